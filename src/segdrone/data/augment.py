@@ -1,0 +1,71 @@
+"""Turn the lists of `conf/augment` into albumentations transforms."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import albumentations as A
+import numpy as np
+from numpy.typing import NDArray
+
+from segdrone.errors import ConfigError
+
+
+def build_transforms(steps: Sequence[Mapping[str, Any]], where: str) -> list[A.BasicTransform]:
+    """Returns the transforms that a list such as `[{transform: HorizontalFlip, p: 0.5}]` names.
+
+    Only names of albumentations' own transforms are looked up, so a list can name no other code.
+
+    Args:
+        steps: One mapping a transform: its class name under `transform`, its arguments beside it.
+        where: The config key of the list, for messages.
+
+    Raises:
+        ConfigError: A name is no transform, or an argument is not one of the transform's.
+    """
+    return [_transform(step, f"{where}[{place}]") for place, step in enumerate(steps)]
+
+
+def _transform(step: Mapping[str, Any], where: str) -> A.BasicTransform:
+    arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in step.items()}
+    name = arguments.pop("transform", None)
+    kind = getattr(A, str(name), None)
+    if not (isinstance(kind, type) and issubclass(kind, A.BasicTransform)):
+        raise ConfigError(f"{where}: {name} is no transform of albumentations: mend the name under `transform`")
+    try:
+        return kind(**arguments, strict=True)
+    except (TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{where}: {name} does not take these arguments ({reason}): mend them") from None
+
+
+class Pipeline:
+    """Augments a photograph and its mask, normalises, and makes tensors.
+
+    Args:
+        transforms: What varies photograph and mask, on uint8; may be empty.
+        mean: Mean of each channel of a photograph scaled to 0..1.
+        std: Standard deviation of each channel, likewise.
+    """
+
+    def __init__(self, transforms: Sequence[A.BasicTransform], mean: Sequence[float], std: Sequence[float]) -> None:
+        finish = [A.Normalize(mean=tuple(mean), std=tuple(std), max_pixel_value=255.0), A.ToTensorV2()]
+        self._compose = A.Compose([*transforms, *finish])
+
+    def __call__(self, seed: int, **targets: NDArray[np.uint8]) -> dict[str, Any]:
+        """Transforms `image` (uint8 `[H, W, 3]`) and, if given, `mask` (uint8 `[H, W]`).
+
+        All random choices come from `seed`. The transforms share one generator: seeding each of
+        them alike, as `Compose.set_random_seed` does, would flip horizontally exactly when it
+        flips vertically.
+
+        Returns:
+            `image` as float32 `[3, H, W]`, normalised, and `mask` as int64 `[H, W]`.
+        """
+        self._compose.set_random_state(np.random.default_rng(seed), random.Random(seed))
+        sample: dict[str, Any] = self._compose(**targets)
+        if "mask" in sample:
+            sample["mask"] = sample["mask"].long()
+        return sample

@@ -1,0 +1,56 @@
+"""The doors train.py and evaluate.py: what a user reads when something is wrong."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from segdrone.errors import SegdroneError, user_text
+
+_FULL_ERROR = "HYDRA_FULL_ERROR"
+_TRACEBACKS = os.environ.get(_FULL_ERROR) == "1"
+
+
+def plain_errors(job: Callable[[DictConfig], float]) -> Callable[[DictConfig], float]:
+    """Makes a job end with the text of a `SegdroneError` and exit code 2, not with a traceback.
+
+    It leaves by SystemExit, since Hydra would add lines of its own to any other error.
+    """
+
+    @functools.wraps(job)
+    def wrapped(cfg: DictConfig) -> float:
+        try:
+            return job(cfg)
+        except SegdroneError as error:
+            if _TRACEBACKS:
+                raise
+            _leave(user_text(error))
+
+    return wrapped
+
+
+def door(main: Callable[[], None]) -> None:
+    """Runs a Hydra main function; a mistake in the configuration ends like one in `plain_errors`.
+
+    Hydra is told to let its errors through, so that they can be caught here.
+    """
+    os.environ[_FULL_ERROR] = "1"
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network at import
+    try:
+        main()
+    except (HydraException, OmegaConfBaseException) as error:
+        if _TRACEBACKS:
+            raise
+        _leave(f"{' '.join(str(error).split())} (see --help for all keys)")
+
+
+def _leave(text: str) -> NoReturn:
+    print(f"error: {text}", file=sys.stderr)
+    sys.exit(2)

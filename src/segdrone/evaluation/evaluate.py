@@ -1,0 +1,92 @@
+"""Score a module on photographs, and leave the report of it in a folder."""
+
+from __future__ import annotations
+
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+import numpy as np
+import torch
+
+from segdrone.data import DroneDataModule
+from segdrone.data.dataset import SegmentationDataset
+from segdrone.evaluation.report import draw_scores, print_scores, write_scores
+from segdrone.evaluation.scores import Scores, score
+from segdrone.figures import Triple
+from segdrone.model import SegmentationModule
+
+log = logging.getLogger(__name__)
+
+
+def score_split(
+    trainer: L.Trainer, module: SegmentationModule, datamodule: DroneDataModule, split: str, folder: Path, pictures: int
+) -> dict[str, Any]:
+    """Scores a split, prints the table, and writes `metrics.json`, `per_class.csv` and `figures/`.
+
+    Args:
+        trainer: Runs the network where it says.
+        module: The network.
+        datamodule: The photographs, set up.
+        split: `train`, `val`, `test` or `all`.
+        folder: Where the files go.
+        pictures: How many of the best and how many of the worst photographs are drawn.
+
+    Returns:
+        The content of `metrics.json`.
+
+    Raises:
+        DataError: The split is empty, or a photograph or mask cannot be read.
+    """
+    trainer.test(module, datamodule.test_dataloader(split), verbose=False)
+    counts = {name: matrix.numpy() for name, matrix in module.photograph_counts.by_id.items()}
+    scores = score(counts)
+    title = f"{len(scores.photographs)} photographs of the {split} split of {datamodule.config.root}"
+    print_scores(scores, module.table, title)
+    metrics = write_scores(scores, module.table, folder, split=split, root=str(Path(datamodule.config.root).resolve()))
+    dataset = datamodule.test_dataset(split)
+    shown = {
+        name: [_triple(module, dataset, photograph, scores) for photograph in chosen]
+        for name, chosen in _best_and_worst(scores, pictures).items()
+    }
+    draw_scores(np.sum([*counts.values()], axis=0), shown, module.table, folder / "figures")
+    log.info("scores are in %s, pictures in %s", folder / "metrics.json", folder / "figures")
+    return metrics
+
+
+def _best_and_worst(scores: Scores, most: int) -> dict[str, list[str]]:
+    """The best photographs, best first, and the worst, worst first; none is in both."""
+    ranked = sorted((-miou, name) for name, miou in scores.photographs.items() if not math.isnan(miou))
+    names = [name for _, name in ranked]
+    best = names[: min(most, math.ceil(len(names) / 2))]
+    worst = names[::-1][: min(most, len(names) - len(best))]
+    return {name: chosen for name, chosen in (("best", best), ("worst", worst)) if chosen}
+
+
+@torch.inference_mode()
+def _triple(module: SegmentationModule, dataset: SegmentationDataset, name: str, scores: Scores) -> Triple:
+    """Predicts one photograph, from its tiles if it has some."""
+    places = [place for place, item in enumerate(dataset.items) if item.pair.id == name]
+    height, width = _canvas_size(dataset, places[0])
+    image = np.zeros((height, width, 3), np.uint8)
+    truth, prediction = (np.full((height, width), module.table.ignore_index, np.uint8) for _ in range(2))
+    for place in places:
+        window = dataset.items[place].window
+        rows, columns = (window.rows, window.columns) if window else (slice(height), slice(width))
+        pixels, mask = dataset.pixels(dataset.items[place])
+        assert mask is not None
+        logits = module(dataset[place]["image"][None].to(module.device))
+        predicted = logits.argmax(1)[0].byte().cpu().numpy()
+        target = image[rows, columns]
+        inside = (slice(target.shape[0]), slice(target.shape[1]))
+        target[:] = pixels[inside]
+        prediction[rows, columns] = predicted[inside]
+        truth[rows, columns] = np.where(mask[inside] == module.table.ignore_index, truth[rows, columns], mask[inside])
+    return Triple(f"{name}   mIoU {scores.photographs[name]:.3f}", image, truth, prediction).reduced()
+
+
+def _canvas_size(dataset: SegmentationDataset, place: int) -> tuple[int, int]:
+    item = dataset.items[place]
+    return dataset.size if item.window is None else item.pair.size

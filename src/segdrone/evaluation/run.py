@@ -1,0 +1,88 @@
+"""What evaluate.py calls: a checkpoint in, scores and pictures out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from segdrone.classes import ClassTable
+from segdrone.data import DataConfig, DroneDataModule
+from segdrone.data.split import SPLITS
+from segdrone.errors import CheckpointError, ConfigError, DataError
+from segdrone.evaluation.evaluate import score_split
+from segdrone.model import SegmentationModule, load_module
+
+log = logging.getLogger(__name__)
+
+# What a checkpoint says of its own data, and does not hold for another folder.
+_ELSEWHERE = {"images": None, "masks": None, "sample": None, "download": False}
+
+
+def evaluate(cfg: DictConfig) -> dict[str, Any]:
+    """Scores a checkpoint as `conf/evaluate.yaml` says.
+
+    Returns:
+        The content of `metrics.json`.
+
+    Raises:
+        SegdroneError: The checkpoint, the photographs or the configuration cannot be used.
+    """
+    if cfg.ckpt_path is None:
+        raise ConfigError("ckpt_path is not set: give ckpt_path=outputs/train/.../checkpoints/best.ckpt")
+    if cfg.split not in (*SPLITS, "all"):
+        raise ConfigError(f"split={cfg.split} is unknown: choose one of {', '.join(SPLITS)}, all")
+    module = load_module(cfg.ckpt_path)
+    overrides = {key: value for key, value in _plain(cfg.data).items() if value is not None}
+    classes = overrides.pop("classes", None)
+    if classes is not None:
+        _check_classes(module, ClassTable.load(classes), classes)
+    elsewhere = _ELSEWHERE if "root" in overrides else {}
+    data = DataConfig.from_dict({**module.hparams["data"], **elsewhere, **overrides})
+    own_split = None if "split_dir" in overrides else module.hparams["splits"]
+    datamodule = DroneDataModule(data, table=module.table, ids={} if cfg.split == "all" else own_split)
+    datamodule.prepare_data()
+    _setup(datamodule, cfg.split)
+    _warn_of_training_photographs(datamodule, module.hparams, cfg.split)
+    trainer = hydra.utils.instantiate(cfg.trainer, logger=False, enable_checkpointing=False)
+    return score_split(trainer, module, datamodule, cfg.split, Path(cfg.output_dir), cfg.pictures)
+
+
+def _setup(datamodule: DroneDataModule, split: str) -> None:
+    ids: Mapping[str, Sequence[str]] = datamodule.ids or {}
+    try:
+        datamodule.setup("test")
+    except KeyError as error:
+        raise DataError(
+            f"photograph {error} of the checkpoint's own split is not in data.root={datamodule.config.root}: "
+            "score everything there with split=all, or give data.split_dir=FOLDER"
+        ) from None
+    if split in ids and not ids[split]:
+        raise DataError(
+            f"the checkpoint was trained without a {split} split: give split=val, split=all or data.split_dir=FOLDER"
+        )
+
+
+def _check_classes(module: SegmentationModule, table: ClassTable, source: str) -> None:
+    if table.names != module.table.names:
+        raise CheckpointError(
+            f"the checkpoint knows {len(module.table)} classes, data.classes={source} has {len(table)}"
+            f"{'' if len(table) != len(module.table) else ' of other names'}: score it on masks of its own classes"
+        )
+
+
+def _warn_of_training_photographs(datamodule: DroneDataModule, settings: Mapping[str, Any], split: str) -> None:
+    if Path(datamodule.config.root).resolve() == Path(settings["data"]["root"]).resolve():
+        trained = {*settings["splits"]["train"]} & {pair.id for pair in datamodule.splits[split]}
+        if trained:
+            log.warning("%d of these photographs were trained on: their scores are no test", len(trained))
+
+
+def _plain(node: DictConfig) -> dict[str, Any]:
+    plain = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}

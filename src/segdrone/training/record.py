@@ -1,0 +1,72 @@
+"""What made a run: `run.json`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from segdrone.data.layout import Pair
+
+_PACKAGES = (
+    "segdrone", "torch", "torchvision", "lightning", "torchmetrics", "segmentation-models-pytorch", "timm",
+    "albumentations", "opencv-python-headless", "numpy", "hydra-core", "omegaconf",
+)  # fmt: skip
+
+
+def describe_run(pairs: Iterable[Pair], **facts: Any) -> dict[str, Any]:
+    """Returns the git commit, package versions, machine and data of a run, with `facts` beside them."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    return {
+        "git_commit": _git_commit(),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "platform": platform.platform(),
+        "device": device,
+        "cpu_count": os.cpu_count(),
+        "data_fingerprint": fingerprint(pairs),
+        **facts,
+    }
+
+
+def fingerprint(pairs: Iterable[Pair]) -> str:
+    """Returns a SHA-256 over names, sizes in bytes and sizes in pixels of all files, in hex.
+
+    It tells one copy of a dataset from another without reading gigabytes; a file changed in place
+    to one of the same length passes unseen.
+    """
+    digest = hashlib.sha256()
+    for pair in pairs:
+        files = [(file.name, file.stat().st_size) for file in (pair.image, pair.mask) if file is not None]
+        digest.update(json.dumps([pair.id, files, pair.size]).encode())
+    return digest.hexdigest()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git_commit() -> str | None:
+    """The commit of segdrone's own checkout; None for an installed copy."""
+    here = Path(__file__).parent
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() or None

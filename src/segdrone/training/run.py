@@ -1,0 +1,174 @@
+"""What train.py calls: a config in, a trained and tested network out."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import hydra
+import lightning.pytorch as L
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from omegaconf import DictConfig, OmegaConf
+
+from segdrone.data import DataConfig, DroneDataModule
+from segdrone.data.split import SPLITS
+from segdrone.evaluation import score_split
+from segdrone.files import write_json
+from segdrone.model import (
+    SegmentationModule,
+    check_resumable,
+    load_encoder_weights,
+    load_module,
+    model_settings,
+    pretrained_normalisation,
+)
+from segdrone.training.checkpoint_io import AtomicCheckpointIO
+from segdrone.training.record import describe_run
+
+log = logging.getLogger(__name__)
+
+
+def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
+    """Trains as `conf/train.yaml` says, then scores the best checkpoint.
+
+    The score is of the test split; of the validation split where there is no test split.
+
+    Returns:
+        The last logged metrics by name (`train/loss`, `val/loss`, ...), the one that chose the best
+        checkpoint at its best (`val/miou`), and those of `metrics.json` (`miou`, `accuracy`, ...);
+        and what was made: `cfg`, `datamodule`, `module`, `trainer`, `callbacks`, `loggers`, `report`.
+
+    Raises:
+        SegdroneError: The data, the configuration or a checkpoint cannot be used.
+    """
+    started = time.time()
+    L.seed_everything(cfg.seed, workers=True, verbose=False)
+    folder = Path(cfg.output_dir)
+    datamodule = _datamodule(cfg)
+    module = _module(cfg, datamodule)
+    if cfg.ckpt_path is not None:
+        check_resumable(cfg.ckpt_path, module)
+    _keep_earlier_log(folder)
+    callbacks = _callbacks(cfg, has_val=bool(datamodule.splits["val"]))
+    loggers: list[Logger] = _parts(cfg.logger)
+    trainer: L.Trainer = hydra.utils.instantiate(
+        cfg.trainer, callbacks=callbacks, logger=loggers, plugins=[AtomicCheckpointIO()], default_root_dir=str(folder)
+    )
+    record = describe_run(datamodule.splits["all"], seed=cfg.seed, config=OmegaConf.to_container(cfg, resolve=True))
+    write_json(record, folder / "run.json")
+
+    trainer.fit(module, datamodule=datamodule, ckpt_path=cfg.ckpt_path)
+    metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    report = _score(cfg, trainer, module, datamodule, folder)
+    best = getattr(trainer.checkpoint_callback, "best_model_score", None)
+    if best is not None:
+        metrics[str(trainer.checkpoint_callback.monitor)] = float(best)  # type: ignore[union-attr]
+    metrics |= {name: float(value) for name, value in report.items() if isinstance(value, float)}
+    _log_choices(loggers, cfg, metrics)
+    write_json({**record, "wall_time_s": round(time.time() - started, 1)}, folder / "run.json")
+    made = {
+        "cfg": cfg, "datamodule": datamodule, "module": module, "trainer": trainer,
+        "callbacks": callbacks, "loggers": loggers, "report": report,
+    }  # fmt: skip
+    return metrics, made
+
+
+def _datamodule(cfg: DictConfig) -> DroneDataModule:
+    config = DataConfig.from_dict(_plain(cfg.data))
+    if config.mean is None or config.std is None:
+        expected = pretrained_normalisation(str(cfg.model.encoder_name))
+        if expected is not None:
+            config = config.but(mean=tuple(expected[0]), std=tuple(expected[1]))
+    datamodule = DroneDataModule(config, _plain(cfg.augment), seed=cfg.seed)
+    datamodule.prepare_data()
+    datamodule.setup("fit")
+    counts = ", ".join(f"{len(datamodule.splits[split])} {split}" for split in SPLITS)
+    log.info("%s: %s photographs", config.root, counts)
+    return datamodule
+
+
+def _module(cfg: DictConfig, datamodule: DroneDataModule) -> SegmentationModule:
+    data = datamodule.config.but(
+        root=str(Path(datamodule.config.root).resolve()), mean=tuple(datamodule.mean), std=tuple(datamodule.std)
+    )
+    module = SegmentationModule(
+        model=model_settings(_plain(cfg.model)),
+        classes=datamodule.table.to_dict(),
+        data=data.to_dict(),
+        splits={split: [pair.id for pair in datamodule.splits[split]] for split in SPLITS},
+        loss=_plain(cfg.loss),
+        optimizer=_plain(cfg.optimizer),
+        scheduler=_plain(cfg.scheduler),
+    )
+    if cfg.model.encoder_weights is not None and cfg.ckpt_path is None:
+        log.info(load_encoder_weights(module.encoder, cfg.model.encoder_name, cfg.model.encoder_weights))
+    return module
+
+
+def _callbacks(cfg: DictConfig, *, has_val: bool) -> list[L.Callback]:
+    """Without validation photographs nothing can be monitored: the last checkpoint is then the best."""
+    parts = OmegaConf.to_container(cfg.callbacks or {}, resolve=True)
+    assert isinstance(parts, dict)
+    if not has_val:
+        log.warning(
+            "there are no validation photographs: training runs to its end, and its last epoch counts as the best"
+        )
+        parts = {name: part for name, part in parts.items() if part and "EarlyStopping" not in part["_target_"]}
+        for part in parts.values():
+            if "monitor" in part:
+                part["monitor"] = None
+    return _parts(OmegaConf.create(parts))
+
+
+def _parts(node: DictConfig | None) -> list[Any]:
+    """Makes the named parts of a dict of `_target_`; a part that is set to null is left out."""
+    return [hydra.utils.instantiate(part) for part in (node or {}).values() if part]
+
+
+def _score(
+    cfg: DictConfig, trainer: L.Trainer, module: SegmentationModule, datamodule: DroneDataModule, folder: Path
+) -> dict[str, Any]:
+    split = next((split for split in ("test", "val", "train") if datamodule.splits[split]), "all")
+    path = getattr(trainer.checkpoint_callback, "best_model_path", "")
+    best = load_module(path) if path else module
+    return score_split(trainer, best, datamodule, split, folder, cfg.pictures)
+
+
+def _keep_earlier_log(folder: Path) -> None:
+    """A run resumed in the folder of the earlier one starts a new metrics.csv: keep the old one."""
+    path = folder / "metrics.csv"
+    if path.exists():
+        count = len(list(folder.glob("metrics.*.csv")))
+        path.rename(folder / f"metrics.{count + 1}.csv")
+
+
+def _log_choices(loggers: list[Logger], cfg: DictConfig, metrics: dict[str, float]) -> None:
+    """Fills TensorBoard's tab of hyper-parameters: the choices of the run beside what they reached."""
+    choices = {
+        f"{group}.{key}": value if isinstance(value, int | float | str | bool) else str(value)
+        for group in ("data", "model", "loss", "optimizer", "scheduler", "trainer")
+        for key, value in _plain(cfg[group]).items()
+    }
+    scores = {f"hp/{name}": value for name, value in metrics.items() if name in ("miou", "accuracy", "val/miou")}
+    for logger in loggers:
+        if isinstance(logger, TensorBoardLogger):
+            logger.log_hyperparams({"seed": cfg.seed, **choices}, scores)
+            logger.save()
+
+
+def objective(cfg: DictConfig, metrics: Mapping[str, float]) -> float:
+    """Returns the metric that a sweep compares, `cfg.objective`; the final mIoU where there is none of that name."""
+    if cfg.objective not in metrics:
+        log.warning(
+            "objective=%s is no metric of this run (%s): returning miou", cfg.objective, ", ".join(sorted(metrics))
+        )
+    return metrics.get(cfg.objective, metrics["miou"])
+
+
+def _plain(node: DictConfig) -> dict[str, Any]:
+    plain = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}

@@ -1,0 +1,56 @@
+"""The grid of windows over an image: training tiles and inference share it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+Size = tuple[int, int]
+
+
+class Window(NamedTuple):
+    """A rectangle of pixels; `image[window.rows, window.columns]` cuts it out."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def rows(self) -> slice:
+        """The rows the window covers."""
+        return slice(self.top, self.top + self.height)
+
+    @property
+    def columns(self) -> slice:
+        """The columns the window covers."""
+        return slice(self.left, self.left + self.width)
+
+
+def grid(image_size: Size, window_size: Size, stride: Size) -> list[Window]:
+    """Returns windows that cover every pixel of an image, row by row.
+
+    All windows have `window_size`; those at the lower and right edge are pulled inside, so they
+    overlap their neighbours instead of hanging over. Along a side where the image is smaller than
+    the window there is one window, which hangs over: the caller pads.
+
+    Args:
+        image_size: Height and width of the image in pixels.
+        window_size: Height and width of a window in pixels.
+        stride: Rows and columns from one window to the next, 1 to `window_size`.
+
+    Raises:
+        ValueError: A size is below 1, or the stride would leave pixels uncovered.
+    """
+    if min(*image_size, *window_size, *stride) < 1 or stride[0] > window_size[0] or stride[1] > window_size[1]:
+        raise ValueError(
+            f"cannot cover an image of {image_size} by windows of {window_size} at stride {stride}: "
+            "sizes and stride must be at least 1 and the stride at most the window"
+        )
+    tops = _starts(image_size[0], window_size[0], stride[0])
+    lefts = _starts(image_size[1], window_size[1], stride[1])
+    return [Window(top, left, *window_size) for top in tops for left in lefts]
+
+
+def _starts(length: int, window: int, stride: int) -> list[int]:
+    last = max(length - window, 0)
+    return [*range(0, last, stride), last]

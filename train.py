@@ -1,0 +1,19 @@
+"""Train a segmentation network: `python train.py --help`."""
+
+import hydra
+from omegaconf import DictConfig
+
+from segdrone.door import door, plain_errors
+
+
+@hydra.main(config_path="conf", config_name="train", version_base="1.3")
+@plain_errors
+def main(cfg: DictConfig) -> float:
+    from segdrone.training import objective, train  # here, so that --help need not wait for torch
+
+    metrics, _ = train(cfg)
+    return objective(cfg, metrics)
+
+
+if __name__ == "__main__":
+    door(main)
