@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from segdrone.errors import ConfigError
 
+_ABSTRACT = (A.BasicTransform, A.DualTransform, A.ImageOnlyTransform, A.Transform3D)
+
 
 def build_transforms(steps: Sequence[Mapping[str, Any]], where: str) -> list[A.BasicTransform]:
     """Returns the transforms that a list such as `[{transform: HorizontalFlip, p: 0.5}]` names.
@@ -29,10 +31,12 @@ def build_transforms(steps: Sequence[Mapping[str, Any]], where: str) -> list[A.B
 
 
 def _transform(step: Mapping[str, Any], where: str) -> A.BasicTransform:
+    if not isinstance(step, Mapping):
+        raise ConfigError(f"{where}: {step} is no mapping: write {{transform: {step}}}")
     arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in step.items()}
     name = arguments.pop("transform", None)
     kind = getattr(A, str(name), None)
-    if not (isinstance(kind, type) and issubclass(kind, A.BasicTransform)):
+    if not (isinstance(kind, type) and issubclass(kind, A.BasicTransform)) or kind in _ABSTRACT:
         raise ConfigError(f"{where}: {name} is no transform of albumentations: mend the name under `transform`")
     try:
         return kind(**arguments, strict=True)

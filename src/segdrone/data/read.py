@@ -5,6 +5,7 @@ Pillow decodes: unlike OpenCV it raises on a truncated file, where OpenCV return
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -19,7 +20,8 @@ from segdrone.classes import ClassTable
 from segdrone.errors import DataError
 from segdrone.windows import Size
 
-_ORIENTATION = 0x0112  # EXIF tag; the values 5 to 8 swap height and width
+_WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112  # tags of TIFF and EXIF
+_SIDEWAYS = (5, 6, 7, 8)  # orientations that swap height and width
 _EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 
 
@@ -30,8 +32,10 @@ def read_size(path: Path) -> Size:
         DataError: The file is missing or no image.
     """
     with _opened(path) as image:
-        width, height = image.size
-        return (width, height) if image.getexif().get(_ORIENTATION, 1) >= 5 else (height, width)
+        exif, (width, height) = image.getexif(), image.size
+        if image.format == "TIFF":  # whose size Pillow may have turned already
+            width, height = exif[_WIDTH], exif[_HEIGHT]
+        return (width, height) if exif.get(_ORIENTATION) in _SIDEWAYS else (height, width)
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -65,7 +69,7 @@ def read_mask(path: Path, table: ClassTable) -> NDArray[np.uint8]:
         if image.mode == "1":
             values //= 255
     if values.dtype != np.uint8:
-        _refuse_unknown(values, (values >= 0) & (values <= 255), table, path)
+        _refuse_unknown(values, (values >= 0) & (values <= 255) & (values == np.round(values)), table, path)
         values = values.astype(np.uint8)
     _refuse_unknown(values, _known(table)[values], table, path)
     return values
@@ -107,6 +111,12 @@ def _packed(colours: NDArray[np.uint8]) -> NDArray[np.int32]:
 
 
 def _from_colours(colours: NDArray[np.uint8], table: ClassTable, path: Path) -> NDArray[np.uint8]:
+    shared = [colour for colour, n in Counter(table.colours).items() if n > 1]
+    if shared:
+        raise DataError(
+            f"{path} holds colours, but the class table gives rgb{shared[0]} to several classes: "
+            "give each its own colour, or masks of ids"
+        )
     packed = _packed(colours)
     ids = _ids_by_colour(table)[packed]
     if ids.min() < 0:

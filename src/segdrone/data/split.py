@@ -62,7 +62,8 @@ def read_split(folder: Path, ids: Sequence[str]) -> dict[str, list[str]]:
     there, owner = set(ids), dict[str, str]()
     splits: dict[str, list[str]] = {}
     for split, file in files.items():
-        splits[split] = file.read_text(encoding="utf-8").split() if file.is_file() else []
+        lines = file.read_text(encoding="utf-8-sig").splitlines() if file.is_file() else []
+        splits[split] = [line.strip() for line in lines if line.strip()]
         missing = [name for name in splits[split] if name not in there]
         if missing:
             raise DataError(

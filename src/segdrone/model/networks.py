@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -29,6 +30,10 @@ def build_network(name: str, *, classes: int, **options: Any) -> nn.Module:
     """
     if name not in NETWORKS:
         raise ConfigError(f"model.name={name} is unknown: choose one of {', '.join(NETWORKS)}")
+    # smp passes names that it does not know on to the encoder, where most of them vanish.
+    unknown = sorted(options.keys() - inspect.signature(NETWORKS[name]).parameters.keys())
+    if unknown:
+        raise ConfigError(f"model.{unknown[0]} is no option of {name}: mend conf/model")
     _check_encoder(str(options.get("encoder_name")))
     try:
         with warnings.catch_warnings():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,9 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     module = _module(cfg, datamodule)
     if cfg.ckpt_path is not None:
         check_resumable(cfg.ckpt_path, module)
-    _keep_earlier_log(folder)
     callbacks = _callbacks(cfg, has_val=bool(datamodule.splits["val"]))
     loggers: list[Logger] = _parts(cfg.logger)
+    _start(loggers, folder)
     trainer: L.Trainer = hydra.utils.instantiate(
         cfg.trainer, callbacks=callbacks, logger=loggers, plugins=[AtomicCheckpointIO()], default_root_dir=str(folder)
     )
@@ -137,12 +138,16 @@ def _score(
     return score_split(trainer, best, datamodule, split, folder, cfg.pictures)
 
 
-def _keep_earlier_log(folder: Path) -> None:
-    """A run resumed in the folder of the earlier one starts a new metrics.csv: keep the old one."""
+def _start(loggers: Sequence[Logger], folder: Path) -> None:
+    """Opens the loggers; a run resumed in the folder of the earlier one keeps that one's metrics.csv."""
     path = folder / "metrics.csv"
     if path.exists():
-        count = len(list(folder.glob("metrics.*.csv")))
-        path.rename(folder / f"metrics.{count + 1}.csv")
+        path.rename(folder / f"metrics.{len(list(folder.glob('metrics.*.csv'))) + 1}.csv")
+    with warnings.catch_warnings():
+        # CSVLogger sees that the folder is in use, and announces to delete what was just moved.
+        warnings.filterwarnings("ignore", message="Experiment logs directory")
+        for logger in loggers:
+            _ = logger.experiment
 
 
 def _log_choices(loggers: list[Logger], cfg: DictConfig, metrics: dict[str, float]) -> None:

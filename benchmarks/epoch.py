@@ -1,0 +1,111 @@
+"""Wall time of an epoch, train and validation: segdrone against the tutorial's loop, in turns in one run.
+
+python benchmarks/epoch.py                              on rendered scenes
+python benchmarks/epoch.py --root FOLDER --photographs 60
+
+Both get the same photographs, size, batch, network, optimizer and augmentation; segdrone runs as
+train.py does, with its metrics, loggers, pictures and checkpoints. Writes benchmarks/results/epoch.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+import torch
+from hydra import compose, initialize_config_dir
+from lightning.pytorch.callbacks import Timer
+
+REPO = Path(__file__).parents[1]
+sys.path.insert(0, str(REPO))
+
+from benchmarks.article import ArticleLoop
+
+from segdrone.data.layout import Pair, find_folders, find_pairs
+from segdrone.files import whole
+from segdrone.scenes import write_scenes
+from segdrone.training import train
+
+
+def our_epoch(options: argparse.Namespace, train_pairs: list[Pair], val_pairs: list[Pair], folder: Path) -> float:
+    """Trains and validates once as train.py does; returns the seconds of the fit."""
+    for split, pairs in (("train", train_pairs), ("val", val_pairs)):
+        (folder / f"{split}.txt").write_text("\n".join(pair.id for pair in pairs))
+    with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
+        cfg = compose(
+            "train",
+            [
+                f"data.root={options.root}",
+                f"data.split_dir={folder}",
+                f"data.image_size=[{options.height},{options.width}]",
+                f"data.test_image_size=[{options.height},{options.width}]",
+                f"data.batch_size={options.batch}",
+                f"model.encoder_weights={options.weights or 'null'}",
+                "trainer.max_epochs=1",
+                "trainer.limit_test_batches=1",
+                "pictures=0",
+                "~callbacks.progress_bar",
+                "+trainer.enable_progress_bar=false",
+                "+trainer.enable_model_summary=false",
+                "+callbacks.timer._target_=lightning.pytorch.callbacks.Timer",
+                f"output_dir={folder / 'run'}",
+            ],
+        )
+    _, made = train(cfg)
+    timer = next(callback for callback in made["callbacks"] if isinstance(callback, Timer))
+    return timer.time_elapsed("train")
+
+
+def main() -> None:
+    """Measures in turns, and writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, help="photographs and masks (default: rendered scenes of 768 x 512)")
+    parser.add_argument("--photographs", type=int, default=48, help="how many, a sixth of them to validate (48)")
+    parser.add_argument("--weights", type=Path, help="encoder weights, .safetensors (default: random)")
+    parser.add_argument("--height", type=int, default=256, help="of what the network sees, in pixels (256)")
+    parser.add_argument("--width", type=int, default=384, help="in pixels (384)")
+    parser.add_argument("--batch", type=int, default=3, help="photographs in a batch (3)")
+    parser.add_argument("--rounds", type=int, default=3, help="epochs of each, in turns (3)")
+    options = parser.parse_args()
+    what = "photographs" if options.root else "rendered scenes of 768 x 512"
+    if options.root is None:
+        options.root = REPO / "datasets" / f"sample-{options.photographs}-768x512-0"
+        write_scenes(options.root, count=options.photographs, height=512, width=768, seed=0)
+    pairs = find_pairs(*find_folders(options.root))[: options.photographs]
+    held = max(1, len(pairs) // 6)
+    train_pairs, val_pairs = pairs[held:], pairs[:held]
+    size = (options.height, options.width)
+    article = ArticleLoop(train_pairs, val_pairs, size, options.batch, options.weights, options.rounds)
+    theirs, ours = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(options.rounds):
+            theirs.append(article.epoch())
+            ours.append(our_epoch(options, train_pairs, val_pairs, Path(folder)))
+            print(f"round {number + 1}: tutorial {theirs[-1]:.1f} s, segdrone {ours[-1]:.1f} s", flush=True)
+    ratio = statistics.median(b / a for a, b in zip(theirs, ours, strict=True))
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
+    table = f"""# Wall time of an epoch
+
+`python benchmarks/epoch.py`: {len(train_pairs)} + {len(val_pairs)} {what}, {size[0]} x {size[1]}, batch
+{options.batch}, {options.rounds} rounds in turns; {device}, {platform.machine()}, torch {torch.__version__}.
+
+| | seconds an epoch (median) |
+|---|---|
+| tutorial's loop | {statistics.median(theirs):.1f} |
+| segdrone | {statistics.median(ours):.1f} |
+| ratio (median of the rounds' ratios) | {ratio:.2f} |
+"""
+    print(table)
+    with whole(REPO / "benchmarks" / "results" / "epoch.md") as partial:
+        partial.write_text(table)
+
+
+if __name__ == "__main__":
+    main()

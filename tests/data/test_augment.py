@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import albumentations as A
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from omegaconf import OmegaConf
+
+from segdrone.data.augment import Pipeline, build_transforms
+from segdrone.errors import ConfigError
+
+RECIPES = sorted((Path(__file__).parents[2] / "conf" / "augment").glob("*.yaml"))
+FLIPS = [{"transform": "HorizontalFlip", "p": 0.5}, {"transform": "VerticalFlip", "p": 0.5}]
+
+
+def recipe(path: Path) -> dict[str, Any]:
+    lists = OmegaConf.to_container(OmegaConf.load(path))
+    assert isinstance(lists, dict)
+    return {str(key): value for key, value in lists.items()}
+
+
+def pixels(height: int = 32, width: int = 48) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def labels(height: int = 32, width: int = 48) -> NDArray[np.uint8]:
+    return np.random.default_rng(1).integers(1, 23, (height, width), dtype=np.uint8)
+
+
+def pipeline(*steps: dict[str, Any]) -> Pipeline:
+    return Pipeline(build_transforms(steps, "augment.train"), (0, 0, 0), (1, 1, 1))
+
+
+def test_recipes_are_there() -> None:
+    assert {"article", "flips", "none", "strong"} <= {path.stem for path in RECIPES}
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_builds_and_runs(path: Path) -> None:
+    lists = recipe(path)
+    assert set(lists) == {"train", "val"}
+    for split, steps in lists.items():
+        transforms = build_transforms(steps, f"augment.{split}")
+        assert [type(transform).__name__ for transform in transforms] == [step["transform"] for step in steps]
+        varied = Pipeline(transforms, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+        for seed in range(5):
+            sample = varied(seed, image=pixels(), mask=labels())
+            assert sample["image"].shape == (3, 32, 48)
+            assert sample["mask"].shape == (32, 48)
+            assert set(sample["mask"].unique().tolist()) <= {*range(1, 23), 255}
+
+
+def test_arguments_reach_the_transform() -> None:
+    (noise,) = build_transforms([{"transform": "GaussNoise", "p": 0.25, "std_range": [0.1, 0.2]}], "augment.train")
+    assert isinstance(noise, A.GaussNoise)
+    assert noise.p == 0.25
+    assert noise.std_range == (0.1, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ({"transform": "HorizontalFlop"}, "HorizontalFlop is no transform of albumentations: mend the name"),
+        ({"transform": "Compose"}, "Compose is no transform of albumentations: mend the name"),
+        ({"transform": "cv2"}, "cv2 is no transform of albumentations: mend the name"),
+        ({"transform": "DualTransform"}, "DualTransform is no transform of albumentations: mend the name"),
+        ({"transform": "BasicTransform"}, "BasicTransform is no transform of albumentations: mend the name"),
+        ({"transform": "__name__"}, "__name__ is no transform of albumentations: mend the name"),
+        ({"p": 0.5}, "None is no transform of albumentations: mend the name"),
+        ({"transform": "HorizontalFlip", "always_apply": True}, "HorizontalFlip does not take these arguments"),
+        ({"transform": "HorizontalFlip", "p": 2}, "HorizontalFlip does not take these arguments"),
+        ({"transform": "RandomCrop"}, "RandomCrop does not take these arguments"),
+        ("HorizontalFlip", "HorizontalFlip is no mapping: write {transform: HorizontalFlip}"),
+    ],
+)
+def test_unusable_transforms_are_refused_with_their_place(step: Any, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build_transforms([{"transform": "VerticalFlip"}, step], "augment.train")
+    text = str(caught.value)
+    assert text.startswith(f"augment.train[1]: {told}")
+    assert "\n" not in text
+
+
+def test_message_names_the_unknown_argument() -> None:
+    with pytest.raises(ConfigError, match="'always_apply'"):
+        build_transforms([{"transform": "HorizontalFlip", "always_apply": True}], "augment.train")
+
+
+def test_sample_is_normalised_float_and_long() -> None:
+    mean, std = (0.5, 0.25, 0.0), (0.5, 0.25, 1.0)
+    sample = Pipeline([], mean, std)(0, image=pixels(), mask=labels())
+    assert sample["image"].dtype == torch.float32
+    assert sample["mask"].dtype == torch.int64
+    expected = (pixels() / 255 - mean) / std
+    np.testing.assert_allclose(sample["image"].permute(1, 2, 0), expected, atol=1e-5)
+    np.testing.assert_array_equal(sample["mask"], labels())
+
+
+def test_photograph_without_mask_passes() -> None:
+    sample = pipeline(*FLIPS)(0, image=pixels())
+    assert set(sample) == {"image"}
+
+
+def test_one_seed_gives_one_sample() -> None:
+    lists = recipe(RECIPES[[path.stem for path in RECIPES].index("strong")])
+    varied = pipeline(*lists["train"])
+    first = varied(7, image=pixels(), mask=labels())
+    other = varied(8, image=pixels(), mask=labels())
+    for again in (
+        varied(7, image=pixels(), mask=labels()),
+        pipeline(*lists["train"])(7, image=pixels(), mask=labels()),
+    ):
+        assert torch.equal(first["image"], again["image"])
+        assert torch.equal(first["mask"], again["mask"])
+    assert not torch.equal(first["image"], other["image"])
+
+
+def test_seed_0_is_a_seed_and_the_global_state_does_not_matter() -> None:
+    varied = pipeline({"transform": "GaussNoise", "p": 1.0})
+    np.random.seed(1)
+    first = varied(0, image=pixels())["image"]
+    np.random.seed(2)
+    assert torch.equal(varied(0, image=pixels())["image"], first)
+
+
+def test_flips_happen_independently_of_one_another() -> None:
+    image = np.zeros((4, 6, 3), np.uint8)
+    image[0, 0] = 255
+    corners = {(0, 0): 0, (0, 5): 0, (3, 0): 0, (3, 5): 0}
+    varied = pipeline(*FLIPS)
+    for seed in range(400):
+        row, column = np.argwhere(varied(seed, image=image)["image"][0].numpy() > 0)[0]
+        corners[int(row), int(column)] += 1
+    assert sum(corners.values()) == 400
+    assert all(70 <= count <= 130 for count in corners.values()), corners
+
+
+def test_mask_moves_with_the_photograph() -> None:
+    mask = labels()
+    image = np.repeat(mask[..., None], 3, axis=2)
+    for seed in range(8):
+        sample = pipeline(*FLIPS)(seed, image=image, mask=mask)
+        np.testing.assert_array_equal((sample["image"][0] * 255).round().long(), sample["mask"])
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"transform": "GridDistortion", "p": 1.0, "fill_mask": 255},
+        {"transform": "Affine", "p": 1.0, "scale": [0.7, 1.5], "rotate": [-45, 45], "fill_mask": 255},
+    ],
+    ids=lambda step: str(step["transform"]),
+)
+def test_what_is_not_seen_is_ignored_not_class_0(step: dict[str, Any]) -> None:
+    varied = pipeline(step)
+    mask = labels(64, 96)
+    masks = [varied(seed, image=pixels(64, 96), mask=mask)["mask"] for seed in range(30)]
+    assert any(not torch.equal(moved, torch.from_numpy(mask).long()) for moved in masks)
+    found = torch.cat([moved.unique() for moved in masks]).unique().tolist()
+    assert set(found) <= {*range(1, 23), 255}
+
+
+def test_turned_corners_are_ignored() -> None:
+    turned = pipeline({"transform": "Affine", "p": 1.0, "rotate": [45, 45], "fill_mask": 255})
+    sample = turned(0, image=pixels(), mask=labels())
+    assert sample["mask"][0, 0] == sample["mask"][-1, -1] == 255
+    assert sample["mask"][16, 24] != 255

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from segdrone.data import DataConfig
+from segdrone.data.config import SampleScenes
+from segdrone.errors import ConfigError
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+@pytest.mark.parametrize(
+    ("values", "parts"),
+    [
+        ({"sampling": "tile"}, ("data.sampling=tile is unknown", "choose one of whole, tiles")),
+        ({"interpolation": "cubic"}, ("data.interpolation=cubic is unknown", "choose one of area, linear, nearest")),
+        ({"image_size": [704]}, ("data.image_size=[704]", "must be [height, width] in pixels")),
+        ({"test_image_size": [0, 96]}, ("data.test_image_size=[0, 96]", "must be [height, width] in pixels")),
+        ({"tile_size": [64, -1]}, ("data.tile_size=[64, -1]", "must be [height, width] in pixels")),
+        ({"batch_size": 0}, ("data.batch_size=0 must be at least 1",)),
+        ({"num_workers": -1}, ("data.num_workers=-1 at least 0",)),
+        ({"test_share": 1.0}, ("data.test_share=1.0", "from 0 to below 1")),
+        ({"val_share": -0.1}, ("data.val_share=-0.1", "from 0 to below 1")),
+        ({"mean": [0.5]}, ("data.mean=[0.5] must be three values (red, green, blue)",)),
+        ({"std": [0.5, 0.5, 0]}, ("data.std=[0.5, 0.5, 0]", "those of std above 0")),
+        ({"batchsize": 3}, ("data.batchsize is no setting of the data",)),
+        ({"root": None}, ("data.root is not set: give data.root=FOLDER",)),
+    ],
+)
+def test_choices_that_cannot_be_carried_out_are_refused(values: dict[str, Any], parts: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        DataConfig.from_dict({"root": "photos", **values})
+    assert "\n" not in str(caught.value)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_missing_root_is_refused() -> None:
+    with pytest.raises(ConfigError, match="data.root is not set: give data.root=FOLDER"):
+        DataConfig.from_dict({})
+
+
+def test_limits_themselves_are_allowed() -> None:
+    config = DataConfig(root="photos", test_share=0, val_share=0, batch_size=1, num_workers=0, mean=(0, 0, 0))
+    assert (config.test_share, config.batch_size, config.num_workers) == (0, 1, 0)
+
+
+def test_lists_become_tuples_and_the_sample_a_sample() -> None:
+    sample = {"count": 4, "height": 64, "width": 96, "seed": 0}
+    config = DataConfig.from_dict({"root": "photos", "image_size": [64, 96], "mean": [0.1, 0.2, 0.3], "sample": sample})
+    assert config.image_size == (64, 96)
+    assert config.mean == (0.1, 0.2, 0.3)
+    assert config.sample == SampleScenes(count=4, height=64, width=96, seed=0)
+
+
+@pytest.mark.parametrize("sample", [None, SampleScenes(count=4, height=64, width=96, seed=0)])
+def test_dict_round_trip_holds_only_plain_types(sample: SampleScenes | None) -> None:
+    config = DataConfig(root="photos", sample=sample, std=(0.1, 0.2, 0.3), split_dir="splits")
+    plain = config.to_dict()
+    assert json.loads(json.dumps(plain)) == plain
+    assert DataConfig.from_dict(plain) == config
+
+
+def test_but_changes_one_value_and_checks_it() -> None:
+    config = DataConfig(root="photos")
+    assert config.but(batch_size=7) == DataConfig(root="photos", batch_size=7)
+    with pytest.raises(ConfigError, match="data.batch_size=0"):
+        config.but(batch_size=0)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "data").glob("*.yaml") if path.stem != "base"))
+def test_every_dataset_of_conf_is_a_config(name: str) -> None:
+    cfg = OmegaConf.merge(OmegaConf.load(CONF / "data" / "base.yaml"), OmegaConf.load(CONF / "data" / f"{name}.yaml"))
+    if name == "folder":
+        assert OmegaConf.is_missing(cfg, "root")
+        cfg.root = "photos"
+    plain = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(plain, dict)
+    config = DataConfig.from_dict({str(key): value for key, value in plain.items() if key != "defaults"})
+    assert config.root == plain["root"]
+    assert (config.sample is not None) == (name == "sample")

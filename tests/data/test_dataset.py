@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from segdrone.classes import ClassTable
+from segdrone.data.augment import Pipeline, build_transforms
+from segdrone.data.dataset import SegmentationDataset
+from segdrone.data.layout import Pair
+from segdrone.data.sampler import Draw
+from segdrone.errors import DataError
+from segdrone.windows import Size
+
+TABLE = ClassTable(tuple(f"class {i}" for i in range(250)), tuple((i, i, i) for i in range(250)))
+PLAIN = Pipeline([], (0, 0, 0), (1, 1, 1))  # an image's values are the photograph's, over 255
+
+
+def numbered(size: Size) -> NDArray[np.uint8]:
+    """A photograph that tells each pixel's row and column."""
+    rows, columns = np.indices(size)
+    return np.dstack([rows, columns, np.full(size, 200)]).astype(np.uint8)
+
+
+def pair(folder: Path, size: Size, name: str = "a") -> Pair:
+    rows, columns = np.indices(size)
+    Image.fromarray(numbered(size)).save(folder / f"{name}.png")
+    Image.fromarray(((rows * size[1] + columns) % 250).astype(np.uint8)).save(folder / f"{name}_mask.png")
+    return Pair(name, folder / f"{name}.png", folder / f"{name}_mask.png", size)
+
+
+def dataset(
+    *pairs: Pair, size: Size, tiles: bool, count_once: bool = False, pipeline: Pipeline = PLAIN
+) -> SegmentationDataset:
+    return SegmentationDataset(
+        pairs, TABLE, pipeline, size=size, tiles=tiles, interpolation="area", count_once=count_once
+    )
+
+
+def values(image: torch.Tensor) -> NDArray[np.int64]:
+    """The photograph's own values, `[H, W, 3]`."""
+    return np.asarray((image.permute(1, 2, 0) * 255).round().long())
+
+
+def places(sample: dict[str, torch.Tensor]) -> NDArray[np.int64]:
+    """Row and column in the photograph of each pixel that is no padding, `[N, 2]`."""
+    shown = values(sample["image"])
+    return shown[shown[..., 2] == 200][:, :2]
+
+
+def test_whole_photograph_is_resized(tmp_path: Path) -> None:
+    whole = dataset(pair(tmp_path, (20, 30)), pair(tmp_path, (8, 12), "b"), size=(10, 14), tiles=False)
+    assert len(whole) == 2
+    for place, name in enumerate("ab"):
+        sample = whole[place]
+        assert sample["image"].shape == (3, 10, 14)
+        assert sample["image"].dtype == torch.float32
+        assert sample["mask"].shape == (10, 14)
+        assert sample["mask"].dtype == torch.int64
+        assert sample["id"] == name
+
+
+def test_whole_photograph_at_its_own_size_is_the_photograph(tmp_path: Path) -> None:
+    whole = dataset(pair(tmp_path, (10, 14)), size=(10, 14), tiles=False)
+    np.testing.assert_array_equal(values(whole[0]["image"]), numbered((10, 14)))
+    np.testing.assert_array_equal(whole[0]["mask"].numpy().ravel(), np.arange(140))
+
+
+def test_photograph_without_mask_has_none(tmp_path: Path) -> None:
+    without = pair(tmp_path, (10, 14))
+    without = Pair(without.id, without.image, None, without.size)
+    for tiles in (False, True):
+        assert set(dataset(without, size=(10, 14), tiles=tiles)[0]) == {"image", "id"}
+
+
+sizes = st.tuples(st.integers(1, 24), st.integers(1, 24))
+
+
+@settings(max_examples=60, deadline=None)
+@given(photograph=sizes, tile=sizes)
+def test_tiles_show_every_pixel_at_its_place(photograph: Size, tile: Size) -> None:
+    with TemporaryDirectory() as folder:
+        tiles = dataset(pair(Path(folder), photograph), size=tile, tiles=True)
+        samples = [tiles[place] for place in range(len(tiles))]
+    seen = np.zeros(photograph, int)
+    for sample in samples:
+        assert sample["image"].shape == (3, *tile)
+        assert sample["mask"].shape == tile
+        shown = values(sample["image"])
+        real = shown[..., 2] == 200
+        mask = sample["mask"].numpy()
+        np.testing.assert_array_equal(mask[real], (shown[real][:, 0] * photograph[1] + shown[real][:, 1]) % 250)
+        assert (mask[~real] == 255).all()
+        np.add.at(seen, tuple(places(sample).T), 1)
+    assert seen.min() >= 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(photograph=sizes, tile=sizes)
+def test_count_once_labels_every_pixel_in_exactly_one_tile(photograph: Size, tile: Size) -> None:
+    with TemporaryDirectory() as folder:
+        tiles = dataset(pair(Path(folder), photograph), size=tile, tiles=True, count_once=True)
+        samples = [tiles[place] for place in range(len(tiles))]
+    labelled = np.zeros(photograph, int)
+    for sample in samples:
+        shown, mask = values(sample["image"]), sample["mask"].numpy()
+        real = mask != 255
+        assert (shown[real][:, 2] == 200).all()
+        np.add.at(labelled, (shown[real][:, 0], shown[real][:, 1]), 1)
+    np.testing.assert_array_equal(labelled, 1)
+
+
+def test_small_photograph_is_padded_with_the_ignored_id(tmp_path: Path) -> None:
+    tiles = dataset(pair(tmp_path, (3, 5)), size=(4, 8), tiles=True)
+    assert len(tiles) == 1
+    sample = tiles[0]
+    assert sample["mask"].shape == (4, 8)
+    assert (sample["mask"][:3, :5] != 255).all()
+    assert (sample["mask"][3:] == 255).all()
+    assert (sample["mask"][:, 5:] == 255).all()
+    assert (sample["image"][:, 3:] == 0).all()
+
+
+def test_tiles_of_photographs_of_two_sizes_keep_their_ids(tmp_path: Path) -> None:
+    tiles = dataset(pair(tmp_path, (8, 8)), pair(tmp_path, (4, 10), "b"), size=(4, 4), tiles=True)
+    assert [tiles[place]["id"] for place in range(len(tiles))] == [*"aaaa", *"bbb"]
+    last = tiles[6]
+    np.testing.assert_array_equal(np.unique(places(last)[:, 1]), [6, 7, 8, 9])
+
+
+def test_tiles_in_any_order_are_the_same(tmp_path: Path) -> None:
+    pairs = [pair(tmp_path, (8, 8)), pair(tmp_path, (8, 8), "b")]
+    tiles, others = (dataset(*pairs, size=(4, 4), tiles=True, count_once=True) for _ in range(2))
+    expected = [tiles[place]["mask"] for place in range(8)]
+    for place in (7, 0, 4, 1, 1, 6):
+        assert torch.equal(others[place]["mask"], expected[place])
+
+
+def test_a_draw_gives_place_and_seed(tmp_path: Path) -> None:
+    flips = build_transforms([{"transform": "HorizontalFlip", "p": 0.5}], "augment.train")
+    pairs = [pair(tmp_path, (8, 8)), pair(tmp_path, (8, 8), "b")]
+    whole = dataset(*pairs, size=(8, 8), tiles=False, pipeline=Pipeline(flips, (0, 0, 0), (1, 1, 1)))
+    assert whole[Draw(1, 5)]["id"] == "b"
+    left = [int(values(whole[Draw(0, seed)]["image"])[0, 0, 1]) for seed in range(20)]
+    assert set(left) == {0, 7}
+    assert left == [int(values(whole[Draw(0, seed)]["image"])[0, 0, 1]) for seed in range(20)]
+
+
+def test_unknown_id_is_refused_when_its_photograph_is_read(tmp_path: Path) -> None:
+    broken = pair(tmp_path, (8, 8))
+    Image.fromarray(np.full((8, 8), 251, np.uint8)).save(tmp_path / "a_mask.png")
+    with pytest.raises(DataError, match=r"a_mask\.png holds id 251 \(64 pixels\)"):
+        dataset(broken, size=(4, 4), tiles=True)[0]

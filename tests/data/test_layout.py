@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segdrone.data.layout import LAYOUTS, Pair, find_folders, find_image_folder, find_pairs, find_photographs
+from segdrone.errors import DataError
+
+SIZE = (6, 9)
+
+
+def photograph(path: Path, size: tuple[int, int] = SIZE) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((*size, 3), 90, np.uint8)).save(path)
+    return path
+
+
+def mask(path: Path, size: tuple[int, int] = SIZE) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full(size, 3, np.uint8)).save(path)
+    return path
+
+
+def folders(root: Path, images: Sequence[str] = ("a.jpg", "b.jpg"), masks: Sequence[str] = ("a.png", "b.png")) -> Path:
+    (root / "images").mkdir(parents=True)
+    (root / "masks").mkdir()
+    for name in images:
+        photograph(root / "images" / name)
+    for name in masks:
+        mask(root / "masks" / name)
+    return root
+
+
+def pairs(root: Path, *, allow_unpaired: bool = False) -> list[Pair]:
+    return find_pairs(root / "images", root / "masks", allow_unpaired=allow_unpaired)
+
+
+def refusal(root: Path, *, allow_unpaired: bool = False) -> str:
+    with pytest.raises(DataError) as caught:
+        pairs(root, allow_unpaired=allow_unpaired)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_each_layout_is_found_by_itself(tmp_path: Path, layout: tuple[str, str]) -> None:
+    images, masks = (tmp_path / folder for folder in layout)
+    images.mkdir(parents=True)
+    masks.mkdir(parents=True)
+    assert find_folders(tmp_path) == (images, masks)
+    assert find_image_folder(tmp_path) == images
+
+
+def test_public_copies_are_among_the_layouts() -> None:
+    kaggle = "dataset/semantic_drone_dataset/"
+    assert (f"{kaggle}original_images", f"{kaggle}label_images_semantic") in LAYOUTS
+    assert ("training_set/images", "training_set/gt/semantic/label_images") in LAYOUTS
+
+
+def test_folders_are_named_below_the_root_and_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    for folder in (root / "rgb", root / "labels", elsewhere / "labels"):
+        folder.mkdir(parents=True)
+    assert find_folders(root, "rgb", "labels") == (root / "rgb", root / "labels")
+    assert find_folders(root, "rgb", str(elsewhere / "labels")) == (root / "rgb", elsewhere / "labels")
+    monkeypatch.chdir(tmp_path)
+    assert find_folders(root, "rgb", "elsewhere/labels") == (root / "rgb", Path("elsewhere/labels"))
+    assert find_image_folder(root, "rgb") == root / "rgb"
+
+
+def test_named_folders_win_over_a_layout(tmp_path: Path) -> None:
+    folders(tmp_path)
+    (tmp_path / "rgb").mkdir()
+    assert find_folders(tmp_path, "rgb", "masks") == (tmp_path / "rgb", tmp_path / "masks")
+
+
+def test_photographs_to_predict_may_lie_in_the_root_itself(tmp_path: Path) -> None:
+    photograph(tmp_path / "a.jpg")
+    assert find_image_folder(tmp_path) == tmp_path
+    assert find_photographs(tmp_path) == [Pair("a", tmp_path / "a.jpg", None, SIZE)]
+
+
+@pytest.mark.parametrize(
+    ("images", "masks", "parts"),
+    [
+        ("images", None, ("data.images and data.masks belong together", "give both, or neither")),
+        (None, "masks", ("data.images and data.masks belong together", "give both, or neither")),
+        ("images", "lables", ("data.masks=lables is no folder", "mend the path")),
+        ("imgs", "masks", ("data.images=imgs is no folder", "mend the path")),
+    ],
+)
+def test_wrongly_named_folders_are_refused(
+    tmp_path: Path, images: str | None, masks: str | None, parts: tuple[str, ...]
+) -> None:
+    with pytest.raises(DataError) as caught:
+        find_folders(folders(tmp_path / "root"), images, masks)
+    assert "\n" not in str(caught.value)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_missing_root_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        find_folders(tmp_path / "nowhere")
+    assert str(caught.value) == (
+        f"data.root={tmp_path / 'nowhere'} does not exist: give the folder that holds the photographs and masks"
+    )
+
+
+def test_root_without_a_known_layout_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    with pytest.raises(DataError) as caught:
+        find_folders(tmp_path)
+    for part in (f"data.root={tmp_path}", "original_images + label_images_semantic", "images + masks", "data.masks="):
+        assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_pairs_are_sorted_by_id_with_their_sizes(tmp_path: Path) -> None:
+    root = folders(tmp_path, ("b.jpg", "a.jpg"), ("b.png", "a.png"))
+    images, masks = root / "images", root / "masks"
+    assert pairs(root) == [
+        Pair("a", images / "a.jpg", masks / "a.png", SIZE),
+        Pair("b", images / "b.jpg", masks / "b.png", SIZE),
+    ]
+
+
+def test_suffixes_count_in_any_case(tmp_path: Path) -> None:
+    root = folders(tmp_path, ("a.JPG", "b.TIFF", "c.webp", "d.Jpeg", "e.tif", "f.PNG"), ())
+    for name in ("a.PNG", "b.TIF", "c.png", "d.png", "e.tiff", "f.png"):
+        mask(root / "masks" / name)
+    assert [pair.id for pair in pairs(root)] == ["a", "b", "c", "d", "e", "f"]
+
+
+def test_hidden_and_foreign_files_are_ignored(tmp_path: Path) -> None:
+    root = folders(tmp_path)
+    for name in (".DS_Store", "._a.jpg", ".a.123.part.jpg", "Thumbs.db", "readme.txt"):
+        (root / "images" / name).write_bytes(b"nothing")
+    assert [pair.id for pair in pairs(root)] == ["a", "b"]
+    assert [pair.id for pair in find_photographs(root / "images")] == ["a", "b"]
+
+
+def test_empty_folder_is_refused(tmp_path: Path) -> None:
+    root = folders(tmp_path, images=())
+    text = refusal(root)
+    assert f"{root / 'images'} holds no images (.jpg, .jpeg, .png, .tif, .tiff, .webp)" in text
+    assert "give the folder that does" in text
+    with pytest.raises(DataError, match="holds no images"):
+        find_photographs(root / "images")
+
+
+def test_absent_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is no folder: mend the path") as caught:
+        find_photographs(tmp_path / "nowhere")
+    assert str(tmp_path / "nowhere") in str(caught.value)
+
+
+def test_unpaired_files_of_both_sides_are_listed(tmp_path: Path) -> None:
+    root = folders(tmp_path, ("a.jpg", "b.jpg", "c.jpg"), ("a.png", "d.png"))
+    text = refusal(root)
+    assert f"2 in {root / 'images'} without a mask: b.jpg, c.jpg" in text
+    assert f"1 in {root / 'masks'} without a photograph: d.png" in text
+    assert "go on with the 1 pairs: data.allow_unpaired=true" in text
+
+
+def test_long_lists_of_unpaired_files_are_cut(tmp_path: Path) -> None:
+    root = folders(tmp_path, [f"{i:02d}.jpg" for i in range(14)], ("00.png",))
+    text = refusal(root)
+    assert "13 in" in text
+    assert "10.jpg and 3 more" in text
+    assert "11.jpg" not in text
+
+
+def test_allow_unpaired_goes_on_with_the_pairs(tmp_path: Path) -> None:
+    root = folders(tmp_path, ("a.jpg", "b.jpg"), ("b.png", "c.png"))
+    assert [pair.id for pair in pairs(root, allow_unpaired=True)] == ["b"]
+
+
+def test_folders_without_one_pair_are_refused_in_any_case(tmp_path: Path) -> None:
+    root = folders(tmp_path, ("a.jpg",), ("a_mask.png",))
+    text = refusal(root, allow_unpaired=True)
+    assert "a.jpg" in text
+    assert "a_mask.png" in text
+    assert "a mask must be named as its photograph is" in text
+
+
+def test_one_name_twice_is_refused(tmp_path: Path) -> None:
+    root = folders(tmp_path, ("a.jpg", "a.png", "b.jpg"))
+    text = refusal(root)
+    assert f"{root / 'images' / 'a.jpg'} and {root / 'images' / 'a.png'} have one name" in text
+    assert "rename or remove one of them" in text
+
+
+def test_mask_of_another_size_is_refused(tmp_path: Path) -> None:
+    root = folders(tmp_path)
+    path = mask(root / "masks" / "b.png", (6, 8))
+    assert refusal(root) == (
+        f"{path} is 8 x 6 pixels but its photograph b.jpg is 9 x 6: export the mask again at the photograph's size"
+    )
+
+
+def test_text_called_jpg_is_refused(tmp_path: Path) -> None:
+    root = folders(tmp_path)
+    path = root / "images" / "a.jpg"
+    path.write_text("not a photograph")
+    assert refusal(root) == f"{path} is not an image, whatever its name says: replace or remove it"
+    with pytest.raises(DataError, match=r"a\.jpg is not an image"):
+        find_photographs(root / "images")
+
+
+def test_problems_are_told_together_and_counted(tmp_path: Path) -> None:
+    names = "abcdef"
+    root = folders(tmp_path, [f"{i}.jpg" for i in names], [f"{i}.png" for i in names])
+    for name in "abcde":
+        (root / "images" / f"{name}.jpg").write_text("nothing")
+    text = refusal(root)
+    assert text.count("is not an image") == 3
+    assert text.endswith("(and 2 more like it)")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tiff", ".webp"])
+@pytest.mark.parametrize(("orientation", "turned"), [(1, False), (3, False), (6, True), (8, True), (0, False)])
+def test_size_is_that_of_the_photograph_as_displayed(
+    tmp_path: Path, suffix: str, orientation: int, turned: bool
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    (tmp_path / "images").mkdir()
+    Image.fromarray(np.zeros((6, 9, 3), np.uint8)).save(tmp_path / "images" / f"a{suffix}", exif=exif)
+    size = (9, 6) if turned else (6, 9)
+    mask(tmp_path / "masks" / "a.png", size)
+    assert [pair.size for pair in pairs(tmp_path)] == [size]

@@ -1,0 +1,214 @@
+"""Every mistake of a user ends in one line, through the real command."""
+
+import csv
+import os
+import resource
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from tests.conftest import Command, assert_one_line, small
+
+IMAGES, MASKS = "original_images", "label_images_semantic"
+
+
+def _no_masks(root: Path) -> None:
+    (root / MASKS / "003.png").unlink()
+    (root / IMAGES / "005.jpg").unlink()
+
+
+def _empty(root: Path) -> None:
+    for path in (root / IMAGES).iterdir():
+        path.unlink()
+
+
+def _truncate(root: Path) -> None:
+    for path in (root / IMAGES).iterdir():  # wherever the split puts it, it is met
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _text(root: Path) -> None:
+    (root / IMAGES / "003.jpg").write_text("not a photograph")
+
+
+def _mask_of_another_size(root: Path) -> None:
+    cv2.imwrite(str(root / MASKS / "003.png"), np.zeros((32, 48), np.uint8))
+
+
+def _unknown_id(root: Path) -> None:
+    for path in (root / MASKS).iterdir():
+        mask = np.zeros((64, 96), np.uint8)
+        mask[:2, :5] = 77
+        cv2.imwrite(str(path), mask)
+
+
+def _unknown_colour(root: Path) -> None:
+    for path in (root / MASKS).iterdir():
+        mask = np.zeros((64, 96, 3), np.uint8)
+        mask[:2, :5] = (3, 2, 1)  # OpenCV writes blue first
+        cv2.imwrite(str(path), mask)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "parts"),
+    [
+        (shutil.rmtree, ["does not exist", "data=sample", "data.root=FOLDER", "data.download=true"]),
+        (_empty, ["holds no images", "give the folder that does"]),
+        (_no_masks, ["003.jpg", "without a mask", "005.png", "without a photograph", "data.allow_unpaired=true"]),
+        (_text, ["003.jpg is not an image", "replace or remove"]),
+        (_mask_of_another_size, ["003.png is 48 x 32", "96 x 64", "export the mask again"]),
+        (_truncate, [".jpg cannot be decoded", "truncated", "copy it again"]),
+        (_unknown_id, [".png holds id 77 (10 pixels)", "23 classes", "data.classes"]),
+        (_unknown_colour, [".png holds colour rgb(1, 2, 3) (10 pixels)", "data.classes"]),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_spoilt_dataset(
+    spoil: Callable[[Path], None], parts: list[str], scenes: Path, tmp_path: Path, command: Command
+) -> None:
+    spoil(scenes)
+    result = command("train.py", *small(scenes, tmp_path / "run"))
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    assert str(scenes) in result.stderr
+    for part in parts:
+        assert part in result.stderr
+
+
+def test_error_in_a_reading_process_is_the_same_line(scenes: Path, tmp_path: Path, command: Command) -> None:
+    _truncate(scenes)
+    result = command("train.py", *small(scenes, tmp_path / "run"), "data.num_workers=1")
+    assert_one_line(result, ".jpg cannot be decoded", "copy it again")
+
+
+def test_unpaired_can_be_left_out(scenes: Path, tmp_path: Path, command: Command) -> None:
+    _no_masks(scenes)
+    result = command("train.py", *small(scenes, tmp_path / "run"), "data.allow_unpaired=true")
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "run" / "metrics.json").is_file()
+
+
+def _doubled_class_id(root: Path) -> list[str]:
+    (root / "t.csv").write_text("id, name, r, g, b\n0, a, 1, 2, 3\n0, b, 4, 5, 6\n")
+    return [f"data.classes={root}/t.csv"]
+
+
+def _missing_split_id(root: Path) -> list[str]:
+    (root / "splits").mkdir()
+    (root / "splits" / "train.txt").write_text("001\n002\n999")
+    return [f"data.split_dir={root}/splits"]
+
+
+def _id_in_two_splits(root: Path) -> list[str]:
+    (root / "splits").mkdir()
+    (root / "splits" / "train.txt").write_text("001\n002\n003")
+    (root / "splits" / "val.txt").write_text("003\n004")
+    return [f"data.split_dir={root}/splits"]
+
+
+@pytest.mark.parametrize(
+    ("mistake", "parts"),
+    [
+        (_doubled_class_id, ["t.csv", "id 0", "must differ"]),
+        (_missing_split_id, ["train.txt", "999", "not there"]),
+        (_id_in_two_splits, ["003", "train.txt", "val.txt", "keep it once"]),
+        (lambda root: ["data.batch_size=50"], ["data.batch_size=50", "15 training samples", "lower it"]),
+        (lambda root: ["trainer.max_epoch=3"], ["trainer.max_epoch"]),
+        (lambda root: ["optimiser.lr=3"], ["optimiser"]),
+        (lambda root: ["model=unet_resnet"], ["model/unet_resnet"]),
+        (lambda root: ["model.encoder_name=hf-hub:someone/model"], ["model.encoder_name", "unknown"]),
+        (lambda root: ["model.encoder_weights=imagenet"], ["could not be fetched", "model.encoder_weights=null"]),
+        (lambda root: [f"model.encoder_weights={root}/none.pth"], ["none.pth does not exist"]),
+        (lambda root: ["ckpt_path=none.ckpt"], ["ckpt_path=none.ckpt does not exist"]),
+    ],
+    ids=lambda value: "" if isinstance(value, list) else getattr(value, "__name__", ""),
+)
+def test_mistaken_choice(
+    mistake: Callable[[Path], list[str]], parts: list[str], scenes: Path, tmp_path: Path, command: Command
+) -> None:
+    result = command("train.py", *small(scenes, tmp_path / "run"), *mistake(scenes))
+    assert_one_line(result, *parts)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(all_scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import subprocess
+    import sys
+
+    from tests.conftest import REPO
+
+    run = tmp_path_factory.mktemp("trained")
+    arguments = [*small(all_scenes, run), "trainer.limit_train_batches=1"]
+    subprocess.run([sys.executable, str(REPO / "train.py"), *arguments], check=True, capture_output=True, cwd=run)
+    return run / "checkpoints" / "best.ckpt"
+
+
+def test_checkpoint_of_other_classes(checkpoint: Path, scenes: Path, tmp_path: Path, command: Command) -> None:
+    table = scenes / "two.csv"
+    with table.open("w", newline="") as file:
+        csv.writer(file).writerows([("name", "r", "g", "b"), ("land", 0, 0, 0), ("water", 0, 0, 255)])
+    result = command("evaluate.py", f"ckpt_path={checkpoint}", f"data.root={scenes}", f"data.classes={table}")
+    assert_one_line(result, "23 classes", "two.csv has 2")
+    for path in (scenes / MASKS).iterdir():
+        cv2.imwrite(str(path), np.zeros((64, 96), np.uint8))
+    result = command("train.py", *small(scenes, tmp_path / "run"), f"data.classes={table}", f"ckpt_path={checkpoint}")
+    assert_one_line(result, "23 classes", "has 2", "start afresh without ckpt_path")
+
+
+def test_checkpoint_cut_short(checkpoint: Path, tmp_path: Path, command: Command) -> None:
+    cut = tmp_path / "cut.ckpt"
+    cut.write_bytes(checkpoint.read_bytes()[: checkpoint.stat().st_size // 2])
+    assert_one_line(command("evaluate.py", f"ckpt_path={cut}"), "cut.ckpt is cut short", "copy it again")
+
+
+class _Trap:
+    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
+        return os.system, ("touch trapped",)
+
+
+def test_checkpoint_that_would_run_code(tmp_path: Path, command: Command) -> None:
+    torch.save({"state_dict": {}, "hyper_parameters": _Trap()}, tmp_path / "trap.ckpt")
+    result = command("evaluate.py", f"ckpt_path={tmp_path / 'trap.ckpt'}")
+    assert_one_line(result, "trap.ckpt", "could run code")
+    assert not (tmp_path / "trapped").exists()
+
+
+def test_evaluation_without_a_checkpoint(command: Command) -> None:
+    assert_one_line(command("evaluate.py"), "ckpt_path is not set")
+
+
+def test_evaluation_of_other_photographs(checkpoint: Path, scenes: Path, command: Command) -> None:
+    for folder in (IMAGES, MASKS):
+        for path in (scenes / folder).iterdir():
+            path.rename(path.with_stem(f"other{path.stem}"))
+    result = command("evaluate.py", f"ckpt_path={checkpoint}", f"data.root={scenes}")
+    assert_one_line(result, "not in data.root", "split=all")
+
+
+def test_full_disk_leaves_the_previous_checkpoint(
+    checkpoint: Path, scenes: Path, tmp_path: Path, command: Command
+) -> None:
+    run = tmp_path / "run"
+    first = command("train.py", *small(scenes, run), "trainer.limit_train_batches=1")
+    assert first.returncode == 0, first.stderr
+    before = {path.name: path.read_bytes() for path in (run / "checkpoints").iterdir()}
+
+    def small_disk() -> None:  # no file may grow past half a checkpoint
+        half = len(before["last.ckpt"]) // 2
+        resource.setrlimit(resource.RLIMIT_FSIZE, (half, half))
+
+    resumed = [*small(scenes, run), "trainer.max_epochs=2", f"ckpt_path={run}/checkpoints/last.ckpt"]
+    result = command("train.py", *resumed, preexec_fn=small_disk)
+    assert_one_line(result, "could not be written", "free some disk space", "untouched")
+    assert {path.name: path.read_bytes() for path in (run / "checkpoints").iterdir()} == before
+    assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 0
+
+
+@pytest.mark.parametrize("arguments", [["--size", "big"], ["--size", "10x10"], ["--count", "0"]])
+def test_sample_command(arguments: list[str], tmp_path: Path, command: Command) -> None:
+    assert_one_line(command("segdrone", "data", "sample", tmp_path / "out", *arguments))

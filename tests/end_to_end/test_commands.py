@@ -1,0 +1,86 @@
+"""The commands as the README gives them, and what their --help says."""
+
+import csv
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPO, Command, small
+
+
+@pytest.mark.parametrize(
+    ("script", "parts"),
+    [
+        ("train.py", ["data=sample", "data.root=FOLDER", "experiment=article", "max_epochs: 15", "Exit code 2"]),
+        ("evaluate.py", ["ckpt_path=", "split=all", "metrics.json", "Exit code 2"]),
+    ],
+)
+def test_help_teaches_without_loading_torch(script: str, parts: list[str], command: Command, tmp_path: Path) -> None:
+    # A torch that cannot be imported: --help must neither need it nor wait for it.
+    (tmp_path / "torch.py").write_text("raise ImportError('--help must not wait for torch')")
+    result = command(script, "--help", env={"PYTHONPATH": str(tmp_path), "PATH": ""})
+    assert result.returncode == 0, result.stderr
+    for part in parts:
+        assert part in result.stdout
+    assert "${" not in result.stdout.split("All settings")[0]
+
+
+def test_segdrone_help(command: Command) -> None:
+    assert "sample" in command("segdrone", "data", "--help").stdout
+    assert "--size" in command("segdrone", "data", "sample", "--help").stdout
+
+
+def test_sample_scenes_can_be_trained_on_and_scored(tmp_path: Path, command: Command) -> None:
+    made = command("segdrone", "data", "sample", tmp_path / "scenes", "--count", "12", "--size", "96x64", "--seed", "3")
+    assert made.returncode == 0, made.stderr
+    run = tmp_path / "run"
+    trained = command("train.py", *small(tmp_path / "scenes", run))
+    assert trained.returncode == 0, trained.stderr
+    assert "mIoU" in trained.stdout
+    scored = command("evaluate.py", f"ckpt_path={run}/checkpoints/best.ckpt", "split=val")
+    assert scored.returncode == 0, scored.stderr
+    written = list((tmp_path / "outputs" / "evaluate").glob("*/*/metrics.json"))
+    assert len(written) == 1
+
+
+def test_a_sweep_ends_with_a_comparison(all_scenes: Path, tmp_path: Path, command: Command) -> None:
+    sweep = tmp_path / "sweep"
+    result = command(
+        "train.py", "-m", *small(all_scenes, sweep), "trainer.limit_train_batches=1",
+        "model.encoder_name=mobilenet_v2,timm-tf_efficientnet_lite0", "optimizer.lr=1e-3,3e-4",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "4 jobs in" in result.stdout
+    rows = list(csv.DictReader((sweep / "comparison.csv").open()))
+    assert {row["job"] for row in rows} == {"0", "1", "2", "3"}
+    scores = [float(row["miou"]) for row in rows]
+    assert scores == sorted(scores, reverse=True)
+    assert all("optimizer.lr=" in row["choices"] and "encoder_name=" in row["choices"] for row in rows)
+    assert (sweep / "3" / "checkpoints" / "best.ckpt").is_file()
+
+
+def _readme_commands() -> list[str]:
+    blocks = re.findall(r"```(?:sh|bash)\n(.*?)```", (REPO / "README.md").read_text(), flags=re.S)
+    return [line.split("#")[0].strip() for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def test_readme_commands_exist() -> None:
+    commands = _readme_commands()
+    assert {"make demo", "make test"} <= set(commands)
+    targets = set(re.findall(r"^([a-z]+):", (REPO / "Makefile").read_text(), flags=re.M))
+    for line in commands:
+        first, *rest = shlex.split(line)
+        if first == "make":
+            assert rest[0] in targets, line
+
+
+@pytest.mark.parametrize(
+    "line", [line for line in _readme_commands() if re.match(r"python (train|evaluate)\.py", line)]
+)
+def test_readme_choices_compose(line: str, command: Command) -> None:
+    _, script, *arguments = shlex.split(line)
+    arguments = [argument for argument in arguments if argument != "-m"]
+    result = command(script, *arguments, "--cfg", "job")
+    assert result.returncode == 0, f"{line}\n{result.stderr}"

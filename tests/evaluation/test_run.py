@@ -1,0 +1,68 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from segdrone.errors import DataError
+from segdrone.evaluation import evaluate
+from segdrone.training import train
+from tests.conftest import REPO, Compose
+
+
+@pytest.fixture
+def trained(small_config: Compose, tmp_path: Path) -> Path:
+    train(small_config("trainer.limit_train_batches=1"))
+    return tmp_path / "run"
+
+
+def _evaluate(trained: Path, *overrides: str) -> dict[str, object]:
+    out = trained.parent / "evaluation"
+    with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
+        cfg = compose(
+            "evaluate",
+            [f"ckpt_path={trained}/checkpoints/best.ckpt", f"output_dir={out}", "trainer=cpu", *overrides],
+        )
+    metrics = evaluate(cfg)
+    assert json.loads((out / "metrics.json").read_text()) == metrics
+    return metrics
+
+
+def test_a_checkpoint_needs_nothing_else_and_scores_as_training_said(trained: Path) -> None:
+    metrics = _evaluate(trained)
+    assert metrics == json.loads((trained / "metrics.json").read_text())
+    assert {path.name for path in (trained.parent / "evaluation" / "figures").iterdir()} == {
+        "confusion.png", "best.png", "worst.png",
+    }  # fmt: skip
+
+
+def test_all_scores_everything_in_another_folder(trained: Path, all_scenes: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    for folder in ("original_images", "label_images_semantic"):
+        (other / folder).mkdir(parents=True)
+        for path in sorted((all_scenes / folder).iterdir())[:3]:
+            shutil.copy(path, other / folder / f"x{path.name}")
+    metrics = _evaluate(trained, f"data.root={other}", "split=all")
+    assert metrics["photographs"] == 3
+
+
+def test_tiles_score_every_pixel_once(trained: Path) -> None:
+    metrics = _evaluate(trained, "split=val", "data.sampling=tiles", "data.tile_size=[48,80]", "data.batch_size=2")
+    assert metrics["photographs"] == 3
+    assert sum(metrics["iou"][name] is not None for name in metrics["iou"]) > 3  # type: ignore[index, call-overload]
+
+
+def test_a_split_the_checkpoint_never_had_is_an_error(small_config: Compose, tmp_path: Path) -> None:
+    splits = tmp_path / "splits"
+    splits.mkdir()
+    (splits / "train.txt").write_text("000\n001\n002\n")
+    (splits / "val.txt").write_text("003")
+    train(small_config(f"data.split_dir={splits}", "trainer.limit_train_batches=1"))
+    with pytest.raises(DataError, match="without a test split.*split=all"):
+        _evaluate(tmp_path / "run")
+
+
+def test_training_photographs_are_called_such(trained: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _evaluate(trained, "split=all")
+    assert "15 of these photographs were trained on" in caplog.text

@@ -1,0 +1,51 @@
+from typing import Any
+
+import pytest
+import torch
+
+from segdrone.classes import DRONE
+from segdrone.model import SegmentationModule
+
+
+@pytest.fixture(scope="module")
+def module() -> SegmentationModule:
+    torch.manual_seed(0)
+    return SegmentationModule({"name": "unet", "encoder_name": "mobilenet_v2"}, DRONE.to_dict(), {}, {}).eval()
+
+
+@pytest.mark.parametrize("size", [(64, 96), (65, 97), (31, 50)])
+def test_logits_have_the_size_of_the_photograph_whatever_it_is(
+    size: tuple[int, int], module: SegmentationModule
+) -> None:
+    logits = module(torch.randn(2, 3, *size))
+    assert logits.shape == (2, 23, *size)
+    assert logits.dtype == torch.float32
+
+
+def test_training_lowers_the_loss(module: SegmentationModule) -> None:
+    network = SegmentationModule({"name": "unet", "encoder_name": "mobilenet_v2"}, DRONE.to_dict(), {}, {})
+    network.log = lambda *args, **kwargs: None  # type: ignore[method-assign]  # there is no trainer to log to
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
+    mask = torch.zeros(2, 64, 64, dtype=torch.long)
+    mask[:, :, 32:] = 3
+    batch: dict[str, Any] = {"image": mask[:, None].repeat(1, 3, 1, 1) / 3, "mask": mask, "id": ["a", "b"]}
+    losses = []
+    for step in range(8):
+        loss = network.training_step(batch, step)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_hyper_parameters_are_plain_data(module: SegmentationModule) -> None:
+    def plain(value: object) -> bool:
+        if isinstance(value, dict):
+            return all(isinstance(key, str) and plain(inner) for key, inner in value.items())
+        if isinstance(value, list):
+            return all(plain(inner) for inner in value)
+        return value is None or type(value) in (str, int, float, bool)
+
+    assert set(module.hparams) == {"model", "classes", "data", "splits"}
+    assert plain(dict(module.hparams))

@@ -1,0 +1,69 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import segmentation_models_pytorch as smp
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from segdrone.errors import CheckpointError
+from segdrone.model.weights import load_encoder_weights
+
+NAME = "mobilenet_v2"
+
+
+@pytest.fixture(scope="module")
+def state() -> dict[str, Tensor]:
+    torch.manual_seed(1)
+    return smp.encoders.get_encoder(NAME).state_dict()
+
+
+@pytest.mark.parametrize(
+    ("file", "save"), [("w.safetensors", lambda state, path: save_file(state, path)), ("w.pth", torch.save)]
+)
+def test_weights_of_a_file_reach_every_tensor(
+    file: str, save: Callable[..., None], state: dict[str, Tensor], tmp_path: Path
+) -> None:
+    save(state, tmp_path / file)
+    torch.manual_seed(2)
+    encoder = smp.encoders.get_encoder(NAME)
+    line = load_encoder_weights(encoder, NAME, str(tmp_path / file))
+    assert f"{len(state)} of {len(state)} tensors" in line
+    assert all(torch.equal(tensor, state[key]) for key, tensor in encoder.state_dict().items())
+
+
+def test_timm_names_fit_the_encoder_that_smp_wraps(tmp_path: Path) -> None:
+    name = "tu-mobilenetv3_small_050"
+    encoder = smp.encoders.get_encoder(name)
+    own_names = {key.removeprefix("model."): torch.ones_like(tensor) for key, tensor in encoder.state_dict().items()}
+    save_file(own_names, tmp_path / "w.safetensors")
+    load_encoder_weights(encoder, name, str(tmp_path / "w.safetensors"))
+    assert all(bool((tensor == 1).all()) for tensor in encoder.state_dict().values())
+
+
+def test_a_file_that_does_not_fit_is_refused_and_changes_nothing(state: dict[str, Tensor], tmp_path: Path) -> None:
+    first = next(iter(state))
+    save_file({key: tensor for key, tensor in state.items() if key != first}, tmp_path / "w.safetensors")
+    encoder = smp.encoders.get_encoder(NAME)
+    before = {key: tensor.clone() for key, tensor in encoder.state_dict().items()}
+    with pytest.raises(CheckpointError, match=f"names {len(state) - 1} of its {len(state)} tensors"):
+        load_encoder_weights(encoder, NAME, str(tmp_path / "w.safetensors"))
+    assert all(torch.equal(tensor, before[key]) for key, tensor in encoder.state_dict().items())
+
+
+@pytest.mark.parametrize("file", ["w.safetensors", "w.pth"])
+def test_a_broken_file_is_refused(file: str, tmp_path: Path) -> None:
+    (tmp_path / file).write_bytes(b"no weights at all")
+    with pytest.raises(CheckpointError, match=f"{file} is no state dict"):
+        load_encoder_weights(smp.encoders.get_encoder(NAME), NAME, str(tmp_path / file))
+
+
+def test_imagenet_offline_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(CheckpointError, match="could not be fetched.*go online once.*encoder_weights=null") as caught:
+        load_encoder_weights(smp.encoders.get_encoder(NAME), NAME, "imagenet")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,110 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from segdrone.classes import DRONE, ClassTable
+from segdrone.errors import DataError
+from segdrone.scenes import render_scene, write_scenes
+from segdrone.scenes.write import scene_seed
+
+
+def write(root: Path, *, count: int = 3, height: int = 64, width: int = 96, seed: int = 5) -> None:
+    write_scenes(root, count=count, height=height, width=width, seed=seed, progress=False)
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+def test_the_folder_is_laid_out_as_the_real_set(tmp_path: Path) -> None:
+    write(tmp_path / "new" / "set")
+    root = tmp_path / "new" / "set"
+    names = [f"{i:03d}" for i in range(3)]
+    assert set(contents(root)) == {
+        *(f"original_images/{name}.jpg" for name in names),
+        *(f"label_images_semantic/{name}.png" for name in names),
+        "class_dict_seg.csv",
+        "scenes.json",
+    }
+    table = ClassTable.from_csv(root / "class_dict_seg.csv")
+    assert (table.names, table.colours) == (DRONE.names, DRONE.colours)
+
+
+def test_files_hold_the_rendered_scenes(tmp_path: Path) -> None:
+    write(tmp_path)
+    for i in range(3):
+        image, mask = render_scene(64, 96, scene_seed(5, i))
+        stored = cv2.imread(str(tmp_path / f"label_images_semantic/{i:03d}.png"), cv2.IMREAD_UNCHANGED)
+        assert stored is not None and stored.dtype == np.uint8
+        assert np.array_equal(stored, mask)
+        photo = cv2.imread(str(tmp_path / f"original_images/{i:03d}.jpg"), cv2.IMREAD_COLOR_RGB)
+        assert photo is not None and photo.shape == image.shape
+        assert np.abs(photo.astype(int) - image).mean() < 12
+
+
+@pytest.mark.parametrize("request_kept", [True, False])
+def test_an_interrupted_set_is_carried_on(tmp_path: Path, request_kept: bool) -> None:
+    write(tmp_path)
+    whole = contents(tmp_path)
+    record = (tmp_path / "scenes.json").rename(tmp_path / "scenes.json.part")
+    if not request_kept:
+        record.unlink()
+    (tmp_path / "original_images/001.jpg").unlink()
+    (tmp_path / "label_images_semantic/002.png").unlink()
+    (tmp_path / "original_images/002.jpg.tmp").write_bytes(b"half")
+    kept = (tmp_path / "original_images/000.jpg").stat().st_mtime_ns
+    write(tmp_path)
+    assert contents(tmp_path) == whole
+    assert (tmp_path / "original_images/000.jpg").stat().st_mtime_ns == kept
+
+
+def test_a_complete_set_is_left_alone_and_a_damaged_one_mended(tmp_path: Path) -> None:
+    write(tmp_path)
+    whole = contents(tmp_path)
+    times = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
+    write(tmp_path)
+    assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")} == times
+    (tmp_path / "label_images_semantic/001.png").unlink()
+    write(tmp_path)
+    assert contents(tmp_path) == whole
+
+
+@pytest.mark.parametrize("change", [{"count": 2}, {"height": 72}, {"width": 97}, {"seed": 6}])
+def test_another_set_is_not_overwritten(tmp_path: Path, change: dict[str, int]) -> None:
+    write(tmp_path)
+    whole = contents(tmp_path)
+    with pytest.raises(DataError, match="holds other sample scenes") as caught:
+        write(tmp_path, **change)
+    assert "\n" not in str(caught.value)
+    assert contents(tmp_path) == whole
+
+
+@pytest.mark.parametrize(
+    "foreign", ["notes.txt", "original_images/holiday.jpg", "label_images_semantic/003.png"]
+)
+def test_foreign_files_are_not_touched(tmp_path: Path, foreign: str) -> None:
+    (tmp_path / foreign).parent.mkdir(exist_ok=True)
+    (tmp_path / foreign).write_text("mine")
+    with pytest.raises(DataError, match="choose an empty folder") as caught:
+        write(tmp_path)
+    assert foreign in str(caught.value) and "\n" not in str(caught.value)
+    assert contents(tmp_path) == {foreign: b"mine"}
+
+
+def test_scenes_without_their_record_are_not_taken_for_ours(tmp_path: Path) -> None:
+    (tmp_path / "original_images").mkdir()
+    (tmp_path / "original_images/000.jpg").write_text("a real photograph")
+    with pytest.raises(DataError):
+        write(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change", [{"count": 0}, {"count": -3}, {"height": 63}, {"width": 12001}, {"seed": -1}]
+)
+def test_bad_arguments_are_named(tmp_path: Path, change: dict[str, int]) -> None:
+    with pytest.raises(DataError) as caught:
+        write(tmp_path / "set", **change)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "set").exists()

@@ -1,0 +1,67 @@
+"""Every file of conf/ composes, and every model, augmentation and recipe runs one step."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from segdrone.training import train
+from tests.conftest import REPO, Compose
+
+CONF = REPO / "conf"
+ROOTS = ("train", "evaluate")
+GROUPS = sorted(str(path.relative_to(CONF).with_suffix("")) for path in CONF.glob("*/*.yaml"))
+
+
+def _names(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+@pytest.mark.parametrize("choice", GROUPS)
+def test_every_file_composes(choice: str) -> None:
+    group, name = choice.split("/")
+    if choice == "data/base":
+        pytest.skip("the shared part of the others")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", [f"{'+' if group in ('experiment', 'debug') else ''}{group}={name}", "data.root=x"])
+    assert OmegaConf.to_container(cfg, resolve=True)
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_every_entry_composes(root: str) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        assert OmegaConf.to_container(compose(root), resolve=True)
+
+
+def test_every_file_says_what_it_is() -> None:
+    for path in CONF.rglob("*.yaml"):
+        assert path.read_text().replace("# @package _global_\n", "").startswith("# "), path
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        *([f"model={name}"] for name in _names("model")),
+        *([f"augment={name}"] for name in _names("augment")),
+        *([f"optimizer={name}"] for name in _names("optimizer")),
+        *([f"scheduler={name}"] for name in _names("scheduler")),
+        *([f"+experiment={name}"] for name in _names("experiment")),
+        ["+debug=overfit", "trainer.max_epochs=2"],
+        ["+debug=profiler", "trainer.limit_train_batches=1"],
+        ["data.sampling=tiles", "data.tile_size=[32,48]"],
+    ],
+    ids=lambda choices: choices[0],
+)
+def test_every_choice_runs_one_step(choices: list[str], small_config: Compose, tmp_path: Path) -> None:
+    limit = [] if "+debug=overfit" in choices else ["trainer.limit_train_batches=1", "trainer.limit_val_batches=1"]
+    metrics, made = train(small_config(*choices, *limit, "trainer.limit_test_batches=1"))
+    assert made["trainer"].global_step > 0
+    assert 0 <= metrics["miou"] <= 1
+    assert metrics["train/loss"] > 0
+
+
+def test_one_batch_leaves_no_checkpoint(small_config: Compose, tmp_path: Path) -> None:
+    metrics, _ = train(small_config("+debug=one_batch"))
+    assert 0 <= metrics["accuracy"] <= 1
+    assert not (tmp_path / "run" / "checkpoints").exists()

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from torch.utils.data import DataLoader, Dataset
+
+from segdrone.errors import CheckpointError, ConfigError, DataError, SegdroneError, user_text
+
+TEXT = "photos/7.jpg cannot be decoded (image file is truncated: 12 bytes): copy it again or remove it"
+
+
+class Broken(Dataset[Any]):
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, place: int) -> Any:
+        try:
+            raise OSError("cause: of it")
+        except OSError as error:
+            raise DataError(self.text) from error
+
+
+def from_worker(text: str) -> DataError:
+    with pytest.raises(DataError) as caught:
+        next(iter(DataLoader(Broken(text), num_workers=1)))
+    assert "Traceback" in str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize("kind", [SegdroneError, ConfigError, DataError, CheckpointError])
+def test_text_of_a_plain_error_is_its_own(kind: type[SegdroneError]) -> None:
+    assert user_text(kind(TEXT)) == TEXT
+
+
+@pytest.mark.parametrize("text", [TEXT, "two ways on:\n  one\n  two"])
+def test_text_of_a_workers_error_has_no_traceback(text: str) -> None:
+    assert user_text(from_worker(text)) == text
+
+
+@pytest.mark.parametrize("kind", [ConfigError, DataError, CheckpointError])
+def test_one_class_catches_them_all(kind: type[SegdroneError]) -> None:
+    with pytest.raises(SegdroneError, match="photos/7.jpg"):
+        raise kind(TEXT)

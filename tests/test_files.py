@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from segdrone.files import whole, write_json
+
+
+def test_success_replaces_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text("old")
+    with whole(path) as partial:
+        partial.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_temporary_file_lies_beside_the_file_with_its_suffix(tmp_path: Path) -> None:
+    with whole(tmp_path / "figure.png") as partial:
+        partial.touch()
+        assert partial.parent == tmp_path
+        assert partial.suffix == ".png"
+        assert partial.name != "figure.png"
+
+
+def test_folder_is_made(tmp_path: Path) -> None:
+    with whole(tmp_path / "a" / "b" / "x.txt") as partial:
+        partial.write_text("x")
+    assert (tmp_path / "a" / "b" / "x.txt").read_text() == "x"
+
+
+@pytest.mark.parametrize("kind", [OSError, KeyboardInterrupt])
+def test_failure_keeps_the_old_file_and_leaves_nothing_else(tmp_path: Path, kind: type[BaseException]) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text("old")
+    with pytest.raises(kind), whole(path) as partial:
+        partial.write_text("half")
+        raise kind
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_failure_before_anything_is_written_is_the_callers_own(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), whole(tmp_path / "x.txt"):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_is_written_for_people_and_programs(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    write_json({"miou": 0.5, "absent": None}, path)
+    assert json.loads(path.read_text()) == {"miou": 0.5, "absent": None}
+    assert path.read_text() == '{\n  "miou": 0.5,\n  "absent": null\n}\n'
+
+
+def test_json_refuses_nan_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json({"miou": float("nan")}, tmp_path / "metrics.json")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,25 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import lightning.pytorch as L
+import torch
+
+from segdrone.training import Curves
+
+
+def _epoch(curves: Curves, number: int) -> None:
+    names = [f"{split}/{name}" for split in ("train", "val") for name in ("loss", "miou", "accuracy")]
+    logged = {name: torch.tensor(0.1) for name in names}
+    trainer = SimpleNamespace(current_epoch=number, callback_metrics=logged)
+    curves.on_train_epoch_end(trainer, L.LightningModule())  # type: ignore[arg-type]
+
+
+def test_every_epoch_draws_and_a_resumed_run_goes_on(tmp_path: Path) -> None:
+    first = Curves(str(tmp_path / "a"))
+    _epoch(first, 0)
+    assert {path.name for path in (tmp_path / "a").iterdir()} == {"loss.png", "miou.png", "accuracy.png"}
+    resumed = Curves(str(tmp_path / "b"))
+    resumed.load_state_dict(first.state_dict())
+    _epoch(resumed, 1)
+    assert [row["epoch"] for row in resumed.history] == [0, 1]
+    assert len(first.history) == 1

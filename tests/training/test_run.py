@@ -1,0 +1,99 @@
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from segdrone.classes import DRONE
+from segdrone.training import objective, train
+from tests.conftest import Compose
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return tmp_path / "run"
+
+
+def test_a_run_leaves_what_it_promises(small_config: Compose, run: Path) -> None:
+    cfg = small_config("trainer.max_epochs=2")
+    metrics, made = train(cfg)
+
+    assert {"train/loss", "val/loss", "val/miou", "miou", "accuracy", "dice", "miou_per_image"} <= metrics.keys()
+    assert objective(cfg, metrics) == metrics["val/miou"] == float(made["trainer"].checkpoint_callback.best_model_score)
+    assert made["datamodule"].splits["test"]
+
+    for name in ("best.ckpt", "last.ckpt"):
+        checkpoint = torch.load(run / "checkpoints" / name, weights_only=True)
+        assert checkpoint["hyper_parameters"]["classes"]["names"] == list(DRONE.names)
+    report = json.loads((run / "metrics.json").read_text())
+    assert report["miou"] == metrics["miou"]
+    assert set(report["iou"]) == set(DRONE.names)
+    # Lightning's torchmetrics and the report's counts are two computations of one thing.
+    assert metrics["miou"] == pytest.approx(float(made["trainer"].callback_metrics["test/miou"]), abs=1e-6)
+    assert metrics["dice"] == pytest.approx(float(made["trainer"].callback_metrics["test/dice"]), abs=1e-6)
+    figures = {path.name for path in (run / "figures").iterdir()}
+    assert figures == {"loss.png", "miou.png", "accuracy.png", "confusion.png", "best.png", "worst.png"}
+    assert len(list(csv.DictReader((run / "per_class.csv").open()))) == 23
+    logged = list(csv.DictReader((run / "metrics.csv").open()))
+    assert {row["epoch"] for row in logged if row["val/miou"]} == {"0", "1"}
+
+    record = json.loads((run / "run.json").read_text())
+    assert record["seed"] == 42
+    assert record["wall_time_s"] > 0
+    assert record["packages"]["torch"] == torch.__version__.split("+")[0]
+    assert len(record["data_fingerprint"]) == 64
+
+
+def test_tensorboard_holds_scalars_pictures_and_choices(small_config: Compose, run: Path) -> None:
+    train(small_config("trainer.max_epochs=2", "callbacks.pictures.every_n_epochs=1"))
+    board = EventAccumulator(str(run / "tensorboard"), size_guidance={"images": 0, "scalars": 0}).Reload()
+    scalars = set(board.Tags()["scalars"])
+    wanted = {f"{split}/{name}" for split in ("train", "val") for name in ("miou", "accuracy", "dice")}
+    assert wanted | {"train/loss_epoch", "val/loss", "lr-AdamW", "val/iou/paved-area"} <= scalars
+    assert set(board.Tags()["images"]) == {"val/photographs", "val/confusion"}
+    assert len(board.Images("val/photographs")) == 2
+    hparams = b"".join(path.read_bytes() for path in (run / "tensorboard").iterdir())
+    assert b"_hparams_/session_start_info" in hparams
+    assert b"optimizer.lr" in hparams
+
+
+def test_a_split_without_test_photographs_is_scored_on_val(small_config: Compose, all_scenes: Path, run: Path) -> None:
+    splits = run.parent / "splits"
+    splits.mkdir()
+    (splits / "train.txt").write_text("000\n001\n002\n")
+    (splits / "val.txt").write_text("003\n004\n")
+    train(small_config(f"data.split_dir={splits}"))
+    report = json.loads((run / "metrics.json").read_text())
+    assert (report["split"], report["photographs"]) == ("val", 2)
+
+
+def test_training_without_validation_keeps_its_last_epoch(small_config: Compose, run: Path) -> None:
+    splits = run.parent / "splits"
+    splits.mkdir()
+    (splits / "train.txt").write_text("000\n001\n002\n")
+    (splits / "test.txt").write_text("003")
+    cfg = small_config(f"data.split_dir={splits}", "trainer.max_epochs=2")
+    metrics, _ = train(cfg)
+    assert torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] == 1
+    assert json.loads((run / "metrics.json").read_text())["split"] == "test"
+    assert objective(cfg, metrics) == metrics["miou"]
+
+
+def test_same_seed_same_network_and_seed_0_is_a_seed(small_config: Compose) -> None:
+    def weights(seed: int) -> torch.Tensor:
+        _, made = train(small_config(f"seed={seed}", "trainer.limit_train_batches=2"))
+        return torch.cat([p.detach().flatten() for p in made["module"].parameters()])
+
+    zero = weights(0)
+    assert torch.equal(zero, weights(0))
+    assert not torch.equal(zero, weights(1))
+
+
+def test_a_run_in_the_folder_of_an_earlier_one_keeps_its_log(small_config: Compose, run: Path) -> None:
+    train(small_config())
+    earlier = (run / "metrics.csv").read_text()
+    train(small_config("trainer.max_epochs=2", f"ckpt_path={run}/checkpoints/last.ckpt"))
+    assert (run / "metrics.1.csv").read_text() == earlier
+    assert {row["epoch"] for row in csv.DictReader((run / "metrics.csv").open()) if row["val/miou"]} == {"1"}
