@@ -81,9 +81,7 @@ def test_another_set_is_not_overwritten(tmp_path: Path, change: dict[str, int]) 
     assert contents(tmp_path) == whole
 
 
-@pytest.mark.parametrize(
-    "foreign", ["notes.txt", "original_images/holiday.jpg", "label_images_semantic/003.png"]
-)
+@pytest.mark.parametrize("foreign", ["notes.txt", "original_images/holiday.jpg", "label_images_semantic/003.png"])
 def test_foreign_files_are_not_touched(tmp_path: Path, foreign: str) -> None:
     (tmp_path / foreign).parent.mkdir(exist_ok=True)
     (tmp_path / foreign).write_text("mine")
@@ -100,9 +98,7 @@ def test_scenes_without_their_record_are_not_taken_for_ours(tmp_path: Path) -> N
         write(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "change", [{"count": 0}, {"count": -3}, {"height": 63}, {"width": 12001}, {"seed": -1}]
-)
+@pytest.mark.parametrize("change", [{"count": 0}, {"count": -3}, {"height": 63}, {"width": 12001}, {"seed": -1}])
 def test_bad_arguments_are_named(tmp_path: Path, change: dict[str, int]) -> None:
     with pytest.raises(DataError) as caught:
         write(tmp_path / "set", **change)

@@ -76,7 +76,8 @@ def _ratio(part: Any, whole: Any) -> Values:
     """Divides counts; NaN where there is nothing to divide by."""
     part, whole = np.asarray(part, float), np.asarray(whole, float)
     ratio: Values = np.full(np.broadcast(part, whole).shape, np.nan)
-    return np.divide(part, whole, out=ratio, where=whole > 0)
+    np.divide(part, whole, out=ratio, where=whole > 0)
+    return ratio
 
 
 def _mean(values: Values) -> float:

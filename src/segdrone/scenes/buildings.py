@@ -116,9 +116,7 @@ def _roof(
             if i % 2 and not hipped:
                 if (canvas.view.nadir - a[:2]) @ normal > 0:
                     light = canvas.sun.on((normal[0], normal[1]))
-                    canvas.plane(
-                        [a, b, b + climb, a + climb], facade.plaster.shaded(light), "wall", [a, b, top_a]
-                    )
+                    canvas.plane([a, b, b + climb, a + climb], facade.plaster.shaded(light), "wall", [a, b, top_a])
                 continue
             light = canvas.sun.on((normal[0] * tilt, normal[1] * tilt), float(np.sqrt(1 - tilt**2)))
             lit = tiles.shaded(0.35 + 0.65 * light)
@@ -130,9 +128,7 @@ def _roof(
     canvas.capsules(gutter, stone_colour(rng, 60, 150), "roof")
 
 
-def _skylights(
-    canvas: Canvas, rng: np.random.Generator, a: Points, b: Points, climb: Points, glass: Material
-) -> None:
+def _skylights(canvas: Canvas, rng: np.random.Generator, a: Points, b: Points, climb: Points, glass: Material) -> None:
     """Draws windows that lie in the slope over the eaves from `a` to `b`."""
     for _ in range(rng.integers(2)):
         u, v, wide, tall = rng.uniform([0.25, 0.3, 0.8, 0.2], [0.65, 0.5, 1.3, 0.28])

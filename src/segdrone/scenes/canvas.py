@@ -171,9 +171,7 @@ class Canvas:
         patch.polygon(pixels)
         self.paint(patch, colour, label)
 
-    def plane(
-        self, corners: ArrayLike, material: Material, label: str, shape: ArrayLike | None = None
-    ) -> None:
+    def plane(self, corners: ArrayLike, material: Material, label: str, shape: ArrayLike | None = None) -> None:
         """Paints a flat surface in space with its own texture.
 
         Args:
@@ -206,9 +204,7 @@ class Canvas:
             patch.stroke(ends[2 * i], ends[2 * i + 1], radius)
         self.paint(patch, colour, label)
 
-    def stain(
-        self, parts: Sequence[tuple[ArrayLike, ArrayLike, float]], factor: float, soft: float = 0.0
-    ) -> None:
+    def stain(self, parts: Sequence[tuple[ArrayLike, ArrayLike, float]], factor: float, soft: float = 0.0) -> None:
         """Multiplies the colours under round bars by `factor`; `soft` metres blur the edge."""
         ends = self.view.project(np.array([[a, b] for a, b, _ in parts], np.float64).reshape(-1, 3))
         radii = [max(r * self.view.scale, 0.4) for _, _, r in parts]

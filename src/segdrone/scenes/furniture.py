@@ -127,11 +127,7 @@ def hose(canvas: Canvas, rng: Rng, at: Vector) -> None:
     """Draws a garden hose in loose loops; it bears no label."""
     turn = np.linspace(0, rng.uniform(4, 9), 90)
     radius = 0.25 + 0.12 * turn + 0.02 * np.sin(3 * turn)
-    path = (
-        np.asarray(at)
-        + (radius * [np.cos(turn), np.sin(turn)]).T
-        + np.outer(turn**2, rng.normal(0, 0.015, 2))
-    )
+    path = np.asarray(at) + (radius * [np.cos(turn), np.sin(turn)]).T + np.outer(turn**2, rng.normal(0, 0.015, 2))
     points = raised(path, 0.03)
     parts = [(a, b, 0.028) for a, b in pairwise(points)]
     canvas.shadow_capsules(parts)
@@ -160,9 +156,7 @@ def lens_edge(canvas: Canvas, rng: Rng) -> None:
     side = rng.integers(4)
     along, reach, wide = rng.uniform([0.1, 0.08, 0.012], [0.9, 0.22, 0.03])
     width, height = view.width, view.height
-    edge = np.array(
-        [[along * width, 0], [along * width, height], [0, along * height], [width, along * height]]
-    )[side]
+    edge = np.array([[along * width, 0], [along * width, height], [0, along * height], [width, along * height]])[side]
     inward = np.array([[0.2, 1], [0.2, -1], [1, 0.2], [-1, 0.2]])[side] * reach * height
     patch = canvas.patch(np.array([edge - inward, edge + inward]), wide * height * 1.6)
     patch.stroke(edge - inward, edge + inward, wide * height)

@@ -48,9 +48,7 @@ def fallen_leaves(canvas: Canvas, rng: Rng, at: Vector) -> None:
     spots = raised(np.asarray(at) + rng.normal(0, rng.uniform(0.5, 1.5), (count, 2)), 0.0)
     colour = hsv(rng.uniform(18, 48), rng.uniform(0.3, 0.7), rng.uniform(90, 190))
     tips = spots + np.column_stack([rng.normal(0, 0.035, (count, 2)), np.zeros(count)])
-    canvas.capsules(
-        [(p, q, rng.uniform(0.012, 0.03)) for p, q in zip(spots, tips, strict=True)], colour, None
-    )
+    canvas.capsules([(p, q, rng.uniform(0.012, 0.03)) for p, q in zip(spots, tips, strict=True)], colour, None)
 
 
 def worn(canvas: Canvas, rng: Rng, at: Vector) -> None:

@@ -63,9 +63,7 @@ def street(plan: Plan) -> None:
     for x in np.arange(-1.2 * s, 1.2 * s, 5.4):
         if rng.random() < 0.55:
             side = rng.choice([-1, 1])
-            place.parked(
-                plan, (x + rng.uniform(-0.3, 0.3), y + side * (half - 1.05)), 0.0 if side < 0 else np.pi
-            )
+            place.parked(plan, (x + rng.uniform(-0.3, 0.3), y + side * (half - 1.05)), 0.0 if side < 0 else np.pi)
     place.obstacles(plan, ["bin", "bin", "drum"], 2)
     place.growth(plan, trees=1, bald=0.5, shrubs=4)
     place.life(plan, people=3.5, dogs=0.5, bikes=1.2, cars=0.0, markers=0.2, rocks=1)
@@ -78,9 +76,7 @@ def park(plan: Plan) -> None:
     for _ in range(rng.integers(1, 4)):
         at = tuple(rng.uniform(-0.6, 0.6, 2) * s)
         plan.ground("dirt", frayed(rng, blob(rng, at, rng.uniform(0.05, 0.14) * s, 1.5), 0.12))
-    path = strip(
-        winding(rng, 2 * s, rng.uniform(-0.35, 0.35) * s, rng.uniform(0.05, 0.15) * s), rng.uniform(1.4, 3.0)
-    )
+    path = strip(winding(rng, 2 * s, rng.uniform(-0.35, 0.35) * s, rng.uniform(0.05, 0.15) * s), rng.uniform(1.4, 3.0))
     kind = str(rng.choice(["paved-area", "gravel", "dirt"], p=[0.55, 0.3, 0.15]))
     plan.ground(kind, frayed(rng, path, 0.04))
     if rng.random() < 0.9:

@@ -79,12 +79,8 @@ def develop(
     blurred = cv2.GaussianBlur(image, (0, 0), sharpness * float(np.clip(height / 704, 0.6, 2.0)))
     sky = (np.array([0.96, 1.0, 1.06]) * (1 - sun.direct) * sun.exposure).astype(np.float32)
     direct = (np.array(sun.tint) * sun.direct * sun.exposure).astype(np.float32)
-    across = (
-        np.linspace(-1, 1, width, dtype=np.float32) ** 2 * np.float32(width / np.hypot(width, height)) ** 2
-    )
-    down = (
-        np.linspace(-1, 1, height, dtype=np.float32) ** 2 * np.float32(height / np.hypot(width, height)) ** 2
-    )
+    across = np.linspace(-1, 1, width, dtype=np.float32) ** 2 * np.float32(width / np.hypot(width, height)) ** 2
+    down = np.linspace(-1, 1, height, dtype=np.float32) ** 2 * np.float32(height / np.hypot(width, height)) ** 2
     out = np.empty_like(image)
     for top in range(0, height, _STRIP):
         rows = slice(top, min(top + _STRIP, height))

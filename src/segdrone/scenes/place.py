@@ -159,9 +159,7 @@ def growth(plan: Plan, trees: float, bald: float, shrubs: float) -> None:
         scatter(plan, 1.0, 0.9, partial(plants.shrub, radius=rng.uniform(0.3, 0.9)), SOFT)
 
 
-def life(
-    plan: Plan, people: float, dogs: float, bikes: float, cars: float, markers: float, rocks: float
-) -> None:
+def life(plan: Plan, people: float, dogs: float, bikes: float, cars: float, markers: float, rocks: float) -> None:
     """Adds about so many of each, and now and then things that bear no label."""
     rng = plan.rng
     marks(plan)

@@ -161,9 +161,7 @@ def frayed(rng: Rng, shape: Points, depth: float) -> Points:
     """Returns an outline with an irregular edge, as turf and earth have it."""
     edges = np.roll(shape, -1, axis=0) - shape
     steps = np.maximum(1, (np.hypot(edges[:, 0], edges[:, 1]) / 0.35).astype(int))
-    dense = np.vstack(
-        [a + e * np.arange(n)[:, None] / n for a, e, n in zip(shape, edges, steps, strict=True)]
-    )
+    dense = np.vstack([a + e * np.arange(n)[:, None] / n for a, e, n in zip(shape, edges, steps, strict=True)])
     jitter = rng.normal(0, depth, dense.shape)
     smooth = (jitter + np.roll(jitter, 1, 0) + np.roll(jitter, 2, 0)) / 1.7
     return np.asarray(dense + smooth)

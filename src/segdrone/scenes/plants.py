@@ -108,9 +108,7 @@ def shrub(canvas: Canvas, rng: np.random.Generator, at: Vector, radius: float) -
     _foliage(canvas, leaves, tones, size, colours, "vegetation", rng)
 
 
-def hedge(
-    canvas: Canvas, rng: np.random.Generator, start: Vector, end: Vector, width: float, height: float
-) -> None:
+def hedge(canvas: Canvas, rng: np.random.Generator, start: Vector, end: Vector, width: float, height: float) -> None:
     """Draws a clipped hedge from `start` to `end`."""
     along = np.subtract(end, start)
     length = float(np.hypot(*along))

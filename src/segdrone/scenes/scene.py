@@ -47,9 +47,7 @@ def render_scene(height: int, width: int, seed: int) -> tuple[NDArray[np.uint8],
     check_size(height, width)
     if seed < 0:
         raise DataError(f"the seed of a sample scene is {seed}: choose 0 or more")
-    layout_rng, light_rng, camera_rng = (
-        np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3)
-    )
+    layout_rng, light_rng, camera_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
     span = float(np.exp(layout_rng.uniform(np.log(8.5), np.log(21.0))))
     nadir = layout_rng.uniform([-0.25, -0.5], [0.25, 0.05]) * span
     view = View(

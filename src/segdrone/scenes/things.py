@@ -74,9 +74,7 @@ def dog(canvas: Canvas, rng: np.random.Generator, at: Vector) -> None:
     canvas.capsules([*legs, *tip], np.multiply(fur, 0.75), "dog")
     canvas.capsules(body, fur, "dog")
     canvas.capsules([(chest, rump, 0.06 * size)], np.multiply(fur, rng.uniform(0.6, 1.35)), "dog")
-    canvas.capsules(
-        [(ear_l, ear_l, 0.045 * size), (ear_r, ear_r, 0.045 * size)], np.multiply(fur, 0.55), "dog"
-    )
+    canvas.capsules([(ear_l, ear_l, 0.045 * size), (ear_r, ear_r, 0.045 * size)], np.multiply(fur, 0.55), "dog")
 
 
 def car(canvas: Canvas, rng: np.random.Generator, at: Vector, yaw: float) -> None:
@@ -87,9 +85,7 @@ def car(canvas: Canvas, rng: np.random.Generator, at: Vector, yaw: float) -> Non
     paint = np.array(
         hsv(215, rng.uniform(0, 0.08), rng.uniform(28, 235))
         if grey
-        else hsv(
-            rng.choice([0.0, 8.0, 215.0, 225.0, 150.0, 35.0]), rng.uniform(0.3, 0.75), rng.uniform(60, 170)
-        )
+        else hsv(rng.choice([0.0, 8.0, 215.0, 225.0, 150.0, 35.0]), rng.uniform(0.3, 0.75), rng.uniform(60, 170))
     )
     half = np.array([long, wide]) / 2
     shape = [[1, 0.55], [0.93, 0.85], [0.8, 0.97], [-0.85, 1], [-0.97, 0.85], [-1, 0.6]]
@@ -103,14 +99,10 @@ def car(canvas: Canvas, rng: np.random.Generator, at: Vector, yaw: float) -> Non
     canvas.shadow(np.vstack([at_height(plan, 0.1), at_height(plan, 0.9)]))
     canvas.shadow(np.vstack([at_height(cabin, 0.85), at_height(roof, high)]))
     prism(canvas, turned(plan, at, yaw), 0.25, 0.85, paint, "car", shadow=False)
-    lacquer = Material(
-        (Layer("clouds", (3.5, 3.5), 30.0, offset=tuple(rng.random(2))),), ramp(tuple(paint), 0.75, 1.3)
-    )
+    lacquer = Material((Layer("clouds", (3.5, 3.5), 30.0, offset=tuple(rng.random(2))),), ramp(tuple(paint), 0.75, 1.3))
     canvas.polygon(at_height(plan * [0.95, 0.86], 0.9), lacquer, "car")
     seam = at_height(np.array([[0.42, 0.8], [0.48, 0.0], [0.42, -0.8], [0.9, 0.6], [0.9, -0.6]]) * half, 0.92)
-    canvas.capsules(
-        [(seam[0], seam[1], 0.02), (seam[1], seam[2], 0.02), (seam[3], seam[4], 0.05)], paint * 0.4, "car"
-    )
+    canvas.capsules([(seam[0], seam[1], 0.02), (seam[1], seam[2], 0.02), (seam[3], seam[4], 0.05)], paint * 0.4, "car")
     mirrors = at_height(np.array([[0.3, 1.08], [0.3, 0.95], [0.3, -0.95], [0.3, -1.08]]) * half, 0.95)
     canvas.capsules([(mirrors[0], mirrors[1], 0.06), (mirrors[2], mirrors[3], 0.06)], paint * 0.8, "car")
     glass = np.array(hsv(205, 0.2, rng.uniform(28, 70)))
@@ -134,9 +126,7 @@ def bicycle(canvas: Canvas, rng: np.random.Generator, at: Vector) -> None:
 
     def stand(points: ArrayLike) -> Points:
         own = np.asarray(points, np.float64)
-        return placed(
-            np.column_stack([own[:, 0], own[:, 2] * sin + own[:, 1], own[:, 2] * cos + 0.04]), at, yaw
-        )
+        return placed(np.column_stack([own[:, 0], own[:, 2] * sin + own[:, 1], own[:, 2] * cos + 0.04]), at, yaw)
 
     turn = np.linspace(0, 2 * np.pi, 19)
     frame_colour = hsv(rng.uniform(0, 360), rng.uniform(0, 0.75), rng.uniform(30, 210))
@@ -202,6 +192,4 @@ def rock(canvas: Canvas, rng: np.random.Generator, at: Vector, radius: float) ->
             out = (a + b)[:2] / 2 - centre[:2]
             out = out / max(float(np.hypot(*out)), 1e-9)
             light = canvas.sun.on((out[0] * 0.8, out[1] * 0.8), 0.35 + 0.4 * shift)
-            canvas.polygon(
-                [a, b, centre], stone.shaded(0.4 + 0.65 * light * rng.uniform(0.85, 1.15)), "rocks"
-            )
+            canvas.polygon([a, b, centre], stone.shaded(0.4 + 0.65 * light * rng.uniform(0.85, 1.15)), "rocks")

@@ -19,9 +19,7 @@ IMAGES, MASKS = "original_images", "label_images_semantic"
 CLASSES, RECORD, REQUEST = "class_dict_seg.csv", "scenes.json", "scenes.json.part"
 
 
-def write_scenes(
-    root: Path, *, count: int, height: int, width: int, seed: int, progress: bool = True
-) -> None:
+def write_scenes(root: Path, *, count: int, height: int, width: int, seed: int, progress: bool = True) -> None:
     """Writes `count` scenes as `original_images/000.jpg` and `label_images_semantic/000.png`, and on.
 
     `class_dict_seg.csv` lists the classes, and `scenes.json`, written last, what was asked for. A

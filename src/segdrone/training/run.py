@@ -11,7 +11,7 @@ from typing import Any
 
 import hydra
 import lightning.pytorch as L
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from omegaconf import DictConfig, OmegaConf
 
 from segdrone.data import DataConfig, DroneDataModule
@@ -147,7 +147,8 @@ def _start(loggers: Sequence[Logger], folder: Path) -> None:
         # CSVLogger sees that the folder is in use, and announces to delete what was just moved.
         warnings.filterwarnings("ignore", message="Experiment logs directory")
         for logger in loggers:
-            _ = logger.experiment
+            if isinstance(logger, CSVLogger):
+                _ = logger.experiment
 
 
 def _log_choices(loggers: list[Logger], cfg: DictConfig, metrics: dict[str, float]) -> None:
