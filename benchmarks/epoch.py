@@ -53,7 +53,6 @@ def our_epoch(options: argparse.Namespace, train_pairs: list[Pair], val_pairs: l
                 "pictures=0",
                 "~callbacks.progress_bar",
                 "+trainer.enable_progress_bar=false",
-                "+trainer.enable_model_summary=false",
                 "+callbacks.timer._target_=lightning.pytorch.callbacks.Timer",
                 f"output_dir={folder / 'run'}",
             ],

@@ -54,6 +54,12 @@ def test_id_column_orders_the_classes(tmp_path: Path) -> None:
     assert table.colours == ((0, 0, 1), (0, 0, 2), (0, 0, 3))
 
 
+def test_quoted_name_may_follow_a_space(tmp_path: Path) -> None:
+    path = tmp_path / "classes.csv"
+    path.write_text('id, name, r, g, b\n0, "road, paved", 1, 2, 3\n')
+    assert ClassTable.from_csv(path).names == ("road, paved",)
+
+
 @pytest.mark.parametrize(
     ("text", "parts"),
     [

@@ -24,7 +24,7 @@ def test_every_file_composes(choice: str) -> None:
     if choice == "data/base":
         pytest.skip("the shared part of the others")
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("train", [f"{'+' if group in ('experiment', 'debug') else ''}{group}={name}", "data.root=x"])
+        cfg = compose("train", [f"{group}={name}", "data.root=x"])
     assert OmegaConf.to_container(cfg, resolve=True)
 
 
@@ -46,15 +46,16 @@ def test_every_file_says_what_it_is() -> None:
         *([f"augment={name}"] for name in _names("augment")),
         *([f"optimizer={name}"] for name in _names("optimizer")),
         *([f"scheduler={name}"] for name in _names("scheduler")),
-        *([f"+experiment={name}"] for name in _names("experiment")),
-        ["+debug=overfit", "trainer.max_epochs=2"],
-        ["+debug=profiler", "trainer.limit_train_batches=1"],
+        *([f"experiment={name}"] for name in _names("experiment") if name != "demo"),
+        ["experiment=demo", "data.sample={count:20,height:64,width:96,seed:0}"],
+        ["debug=overfit", "trainer.max_epochs=2"],
+        ["debug=profiler", "trainer.limit_train_batches=1"],
         ["data.sampling=tiles", "data.tile_size=[32,48]"],
     ],
     ids=lambda choices: choices[0],
 )
 def test_every_choice_runs_one_step(choices: list[str], small_config: Compose, tmp_path: Path) -> None:
-    limit = [] if "+debug=overfit" in choices else ["trainer.limit_train_batches=1", "trainer.limit_val_batches=1"]
+    limit = [] if "debug=overfit" in choices else ["trainer.limit_train_batches=1", "trainer.limit_val_batches=1"]
     metrics, made = train(small_config(*choices, *limit, "trainer.limit_test_batches=1"))
     assert made["trainer"].global_step > 0
     assert 0 <= metrics["miou"] <= 1
@@ -62,6 +63,6 @@ def test_every_choice_runs_one_step(choices: list[str], small_config: Compose, t
 
 
 def test_one_batch_leaves_no_checkpoint(small_config: Compose, tmp_path: Path) -> None:
-    metrics, _ = train(small_config("+debug=one_batch"))
+    metrics, _ = train(small_config("debug=one_batch"))
     assert 0 <= metrics["accuracy"] <= 1
-    assert not (tmp_path / "run" / "checkpoints").exists()
+    assert not list((tmp_path / "run").rglob("*.ckpt"))

@@ -43,5 +43,5 @@ def test_text_of_a_workers_error_has_no_traceback(text: str) -> None:
 
 @pytest.mark.parametrize("kind", [ConfigError, DataError, CheckpointError])
 def test_one_class_catches_them_all(kind: type[SegdroneError]) -> None:
-    with pytest.raises(SegdroneError, match="photos/7.jpg"):
+    with pytest.raises(SegdroneError, match=r"photos/7\.jpg"):
         raise kind(TEXT)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -21,11 +22,13 @@ _TRACEBACKS = os.environ.get(_FULL_ERROR) == "1"
 def plain_errors(job: Callable[[DictConfig], float]) -> Callable[[DictConfig], float]:
     """Makes a job end with the text of a `SegdroneError` and exit code 2, not with a traceback.
 
-    It leaves by SystemExit, since Hydra would add lines of its own to any other error.
+    It leaves by SystemExit, since Hydra would add lines of its own to any other error. `output_dir`
+    becomes the job's own folder, which in a sweep is one below the sweep's.
     """
 
     @functools.wraps(job)
     def wrapped(cfg: DictConfig) -> float:
+        cfg.output_dir = HydraConfig.get().runtime.output_dir
         try:
             return job(cfg)
         except SegdroneError as error:

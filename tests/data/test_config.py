@@ -41,7 +41,7 @@ def test_choices_that_cannot_be_carried_out_are_refused(values: dict[str, Any], 
 
 
 def test_missing_root_is_refused() -> None:
-    with pytest.raises(ConfigError, match="data.root is not set: give data.root=FOLDER"):
+    with pytest.raises(ConfigError, match=r"data\.root is not set: give data\.root=FOLDER"):
         DataConfig.from_dict({})
 
 
@@ -69,7 +69,7 @@ def test_dict_round_trip_holds_only_plain_types(sample: SampleScenes | None) -> 
 def test_but_changes_one_value_and_checks_it() -> None:
     config = DataConfig(root="photos")
     assert config.but(batch_size=7) == DataConfig(root="photos", batch_size=7)
-    with pytest.raises(ConfigError, match="data.batch_size=0"):
+    with pytest.raises(ConfigError, match=r"data\.batch_size=0"):
         config.but(batch_size=0)
 
 

@@ -180,7 +180,7 @@ def test_split_dir_without_test_file(root: Path, tmp_path: Path) -> None:
         "test": [],
     }
     assert len(datamodule.splits["all"]) == 10
-    with pytest.raises(DataError, match="the test split of .* has no photographs"):
+    with pytest.raises(DataError, match=r"the test split of .* has no photographs"):
         datamodule.test_dataloader()
 
 

@@ -29,9 +29,8 @@ def test_hand_counted_case() -> None:
 def test_scores_agree_with_scikit_learn() -> None:
     rng = np.random.default_rng(0)
     truth, prediction = rng.integers(0, 6, (2, 4, 500))
-    counts = {
-        str(i): confusion_matrix(t, p, labels=range(6)) for i, (t, p) in enumerate(zip(truth, prediction, strict=True))
-    }
+    photographs = list(zip(truth, prediction, strict=True))
+    counts = {str(i): confusion_matrix(t, p, labels=range(6)) for i, (t, p) in enumerate(photographs)}
     scores = score(counts)
     assert scores.iou == pytest.approx(jaccard_score(truth.ravel(), prediction.ravel(), average=None))
     assert scores.dice == pytest.approx(f1_score(truth.ravel(), prediction.ravel(), average="macro"))

@@ -69,14 +69,15 @@ def test_a_split_without_test_photographs_is_scored_on_val(small_config: Compose
     assert (report["split"], report["photographs"]) == ("val", 2)
 
 
-def test_training_without_validation_keeps_its_last_epoch(small_config: Compose, run: Path) -> None:
+def test_training_without_validation_runs_to_its_end(small_config: Compose, run: Path) -> None:
     splits = run.parent / "splits"
     splits.mkdir()
     (splits / "train.txt").write_text("000\n001\n002\n")
     (splits / "test.txt").write_text("003")
     cfg = small_config(f"data.split_dir={splits}", "trainer.max_epochs=2")
     metrics, _ = train(cfg)
-    assert torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] == 1
+    assert (run / "checkpoints" / "best.ckpt").is_file()
+    assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 1
     assert json.loads((run / "metrics.json").read_text())["split"] == "test"
     assert objective(cfg, metrics) == metrics["miou"]
 

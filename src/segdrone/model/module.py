@@ -139,6 +139,15 @@ class SegmentationModule(L.LightningModule):
         self.log_dict({f"{split}/iou/{name}": iou for name, iou in scores})
         self.class_iou.reset()
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Lets a run that resumes with other `max_epochs` go on along a schedule of the new length.
+
+        OneCycleLR would restore the length it was first made for, and fail past its end.
+        """
+        for state in checkpoint["lr_schedulers"]:
+            state.pop("total_steps", None)
+            state.pop("_schedule_phases", None)
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Builds the optimizer, and the schedule over all steps of the run."""
         optimizer = build_optimizer(self.parameters(), **self.optimizer_options)

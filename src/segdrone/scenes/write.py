@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from segdrone.classes import DRONE
 from segdrone.errors import DataError
+from segdrone.files import whole
 from segdrone.scenes.scene import check_size, render_scene
 
 RENDERER = 1  # Raise it whenever a seed renders another picture.
@@ -43,11 +44,19 @@ def write_scenes(root: Path, *, count: int, height: int, width: int, seed: int, 
     check_size(height, width)
     request = {"renderer": RENDERER, "count": count, "height": height, "width": width, "seed": seed}
     names = [f"{i:03d}" for i in range(count)]
-    _refuse_others(root, request, names)
+    _refuse_others(root, request)
     if (root / RECORD).exists() and all(_paths(root, name)[k].exists() for name in names for k in (0, 1)):
         return
-    for folder in (IMAGES, MASKS):
-        (root / folder).mkdir(parents=True, exist_ok=True)
+    try:
+        _write_set(root, request, names, progress)
+    except OSError as error:
+        raise DataError(
+            f"{root} cannot be written to ({error.strerror}): free some disk space or choose another folder, "
+            "and run again; what is there is kept"
+        ) from error
+
+
+def _write_set(root: Path, request: dict[str, int], names: list[str], progress: bool) -> None:
     record = json.dumps(request, indent=2).encode() + b"\n"
     _write(root / REQUEST, record)
     rows = [f"{name}, {r}, {g}, {b}\n" for name, (r, g, b) in zip(DRONE.names, DRONE.colours, strict=True)]
@@ -81,17 +90,13 @@ def _files(request: dict[str, int], index: int) -> tuple[bytes, bytes]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Writes a file so that it is either whole or absent."""
-    part = path.with_name(f"{path.name}.tmp")
-    part.write_bytes(content)
-    os.replace(part, path)
+    with whole(path) as partial:
+        partial.write_bytes(content)
 
 
-def _refuse_others(root: Path, request: dict[str, int], names: list[str]) -> None:
-    """Raises DataError if `root` holds anything that this request would not have written."""
-    if not root.exists():
-        return
-    if not root.is_dir():
+def _refuse_others(root: Path, request: dict[str, int]) -> None:
+    """Raises DataError if `root` holds anything but this request's scenes, whole or in part."""
+    if root.exists() and not root.is_dir():
         raise DataError(f"{root} is a file: give a folder for the sample scenes")
     records = [path for path in (root / RECORD, root / REQUEST) if path.exists()]
     for path in records:
@@ -100,28 +105,9 @@ def _refuse_others(root: Path, request: dict[str, int], names: list[str]) -> Non
                 f"{root} holds other sample scenes ({path.name} says {_read(path)}): "
                 "choose another folder or remove this one"
             )
-    ours = {root / CLASSES, root / RECORD, root / REQUEST, root / IMAGES, root / MASKS}
-    ours |= {path for name in names for path in _paths(root, name)}
-    ours |= {path.with_name(f"{path.name}.tmp") for path in ours}
-    foreign = next((path for path in root.rglob("*") if path not in ours), None)
-    if foreign is None and not records:
-        foreign = _first_difference(root, request, names)
-    if foreign is not None:
-        raise DataError(
-            f"{root} holds files that are not these sample scenes, such as "
-            f"{foreign.relative_to(root)}: choose an empty folder"
-        )
-
-
-def _first_difference(root: Path, request: dict[str, int], names: list[str]) -> Path | None:
-    """Returns a picture or mask under `root` that is not what this request would write, if any."""
-    for i, name in enumerate(names):
-        paths = _paths(root, name)
-        if any(path.exists() for path in paths):
-            for path, content in zip(paths, _files(request, i), strict=True):
-                if path.exists() and path.read_bytes() != content:
-                    return path
-    return None
+    foreign = next((path for path in root.iterdir() if path.name[0] != "."), None) if root.exists() else None
+    if foreign is not None and not records:
+        raise DataError(f"{root} holds files that are no sample scenes, such as {foreign.name}: choose an empty folder")
 
 
 def _read(record: Path) -> object:

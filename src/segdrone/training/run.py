@@ -104,13 +104,15 @@ def _module(cfg: DictConfig, datamodule: DroneDataModule) -> SegmentationModule:
         optimizer=_plain(cfg.optimizer),
         scheduler=_plain(cfg.scheduler),
     )
+    millions = sum(parameter.numel() for parameter in module.network.parameters()) / 1e6
+    log.info("%s on %s: %.1f million parameters", cfg.model.name, cfg.model.encoder_name, millions)
     if cfg.model.encoder_weights is not None and cfg.ckpt_path is None:
         log.info(load_encoder_weights(module.encoder, cfg.model.encoder_name, cfg.model.encoder_weights))
     return module
 
 
 def _callbacks(cfg: DictConfig, *, has_val: bool) -> list[L.Callback]:
-    """Without validation photographs nothing can be monitored: the last checkpoint is then the best."""
+    """Without validation photographs the best epoch is the training's, and nothing can stop it early."""
     parts = OmegaConf.to_container(cfg.callbacks or {}, resolve=True)
     assert isinstance(parts, dict)
     if not has_val:
@@ -120,7 +122,7 @@ def _callbacks(cfg: DictConfig, *, has_val: bool) -> list[L.Callback]:
         parts = {name: part for name, part in parts.items() if part and "EarlyStopping" not in part["_target_"]}
         for part in parts.values():
             if "monitor" in part:
-                part["monitor"] = None
+                part["monitor"] = part["monitor"].replace("val/", "train/")
     return _parts(OmegaConf.create(parts))
 
 
