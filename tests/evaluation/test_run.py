@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
+from segdrone.data.split import random_split
 from segdrone.errors import DataError
 from segdrone.evaluation import evaluate
 from segdrone.training import train
@@ -47,6 +48,16 @@ def test_all_scores_everything_in_another_folder(trained: Path, all_scenes: Path
     assert metrics["photographs"] == 3
 
 
+def test_a_split_needs_only_its_own_photographs(trained: Path, scenes: Path) -> None:
+    before = _evaluate(trained)
+    tested = random_split([f"{i:03d}" for i in range(20)])["test"]
+    for path in [*scenes.rglob("*.jpg"), *scenes.rglob("*.png")]:
+        if path.stem not in tested:
+            path.unlink()
+    after = _evaluate(trained, f"data.root={scenes}")
+    assert after["iou"] == before["iou"]
+
+
 def test_tiles_score_every_pixel_once(trained: Path) -> None:
     metrics = _evaluate(trained, "split=val", "data.sampling=tiles", "data.tile_size=[48,80]", "data.batch_size=2")
     assert metrics["photographs"] == 3
@@ -59,7 +70,7 @@ def test_a_split_the_checkpoint_never_had_is_an_error(small_config: Compose, tmp
     (splits / "train.txt").write_text("000\n001\n002\n")
     (splits / "val.txt").write_text("003")
     train(small_config(f"data.split_dir={splits}", "trainer.limit_train_batches=1"))
-    with pytest.raises(DataError, match="without a test split.*split=all"):
+    with pytest.raises(DataError, match="no test split.*split=all"):
         _evaluate(tmp_path / "run")
 
 

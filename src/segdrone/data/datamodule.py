@@ -92,6 +92,12 @@ class DroneDataModule(L.LightningDataModule):
             folders = find_folders(Path(config.root), config.images, config.masks)
             pairs = {pair.id: pair for pair in find_pairs(*folders, allow_unpaired=config.allow_unpaired)}
             ids = self.ids if self.ids is not None else self._split(list(pairs))
+            missing = [name for split in SPLITS for name in ids.get(split, []) if name not in pairs]
+            if missing:
+                raise DataError(
+                    f"{len(missing)} photographs of the split, {missing[0]} first, are not in data.root={config.root}: "
+                    "use everything there with split=all, or give data.split_dir=FOLDER"
+                )
             self.splits |= {split: [pairs[name] for name in ids.get(split, [])] for split in SPLITS}
             self.splits["all"] = list(pairs.values())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,28 +43,15 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         _check_classes(module, ClassTable.load(classes), classes)
     elsewhere = _ELSEWHERE if "root" in overrides else {}
     data = DataConfig.from_dict({**module.hparams["data"], **elsewhere, **overrides})
-    own_split = None if "split_dir" in overrides else module.hparams["splits"]
-    datamodule = DroneDataModule(data, table=module.table, ids={} if cfg.split == "all" else own_split)
+    ids = None if "split_dir" in overrides else {cfg.split: module.hparams["splits"].get(cfg.split, [])}
+    datamodule = DroneDataModule(data, table=module.table, ids={} if cfg.split == "all" else ids)
     datamodule.prepare_data()
-    _setup(datamodule, cfg.split)
+    datamodule.setup("test")
+    if not datamodule.splits[cfg.split]:
+        raise DataError(f"there is no {cfg.split} split: give split=val, split=all or data.split_dir=FOLDER")
     _warn_of_training_photographs(datamodule, module.hparams, cfg.split)
     trainer = hydra.utils.instantiate(cfg.trainer, logger=False, enable_checkpointing=False)
     return score_split(trainer, module, datamodule, cfg.split, Path(cfg.output_dir), cfg.pictures)
-
-
-def _setup(datamodule: DroneDataModule, split: str) -> None:
-    ids: Mapping[str, Sequence[str]] = datamodule.ids or {}
-    try:
-        datamodule.setup("test")
-    except KeyError as error:
-        raise DataError(
-            f"photograph {error} of the checkpoint's own split is not in data.root={datamodule.config.root}: "
-            "score everything there with split=all, or give data.split_dir=FOLDER"
-        ) from None
-    if split in ids and not ids[split]:
-        raise DataError(
-            f"the checkpoint was trained without a {split} split: give split=val, split=all or data.split_dir=FOLDER"
-        )
 
 
 def _check_classes(module: SegmentationModule, table: ClassTable, source: str) -> None:
