@@ -77,7 +77,7 @@ def test_but_changes_one_value_and_checks_it() -> None:
 def test_every_dataset_of_conf_is_a_config(name: str) -> None:
     cfg = OmegaConf.merge(OmegaConf.load(CONF / "data" / "base.yaml"), OmegaConf.load(CONF / "data" / f"{name}.yaml"))
     if name == "folder":
-        assert OmegaConf.is_missing(cfg, "root")
+        assert cfg.root is None
         cfg.root = "photos"
     plain = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(plain, dict)

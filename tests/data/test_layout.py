@@ -208,7 +208,10 @@ def test_text_called_jpg_is_refused(tmp_path: Path) -> None:
     root = folders(tmp_path)
     path = root / "images" / "a.jpg"
     path.write_text("not a photograph")
-    assert refusal(root) == f"{path} is not an image, whatever its name says: replace or remove it"
+    assert (
+        refusal(root)
+        == f"{path} is not an image (JPEG, PNG, TIFF or WebP), whatever its name says: replace or remove it"
+    )
     with pytest.raises(DataError, match=r"a\.jpg is not an image"):
         find_photographs(root / "images")
 

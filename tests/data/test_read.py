@@ -122,7 +122,10 @@ def test_file_cut_anywhere_is_refused_or_whole(tmp_path: Path, suffix: str) -> N
 def test_text_called_jpg_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(content)
-    assert refusal(path) == f"{path} is not an image, whatever its name says: replace or remove it"
+    assert (
+        refusal(path)
+        == f"{path} is not an image (JPEG, PNG, TIFF or WebP), whatever its name says: replace or remove it"
+    )
 
 
 def test_missing_file_is_refused(tmp_path: Path) -> None:
@@ -270,3 +273,10 @@ def test_mask_is_resized_by_nearest() -> None:
     assert small.shape == (15, 30)
     assert set(np.unique(small)) == {0, 22, 255}
     np.testing.assert_array_equal(small, cv2.resize(mask, (30, 15), interpolation=cv2.INTER_NEAREST))
+
+
+def test_a_format_that_another_program_would_open_is_no_image(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"  # PostScript, which Pillow would hand to Ghostscript
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 2 2\n%%EndComments\nshowpage\n")
+    with pytest.raises(DataError, match="a.jpg is not an image"):
+        read_image(path)

@@ -43,13 +43,21 @@ def test_timm_names_fit_the_encoder_that_smp_wraps(tmp_path: Path) -> None:
 
 
 def test_a_file_that_does_not_fit_is_refused_and_changes_nothing(state: dict[str, Tensor], tmp_path: Path) -> None:
-    first = next(iter(state))
+    first = next(key for key in state if key.endswith("weight"))
     save_file({key: tensor for key, tensor in state.items() if key != first}, tmp_path / "w.safetensors")
     encoder = smp.encoders.get_encoder(NAME)
     before = {key: tensor.clone() for key, tensor in encoder.state_dict().items()}
     with pytest.raises(CheckpointError, match=f"names {len(state) - 1} of its {len(state)} tensors"):
         load_encoder_weights(encoder, NAME, str(tmp_path / "w.safetensors"))
     assert all(torch.equal(tensor, before[key]) for key, tensor in encoder.state_dict().items())
+
+
+def test_a_counter_that_older_files_lack_is_not_missed(state: dict[str, Tensor], tmp_path: Path) -> None:
+    older = {key: tensor for key, tensor in state.items() if not key.endswith("num_batches_tracked")}
+    torch.save(older, tmp_path / "w.pth")
+    encoder = smp.encoders.get_encoder(NAME)
+    assert f"{len(older)} of {len(state)} tensors" in load_encoder_weights(encoder, NAME, str(tmp_path / "w.pth"))
+    assert all(torch.equal(encoder.state_dict()[key], tensor) for key, tensor in older.items())
 
 
 @pytest.mark.parametrize("file", ["w.safetensors", "w.pth"])

@@ -21,6 +21,7 @@ from segdrone.errors import DataError
 from segdrone.windows import Size
 
 _WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112  # tags of TIFF and EXIF
+_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")  # Pillow knows more, and runs other programs for some (EPS)
 _SIDEWAYS = (5, 6, 7, 8)  # orientations that swap height and width
 _EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 
@@ -78,12 +79,14 @@ def read_mask(path: Path, table: ClassTable) -> NDArray[np.uint8]:
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_FORMATS) as image:
             yield image
     except FileNotFoundError:
         raise DataError(f"{path} does not exist: put it back, or take its name off the list") from None
     except UnidentifiedImageError:
-        raise DataError(f"{path} is not an image, whatever its name says: replace or remove it") from None
+        raise DataError(
+            f"{path} is not an image (JPEG, PNG, TIFF or WebP), whatever its name says: replace or remove it"
+        ) from None
     except Image.DecompressionBombError as error:
         raise DataError(f"{path} is too large to be read ({error}): reduce or remove it") from None
     except (OSError, SyntaxError, ValueError) as error:

@@ -36,12 +36,15 @@ def load_encoder_weights(encoder: nn.Module, name: str, source: str) -> str:
     """
     state = _from_hub(name, encoder) if source == "imagenet" else _from_file(Path(source))
     wanted = encoder.state_dict()
+    needed = [key for key in wanted if not key.endswith("num_batches_tracked")]  # older files lack this counter
     # smp wraps a timm model (tu-...) as `encoder.model`; timm's own files lack that prefix.
     for prefix in ("", "model."):
         given = {prefix + key: tensor for key, tensor in state.items()}
-        fitting = [key for key, tensor in wanted.items() if key in given and given[key].shape == tensor.shape]
-        if len(fitting) == len(wanted):
-            encoder.load_state_dict({key: given[key] for key in fitting})
+        fitting = {
+            key: given[key] for key, tensor in wanted.items() if key in given and given[key].shape == tensor.shape
+        }
+        if all(key in fitting for key in needed):
+            encoder.load_state_dict({**wanted, **fitting})
             return f"encoder {name}: {len(fitting)} of {len(wanted)} tensors loaded from {source}"
     best = max(sum(prefix + key in wanted for key in state) for prefix in ("", "model."))
     raise CheckpointError(
