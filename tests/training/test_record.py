@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import torch
+
 from segdrone.data.layout import Pair
 from segdrone.training.record import describe_run, fingerprint
 
@@ -16,7 +18,7 @@ def test_fingerprint_tells_other_files_apart(tmp_path: Path) -> None:
 
 
 def test_a_run_is_described(tmp_path: Path) -> None:
-    record = describe_run([], seed=0)
-    assert record["seed"] == 0
+    record = describe_run([], torch.device("cpu"), seed=0)
+    assert (record["seed"], record["device"]) == (0, "cpu")
     assert record["packages"]["lightning"].startswith("2.")
     assert record["cpu_count"] >= 1

@@ -22,15 +22,14 @@ _PACKAGES = (
 )  # fmt: skip
 
 
-def describe_run(pairs: Iterable[Pair], **facts: Any) -> dict[str, Any]:
+def describe_run(pairs: Iterable[Pair], device: torch.device, **facts: Any) -> dict[str, Any]:
     """Returns the git commit, package versions, machine and data of a run, with `facts` beside them."""
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     return {
         "git_commit": _git_commit(),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in _PACKAGES},
         "platform": platform.platform(),
-        "device": device,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "cpu_count": os.cpu_count(),
         "data_fingerprint": fingerprint(pairs),
         **facts,

@@ -58,7 +58,8 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     trainer: L.Trainer = hydra.utils.instantiate(
         cfg.trainer, callbacks=callbacks, logger=loggers, plugins=[AtomicCheckpointIO()], default_root_dir=str(folder)
     )
-    record = describe_run(datamodule.splits["all"], seed=cfg.seed, config=OmegaConf.to_container(cfg, resolve=True))
+    choices = OmegaConf.to_container(cfg, resolve=True)
+    record = describe_run(datamodule.splits["all"], trainer.strategy.root_device, seed=cfg.seed, config=choices)
     write_json(record, folder / "run.json")
 
     trainer.fit(module, datamodule=datamodule, ckpt_path=cfg.ckpt_path)
@@ -79,7 +80,7 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
 
 def _datamodule(cfg: DictConfig) -> DroneDataModule:
     config = DataConfig.from_dict(_plain(cfg.data))
-    if config.mean is None or config.std is None:
+    if config.mean is None and config.std is None:
         expected = pretrained_normalisation(str(cfg.model.encoder_name))
         if expected is not None:
             config = config.but(mean=tuple(expected[0]), std=tuple(expected[1]))
@@ -116,9 +117,7 @@ def _callbacks(cfg: DictConfig, *, has_val: bool) -> list[L.Callback]:
     parts = OmegaConf.to_container(cfg.callbacks or {}, resolve=True)
     assert isinstance(parts, dict)
     if not has_val:
-        log.warning(
-            "there are no validation photographs: training runs to its end, and its last epoch counts as the best"
-        )
+        log.warning("no validation photographs: training runs to its end, and train/miou tells the best epoch")
         parts = {name: part for name, part in parts.items() if part and "EarlyStopping" not in part["_target_"]}
         for part in parts.values():
             if "monitor" in part:
