@@ -42,6 +42,7 @@ def our_epoch(options: argparse.Namespace, train_pairs: list[Pair], val_pairs: l
         cfg = compose(
             "train",
             [
+                "experiment=article",
                 f"data.root={options.root}",
                 f"data.split_dir={folder}",
                 f"data.image_size=[{options.height},{options.width}]",

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
@@ -31,10 +32,13 @@ def plain_errors(job: Callable[[DictConfig], float]) -> Callable[[DictConfig], f
         cfg.output_dir = HydraConfig.get().runtime.output_dir
         try:
             return job(cfg)
-        except SegdroneError as error:
+        except (SegdroneError, OSError) as error:
             if _TRACEBACKS:
                 raise
-            _leave(user_text(error))
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                print(f"error: job {HydraConfig.get().job.num}: {_text(error)}", file=sys.stderr)
+                return float("nan")  # the other jobs of the sweep go on
+            _leave(_text(error))
 
     return wrapped
 
@@ -48,10 +52,21 @@ def door(main: Callable[[], None]) -> None:
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network at import
     try:
         main()
+    except OSError as error:
+        if _TRACEBACKS:
+            raise
+        _leave(_text(error))
     except (HydraException, OmegaConfBaseException) as error:
         if _TRACEBACKS:
             raise
         _leave(f"{' '.join(str(error).split())} (see --help for all keys)")
+
+
+def _text(error: SegdroneError | OSError) -> str:
+    if isinstance(error, SegdroneError):
+        return user_text(error)
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}: check the path, its permissions and the free disk space"
 
 
 def _leave(text: str) -> NoReturn:

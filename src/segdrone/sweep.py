@@ -14,11 +14,14 @@ from rich.table import Table
 
 from segdrone.files import whole
 
-_SCORES = ("miou", "miou_per_image", "accuracy", "dice")
+_SCORES = ("reached", "miou", "miou_per_image", "accuracy", "dice")
 
 
 class Comparison(Callback):
-    """Prints a table of the jobs, best mIoU first, and writes it to `comparison.csv`."""
+    """Prints a table of the jobs, best objective first, and writes it to `comparison.csv`.
+
+    The objective is a validation score: choosing by the test scores beside it would spoil them.
+    """
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Reads what the jobs wrote, wherever a launcher ran them."""
@@ -26,23 +29,29 @@ class Comparison(Callback):
         rows = compare(folder)
         if not rows:
             return
-        table = Table("job", "choices", *_SCORES, title=f"{len(rows)} jobs in {folder}, best mIoU first")
+        print(
+            f"\n{len(rows)} jobs in {folder}, best {rows[0]['objective']} first; the other scores are of the test split"
+        )
+        table = Table("job", "choices", rows[0]["objective"], *_SCORES[1:])
         for row in rows:
             table.add_row(row["job"], row["choices"], *(f"{row[name]:.4f}" for name in _SCORES))
         Console().print(table)
         with whole(folder / "comparison.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, ["job", "choices", *_SCORES])
+            writer = csv.DictWriter(file, ["job", "choices", "objective", *_SCORES])
             writer.writeheader()
             writer.writerows(rows)
 
 
 def compare(folder: Path) -> list[dict[str, Any]]:
-    """Returns choices and scores of each finished job below a sweep's folder, best mIoU first."""
-    rows = []
+    """Returns choices, objective and scores of each finished job below a sweep's folder, best objective first."""
+    rows: list[dict[str, Any]] = []
     for path in folder.glob("*/metrics.json"):
         metrics = json.loads(path.read_text(encoding="utf-8"))
+        run = json.loads((path.parent / "run.json").read_text(encoding="utf-8"))
+        metrics["reached"] = run.get("reached")
         overrides = OmegaConf.to_container(OmegaConf.load(path.parent / ".hydra" / "overrides.yaml"))
         assert isinstance(overrides, list)
         scores = {name: float("nan") if metrics[name] is None else metrics[name] for name in _SCORES}
-        rows.append({"job": path.parent.name, "choices": " ".join(map(str, overrides)), **scores})
-    return sorted(rows, key=lambda row: -row["miou"])
+        choices = {"job": path.parent.name, "choices": " ".join(map(str, overrides))}
+        rows.append({**choices, "objective": run.get("objective", "objective"), **scores})
+    return sorted(rows, key=lambda row: -row["reached"] if row["reached"] == row["reached"] else float("inf"))

@@ -169,3 +169,9 @@ def test_turned_corners_are_ignored() -> None:
     sample = turned(0, image=pixels(), mask=labels())
     assert sample["mask"][0, 0] == sample["mask"][-1, -1] == 255
     assert sample["mask"][16, 24] != 255
+
+
+def test_a_mask_is_filled_with_the_ignored_id_without_being_told() -> None:
+    turned = pipeline({"transform": "Rotate", "p": 1.0, "limit": (40, 50)})
+    mask = turned(0, image=np.zeros((32, 48, 3), np.uint8), mask=np.full((32, 48), 7, np.uint8))["mask"]
+    assert set(mask.unique().tolist()) == {7, 255}

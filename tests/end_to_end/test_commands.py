@@ -55,7 +55,8 @@ def test_a_sweep_ends_with_a_comparison(all_scenes: Path, tmp_path: Path, comman
     assert "4 jobs in" in result.stdout
     rows = list(csv.DictReader((sweep / "comparison.csv").open()))
     assert {row["job"] for row in rows} == {"0", "1", "2", "3"}
-    scores = [float(row["miou"]) for row in rows]
+    scores = [float(row["reached"]) for row in rows]
+    assert {row["objective"] for row in rows} == {"val/miou"}
     assert scores == sorted(scores, reverse=True)
     assert all("optimizer.lr=" in row["choices"] and "encoder_name=" in row["choices"] for row in rows)
     assert (sweep / "3" / "checkpoints" / "best.ckpt").is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ import albumentations as A
 import numpy as np
 from numpy.typing import NDArray
 
+from segdrone.classes import IGNORE_INDEX
 from segdrone.errors import ConfigError
 
 _ABSTRACT = (A.BasicTransform, A.DualTransform, A.ImageOnlyTransform, A.Transform3D)
@@ -38,6 +40,9 @@ def _transform(step: Mapping[str, Any], where: str) -> A.BasicTransform:
     kind = getattr(A, str(name), None)
     if not (isinstance(kind, type) and issubclass(kind, A.BasicTransform)) or kind in _ABSTRACT:
         raise ConfigError(f"{where}: {name} is no transform of albumentations: mend the name under `transform`")
+    fill_mask = inspect.signature(kind).parameters.get("fill_mask")
+    if fill_mask is not None and fill_mask.default == 0:
+        arguments.setdefault("fill_mask", IGNORE_INDEX)  # what is not seen is not of class 0
     try:
         return kind(**arguments, strict=True)
     except (TypeError, ValueError) as error:

@@ -82,6 +82,18 @@ class DataConfig:
     num_workers: int | None = None
 
     def __post_init__(self) -> None:
+        whole_numbers = {
+            "batch_size": [self.batch_size],
+            "num_workers": [] if self.num_workers is None else [self.num_workers],
+            "split_seed": [self.split_seed],
+            **{key: getattr(self, key) for key in ("image_size", "test_image_size", "tile_size")},
+        }
+        for key, values in whole_numbers.items():
+            if not isinstance(values, list | tuple) or not all(isinstance(v, int) and v >= 0 for v in values):
+                raise ConfigError(f"data.{key}={getattr(self, key)} must be of whole numbers from 0 up")
+        for key in ("test_share", "val_share"):
+            if not isinstance(getattr(self, key), int | float):
+                raise ConfigError(f"data.{key}={getattr(self, key)} must be a share from 0 to below 1")
         _one_of("data.sampling", self.sampling, SAMPLINGS)
         _one_of("data.interpolation", self.interpolation, tuple(INTERPOLATIONS))
         for key in ("image_size", "test_image_size", "tile_size"):
@@ -98,10 +110,9 @@ class DataConfig:
             )
         for key in ("mean", "std"):
             values = getattr(self, key)
-            if values is not None and (len(values) != 3 or (key == "std" and min(values) <= 0)):
-                raise ConfigError(
-                    f"data.{key}={list(values)} must be three values (red, green, blue), those of std above 0"
-                )
+            numbers = isinstance(values, tuple) and all(isinstance(value, int | float) for value in values)
+            if values is not None and not (numbers and len(values) == 3 and (key == "mean" or min(values) > 0)):
+                raise ConfigError(f"data.{key}={values} must be three numbers (red, green, blue), those of std above 0")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> DataConfig:
@@ -111,7 +122,8 @@ class DataConfig:
             ConfigError: A key is unknown, the root is missing, or a value is out of its range.
         """
         unknown = sorted(values.keys() - {field.name for field in fields(cls)})
-        if unknown or values.get("root") is None:
+        named = values.get("images") is not None and values.get("masks") is not None
+        if unknown or (values.get("root") is None and not named):
             raise ConfigError(
                 f"data.{unknown[0]} is no setting of the data"
                 if unknown
@@ -120,8 +132,17 @@ class DataConfig:
         plain: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list | tuple) else value for key, value in values.items()
         }
+        for key in ("root", "images", "masks", "classes", "split_dir"):  # 2024 is a fine name for a folder
+            if plain.get(key) is not None:
+                plain[key] = str(plain[key])
+        plain["root"] = plain.get("root") or "."
         if plain.get("sample") is not None:
-            plain["sample"] = SampleScenes(**plain["sample"])
+            try:
+                plain["sample"] = SampleScenes(**{key: int(value) for key, value in plain["sample"].items()})
+            except (TypeError, ValueError, AttributeError):
+                raise ConfigError(
+                    f"data.sample={plain['sample']} must give count, height, width and seed as whole numbers"
+                ) from None
         return cls(**plain)
 
     def to_dict(self) -> dict[str, Any]:

@@ -62,7 +62,10 @@ def read_split(folder: Path, ids: Sequence[str]) -> dict[str, list[str]]:
     there, owner = set(ids), dict[str, str]()
     splits: dict[str, list[str]] = {}
     for split, file in files.items():
-        lines = file.read_text(encoding="utf-8-sig").splitlines() if file.is_file() else []
+        try:
+            lines = file.read_text(encoding="utf-8-sig").splitlines() if file.is_file() else []
+        except UnicodeDecodeError:
+            raise DataError(f"{file} is no text file in UTF-8: write one photograph's name a line") from None
         splits[split] = [line.strip() for line in lines if line.strip()]
         missing = [name for name in splits[split] if name not in there]
         if missing:

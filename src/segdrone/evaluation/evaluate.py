@@ -13,6 +13,7 @@ import torch
 
 from segdrone.data import DroneDataModule
 from segdrone.data.dataset import SegmentationDataset
+from segdrone.errors import DataError
 from segdrone.evaluation.report import draw_scores, print_scores, write_scores
 from segdrone.evaluation.scores import Scores, score
 from segdrone.figures import Triple
@@ -43,10 +44,15 @@ def score_split(
     trainer.test(module, datamodule.test_dataloader(split), verbose=False)
     counts = {name: matrix.numpy() for name, matrix in module.photograph_counts.by_id.items()}
     scores = score(counts)
+    if math.isnan(scores.miou):
+        raise DataError(
+            f"no pixel of the {split} split of {datamodule.config.root} is labelled: there is nothing to score"
+        )
     title = f"{len(scores.photographs)} photographs of the {split} split of {datamodule.config.root}"
     print_scores(scores, module.table, title)
     metrics = write_scores(scores, module.table, folder, split=split, root=str(Path(datamodule.config.root).resolve()))
     dataset = datamodule.test_dataset(split)
+    module.eval()
     shown = {
         name: [_triple(module, dataset, photograph, scores) for photograph in chosen]
         for name, chosen in _best_and_worst(scores, pictures).items()

@@ -41,10 +41,12 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     classes = overrides.pop("classes", None)
     if classes is not None:
         _check_classes(module, ClassTable.load(classes), classes)
-    elsewhere = _ELSEWHERE if "root" in overrides else {}
+    elsewhere = _ELSEWHERE if overrides.keys() & {"root", "images"} else {}
     data = DataConfig.from_dict({**module.hparams["data"], **elsewhere, **overrides})
     ids = None if "split_dir" in overrides else {cfg.split: module.hparams["splits"].get(cfg.split, [])}
     datamodule = DroneDataModule(data, table=module.table, ids={} if cfg.split == "all" else ids)
+    if data.sample is None and data.images is None and not Path(data.root).exists():
+        raise DataError(f"data.root={data.root} does not exist: give data.root=FOLDER")
     datamodule.prepare_data()
     datamodule.setup("test")
     if not datamodule.splits[cfg.split]:

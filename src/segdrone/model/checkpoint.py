@@ -32,15 +32,15 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         )
     try:
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(
-            f"{path} is cut short or no checkpoint ({reason}): copy it again or take another"
-        ) from None
     except pickle.UnpicklingError:
         raise CheckpointError(
             f"{path} is no checkpoint, or holds more than weights and plain data, which is not opened because it could "
             "run code: take one that segdrone wrote"
+        ) from None
+    except Exception as error:  # a broken archive or pickle can fail in any way
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(
+            f"{path} is cut short or no checkpoint ({reason}): copy it again or take another"
         ) from None
     settings = checkpoint.get("hyper_parameters") if isinstance(checkpoint, dict) else None
     if not isinstance(settings, Mapping) or "state_dict" not in checkpoint or any(key not in settings for key in _KEYS):

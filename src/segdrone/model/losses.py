@@ -35,8 +35,11 @@ def build_loss(name: str, *, ignore_index: int, **options: Any) -> nn.Module:
     """Builds one of `LOSSES`.
 
     Raises:
-        ConfigError: The name is unknown.
+        ConfigError: The name or an option is unknown.
     """
     if name not in LOSSES:
         raise ConfigError(f"loss.name={name} is unknown: choose one of {', '.join(LOSSES)}")
-    return LOSSES[name](ignore_index=ignore_index, **options)
+    try:
+        return LOSSES[name](ignore_index=ignore_index, **options)
+    except TypeError as error:
+        raise ConfigError(f"loss {name} does not take these options ({error}): mend conf/loss") from None

@@ -89,6 +89,14 @@ class SegmentationModule(L.LightningModule):
         logits: Tensor = self.network(image)
         return logits[..., :height, :width]
 
+    def on_fit_start(self) -> None:
+        """Keeps the run's seed."""
+        self.run_seed = torch.initial_seed()
+
+    def on_train_epoch_start(self) -> None:
+        """Seeds dropout and stochastic depth by epoch, so that a resumed run draws what it would have drawn."""
+        torch.manual_seed(self.run_seed + 1_000_003 * (self.current_epoch + 1))
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Returns the loss of a batch, and counts its metrics."""
         loss, _ = self._step("train", batch)

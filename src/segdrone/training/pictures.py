@@ -19,7 +19,7 @@ class TensorBoardPictures(L.Callback):
     """Shows the first validation photographs with truth and prediction, and the confusion matrix.
 
     Args:
-        every_n_epochs: Epochs between pictures; the first and the last epoch always have some.
+        every_n_epochs: Epochs between pictures; the first has some, and the last of `max_epochs` if it is reached.
         photographs: Number of photographs shown.
     """
 

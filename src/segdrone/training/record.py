@@ -57,7 +57,7 @@ def _version(package: str) -> str | None:
 
 
 def _git_commit() -> str | None:
-    """The commit of segdrone's own checkout; None for an installed copy."""
+    """The commit of the checkout that this file lies in; None where there is none."""
     here = Path(__file__).parent
     try:
         answer = subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 import warnings
@@ -11,11 +12,15 @@ from typing import Any
 
 import hydra
 import lightning.pytorch as L
+from hydra.errors import InstantiationException
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from omegaconf import DictConfig, OmegaConf
 
 from segdrone.data import DataConfig, DroneDataModule
+from segdrone.data.layout import find_folders
 from segdrone.data.split import SPLITS
+from segdrone.errors import ConfigError
 from segdrone.evaluation import score_split
 from segdrone.files import write_json
 from segdrone.model import (
@@ -46,6 +51,8 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
         SegdroneError: The data, the configuration or a checkpoint cannot be used.
     """
     started = time.time()
+    if not isinstance(cfg.seed, int) or cfg.seed < 0:
+        raise ConfigError(f"seed={cfg.seed} must be a whole number from 0 up")
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     folder = Path(cfg.output_dir)
     datamodule = _datamodule(cfg)
@@ -55,14 +62,15 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     callbacks = _callbacks(cfg, has_val=bool(datamodule.splits["val"]))
     loggers: list[Logger] = _parts(cfg.logger)
     _start(loggers, folder)
-    trainer: L.Trainer = hydra.utils.instantiate(
-        cfg.trainer, callbacks=callbacks, logger=loggers, plugins=[AtomicCheckpointIO()], default_root_dir=str(folder)
-    )
+    trainer = _trainer(cfg, callbacks, loggers, folder)
     choices = OmegaConf.to_container(cfg, resolve=True)
     record = describe_run(datamodule.splits["all"], trainer.strategy.root_device, seed=cfg.seed, config=choices)
     write_json(record, folder / "run.json")
 
-    trainer.fit(module, datamodule=datamodule, ckpt_path=cfg.ckpt_path)
+    try:
+        trainer.fit(module, datamodule=datamodule, ckpt_path=cfg.ckpt_path)
+    except MisconfigurationException as error:
+        raise ConfigError(f"Lightning cannot train so ({' '.join(str(error).split())}): mend the choice") from error
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
     report = _score(cfg, trainer, module, datamodule, folder)
     best = getattr(trainer.checkpoint_callback, "best_model_score", None)
@@ -70,12 +78,26 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
         metrics[str(trainer.checkpoint_callback.monitor)] = float(best)  # type: ignore[union-attr]
     metrics |= {name: float(value) for name, value in report.items() if isinstance(value, float)}
     _log_choices(loggers, cfg, metrics)
-    write_json({**record, "wall_time_s": round(time.time() - started, 1)}, folder / "run.json")
+    reached = {"objective": cfg.objective, "reached": objective(cfg, metrics)}
+    write_json({**record, **reached, "wall_time_s": round(time.time() - started, 1)}, folder / "run.json")
     made = {
         "cfg": cfg, "datamodule": datamodule, "module": module, "trainer": trainer,
         "callbacks": callbacks, "loggers": loggers, "report": report,
     }  # fmt: skip
     return metrics, made
+
+
+def _trainer(cfg: DictConfig, callbacks: list[L.Callback], loggers: list[Logger], folder: Path) -> L.Trainer:
+    parts = {"callbacks": callbacks, "logger": loggers, "plugins": [AtomicCheckpointIO()]}
+    try:
+        trainer: L.Trainer = hydra.utils.instantiate(cfg.trainer, **parts, default_root_dir=str(folder))
+    except (MisconfigurationException, InstantiationException) as error:
+        raise ConfigError(f"conf/trainer: Lightning refuses ({' '.join(str(error).split())})") from error
+    if trainer.world_size > 1:
+        raise ConfigError(
+            f"trainer.devices={cfg.trainer.devices}: several processes cannot be scored together yet: give 1"
+        )
+    return trainer
 
 
 def _datamodule(cfg: DictConfig) -> DroneDataModule:
@@ -93,9 +115,11 @@ def _datamodule(cfg: DictConfig) -> DroneDataModule:
 
 
 def _module(cfg: DictConfig, datamodule: DroneDataModule) -> SegmentationModule:
-    data = datamodule.config.but(
-        root=str(Path(datamodule.config.root).resolve()), mean=tuple(datamodule.mean), std=tuple(datamodule.std)
-    )
+    config = datamodule.config
+    if config.images is not None:  # found from wherever the checkpoint is opened
+        images, masks = find_folders(Path(config.root), config.images, config.masks)
+        config = config.but(images=str(images.resolve()), masks=str(masks.resolve()))
+    data = config.but(root=str(Path(config.root).resolve()), mean=tuple(datamodule.mean), std=tuple(datamodule.std))
     module = SegmentationModule(
         model=model_settings(_plain(cfg.model)),
         classes=datamodule.table.to_dict(),
@@ -143,7 +167,8 @@ def _start(loggers: Sequence[Logger], folder: Path) -> None:
     """Opens the loggers; a run resumed in the folder of the earlier one keeps that one's metrics.csv."""
     path = folder / "metrics.csv"
     if path.exists():
-        path.rename(folder / f"metrics.{len(list(folder.glob('metrics.*.csv'))) + 1}.csv")
+        free = (folder / f"metrics.{number}.csv" for number in itertools.count(1))
+        path.rename(next(place for place in free if not place.exists()))
     with warnings.catch_warnings():
         # CSVLogger sees that the folder is in use, and announces to delete what was just moved.
         warnings.filterwarnings("ignore", message="Experiment logs directory")
@@ -172,7 +197,7 @@ def objective(cfg: DictConfig, metrics: Mapping[str, float]) -> float:
         log.warning(
             "objective=%s is no metric of this run (%s): returning miou", cfg.objective, ", ".join(sorted(metrics))
         )
-    return metrics.get(cfg.objective, metrics["miou"])
+    return metrics.get(cfg.objective, metrics.get("miou", float("nan")))
 
 
 def _plain(node: DictConfig) -> dict[str, Any]:
