@@ -89,8 +89,8 @@ class DataConfig:
             **{key: getattr(self, key) for key in ("image_size", "test_image_size", "tile_size")},
         }
         for key, values in whole_numbers.items():
-            if not isinstance(values, list | tuple) or not all(isinstance(v, int) and v >= 0 for v in values):
-                raise ConfigError(f"data.{key}={getattr(self, key)} must be of whole numbers from 0 up")
+            if not isinstance(values, list | tuple) or not all(isinstance(v, int) for v in values):
+                raise ConfigError(f"data.{key}={getattr(self, key)} must be of whole numbers")
         for key in ("test_share", "val_share"):
             if not isinstance(getattr(self, key), int | float):
                 raise ConfigError(f"data.{key}={getattr(self, key)} must be a share from 0 to below 1")
@@ -110,9 +110,10 @@ class DataConfig:
             )
         for key in ("mean", "std"):
             values = getattr(self, key)
+            shown = list(values) if isinstance(values, tuple) else values
             numbers = isinstance(values, tuple) and all(isinstance(value, int | float) for value in values)
             if values is not None and not (numbers and len(values) == 3 and (key == "mean" or min(values) > 0)):
-                raise ConfigError(f"data.{key}={values} must be three numbers (red, green, blue), those of std above 0")
+                raise ConfigError(f"data.{key}={shown} must be three values (red, green, blue), those of std above 0")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> DataConfig:
