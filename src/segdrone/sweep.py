@@ -30,7 +30,7 @@ class Comparison(Callback):
         if not rows:
             return
         print(
-            f"\n{len(rows)} jobs in {folder}, best {rows[0]['objective']} first; the other scores are of the test split"
+            f"\n{len(rows)} jobs in {folder}, best {rows[0]['objective']} first; the other scores are the final test's"
         )
         table = Table("job", "choices", rows[0]["objective"], *_SCORES[1:])
         for row in rows:

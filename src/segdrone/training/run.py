@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -78,7 +79,8 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
         metrics[str(trainer.checkpoint_callback.monitor)] = float(best)  # type: ignore[union-attr]
     metrics |= {name: float(value) for name, value in report.items() if isinstance(value, float)}
     _log_choices(loggers, cfg, metrics)
-    reached = {"objective": cfg.objective, "reached": objective(cfg, metrics)}
+    value = objective(cfg, metrics)
+    reached = {"objective": cfg.objective, "reached": value if math.isfinite(value) else None}
     write_json({**record, **reached, "wall_time_s": round(time.time() - started, 1)}, folder / "run.json")
     made = {
         "cfg": cfg, "datamodule": datamodule, "module": module, "trainer": trainer,
