@@ -9,9 +9,9 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "segdrone"
 FLOORS = {
-    1: ("classes", "windows", "errors", "files"),
+    1: ("classes", "groups", "windows", "errors", "files"),
     2: ("data", "scenes", "model", "figures"),
-    3: ("training", "inference", "deploy"),
+    3: ("training", "inference", "deploy", "annotations", "survey"),
     4: ("evaluation",),
     5: ("cli", "door", "sweep", "__main__"),
 }

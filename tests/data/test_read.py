@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segdrone.classes import DRONE, ClassTable
+from segdrone.data.labels import Labels
 from segdrone.data.read import read_image, read_mask, read_size, resize_image, resize_mask
 from segdrone.errors import DataError
 
@@ -33,7 +34,7 @@ def refusal(path: Path, table: ClassTable | None = None) -> str:
         if table is None:
             read_image(path)
         else:
-            read_mask(path, table)
+            read_mask(path, Labels(table))
     text = str(caught.value)
     assert "\n" not in text
     assert str(path) in text
@@ -148,13 +149,13 @@ def test_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", HEIGHT * WIDTH // 3)
     text = refusal(path)
     assert "is too large to be read" in text
-    assert "reduce or remove it" in text
+    assert "cut it into parts or reduce it" in text
 
 
 def test_ids_pass_unchanged(tmp_path: Path) -> None:
     values = ids()
     values[0, :3] = 255
-    mask = read_mask(write(tmp_path / "a.png", Image.fromarray(values)), DRONE)
+    mask = read_mask(write(tmp_path / "a.png", Image.fromarray(values)), Labels(DRONE))
     assert mask.dtype == np.uint8
     np.testing.assert_array_equal(mask, values)
 
@@ -163,12 +164,12 @@ def test_palette_mask_holds_its_ids_not_its_colours(tmp_path: Path) -> None:
     values = ids()
     paletted = Image.fromarray(values)
     paletted.putpalette(np.random.default_rng(2).integers(0, 256, 768, dtype=np.uint8).tobytes())
-    np.testing.assert_array_equal(read_mask(write(tmp_path / "a.png", paletted), DRONE), values)
+    np.testing.assert_array_equal(read_mask(write(tmp_path / "a.png", paletted), Labels(DRONE)), values)
 
 
 def test_mask_of_16_bits_passes_while_its_ids_are_known(tmp_path: Path) -> None:
     values = ids().astype(np.uint16)
-    mask = read_mask(write(tmp_path / "a.png", Image.fromarray(values)), DRONE)
+    mask = read_mask(write(tmp_path / "a.png", Image.fromarray(values)), Labels(DRONE))
     assert mask.dtype == np.uint8
     np.testing.assert_array_equal(mask, values)
     values[0, :5] = 256 + 3
@@ -178,7 +179,7 @@ def test_mask_of_16_bits_passes_while_its_ids_are_known(tmp_path: Path) -> None:
 
 def test_fractions_are_no_ids(tmp_path: Path) -> None:
     values = ids().astype(np.float32)
-    np.testing.assert_array_equal(read_mask(write(tmp_path / "a.tiff", Image.fromarray(values)), DRONE), ids())
+    np.testing.assert_array_equal(read_mask(write(tmp_path / "a.tiff", Image.fromarray(values)), Labels(DRONE)), ids())
     values[0, :2] = 1.5
     assert "id 1.5 (2 pixels)" in refusal(write(tmp_path / "b.tiff", Image.fromarray(values)), DRONE)
 
@@ -188,12 +189,12 @@ def test_black_and_white_mask_has_ids_0_and_1(tmp_path: Path) -> None:
     path = write(tmp_path / "a.png", Image.fromarray(values.astype(bool)))
     with Image.open(path) as image:
         assert image.mode == "1"
-    np.testing.assert_array_equal(read_mask(path, DRONE), values)
+    np.testing.assert_array_equal(read_mask(path, Labels(DRONE)), values)
 
 
 def test_grey_mask_with_alpha_holds_ids(tmp_path: Path) -> None:
     values = np.dstack([ids(), np.full((HEIGHT, WIDTH), 255, np.uint8)])
-    np.testing.assert_array_equal(read_mask(write(tmp_path / "a.png", Image.fromarray(values)), DRONE), ids())
+    np.testing.assert_array_equal(read_mask(write(tmp_path / "a.png", Image.fromarray(values)), Labels(DRONE)), ids())
 
 
 def test_unknown_id_is_told_with_file_and_count(tmp_path: Path) -> None:
@@ -217,7 +218,7 @@ def test_ignored_id_of_the_table_counts(tmp_path: Path) -> None:
     table = ClassTable(("a", "b"), ((0, 0, 0), (9, 9, 9)), ignore_index=200)
     values = np.array([[0, 1], [200, 0]], np.uint8)
     path = write(tmp_path / "a.png", Image.fromarray(values))
-    np.testing.assert_array_equal(read_mask(path, table), values)
+    np.testing.assert_array_equal(read_mask(path, Labels(table)), values)
     assert "id 200 (1 pixels)" in refusal(path, ClassTable(table.names, table.colours))
 
 
@@ -225,7 +226,7 @@ def test_ignored_id_of_the_table_counts(tmp_path: Path) -> None:
 def test_colours_become_ids_exactly(tmp_path: Path, mode: str) -> None:
     values = np.arange(len(DRONE) * 4).reshape(4, -1).astype(np.uint8) % len(DRONE)
     painted = Image.fromarray(DRONE.palette[values]).convert(mode)
-    np.testing.assert_array_equal(read_mask(write(tmp_path / "a.png", painted), DRONE), values)
+    np.testing.assert_array_equal(read_mask(write(tmp_path / "a.png", painted), Labels(DRONE)), values)
 
 
 def test_unknown_colour_is_told_with_file_and_count(tmp_path: Path) -> None:

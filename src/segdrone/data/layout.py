@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segdrone.data.read import read_size
+from segdrone.data.read import check_eight_bit, read_header, read_size
 from segdrone.errors import DataError
 from segdrone.windows import Size
 
@@ -141,7 +141,14 @@ def _by_id(folder: Path) -> dict[str, Path]:
 
 
 def _pair(name: str, image: Path, mask: Path) -> Pair:
-    size, mask_size = read_size(image), read_size(mask)
+    header, mask_header = read_header(image), read_header(mask)
+    size, mask_size = header.size, mask_header.size
+    check_eight_bit(image, header.mode)
+    if size == mask_size[::-1] and header.orientation != mask_header.orientation:
+        raise DataError(
+            f"{image} is turned by its EXIF orientation {header.orientation} and its mask {mask} by "
+            f"{mask_header.orientation}: they do not lie on one another; turn the mask, or save the photograph upright"
+        )
     if size != mask_size:
         raise DataError(
             f"{mask} is {mask_size[1]} x {mask_size[0]} pixels but its photograph {image.name} is "

@@ -5,18 +5,19 @@ Pillow decodes: unlike OpenCV it raises on a truncated file, where OpenCV return
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from segdrone.classes import ClassTable
+from segdrone.data.labels import Labels, UnknownLabels
 from segdrone.errors import DataError
 from segdrone.windows import Size
 
@@ -24,62 +25,136 @@ _WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112  # tags of TIFF and EXIF
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")  # Pillow knows more, and runs other programs for some (EPS)
 _SIDEWAYS = (5, 6, 7, 8)  # orientations that swap height and width
 _EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
+_COLOURED = ("RGB", "RGBA", "CMYK", "YCbCr")
+
+
+class Header(NamedTuple):
+    """What a file says of its image before any pixel is decoded.
+
+    Attributes:
+        size: Height and width in pixels as displayed, that is with the EXIF orientation applied.
+        mode: Pillow's mode of the pixels: `RGB`, `L`, `P`, `RGBA`, `I;16`, ...
+        orientation: EXIF orientation, 1 (upright) to 8.
+    """
+
+    size: Size
+    mode: str
+    orientation: int
+
+
+def read_header(path: Path) -> Header:
+    """Reads size, mode and orientation from the file's header alone.
+
+    Raises:
+        DataError: The file is missing or no image, or has more pixels than can be read.
+    """
+    with _opened(path) as image:
+        exif, (width, height) = image.getexif(), image.size
+        orientation = exif.get(_ORIENTATION, 1)
+        if image.format == "TIFF":  # whose size Pillow may have turned already
+            width, height = exif[_WIDTH], exif[_HEIGHT]
+        return Header((width, height) if orientation in _SIDEWAYS else (height, width), image.mode, orientation)
 
 
 def read_size(path: Path) -> Size:
     """Returns height and width in pixels as displayed, from the file's header alone.
 
     Raises:
-        DataError: The file is missing or no image.
+        DataError: The file is missing or no image, or has more pixels than can be read.
     """
-    with _opened(path) as image:
-        exif, (width, height) = image.getexif(), image.size
-        if image.format == "TIFF":  # whose size Pillow may have turned already
-            width, height = exif[_WIDTH], exif[_HEIGHT]
-        return (width, height) if exif.get(_ORIENTATION) in _SIDEWAYS else (height, width)
+    return read_header(path).size
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+def check_eight_bit(path: Path, mode: str) -> None:
+    """Refuses photographs of more than 8 bits a channel, by their mode.
+
+    Raises:
+        DataError: They are not 8 bits a channel.
+    """
+    if mode not in _EIGHT_BIT:
+        raise DataError(f"{path} has pixels of type {mode}, not 8 bits a channel: convert it to 8-bit RGB")
+
+
+def read_image(path: Path, at_least: Size | None = None) -> NDArray[np.uint8]:
     """Returns a photograph as uint8 `[H, W, 3]`, RGB, turned as its EXIF orientation says.
 
     Grey, palette and CMYK files are converted; an alpha channel is dropped.
+
+    Args:
+        path: The file.
+        at_least: Height and width that will do: a JPEG may then come at 1/2, 1/4 or 1/8 of its size,
+            the smallest of these that is no smaller, which its decoder makes at a fraction of the cost.
+            Reduced further by area it differs from the whole photograph reduced by area by less than
+            1 grey level on average (tests/data/test_read.py).
 
     Raises:
         DataError: The file is missing, no image, cut short, or not 8 bits a channel.
     """
     with _opened(path) as image:
-        if image.mode not in _EIGHT_BIT:
-            raise DataError(f"{path} has pixels of type {image.mode}, not 8 bits a channel: convert it to 8-bit RGB")
-        return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+        check_eight_bit(path, image.mode)
+        if at_least is not None:
+            turned = image.getexif().get(_ORIENTATION) in _SIDEWAYS
+            image.draft(None, at_least if turned else at_least[::-1])  # does nothing unless it is a JPEG
+        ImageOps.exif_transpose(image, in_place=True)
+        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def read_mask(path: Path, table: ClassTable) -> NDArray[np.uint8]:
-    """Returns a mask as uint8 `[H, W]` of ids of `table`.
-
-    A mask of one channel (or with a palette) holds ids; one of three holds the table's colours.
+def read_mask(path: Path, labels: Labels) -> NDArray[np.uint8]:
+    """Returns a mask as uint8 `[H, W]` of ids of `labels.source`: as in the file, not merged yet.
 
     Raises:
         DataError: The file is missing, no image or cut short, or holds an id or a colour that the
             table does not know.
     """
-    with _opened(path) as image:
-        image = ImageOps.exif_transpose(image)
-        if image.mode in ("RGB", "RGBA", "CMYK", "YCbCr"):
-            return _from_colours(np.array(image.convert("RGB")), table, path)
-        values = np.array(image.convert("L") if image.mode in ("LA", "1") else image)
-        if image.mode == "1":
-            values //= 255
-    if values.dtype != np.uint8:
-        _refuse_unknown(values, (values >= 0) & (values <= 255) & (values == np.round(values)), table, path)
-        values = values.astype(np.uint8)
-    _refuse_unknown(values, _known(table)[values], table, path)
-    return values
+    try:
+        with _opened(path) as image:
+            ImageOps.exif_transpose(image, in_place=True)
+            return _ids(image, labels)
+    except UnknownLabels as unknown:
+        raise DataError(_unknown_text(path, unknown.found, labels)) from None
+    except DataError as error:
+        raise error if str(path) in str(error) else DataError(f"{path}: {error}") from None
+
+
+def _ids(image: Image.Image, labels: Labels) -> NDArray[np.uint8]:
+    encoding = labels.encoding
+    if encoding == "auto":
+        encoding = "colours" if image.mode in _COLOURED else "ids"
+        if image.mode == "P":
+            _refuse_ambiguous(image, labels)
+    if encoding == "colours":
+        return labels.from_colours(np.array(image.convert("RGB")))
+    if encoding == "binary":
+        return labels.from_grey(np.array(image if image.mode[0] in "IF" else image.convert("L")))
+    if image.mode in _COLOURED:
+        channels = np.array(image.convert("RGB"))
+        if (channels != channels[..., :1]).any():
+            raise DataError("holds colours, not ids: give data.mask_encoding=colours")
+        return labels.from_ids(channels[..., 0])
+    values = np.array(image.convert("L") if image.mode in ("LA", "1") else image)
+    return labels.from_ids(values // 255 if image.mode == "1" else values)
+
+
+def _refuse_ambiguous(image: Image.Image, labels: Labels) -> None:
+    """A palette mask may be meant by index or by colour; where both make sense and differ, ask."""
+    used = [index for _, index in image.getcolors(256) or []]
+    palette = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+    ids_by_colour = {colour: place for place, colour in enumerate(labels.source.colours)}
+    meant = [ids_by_colour.get(tuple(map(int, palette[i]))) for i in used if i < len(palette)]
+    if meant and None not in meant and meant != used:
+        raise DataError(
+            f"is a palette image whose indices ({used[0]}, ...) and colours (those of class {meant[0]}, ...) name "
+            "different classes: say which counts with data.mask_encoding=ids or colours"
+        )
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # 90 to 179 megapixels are real cameras
+            image = Image.open(path, formats=_FORMATS)
+        with image:
             yield image
     except FileNotFoundError:
         raise DataError(f"{path} does not exist: put it back, or take its name off the list") from None
@@ -88,62 +163,21 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             f"{path} is not an image (JPEG, PNG, TIFF or WebP), whatever its name says: replace or remove it"
         ) from None
     except Image.DecompressionBombError as error:
-        raise DataError(f"{path} is too large to be read ({error}): reduce or remove it") from None
+        raise DataError(f"{path} is too large to be read ({error}): cut it into parts or reduce it") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{path} cannot be decoded ({error}): copy it again or remove it") from None
 
 
-@lru_cache(maxsize=4)
-def _known(table: ClassTable) -> NDArray[np.bool_]:
-    known = np.zeros(256, bool)
-    known[[*range(len(table)), table.ignore_index]] = True
-    return known
-
-
-@lru_cache(maxsize=4)
-def _ids_by_colour(table: ClassTable) -> NDArray[np.int16]:
-    """Class id by colour, `[2 ** 24]`, indexed by red * 65536 + green * 256 + blue; -1 is unknown."""
-    ids = np.full(1 << 24, -1, np.int16)
-    ids[_packed(np.array(table.colours, np.uint8))] = np.arange(len(table))
-    return ids
-
-
-def _packed(colours: NDArray[np.uint8]) -> NDArray[np.int32]:
-    red, green, blue = (colours[..., channel].astype(np.int32) for channel in range(3))
-    return (red << 16) | (green << 8) | blue
-
-
-def _from_colours(colours: NDArray[np.uint8], table: ClassTable, path: Path) -> NDArray[np.uint8]:
-    shared = [colour for colour, n in Counter(table.colours).items() if n > 1]
-    if shared:
-        raise DataError(
-            f"{path} holds colours, but the class table gives rgb{shared[0]} to several classes: "
-            "give each its own colour, or masks of ids"
-        )
-    packed = _packed(colours)
-    ids = _ids_by_colour(table)[packed]
-    if ids.min() < 0:
-        values, counts = np.unique(packed[ids < 0], return_counts=True)
-        listed = [(f"rgb({v >> 16}, {v >> 8 & 255}, {v & 255})", n) for v, n in zip(values, counts, strict=True)]
-        raise DataError(_unknown_text(path, "colour", listed, table))
-    return ids.astype(np.uint8)
-
-
-def _refuse_unknown(values: NDArray[np.integer], known: NDArray[np.bool_], table: ClassTable, path: Path) -> None:
-    if known.all():
-        return
-    unknown, counts = np.unique(values[~known], return_counts=True)
-    raise DataError(_unknown_text(path, "id", [(str(v), n) for v, n in zip(unknown, counts, strict=True)], table))
-
-
-def _unknown_text(path: Path, what: str, found: list[tuple[str, int]], table: ClassTable) -> str:
-    found = sorted(found, key=lambda entry: -entry[1])
-    listed = ", ".join(f"{what} {value} ({count} pixels)" for value, count in found[:5])
+def _unknown_text(path: Path, found: Counter[str], labels: Labels) -> str:
+    listed = ", ".join(f"{value} ({count} pixels)" for value, count in found.most_common(5))
     more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    table = labels.source
+    coloured = any(value.startswith("colour") for value in found)
+    hint = ", or take near colours with data.colour_tolerance=20" if coloured else ""
     return (
         f"{path} holds {listed}{more}, not in the class table of {len(table)} classes "
         f"(ids 0 to {len(table) - 1}, {table.ignore_index} is ignored): mend the mask "
-        "or give its table with data.classes=FILE.csv"
+        f"or give its table with data.classes=FILE.csv{hint}"
     )
 
 

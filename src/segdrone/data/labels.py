@@ -1,0 +1,162 @@
+"""How the values of a mask file become class ids: ids, colours, or light and dark; then groups of classes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segdrone.classes import ClassTable
+from segdrone.errors import DataError
+from segdrone.groups import Groups, merge
+
+ENCODINGS = ("auto", "ids", "colours", "binary")
+
+_UNSEEN = -2  # a colour that has not been looked up yet
+_ROWS = 256  # converted at a time: 24 megapixels at once would need 300 MB
+
+
+class UnknownLabels(Exception):
+    """Values that no class has: `found` gives how they are called, and how many pixels have each."""
+
+    def __init__(self, found: Counter[str]) -> None:
+        super().__init__(found)
+        self.found = found
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The classes of mask files, and how they are written there.
+
+    Attributes:
+        source: The classes that the files hold.
+        groups: Classes to merge or to ignore, as `segdrone.groups.merge` takes them.
+        encoding: `ids`, `colours` of the class table, `binary` (above `threshold` is class 1, the
+            rest class 0), or `auto`: files of three channels hold colours, others ids.
+        colour_tolerance: How far a colour may lie from its class's, as the Euclidean distance in RGB,
+            0 to 441: 0 takes exact colours alone, 20 also those that a lossy or smoothing export left.
+        threshold: The last value of class 0 in `binary` masks, in grey levels.
+
+    Raises:
+        DataError: The groups do not fit the table, two classes share a colour where colours count, or
+            binary masks are given other than two classes.
+    """
+
+    source: ClassTable
+    groups: Groups = field(default_factory=dict)
+    encoding: str = "auto"
+    colour_tolerance: float = 0.0
+    threshold: int = 127
+
+    def __post_init__(self) -> None:
+        if self.encoding == "binary" and len(self.source) != 2:
+            raise DataError(
+                f"data.mask_encoding=binary needs a class table of two classes, not {len(self.source)}: "
+                "give data.classes=FILE.csv with what dark and what light pixels show"
+            )
+        _ = self.table  # refuses groups that do not fit
+
+    @cached_property
+    def _merged(self) -> tuple[ClassTable, NDArray[np.uint8]]:
+        return merge(self.source, self.groups) if self.groups else (self.source, np.arange(256, dtype=np.uint8))
+
+    @property
+    def table(self) -> ClassTable:
+        """The classes after merging: what a network learns."""
+        return self._merged[0]
+
+    def merged(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Turns ids of `source` into ids of `table`: uint8 `[H, W]` both."""
+        return np.asarray(cv2.LUT(mask, self._merged[1]), np.uint8) if self.groups else mask
+
+    def merged_counts(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Turns pixels by id of `source`, int64 `[256]`, into pixels by id of `table`."""
+        return np.bincount(self._merged[1], counts, minlength=256).astype(np.int64)
+
+    def from_ids(self, values: NDArray[Any]) -> NDArray[np.uint8]:
+        """Checks values of any number type, `[H, W]`, and returns them as uint8.
+
+        Raises:
+            UnknownLabels: A value is no id of `source`, nor its ignored one.
+        """
+        if values.dtype == np.uint8:  # a histogram is many times faster than a look at every pixel
+            counts = cv2.calcHist([values], [0], None, [256], [0, 256]).ravel()
+            found = Counter({f"id {v}": int(counts[v]) for v in np.flatnonzero(counts) if not self._known[v]})
+            if found:
+                raise UnknownLabels(found)
+        else:
+            known = (values >= 0) & (values <= 255) & (values == np.round(values))
+            known &= self._known[np.where(known, values, 0).astype(np.uint8)]
+            if not known.all():
+                unknown, counts = np.unique(values[~known], return_counts=True)
+                raise UnknownLabels(Counter({f"id {v}": int(n) for v, n in zip(unknown, counts, strict=True)}))
+        return values.astype(np.uint8, copy=False)
+
+    def from_colours(self, colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Returns the ids, uint8 `[H, W]`, of colours, uint8 `[H, W, 3]` RGB.
+
+        Raises:
+            DataError: The table gives one colour to several classes.
+            UnknownLabels: A colour lies further than `colour_tolerance` from every class's.
+        """
+        shared = [colour for colour, n in Counter(self.source.colours).items() if n > 1]
+        if shared:
+            raise DataError(
+                f"the masks hold colours, but the class table gives rgb{shared[0]} to several classes: "
+                "give each its own colour, or masks of ids"
+            )
+        ids = np.empty(colours.shape[:2], np.uint8)
+        unknown: Counter[str] = Counter()
+        for top in range(0, len(colours), _ROWS):
+            rows = slice(top, top + _ROWS)
+            packed = _packed(colours[rows])
+            found = self._colour_ids[packed]
+            if found.min() == _UNSEEN:
+                self._look_up(np.unique(packed[found == _UNSEEN]))
+                found = self._colour_ids[packed]
+            if found.min() < 0:
+                for value, n in zip(*np.unique(packed[found < 0], return_counts=True), strict=True):
+                    unknown[f"colour rgb({value >> 16}, {value >> 8 & 255}, {value & 255})"] += int(n)
+            ids[rows] = found
+        if unknown:
+            raise UnknownLabels(unknown)
+        return ids
+
+    def from_grey(self, values: NDArray[Any]) -> NDArray[np.uint8]:
+        """Returns 1 where values, `[H, W]`, lie above `threshold`, else 0."""
+        return (values > self.threshold).astype(np.uint8)
+
+    @cached_property
+    def _known(self) -> NDArray[np.bool_]:
+        known = np.zeros(256, bool)
+        known[[*range(len(self.source)), self.source.ignore_index]] = True
+        return known
+
+    @cached_property
+    def _colour_ids(self) -> NDArray[np.int16]:
+        """Class id by colour, `[2 ** 24]`, indexed by red * 65536 + green * 256 + blue; filled as needed."""
+        return np.full(1 << 24, _UNSEEN, np.int16)
+
+    def _look_up(self, packed: NDArray[np.int32]) -> None:
+        """Gives colours the nearest class within the tolerance, or -1."""
+        colours = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1)
+        for part in range(0, len(packed), 1 << 16):  # distances to all classes, a part at a time
+            some = slice(part, part + (1 << 16))
+            distances = ((colours[some, None] - np.array(self.source.colours)) ** 2).sum(-1)
+            nearest = distances.argmin(1)
+            near = distances.min(1) <= self.colour_tolerance**2
+            self._colour_ids[packed[some]] = np.where(near, nearest, -1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves the table of colours behind: 32 MB that a worker makes again when it needs them."""
+        return {name: value for name, value in self.__dict__.items() if name != "_colour_ids"}
+
+
+def _packed(colours: NDArray[np.uint8]) -> NDArray[np.int32]:
+    red, green, blue = (colours[..., channel].astype(np.int32) for channel in range(3))
+    return (red << 16) | (green << 8) | blue
