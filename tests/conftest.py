@@ -2,6 +2,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from segdrone.scenes import write_scenes
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # no test may ask the network
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["SEGDRONE_CACHE"] = str(Path(tempfile.gettempdir()) / f"segdrone-tests-{os.getpid()}")
 os.environ["OMP_NUM_THREADS"] = "1"  # pictures this small gain nothing from more
 
 REPO = Path(__file__).parents[1]

@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segdrone.classes import ClassTable
+from segdrone.data import sampling
 from segdrone.data.augment import Pipeline, build_transforms
+from segdrone.data.cache import NoCache
 from segdrone.data.dataset import SegmentationDataset
+from segdrone.data.labels import Labels
 from segdrone.data.layout import Pair
+from segdrone.data.pixels import Pixels
 from segdrone.data.sampler import Draw
 from segdrone.errors import DataError
 from segdrone.windows import Size
@@ -39,9 +43,8 @@ def pair(folder: Path, size: Size, name: str = "a") -> Pair:
 def dataset(
     *pairs: Pair, size: Size, tiles: bool, count_once: bool = False, pipeline: Pipeline = PLAIN
 ) -> SegmentationDataset:
-    return SegmentationDataset(
-        pairs, TABLE, pipeline, size=size, tiles=tiles, interpolation="area", count_once=count_once
-    )
+    items = sampling.tiles(pairs, size, 1.0) if tiles else sampling.whole(pairs, size)
+    return SegmentationDataset(items, Pixels(Labels(TABLE), "area", NoCache()), pipeline, count_once=count_once)
 
 
 def values(image: torch.Tensor) -> NDArray[np.int64]:

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-import os
+import math
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import cv2
 import lightning.pytorch as L
 import torch
+from lightning.fabric.utilities.data import suggested_max_num_workers
 from torch.utils.data import DataLoader
 
 from segdrone.classes import ClassTable
 from segdrone.data.augment import Pipeline, build_transforms
+from segdrone.data.cache import Cache, Entry, MemoryCache, NoCache
+from segdrone.data.combine import Combine
 from segdrone.data.config import DataConfig
 from segdrone.data.dataset import SegmentationDataset
+from segdrone.data.disk_cache import DiskCache, default_folder
+from segdrone.data.labels import Labels
 from segdrone.data.layout import Pair, find_folders, find_image_folder, find_pairs, find_photographs
+from segdrone.data.pixels import Pixels
 from segdrone.data.sampler import EpochSampler
+from segdrone.data.sampling import Crops, Item, crops, labelled, rare_items, tiles, whole
 from segdrone.data.source import bring
 from segdrone.data.split import SPLITS, random_split, read_split
 from segdrone.errors import DataError
+from segdrone.groups import load_groups
 from segdrone.windows import Size
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
-Steps = Sequence[Mapping[str, Any]]
+_MOST_WORKERS = 8  # more than this wait for one another on a disk
 
 
 class DroneDataModule(L.LightningDataModule):
@@ -37,36 +47,49 @@ class DroneDataModule(L.LightningDataModule):
 
     Args:
         config: Which photographs, how split, and what the network sees of them.
-        augment: Lists of albumentations transforms under `train` and `val`; none by default.
+        augment: Lists of albumentations transforms under `train` and `val`, and under `combine` the
+            probabilities that `Combine` takes, for training; nothing by default.
         ids: Names of the photographs of `train`, `val`, `test`, instead of the split that `config` asks for.
-        table: The classes, instead of the table that `config` names.
         seed: Seed of order and augmentation.
 
     Attributes:
-        table: The classes.
+        labels: The classes of the masks, and how they are merged.
+        table: The classes that a network learns.
         splits: After `setup`, the pairs of `train`, `val`, `test` and `all`.
 
     Raises:
-        DataError: The class table cannot be read.
+        DataError: The class table or the groups of classes cannot be read or do not fit.
         ConfigError: A transform of `augment` is unknown.
     """
 
     def __init__(
         self,
         config: DataConfig,
-        augment: Mapping[str, Steps] | None = None,
+        augment: Mapping[str, Any] | None = None,
         ids: Mapping[str, Sequence[str]] | None = None,
-        table: ClassTable | None = None,
         seed: int = 42,
     ) -> None:
         super().__init__()
         self.config, self.ids, self.seed = config, ids, seed
-        self.table = table or ClassTable.load(config.classes)
+        classes, groups, augment = config.classes, config.class_groups, augment or {}
+        self.labels = Labels(
+            ClassTable.from_dict(classes) if isinstance(classes, dict) else ClassTable.load(classes),
+            load_groups(groups) if groups is not None else {},
+            config.mask_encoding,
+            config.colour_tolerance,
+            config.mask_threshold,
+        )
         self.mean, self.std = config.mean or IMAGENET_MEAN, config.std or IMAGENET_STD
         self.splits: dict[str, list[Pair]] = {}
         self._transforms = {
-            split: build_transforms((augment or {}).get(split) or [], f"augment.{split}") for split in ("train", "val")
+            split: build_transforms(augment.get(split) or [], f"augment.{split}") for split in ("train", "val")
         }
+        self._combine = Combine.from_dict(augment.get("combine") or {})
+
+    @property
+    def table(self) -> ClassTable:
+        """The classes that a network learns, after merging."""
+        return self.labels.table
 
     def prepare_data(self) -> None:
         """Renders or downloads what is not there yet.
@@ -108,36 +131,93 @@ class DroneDataModule(L.LightningDataModule):
         return random_split(ids, test=config.test_share, val=config.val_share, seed=config.split_seed)
 
     def fit_dataset(self, split: str) -> SegmentationDataset:
-        """Returns the samples of `train` or `val` as training sees them: augmented, at `image_size`."""
-        return self._dataset(split, self._transforms[split], self.config.image_size, count_once=split != "train")
+        """Returns the samples of `train` or `val` as training sees them: augmented, through the cache.
 
-    def test_dataset(self, split: str) -> SegmentationDataset:
-        """Returns the samples of any split as they are scored: not augmented, at `test_image_size`."""
-        return self._dataset(split, [], self.config.test_image_size, count_once=True)
+        Of `train`, `crops` are random; of `val` they are a grid, so that epochs compare. Tiles with
+        no labelled pixel are left out.
 
-    def _dataset(self, split: str, transforms: list[Any], size: Size, *, count_once: bool) -> SegmentationDataset:
-        config, tiles = self.config, self.config.sampling == "tiles"
-        if not self.splits[split]:
-            raise DataError(f"the {split} split of {config.root} has no photographs: choose another split")
+        Raises:
+            DataError: The split is empty, a mask cannot be read, or the cache has no room.
+            ConfigError: A rare class is unknown.
+        """
+        config, train, pixels = self.config, split == "train", self._fit_pixels
+        items = self._fit_items(split)
+        if config.sampling == "tiles" or (config.sampling == "crops" and not train):
+            items = labelled(items, pixels)
+        random = Crops(config.crop_size) if train and config.sampling == "crops" else None
+        if random is not None and config.rare_share > 0:
+            rare = rare_items(items, pixels, config.rare_classes)
+            random = Crops(config.crop_size, rare, config.rare_share)
         return SegmentationDataset(
-            self.splits[split],
-            self.table,
-            Pipeline(transforms, self.mean, self.std),
-            size=config.tile_size if tiles else size,
-            tiles=tiles,
-            interpolation=config.interpolation,
-            count_once=count_once,
+            items,
+            pixels,
+            Pipeline(self._transforms[split], self.mean, self.std),
+            crops=random,
+            combine=self._combine if train else None,
+            count_once=not train,
         )
 
+    def test_dataset(self, split: str) -> SegmentationDataset:
+        """Returns the samples of any split as they are scored: not augmented, at `test_image_size` or in tiles.
+
+        Raises:
+            DataError: The split is empty.
+        """
+        pixels = Pixels(self.labels, self.config.interpolation, NoCache())
+        items = self._grid_items(split, self.config.test_image_size)
+        return SegmentationDataset(items, pixels, Pipeline([], self.mean, self.std), count_once=True)
+
+    def _fit_items(self, split: str) -> list[Item]:
+        if split == "train" and self.config.sampling == "crops":
+            return crops(self._pairs(split), self.config.samples_per_image, self.config.scale)
+        return self._grid_items(split, self.config.image_size)
+
+    def _grid_items(self, split: str, size: Size) -> list[Item]:
+        config, pairs = self.config, self._pairs(split)
+        if config.sampling == "whole":
+            return whole(pairs, size)
+        return tiles(pairs, config.tile_size if config.sampling == "tiles" else config.crop_size, config.scale)
+
+    def _pairs(self, split: str) -> list[Pair]:
+        if not self.splits[split]:
+            raise DataError(f"the {split} split of {self.config.root} has no photographs: choose another split")
+        return self.splits[split]
+
+    @cached_property
+    def _fit_pixels(self) -> Pixels:
+        """Reads `train` and `val`, through one cache that has room for both."""
+        pixels = Pixels(self.labels, self.config.interpolation, NoCache())
+        items = [item for split in ("train", "val") if self.splits[split] for item in self._fit_items(split)]
+        pixels.cache = self._cache(items, [entry for item in items for entry in pixels.entries(item.pair, item.size)])
+        return pixels
+
+    def _cache(self, items: list[Item], entries: list[Entry]) -> Cache:
+        """What the config asks for; by itself, a cache on disk where samples are smaller than photographs."""
+        kind = self.config.cache
+        if kind == "auto":
+            used = {"tiles": self.config.tile_size, "crops": self.config.crop_size}.get(self.config.sampling)
+            larger = (math.prod(item.pair.size) > math.prod(used or item.size) for item in items)
+            kind = "disk" if any(larger) else "none"
+        if kind == "none":
+            return NoCache()
+        if kind == "memory":
+            return MemoryCache(entries, shared=self._workers() > 0)
+        cache = DiskCache(Path(self.config.cache_dir) if self.config.cache_dir else default_folder())
+        cache.reserve(entries)
+        return cache
+
     def _loader(self, dataset: SegmentationDataset, *, shuffle: bool = False) -> DataLoader[dict[str, Any]]:
-        workers = self._workers()
+        config, workers = self.config, self._workers()
+        if workers > 0:
+            cv2.setNumThreads(1)  # before they are forked: the workers are the threads, and cannot join OpenCV's
         return DataLoader(
             dataset,
-            batch_size=self.config.batch_size,
+            batch_size=config.batch_size,
             sampler=EpochSampler(len(dataset), seed=self.seed, shuffle=shuffle),
             num_workers=workers,
-            persistent_workers=workers > 0,
-            pin_memory=torch.cuda.is_available(),
+            persistent_workers=workers > 0 and config.persistent_workers is not False,
+            prefetch_factor=config.prefetch_factor or 2 if workers > 0 else None,
+            pin_memory=torch.cuda.is_available() if config.pin_memory is None else config.pin_memory,
         )
 
     def train_dataloader(self) -> DataLoader[dict[str, Any]]:
@@ -173,4 +253,4 @@ class DroneDataModule(L.LightningDataModule):
         """A GPU is fed by all cores but one; on CPU the network has better use for them."""
         if self.config.num_workers is not None:
             return self.config.num_workers
-        return min(8, max(1, (os.cpu_count() or 1) - 1)) if torch.cuda.is_available() else 0
+        return min(_MOST_WORKERS, suggested_max_num_workers(1)) if torch.cuda.is_available() else 0

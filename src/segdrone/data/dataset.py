@@ -1,30 +1,19 @@
-"""Photographs, whole or in tiles, as samples for a network."""
+"""Windows of photographs as samples for a network."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from segdrone.classes import ClassTable
 from segdrone.data.augment import Pipeline
-from segdrone.data.layout import Pair
-from segdrone.data.read import read_image, read_mask, resize_image, resize_mask
+from segdrone.data.combine import Combine, Sample
+from segdrone.data.pixels import Pixels
 from segdrone.data.sampler import Draw
-from segdrone.windows import Size, Window, grid
-
-Pixels = tuple[NDArray[np.uint8], NDArray[np.uint8] | None]
-
-
-class Item(NamedTuple):
-    """What one sample shows: a photograph, or a window of it."""
-
-    pair: Pair
-    window: Window | None
+from segdrone.data.sampling import Crops, Item
 
 
 class SegmentationDataset(Dataset[dict[str, Any]]):
@@ -34,75 +23,61 @@ class SegmentationDataset(Dataset[dict[str, Any]]):
     the pair has none), `id` the photograph's. Padding has the ignored id in the mask.
 
     Args:
-        pairs: The photographs.
-        table: Their classes.
+        items: What each sample shows.
+        pixels: Reads it.
         pipeline: Augmentation and normalisation.
-        size: Height and width of a sample in pixels.
-        tiles: Cut photographs, at their own size, into tiles of `size` that cover every pixel;
-            else resize each to `size`.
-        interpolation: How photographs are resized.
+        crops: Draws the window of items that have none.
+        combine: Combines samples with others, before augmentation.
         count_once: In a mask, ignore the pixels that an earlier tile has shown, so that scores
             count every pixel once.
     """
 
     def __init__(
         self,
-        pairs: Sequence[Pair],
-        table: ClassTable,
+        items: Sequence[Item],
+        pixels: Pixels,
         pipeline: Pipeline,
         *,
-        size: Size,
-        tiles: bool,
-        interpolation: str,
-        count_once: bool,
+        crops: Crops | None = None,
+        combine: Combine | None = None,
+        count_once: bool = False,
     ) -> None:
-        self.table, self.pipeline, self.size = table, pipeline, size
-        self.interpolation, self.count_once = interpolation, count_once
-        self.items = [
-            Item(pair, window) for pair in pairs for window in (grid(pair.size, size, size) if tiles else [None])
-        ]
-        self._last: tuple[Pair, Pixels] | None = None
+        self.items, self.pixels, self.pipeline = list(items), pixels, pipeline
+        self.crops, self.combine, self.count_once = crops, combine, count_once
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, draw: Draw | int) -> dict[str, Any]:
         place, seed = draw if isinstance(draw, Draw) else (draw, 0)
-        item = self.items[place]
-        image, mask = self.pixels(item)
-        targets = {"image": image} if mask is None else {"image": image, "mask": mask}
-        return {**self.pipeline(seed, **targets), "id": item.pair.id}
+        rng = np.random.default_rng([seed, 1])  # the pipeline's own begins at `seed`
+        item = self._drawn(place, rng)
+        image, mask = self.read(item)
+        if mask is None:
+            return {**self.pipeline(seed, image=image), "id": item.pair.id}
+        if self.combine is not None:
+            image, mask = self.combine((image, mask), lambda: self._other(rng), rng)
+        return {**self.pipeline(seed, image=image, mask=mask), "id": item.pair.id}
 
-    def pixels(self, item: Item) -> Pixels:
+    def read(self, item: Item) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
         """Returns an item's photograph, uint8 `[H, W, 3]`, and mask, uint8 `[H, W]` or None."""
-        if item.window is None:
-            image, mask = self._read(item.pair)
-            resized = resize_image(image, self.size, self.interpolation)
-            return resized, None if mask is None else resize_mask(mask, self.size)
-        image, mask = self._read_cached(item.pair)
-        cut = _cut(image, item.window, 0)
-        return cut, None if mask is None else self._tile_mask(mask, item.window)
-
-    def _read(self, pair: Pair) -> Pixels:
-        return read_image(pair.image), None if pair.mask is None else read_mask(pair.mask, self.table)
-
-    def _read_cached(self, pair: Pair) -> Pixels:
-        """Keeps the photograph last read, since its tiles often follow one another."""
-        if self._last is None or self._last[0] != pair:
-            self._last = (pair, self._read(pair))
-        return self._last[1]
-
-    def _tile_mask(self, mask: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
-        tile = _cut(mask, window, self.table.ignore_index)
+        pair, size, window = item
+        assert window is not None
+        image = self.pixels.image(pair, size, window)
+        if pair.mask is None:
+            return image, None
+        mask = self.pixels.mask(pair, size, window)
         if self.count_once:
-            seen_rows, seen_columns = (-start % size for start, size in zip(window[:2], self.size, strict=True))
-            tile[:seen_rows] = self.table.ignore_index
-            tile[:, :seen_columns] = self.table.ignore_index
-        return tile
+            seen_rows, seen_columns = (-window.top % window.height, -window.left % window.width)
+            mask[:seen_rows] = self.pixels.labels.table.ignore_index
+            mask[:, :seen_columns] = self.pixels.labels.table.ignore_index
+        return image, mask
 
+    def _drawn(self, place: int, rng: np.random.Generator) -> Item:
+        item = self.items[place]
+        return item if item.window is not None or self.crops is None else self.crops.draw(item, self.pixels, rng)
 
-def _cut(pixels: NDArray[np.uint8], window: Window, fill: int) -> NDArray[np.uint8]:
-    cut = pixels[window.rows, window.columns]
-    below, right = window.height - cut.shape[0], window.width - cut.shape[1]
-    padded = cv2.copyMakeBorder(cut, 0, below, 0, right, cv2.BORDER_CONSTANT, value=(fill,) * 3)
-    return np.asarray(padded, np.uint8)
+    def _other(self, rng: np.random.Generator) -> Sample:
+        image, mask = self.read(self._drawn(int(rng.integers(len(self))), rng))
+        assert mask is not None
+        return image, mask

@@ -70,6 +70,11 @@ class Labels:
         """The classes after merging: what a network learns."""
         return self._merged[0]
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Tells apart labels that make other ids of the same file; groups do not, they are merged later."""
+        return repr((self.source, self.encoding, self.colour_tolerance, self.threshold))
+
     def merged(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Turns ids of `source` into ids of `table`: uint8 `[H, W]` both."""
         return np.asarray(cv2.LUT(mask, self._merged[1]), np.uint8) if self.groups else mask

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from segdrone.data.read import check_eight_bit, read_header, read_size
 from segdrone.errors import DataError
 from segdrone.windows import Size
+
+log = logging.getLogger(__name__)
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
 
@@ -106,7 +109,11 @@ def find_pairs(images: Path, masks: Path, *, allow_unpaired: bool = False) -> li
         ]
         remedy = f"add them, or go on with the {len(paired)} pairs: data.allow_unpaired=true"
         raise DataError(f"{'; '.join(found)}; {remedy if paired else 'a mask must be named as its photograph is'}")
-    return _checked(paired, lambda name: _pair(name, photographs[name], labels[name]))
+    pairs = _checked(paired, lambda name: _pair(name, photographs[name], labels[name]))
+    alpha = [pair.image.name for pair in pairs if read_header(pair.image).mode in ("RGBA", "LA", "PA")]
+    if alpha:
+        log.warning("%d photographs have an alpha channel, which is dropped: %s", len(alpha), _some(alpha, 3))
+    return pairs
 
 
 def find_photographs(images: Path) -> list[Pair]:

@@ -137,10 +137,12 @@ def _ids(image: Image.Image, labels: Labels) -> NDArray[np.uint8]:
 
 def _refuse_ambiguous(image: Image.Image, labels: Labels) -> None:
     """A palette mask may be meant by index or by colour; where both make sense and differ, ask."""
-    used = [index for _, index in image.getcolors(256) or []]
-    palette = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+    used = np.flatnonzero(image.histogram()).tolist()
+    palette = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3).tolist()
     ids_by_colour = {colour: place for place, colour in enumerate(labels.source.colours)}
-    meant = [ids_by_colour.get(tuple(map(int, palette[i]))) for i in used if i < len(palette)]
+    meant = [
+        ids_by_colour.get((red, green, blue)) for red, green, blue in (palette[i] for i in used if i < len(palette))
+    ]
     if meant and None not in meant and meant != used:
         raise DataError(
             f"is a palette image whose indices ({used[0]}, ...) and colours (those of class {meant[0]}, ...) name "

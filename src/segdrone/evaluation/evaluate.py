@@ -75,24 +75,19 @@ def _best_and_worst(scores: Scores, most: int) -> dict[str, list[str]]:
 def _triple(module: SegmentationModule, dataset: SegmentationDataset, name: str, scores: Scores) -> Triple:
     """Predicts one photograph, from its tiles if it has some."""
     places = [place for place, item in enumerate(dataset.items) if item.pair.id == name]
-    height, width = _canvas_size(dataset, places[0])
+    height, width = dataset.items[places[0]].size
     image = np.zeros((height, width, 3), np.uint8)
     truth, prediction = (np.full((height, width), module.table.ignore_index, np.uint8) for _ in range(2))
     for place in places:
         window = dataset.items[place].window
-        rows, columns = (window.rows, window.columns) if window else (slice(height), slice(width))
-        pixels, mask = dataset.pixels(dataset.items[place])
+        assert window is not None
+        pixels, mask = dataset.read(dataset.items[place])
         assert mask is not None
         logits = module(dataset[place]["image"][None].to(module.device))
         predicted = logits.argmax(1)[0].byte().cpu().numpy()
-        target = image[rows, columns]
+        target, shown = image[window.rows, window.columns], truth[window.rows, window.columns]
         inside = (slice(target.shape[0]), slice(target.shape[1]))
         target[:] = pixels[inside]
-        prediction[rows, columns] = predicted[inside]
-        truth[rows, columns] = np.where(mask[inside] == module.table.ignore_index, truth[rows, columns], mask[inside])
+        prediction[window.rows, window.columns] = predicted[inside]
+        shown[:] = np.where(mask[inside] == module.table.ignore_index, shown, mask[inside])
     return Triple(f"{name}   mIoU {scores.photographs[name]:.3f}", image, truth, prediction).reduced()
-
-
-def _canvas_size(dataset: SegmentationDataset, place: int) -> tuple[int, int]:
-    item = dataset.items[place]
-    return dataset.size if item.window is None else item.pair.size

@@ -42,9 +42,12 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     if classes is not None:
         _check_classes(module, ClassTable.load(classes), classes)
     elsewhere = _ELSEWHERE if overrides.keys() & {"root", "images"} else {}
-    data = DataConfig.from_dict({**module.hparams["data"], **elsewhere, **overrides})
+    known = module.hparams["data"]
+    if not isinstance(known["classes"], Mapping):  # of a checkpoint that does not hold the masks' own classes
+        known = {**known, "classes": module.table.to_dict()}
+    data = DataConfig.from_dict({**known, **elsewhere, **overrides})
     ids = None if "split_dir" in overrides else {cfg.split: module.hparams["splits"].get(cfg.split, [])}
-    datamodule = DroneDataModule(data, table=module.table, ids={} if cfg.split == "all" else ids)
+    datamodule = DroneDataModule(data, ids={} if cfg.split == "all" else ids)
     if data.sample is None and data.images is None and not Path(data.root).exists():
         raise DataError(f"data.root={data.root} does not exist: give data.root=FOLDER")
     datamodule.prepare_data()
@@ -57,10 +60,12 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _check_classes(module: SegmentationModule, table: ClassTable, source: str) -> None:
-    if table.names != module.table.names:
+    known = module.hparams["data"]["classes"]
+    names = tuple(known["names"]) if isinstance(known, Mapping) else module.table.names
+    if table.names != names:
         raise CheckpointError(
-            f"the checkpoint knows {len(module.table)} classes, data.classes={source} has {len(table)}"
-            f"{'' if len(table) != len(module.table) else ' of other names'}: score it on masks of its own classes"
+            f"the checkpoint knows {len(names)} classes, data.classes={source} has {len(table)}"
+            f"{'' if len(table) != len(names) else ' of other names'}: score it on masks of its own classes"
         )
 
 

@@ -121,7 +121,13 @@ def _module(cfg: DictConfig, datamodule: DroneDataModule) -> SegmentationModule:
     if config.images is not None:  # found from wherever the checkpoint is opened
         images, masks = find_folders(Path(config.root), config.images, config.masks)
         config = config.but(images=str(images.resolve()), masks=str(masks.resolve()))
-    data = config.but(root=str(Path(config.root).resolve()), mean=tuple(datamodule.mean), std=tuple(datamodule.std))
+    data = config.but(
+        root=str(Path(config.root).resolve()),
+        classes=datamodule.labels.source.to_dict(),
+        class_groups={group: list(names) for group, names in datamodule.labels.groups.items()} or None,
+        mean=tuple(datamodule.mean),
+        std=tuple(datamodule.std),
+    )
     module = SegmentationModule(
         model=model_settings(_plain(cfg.model)),
         classes=datamodule.table.to_dict(),

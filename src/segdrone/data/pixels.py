@@ -1,0 +1,111 @@
+"""Photographs and masks at the size that training uses, window by window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segdrone.data.cache import Cache, Entry
+from segdrone.data.labels import Labels
+from segdrone.data.layout import Pair
+from segdrone.data.read import read_image, read_mask, read_size, resize_image, resize_mask
+from segdrone.errors import DataError
+from segdrone.windows import Size, Window
+
+
+class Pixels:
+    """Reads windows of photographs and masks that are resized as a whole, through a cache.
+
+    What a window shows beyond an edge is 0 in a photograph, and the ignored id in a mask.
+
+    Args:
+        labels: How the masks hold classes.
+        interpolation: How photographs are resized: `area`, `linear` or `nearest`; masks are by nearest.
+        cache: Where decoded pixels are kept.
+    """
+
+    def __init__(self, labels: Labels, interpolation: str, cache: Cache) -> None:
+        self.labels, self.interpolation, self.cache = labels, interpolation, cache
+        self._entries: dict[tuple[Path, Size], Entry] = {}
+
+    def entries(self, pair: Pair, size: Size) -> list[Entry]:
+        """Returns what the cache keeps of a pair whose photograph is resized to `size`."""
+        return [self._image_entry(pair, size), *([self._mask_entry(pair.mask, size)] if pair.mask else [])]
+
+    def image(self, pair: Pair, size: Size, window: Window) -> NDArray[np.uint8]:
+        """Returns a window of a photograph that is resized to `size`: uint8 `[H, W, 3]`, RGB.
+
+        Raises:
+            DataError: The file cannot be read, or has another size than `pair` says.
+        """
+        cut = self.cache.window(self._image_entry(pair, size), window, lambda: self._decode_image(pair, size))
+        return _padded(cut, window, 0)
+
+    def mask(self, pair: Pair, size: Size, window: Window) -> NDArray[np.uint8]:
+        """Returns a window of a mask that is resized to `size`: uint8 `[H, W]`, ids of `labels.table`.
+
+        Raises:
+            DataError: There is no mask, or it cannot be read, or has another size than `pair` says.
+        """
+        return _padded(self.coarse_mask(pair, size, window, 1), window, self.labels.table.ignore_index)
+
+    def coarse_mask(self, pair: Pair, size: Size, window: Window, step: int) -> NDArray[np.uint8]:
+        """Returns every `step`-th row and column of the part of a window that lies in the mask."""
+        path = _mask_path(pair)
+        entry = self._mask_entry(path, size)
+        return self.labels.merged(self.cache.window(entry, window, lambda: self._decode_mask(pair, size), step))
+
+    def counts(self, pair: Pair, size: Size) -> NDArray[np.int64]:
+        """Returns the pixels of each id of `labels.table` in a mask that is resized to `size`: int64 `[256]`."""
+        entry = self._mask_entry(_mask_path(pair), size)
+        return self.labels.merged_counts(self.cache.counts(entry, lambda: self._decode_mask(pair, size)))
+
+    def _image_entry(self, pair: Pair, size: Size) -> Entry:
+        key = (pair.image, size)
+        if key not in self._entries:
+            self._entries[key] = Entry(pair.image.resolve(), (*size, 3), self.interpolation)
+        return self._entries[key]
+
+    def _mask_entry(self, path: Path, size: Size) -> Entry:
+        key = (path, size)
+        if key not in self._entries:
+            self._entries[key] = Entry(path.resolve(), size, self.labels.fingerprint)
+        return self._entries[key]
+
+    def _decode_image(self, pair: Pair, size: Size) -> NDArray[np.uint8]:
+        _refuse_other_size(pair.image, pair.size)
+        reduced = self.interpolation == "area" and size[0] <= pair.size[0] and size[1] <= pair.size[1]
+        image = read_image(pair.image, at_least=size if reduced else None)
+        return image if image.shape[:2] == size else resize_image(image, size, self.interpolation)
+
+    def _decode_mask(self, pair: Pair, size: Size) -> NDArray[np.uint8]:
+        path = _mask_path(pair)
+        _refuse_other_size(path, pair.size)
+        mask = read_mask(path, self.labels)
+        return mask if mask.shape == size else resize_mask(mask, size)
+
+
+def _mask_path(pair: Pair) -> Path:
+    if pair.mask is None:
+        raise DataError(f"{pair.image} has no mask: it can be predicted, but not trained on or scored")
+    return pair.mask
+
+
+def _refuse_other_size(path: Path, expected: Size) -> None:
+    size = read_size(path)
+    if size != expected:
+        raise DataError(
+            f"{path} is {size[1]} x {size[0]} pixels now, and was {expected[1]} x {expected[0]} when it was found: "
+            "put the former file back, or start again"
+        )
+
+
+def _padded(cut: NDArray[np.uint8], window: Window, fill: int) -> NDArray[np.uint8]:
+    below, right = window.height - cut.shape[0], window.width - cut.shape[1]
+    if not below and not right:
+        return cut
+    padded = cv2.copyMakeBorder(cut, 0, below, 0, right, cv2.BORDER_CONSTANT, value=(fill,) * 3)
+    return np.asarray(padded, np.uint8)

@@ -1,0 +1,162 @@
+"""Which windows of which photographs are samples: whole ones, a grid of tiles, random crops."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from segdrone.data.layout import Pair
+from segdrone.data.pixels import Pixels
+from segdrone.errors import ConfigError
+from segdrone.windows import Size, Window, grid
+
+log = logging.getLogger(__name__)
+
+RARE = 0.01
+"""Share of the labelled pixels below which a class counts as rare."""
+
+_TRIES = 10  # random windows, before one without a label is taken after all
+_STEP = 16  # rows and columns between the pixels that are looked at for a rare class
+
+
+class Item(NamedTuple):
+    """What one sample shows: a window of a photograph that is resized to `size`; None is drawn at random."""
+
+    pair: Pair
+    size: Size
+    window: Window | None
+
+
+def whole(pairs: Sequence[Pair], size: Size) -> list[Item]:
+    """Returns every photograph, resized to `size`."""
+    return [Item(pair, size, Window(0, 0, *size)) for pair in pairs]
+
+
+def tiles(pairs: Sequence[Pair], size: Size, scale: float) -> list[Item]:
+    """Returns tiles of `size` that cover every photograph at `scale`."""
+    return [
+        Item(pair, resized, window)
+        for pair in pairs
+        for resized in [scaled(pair.size, scale)]
+        for window in grid(resized, size, size)
+    ]
+
+
+def crops(pairs: Sequence[Pair], samples: int, scale: float) -> list[Item]:
+    """Returns `samples` windows of every photograph at `scale`, each to be drawn at random."""
+    return [Item(pair, scaled(pair.size, scale), None) for pair in pairs for _ in range(samples)]
+
+
+def scaled(size: Size, scale: float) -> Size:
+    """Returns height and width at a scale, at least 1."""
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def labelled(items: Sequence[Item], pixels: Pixels) -> list[Item]:
+    """Leaves out items whose window has no labelled pixel: there is nothing to learn from them.
+
+    Raises:
+        DataError: A mask cannot be read.
+    """
+    ignored = pixels.labels.table.ignore_index
+    complete = {key for key, counts in _counts(items, pixels).items() if counts[ignored] == 0}
+    kept = [
+        item
+        for item in items
+        if (item.pair.id, item.size) in complete
+        or (pixels.mask(item.pair, item.size, item.window or Window(0, 0, *item.size)) != ignored).any()
+    ]
+    if len(kept) < len(items):
+        log.info("%d of %d tiles have no labelled pixel and are left out", len(items) - len(kept), len(items))
+    return kept
+
+
+def rare_items(items: Sequence[Item], pixels: Pixels, names: Sequence[str] | None) -> dict[int, list[Item]]:
+    """Returns the photographs that hold each rare class, by its id.
+
+    Args:
+        items: The samples.
+        pixels: Their masks.
+        names: The rare classes; None takes those with less than `RARE` of all labelled pixels.
+
+    Raises:
+        ConfigError: A name is no class.
+        DataError: A mask cannot be read.
+    """
+    table = pixels.labels.table
+    unknown = [name for name in names or [] if name not in table.names]
+    if unknown:
+        raise ConfigError(f"data.rare_classes: {', '.join(unknown)} is no class: choose of {', '.join(table.names)}")
+    counts = _counts(items, pixels)
+    total = np.sum([*counts.values()], axis=0)[: len(table)]
+    rare = np.array([name in names for name in table.names]) if names else total < RARE * total.sum()
+    unique = {(item.pair.id, item.size): item for item in items}
+    found = {
+        int(index): [item for key, item in unique.items() if counts[key][index]]
+        for index in np.flatnonzero(rare & (total > 0))
+    }
+    log.info("rare classes: %s", ", ".join(table.names[index] for index in found) or "none")
+    return found
+
+
+def _counts(items: Sequence[Item], pixels: Pixels) -> dict[tuple[str, Size], NDArray[np.int64]]:
+    unique = {(item.pair.id, item.size): item for item in items}
+    with ThreadPoolExecutor() as threads:  # decoding leaves Python's lock
+        counted = threads.map(lambda item: pixels.counts(item.pair, item.size), unique.values())
+        bar = tqdm(counted, "looking at masks", len(unique), unit="mask", leave=False, delay=1)
+        return dict(zip(unique, bar, strict=True))
+
+
+class Crops:
+    """Draws windows at random, a share of them around a pixel of a rare class.
+
+    Args:
+        size: Height and width of a window in pixels.
+        rare: Photographs by the id of a rare class that they hold.
+        rare_share: Share of windows for which first a rare class is drawn, then one of its photographs,
+            then one of its pixels; 0 to 1.
+    """
+
+    def __init__(self, size: Size, rare: Mapping[int, Sequence[Item]] | None = None, rare_share: float = 0.0) -> None:
+        self.size, self.rare, self.rare_share = size, rare or {}, rare_share if rare else 0.0
+
+    def draw(self, item: Item, pixels: Pixels, rng: np.random.Generator) -> Item:
+        """Returns an item with a window: of `item`'s photograph, or of one that holds a rare class."""
+        if rng.random() < self.rare_share:
+            return self._around_rare(pixels, rng)
+        drawn = item
+        for _ in range(_TRIES):
+            drawn = item._replace(window=self._anywhere(item.size, rng))
+            assert drawn.window is not None
+            if (pixels.mask(item.pair, item.size, drawn.window) != pixels.labels.table.ignore_index).any():
+                break
+        return drawn
+
+    def _around_rare(self, pixels: Pixels, rng: np.random.Generator) -> Item:
+        index = [*self.rare][int(rng.integers(len(self.rare)))]
+        item = self.rare[index][int(rng.integers(len(self.rare[index])))]
+        full = Window(0, 0, *item.size)
+        for step in (_STEP, 1):  # a look at some rows finds all but the smallest things
+            places = np.argwhere(pixels.coarse_mask(item.pair, item.size, full, step) == index)
+            if len(places):
+                break
+        centre = [int(place) * step for place in places[rng.integers(len(places))]]
+        return item._replace(window=self._around(item.size, centre))
+
+    def _anywhere(self, size: Size, rng: np.random.Generator) -> Window:
+        top, left = (int(rng.integers(max(0, length - side) + 1)) for length, side in zip(size, self.size, strict=True))
+        return Window(top, left, *self.size)
+
+    def _around(self, size: Size, centre: Sequence[int]) -> Window:
+        """The window around a pixel, pulled inside the photograph."""
+        top, left = (
+            min(max(0, middle - side // 2), max(0, length - side))
+            for middle, side, length in zip(centre, self.size, size, strict=True)
+        )
+        return Window(top, left, *self.size)

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segdrone.annotations import KINDS, import_annotations
+from segdrone.classes import ClassTable
+from segdrone.data.labels import Labels
+from segdrone.data.layout import find_folders, find_pairs
+from segdrone.data.read import read_image, read_mask
+from tests.annotations import test_coco, test_cvat, test_label_studio, test_labelme_xml
+from tests.annotations.conftest import document, imported, mask, photograph, refusal
+from tests.annotations.test_labelme import labelme, shape
+
+STREET = shape("street", [[10, 10], [50, 10], [50, 40], [10, 40]])
+CAR = shape("car", [[20, 20], [30, 20], [30, 30], [20, 30]])
+
+EXPORTS = {
+    "labelme": lambda path: labelme(path / "a.json", CAR),
+    "labelme-xml": lambda path: test_labelme_xml.labelme_xml(
+        path / "a.xml", test_labelme_xml.thing("car", *test_labelme_xml.CAR)
+    ),
+    "coco": lambda path: test_coco.coco(path / "a.json", test_coco.annotation(90, [test_coco.SMALL])),
+    "cvat": lambda path: test_cvat.cvat(path / "a.xml", test_cvat.CAR.format(0)),
+    "label-studio": lambda path: document(path / "a.json", [test_label_studio.task(test_label_studio.SQUARE)]),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    photograph(tmp_path / "in" / "a.png")
+    return tmp_path / "in"
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_is_recognised(folder: Path, kind: str, named: bool) -> None:
+    path = EXPORTS[kind](folder)
+    summary = imported(path, folder.parent / "out", kind=kind if named else None)
+    assert (summary.kind, summary.photographs, summary.shapes.tolist()) == (kind, 1, [1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("other", KINDS)
+def test_a_kind_is_not_taken_for_another(folder: Path, kind: str, other: str) -> None:
+    path = EXPORTS[kind](folder)
+    if kind != other:
+        text = refusal(path, folder.parent / "out", kind=other)
+        assert f"is not of the kind {other}" in text or f"{path} holds no annotations ({KINDS[other].suffix})" in text
+
+
+def test_the_dataset_can_be_trained_on(tmp_path: Path) -> None:
+    source, out = tmp_path / "export", tmp_path / "dataset"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown turned by 90 degrees, as the tools show it
+    photograph(source / "a.jpg")
+    turned = Image.fromarray(np.zeros((96, 64, 3), np.uint8))
+    turned.save(source / "b.jpg", exif=exif)
+    for name in "ab":
+        labelme(source / f"{name}.json", STREET, CAR, imagePath=f"..\\photos\\{name}.jpg")
+    summary = imported(source, out)
+    table = ClassTable.from_csv(out / "classes.csv")
+    assert table == summary.table
+    pairs = find_pairs(*find_folders(out))
+    assert [(pair.id, pair.size) for pair in pairs] == [("a", (64, 96)), ("b", (64, 96))]
+    for pair in pairs:
+        assert pair.mask is not None
+        assert pair.image.samefile(source / pair.image.name)
+        values = read_mask(pair.mask, Labels(table))
+        assert read_image(pair.image).shape[:2] == values.shape
+        assert (values == 0).sum() == 100
+        assert (values == 1).sum() == 30 * 40 - 100
+    assert (summary.pixels[0], summary.pixels[1], summary.pixels.sum()) == (200, 2200, 2 * 64 * 96)
+    assert summary.shapes.tolist() == [2, 2]
+
+
+def test_the_background_takes_what_nothing_covers(folder: Path) -> None:
+    labelme(folder / "a.json", CAR)
+    summary = imported(folder, folder.parent / "out", background="ground")
+    assert summary.table.names == ("ground", "car")
+    values = mask(folder.parent / "out")
+    assert (values[25, 25], values[0, 0], (values == 0).sum()) == (1, 0, 64 * 96 - 100)
+
+
+def test_an_import_can_be_repeated_with_other_shapes(folder: Path) -> None:
+    out = folder.parent / "out"
+    labelme(folder / "a.json", CAR)
+    imported(folder, out)
+    labelme(folder / "a.json", STREET, CAR)
+    imported(folder, out)
+    assert mask(out)[15, 15] == 1
+    assert ClassTable.from_csv(out / "classes.csv").names == ("car", "street")
+    assert sorted(path.name for path in out.rglob("*") if path.is_file()) == ["a.png", "a.png", "classes.csv"]
+
+
+def test_a_photograph_of_an_earlier_import_is_not_kept_with_other_ids(folder: Path) -> None:
+    photograph(folder / "b.png")
+    labelme(folder / "a.json", CAR)
+    labelme(folder / "b.json", STREET, imagePath="b.png")
+    out = folder.parent / "out"
+    imported(folder, out)
+    (folder / "b.json").unlink()
+    (out / "classes.csv").unlink()
+    assert "b.png is of another import: remove" in refusal(folder, out)
+
+
+def test_photographs_without_annotations_are_left_out_and_counted(folder: Path) -> None:
+    photograph(folder / "b.png")
+    photograph(folder / "c.png")
+    labelme(folder / "a.json", CAR)
+    labelme(folder / "b.json", imagePath="b.png")
+    out = folder.parent / "out"
+    assert imported(folder, out).left_out == {
+        "photographs without a shape": 1,
+        "photographs that the annotations do not name": 1,
+    }
+    assert [path.name for path in (out / "masks").iterdir()] == ["a.png"]
+
+
+def test_annotations_and_photographs_may_lie_apart(folder: Path) -> None:
+    path = labelme(folder.parent / "labels" / "a.json", CAR)
+    assert imported(path, folder.parent / "out", images=folder).photographs == 1
+    text = refusal(path, folder.parent / "out2")
+    assert f"1 annotated photographs are not in {path.parent} (JPEG, PNG, TIFF or WebP): 'a.png'; give their" in text
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "{tmp}/secret.png", "deep/../../secret.png", "..\\secret.png"])
+def test_no_path_leads_out_of_the_folder(folder: Path, name: str) -> None:
+    photograph(folder.parent / "secret.png")
+    labelme(folder / "a.json", CAR, imagePath=name.format(tmp=folder.parent))
+    assert "1 annotated photographs are not in" in refusal(folder, folder.parent / "out")
+
+
+def test_a_link_that_leaves_the_folder_is_refused(folder: Path) -> None:
+    (folder / "s.png").symlink_to(photograph(folder.parent / "secret.png"))
+    labelme(folder / "a.json", CAR, imagePath="s.png")
+    assert "s.png is a link that leaves" in refusal(folder, folder.parent / "out")
+
+
+def test_a_doubled_name_is_refused(folder: Path) -> None:
+    photograph(folder / "x" / "b.png")
+    photograph(folder / "y" / "b.png")
+    labelme(folder / "a.json", CAR, imagePath="C:\\b.png")
+    assert "names 'b.png', but" in refusal(folder, folder.parent / "out")
+
+
+def test_photographs_that_would_share_a_mask_are_refused(folder: Path) -> None:
+    photograph(folder / "x" / "b.png")
+    photograph(folder / "y" / "b.jpg")
+    labelme(folder / "a.json", CAR, imagePath="x/b.png")
+    labelme(folder / "b.json", CAR, imagePath="y/b.jpg")
+    assert "b.png and" in (text := refusal(folder, folder.parent / "out"))
+    assert "would have one mask: rename one of them" in text
+
+
+def test_a_photograph_annotated_twice_is_refused(folder: Path) -> None:
+    first, second = labelme(folder / "a.json", CAR), labelme(folder / "b.json", CAR)
+    assert f"{first} and {second} are both of" in refusal(folder, folder.parent / "out")
+
+
+@pytest.mark.parametrize("size", [(96, 64), (64, 95), (640, 960)])
+def test_another_size_than_the_photograph_has_is_refused(folder: Path, size: tuple[int, int]) -> None:
+    path = labelme(folder / "a.json", CAR, imageHeight=size[0], imageWidth=size[1])
+    text = refusal(folder, folder.parent / "out")
+    assert f"{path} is of a photograph of {size[1]} x {size[0]} pixels, but {folder / 'a.png'} has 96 x 64" in text
+
+
+def test_a_huge_size_is_refused_before_a_mask_is_made(folder: Path) -> None:
+    labelme(folder / "a.json", CAR, imageHeight=1_000_000, imageWidth=1_000_000)
+    assert "is of a photograph of 1000000 x 1000000 pixels" in refusal(folder, folder.parent / "out")
+    labelme(folder / "a.json", CAR, imageHeight=10**30, imageWidth=1)
+    assert "imageHeight holds a number that is not finite or beyond" in refusal(folder, folder.parent / "out")
+
+
+def test_unknown_labels_are_told_with_count_and_file(folder: Path) -> None:
+    lorry = {**CAR, "label": "lorry"}
+    path = labelme(folder / "a.json", CAR, lorry, STREET, lorry)
+    assert (
+        f"the class table drone lacks 'lorry' (2 shapes, first in {path}: shapes[1]), "
+        f"'street' (1 shapes, first in {path}: shapes[2]): add them"
+        in refusal(folder, folder.parent / "out", classes="drone")
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{", "a.json is broken JSON"),
+        ("[" * 200_000, "a.json is nested too deeply"),
+        ("{}", "a.json holds no annotations of a known kind (labelme, labelme-xml, coco, cvat, label-studio)"),
+        ("3", "a.json holds no annotations of a known kind"),
+        ("[]", "a.json holds no annotations of a known kind"),
+        ("[[]]", "a.json holds no annotations of a known kind"),
+    ],
+)
+def test_a_file_of_no_kind_is_refused(folder: Path, content: str, told: str) -> None:
+    document(folder / "a.json", content)
+    assert told in refusal(folder, folder.parent / "out")
+
+
+def test_kinds_are_not_mixed(folder: Path) -> None:
+    labelme(folder / "a.json", CAR)
+    test_coco.coco(folder / "b.json")
+    assert "b.json is not of the kind labelme" in refusal(folder, folder.parent / "out")
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "told"),
+    [
+        ("none", {}, "none does not exist: give a file of annotations"),
+        ("empty", {}, "empty holds no annotations (.json or .xml)"),
+        ("in/a.png", {}, "a.png holds no annotations (.json or .xml)"),
+        (
+            "in",
+            {"kind": "voc"},
+            "'voc' is no kind of annotations: choose one of labelme, labelme-xml, coco, cvat, label-",
+        ),
+        ("in", {"kind": "cvat"}, "in holds no annotations (.xml)"),
+        ("in", {"images": Path("nowhere")}, "nowhere is no folder"),
+        ("in", {"classes": "nowhere.csv"}, "class table nowhere.csv does not exist"),
+        ("in", {"classes": "drone", "background": "ground"}, "lacks 'ground' (the background)"),
+    ],
+)
+def test_a_wrong_call_is_told(folder: Path, source: str, options: dict[str, Any], told: str) -> None:
+    labelme(folder / "a.json", CAR)
+    (folder.parent / "empty").mkdir()
+    assert told in refusal(folder.parent / source, folder.parent / "out", **options)
+
+
+def test_annotations_without_a_shape_are_refused(folder: Path) -> None:
+    labelme(folder / "a.json")
+    assert "has no shape on any photograph" in refusal(folder, folder.parent / "out")
+    assert imported(folder, folder.parent / "out", background="ground").photographs == 1
+
+
+@pytest.mark.parametrize("out", ["in", "in/out"])
+def test_the_photographs_are_not_written_to(folder: Path, out: str) -> None:
+    labelme(folder / "a.json", CAR)
+    assert "would mix" in refusal(folder, folder.parent / out)
+    assert sorted(path.name for path in folder.iterdir()) == ["a.json", "a.png"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(folder: Path) -> None:
+    labelme(folder / "a.json", CAR)
+    out = folder.parent / "out"
+    out.mkdir()
+    (out / "masks").write_text("a file")
+    assert f"{out} cannot be written to" in refusal(folder, out)
+
+
+def test_a_broken_photograph_is_told(folder: Path) -> None:
+    labelme(folder / "a.json", CAR)
+    (folder / "a.png").write_bytes(b"none")
+    assert "a.png is not an image" in refusal(folder, folder.parent / "out")
+
+
+def test_a_bar_is_shown_on_demand(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labelme(folder / "a.json", CAR)
+    import_annotations(folder, folder.parent / "out", progress=True)
+    assert "masks: 100%" in capsys.readouterr().err
+    shutil.rmtree(folder.parent / "out")
+    imported(folder, folder.parent / "out")
+    assert capsys.readouterr().err == ""
+    assert os.listdir(folder.parent / "out" / "masks") == ["a.png"]
