@@ -7,6 +7,7 @@ import albumentations as A
 import numpy as np
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
@@ -19,7 +20,8 @@ FLIPS = [{"transform": "HorizontalFlip", "p": 0.5}, {"transform": "VerticalFlip"
 
 
 def recipe(path: Path) -> dict[str, Any]:
-    lists = OmegaConf.to_container(OmegaConf.load(path))
+    with initialize_config_dir(str(path.parents[1]), version_base="1.3"):
+        lists = OmegaConf.to_container(compose("train", [f"augment={path.stem}"]).augment)
     assert isinstance(lists, dict)
     return {str(key): value for key, value in lists.items()}
 
@@ -37,7 +39,7 @@ def pipeline(*steps: dict[str, Any]) -> Pipeline:
 
 
 def test_recipes_are_there() -> None:
-    assert {"article", "flips", "none", "strong"} <= {path.stem for path in RECIPES}
+    assert {"article", "flips", "none", "strong", "combined"} <= {path.stem for path in RECIPES}
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

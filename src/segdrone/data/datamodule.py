@@ -214,6 +214,7 @@ class DroneDataModule(L.LightningDataModule):
             dataset,
             batch_size=config.batch_size,
             sampler=EpochSampler(len(dataset), seed=self.seed, shuffle=shuffle),
+            collate_fn=_as_it_is,
             num_workers=workers,
             persistent_workers=workers > 0 and config.persistent_workers is not False,
             prefetch_factor=config.prefetch_factor or 2 if workers > 0 else None,
@@ -254,3 +255,8 @@ class DroneDataModule(L.LightningDataModule):
         if self.config.num_workers is not None:
             return self.config.num_workers
         return min(_MOST_WORKERS, suggested_max_num_workers(1)) if torch.cuda.is_available() else 0
+
+
+def _as_it_is(batch: Any) -> Any:
+    """The dataset makes whole batches."""
+    return batch

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
@@ -49,15 +50,29 @@ class SegmentationDataset(Dataset[dict[str, Any]]):
         return len(self.items)
 
     def __getitem__(self, draw: Draw | int) -> dict[str, Any]:
-        place, seed = draw if isinstance(draw, Draw) else (draw, 0)
+        batch = self.__getitems__([draw])
+        return {key: values[0] for key, values in batch.items()}
+
+    def __getitems__(self, draws: Sequence[Draw | int]) -> dict[str, Any]:
+        """Returns samples as one batch, which DataLoader asks for when a dataset has this method."""
+        seeds = [draw.seed if isinstance(draw, Draw) else 0 for draw in draws]
+        places = [draw.place if isinstance(draw, Draw) else draw for draw in draws]
+        varied = [self._varied(place, seed) for place, seed in zip(places, seeds, strict=True)]
+        batch: dict[str, Any] = {"image": self.pipeline.normalise([sample["image"] for sample in varied])}
+        if "mask" in varied[0]:
+            batch["mask"] = torch.from_numpy(np.stack([sample["mask"] for sample in varied], dtype=np.int64))
+        return {**batch, "id": [sample["id"] for sample in varied]}
+
+    def _varied(self, place: int, seed: int) -> dict[str, Any]:
+        """One sample, augmented but not normalised yet."""
         rng = np.random.default_rng([seed, 1])  # the pipeline's own begins at `seed`
         item = self._drawn(place, rng)
         image, mask = self.read(item)
         if mask is None:
-            return {**self.pipeline(seed, image=image), "id": item.pair.id}
+            return {**self.pipeline.augment(seed, image=image), "id": item.pair.id}
         if self.combine is not None:
             image, mask = self.combine((image, mask), lambda: self._other(rng), rng)
-        return {**self.pipeline(seed, image=image, mask=mask), "id": item.pair.id}
+        return {**self.pipeline.augment(seed, image=image, mask=mask), "id": item.pair.id}
 
     def read(self, item: Item) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
         """Returns an item's photograph, uint8 `[H, W, 3]`, and mask, uint8 `[H, W]` or None."""

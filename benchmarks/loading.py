@@ -1,0 +1,220 @@
+"""Reading at full size: segdrone's data against the tutorial's Dataset, in turns in one run.
+
+python benchmarks/loading.py                            on 16 rendered scenes of 6000 x 4000
+python benchmarks/loading.py --root FOLDER              on photographs
+
+Both get the same photographs, output size and augmentation, one process each, and read from files
+that the system has in memory. Writes benchmarks/results/loading.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+import albumentations as A
+import cv2
+import psutil
+import torch
+from omegaconf import OmegaConf
+from torch.utils.data import DataLoader
+
+REPO = Path(__file__).parents[1]
+sys.path.insert(0, str(REPO))
+
+from benchmarks.article import ArticleDataset, transforms
+
+from segdrone.data import DataConfig, DroneDataModule
+from segdrone.data.augment import build_transforms
+from segdrone.files import whole
+from segdrone.scenes import write_scenes
+
+SIZE, CROP = (704, 1056), (512, 768)
+REPEAT = 8  # looks at each photograph in a timed epoch of cached pixels, which are over too soon otherwise
+AUGMENT: Any = OmegaConf.to_container(OmegaConf.load(REPO / "conf" / "augment" / "article.yaml"))
+
+
+class Timed:
+    """Adds up the seconds that a function takes."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function, self.seconds = function, 0.0
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Calls it."""
+        started = time.perf_counter()
+        result = self.function(*arguments, **named)
+        self.seconds += time.perf_counter() - started
+        return result
+
+
+def datamodule(root: Path, cache: Path, **changes: Any) -> DroneDataModule:
+    """Every photograph in the training split."""
+    values = {"val_share": 0.0, "test_share": 0.0, "image_size": SIZE, "crop_size": CROP, "num_workers": 0, **changes}
+    module = DroneDataModule(DataConfig(root=str(root), cache_dir=str(cache), **values), AUGMENT)
+    module.setup("fit")
+    return module
+
+
+def samples_per_second(loader: DataLoader[Any]) -> float:
+    """Of one epoch."""
+    started, count = time.perf_counter(), 0
+    for batch in loader:
+        count += len(batch[0] if isinstance(batch, list) else batch["image"])
+    return count / (time.perf_counter() - started)
+
+
+def repeated(module: DroneDataModule) -> DataLoader[Any]:
+    """Training's loader, over photographs that occur several times."""
+    loader = module.train_dataloader()
+    loader.dataset.items *= REPEAT  # type: ignore[attr-defined]
+    loader.sampler.length *= REPEAT  # type: ignore[union-attr]
+    return loader
+
+
+def article(pairs: list[Any], *steps: A.BasicTransform) -> DataLoader[Any]:
+    """The tutorial's loader: decodes each photograph in every epoch, then transforms it."""
+    return DataLoader(ArticleDataset(pairs, A.Compose(list(steps))), batch_size=3, shuffle=True)
+
+
+def private_memory(loader: DataLoader[Any]) -> tuple[float, float]:
+    """The largest USS of the one worker in MB: while the cache is being built, and after."""
+    peaks = []
+    for _ in range(2):
+        batches, seen, done = iter(loader), [], threading.Event()
+        (worker,) = batches._workers  # type: ignore[attr-defined]
+        process = psutil.Process(worker.pid)
+
+        def watch(process: Any = process, seen: Any = seen, done: Any = done) -> None:
+            while not done.wait(0.01):
+                seen.append(process.memory_full_info().uss)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        for _ in batches:
+            pass
+        done.set()
+        watcher.join()
+        peaks.append(max(seen) / 1e6)
+    return peaks[0], peaks[1]
+
+
+def measure(root: Path, rounds: int) -> dict[str, list[float]]:
+    """Every figure of the table, once a round."""
+    figures: dict[str, list[float]] = {}
+
+    def note(name: str, value: float) -> float:
+        figures.setdefault(name, []).append(value)
+        print(f"  {name}: {value:.2f}", flush=True)
+        return value
+
+    for number in range(rounds):
+        print(f"round {number + 1} of {rounds}", flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            module = datamodule(root, Path(folder))
+            pairs = module.splits["train"]
+            theirs = note("tutorial", samples_per_second(article(pairs, *transforms(SIZE)[0].transforms)))
+            first = module.train_dataloader()
+            note("whole first", samples_per_second(first) / theirs)
+            again = repeated(module)
+            pipeline = again.dataset.pipeline  # type: ignore[attr-defined]
+            pipeline.augment, pipeline.normalise = augment, normalise = (
+                Timed(pipeline.augment),
+                Timed(pipeline.normalise),
+            )
+            started = time.perf_counter()
+            alone = samples_per_second(again)
+            note("whole samples", alone)
+            note("whole", alone / theirs)
+            note("outside", 100 * (1 - (augment.seconds + normalise.seconds) / (time.perf_counter() - started)))
+            threads = cv2.getNumThreads()
+            two = repeated(datamodule(root, Path(folder), num_workers=2))
+            samples_per_second(two)  # starts the workers
+            note("two workers", samples_per_second(two) / alone)
+            cv2.setNumThreads(threads)
+            nearest = datamodule(root, Path(folder), interpolation="nearest").train_dataloader()
+            note("nearest first", samples_per_second(nearest) / theirs)
+        with tempfile.TemporaryDirectory() as folder:
+            cut = A.RandomCrop(*CROP)
+            theirs = samples_per_second(article(pairs, cut, *build_transforms(AUGMENT["train"], "")))
+            note("peer crops", theirs)
+            crops = datamodule(root, Path(folder), sampling="crops", samples_per_image=1)
+            note("crops first", samples_per_second(crops.train_dataloader()) / theirs)
+            again = repeated(crops)
+            note("crops samples", samples_per_second(again))
+            note("crops", figures["crops samples"][-1] / theirs)
+        with tempfile.TemporaryDirectory() as folder:
+            one = repeated(datamodule(root, Path(folder), sampling="crops", samples_per_image=1, num_workers=1))
+            building, reading = private_memory(one)
+            note("memory building", building)
+            note("memory", reading)
+            cv2.setNumThreads(threads)
+    return figures
+
+
+def machine() -> str:
+    """What it ran on."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        cpu = platform.processor() or platform.machine()
+    memory = psutil.virtual_memory().total / 2**30
+    return (
+        f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB; Python {platform.python_version()}, "
+        f"torch {torch.__version__}, OpenCV {cv2.__version__}"
+    )
+
+
+def main() -> None:
+    """Measures in turns, and writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, help="photographs and masks (default: 16 rendered scenes of 6000 x 4000)")
+    parser.add_argument("--rounds", type=int, default=3, help="measurements of each, in turns (3)")
+    options = parser.parse_args()
+    what = f"the photographs of {options.root.name}" if options.root else "16 rendered scenes of 6000 x 4000"
+    root = options.root or REPO / "datasets" / "sample-16-6000x4000-0"
+    if options.root is None:
+        write_scenes(root, count=16, height=4000, width=6000, seed=0)
+    figures = {name: statistics.median(values) for name, values in measure(root, options.rounds).items()}
+    size, crop = (f"{height} x {width}" for height, width in (SIZE, CROP))
+    table = f"""# Reading at full size
+
+`python benchmarks/loading.py`: {what} (JPEG of quality 92, PNG masks), the tutorial's augmentation, batch 3,
+one process unless said otherwise, medians of {options.rounds} rounds in turns.
+{machine()}.
+
+| | measured | goal |
+|---|---|---|
+| tutorial's Dataset, {size} | {figures["tutorial"]:.1f} samples/s | |
+| `whole` at {size}, second epoch on | {figures["whole samples"]:.1f} samples/s | |
+| against the tutorial's | {figures["whole"]:.1f} x | >= 10 x |
+| share of its time outside augmentation and normalisation | {figures["outside"]:.0f} % | <= 15 % |
+| first epoch, cache being built | {figures["whole first"]:.2f} x | >= 1.3 x |
+| the same by `data.interpolation=nearest`, with no reduced decoding | {figures["nearest first"]:.2f} x | |
+| decode, then RandomCrop, {crop} | {figures["peer crops"]:.1f} samples/s | |
+| `crops` of {crop} at native scale, second epoch on | {figures["crops samples"]:.1f} samples/s | |
+| against decode and RandomCrop | {figures["crops"]:.1f} x | >= 10 x |
+| first epoch, cache being built | {figures["crops first"]:.2f} x | |
+| private memory of one worker reading native crops | {figures["memory"]:.0f} MB | <= 500 MB |
+| the same while the cache is being built | {figures["memory building"]:.0f} MB | |
+| two workers against none, `whole` | {figures["two workers"]:.2f} x | >= 1.6 x |
+"""
+    print(table)
+    with whole(REPO / "benchmarks" / "results" / "loading.md") as partial:
+        partial.write_text(table)
+
+
+if __name__ == "__main__":
+    main()
