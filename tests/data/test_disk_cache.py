@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from numpy.typing import NDArray
+
+from segdrone.data import disk_cache
+from segdrone.data.cache import Entry
+from segdrone.data.disk_cache import SUFFIX, VERSION, DiskCache, Kept, clear, default_folder, info
+from segdrone.errors import DataError
+from segdrone.windows import Window
+from tests.data.test_cache import FULL, MASK, PIXELS, Decoder
+
+
+@pytest.fixture
+def entry(tmp_path: Path) -> Entry:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"first")
+    return Entry(tmp_path / "photos" / "a.jpg", PIXELS.shape, "area")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, entry: Entry) -> Path:
+    """A cache that holds the entry."""
+    DiskCache(tmp_path / "cache").window(entry, FULL, Decoder(PIXELS))
+    return tmp_path / "cache"
+
+
+def file(folder: Path) -> Path:
+    (path,) = folder.glob(f"*{SUFFIX}")
+    return path
+
+
+def test_another_run_finds_the_pixels(folder: Path, entry: Entry) -> None:
+    decode = Decoder(PIXELS)
+    np.testing.assert_array_equal(DiskCache(folder).window(entry, Window(9, 9, 30, 40), decode), PIXELS[9:39, 9:49])
+    assert decode.calls == 0
+
+
+def _shorten(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _text(path: Path) -> None:
+    path.write_bytes(b"x" * path.stat().st_size)
+
+
+def _lengthen(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"x")
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def _zeros(path: Path) -> None:
+    """What a power cut may leave of a file."""
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
+
+
+def _other_shape(path: Path) -> None:
+    _rewrite(path, shape=[90, 70, 3])
+
+
+def _rewrite(path: Path, **changes: object) -> None:
+    content = path.read_bytes()
+    header = json.loads(content[:4096]) | changes
+    path.write_bytes(json.dumps(header).encode().ljust(4096) + content[4096:])
+
+
+@pytest.mark.parametrize("spoil", [_shorten, _empty, _text, _lengthen, _flip, _zeros, _other_shape])
+def test_a_damaged_file_is_made_again_and_said_so(
+    spoil: Callable[[Path], None], folder: Path, entry: Entry, caplog: pytest.LogCaptureFixture
+) -> None:
+    spoil(file(folder))
+    decode = Decoder(PIXELS)
+    with caplog.at_level(logging.WARNING):
+        np.testing.assert_array_equal(DiskCache(folder).window(entry, FULL, decode), PIXELS)
+    (record,) = caplog.records
+    assert f"cached pixels of {entry.source}" in record.getMessage()
+    assert "made again" in record.getMessage()
+    again = Decoder(PIXELS)
+    np.testing.assert_array_equal(DiskCache(folder).window(entry, FULL, again), PIXELS)
+    assert (decode.calls, again.calls) == (1, 0)
+
+
+def test_damage_outside_the_window_does_not_matter_and_inside_does(folder: Path, entry: Entry) -> None:
+    content = bytearray(file(folder).read_bytes())
+    content[4096 + 60 * 90 * 3] ^= 1  # in row 60
+    file(folder).write_bytes(content)
+    decode = Decoder(PIXELS)
+    cache = DiskCache(folder)
+    np.testing.assert_array_equal(cache.window(entry, Window(0, 0, 50, 90), decode), PIXELS[:50])
+    assert decode.calls == 0
+    np.testing.assert_array_equal(cache.window(entry, Window(40, 0, 30, 90), decode), PIXELS[40:])
+    assert decode.calls == 1
+
+
+@pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1])
+def test_a_file_of_another_version_is_made_again(
+    version: int, folder: Path, entry: Entry, caplog: pytest.LogCaptureFixture
+) -> None:
+    _rewrite(file(folder), version=version)
+    decode = Decoder(PIXELS)
+    with caplog.at_level(logging.WARNING):
+        np.testing.assert_array_equal(DiskCache(folder).window(entry, FULL, decode), PIXELS)
+    assert decode.calls == 1
+    assert "another version of segdrone" in caplog.text
+
+
+def test_a_changed_photograph_takes_its_former_place(folder: Path, entry: Entry) -> None:
+    entry.source.write_bytes(b"another photograph")
+    DiskCache(folder).window(entry, FULL, Decoder(255 - PIXELS))
+    assert len(list(folder.iterdir())) == 1
+
+
+def _read_many(folder: Path, entry: Entry, queue: multiprocessing.Queue[int]) -> None:
+    cache = DiskCache(folder)
+    queue.put(sum(int(cache.window(entry, FULL, Decoder(PIXELS)).sum()) for _ in range(50)))
+
+
+def test_processes_that_write_at_once_do_not_disturb_one_another(tmp_path: Path, entry: Entry) -> None:
+    (tmp_path / "cache").mkdir()
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    processes = [context.Process(target=_read_many, args=(tmp_path / "cache", entry, queue)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    assert {queue.get(timeout=60) for _ in processes} == {50 * int(PIXELS.sum())}
+    for process in processes:
+        process.join()
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [SUFFIX]
+    assert not file(tmp_path / "cache").name.startswith(".")
+
+
+def test_counts_come_from_the_header(tmp_path: Path, entry: Entry) -> None:
+    mask, expected = Entry(entry.source, MASK.shape, "labels"), np.bincount(MASK.ravel(), minlength=256)
+    first, second = Decoder(MASK), Decoder(MASK)
+    (tmp_path / "cache").mkdir()
+    np.testing.assert_array_equal(DiskCache(tmp_path / "cache").counts(mask, first), expected)
+    np.testing.assert_array_equal(DiskCache(tmp_path / "cache").counts(mask, second), expected)
+    assert (first.calls, second.calls) == (1, 0)
+    entry.source.write_bytes(b"changed")
+    np.testing.assert_array_equal(DiskCache(tmp_path / "cache").counts(mask, Decoder(MASK // 2)).sum(), MASK.size)
+
+
+def test_too_little_room_is_refused_with_the_need(tmp_path: Path, entry: Entry) -> None:
+    free = shutil.disk_usage(tmp_path).free
+    large = Entry(entry.source, (int(free**0.5) + 1, int(free**0.5) + 1), "area")
+    with pytest.raises(DataError) as caught:
+        DiskCache(tmp_path / "cache").reserve([large])
+    text = str(caught.value)
+    assert text.startswith(f"the cache needs {free / 1e9:.1f} GB in {tmp_path / 'cache'}, where ")
+    for part in ("are free", "segdrone data cache", "data.cache_dir=FOLDER", "data.cache=none"):
+        assert part in text
+
+
+def test_what_is_there_needs_no_room(folder: Path, entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(folder)
+    monkeypatch.setattr(disk_cache.shutil, "disk_usage", lambda path: usage._replace(free=0))
+    DiskCache(folder).reserve([entry])
+    with pytest.raises(DataError, match="where 0.0 MB are free"):
+        DiskCache(folder).reserve([entry, Entry(entry.source, (5, 5), "area")])
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, entry: Entry) -> None:
+    (tmp_path / "file").write_text("")
+    for where in (tmp_path / "file", tmp_path / "file" / "cache", Path("/proc/cache")):
+        with pytest.raises(DataError, match=r"cannot be written .*data\.cache_dir=FOLDER"):
+            DiskCache(where).reserve([entry])
+
+
+def test_a_disk_that_fills_up_is_said_once_and_reading_goes_on(
+    tmp_path: Path, entry: Entry, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache, decode = DiskCache(tmp_path / "cache"), Decoder(PIXELS)
+    cache.reserve([entry])
+    (tmp_path / "cache").rmdir()
+    (tmp_path / "cache").write_text("a file in its place")
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            np.testing.assert_array_equal(cache.window(entry, FULL, decode), PIXELS)
+    assert decode.calls == 3
+    assert sum("cannot be written" in record.getMessage() for record in caplog.records) == 1
+
+
+def test_a_window_maps_its_own_rows_alone(tmp_path: Path, entry: Entry) -> None:
+    tall = Entry(entry.source, (20_000, 1000, 3), "area")
+    cache = DiskCache(tmp_path / "cache")
+    cache.reserve([tall])
+    cache.window(tall, Window(0, 0, 1, 1), lambda: np.ones(tall.shape, np.uint8))
+    before = psutil.Process().memory_info().rss
+    for top in range(0, 20_000, 2000):
+        assert cache.window(tall, Window(top, 0, 10, 1000), Decoder(PIXELS)).all()
+    assert psutil.Process().memory_info().rss - before < 20e6  # of 60 MB
+
+
+def keep(folder: Path, source: Path, shape: tuple[int, ...], pixels: NDArray[np.uint8]) -> None:
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_bytes(b"x")
+    cache = DiskCache(folder)
+    cache.window(Entry(source, shape), Window(0, 0, 1, 1), Decoder(pixels))
+
+
+def test_info_tells_of_each_folder(tmp_path: Path) -> None:
+    cache, one, two = tmp_path / "cache", tmp_path / "one", tmp_path / "two"
+    assert info(cache) == []
+    for source in (one / "a.jpg", one / "b.jpg", two / "a.png"):
+        keep(cache, source, PIXELS.shape, PIXELS)
+    (one / "b.jpg").unlink()
+    size = 4096 + PIXELS.size
+    assert info(cache) == [Kept(one, 2, 2 * size, 1), Kept(two, 1, size, 0)]
+
+
+def test_clear_removes_the_caches_files_alone(tmp_path: Path) -> None:
+    cache, one, two = tmp_path / "cache", tmp_path / "one", tmp_path / "two"
+    for source in (one / "deep" / "a.jpg", two / "a.png"):
+        keep(cache, source, PIXELS.shape, PIXELS)
+    (cache / "notes.txt").write_text("mine")
+    (cache / f".left.1.part{SUFFIX}").write_bytes(b"half")  # by a killed process
+    assert clear(cache, one) == (1, 4096 + PIXELS.size)
+    assert [kept.folder for kept in info(cache)] == [cache, two]
+    assert clear(cache) == (2, 4096 + PIXELS.size + 4)
+    assert [path.name for path in cache.iterdir()] == ["notes.txt"]
+    assert clear(cache) == (0, 0)
+    assert (two / "a.png").exists()
+
+
+def test_the_folder_is_the_users_own_unless_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SEGDRONE_CACHE", str(tmp_path / "mine"))
+    assert default_folder() == tmp_path / "mine"
+    monkeypatch.delenv("SEGDRONE_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_folder().is_relative_to(tmp_path)
