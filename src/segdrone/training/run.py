@@ -19,6 +19,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from omegaconf import DictConfig, OmegaConf
 
 from segdrone.data import DataConfig, DroneDataModule
+from segdrone.data.balance import STATS_FILE, class_weights, read_counts
 from segdrone.data.layout import find_folders
 from segdrone.data.split import SPLITS
 from segdrone.errors import ConfigError
@@ -133,7 +134,7 @@ def _module(cfg: DictConfig, datamodule: DroneDataModule) -> SegmentationModule:
         classes=datamodule.table.to_dict(),
         data=data.to_dict(),
         splits={split: [pair.id for pair in datamodule.splits[split]] for split in SPLITS},
-        loss=_plain(cfg.loss),
+        loss=_loss(_plain(cfg.loss), datamodule),
         optimizer=_plain(cfg.optimizer),
         scheduler=_plain(cfg.scheduler),
     )
@@ -142,6 +143,19 @@ def _module(cfg: DictConfig, datamodule: DroneDataModule) -> SegmentationModule:
     if cfg.model.encoder_weights is not None and cfg.ckpt_path is None:
         log.info(load_encoder_weights(module.encoder, cfg.model.encoder_name, cfg.model.encoder_weights))
     return module
+
+
+def _loss(options: dict[str, Any], datamodule: DroneDataModule) -> dict[str, Any]:
+    """Puts numbers in the place of a name in `class_weights`, from the pixels of the training photographs."""
+    weights, table = options.get("class_weights"), datamodule.table
+    if isinstance(weights, str):
+        ids = [pair.id for pair in datamodule.splits["train"]]
+        counts = read_counts(Path(datamodule.config.root) / STATS_FILE, table, ids)
+        weights = class_weights(weights, counts)
+        log.info("class weights: %s", ", ".join(f"{n} {w:.2f}" for n, w in zip(table.names, weights, strict=True)))
+    if weights is not None and (not isinstance(weights, list) or len(weights) != len(table)):
+        raise ConfigError(f"loss.class_weights={weights} must be auto, a scheme, or {len(table)} numbers, one a class")
+    return options if weights is None else {**options, "class_weights": weights}
 
 
 def _callbacks(cfg: DictConfig, *, has_val: bool) -> list[L.Callback]:
