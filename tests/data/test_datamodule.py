@@ -10,6 +10,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from segdrone.data import DataConfig, DroneDataModule
+from segdrone.data.sampler import Draw
 from segdrone.errors import ConfigError, DataError
 
 AUGMENT = {
@@ -98,15 +99,134 @@ def test_normalisation_is_the_configs_or_imagenets(root: Path) -> None:
     torch.testing.assert_close(usual, (image - mean) / std, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("sampling", ["whole", "tiles"])
-def test_batches_do_not_depend_on_the_number_of_workers(root: Path, sampling: str) -> None:
-    runs = [
-        epochs(module(root, sampling=sampling, tile_size=(8, 8), num_workers=workers).train_dataloader())
-        for workers in (0, 1, 2)
-    ]
+SAMPLINGS: list[dict[str, Any]] = [
+    {"sampling": "whole", "cache": "disk"},
+    {"sampling": "whole", "cache": "memory", "interpolation": "nearest"},
+    {"sampling": "tiles", "cache": "none", "tile_size": (8, 8)},
+    {"sampling": "crops", "cache": "disk", "crop_size": (6, 8), "samples_per_image": 2, "rare_share": 0.5},
+    {
+        "sampling": "crops",
+        "cache": "memory",
+        "crop_size": (6, 8),
+        "scale": 0.75,
+        "rare_share": 0.5,
+        "rare_classes": ("dog",),
+    },
+]
+
+
+@pytest.mark.parametrize("changes", SAMPLINGS, ids=lambda changes: f"{changes['sampling']}-{changes['cache']}")
+def test_batches_do_not_depend_on_the_number_of_workers(root: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
+    combined = {**AUGMENT, "combine": {"mosaic": 0.3, "cutmix": 0.3}}
+    runs = []
+    for workers in (0, 1, 4):
+        config = DataConfig(
+            root=str(root), image_size=(8, 12), num_workers=workers, cache_dir=str(tmp_path / "cache"), **changes
+        )
+        datamodule = DroneDataModule(config, combined)
+        datamodule.setup("fit")
+        runs.append(epochs(datamodule.train_dataloader()))
     for run in runs[1:]:
         assert all(same(one, other) for one, other in zip(runs[0], run, strict=True))
     assert not same(*runs[0])
+
+
+@pytest.mark.parametrize("changes", SAMPLINGS, ids=lambda changes: f"{changes['sampling']}-{changes['cache']}")
+def test_a_batch_is_its_samples(root: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
+    dataset = module(root, cache_dir=str(tmp_path / "cache"), **changes).fit_dataset("train")
+    draws = [Draw(place, 7 * place) for place in (3, 0, 5)]
+    batch = dataset.__getitems__(draws)
+    for place, draw in enumerate(draws):
+        sample = dataset[draw]
+        assert batch["id"][place] == sample["id"]
+        for key in ("image", "mask"):
+            assert torch.equal(batch[key][place], sample[key])
+
+
+@pytest.mark.parametrize("interpolation", ["area", "linear", "nearest"])
+def test_what_is_kept_does_not_change_a_pixel(root: Path, tmp_path: Path, interpolation: str) -> None:
+    runs = [
+        list(module(root, cache=cache, cache_dir=str(tmp_path), interpolation=interpolation).train_dataloader())
+        for cache in ("none", "memory", "disk", "disk")
+    ]
+    assert all(same(runs[0], run) for run in runs[1:])
+
+
+def files(cache: Path) -> int:
+    return len(list(cache.glob("*.pixels")))
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({}, 18),  # 7 + 2 photographs and their masks
+        ({"image_size": SIZE}, 0),  # nothing to save by resizing
+        ({"image_size": SIZE, "cache": "disk"}, 18),
+        ({"cache": "none"}, 0),
+        ({"sampling": "crops", "crop_size": (6, 8)}, 18),
+        ({"sampling": "tiles", "tile_size": (32, 32)}, 0),
+    ],
+)
+def test_photographs_larger_than_what_training_uses_are_kept_on_disk(
+    root: Path, tmp_path: Path, changes: dict[str, Any], kept: int
+) -> None:
+    datamodule = module(root, cache_dir=str(tmp_path / "cache"), **changes)
+    for loader in (datamodule.train_dataloader(), datamodule.val_dataloader()):
+        list(loader)
+    list(datamodule.test_dataloader())
+    assert files(tmp_path / "cache") == kept
+
+
+def test_runs_of_other_classes_share_what_is_kept(root: Path, tmp_path: Path) -> None:
+    for groups in (None, "drone12", "landing_zone"):
+        datamodule = module(root, cache_dir=str(tmp_path / "cache"), class_groups=groups)
+        batches = list(datamodule.train_dataloader())
+        assert max(int(batch["mask"][batch["mask"] != 255].max()) for batch in batches) == len(datamodule.table) - 1
+    assert files(tmp_path / "cache") == 14
+
+
+def test_crops_are_drawn_anew_each_epoch_and_validation_is_a_fixed_grid(root: Path, tmp_path: Path) -> None:
+    crops = {"sampling": "crops", "crop_size": (6, 8), "samples_per_image": 3, "cache": "none"}
+    datamodule = module(root, **crops)
+    train = datamodule.train_dataloader()
+    first, second = epochs(train)
+    assert sum(len(batch["id"]) for batch in first) == 7 * 3
+    assert all(batch["image"].shape[2:] == (6, 8) for batch in first)
+    assert not same(first, second)
+    loader = datamodule.val_dataloader()
+    assert isinstance(loader, DataLoader)
+    assert len(loader.dataset) == 2 * 2 * 3  # type: ignore[arg-type]
+    assert same(*epochs(loader))
+
+
+def test_tiles_without_a_label_are_left_out_of_training_and_stay_in_pictures(root: Path) -> None:
+    for path in (root / "masks").iterdir():
+        mask = np.full(SIZE, 255, np.uint8)
+        mask[:4, 3] = 1
+        Image.fromarray(mask).save(path)
+    datamodule = module(root, sampling="tiles", tile_size=(8, 10), cache="none")
+    assert len(datamodule.fit_dataset("train")) == 7  # each has four tiles, that begin in rows 0, 4 and columns 0, 8
+    assert len(datamodule.test_dataset("train")) == 7 * 4
+
+
+def test_a_cache_without_room_or_right_is_refused_before_training(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    text = refusal(root, cache_dir=str(tmp_path / "file"))
+    assert "file cannot be written" in text
+    assert "data.cache=none" in text
+
+
+def test_machine_chooses_the_workers(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader = module(root, num_workers=None).train_dataloader()
+    assert (loader.num_workers, loader.pin_memory) == (0, False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    loader = module(root, num_workers=None).train_dataloader()
+    assert 1 <= loader.num_workers <= 8
+    assert (loader.persistent_workers, loader.prefetch_factor, loader.pin_memory) == (True, 2, True)
+    changes = {"persistent_workers": False, "prefetch_factor": 5, "pin_memory": False}
+    loader = module(root, num_workers=3, **changes).train_dataloader()
+    assert (loader.num_workers, loader.persistent_workers, loader.prefetch_factor) == (3, False, 5)
+    assert loader.pin_memory is False
 
 
 def test_seeds_differ_and_0_is_one(root: Path) -> None:
