@@ -14,7 +14,8 @@ from segdrone.scenes import write_scenes
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # no test may ask the network
 os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["SEGDRONE_CACHE"] = str(Path(tempfile.gettempdir()) / f"segdrone-tests-{os.getpid()}")
+CACHE = tempfile.TemporaryDirectory(prefix="segdrone-cache-")  # gone at exit
+os.environ["SEGDRONE_CACHE"] = CACHE.name
 os.environ["OMP_NUM_THREADS"] = "1"  # pictures this small gain nothing from more
 
 REPO = Path(__file__).parents[1]
@@ -43,6 +44,7 @@ def small(root: Path, output_dir: Path) -> list[str]:
         f"data.root={root}",
         "data.image_size=[64,96]",
         "data.test_image_size=[64,96]",
+        "data.cache=disk",
         "data.num_workers=0",
         "model.encoder_weights=null",
         "trainer=cpu",

@@ -13,7 +13,7 @@ FLOORS = {
     2: ("data", "scenes", "model", "figures"),
     3: ("training", "inference", "deploy", "annotations", "survey"),
     4: ("evaluation",),
-    5: ("cli", "door", "sweep", "__main__"),
+    5: ("cli", "cli_data", "door", "sweep", "__main__"),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 LEVEL = {("data", "scenes")}  # the only arrow on one floor above the ground floor

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
@@ -48,11 +48,38 @@ def colourise(mask: NDArray[np.uint8], table: ClassTable) -> NDArray[np.uint8]:
     return table.palette[mask]
 
 
+def overlay(
+    image: NDArray[np.uint8], mask: NDArray[np.uint8], table: ClassTable, opacity: float = 0.55
+) -> NDArray[np.uint8]:
+    """Lays a mask over its photograph, with an opaque line inside the border of every region.
+
+    Ignored pixels are hatched in white.
+
+    Args:
+        image: uint8 `[H, W, 3]`, RGB.
+        mask: uint8 `[H, W]`.
+        table: The classes of the mask.
+        opacity: Of the colours, 0 to 1.
+
+    Returns:
+        uint8 `[H, W, 3]`, RGB.
+    """
+    colours = colourise(mask, table)
+    blended = np.asarray(cv2.addWeighted(image, 1 - opacity, colours, opacity, 0), np.uint8)
+    kernel = np.ones((3, 3), np.uint8)
+    border = cv2.erode(mask, kernel) != cv2.dilate(mask, kernel)
+    rows, columns = np.ogrid[: mask.shape[0], : mask.shape[1]]
+    ignored = mask == table.ignore_index
+    blended = np.where((ignored & ((rows + columns) % 8 >= 3))[..., None], image, blended)
+    solid = (border & ~ignored) | (ignored & ((rows + columns) % 8 < 3))
+    return np.where(solid[..., None], colours, blended)
+
+
 def triples(rows: Sequence[Triple], table: ClassTable) -> Figure:
     """Draws one triple a row under its title, and a legend of the classes that occur."""
     rows = [row.reduced() for row in rows]
     present = np.unique(np.concatenate([np.unique(mask) for row in rows for mask in (row.truth, row.prediction)]))
-    legend = _legend([int(i) for i in present], table)
+    legend = legend_patches([int(i) for i in present], table)
     legend_rows = math.ceil(len(legend) / 8)
     row_height = max(4.2 * row.truth.shape[0] / row.truth.shape[1] for row in rows) + 0.35
     height = row_height * len(rows) + 0.28 * legend_rows + 0.2
@@ -97,8 +124,61 @@ def curves(history: Sequence[Mapping[str, float]], keys: Mapping[str, str], titl
 def confusion(counts: NDArray[np.int64], table: ClassTable) -> Figure:
     """Draws a confusion matrix, counts `[C, C]` with the truth in rows, each row as shares of its class."""
     totals = counts.sum(1, keepdims=True)
+    figure, axis = _matrix(counts, totals, table, "share of the true class's pixels")
+    axis.set_xlabel("predicted class")
+    axis.set_ylabel("true class (an empty row: absent from the truth)")
+    return figure
+
+
+def cooccurrence(counts: NDArray[np.int64], table: ClassTable) -> Figure:
+    """Draws in how many photographs two classes occur together, `[C, C]`, each row as shares of its class."""
+    figure, axis = _matrix(counts, counts.diagonal()[:, None], table, "share of the row's photographs")
+    axis.set_xlabel("... hold this class too")
+    axis.set_ylabel("of the photographs with this class ...")
+    return figure
+
+
+def class_shares(
+    pixels: NDArray[np.int64], columns: Mapping[str, NDArray[np.int64]], table: ClassTable, title: str
+) -> Figure:
+    """Draws each class's share of the labelled pixels as a bar on a log axis, the largest first.
+
+    Args:
+        pixels: Labelled pixels of each class, `[C]`.
+        columns: Further numbers of each class, `[C]`, by what they count: written beside the bars.
+        table: The classes.
+        title: What was counted.
+    """
+    percent = 100 * pixels / max(1, pixels.sum())
+    order = np.argsort(-percent, kind="stable")
+    places, names = range(len(table)), [table.names[i] for i in order]
+    written = {"pixels": [f"{v:.3f} %" if v else "absent" for v in percent]}
+    written |= {name: [f"{v:,}" for v in values] for name, values in columns.items()}
+    left, bars, right = 0.3 + 0.09 * max(map(len, names)), 6.5, 0.3 + 1.1 * len(written)  # inches
+    width, height = left + bars + right, 1.2 + 0.27 * len(table)
+    figure = Figure(figsize=(width, height), dpi=100, facecolor="white")
+    axis: Axes = figure.add_axes((left / width, 0.6 / height, bars / width, 1 - 1.2 / height))
+    axis.barh(places, percent[order], color=table.palette[order] / 255, edgecolor="dimgrey", linewidth=0.6)
+    axis.set_xlim(10 ** np.floor(np.log10(percent[percent > 0].min(initial=100) / 2)), 100)
+    axis.set_xscale("log")
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
+    axis.set_ylim(len(table) - 0.4, -0.6)
+    axis.set_yticks(places, names, fontsize=9)
+    axis.set_xlabel("share of the labelled pixels (log scale)")
+    axis.set_title(title, loc="left", fontsize=11)
+    axis.grid(axis="x", alpha=0.3)
+    axis.set_axisbelow(True)
+    for column, (name, texts) in enumerate(written.items(), start=1):
+        for place, text in [(-1.0, name), *((place, texts[i]) for place, i in enumerate(order))]:
+            axis.text(1 + (0.1 + 1.1 * column) / bars, place, text, transform=axis.get_yaxis_transform(), ha="right",
+                      va="center", fontsize=9, color="black" if place >= 0 else "dimgrey")  # fmt: skip
+    return figure
+
+
+def _matrix(counts: NDArray[np.int64], totals: NDArray[np.int64], table: ClassTable, label: str) -> tuple[Figure, Axes]:
+    """Draws counts `[C, C]` as shares of their row's total `[C, 1]`; a row without any stays empty."""
     shares = np.divide(counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0)
-    side = 3 + 0.36 * len(table)
+    side = max(5.0, 3 + 0.36 * len(table))
     figure = Figure(figsize=(side + 1, side), dpi=100, facecolor="white", layout="constrained")
     axis: Axes = figure.subplots()
     image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -108,10 +188,8 @@ def confusion(counts: NDArray[np.int64], table: ClassTable) -> Figure:
                       color="white" if share > 0.55 else "black")  # fmt: skip
     axis.set_xticks(range(len(table)), table.names, rotation=90, fontsize=8)
     axis.set_yticks(range(len(table)), table.names, fontsize=8)
-    axis.set_xlabel("predicted class")
-    axis.set_ylabel("true class (an empty row: absent from the truth)")
-    figure.colorbar(image, ax=axis, label="share of the true class's pixels", shrink=0.8)
-    return figure
+    figure.colorbar(image, ax=axis, label=label, shrink=0.8)
+    return figure, axis
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -120,6 +198,7 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(partial, format="png")
 
 
-def _legend(ids: Sequence[int], table: ClassTable) -> list[Patch]:
+def legend_patches(ids: Sequence[int], table: ClassTable) -> list[Patch]:
+    """Returns a legend's patches for class ids or the ignored id, in their colours."""
     names = {**dict(enumerate(table.names)), table.ignore_index: "ignored"}
     return [Patch(facecolor=table.palette[i] / 255, edgecolor="grey", label=names[i]) for i in ids]

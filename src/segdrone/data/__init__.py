@@ -1,6 +1,19 @@
 """From a folder of photographs and masks to batches."""
 
+from typing import TYPE_CHECKING, Any
+
 from segdrone.data.config import DataConfig
-from segdrone.data.datamodule import DroneDataModule
+
+if TYPE_CHECKING:
+    from segdrone.data.datamodule import DroneDataModule
 
 __all__ = ["DataConfig", "DroneDataModule"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports the datamodule when it is asked for: Lightning takes seconds, and `segdrone data` needs none of it."""
+    if name != "DroneDataModule":
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    from segdrone.data.datamodule import DroneDataModule
+
+    return DroneDataModule

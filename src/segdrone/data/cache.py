@@ -18,6 +18,7 @@ import psutil
 import torch
 from numpy.typing import NDArray
 
+from segdrone.data.labels import count_values
 from segdrone.errors import DataError
 from segdrone.windows import Window
 
@@ -143,17 +144,6 @@ class MemoryCache(Cache):
 def cut(pixels: Array, window: Window, step: int) -> Array:
     """Returns a copy of every `step`-th row and column of a window."""
     return np.array(pixels[window.rows, window.columns][::step, ::step])
-
-
-def count_values(mask: Array) -> NDArray[np.int64]:
-    """Returns the pixels of each value: int64 `[256]`.
-
-    By rows: NumPy would turn a whole mask of 24 megapixels into 192 MB of int64.
-    """
-    counts = np.zeros(256, np.int64)
-    for rows in np.array_split(mask, max(1, mask.size >> 20)):
-        counts += np.bincount(rows.ravel(), minlength=256)
-    return counts
 
 
 def gigabytes(size: int) -> str:

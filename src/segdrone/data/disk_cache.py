@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,11 @@ from typing import Any
 import numpy as np
 import platformdirs
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Column, Table
 
-from segdrone.data.cache import Array, Cache, Decode, Entry, count_values, cut, gigabytes
+from segdrone.data.cache import Array, Cache, Decode, Entry, cut, gigabytes
+from segdrone.data.labels import count_values
 from segdrone.errors import DataError
 from segdrone.files import whole
 from segdrone.windows import Window
@@ -198,17 +201,34 @@ class Kept:
     """Files whose photograph or mask is not there any more."""
 
 
-def info(folder: Path) -> list[Kept]:
-    """Tells what lies in a disk cache, by the folder that it was decoded from; empty where there is none."""
+def info(folder: Path, below: Path | None = None) -> list[Kept]:
+    """Tells what lies in a disk cache, by the folder that it was decoded from; empty where there is none.
+
+    Args:
+        folder: The cache.
+        below: Only what was decoded from files below this folder.
+    """
     found: dict[Path, list[tuple[int, bool]]] = {}
-    for path in _files(folder):
-        source = _source(path)
-        where = source.parent if source else folder
-        found.setdefault(where, []).append((path.stat().st_size, source is None or not source.exists()))
+    for path, source in _files(folder, below):
+        gone = source is None or not source.exists()
+        found.setdefault(source.parent if source else folder, []).append((path.stat().st_size, gone))
     return [
         Kept(where, len(files), sum(size for size, _ in files), sum(gone for _, gone in files))
         for where, files in sorted(found.items())
     ]
+
+
+def print_info(folder: Path, kept: Sequence[Kept]) -> None:
+    """Prints what `info` tells."""
+    total = sum(one.nbytes for one in kept)
+    if not kept:
+        print(f"nothing is kept in {folder}")
+        return
+    table = Table(Column("decoded from", overflow="fold"), "files", "size", "of files that are gone")
+    for one in kept:
+        table.add_row(str(one.folder), f"{one.files:>5}", f"{gigabytes(one.nbytes):>8}", f"{one.gone:>22}")
+    Console().print(table)
+    print(f"{gigabytes(total)} in {folder}; {gigabytes(shutil.disk_usage(folder).free)} are free there")
 
 
 def clear(folder: Path, below: Path | None = None) -> tuple[int, int]:
@@ -225,23 +245,24 @@ def clear(folder: Path, below: Path | None = None) -> tuple[int, int]:
         DataError: A file cannot be removed.
     """
     files = nbytes = 0
-    for path in _files(folder):
-        source = _source(path)
-        if below is None or (source is not None and source.is_relative_to(below.resolve())):
-            try:
-                size = path.stat().st_size
-                path.unlink()
-            except FileNotFoundError:  # another process was quicker
-                continue
-            except OSError as error:
-                raise DataError(f"{path} cannot be removed ({error.strerror}): mend its permissions") from None
-            files, nbytes = files + 1, nbytes + size
+    for path, _ in _files(folder, below):
+        try:
+            size = path.stat().st_size
+            path.unlink()
+        except FileNotFoundError:  # another process was quicker
+            continue
+        except OSError as error:
+            raise DataError(f"{path} cannot be removed ({error.strerror}): mend its permissions") from None
+        files, nbytes = files + 1, nbytes + size
     return files, nbytes
 
 
-def _files(folder: Path) -> list[Path]:
-    """The cache's files, and what killed processes left of some."""
-    return sorted(folder.glob(f"*{SUFFIX}"))
+def _files(folder: Path, below: Path | None) -> Iterator[tuple[Path, Path | None]]:
+    """The cache's files, and what killed processes left of some, with what each was decoded from."""
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        source = _source(path)
+        if below is None or (source is not None and source.is_relative_to(below.resolve())):
+            yield path, source
 
 
 def _source(path: Path) -> Path | None:

@@ -90,7 +90,7 @@ class Labels:
             UnknownLabels: A value is no id of `source`, nor its ignored one.
         """
         if values.dtype == np.uint8:  # a histogram is many times faster than a look at every pixel
-            counts = cv2.calcHist([values], [0], None, [256], [0, 256]).ravel()
+            counts = count_values(values)
             found = Counter({f"id {v}": int(counts[v]) for v in np.flatnonzero(counts) if not self._known[v]})
             if found:
                 raise UnknownLabels(found)
@@ -160,6 +160,14 @@ class Labels:
     def __getstate__(self) -> dict[str, Any]:
         """Leaves the table of colours behind: 32 MB that a worker makes again when it needs them."""
         return {name: value for name, value in self.__dict__.items() if name != "_colour_ids"}
+
+
+def count_values(mask: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Returns the pixels of each value, int64 `[256]`."""
+    counts = np.zeros(256, np.int64)
+    for rows in np.array_split(mask, 1 + mask.size // 2**23):  # OpenCV counts in float32, which is exact to 2**24
+        counts += cv2.calcHist([rows], [0], None, [256], [0, 256]).ravel().astype(np.int64)
+    return counts
 
 
 def _packed(colours: NDArray[np.uint8]) -> NDArray[np.int32]:

@@ -49,10 +49,9 @@ def read_header(path: Path) -> Header:
         DataError: The file is missing or no image, or has more pixels than can be read.
     """
     with _opened(path) as image:
-        exif, (width, height) = image.getexif(), image.size
-        orientation = exif.get(_ORIENTATION, 1)
+        orientation, (width, height) = _orientation(image), image.size
         if image.format == "TIFF":  # whose size Pillow may have turned already
-            width, height = exif[_WIDTH], exif[_HEIGHT]
+            width, height = image.getexif()[_WIDTH], image.getexif()[_HEIGHT]
         return Header((width, height) if orientation in _SIDEWAYS else (height, width), image.mode, orientation)
 
 
@@ -93,9 +92,9 @@ def read_image(path: Path, at_least: Size | None = None) -> NDArray[np.uint8]:
     with _opened(path) as image:
         check_eight_bit(path, image.mode)
         if at_least is not None:
-            turned = image.getexif().get(_ORIENTATION) in _SIDEWAYS
+            turned = _orientation(image) in _SIDEWAYS
             image.draft(None, at_least if turned else at_least[::-1])  # does nothing unless it is a JPEG
-        ImageOps.exif_transpose(image, in_place=True)
+        _turn(image)
         return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
@@ -107,13 +106,35 @@ def read_mask(path: Path, labels: Labels) -> NDArray[np.uint8]:
             table does not know.
     """
     try:
-        with _opened(path) as image:
-            ImageOps.exif_transpose(image, in_place=True)
-            return _ids(image, labels)
+        return read_ids(path, labels)
     except UnknownLabels as unknown:
         raise DataError(_unknown_text(path, unknown.found, labels)) from None
+
+
+def read_ids(path: Path, labels: Labels) -> NDArray[np.uint8]:
+    """Returns what `read_mask` does, and gives unknown labels with their counts to the caller.
+
+    Raises:
+        UnknownLabels: The mask holds ids or colours that the table does not know.
+        DataError: The file is missing, no image or cut short, or holds no ids at all.
+    """
+    try:
+        with _opened(path) as image:
+            _turn(image)
+            return _ids(image, labels)
     except DataError as error:
         raise error if str(path) in str(error) else DataError(f"{path}: {error}") from None
+
+
+def _orientation(image: Image.Image) -> int:
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1  # Pillow would decode the whole file to see whether EXIF comes after the pixels
+    return int(image.getexif().get(_ORIENTATION, 1))
+
+
+def _turn(image: Image.Image) -> None:
+    if _orientation(image) != 1:
+        ImageOps.exif_transpose(image, in_place=True)
 
 
 def _ids(image: Image.Image, labels: Labels) -> NDArray[np.uint8]:

@@ -1,0 +1,151 @@
+"""Look into every file of a dataset, with all cores; what is wrong with one is noted, not raised."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from segdrone.data.labels import Labels, UnknownLabels, count_values
+from segdrone.data.read import Header, read_header, read_ids, read_image
+from segdrone.errors import DataError
+from segdrone.survey.hashes import SIDE, perceptual_hashes
+
+_labels: Labels  # of a worker: sent once, as it fills a table of colours that is worth keeping
+
+
+@dataclass
+class Photograph:
+    """What was seen of a photograph.
+
+    Attributes:
+        path: The file.
+        header: Size, mode and orientation; None where even these cannot be read.
+        problem: Why it cannot be read, in one line; empty where it can.
+        digest: SHA-256 of the file; empty where it cannot be read.
+        hashes: Its perceptual hashes, uint64 `[8, 4]`; None where it cannot be read.
+    """
+
+    path: Path
+    header: Header | None = None
+    problem: str = ""
+    digest: str = ""
+    hashes: NDArray[np.uint64] | None = None
+
+
+@dataclass
+class Mask:
+    """What was seen of a mask.
+
+    Attributes:
+        path: The file.
+        header: Size, mode and orientation; None where even these cannot be read.
+        problem: Why it cannot be read, in one line; empty where it can.
+        unknown: Pixels by value that no class has.
+        counts: Pixels by id of the class table, int64 `[256]`; None where they could not be counted.
+    """
+
+    path: Path
+    header: Header | None = None
+    problem: str = ""
+    unknown: dict[str, int] = field(default_factory=dict)
+    counts: NDArray[np.int64] | None = None
+
+
+def inspect(
+    photographs: Sequence[Path], masks: Sequence[Path], labels: Labels, *, workers: int | None, progress: bool
+) -> tuple[list[Photograph], list[Mask]]:
+    """Decodes every file in full and returns what was seen, by name.
+
+    Args:
+        photographs: Files of photographs.
+        masks: Files of masks.
+        labels: How the masks are written.
+        workers: Processes; None is one a usable core, 1 is this one.
+        progress: Whether to show a progress bar on stderr.
+
+    Raises:
+        DataError: A worker was killed.
+    """
+    workers = workers or usable_cores()
+    tasks = [*((path, False) for path in photographs), *((path, True) for path in masks)]
+    tasks.sort(key=lambda task: (task[0].stem, task[1]))  # a mask after its photograph, for an even progress bar
+    bar = partial(tqdm, desc="checking", total=len(tasks), unit="file", disable=not progress)
+    if workers == 1 or len(tasks) < 2:
+        seen = list(bar(look_at_mask(path, labels) if is_mask else look_at_photograph(path) for path, is_mask in tasks))
+    else:
+        pool = ProcessPoolExecutor(min(workers, len(tasks)), initializer=_start, initargs=(labels,))
+        try:
+            seen = list(bar(pool.map(_look, *zip(*tasks, strict=True))))
+        except BrokenProcessPool:
+            raise DataError(
+                "a process of the check was killed, most likely for want of memory: run it again with --workers 1"
+            ) from None
+        finally:
+            pool.shutdown(cancel_futures=True)  # after Ctrl-C, the files under way are all that is waited for
+    return [p for p in seen if isinstance(p, Photograph)], [m for m in seen if isinstance(m, Mask)]
+
+
+def usable_cores() -> int:
+    """Returns how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def look_at_photograph(path: Path) -> Photograph:
+    """Decodes a photograph in full; a JPEG at 1/8 of its size, as its decoder reads the whole file at any scale."""
+    seen = Photograph(path)
+    with _noting(seen):
+        seen.header = read_header(path)
+        seen.hashes = perceptual_hashes(read_image(path, at_least=(SIDE, SIDE)))
+        with path.open("rb") as file:
+            seen.digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return seen
+
+
+def look_at_mask(path: Path, labels: Labels) -> Mask:
+    """Decodes a mask in full and counts the pixels of every id, or of every value that no class has."""
+    seen = Mask(path)
+    with _noting(seen):
+        seen.header = read_header(path)
+        try:
+            seen.counts = count_values(read_ids(path, labels))
+        except UnknownLabels as unknown:
+            seen.unknown = dict(unknown.found.most_common())
+    return seen
+
+
+@contextmanager
+def _noting(seen: Photograph | Mask) -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, on files that then decode or do not
+        try:
+            yield
+        except DataError as error:
+            seen.problem = str(error) if str(seen.path) in str(error) else f"{seen.path} {error}"
+        except Exception as error:  # what decoders raise on spoilt files has no end, and the rest must be seen
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            seen.problem = f"{seen.path} cannot be decoded ({reason}): copy it again or remove it"
+
+
+def _start(labels: Labels) -> None:
+    global _labels
+    _labels = labels
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one ends the others
+
+
+def _look(path: Path, is_mask: bool) -> Photograph | Mask:
+    return look_at_mask(path, _labels) if is_mask else look_at_photograph(path)

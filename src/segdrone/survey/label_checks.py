@@ -1,0 +1,81 @@
+"""Checks of what the masks hold: pixels of each class, unknown values, nothing at all."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from segdrone.survey.report import ERROR, WARNING, Check, about, counted, shown
+from segdrone.survey.seen import Seen
+
+
+def classes(seen: Seen) -> Check:
+    """Counts the pixels of every class over the whole set."""
+    table, counts = seen.labels.table, np.array([*seen.counts.values()], np.int64).reshape(-1, 256)
+    pixels, ignored = counts.sum(0), int(counts[:, table.ignore_index].sum())
+    labelled = int(pixels[: len(table)].sum())
+    rows = [
+        {
+            "id": i,
+            "name": name,
+            "pixels": int(pixels[i]),
+            "share": int(pixels[i]) / max(1, labelled),
+            "photographs": int((counts[:, i] > 0).sum()),
+        }
+        for i, name in enumerate(table.names)
+    ]
+    absent = [name for i, name in enumerate(table.names) if not pixels[i]]
+    return Check(
+        "classes",
+        f"{len(table) - len(absent)} of {len(table)} classes in {counted(len(counts), 'mask')}; "
+        f"{100 * ignored / max(1, labelled + ignored):.3g} % of the pixels are not labelled",
+        about(
+            WARNING,
+            absent,
+            "class",
+            "that no mask holds: nothing can be learnt of it; see that data.classes is the table of these masks",
+        ),
+        {"masks": len(counts), "ignored": ignored, "classes": rows},
+    )
+
+
+def labels(seen: Seen) -> Check:
+    """Finds values in masks that no class has."""
+    unknown = {shown(mask.path): mask.unknown for mask in seen.masks if mask.unknown}
+    lines = [f"{name}: {', '.join(_values(found))}" for name, found in unknown.items()]
+    coloured = any(value.startswith("colour") for found in unknown.values() for value in found)
+    hint = ", or take near colours with data.colour_tolerance=20" if coloured else ""
+    text = f"with values that no class has: mend it, or give its class table with data.classes=FILE.csv{hint}"
+    checked = sum(mask.counts is not None for mask in seen.masks)
+    return Check(
+        "labels",
+        f"{counted(checked, 'mask')} of known values alone",
+        about(ERROR, lines, "mask", text),
+        {"unknown": unknown},
+    )
+
+
+def content(seen: Seen) -> Check:
+    """Finds masks with nothing labelled, or with one value all over."""
+    empty, single = [], []
+    for mask in seen.masks:
+        if mask.counts is not None:
+            labelled = seen.labels.merged_counts(mask.counts)[: len(seen.labels.table)]
+            if not labelled.any():
+                empty.append(shown(mask.path))
+            elif np.count_nonzero(mask.counts) == 1:
+                single.append(f"{shown(mask.path)}: {seen.labels.source.names[int(mask.counts.argmax())]}")
+    checked = sum(mask.counts is not None for mask in seen.masks)
+    return Check(
+        "content",
+        f"{checked - len(empty) - len(single)} of {counted(checked, 'mask')} with two values or more",
+        [
+            *about(WARNING, empty, "mask", "with nothing labelled: label it, or remove it with its photograph"),
+            *about(WARNING, single, "mask", "of one value all over: see that it was exported with its labels"),
+        ],
+        {"empty": len(empty), "single": len(single)},
+    )
+
+
+def _values(found: dict[str, int]) -> list[str]:
+    shown = [f"{value} ({counted(pixels, 'pixel')})" for value, pixels in list(found.items())[:5]]
+    return shown + ([f"and {len(found) - 5} more"] if len(found) > 5 else [])

@@ -1,0 +1,170 @@
+"""Photographs and caches that are not as they should be, through the real command."""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import REPO, Command, assert_one_line, small
+
+IMAGES, MASKS = "original_images", "label_images_semantic"
+
+
+def _all(root: Path, change: Callable[[Image.Image, Path], object]) -> None:
+    """Rewrites every photograph, since any may be the one that a split holds."""
+    for path in sorted((root / IMAGES).iterdir()):
+        with Image.open(path) as image:
+            image.load()
+            path.unlink()
+            change(image, path)
+
+
+def _gif(root: Path) -> None:
+    _all(root, lambda image, path: image.save(path, "GIF"))
+
+
+def _sixteen_bits(root: Path) -> None:
+    _all(root, lambda image, path: Image.fromarray(np.array(image)[..., 0] * np.uint16(257)).save(path, "TIFF"))
+
+
+def _turned(root: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    _all(root, lambda image, path: image.save(path, exif=exif))
+
+
+def _megapixels(root: Path) -> None:
+    Image.new("1", (20_000, 15_000)).save(root / IMAGES / "big.png")
+    shutil.copy(root / IMAGES / "big.png", root / MASKS / "big.png")
+
+
+def _bomb(root: Path) -> None:
+    """A kilobyte that says it holds 3,600 megapixels."""
+    Image.new("1", (8, 8)).save(root / IMAGES / "big.png")
+    content = bytearray((root / IMAGES / "big.png").read_bytes())
+    content[16:24] = (60_000).to_bytes(4, "big") * 2
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
+    for folder in (IMAGES, MASKS):
+        (root / folder / "big.png").write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "parts"),
+    [
+        (_gif, [".jpg is not an image (JPEG, PNG, TIFF or WebP)", "replace or remove"]),
+        (_sixteen_bits, [".jpg has pixels of type I;16", "convert it to 8-bit RGB"]),
+        (_turned, [".jpg is turned by its EXIF orientation 6", ".png by 1", "turn the mask"]),
+        (_megapixels, ["big.png is too large to be read", "300000000 pixels", "cut it into parts"]),
+        (_bomb, ["big.png is too large to be read", "3600000000 pixels", "cut it into parts"]),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_photographs_that_cannot_be_used(
+    spoil: Callable[[Path], None], parts: list[str], scenes: Path, tmp_path: Path, command: Command
+) -> None:
+    spoil(scenes)
+    assert_one_line(command("train.py", *small(scenes, tmp_path / "run")), *parts)
+
+
+def test_unusual_photographs_are_read_and_alpha_is_said_once(scenes: Path, tmp_path: Path, command: Command) -> None:
+    modes = iter(("CMYK", "L", "RGBA", "RGBA", "P") * 4)
+
+    def convert(image: Image.Image, path: Path) -> None:
+        mode = next(modes)
+        image.convert(mode).save(path.with_suffix(".jpg" if mode in ("CMYK", "L") else ".png"))
+
+    _all(scenes, convert)
+    result = command("train.py", *small(scenes, tmp_path / "run"), "data.num_workers=2")
+    assert result.returncode == 0, result.stderr
+    assert (result.stdout + result.stderr).count("8 photographs have an alpha channel, which is dropped") == 1
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["miou"] > 0
+
+
+def test_cache_folder_that_cannot_be_written(scenes: Path, tmp_path: Path, command: Command) -> None:
+    (tmp_path / "file").write_text("")
+    result = command("train.py", *small(scenes, tmp_path / "run"), f"data.cache_dir={tmp_path}/file")
+    assert_one_line(result, f"the cache folder {tmp_path}/file cannot be written", "data.cache_dir=FOLDER")
+
+
+def test_disk_too_full_for_the_cache(tmp_path: Path, command: Command) -> None:
+    """Headers of 100 megapixels, as many as the disk has no room for; no pixel of them is ever read."""
+    root, side = tmp_path / "root", 10_000
+    for folder, mode in (("images", "RGB"), ("masks", "L")):
+        (root / folder).mkdir(parents=True)
+        Image.new(mode, (side, side)).save(root / folder / "0.png", compress_level=1)
+        for name in range(1, shutil.disk_usage(tmp_path).free // (3 * side * side) + 2):
+            os.link(root / folder / "0.png", root / folder / f"{name}.png")
+    arguments = [*small(root, tmp_path / "run"), "data.sampling=crops", f"data.cache_dir={tmp_path}/cache"]
+    assert_one_line(command("train.py", *arguments), "the cache needs", "GB are free", "data.cache=none")
+
+
+def test_disk_that_fills_up_under_way(scenes: Path, tmp_path: Path, command: Command) -> None:
+    arguments = [*small(scenes, tmp_path / "run"), "data.image_size=[256,384]", "debug=one_batch"]
+
+    def small_disk() -> None:  # a photograph has 300 kB there, its mask 100
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+
+    result = command("train.py", *arguments, f"data.cache_dir={tmp_path}/cache", preexec_fn=small_disk)
+    assert "the cache in" in result.stdout + result.stderr
+    assert "going on without" in result.stdout + result.stderr
+    assert all(path.stat().st_size < 200_000 for path in (tmp_path / "cache").iterdir())
+
+
+def test_cache_of_another_version_and_a_damaged_one(scenes: Path, tmp_path: Path, command: Command) -> None:
+    arguments = [*small(scenes, tmp_path / "run"), f"data.cache_dir={tmp_path}/cache"]
+    assert command("train.py", *arguments).returncode == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "cache").iterdir()}
+    assert len(before) == 36  # photographs and masks of train and val
+    old, damaged = sorted(before)[:2]
+    (tmp_path / "cache" / old).write_bytes(before[old].replace(b'"version": 1', b'"version": 0'))
+    (tmp_path / "cache" / damaged).write_bytes(before[damaged][:-100] + bytes(100))
+    again = command("train.py", *arguments)
+    assert again.returncode == 0, again.stderr
+    told = again.stdout + again.stderr
+    assert told.count("kept by another version of segdrone; they are made again") == 1
+    assert told.count("damaged; they are made again") == 1
+    assert {path.name: path.read_bytes() for path in (tmp_path / "cache").iterdir()} == before
+
+
+@pytest.mark.parametrize("size", [(64, 96), (32, 48)])
+def test_photograph_replaced_while_a_run_is_under_way(size: tuple[int, int], scenes: Path, tmp_path: Path) -> None:
+    arguments = [*small(scenes, tmp_path / "run"), "trainer.max_epochs=400", "trainer.limit_val_batches=1"]
+    errors = subprocess.DEVNULL if size == (64, 96) else subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, str(REPO / "train.py"), *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+    ) as process:
+        try:
+            for _ in range(1200):
+                if (tmp_path / "run" / "checkpoints" / "last.ckpt").exists():
+                    break
+                time.sleep(0.1)
+            for path in (scenes / IMAGES).iterdir():
+                Image.fromarray(np.full((*size, 3), 90, np.uint8)).save(tmp_path / "new.jpg")
+                os.replace(tmp_path / "new.jpg", path)
+            if size == (64, 96):
+                assert process.stdout is not None
+                told = ""
+                while "has been changed since; they are made again" not in told:
+                    assert process.poll() is None
+                    told = process.stdout.readline()
+                assert str(scenes) in told
+                return
+            _, told = process.communicate(timeout=120)
+            assert process.returncode == 2
+            assert ".jpg is 48 x 32 pixels now, and was 96 x 64 when it was found" in told.splitlines()[-1]
+        finally:
+            process.kill()

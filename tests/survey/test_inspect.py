@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segdrone.classes import DRONE
+from segdrone.data.labels import Labels
+from segdrone.data.read import read_image
+from segdrone.errors import DataError
+from segdrone.survey.hashes import perceptual_hashes
+from segdrone.survey.inspect import inspect, look_at_mask, look_at_photograph
+from tests.survey.small_set import IMAGES, MASKS, photograph, write_set
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
+def test_a_reduced_decode_finds_a_cut_anywhere(tmp_path: Path, options: dict[str, object]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (512, 768, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "JPEG", quality=90, **options)
+    content, path = file.getvalue(), tmp_path / "a.jpg"
+    path.write_bytes(content)
+    assert read_image(path, at_least=(64, 64)).shape == (64, 96, 3)
+    assert not look_at_photograph(path).problem
+    for missing in [2, 3, 16, 200, *range(2000, len(content), len(content) // 12)]:
+        path.write_bytes(content[:-missing])
+        with pytest.raises(DataError):
+            read_image(path)
+        seen = look_at_photograph(path)
+        assert str(path) in seen.problem
+        assert seen.hashes is None
+        assert not seen.digest
+
+
+def test_a_photograph_is_hashed_by_content_and_by_look(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(photograph(0)).save(path)
+    seen = look_at_photograph(path)
+    assert seen.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    np.testing.assert_array_equal(seen.hashes, perceptual_hashes(photograph(0)))
+
+
+def test_a_mask_is_counted_or_its_unknown_values_are(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(np.array([[0, 3, 3, 255]], np.uint8)).save(path)
+    counts = look_at_mask(path, Labels(DRONE)).counts
+    assert counts is not None
+    assert {int(i): int(counts[i]) for i in np.flatnonzero(counts)} == {0: 1, 3: 2, 255: 1}
+    Image.fromarray(np.array([[0, 90, 99, 99]], np.uint8)).save(path)
+    seen = look_at_mask(path, Labels(DRONE))
+    assert (seen.unknown, seen.counts, seen.problem) == ({"id 99": 2, "id 90": 1}, None, "")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a file that blocks its reader")
+def test_a_killed_worker_is_told(tmp_path: Path) -> None:
+    root = write_set(tmp_path / "set")
+    stuck = root / IMAGES / "stuck.jpg"
+    os.mkfifo(stuck)  # whoever opens it waits until it is killed
+
+    def kill() -> None:
+        while not multiprocessing.active_children():
+            time.sleep(0.01)
+        time.sleep(0.2)
+        for child in multiprocessing.active_children():
+            os.kill(child.pid or 0, signal.SIGKILL)
+
+    before = multiprocessing.active_children()
+    assert not before
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(DataError, match="a process of the check was killed.*--workers 1"):
+        inspect([stuck], sorted((root / MASKS).iterdir()), Labels(DRONE), workers=2, progress=False)
+    killer.join()
