@@ -34,8 +34,9 @@ lint: $(READY) ## check style and format
 types: $(READY) ## check types
 	$(BIN)/mypy
 
-bench: $(READY) ## measure what is claimed to be fast; choices as ARGS="..."
-	$(BIN)/python benchmarks/epoch.py $(ARGS)
+bench: $(READY) ## measure what is claimed to be fast; for choices see benchmarks/*.py --help
+	$(BIN)/python benchmarks/epoch.py
+	$(BIN)/python benchmarks/loading.py
 
 tensorboard: $(READY) ## look at all runs in a browser
 	$(BIN)/tensorboard --logdir outputs

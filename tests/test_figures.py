@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segdrone.classes import ClassTable
-from segdrone.figures import Triple, colourise, confusion, curves, save, triples
+from segdrone.figures import Triple, class_shares, colourise, confusion, cooccurrence, curves, overlay, save, triples
 
 TABLE = ClassTable(("road", "grass", "roof"), ((200, 10, 40), (10, 180, 60), (20, 60, 220)))
 
@@ -39,6 +39,23 @@ def test_colourise_gives_the_tables_colours_and_white() -> None:
     colours = colourise(mask, TABLE)
     assert colours.dtype == np.uint8
     assert colours.tolist() == [[[200, 10, 40], [10, 180, 60]], [[20, 60, 220], [255, 255, 255]]]
+
+
+def test_overlay_blends_within_a_region_and_draws_its_border_in_full() -> None:
+    mask = np.zeros((9, 12), np.uint8)
+    mask[:, 6:] = 1
+    laid_over = overlay(np.full((9, 12, 3), 100, np.uint8), mask, TABLE, opacity=0.5)
+    for column, class_id in ((2, 0), (9, 1)):
+        expected = [(100 + channel) / 2 for channel in TABLE.colours[class_id]]
+        np.testing.assert_allclose(laid_over[:, column].astype(int), [expected] * 9, atol=0.5)
+    assert (laid_over[:, 5] == TABLE.colours[0]).all()
+    assert (laid_over[:, 6] == TABLE.colours[1]).all()
+
+
+def test_overlay_hatches_ignored_pixels() -> None:
+    laid_over = overlay(np.full((64, 64, 3), 100, np.uint8), np.full((64, 64), 255, np.uint8), TABLE)
+    assert share_of(laid_over, (255, 255, 255)) == 3 / 8
+    assert share_of(laid_over, (100, 100, 100)) == 5 / 8
 
 
 def test_triples_of_two_sizes_show_photograph_truth_and_prediction() -> None:
@@ -87,6 +104,34 @@ def test_confusion_shows_shares_of_each_true_class() -> None:
     }
     assert [label.get_text() for label in axis.get_yticklabels()] == list(TABLE.names)
     assert share_of(drawn(figure), (255, 255, 255)) < 1
+
+
+def test_cooccurrence_shows_shares_of_the_rows_photographs() -> None:
+    figure = cooccurrence(np.array([[4, 1, 0], [1, 2, 0], [0, 0, 0]], np.int64), TABLE)
+    shown = np.ma.filled(figure.axes[0].images[0].get_array().astype(float), np.nan)
+    np.testing.assert_allclose(shown, [[1, 0.25, 0], [0.5, 1, 0], [np.nan] * 3])
+
+
+def test_class_shares_are_bars_in_class_colours_the_largest_first() -> None:
+    figure = class_shares(np.array([10, 0, 990]), {"photographs": np.array([3, 0, 1200])}, TABLE, "Classes")
+    axis = figure.axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["roof", "road", "grass"]
+    bars = [patch for patch in axis.patches if patch.get_width() > 0]
+    np.testing.assert_allclose([bar.get_width() for bar in bars], [99, 1])
+    assert axis.get_xscale() == "log"
+    texts = [text.get_text() for text in axis.texts]
+    assert texts == ["pixels", "99.000 %", "1.000 %", "absent", "photographs", "1,200", "3", "0"]
+    pixels = drawn(figure)
+    assert share_of(pixels, TABLE.colours[2]) > 5 * share_of(pixels, TABLE.colours[0]) / 2 > 0
+    for text in axis.texts:
+        box = text.get_window_extent()
+        assert axis.bbox.x1 < box.x0 < box.x1 <= figure.bbox.x1
+
+
+def test_classes_that_never_occur_can_be_drawn() -> None:
+    figure = class_shares(np.zeros(3, np.int64), {}, TABLE, "nothing")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["pixels", "absent", "absent", "absent"]
+    assert drawn(figure).shape[0] > 100
 
 
 def test_curves_count_epochs_from_one_and_skip_what_is_absent() -> None:

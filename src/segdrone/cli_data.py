@@ -6,6 +6,7 @@ What a command calls is imported when it runs, so that `--help` comes at once.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -120,6 +121,99 @@ def check(
     else:
         print_report(report)
     raise typer.Exit(1 if report.failed else 0)
+
+
+@commands.command("stats")
+def stats(
+    root: Root,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write to; by itself ROOT/stats, where training looks.")
+    ] = None,
+    images: Images = None,
+    masks: Masks = None,
+    classes: Classes = "drone",
+    class_groups: Groups = None,
+    mask_encoding: Encoding = "auto",
+    colour_tolerance: Tolerance = 0.0,
+    mask_threshold: Threshold = 127,
+    allow_unpaired: Unpaired = False,
+    split_dir: SplitDir = None,
+    workers: Workers = None,
+) -> None:
+    """Count the pixels, photographs and regions of each class, and suggest class weights.
+
+    Prints them, and writes stats.json, classes.png and cooccurrence.png.
+    Training reads the counts of its own photographs from stats.json for
+    loss.class_weights=auto: give the --classes and --class-groups that you
+    train with. 400 photographs of 24 megapixels take 3 minutes on two cores.
+    """
+    from segdrone.data.balance import STATS_FILE
+    from segdrone.survey.stats import dataset_stats
+    from segdrone.survey.stats_report import print_stats, save_stats, writing
+
+    choices = _choices(
+        images, masks, classes, class_groups, mask_encoding, colour_tolerance, mask_threshold, allow_unpaired
+    )
+    folder = out or root / STATS_FILE.parent
+    with writing(folder):
+        found = dataset_stats(root, **choices, split_dir=split_dir, workers=workers)
+        print_stats(found)
+        save_stats(found, folder)
+    print(f"written to {folder}")
+
+
+@commands.command("show")
+def show(
+    root: Root,
+    out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("contact_sheet.png"),
+    count: Annotated[int, typer.Option(help="Number of photographs.")] = 12,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed chooses and varies them alike.")] = 0,
+    split: Annotated[str | None, typer.Option(help="train, val or test; by itself, all photographs.")] = None,
+    augment: Annotated[
+        str | None, typer.Option(help="Show variants too: a YAML file, or its name in conf/augment, such as strong.")
+    ] = None,
+    versions: Annotated[int, typer.Option(help="Variants of each photograph.")] = 3,
+    image_size: Annotated[
+        str | None, typer.Option(help="WIDTHxHEIGHT that training resizes to before it augments.")
+    ] = None,
+    images: Images = None,
+    masks: Masks = None,
+    classes: Classes = "drone",
+    class_groups: Groups = None,
+    mask_encoding: Encoding = "auto",
+    colour_tolerance: Tolerance = 0.0,
+    mask_threshold: Threshold = 127,
+    allow_unpaired: Unpaired = False,
+    split_dir: SplitDir = None,
+) -> None:
+    """Draw photographs on one sheet, with their masks laid over them and a legend.
+
+    With --augment, each is shown as it is and as training varies it; pixels
+    that are ignored are hatched.
+    """
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network at import
+    from segdrone import figures
+    from segdrone.survey.contact_sheet import contact_sheet
+    from segdrone.survey.stats_report import writing
+
+    choices = _choices(
+        images, masks, classes, class_groups, mask_encoding, colour_tolerance, mask_threshold, allow_unpaired
+    )
+    width_height = _size(image_size) if image_size is not None else None
+    with writing(out.parent):
+        sheet = contact_sheet(
+            root,
+            **choices,
+            count=count,
+            seed=seed,
+            split=split,
+            split_dir=split_dir,
+            augment=augment,
+            versions=versions,
+            image_size=width_height and width_height[::-1],
+        )
+        figures.save(sheet, out)
+    print(f"written to {out}")
 
 
 @commands.command("cache")

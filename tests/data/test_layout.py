@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from segdrone.classes import DRONE
+from segdrone.data.labels import Labels
 from segdrone.data.layout import LAYOUTS, Pair, find_folders, find_image_folder, find_pairs, find_photographs
+from segdrone.data.read import read_image, read_mask
 from segdrone.errors import DataError
 
 SIZE = (6, 9)
@@ -238,3 +241,66 @@ def test_size_is_that_of_the_photograph_as_displayed(
     size = (9, 6) if turned else (6, 9)
     mask(tmp_path / "masks" / "a.png", size)
     assert [pair.size for pair in pairs(tmp_path)] == [size]
+
+
+def turned(path: Path, orientation: int, size: tuple[int, int] = SIZE, *, mode: str = "RGB") -> Path:
+    """A file whose stored pixels are `size`, with an EXIF orientation."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size[::-1]).save(path, exif=exif)
+    return path
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+@pytest.mark.parametrize("who", ["photograph", "mask"])
+def test_photograph_turned_sideways_of_its_mask_is_refused(tmp_path: Path, orientation: int, who: str) -> None:
+    orientations = (orientation, 1) if who == "photograph" else (1, orientation)
+    image = turned(tmp_path / "images" / "a.jpg", orientations[0])
+    labels = turned(tmp_path / "masks" / "a.png", orientations[1], mode="L")
+    assert refusal(tmp_path) == (
+        f"{image} is turned by its EXIF orientation {orientations[0]} and its mask {labels} by {orientations[1]}: "
+        "they do not lie on one another; turn the mask, or save the photograph upright"
+    )
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photograph_and_mask_turned_alike_are_a_pair(tmp_path: Path, orientation: int) -> None:
+    image = turned(tmp_path / "images" / "a.jpg", orientation)
+    labels = turned(tmp_path / "masks" / "a.png", orientation, mode="L")
+    size = SIZE if orientation < 5 else SIZE[::-1]
+    assert pairs(tmp_path) == [Pair("a", image, labels, size)]
+    assert read_image(image).shape[:2] == read_mask(labels, Labels(DRONE)).shape == size
+
+
+def test_mask_of_the_displayed_photograph_fits_one_that_is_stored_sideways(tmp_path: Path) -> None:
+    turned(tmp_path / "images" / "a.jpg", 6)
+    mask(tmp_path / "masks" / "a.png", SIZE[::-1])
+    assert [pair.size for pair in pairs(tmp_path)] == [SIZE[::-1]]
+
+
+def test_swapped_size_without_a_turn_is_another_size(tmp_path: Path) -> None:
+    turned(tmp_path / "images" / "a.jpg", 6)
+    turned(tmp_path / "masks" / "a.png", 6, SIZE[::-1], mode="L")
+    assert "a.png is 9 x 6 pixels but its photograph a.jpg is 6 x 9" in refusal(tmp_path)
+
+
+def test_alpha_of_photographs_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    names = [f"{place}.png" for place in range(6)]
+    root = folders(tmp_path, names, names)
+    assert len(pairs(root)) == 6
+    assert caplog.text == ""
+    for name, mode in zip(names, ("RGBA", "LA", "RGBA", "RGBA", "RGB", "L"), strict=True):
+        Image.new(mode, SIZE[::-1]).save(root / "images" / name)
+    Image.new("RGBA", SIZE[::-1]).save(root / "masks" / names[5])  # a mask's is nobody's concern
+    assert len(pairs(root)) == 6
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", "4 photographs have an alpha channel, which is dropped: 0.png, 1.png, 2.png and 1 more")
+    ]
+
+
+@pytest.mark.parametrize("mode", ["I;16", "F", "I"])
+def test_photographs_of_more_than_8_bits_are_refused_before_any_is_decoded(tmp_path: Path, mode: str) -> None:
+    image = turned(tmp_path / "images" / "a.tiff", 1, mode=mode)
+    mask(tmp_path / "masks" / "a.png")
+    assert refusal(tmp_path) == f"{image} has pixels of type {mode}, not 8 bits a channel: convert it to 8-bit RGB"

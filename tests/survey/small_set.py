@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from segdrone.survey import Report, check_dataset
-from segdrone.survey.report import Check
+from segdrone.survey.check import check_dataset
+from segdrone.survey.report import Check, Report
 
 NAMES = [f"{i:03d}" for i in range(8)]
 IMAGES, MASKS = "images", "masks"

@@ -10,7 +10,7 @@ from PIL import Image
 from segdrone.errors import DataError
 from segdrone.scenes.write import IMAGES as SCENE_IMAGES
 from segdrone.scenes.write import write_scenes
-from segdrone.survey import check_dataset
+from segdrone.survey.check import check_dataset
 from tests.survey.small_set import IMAGES, MASKS, NAMES, check, named, write_set
 
 CHECKS = ["files", "reading", "sizes", "channels", "classes", "labels", "content", "duplicates", "splits"]
@@ -33,7 +33,7 @@ def test_sample_scenes_pass_as_they_are(tmp_path: Path) -> None:
     assert named(report, "duplicates").status == "OK"
 
 
-def test_processes_see_what_one_sees(tmp_path: Path) -> None:
+def test_threads_see_what_one_sees(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
     (root / IMAGES / "003.jpg").write_text("no picture")
     Image.fromarray(np.full((64, 96), 77, np.uint8)).save(root / MASKS / "005.png")

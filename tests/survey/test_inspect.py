@@ -2,11 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import multiprocessing
-import os
-import signal
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +13,8 @@ from segdrone.data.labels import Labels
 from segdrone.data.read import read_image
 from segdrone.errors import DataError
 from segdrone.survey.hashes import perceptual_hashes
-from segdrone.survey.inspect import inspect, look_at_mask, look_at_photograph
-from tests.survey.small_set import IMAGES, MASKS, photograph, write_set
+from segdrone.survey.inspect import look_at_mask, look_at_photograph
+from tests.survey.small_set import photograph
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
@@ -58,25 +53,3 @@ def test_a_mask_is_counted_or_its_unknown_values_are(tmp_path: Path) -> None:
     Image.fromarray(np.array([[0, 90, 99, 99]], np.uint8)).save(path)
     seen = look_at_mask(path, Labels(DRONE))
     assert (seen.unknown, seen.counts, seen.problem) == ({"id 99": 2, "id 90": 1}, None, "")
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a file that blocks its reader")
-def test_a_killed_worker_is_told(tmp_path: Path) -> None:
-    root = write_set(tmp_path / "set")
-    stuck = root / IMAGES / "stuck.jpg"
-    os.mkfifo(stuck)  # whoever opens it waits until it is killed
-
-    def kill() -> None:
-        while not multiprocessing.active_children():
-            time.sleep(0.01)
-        time.sleep(0.2)
-        for child in multiprocessing.active_children():
-            os.kill(child.pid or 0, signal.SIGKILL)
-
-    before = multiprocessing.active_children()
-    assert not before
-    killer = threading.Thread(target=kill)
-    killer.start()
-    with pytest.raises(DataError, match="a process of the check was killed.*--workers 1"):
-        inspect([stuck], sorted((root / MASKS).iterdir()), Labels(DRONE), workers=2, progress=False)
-    killer.join()

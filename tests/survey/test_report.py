@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from segdrone.survey import Report, print_report
-from segdrone.survey.report import Check, Finding
+from segdrone.survey.report import Check, Finding, Report, print_report
 from tests.survey.small_set import IMAGES, check, write_set
 
 

@@ -112,18 +112,18 @@ class Labels:
         shared = [colour for colour, n in Counter(self.source.colours).items() if n > 1]
         if shared:
             raise DataError(
-                f"the masks hold colours, but the class table gives rgb{shared[0]} to several classes: "
+                f"holds colours, but the class table gives rgb{shared[0]} to several classes: "
                 "give each its own colour, or masks of ids"
             )
-        ids = np.empty(colours.shape[:2], np.uint8)
+        ids, known = np.empty(colours.shape[:2], np.uint8), self._colour_ids  # one table, whatever other threads make
         unknown: Counter[str] = Counter()
         for top in range(0, len(colours), _ROWS):
             rows = slice(top, top + _ROWS)
             packed = _packed(colours[rows])
-            found = self._colour_ids[packed]
+            found = known[packed]
             if found.min() == _UNSEEN:
-                self._look_up(np.unique(packed[found == _UNSEEN]))
-                found = self._colour_ids[packed]
+                self._look_up(np.unique(packed[found == _UNSEEN]), known)
+                found = known[packed]
             if found.min() < 0:
                 for value, n in zip(*np.unique(packed[found < 0], return_counts=True), strict=True):
                     unknown[f"colour rgb({value >> 16}, {value >> 8 & 255}, {value & 255})"] += int(n)
@@ -147,26 +147,26 @@ class Labels:
         """Class id by colour, `[2 ** 24]`, indexed by red * 65536 + green * 256 + blue; filled as needed."""
         return np.full(1 << 24, _UNSEEN, np.int16)
 
-    def _look_up(self, packed: NDArray[np.int32]) -> None:
-        """Gives colours the nearest class within the tolerance, or -1."""
+    def _look_up(self, packed: NDArray[np.int32], known: NDArray[np.int16]) -> None:
+        """Gives colours in `known` the nearest class within the tolerance, or -1."""
         colours = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1)
         for part in range(0, len(packed), 1 << 16):  # distances to all classes, a part at a time
             some = slice(part, part + (1 << 16))
             distances = ((colours[some, None] - np.array(self.source.colours)) ** 2).sum(-1)
             nearest = distances.argmin(1)
             near = distances.min(1) <= self.colour_tolerance**2
-            self._colour_ids[packed[some]] = np.where(near, nearest, -1)
+            known[packed[some]] = np.where(near, nearest, -1)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leaves the table of colours behind: 32 MB that a worker makes again when it needs them."""
         return {name: value for name, value in self.__dict__.items() if name != "_colour_ids"}
 
 
-def count_values(mask: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Returns the pixels of each value, int64 `[256]`."""
+def count_values(pixels: NDArray[np.uint8], channel: int = 0) -> NDArray[np.int64]:
+    """Returns the pixels of each value, int64 `[256]`, of a mask or of a channel of a photograph."""
     counts = np.zeros(256, np.int64)
-    for rows in np.array_split(mask, 1 + mask.size // 2**23):  # OpenCV counts in float32, which is exact to 2**24
-        counts += cv2.calcHist([rows], [0], None, [256], [0, 256]).ravel().astype(np.int64)
+    for rows in np.array_split(pixels, 1 + pixels.size // 2**23):  # OpenCV counts in float32, exact to 2**24
+        counts += cv2.calcHist([rows], [channel], None, [256], [0, 256]).ravel().astype(np.int64)
     return counts
 
 

@@ -123,7 +123,7 @@ def read_ids(path: Path, labels: Labels) -> NDArray[np.uint8]:
             _turn(image)
             return _ids(image, labels)
     except DataError as error:
-        raise error if str(path) in str(error) else DataError(f"{path}: {error}") from None
+        raise error if str(path) in str(error) else DataError(f"{path} {error}") from None
 
 
 def _orientation(image: Image.Image) -> int:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
 import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -23,8 +19,6 @@ from segdrone.data.labels import Labels, UnknownLabels, count_values
 from segdrone.data.read import Header, read_header, read_ids, read_image
 from segdrone.errors import DataError
 from segdrone.survey.hashes import SIDE, perceptual_hashes
-
-_labels: Labels  # of a worker: sent once, as it fills a table of colours that is worth keeping
 
 
 @dataclass
@@ -74,26 +68,20 @@ def inspect(
         photographs: Files of photographs.
         masks: Files of masks.
         labels: How the masks are written.
-        workers: Processes; None is one a usable core, 1 is this one.
+        workers: Threads; None is one a usable core.
         progress: Whether to show a progress bar on stderr.
-
-    Raises:
-        DataError: A worker was killed.
     """
-    workers = workers or usable_cores()
-    tasks = [*((path, False) for path in photographs), *((path, True) for path in masks)]
-    tasks.sort(key=lambda task: (task[0].stem, task[1]))  # a mask after its photograph, for an even progress bar
-    bar = partial(tqdm, desc="checking", total=len(tasks), unit="file", disable=not progress)
-    if workers == 1 or len(tasks) < 2:
-        seen = list(bar(look_at_mask(path, labels) if is_mask else look_at_photograph(path) for path, is_mask in tasks))
-    else:
-        pool = ProcessPoolExecutor(min(workers, len(tasks)), initializer=_start, initargs=(labels,))
+    paths = sorted([*photographs, *masks], key=lambda path: path.stem)  # mask by photograph, for an even progress bar
+    are_masks = {*masks}
+
+    def look(path: Path) -> Photograph | Mask:
+        return look_at_mask(path, labels) if path in are_masks else look_at_photograph(path)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, on files that then decode or do not
+        pool = ThreadPoolExecutor(workers or usable_cores())  # decoders release Python's lock
         try:
-            seen = list(bar(pool.map(_look, *zip(*tasks, strict=True))))
-        except BrokenProcessPool:
-            raise DataError(
-                "a process of the check was killed, most likely for want of memory: run it again with --workers 1"
-            ) from None
+            seen = list(tqdm(pool.map(look, paths), "checking", len(paths), unit="file", disable=not progress))
         finally:
             pool.shutdown(cancel_futures=True)  # after Ctrl-C, the files under way are all that is waited for
     return [p for p in seen if isinstance(p, Photograph)], [m for m in seen if isinstance(m, Mask)]
@@ -129,23 +117,10 @@ def look_at_mask(path: Path, labels: Labels) -> Mask:
 
 @contextmanager
 def _noting(seen: Photograph | Mask) -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's, on files that then decode or do not
-        try:
-            yield
-        except DataError as error:
-            seen.problem = str(error) if str(seen.path) in str(error) else f"{seen.path} {error}"
-        except Exception as error:  # what decoders raise on spoilt files has no end, and the rest must be seen
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            seen.problem = f"{seen.path} cannot be decoded ({reason}): copy it again or remove it"
-
-
-def _start(labels: Labels) -> None:
-    global _labels
-    _labels = labels
-    cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one ends the others
-
-
-def _look(path: Path, is_mask: bool) -> Photograph | Mask:
-    return look_at_mask(path, _labels) if is_mask else look_at_photograph(path)
+    try:
+        yield
+    except DataError as error:
+        seen.problem = str(error) if str(seen.path) in str(error) else f"{seen.path} {error}"
+    except Exception as error:  # what decoders raise on spoilt files has no end, and the rest must be seen
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        seen.problem = f"{seen.path} cannot be decoded ({reason}): copy it again or remove it"
