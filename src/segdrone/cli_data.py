@@ -148,6 +148,7 @@ def stats(
     train with. 400 photographs of 24 megapixels take 3 minutes on two cores.
     """
     from segdrone.data.balance import STATS_FILE
+    from segdrone.data.layout import find_folders
     from segdrone.survey.stats import dataset_stats
     from segdrone.survey.stats_report import print_stats, save_stats, writing
 
@@ -155,6 +156,7 @@ def stats(
         images, masks, classes, class_groups, mask_encoding, colour_tolerance, mask_threshold, allow_unpaired
     )
     folder = out or root / STATS_FILE.parent
+    find_folders(root, images, masks)  # before a folder is made in a place that is not there
     with writing(folder):
         found = dataset_stats(root, **choices, split_dir=split_dir, workers=workers)
         print_stats(found)

@@ -13,7 +13,7 @@ from PIL import Image
 from segdrone import figures
 from segdrone.classes import DRONE, ClassTable
 from segdrone.errors import ConfigError, DataError
-from segdrone.survey.contact_sheet import Block, contact_sheet, draw_sheet, load_transforms
+from segdrone.survey.contact_sheet import Block, contact_sheet, draw_sheet, load_recipe
 from tests.conftest import REPO
 
 TABLE = ClassTable(("road", "grass"), ((200, 10, 40), (10, 180, 60)))
@@ -141,12 +141,30 @@ def test_one_seed_varies_alike(all_scenes: Path) -> None:
     assert first.shape != other.shape or (first != other).any()
 
 
+def test_a_recipe_lies_over_the_one_that_it_names() -> None:
+    strong, combined = (load_recipe(str(REPO / "conf" / "augment" / f"{name}.yaml")) for name in ("strong", "combined"))
+    kinds = [[type(one) for one in recipe.pipeline._compose.transforms] for recipe in (strong, combined)]
+    assert kinds[0] == kinds[1]
+    assert (strong.combine.mosaic, combined.combine.mosaic, combined.combine.cutmix) == (0, 0.3, 0.3)
+
+
+def test_photographs_are_combined_as_training_combines_them(tmp_path: Path) -> None:
+    for name, value in zip("abcd", (20, 90, 160, 230), strict=True):
+        write_pair(tmp_path, name, np.full((80, 120, 3), value, np.uint8), np.zeros((80, 120), np.uint8))
+    (tmp_path / "recipe.yaml").write_text("train: []\ncombine: {mosaic: 1}\n")
+    figure = contact_sheet(tmp_path, augment=str(tmp_path / "recipe.yaml"), versions=6)
+    values = [len({20, 90, 160, 230} & {*np.unique(picture).tolist()}) for picture in pictures(figure)]
+    assert len(values) == 4
+    assert min(values) >= 3
+
+
 def test_transforms_are_found_by_name_in_the_projects_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(REPO)
-    assert [step["transform"] for step in load_transforms("flips")] == ["HorizontalFlip", "VerticalFlip"]
+    transforms = load_recipe("flips").pipeline._compose.transforms
+    assert [type(transform).__name__ for transform in transforms] == ["HorizontalFlip", "VerticalFlip"]
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=r"--augment flips is neither a YAML file nor .* in .*conf/augment: give"):
-        load_transforms("flips")
+        load_recipe("flips")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +180,7 @@ def test_transforms_are_found_by_name_in_the_projects_folder(tmp_path: Path, mon
 def test_other_files_than_transforms_are_told_in_one_line(tmp_path: Path, content: str, told: str) -> None:
     (tmp_path / "a.yaml").write_text(content)
     with pytest.raises(ConfigError, match=told) as caught:
-        load_transforms(str(tmp_path / "a.yaml"))
+        load_recipe(str(tmp_path / "a.yaml"))
     assert "\n" not in str(caught.value)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from yaml import YAMLError
 from segdrone import figures
 from segdrone.classes import ClassTable
 from segdrone.data.augment import Pipeline, build_transforms
+from segdrone.data.combine import Combine
 from segdrone.data.labels import Labels
 from segdrone.data.layout import Pair
 from segdrone.data.read import read_image, read_mask, resize_image, resize_mask
@@ -39,6 +39,13 @@ _GAP, _MARGIN = 24, 24  # pixels
 _DPI = 100
 
 Photograph = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # uint8 [H, W, 3] and its mask, uint8 [H, W]
+
+
+class Recipe(NamedTuple):
+    """What training does to photographs."""
+
+    pipeline: Pipeline
+    combine: Combine
 
 
 class Block(NamedTuple):
@@ -81,23 +88,23 @@ def contact_sheet(
     """
     if min(count, versions, *(image_size or ())) < 1:
         raise ConfigError("--count, --versions and the sides of --image-size must be 1 or more")
-    vary = _pipeline(augment) if augment is not None else None
+    recipe = load_recipe(augment) if augment is not None else None
     pairs, labels = open_dataset(root, **choices)
     if split is not None:
         pairs = _of_split(pairs, split, split_dir)
     chosen = [pairs[i] for i in sorted(np.random.default_rng(seed).permutation(len(pairs))[:count])]
-    side = _longer_side(len(chosen) * (2 if vary is None else 2 * (1 + versions)))
+    side = _longer_side(len(chosen) * (2 if recipe is None else 2 * (1 + versions)))
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoders release Python's lock
-        read = pool.map(lambda pair: _read(pair, labels, image_size or _sized(pair.size, vary, side)), chosen)
+        read = pool.map(lambda pair: _read(pair, labels, image_size or _sized(pair.size, recipe, side)), chosen)
         photographs = list(read)
     blocks = []
     for place, (pair, photograph) in enumerate(zip(chosen, photographs, strict=True)):
         seeds = np.random.SeedSequence([seed, place]).generate_state(versions)
-        varied = [] if vary is None else [_vary(vary, int(one), photograph) for one in seeds]
+        varied = [] if recipe is None else [_vary(recipe, int(one), photograph, photographs) for one in seeds]
         blocks.append(Block(pair.id, [_reduced(one, side) for one in (photograph, *varied)]))
     which = f"{len(chosen)} of {len(pairs)} photographs" + (f" of the {split} split" if split is not None else "")
     how = f", each as it is and as {augment} varies it" if augment is not None else ""
-    return draw_sheet(blocks, labels.table, which + how, stacked=vary is not None)
+    return draw_sheet(blocks, labels.table, which + how, stacked=recipe is not None)
 
 
 def draw_sheet(blocks: Sequence[Block], table: ClassTable, title: str, *, stacked: bool) -> Figure:
@@ -145,14 +152,15 @@ def draw_sheet(blocks: Sequence[Block], table: ClassTable, title: str, *, stacke
     return figure
 
 
-def load_transforms(source: str) -> list[Mapping[str, Any]]:
-    """Returns the list under `train` of a YAML file such as those of conf/augment.
+def load_recipe(source: str) -> Recipe:
+    """Returns what training does to photographs, from a YAML file such as those of conf/augment.
 
     Args:
         source: Its path, or its name without `.yaml` in `CONF`.
 
     Raises:
-        ConfigError: There is no such file, or it holds no such list.
+        ConfigError: There is no such file, or it holds no list of transforms under `train`, or one that
+            cannot be carried out.
     """
     path = next((path for path in (Path(source), CONF / f"{source}.yaml") if path.is_file()), None)
     if path is None:
@@ -160,19 +168,25 @@ def load_transforms(source: str) -> list[Mapping[str, Any]]:
             f"--augment {source} is neither a YAML file nor the name of one in {CONF.absolute()}: "
             "give a path, or run in the project's folder"
         )
+    content = _load(path)
+    if not isinstance(content.get("train"), list):
+        raise ConfigError(f"{path} holds no list of transforms under `train`: write one as in conf/augment")
+    transforms = build_transforms(content["train"], "augment.train")
+    return Recipe(Pipeline(transforms, mean=(0, 0, 0), std=(1, 1, 1)), Combine.from_dict(content.get("combine") or {}))
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """Reads a YAML file over those that its `defaults` name beside it, as Hydra would."""
     try:
-        lists = OmegaConf.to_container(OmegaConf.load(path))
+        content = OmegaConf.to_container(OmegaConf.load(path))
     except (OmegaConfBaseException, YAMLError, ValueError, OSError) as error:
         raise ConfigError(f"{path} cannot be read ({' '.join(str(error).split())}): mend the YAML") from None
-    steps = lists.get("train") if isinstance(lists, dict) else None
-    if not isinstance(steps, list):
-        raise ConfigError(f"{path} holds no list of transforms under `train`: write one as in conf/augment")
-    return steps
-
-
-def _pipeline(augment: str) -> Pipeline:
-    transforms = build_transforms(load_transforms(augment), "augment.train")
-    return Pipeline(transforms, mean=(0, 0, 0), std=(1, 1, 1))  # that is, only scaled to 0..1
+    if not isinstance(content, dict):
+        return {}
+    base: dict[str, Any] = {}
+    for name in content.pop("defaults", []):
+        base |= _load(path.with_name(f"{name}.yaml")) if name != "_self_" else {}
+    return base | {str(key): value for key, value in content.items()}
 
 
 def _of_split(pairs: list[Pair], split: str, split_dir: Path | None) -> list[Pair]:
@@ -185,9 +199,9 @@ def _of_split(pairs: list[Pair], split: str, split_dir: Path | None) -> list[Pai
     return [pair for pair in pairs if pair.id in names]
 
 
-def _sized(size: Size, vary: Pipeline | None, side: int) -> Size:
+def _sized(size: Size, recipe: Recipe | None, side: int) -> Size:
     """The size to read a photograph at: what is drawn, or what would be trained on."""
-    return _scaled(size, side / max(size) if vary is None else math.sqrt(_TRAINED / math.prod(size)))
+    return _scaled(size, side / max(size) if recipe is None else math.sqrt(_TRAINED / math.prod(size)))
 
 
 def _scaled(size: Size, factor: float) -> Size:
@@ -196,15 +210,17 @@ def _scaled(size: Size, factor: float) -> Size:
 
 def _read(pair: Pair, labels: Labels, size: Size) -> Photograph:
     assert pair.mask is not None  # find_pairs gives masks
-    own = replace(labels)  # what a thread learns of colours is not for others to read half-written
     image = resize_image(read_image(pair.image, at_least=size), size, "area")
-    return image, resize_mask(own.merged(read_mask(pair.mask, own)), size)
+    return image, resize_mask(labels.merged(read_mask(pair.mask, labels)), size)
 
 
-def _vary(pipeline: Pipeline, seed: int, photograph: Photograph) -> Photograph:
-    sample = pipeline(seed, image=photograph[0], mask=photograph[1])
-    image = np.rint(255 * sample["image"].permute(1, 2, 0).numpy()).astype(np.uint8)
-    return image, sample["mask"].numpy().astype(np.uint8)
+def _vary(recipe: Recipe, seed: int, photograph: Photograph, others: Sequence[Photograph]) -> Photograph:
+    """What training might make of a photograph, and perhaps of others of its size."""
+    rng = np.random.default_rng([seed, 1])
+    alike = [other for other in others if other[1].shape == photograph[1].shape]
+    image, mask = recipe.combine(photograph, lambda: alike[int(rng.integers(len(alike)))], rng)
+    varied = recipe.pipeline.augment(seed, image=image, mask=mask)
+    return varied["image"], varied["mask"]
 
 
 def _reduced(photograph: Photograph, side: int) -> Photograph:

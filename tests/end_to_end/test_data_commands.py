@@ -1,0 +1,137 @@
+"""`segdrone data`, and training on what it leaves, as a user would run them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import Command, assert_one_line, small
+
+IMAGES, MASKS = "original_images", "label_images_semantic"
+
+
+def test_check_of_sound_photographs(all_scenes: Path, command: Command) -> None:
+    result = command("segdrone", "data", "check", all_scenes)
+    assert result.returncode == 0, result.stderr
+    assert "Training can start" in result.stdout
+    for name in ("files", "reading", "sizes", "channels", "classes", "labels", "content", "duplicates", "splits"):
+        assert name in result.stdout
+
+
+def test_check_ends_with_1_where_training_would_fail(scenes: Path, command: Command) -> None:
+    (scenes / IMAGES / "003.jpg").write_bytes((scenes / IMAGES / "003.jpg").read_bytes()[:900])
+    Image.fromarray(np.full((64, 96), 77, np.uint8)).save(scenes / MASKS / "005.png")
+    result = command("segdrone", "data", "check", scenes, "--json")
+    assert result.returncode == 1, result.stderr
+    report = json.loads(result.stdout)
+    statuses = {check["name"]: check["status"] for check in report["checks"]}
+    assert {name for name, status in statuses.items() if status == "ERROR"} == {"reading", "labels"}
+    assert "003.jpg" in result.stdout
+    assert "005.png" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["check", "stats", "show"])
+def test_a_folder_that_is_not_there(name: str, tmp_path: Path, command: Command) -> None:
+    assert_one_line(command("segdrone", "data", name, tmp_path / "none"), "none does not exist")
+
+
+def test_stats_give_the_class_weights_of_training(scenes: Path, tmp_path: Path, command: Command) -> None:
+    weighted = [*small(scenes, tmp_path / "run"), "loss.class_weights=auto"]
+    assert_one_line(command("train.py", *weighted), "stats.json does not exist", "segdrone data stats")
+    result = command("segdrone", "data", "stats", scenes)
+    assert result.returncode == 0, result.stderr
+    assert {path.name for path in (scenes / "stats").iterdir()} == {"stats.json", "classes.png", "cooccurrence.png"}
+    result = command("train.py", *weighted)
+    assert result.returncode == 0, result.stderr
+    assert "class weights: unlabeled " in result.stdout
+    merged = command("train.py", *weighted, "data.class_groups=drone12")
+    assert_one_line(merged, "stats.json counts 23 classes, not the 12 in use", "segdrone data stats")
+    assert_one_line(command("train.py", *weighted, "loss.class_weights=[1,2]"), "23 numbers, one a class")
+    assert_one_line(command("train.py", *weighted, "loss.class_weights=often"), "often", "median_frequency")
+
+
+def test_show_draws_a_sheet(all_scenes: Path, tmp_path: Path, command: Command) -> None:
+    arguments = ["--count", "3", "--augment", Path(__file__).parents[2] / "conf" / "augment" / "combined.yaml"]
+    result = command("segdrone", "data", "show", all_scenes, *arguments)
+    assert result.returncode == 0, result.stderr
+    with Image.open(tmp_path / "contact_sheet.png") as sheet:
+        assert min(sheet.size) > 300
+    assert_one_line(command("segdrone", "data", "show", all_scenes, "--augment", "none-such"), "none-such is neither")
+
+
+def test_annotations_become_a_dataset_to_train_on(tmp_path: Path, command: Command) -> None:
+    (tmp_path / "photos").mkdir()
+    rng = np.random.default_rng(0)
+    images, annotations = [], []
+    for number in range(8):
+        Image.fromarray(rng.integers(0, 256, (64, 96, 3), dtype=np.uint8)).save(tmp_path / "photos" / f"{number}.png")
+        images.append({"id": number, "file_name": f"{number}.png", "width": 96, "height": 64})
+        square = [10, 10, 60, 10, 60, 50, 10, 50]
+        annotations.append({"id": number, "image_id": number, "category_id": 7, "segmentation": [square]})
+    coco = {"images": images, "annotations": annotations, "categories": [{"id": 7, "name": "roof"}]}
+    (tmp_path / "coco.json").write_text(json.dumps(coco))
+    out = tmp_path / "out"
+    arguments = ["--images", tmp_path / "photos", "--background", "ground"]
+    result = command("segdrone", "data", "import", tmp_path / "coco.json", out, *arguments)
+    assert result.returncode == 0, result.stderr
+    mask = np.array(Image.open(out / "masks" / "3.png"))
+    assert (mask == 1).sum() == 50 * 40
+    assert (mask[10:50, 10:60] == 1).all()
+    trained = command("train.py", *small(out, tmp_path / "run"), "data=folder", f"data.classes={out}/classes.csv")
+    assert trained.returncode == 0, trained.stderr
+    assert "roof" in trained.stdout
+    (tmp_path / "coco.json").write_text(json.dumps(coco)[:-20])
+    result = command("segdrone", "data", "import", tmp_path / "coco.json", tmp_path / "new", *arguments)
+    assert_one_line(result, "coco.json")
+    assert not (tmp_path / "new").exists()
+
+
+def test_cache_is_told_and_cleared(scenes: Path, tmp_path: Path, command: Command) -> None:
+    cache = ["--cache-dir", tmp_path / "cache"]
+    assert "nothing is kept" in command("segdrone", "data", "cache", *cache).stdout
+    assert command("train.py", *small(scenes, tmp_path / "run"), f"data.cache_dir={tmp_path}/cache").returncode == 0
+    told = command("segdrone", "data", "cache", "--info", *cache).stdout
+    assert "18" in told
+    assert f"in {tmp_path}/cache" in told
+    elsewhere = command("segdrone", "data", "cache", tmp_path / "other", "--clear", *cache)
+    assert "removed 0 files" in elsewhere.stdout
+    cleared = command("segdrone", "data", "cache", scenes, "--clear", *cache)
+    assert "removed 36 files" in cleared.stdout
+    assert not list((tmp_path / "cache").iterdir())
+    assert_one_line(command("segdrone", "data", "cache", "--clear", "--info"), "do not go together")
+
+
+def test_merged_classes_are_learnt_and_scored_from_the_files_own(
+    scenes: Path, tmp_path: Path, command: Command
+) -> None:
+    table = scenes / "table.csv"
+    table.write_text((scenes / "class_dict_seg.csv").read_text())
+    run = tmp_path / "run"
+    choices = ["data.class_groups={ground: [paved-area, grass, dirt, gravel], ignored: [unlabeled]}"]
+    trained = command("train.py", *small(scenes, run), f"data.classes={table}", *choices)
+    assert trained.returncode == 0, trained.stderr
+    assert "ground" in trained.stdout
+    assert "gravel" not in trained.stdout
+    assert "unlabeled" not in trained.stdout
+    table.unlink()  # the checkpoint knows the masks' classes and how they were merged
+    scored = command("evaluate.py", f"ckpt_path={run}/checkpoints/best.ckpt", "split=val")
+    assert scored.returncode == 0, scored.stderr
+    assert "ground" in scored.stdout
+    wrong = command("train.py", *small(scenes, run), "data.class_groups={ground: [paved, grass]}")
+    assert_one_line(wrong, "data.class_groups names paved, not in the class table", "mend the name")
+
+
+def test_crops_are_trained_on_validated_and_scored(scenes: Path, tmp_path: Path, command: Command) -> None:
+    run = tmp_path / "run"
+    choices = ["data.sampling=crops", "data.crop_size=[32,64]", "data.rare_share=0.5", "augment=combined"]
+    trained = command("train.py", *small(scenes, run), *choices, "data.samples_per_image=2")
+    assert trained.returncode == 0, trained.stderr
+    assert "rare classes: " in trained.stdout
+    metrics = json.loads((run / "metrics.json").read_text())
+    scored = command("evaluate.py", f"ckpt_path={run}/checkpoints/best.ckpt", f"output_dir={tmp_path}/scored")
+    assert scored.returncode == 0, scored.stderr
+    assert json.loads((tmp_path / "scored" / "metrics.json").read_text())["miou"] == metrics["miou"]
+    wrong = command("train.py", *small(scenes, run), *choices, "data.rare_classes=[dogs]")
+    assert_one_line(wrong, "data.rare_classes: dogs is no class")
