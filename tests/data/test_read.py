@@ -278,7 +278,20 @@ def test_mask_is_resized_by_nearest() -> None:
     assert small.dtype == np.uint8
     assert small.shape == (15, 30)
     assert set(np.unique(small)) == {0, 22, 255}
-    np.testing.assert_array_equal(small, cv2.resize(mask, (30, 15), interpolation=cv2.INTER_NEAREST))
+    corners = resize_mask(mask, (15, 30), "nearest")
+    np.testing.assert_array_equal(corners, cv2.resize(mask, (30, 15), interpolation=cv2.INTER_NEAREST))
+
+
+@pytest.mark.parametrize("size", [(100, 150), (61, 90), (40, 33)])
+def test_a_mask_lies_on_its_photograph(size: Size) -> None:
+    mask = cv2.resize(np.random.default_rng(0).integers(0, 2, (25, 38), dtype=np.uint8), (380, 250))
+    shown = {
+        name: resize_image(np.repeat(mask[..., None] * np.uint8(255), 3, 2), size, name) for name in ("area", "nearest")
+    }
+    share = shown["area"][..., 0] / 255
+    sure = abs(share - 0.5) > 0.4  # nearly all of the pixel is of one class
+    np.testing.assert_array_equal(resize_mask(mask, size)[sure], share[sure] > 0.5)
+    np.testing.assert_array_equal(resize_mask(mask, size, "nearest"), shown["nearest"][..., 0] // 255)
 
 
 def test_a_format_that_another_program_would_open_is_no_image(tmp_path: Path) -> None:
@@ -496,7 +509,9 @@ def test_reduced_photograph_is_as_large_as_asked_and_turned_as_the_whole_one(
 ) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = write(tmp_path / "a.jpg", Image.fromarray(smooth(*size)).convert(mode), quality=95, exif=exif)
+    picture = Image.fromarray(smooth(*size)).convert(mode)
+    path = write(tmp_path / "a.jpg", picture, quality=95, exif=exif)
+    upright = write(tmp_path / "upright.jpg", picture, quality=95)
     whole = read_image(path)
     assert whole.shape[:2] == (size[::-1] if orientation > 4 else size)
     scales = set()
@@ -504,6 +519,8 @@ def test_reduced_photograph_is_as_large_as_asked_and_turned_as_the_whole_one(
         asked = tuple(max(1, int(side * scale)) for side in whole.shape[:2])
         reduced = read_image(path, at_least=(asked[0], asked[1]))
         assert reduced.dtype == np.uint8
+        again = read_image(upright, at_least=(asked[1], asked[0]) if orientation > 4 else (asked[0], asked[1]))
+        assert sorted(again.shape) == sorted(reduced.shape)  # turned or not, it costs the same
         assert all(side >= wanted for side, wanted in zip(reduced.shape, asked, strict=False))
         scales.add(whole.shape[0] / reduced.shape[0])
         assert reduced.shape[1] * whole.shape[0] == reduced.shape[0] * whole.shape[1]
@@ -564,8 +581,7 @@ def detailed(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Scenes of 1.5 megapixels, sharper than a photograph of that size: the worst that area has to average."""
     folder = tmp_path_factory.mktemp("detailed")
     return [
-        write(folder / f"{seed}.jpg", Image.fromarray(render_scene(1000, 1504, seed)[0]), quality=92)
-        for seed in (1, 4)
+        write(folder / f"{seed}.jpg", Image.fromarray(render_scene(1000, 1504, seed)[0]), quality=92) for seed in (1, 4)
     ]
 
 
@@ -592,3 +608,31 @@ def test_reduced_photograph_reduced_further_is_nearly_the_whole_one_reduced(
             assert difference.mean() < mean
             assert np.percentile(difference, 99) <= most
             assert np.abs((resize_image(reduced, target, "area") - expected).mean((0, 1))).max() < 0.4  # no cast
+
+
+def test_mask_of_a_type_that_holds_neither_ids_nor_rgb_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tiff", Image.fromarray(np.repeat(few()[..., None], 3, axis=2), mode="LAB"))
+    assert "has pixels of type LAB, neither ids nor RGB: convert it to 8-bit grey or RGB" in told(path, Labels(FEW))
+
+
+def test_palette_mask_is_ambiguous_within_the_tolerance_too(tmp_path: Path) -> None:
+    turned = np.array([2, 0, 1], np.uint8)
+    path = write(tmp_path / "a.png", paletted(few(), FEW.palette[turned] + np.uint8(3)))
+    assert "colours (those of class 2, ...) name different classes" in told(path, Labels(FEW, colour_tolerance=6))
+    np.testing.assert_array_equal(read_mask(path, Labels(FEW)), few())
+
+
+@pytest.mark.parametrize(("kind", "value"), [(2, b"6"), (2, b"x"), (1, bytes([6])), (7, bytes([6]))])
+def test_orientation_that_is_no_number_counts_as_upright(tmp_path: Path, kind: int, value: bytes) -> None:
+    header = b"Exif" + bytes(2) + b"II*" + bytes([0, 8, 0, 0, 0])
+    entry = np.array([1, 0x0112, kind, 1, 0], "<u2").tobytes() + value.ljust(4, bytes(1)) + bytes(4)
+    path = write(tmp_path / "a.jpg", Image.fromarray(smooth(64, 96)), exif=header + entry)
+    assert read_size(path) == (64, 96)
+    assert read_image(path).shape == (64, 96, 3)
+    assert read_image(path, at_least=(8, 12)).shape == (8, 12, 3)
+
+
+def test_palette_mask_that_agrees_is_read_though_classes_share_a_colour(tmp_path: Path) -> None:
+    table = ClassTable(FEW.names, (FEW.colours[0], FEW.colours[1], FEW.colours[0]))
+    path = write(tmp_path / "a.png", paletted(few(), table.palette))
+    np.testing.assert_array_equal(read_mask(path, Labels(table)), few())

@@ -30,7 +30,7 @@ class Combine:
     """
 
     def __init__(self, mosaic: float = 0.0, cutmix: float = 0.0) -> None:
-        if min(mosaic, cutmix) < 0 or mosaic + cutmix > 1:
+        if not (mosaic >= 0 and cutmix >= 0 and mosaic + cutmix <= 1):  # so that NaN is refused too
             raise ConfigError(
                 f"augment.combine: mosaic={mosaic} and cutmix={cutmix} must be probabilities of at most 1 together"
             )
@@ -43,7 +43,7 @@ class Combine:
         Raises:
             ConfigError: A key is unknown, or a value no probability.
         """
-        if values.keys() - {"mosaic", "cutmix"} or not all(isinstance(v, int | float) for v in values.values()):
+        if values.keys() - {"mosaic", "cutmix"} or not all(type(v) in (int, float) for v in values.values()):
             raise ConfigError(f"augment.combine={dict(values)} must give numbers for mosaic and cutmix")
         return cls(**values)
 

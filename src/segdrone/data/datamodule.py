@@ -142,17 +142,15 @@ class DroneDataModule(L.LightningDataModule):
         """
         config, train, pixels = self.config, split == "train", self._fit_pixels
         items = self._fit_items(split)
-        if config.sampling == "tiles" or (config.sampling == "crops" and not train):
+        at_random = train and config.sampling == "crops"
+        if config.sampling != "whole" and not at_random:
             items = labelled(items, pixels)
-        random = Crops(config.crop_size) if train and config.sampling == "crops" else None
-        if random is not None and config.rare_share > 0:
-            rare = rare_items(items, pixels, config.rare_classes)
-            random = Crops(config.crop_size, rare, config.rare_share)
+        rare = rare_items(items, pixels, config.rare_classes) if at_random and config.rare_share > 0 else {}
         return SegmentationDataset(
             items,
             pixels,
             Pipeline(self._transforms[split], self.mean, self.std),
-            crops=random,
+            crops=Crops(config.crop_size, rare, config.rare_share) if at_random else None,
             combine=self._combine if train else None,
             count_once=not train,
         )

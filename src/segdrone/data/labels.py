@@ -18,6 +18,7 @@ from segdrone.groups import Groups, merge
 ENCODINGS = ("auto", "ids", "colours", "binary")
 
 _UNSEEN = -2  # a colour that has not been looked up yet
+_COLOURS = 1 << 13  # looked up at a time: with 255 classes, 50 MB of distances
 _ROWS = 256  # converted at a time: 24 megapixels at once would need 300 MB
 
 
@@ -150,8 +151,8 @@ class Labels:
     def _look_up(self, packed: NDArray[np.int32], known: NDArray[np.int16]) -> None:
         """Gives colours in `known` the nearest class within the tolerance, or -1."""
         colours = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1)
-        for part in range(0, len(packed), 1 << 16):  # distances to all classes, a part at a time
-            some = slice(part, part + (1 << 16))
+        for part in range(0, len(packed), _COLOURS):
+            some = slice(part, part + _COLOURS)
             distances = ((colours[some, None] - np.array(self.source.colours)) ** 2).sum(-1)
             nearest = distances.argmin(1)
             near = distances.min(1) <= self.colour_tolerance**2

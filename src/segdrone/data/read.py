@@ -83,8 +83,6 @@ def read_image(path: Path, at_least: Size | None = None) -> NDArray[np.uint8]:
         path: The file.
         at_least: Height and width that will do: a JPEG may then come at 1/2, 1/4 or 1/8 of its size,
             the smallest of these that is no smaller, which its decoder makes at a fraction of the cost.
-            Reduced further by area it differs from the whole photograph reduced by area by less than
-            1 grey level on average (tests/data/test_read.py).
 
     Raises:
         DataError: The file is missing, no image, cut short, or not 8 bits a channel.
@@ -129,7 +127,8 @@ def read_ids(path: Path, labels: Labels) -> NDArray[np.uint8]:
 def _orientation(image: Image.Image) -> int:
     if image.format == "PNG" and "exif" not in image.info:
         return 1  # Pillow would decode the whole file to see whether EXIF comes after the pixels
-    return int(image.getexif().get(_ORIENTATION, 1))
+    orientation = image.getexif().get(_ORIENTATION, 1)
+    return orientation if isinstance(orientation, int) else 1  # bytes or text, if somebody wrote it as such
 
 
 def _turn(image: Image.Image) -> None:
@@ -153,18 +152,22 @@ def _ids(image: Image.Image, labels: Labels) -> NDArray[np.uint8]:
             raise DataError("holds colours, not ids: give data.mask_encoding=colours")
         return labels.from_ids(channels[..., 0])
     values = np.array(image.convert("L") if image.mode in ("LA", "1") else image)
+    if values.ndim != 2:
+        raise DataError(f"has pixels of type {image.mode}, neither ids nor RGB: convert it to 8-bit grey or RGB")
     return labels.from_ids(values // 255 if image.mode == "1" else values)
 
 
 def _refuse_ambiguous(image: Image.Image, labels: Labels) -> None:
     """A palette mask may be meant by index or by colour; where both make sense and differ, ask."""
-    used = np.flatnonzero(image.histogram()).tolist()
-    palette = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3).tolist()
-    ids_by_colour = {colour: place for place, colour in enumerate(labels.source.colours)}
-    meant = [
-        ids_by_colour.get((red, green, blue)) for red, green, blue in (palette[i] for i in used if i < len(palette))
-    ]
-    if meant and None not in meant and meant != used:
+    used = np.flatnonzero(image.histogram())
+    palette = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+    if used.max() >= len(palette):
+        return
+    try:
+        meant = labels.from_colours(palette[used][None])[0]
+    except (UnknownLabels, DataError):  # other colours than the classes', or one of several classes: not meant
+        return
+    if (meant != used).any():
         raise DataError(
             f"is a palette image whose indices ({used[0]}, ...) and colours (those of class {meant[0]}, ...) name "
             "different classes: say which counts with data.mask_encoding=ids or colours"
@@ -209,9 +212,15 @@ def resize_image(image: NDArray[np.uint8], size: Size, interpolation: str) -> ND
     return np.asarray(cv2.resize(image, size[::-1], interpolation=INTERPOLATIONS[interpolation]), np.uint8)
 
 
-def resize_mask(mask: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
-    """Resizes a mask to `size` (height, width); ids cannot be averaged, so always by nearest."""
-    return np.asarray(cv2.resize(mask, size[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+def resize_mask(mask: NDArray[np.uint8], size: Size, interpolation: str = "area") -> NDArray[np.uint8]:
+    """Resizes a mask to `size` (height, width) as its photograph is by `interpolation`.
+
+    Ids cannot be averaged, so a pixel is always one of the old ones: that in the middle of the area it
+    covers; by `nearest` that in its upper left corner, where OpenCV's nearest, the tutorial's, takes
+    the photograph's pixel.
+    """
+    nearest = cv2.INTER_NEAREST if interpolation == "nearest" else cv2.INTER_NEAREST_EXACT
+    return np.asarray(cv2.resize(mask, size[::-1], interpolation=nearest), np.uint8)
 
 
 INTERPOLATIONS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from segdrone.data.layout import Pair
 from segdrone.data.pixels import Pixels
-from segdrone.errors import ConfigError
+from segdrone.errors import ConfigError, DataError
 from segdrone.windows import Size, Window, grid
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ RARE = 0.01
 """Share of the labelled pixels below which a class counts as rare."""
 
 _TRIES = 10  # random windows, before one without a label is taken after all
+_THREADS = 4  # each with a mask of its own in memory
 _STEP = 16  # rows and columns between the pixels that are looked at for a rare class
 
 
@@ -62,7 +63,7 @@ def labelled(items: Sequence[Item], pixels: Pixels) -> list[Item]:
     """Leaves out items whose window has no labelled pixel: there is nothing to learn from them.
 
     Raises:
-        DataError: A mask cannot be read.
+        DataError: A mask cannot be read, or no item is left.
     """
     ignored = pixels.labels.table.ignore_index
     complete = {key for key, counts in _counts(items, pixels).items() if counts[ignored] == 0}
@@ -72,6 +73,8 @@ def labelled(items: Sequence[Item], pixels: Pixels) -> list[Item]:
         if (item.pair.id, item.size) in complete
         or (pixels.mask(item.pair, item.size, item.window or Window(0, 0, *item.size)) != ignored).any()
     ]
+    if items and not kept:
+        raise DataError(f"none of {len(items)} tiles has a labelled pixel, {items[0].pair.mask} first: label some")
     if len(kept) < len(items):
         log.info("%d of %d tiles have no labelled pixel and are left out", len(items) - len(kept), len(items))
     return kept
@@ -95,7 +98,7 @@ def rare_items(items: Sequence[Item], pixels: Pixels, names: Sequence[str] | Non
         raise ConfigError(f"data.rare_classes: {', '.join(unknown)} is no class: choose of {', '.join(table.names)}")
     counts = _counts(items, pixels)
     total = np.sum([*counts.values()], axis=0)[: len(table)]
-    rare = np.array([name in names for name in table.names]) if names else total < RARE * total.sum()
+    rare = np.array([name in names for name in table.names]) if names is not None else total < RARE * total.sum()
     unique = {(item.pair.id, item.size): item for item in items}
     found = {
         int(index): [item for key, item in unique.items() if counts[key][index]]
@@ -107,7 +110,7 @@ def rare_items(items: Sequence[Item], pixels: Pixels, names: Sequence[str] | Non
 
 def _counts(items: Sequence[Item], pixels: Pixels) -> dict[tuple[str, Size], NDArray[np.int64]]:
     unique = {(item.pair.id, item.size): item for item in items}
-    with ThreadPoolExecutor() as threads:  # decoding leaves Python's lock
+    with ThreadPoolExecutor(_THREADS) as threads:  # decoding leaves Python's lock
         counted = threads.map(lambda item: pixels.counts(item.pair, item.size), unique.values())
         bar = tqdm(counted, "looking at masks", len(unique), unit="mask", leave=False, delay=1)
         return dict(zip(unique, bar, strict=True))
@@ -141,12 +144,14 @@ class Crops:
     def _around_rare(self, pixels: Pixels, rng: np.random.Generator) -> Item:
         index = [*self.rare][int(rng.integers(len(self.rare)))]
         item = self.rare[index][int(rng.integers(len(self.rare[index])))]
-        full = Window(0, 0, *item.size)
         for step in (_STEP, 1):  # a look at some rows finds all but the smallest things
-            places = np.argwhere(pixels.coarse_mask(item.pair, item.size, full, step) == index)
+            top, left = (int(rng.integers(min(step, side))) for side in item.size)  # any pixel may be the centre
+            rest = Window(top, left, item.size[0] - top, item.size[1] - left)
+            places = np.argwhere(pixels.coarse_mask(item.pair, item.size, rest, step) == index)
             if len(places):
                 break
-        centre = [int(place) * step for place in places[rng.integers(len(places))]]
+        row, column = places[rng.integers(len(places))]
+        centre = (top + int(row) * step, left + int(column) * step)
         return item._replace(window=self._around(item.size, centre))
 
     def _anywhere(self, size: Size, rng: np.random.Generator) -> Window:
