@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from segdrone.data import DataConfig, DroneDataModule
 from segdrone.data.sampler import Draw
@@ -135,7 +135,7 @@ def test_batches_do_not_depend_on_the_number_of_workers(root: Path, tmp_path: Pa
 def test_a_batch_is_its_samples(root: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
     dataset = module(root, cache_dir=str(tmp_path / "cache"), **changes).fit_dataset("train")
     draws = [Draw(place, 7 * place) for place in (3, 0, 5)]
-    batch = dataset.__getitems__(draws)
+    batch = dataset.pipeline.finish(default_collate(dataset.__getitems__(draws)))
     for place, draw in enumerate(draws):
         sample = dataset[draw]
         assert batch["id"][place] == sample["id"]

@@ -74,8 +74,8 @@ class Pipeline:
             `image` as float32 `[3, H, W]`, normalised, and `mask` as int64 `[H, W]`.
         """
         varied = self.augment(seed, **targets)
-        sample = {"image": self.normalise([varied["image"]])[0]}
-        return sample | {"mask": torch.from_numpy(varied["mask"]).long()} if "mask" in varied else sample
+        batch = self.finish({name: torch.from_numpy(pixels)[None] for name, pixels in varied.items()})
+        return {name: tensor[0] for name, tensor in batch.items()}
 
     def augment(self, seed: int, **targets: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
         """Varies `image` (uint8 `[H, W, 3]`) and, if given, `mask` (uint8 `[H, W]`).
@@ -85,15 +85,35 @@ class Pipeline:
         flips vertically.
         """
         self._compose.set_random_state(np.random.default_rng(seed), random.Random(seed))
-        return dict(self._compose(**targets))
+        return {name: np.ascontiguousarray(pixels) for name, pixels in self._compose(**targets).items()}
 
-    def normalise(self, images: Sequence[NDArray[np.uint8]]) -> Tensor:
-        """Returns photographs of one size, uint8 `[H, W, 3]`, as float32 `[B, 3, H, W]`, normalised.
+    def finish(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """Normalises a batch.
 
-        In memory the channels come last, as they lie in a photograph and as networks are fastest: one
-        pass over the pixels, where normalising, transposing and stacking would be three.
+        One pass over the pixels, which stay in the order that they have in a photograph and that
+        networks are fastest with: channels last. In pinned memory if the batch is.
+
+        Args:
+            batch: `image` uint8 `[B, H, W, 3]`, perhaps `mask` uint8 `[B, H, W]`, and anything else.
+
+        Returns:
+            The same with `image` as float32 `[B, 3, H, W]`, normalised, and `mask` as int64.
         """
-        batch = np.empty((len(images), *images[0].shape), np.float32)
-        for image, place in zip(images, batch, strict=True):
-            cv2.LUT(np.ascontiguousarray(image), self._normalised, dst=place)
-        return torch.from_numpy(batch).permute(0, 3, 1, 2)
+        pinned = batch["image"].is_pinned()
+        images = batch["image"].numpy()
+        normalised = _empty(images.shape, np.float32, pinned)
+        for image, place in zip(images, normalised, strict=True):
+            cv2.LUT(image, self._normalised, dst=place)
+        finished = {**batch, "image": torch.from_numpy(normalised).permute(0, 3, 1, 2)}
+        if "mask" in batch:
+            mask = _empty(batch["mask"].shape, np.int64, pinned)
+            mask[:] = batch["mask"].numpy()
+            finished["mask"] = torch.from_numpy(mask)
+        return finished
+
+
+def _empty(shape: Sequence[int], dtype: type[np.generic], pinned: bool) -> NDArray[Any]:
+    """NumPy asks for large pages, and torch does not: filled for the first time, they cost a third."""
+    if pinned:
+        return torch.empty(*shape, dtype=getattr(torch, dtype.__name__), pin_memory=True).numpy()
+    return np.empty(shape, dtype)

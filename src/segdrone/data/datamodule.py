@@ -8,11 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import cv2
 import lightning.pytorch as L
 import torch
 from lightning.fabric.utilities.data import suggested_max_num_workers
-from torch.utils.data import DataLoader
 
 from segdrone.classes import ClassTable
 from segdrone.data.augment import Pipeline, build_transforms
@@ -23,6 +21,7 @@ from segdrone.data.dataset import SegmentationDataset
 from segdrone.data.disk_cache import DiskCache, default_folder
 from segdrone.data.labels import Labels
 from segdrone.data.layout import Pair, find_folders, find_image_folder, find_pairs, find_photographs
+from segdrone.data.loader import BatchLoader
 from segdrone.data.pixels import Pixels
 from segdrone.data.sampler import EpochSampler
 from segdrone.data.sampling import Crops, Item, crops, labelled, rare_items, tiles, whole
@@ -204,22 +203,19 @@ class DroneDataModule(L.LightningDataModule):
         cache.reserve(entries)
         return cache
 
-    def _loader(self, dataset: SegmentationDataset, *, shuffle: bool = False) -> DataLoader[dict[str, Any]]:
+    def _loader(self, dataset: SegmentationDataset, *, shuffle: bool = False) -> BatchLoader:
         config, workers = self.config, self._workers()
-        if workers > 0:
-            cv2.setNumThreads(1)  # before they are forked: the workers are the threads, and cannot join OpenCV's
-        return DataLoader(
+        return BatchLoader(
             dataset,
             batch_size=config.batch_size,
             sampler=EpochSampler(len(dataset), seed=self.seed, shuffle=shuffle),
-            collate_fn=_as_it_is,
             num_workers=workers,
             persistent_workers=workers > 0 and config.persistent_workers is not False,
-            prefetch_factor=config.prefetch_factor or 2 if workers > 0 else None,
+            prefetch_factor=config.prefetch_factor,
             pin_memory=torch.cuda.is_available() if config.pin_memory is None else config.pin_memory,
         )
 
-    def train_dataloader(self) -> DataLoader[dict[str, Any]]:
+    def train_dataloader(self) -> BatchLoader:
         """Returns shuffled, augmented batches.
 
         Raises:
@@ -232,11 +228,11 @@ class DroneDataModule(L.LightningDataModule):
             )
         return self._loader(dataset, shuffle=True)
 
-    def val_dataloader(self) -> DataLoader[dict[str, Any]] | list[Any]:
+    def val_dataloader(self) -> BatchLoader | list[Any]:
         """Returns the validation batches; an empty list where there is no validation split."""
         return self._loader(self.fit_dataset("val")) if self.splits["val"] else []
 
-    def test_dataloader(self, split: str = "test") -> DataLoader[dict[str, Any]]:
+    def test_dataloader(self, split: str = "test") -> BatchLoader:
         """Returns the batches of a split to be scored, at the test size.
 
         Raises:
@@ -244,7 +240,7 @@ class DroneDataModule(L.LightningDataModule):
         """
         return self._loader(self.test_dataset(split))
 
-    def predict_dataloader(self) -> DataLoader[dict[str, Any]]:
+    def predict_dataloader(self) -> BatchLoader:
         """Returns batches of all photographs, without masks, at the test size."""
         return self._loader(self.test_dataset("predict"))
 
@@ -253,8 +249,3 @@ class DroneDataModule(L.LightningDataModule):
         if self.config.num_workers is not None:
             return self.config.num_workers
         return min(_MOST_WORKERS, suggested_max_num_workers(1)) if torch.cuda.is_available() else 0
-
-
-def _as_it_is(batch: Any) -> Any:
-    """The dataset makes whole batches."""
-    return batch

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate
 
 from segdrone.data.augment import Pipeline
 from segdrone.data.combine import Combine, Sample
@@ -50,21 +49,16 @@ class SegmentationDataset(Dataset[dict[str, Any]]):
         return len(self.items)
 
     def __getitem__(self, draw: Draw | int) -> dict[str, Any]:
-        batch = self.__getitems__([draw])
+        batch = self.pipeline.finish(default_collate(self.__getitems__([draw])))
         return {key: values[0] for key, values in batch.items()}
 
-    def __getitems__(self, draws: Sequence[Draw | int]) -> dict[str, Any]:
-        """Returns samples as one batch, which DataLoader asks for when a dataset has this method."""
-        seeds = [draw.seed if isinstance(draw, Draw) else 0 for draw in draws]
-        places = [draw.place if isinstance(draw, Draw) else draw for draw in draws]
-        varied = [self._varied(place, seed) for place, seed in zip(places, seeds, strict=True)]
-        batch: dict[str, Any] = {"image": self.pipeline.normalise([sample["image"] for sample in varied])}
-        if "mask" in varied[0]:
-            batch["mask"] = torch.from_numpy(np.stack([sample["mask"] for sample in varied], dtype=np.int64))
-        return {**batch, "id": [sample["id"] for sample in varied]}
+    def __getitems__(self, draws: Sequence[Draw | int]) -> list[dict[str, Any]]:
+        """Returns samples that are not normalised yet, which is what DataLoader asks for."""
+        known = [draw if isinstance(draw, Draw) else Draw(draw, 0) for draw in draws]
+        return [self._varied(draw.place, draw.seed) for draw in known]
 
     def _varied(self, place: int, seed: int) -> dict[str, Any]:
-        """One sample, augmented but not normalised yet."""
+        """A sample as uint8: `image` `[H, W, 3]`, `mask` `[H, W]`, and its `id`."""
         rng = np.random.default_rng([seed, 1])  # the pipeline's own begins at `seed`
         item = self._drawn(place, rng)
         image, mask = self.read(item)

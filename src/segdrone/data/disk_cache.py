@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import mmap
 import os
 import shutil
 import tempfile
@@ -12,7 +13,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import platformdirs
@@ -77,7 +78,8 @@ class DiskCache(Cache):
         """Returns the pixels of each value of a mask, int64 `[256]`, from the header alone if it is there."""
         for _ in range(2):
             try:
-                header = _read_header(self._path(entry))
+                with self._path(entry).open("rb") as file:
+                    header = _header(file)
                 _refuse_unfit(header, entry, entry.stamp)
                 counts = np.zeros(256, np.int64)
                 counts[[value for value, _ in header["counts"]]] = [n for _, n in header["counts"]]
@@ -113,10 +115,11 @@ class DiskCache(Cache):
         return self.folder / f"{entry.name}{SUFFIX}"
 
     def _read(self, entry: Entry, stamp: list[int], window: Window, step: int) -> Array:
-        path = self._path(entry)
-        header = _read_header(path)
-        _refuse_unfit(header, entry, stamp)
-        pixels = np.memmap(path, np.uint8, mode="r", offset=_HEADER, shape=entry.shape)
+        with self._path(entry).open("rb") as file:
+            header = _header(file)
+            _refuse_unfit(header, entry, stamp)
+            pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        pixels = np.frombuffer(pages, np.uint8, entry.nbytes, _HEADER).reshape(entry.shape)
         self._check(pixels, header["crc32"], window, entry.name)
         return cut(pixels, window, step)
 
@@ -154,17 +157,16 @@ class DiskCache(Cache):
             with whole(self._path(entry)) as partial, partial.open("wb") as file:
                 file.write(text.ljust(_HEADER))
                 file.write(pixels.data)
+            self._checked[entry.name] = (header["crc32"], {*range(len(header["crc32"]))})
         except OSError as error:
             self._writable = False
             log.warning("the cache in %s cannot be written (%s): going on without, slower", self.folder, error.strerror)
 
 
-def _read_header(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        text = file.read(_HEADER)
-        length = os.fstat(file.fileno()).st_size
+def _header(file: BinaryIO) -> dict[str, Any]:
+    length = os.fstat(file.fileno()).st_size
     try:
-        header = json.loads(text)
+        header = json.loads(file.read(_HEADER))
         version, shape = header["version"], header["shape"]
         if version == VERSION and length != _HEADER + math.prod(shape):
             raise _Unfit("cut short")
@@ -267,6 +269,7 @@ def _files(folder: Path, below: Path | None) -> Iterator[tuple[Path, Path | None
 
 def _source(path: Path) -> Path | None:
     try:
-        return Path(_read_header(path)["source"])
+        with path.open("rb") as file:
+            return Path(_header(file)["source"])
     except (_Unfit, OSError, KeyError):
         return None

@@ -75,7 +75,7 @@ def check_eight_bit(path: Path, mode: str) -> None:
 
 
 def read_image(path: Path, at_least: Size | None = None) -> NDArray[np.uint8]:
-    """Returns a photograph as uint8 `[H, W, 3]`, RGB, turned as its EXIF orientation says.
+    """Returns a photograph as uint8 `[H, W, 3]`, RGB, turned as its EXIF orientation says; read-only.
 
     Grey, palette and CMYK files are converted; an alpha channel is dropped.
 
@@ -93,7 +93,7 @@ def read_image(path: Path, at_least: Size | None = None) -> NDArray[np.uint8]:
             turned = _orientation(image) in _SIDEWAYS
             image.draft(None, at_least if turned else at_least[::-1])  # does nothing unless it is a JPEG
         _turn(image)
-        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def read_mask(path: Path, labels: Labels) -> NDArray[np.uint8]:
@@ -143,15 +143,15 @@ def _ids(image: Image.Image, labels: Labels) -> NDArray[np.uint8]:
         if image.mode == "P":
             _refuse_ambiguous(image, labels)
     if encoding == "colours":
-        return labels.from_colours(np.array(image.convert("RGB")))
+        return labels.from_colours(np.asarray(image.convert("RGB")))
     if encoding == "binary":
-        return labels.from_grey(np.array(image if image.mode[0] in "IF" else image.convert("L")))
+        return labels.from_grey(np.asarray(image if image.mode[0] in "IF" else image.convert("L")))
     if image.mode in _COLOURED:
-        channels = np.array(image.convert("RGB"))
+        channels = np.asarray(image.convert("RGB"))
         if (channels != channels[..., :1]).any():
             raise DataError("holds colours, not ids: give data.mask_encoding=colours")
         return labels.from_ids(channels[..., 0])
-    values = np.array(image.convert("L") if image.mode in ("LA", "1") else image)
+    values = np.asarray(image.convert("L") if image.mode in ("LA", "1") else image)
     if values.ndim != 2:
         raise DataError(f"has pixels of type {image.mode}, neither ids nor RGB: convert it to 8-bit grey or RGB")
     return labels.from_ids(values // 255 if image.mode == "1" else values)
