@@ -90,7 +90,9 @@ class Labels:
         Raises:
             UnknownLabels: A value is no id of `source`, nor its ignored one.
         """
-        if values.dtype == np.uint8:  # a histogram is many times faster than a look at every pixel
+        if values.dtype == np.uint8:
+            if values.max() < len(self.source):  # mostly so, and seen sooner than any count
+                return values
             counts = count_values(values)
             found = Counter({f"id {v}": int(counts[v]) for v in np.flatnonzero(counts) if not self._known[v]})
             if found:
