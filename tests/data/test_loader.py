@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import itertools
+import time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from segdrone.classes import DRONE
+from segdrone.data.augment import Pipeline, build_transforms
+from segdrone.data.cache import NoCache
+from segdrone.data.dataset import SegmentationDataset
+from segdrone.data.labels import Labels
+from segdrone.data.layout import Pair
+from segdrone.data.loader import BatchLoader, SharedStack
+from segdrone.data.pixels import Pixels
+from segdrone.data.sampler import EpochSampler
+from segdrone.data.sampling import whole
+
+COUNT = 61
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> SegmentationDataset:
+    """Photographs that differ, each varied differently in every epoch."""
+    folder, rng = tmp_path_factory.mktemp("photographs"), np.random.default_rng(0)
+    pairs = []
+    for name in range(COUNT):
+        image, mask = folder / f"{name}.png", folder / f"{name}_mask.png"
+        Image.fromarray(rng.integers(0, 256, (8, 12, 3), dtype=np.uint8)).save(image)
+        Image.fromarray(rng.integers(0, 23, (8, 12), dtype=np.uint8)).save(mask)
+        pairs.append(Pair(str(name), image, mask, (8, 12)))
+    flips = build_transforms([{"transform": "HorizontalFlip", "p": 0.5}], "augment.train")
+    pipeline = Pipeline(flips, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
+    return SegmentationDataset(whole(pairs, (8, 12)), Pixels(Labels(DRONE), "area", NoCache()), pipeline)
+
+
+def loader(dataset: SegmentationDataset, workers: int, prefetch: int | None = None) -> BatchLoader:
+    return BatchLoader(
+        dataset,
+        batch_size=2,
+        sampler=EpochSampler(len(dataset), seed=0, shuffle=True),
+        num_workers=workers,
+        prefetch_factor=prefetch,
+        persistent_workers=workers > 0,
+    )
+
+
+@pytest.mark.parametrize(("workers", "prefetch"), [(1, None), (2, None), (3, 1), (2, 5)])
+@pytest.mark.parametrize("pause", [0.0, 0.004], ids=["a quick reader", "a slow reader"])
+def test_memory_used_again_spoils_no_batch(
+    dataset: SegmentationDataset, workers: int, prefetch: int | None, pause: float
+) -> None:
+    alone, together = loader(dataset, 0), loader(dataset, workers, prefetch)
+    for epoch in range(3):
+        for one in (alone, together):
+            one.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+        kept = []
+        for batch in together:
+            kept.append(batch)
+            time.sleep(pause)
+        for expected, batch in zip(alone, kept, strict=True):
+            assert batch["id"] == expected["id"]
+            assert torch.equal(batch["image"], expected["image"])
+            assert torch.equal(batch["mask"], expected["mask"])
+    assert len(kept) == (COUNT + 1) // 2
+
+
+def test_an_epoch_left_half_way_does_not_disturb_the_next(dataset: SegmentationDataset) -> None:
+    alone, together = loader(dataset, 0), loader(dataset, 2)
+    list(itertools.islice(together, 5))
+    for expected, batch in zip(alone, together, strict=True):
+        assert batch["id"] == expected["id"]
+        assert torch.equal(batch["image"], expected["image"])
+
+
+def test_channels_come_last_in_memory(dataset: SegmentationDataset) -> None:
+    image = next(iter(loader(dataset, 0)))["image"]
+    assert image.shape == (2, 3, 8, 12)
+    assert image.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_in_this_process_no_memory_is_shared() -> None:
+    samples = [{"image": np.full((2, 3, 3), n, np.uint8), "id": str(n)} for n in range(2)]
+    batch = SharedStack(batch_size=2, slots=3)(samples)
+    assert not batch["image"].is_shared()
+    assert batch["id"] == ["0", "1"]
+    assert batch["image"][:, 0, 0, 0].tolist() == [0, 1]
