@@ -28,6 +28,8 @@ CONF = Path(__file__).parents[2] / "conf"
         ({"scale": 0}, ("data.scale=0:", "greater than 0")),
         ({"samples_per_image": 0}, ("data.samples_per_image=0:", "greater than or equal to 1")),
         ({"rare_share": 1.1}, ("data.rare_share=1.1:", "less than or equal to 1")),
+        ({"rare_share": 0.5}, ("data.rare_share=0.5: only data.sampling=crops",)),
+        ({"scale": 0.5}, ("data.scale=0.5: data.sampling=whole resizes to data.image_size",)),
         ({"batch_size": 0}, ("data.batch_size=0:", "greater than or equal to 1")),
         ({"batch_size": 2.5}, ("data.batch_size=2.5:", "valid integer")),
         ({"num_workers": -1}, ("data.num_workers=-1:", "greater than or equal to 0")),

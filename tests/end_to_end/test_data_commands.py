@@ -125,7 +125,7 @@ def test_merged_classes_are_learnt_and_scored_from_the_files_own(
 
 def test_crops_are_trained_on_validated_and_scored(scenes: Path, tmp_path: Path, command: Command) -> None:
     run = tmp_path / "run"
-    choices = ["data.sampling=crops", "data.crop_size=[32,64]", "data.rare_share=0.5", "augment=combined"]
+    choices = ["data.sampling=crops", "data.crop_size=[32,64]", "data.scale=0.9", "data.rare_share=0.5", "augment=combined"]
     trained = command("train.py", *small(scenes, run), *choices, "data.samples_per_image=2")
     assert trained.returncode == 0, trained.stderr
     assert "rare classes: " in trained.stdout
@@ -133,5 +133,7 @@ def test_crops_are_trained_on_validated_and_scored(scenes: Path, tmp_path: Path,
     scored = command("evaluate.py", f"ckpt_path={run}/checkpoints/best.ckpt", f"output_dir={tmp_path}/scored")
     assert scored.returncode == 0, scored.stderr
     assert json.loads((tmp_path / "scored" / "metrics.json").read_text())["miou"] == metrics["miou"]
+    whole = command("evaluate.py", f"ckpt_path={run}/checkpoints/best.ckpt", "data.sampling=whole")
+    assert whole.returncode == 0, whole.stderr
     wrong = command("train.py", *small(scenes, run), *choices, "data.rare_classes=[dogs]")
     assert_one_line(wrong, "data.rare_classes: dogs is no class")

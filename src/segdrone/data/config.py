@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from segdrone.errors import ConfigError
 from segdrone.windows import Size
@@ -144,6 +144,14 @@ class DataConfig(BaseModel):
         except ValidationError as error:
             raise ConfigError("; ".join(dict.fromkeys(_told(problem, values) for problem in error.errors()))) from None
 
+    @model_validator(mode="after")
+    def _refuse_what_does_nothing(self) -> DataConfig:
+        if self.rare_share > 0 and self.sampling != "crops":
+            raise ValueError("rare_share: only data.sampling=crops looks for rare classes")
+        if self.scale != 1 and self.sampling == "whole":
+            raise ValueError("scale: data.sampling=whole resizes to data.image_size instead")
+        return self
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> DataConfig:
         """Builds the config from plain containers: lists become tuples.
@@ -172,6 +180,10 @@ class DataConfig(BaseModel):
 
 def _told(problem: Mapping[str, Any], values: Mapping[str, Any]) -> str:
     """One problem that pydantic found, with the value that the user gave for the key."""
+    text = str(problem["msg"]).removeprefix("Value error, ")
+    if not problem["loc"]:  # of several keys, the first of which the text begins with
+        key, _, text = text.partition(": ")
+        return f"data.{key}={values[key]}: {text}"
     path = ".".join(map(str, problem["loc"]))
     key = str(problem["loc"][0])
     if problem["type"] == "extra_forbidden":
@@ -180,5 +192,4 @@ def _told(problem: Mapping[str, Any], values: Mapping[str, Any]) -> str:
         return f"data.{path} is missing: give data.{path}=VALUE"
     given = values.get(key)
     shown = list(given) if isinstance(given, tuple) else given
-    text = str(problem["msg"]).removeprefix("Value error, ")
     return f"data.{key}={shown}: {text[0].lower()}{text[1:]}"

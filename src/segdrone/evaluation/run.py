@@ -45,7 +45,9 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     known = module.hparams["data"]
     if not isinstance(known["classes"], Mapping):  # of a checkpoint that does not hold the masks' own classes
         known = {**known, "classes": module.table.to_dict()}
-    data = DataConfig.from_dict({**known, **elsewhere, **overrides})
+    if overrides.get("sampling") == "whole":
+        elsewhere = {**elsewhere, "scale": 1.0}
+    data = DataConfig.from_dict({**known, "rare_share": 0.0, **elsewhere, **overrides})
     ids = None if "split_dir" in overrides else {cfg.split: module.hparams["splits"].get(cfg.split, [])}
     datamodule = DroneDataModule(data, ids={} if cfg.split == "all" else ids)
     if data.sample is None and data.images is None and not Path(data.root).exists():
