@@ -125,7 +125,13 @@ def test_merged_classes_are_learnt_and_scored_from_the_files_own(
 
 def test_crops_are_trained_on_validated_and_scored(scenes: Path, tmp_path: Path, command: Command) -> None:
     run = tmp_path / "run"
-    choices = ["data.sampling=crops", "data.crop_size=[32,64]", "data.scale=0.9", "data.rare_share=0.5", "augment=combined"]
+    choices = [
+        "data.sampling=crops",
+        "data.crop_size=[32,64]",
+        "data.scale=0.9",
+        "data.rare_share=0.5",
+        "augment=combined",
+    ]
     trained = command("train.py", *small(scenes, run), *choices, "data.samples_per_image=2")
     assert trained.returncode == 0, trained.stderr
     assert "rare classes: " in trained.stdout

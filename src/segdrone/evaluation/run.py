@@ -20,7 +20,7 @@ from segdrone.model import SegmentationModule, load_module
 log = logging.getLogger(__name__)
 
 # What a checkpoint says of its own data, and does not hold for another folder.
-_ELSEWHERE = {"images": None, "masks": None, "sample": None, "download": False}
+_ELSEWHERE: dict[str, Any] = {"images": None, "masks": None, "sample": None, "download": False}
 
 
 def evaluate(cfg: DictConfig) -> dict[str, Any]:
@@ -41,12 +41,12 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     classes = overrides.pop("classes", None)
     if classes is not None:
         _check_classes(module, ClassTable.load(classes), classes)
-    elsewhere = _ELSEWHERE if overrides.keys() & {"root", "images"} else {}
+    elsewhere = dict(_ELSEWHERE) if overrides.keys() & {"root", "images"} else {}
     known = module.hparams["data"]
     if not isinstance(known["classes"], Mapping):  # of a checkpoint that does not hold the masks' own classes
         known = {**known, "classes": module.table.to_dict()}
     if overrides.get("sampling") == "whole":
-        elsewhere = {**elsewhere, "scale": 1.0}
+        elsewhere["scale"] = 1.0
     data = DataConfig.from_dict({**known, "rare_share": 0.0, **elsewhere, **overrides})
     ids = None if "split_dir" in overrides else {cfg.split: module.hparams["splits"].get(cfg.split, [])}
     datamodule = DroneDataModule(data, ids={} if cfg.split == "all" else ids)
