@@ -60,3 +60,12 @@ def test_json_refuses_nan_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         write_json({"miou": float("nan")}, tmp_path / "metrics.json")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_two_writers_in_one_process_do_not_meet(tmp_path: Path) -> None:
+    with whole(tmp_path / "a.txt") as one, whole(tmp_path / "a.txt") as other:
+        assert one != other
+        one.write_text("one")
+        other.write_text("other")
+    assert (tmp_path / "a.txt").read_text() == "one"  # the last to end
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]

@@ -26,10 +26,10 @@ Encoding = Annotated[str, typer.Option(help="How masks hold classes: ids, colour
 Tolerance = Annotated[
     float, typer.Option(min=0, max=441, help="How far a mask's colour may lie from its class's, as a distance in RGB.")
 ]
-Threshold = Annotated[int, typer.Option(min=0, help="Last grey level of class 0 in binary masks.")]
+Threshold = Annotated[int, typer.Option(min=0, max=65535, help="Last grey level of class 0 in binary masks.")]
 Unpaired = Annotated[bool, typer.Option("--allow-unpaired", help="Leave out photographs without a mask, and reverse.")]
 SplitDir = Annotated[Path | None, typer.Option(help="Folder of train.txt, val.txt, test.txt.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes; by itself, one a core.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Threads; by itself, one a core.")]
 
 
 @commands.command("sample")
@@ -49,7 +49,7 @@ def sample(
     """
     from segdrone.scenes import write_scenes
 
-    width, height = _size(size)
+    width, height = _size(size, "--size")
     write_scenes(out, count=count, height=height, width=width, seed=seed)
 
 
@@ -107,7 +107,7 @@ def check(
     duplicates, splits. None stops the next.
 
     Exit code 1 if training would fail, 0 if all is well or there are only
-    warnings.
+    warnings; 2 and one line on stderr if there is nothing to check.
     """
     from segdrone.survey.check import check_dataset
     from segdrone.survey.report import print_report
@@ -201,7 +201,9 @@ def show(
     choices = _choices(
         images, masks, classes, class_groups, mask_encoding, colour_tolerance, mask_threshold, allow_unpaired
     )
-    width_height = _size(image_size) if image_size is not None else None
+    if out.suffix.lower() != ".png":
+        raise ConfigError(f"--out {out} must be a PNG file, such as {out.with_suffix('.png')}")
+    width_height = _size(image_size, "--image-size") if image_size is not None else None
     with writing(out.parent):
         sheet = contact_sheet(
             root,
@@ -259,8 +261,11 @@ def _choices(
     return locals()
 
 
-def _size(text: str) -> tuple[int, int]:
+def _size(text: str, option: str) -> tuple[int, int]:
     parts = text.lower().split("x")
     if len(parts) != 2 or not all(part.isdecimal() for part in parts):
-        raise ConfigError(f"--size {text} must be WIDTHxHEIGHT in pixels, such as 1056x704")
-    return int(parts[0]), int(parts[1])
+        raise ConfigError(f"{option} {text} must be WIDTHxHEIGHT in pixels, such as 1056x704")
+    width, height = (int(part) for part in parts)
+    if max(width, height) > 12_000:
+        raise ConfigError(f"{option} {text} must be 12000 pixels a side at most")
+    return width, height

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -56,6 +56,13 @@ def door(main: Callable[[], None]) -> None:
         if _TRACEBACKS:
             raise
         _leave(_text(error))
+    except OverrideParseException as error:
+        if _TRACEBACKS:
+            raise
+        _leave(
+            f"{error.override} cannot be read: a path or text with other signs than letters, digits, spaces and ._-/ "
+            "needs quotes of its own within the shell's: 'data.root=\"FOLDER\"'"
+        )
     except (HydraException, OmegaConfBaseException) as error:
         if _TRACEBACKS:
             raise

@@ -100,7 +100,7 @@ def test_colours_may_change_but_not_the_classes(tmp_path: Path) -> None:
         with pytest.raises(DataError) as caught:
             read_counts(path, ClassTable(names, ((0, 0, 0),) * len(names)), ["a"])
         assert told in str(caught.value)
-        assert "run `segdrone data stats ROOT` again with the --classes and --groups" in str(caught.value)
+        assert "run `segdrone data stats ROOT` again with the --classes and --class-groups" in str(caught.value)
 
 
 def test_a_missing_file_tells_what_to_run(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ CONF = Path(__file__).parents[2] / "conf"
         ({"test_image_size": [0, 96]}, ("data.test_image_size=[0, 96]", "must be [height, width] in pixels")),
         ({"tile_size": [64, -1]}, ("data.tile_size=[64, -1]", "must be [height, width] in pixels")),
         ({"crop_size": [64, 1.5]}, ("data.crop_size=[64, 1.5]", "must be [height, width] in pixels")),
-        ({"scale": 0}, ("data.scale=0:", "greater than 0")),
+        ({"scale": 0}, ("data.scale=0:", "greater than or equal to 0.01")),
         ({"samples_per_image": 0}, ("data.samples_per_image=0:", "greater than or equal to 1")),
         ({"rare_share": 1.1}, ("data.rare_share=1.1:", "less than or equal to 1")),
         ({"rare_share": 0.5}, ("data.rare_share=0.5: only data.sampling=crops",)),

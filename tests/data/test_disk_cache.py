@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import multiprocessing
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -248,3 +249,20 @@ def test_the_folder_is_the_users_own_unless_told(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     assert default_folder().is_relative_to(tmp_path)
+
+
+def test_a_cache_cleared_under_way_is_filled_again(folder: Path, entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, replace = DiskCache(folder), os.replace
+
+    def cleared(source: Path, target: Path) -> None:
+        clear(folder)
+        replace(source, target)
+
+    entry.source.write_bytes(b"changed")
+    monkeypatch.setattr(os, "replace", cleared)
+    np.testing.assert_array_equal(cache.window(entry, FULL, Decoder(PIXELS)), PIXELS)
+    monkeypatch.undo()
+    cache.window(entry, FULL, Decoder(PIXELS))
+    again = Decoder(PIXELS)
+    cache.window(entry, FULL, again)
+    assert again.calls == 0

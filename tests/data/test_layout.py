@@ -304,3 +304,10 @@ def test_photographs_of_more_than_8_bits_are_refused_before_any_is_decoded(tmp_p
     image = turned(tmp_path / "images" / "a.tiff", 1, mode=mode)
     mask(tmp_path / "masks" / "a.png")
     assert refusal(tmp_path) == f"{image} has pixels of type {mode}, not 8 bits a channel: convert it to 8-bit RGB"
+
+
+def test_accents_written_apart_pair_with_those_written_together(tmp_path: Path) -> None:
+    for folder, name in (("images", "fl\u00e4che"), ("masks", "fla\u0308che")):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(np.zeros((4, 6), np.uint8)).save(tmp_path / folder / f"{name}.png")
+    assert [pair.id for pair in find_pairs(tmp_path / "images", tmp_path / "masks")] == ["fl\u00e4che"]

@@ -76,6 +76,15 @@ def test_an_epoch_left_half_way_does_not_disturb_the_next(dataset: SegmentationD
         assert torch.equal(batch["image"], expected["image"])
 
 
+def test_an_augmentation_may_change_the_size_from_batch_to_batch(dataset: SegmentationDataset) -> None:
+    scales = build_transforms([{"transform": "RandomScale", "scale_limit": [-0.5, 0.5], "p": 1.0}], "augment.train")
+    varied = SegmentationDataset(dataset.items, dataset.pixels, Pipeline(scales, (0, 0, 0), (1, 1, 1)))
+    order = EpochSampler(COUNT, seed=0, shuffle=True)
+    runs = [list(BatchLoader(varied, 1, order, num_workers=workers)) for workers in (0, 2)]
+    assert len({batch["image"].shape for batch in runs[0]}) > 3
+    assert all(torch.equal(one["image"], other["image"]) for one, other in zip(*runs, strict=True))
+
+
 def test_channels_come_last_in_memory(dataset: SegmentationDataset) -> None:
     image = next(iter(loader(dataset, 0)))["image"]
     assert image.shape == (2, 3, 8, 12)

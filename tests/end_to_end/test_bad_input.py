@@ -125,6 +125,7 @@ def _id_in_two_splits(root: Path) -> list[str]:
         (lambda root: ["model.encoder_weights=imagenet"], ["could not be fetched", "model.encoder_weights=null"]),
         (lambda root: [f"model.encoder_weights={root}/none.pth"], ["none.pth does not exist"]),
         (lambda root: ["data.image_size=256"], ["data.image_size=256", "whole numbers"]),
+        (lambda root: ["data.root=~/flights"], ["data.root=~/flights", "needs quotes of its own", "FOLDER"]),
         (lambda root: ["seed=-1"], ["seed=-1", "whole number"]),
         (lambda root: ["trainer.devices=2"], ["trainer.devices=2", "give 1"]),
         (lambda root: [f"output_dir={root}/original_images/000.jpg/x"], ["000.jpg", "check the path"]),

@@ -32,6 +32,14 @@ def test_check_ends_with_1_where_training_would_fail(scenes: Path, command: Comm
     assert "005.png" in result.stdout
 
 
+def test_check_of_masks_without_a_label(scenes: Path, command: Command) -> None:
+    for path in (scenes / MASKS).iterdir():
+        Image.fromarray(np.full((64, 96), 255, np.uint8)).save(path)
+    result = command("segdrone", "data", "check", scenes)
+    assert result.returncode == 1, result.stderr
+    assert "nothing to learn or score" in result.stdout
+
+
 @pytest.mark.parametrize("name", ["check", "stats", "show"])
 def test_a_folder_that_is_not_there(name: str, tmp_path: Path, command: Command) -> None:
     assert_one_line(command("segdrone", "data", name, tmp_path / "none"), "none does not exist")
@@ -46,6 +54,10 @@ def test_stats_give_the_class_weights_of_training(scenes: Path, tmp_path: Path, 
     result = command("train.py", *weighted)
     assert result.returncode == 0, result.stderr
     assert "class weights: unlabeled " in result.stdout
+    (scenes / "stats").rename(tmp_path / "stats")
+    elsewhere = command("train.py", *small(scenes, tmp_path / "run"), f"loss.class_weights={tmp_path}/stats/stats.json")
+    assert elsewhere.returncode == 0, elsewhere.stderr
+    (tmp_path / "stats").rename(scenes / "stats")
     merged = command("train.py", *weighted, "data.class_groups=drone12")
     assert_one_line(merged, "stats.json counts 23 classes, not the 12 in use", "segdrone data stats")
     assert_one_line(command("train.py", *weighted, "loss.class_weights=[1,2]"), "23 numbers, one a class")
@@ -59,6 +71,7 @@ def test_show_draws_a_sheet(all_scenes: Path, tmp_path: Path, command: Command) 
     with Image.open(tmp_path / "contact_sheet.png") as sheet:
         assert min(sheet.size) > 300
     assert_one_line(command("segdrone", "data", "show", all_scenes, "--augment", "none-such"), "none-such is neither")
+    assert_one_line(command("segdrone", "data", "show", all_scenes, "--out", "a.gif"), "a.gif must be a PNG file")
 
 
 def test_annotations_become_a_dataset_to_train_on(tmp_path: Path, command: Command) -> None:

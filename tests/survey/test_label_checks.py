@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from segdrone.data.split import random_split
 from tests.survey.small_set import HEIGHT, MASKS, NAMES, WIDTH, check, mask, named, told, write_set
 
 
@@ -84,15 +85,26 @@ def test_binary_masks_are_read_by_their_threshold(root: Path) -> None:
 
 
 def test_masks_without_labels_and_of_one_value_are_told(root: Path) -> None:
-    Image.fromarray(np.full((HEIGHT, WIDTH), 255, np.uint8)).save(root / MASKS / "001.png")
-    Image.fromarray(np.full((HEIGHT, WIDTH), 1, np.uint8)).save(root / MASKS / "002.png")
+    first, second = random_split(NAMES)["train"][:2]
+    Image.fromarray(np.full((HEIGHT, WIDTH), 255, np.uint8)).save(root / MASKS / f"{first}.png")
+    Image.fromarray(np.full((HEIGHT, WIDTH), 1, np.uint8)).save(root / MASKS / f"{second}.png")
     report = check(root)
     empty, single = named(report, "content").findings
-    assert (empty.status, empty.where) == ("WARNING", ["masks/001.png"])
-    assert (single.status, single.where) == ("WARNING", ["masks/002.png: road"])
+    assert (empty.status, empty.where) == ("WARNING", [f"masks/{first}.png"])
+    assert (single.status, single.where) == ("WARNING", [f"masks/{second}.png: road"])
     assert "nothing labelled" in empty.text
     assert named(report, "content").facts == {"empty": 1, "single": 1}
     assert not report.failed
+
+
+def test_a_split_without_a_label_is_an_error(root: Path) -> None:
+    for name in random_split(NAMES)["test"]:
+        Image.fromarray(np.full((HEIGHT, WIDTH), 255, np.uint8)).save(root / MASKS / f"{name}.png")
+    report = check(root)
+    error, _ = named(report, "content").findings
+    assert (error.status, error.where) == ("ERROR", ["test"])
+    assert "nothing to learn or score" in error.text
+    assert report.failed
 
 
 def test_a_mask_whose_classes_are_all_ignored_is_empty(root: Path) -> None:

@@ -133,7 +133,7 @@ def read_counts(path: Path, table: ClassTable, ids: Sequence[str]) -> Counts:
         raise DataError(
             f"{path} counts {len(classes)} classes, not the {len(table)} in use (they differ in "
             f"{', '.join(differ[:3]) or 'their order'}{', ...' if len(differ) > 3 else ''}): {again} with "
-            "the --classes and --groups that you train with"
+            "the --classes and --class-groups that you train with"
         )
     if missing:
         raise DataError(f"{path} lacks {len(missing)} of {len(ids)} photographs, {missing[0]} first: {again}")

@@ -10,10 +10,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from segdrone.errors import ConfigError
 from segdrone.windows import Size
 
+_LARGEST = 16384  # pixels a side: more in one sample fits no memory
+
 
 def _size(value: Any) -> Any:
-    if not (isinstance(value, tuple) and len(value) == 2 and all(isinstance(v, int) and v >= 1 for v in value)):
-        raise ValueError("must be [height, width] in pixels, whole numbers from 1 up")
+    if not (isinstance(value, tuple) and len(value) == 2 and all(type(v) is int and 1 <= v <= _LARGEST for v in value)):
+        raise ValueError(f"must be [height, width] in pixels, whole numbers from 1 to {_LARGEST}")
     return value
 
 
@@ -123,8 +125,8 @@ class DataConfig(BaseModel):
     test_image_size: HeightWidth = (768, 1152)
     tile_size: HeightWidth = (512, 768)
     crop_size: HeightWidth = (512, 768)
-    scale: Annotated[float, Field(gt=0, le=1)] = 1.0
-    samples_per_image: Annotated[int, Field(ge=1)] = 8
+    scale: Annotated[float, Field(ge=0.01, le=1)] = 1.0
+    samples_per_image: Annotated[int, Field(ge=1, le=10_000)] = 8
     rare_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     rare_classes: tuple[str, ...] | None = None
     interpolation: Literal["area", "linear", "nearest"] = "area"
@@ -133,7 +135,7 @@ class DataConfig(BaseModel):
     mean: Annotated[tuple[float, ...] | None, BeforeValidator(_three)] = None
     std: Annotated[tuple[float, ...] | None, BeforeValidator(_three_above_zero)] = None
     batch_size: Annotated[int, Field(ge=1)] = 3
-    num_workers: Annotated[int, Field(ge=0)] | None = None
+    num_workers: Annotated[int, Field(ge=0, le=256)] | None = None
     persistent_workers: bool | None = None
     prefetch_factor: Annotated[int, Field(ge=1)] | None = None
     pin_memory: bool | None = None

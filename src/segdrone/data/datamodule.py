@@ -207,7 +207,7 @@ class DroneDataModule(L.LightningDataModule):
         config, workers = self.config, self._workers()
         return BatchLoader(
             dataset,
-            batch_size=config.batch_size,
+            batch_size=min(config.batch_size, len(dataset)),  # workers share memory for as many
             sampler=EpochSampler(len(dataset), seed=self.seed, shuffle=shuffle),
             num_workers=workers,
             persistent_workers=workers > 0 and config.persistent_workers is not False,

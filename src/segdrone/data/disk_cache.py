@@ -158,6 +158,8 @@ class DiskCache(Cache):
                 file.write(text.ljust(_HEADER))
                 file.write(pixels.data)
             self._checked[entry.name] = (header["crc32"], {*range(len(header["crc32"]))})
+        except FileNotFoundError:  # cleared meanwhile: who reads it next makes it again
+            return
         except OSError as error:
             self._writable = False
             log.warning("the cache in %s cannot be written (%s): going on without, slower", self.folder, error.strerror)
@@ -213,7 +215,11 @@ def info(folder: Path, below: Path | None = None) -> list[Kept]:
     found: dict[Path, list[tuple[int, bool]]] = {}
     for path, source in _files(folder, below):
         gone = source is None or not source.exists()
-        found.setdefault(source.parent if source else folder, []).append((path.stat().st_size, gone))
+        try:
+            size = path.stat().st_size
+        except FileNotFoundError:  # cleared meanwhile
+            continue
+        found.setdefault(source.parent if source else folder, []).append((size, gone))
     return [
         Kept(where, len(files), sum(size for size, _ in files), sum(gone for _, gone in files))
         for where, files in sorted(found.items())

@@ -40,7 +40,8 @@ class Labels:
         encoding: `ids`, `colours` of the class table, `binary` (above `threshold` is class 1, the
             rest class 0), or `auto`: files of three channels hold colours, others ids.
         colour_tolerance: How far a colour may lie from its class's, as the Euclidean distance in RGB,
-            0 to 441: 0 takes exact colours alone, 20 also those that a lossy or smoothing export left.
+            0 to 441: 0 takes exact colours alone, 20 also those that an export shifted a little. What lies
+            between two classes, as smoothing leaves it along edges, is near neither.
         threshold: The last value of class 0 in `binary` masks, in grey levels.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +127,14 @@ def find_photographs(images: Path) -> list[Pair]:
     return _checked(sorted(photographs), lambda name: Pair(name, photographs[name], None, read_size(photographs[name])))
 
 
+def file_id(path: Path) -> str:
+    """Returns what pairs a photograph with its mask: the name without its suffix.
+
+    Accents are joined to their letters, which a Mac writes apart.
+    """
+    return unicodedata.normalize("NFC", path.stem)
+
+
 def _named(root: Path, folder: str, key: str) -> Path:
     for path in (root / folder, Path(folder)):
         if path.is_dir():
@@ -139,9 +148,10 @@ def _by_id(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            if path.stem in found:
-                raise DataError(f"{found[path.stem]} and {path} have one name: rename or remove one of them")
-            found[path.stem] = path
+            name = file_id(path)
+            if name in found:
+                raise DataError(f"{found[name]} and {path} have one name: rename or remove one of them")
+            found[name] = path
     if not found:
         raise DataError(f"{folder} holds no images ({', '.join(SUFFIXES)}): give the folder that does")
     return found

@@ -80,6 +80,9 @@ class SharedStack:
         """Returns `image` uint8 `[B, H, W, 3]`, `mask` uint8 `[B, H, W]` where there is one, and `id` a list."""
         if get_worker_info() is None:
             return dict(default_collate(list(samples)))
+        known = self._memory[0] if self._memory else {}
+        if any(samples[0][name].shape != place.shape[1:] for name, place in known.items()):
+            return dict(default_collate(list(samples)))  # an augmentation that changes the size
         ids = [sample.pop("id") for sample in samples]
         if len(self._memory) < self.slots:
             self._memory.append({name: self._shared(pixels.shape) for name, pixels in samples[0].items()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -18,10 +18,12 @@ from segdrone.windows import Size, Window, grid
 
 log = logging.getLogger(__name__)
 
+Mask = NDArray[np.uint8]
+
 RARE = 0.01
 """Share of the labelled pixels below which a class counts as rare."""
 
-_TRIES = 10  # random windows, before one without a label is taken after all
+_TRIES = 10  # random windows, before one is centred on a labelled pixel
 _THREADS = 4  # each with a mask of its own in memory
 _STEP = 16  # rows and columns between the pixels that are looked at for a rare class
 
@@ -138,21 +140,30 @@ class Crops:
             drawn = item._replace(window=self._anywhere(item.size, rng))
             assert drawn.window is not None
             if (pixels.mask(item.pair, item.size, drawn.window) != pixels.labels.table.ignore_index).any():
-                break
-        return drawn
+                return drawn
+        centre = self._pixel(item, pixels, rng, lambda mask: mask != pixels.labels.table.ignore_index)
+        return drawn if centre is None else item._replace(window=self._around(item.size, centre))
 
     def _around_rare(self, pixels: Pixels, rng: np.random.Generator) -> Item:
         index = [*self.rare][int(rng.integers(len(self.rare)))]
         item = self.rare[index][int(rng.integers(len(self.rare[index])))]
+        centre = self._pixel(item, pixels, rng, lambda mask: mask == index)
+        if centre is None:  # the mask was changed since its pixels were counted
+            return item._replace(window=self._anywhere(item.size, rng))
+        return item._replace(window=self._around(item.size, centre))
+
+    def _pixel(
+        self, item: Item, pixels: Pixels, rng: np.random.Generator, wanted: Callable[[Mask], NDArray[np.bool_]]
+    ) -> tuple[int, int] | None:
+        """Row and column of one of the wanted pixels at random; None where there is none."""
         for step in (_STEP, 1):  # a look at some rows finds all but the smallest things
             top, left = (int(rng.integers(min(step, side))) for side in item.size)  # any pixel may be the centre
             rest = Window(top, left, item.size[0] - top, item.size[1] - left)
-            places = np.argwhere(pixels.coarse_mask(item.pair, item.size, rest, step) == index)
+            places = np.argwhere(wanted(pixels.coarse_mask(item.pair, item.size, rest, step)))
             if len(places):
-                break
-        row, column = places[rng.integers(len(places))]
-        centre = (top + int(row) * step, left + int(column) * step)
-        return item._replace(window=self._around(item.size, centre))
+                row, column = places[rng.integers(len(places))]
+                return top + int(row) * step, left + int(column) * step
+        return None
 
     def _anywhere(self, size: Size, rng: np.random.Generator) -> Window:
         top, left = (int(rng.integers(max(0, length - side) + 1)) for length, side in zip(size, self.size, strict=True))

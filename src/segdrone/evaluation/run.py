@@ -72,10 +72,11 @@ def _check_classes(module: SegmentationModule, table: ClassTable, source: str) -
 
 
 def _warn_of_training_photographs(datamodule: DroneDataModule, settings: Mapping[str, Any], split: str) -> None:
-    if Path(datamodule.config.root).resolve() == Path(settings["data"]["root"]).resolve():
-        trained = {*settings["splits"]["train"]} & {pair.id for pair in datamodule.splits[split]}
-        if trained:
-            log.warning("%d of these photographs were trained on: their scores are no test", len(trained))
+    trained = {*settings["splits"]["train"]} & {pair.id for pair in datamodule.splits[split]}
+    same = Path(datamodule.config.root).resolve() == Path(settings["data"]["root"]).resolve()
+    if trained:
+        what = "were trained on" if same else "have names that were trained on: if they are the same photographs"
+        log.warning("%d of these photographs %s: their scores are no test", len(trained), what)
 
 
 def _plain(node: DictConfig) -> dict[str, Any]:

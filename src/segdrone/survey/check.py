@@ -8,7 +8,7 @@ from typing import Any
 
 from segdrone.classes import ClassTable
 from segdrone.data.labels import ENCODINGS, Labels
-from segdrone.data.layout import SUFFIXES, find_folders
+from segdrone.data.layout import SUFFIXES, file_id, find_folders
 from segdrone.data.split import random_split, read_split
 from segdrone.errors import DataError
 from segdrone.groups import load_groups
@@ -72,11 +72,11 @@ def check_dataset(
     labels = Labels(ClassTable.load(classes), merged, encoding, colour_tolerance, threshold)
 
     (photographs, strays), (label_files, more) = _listed(image_folder), _listed(mask_folder)
-    ids = {path.stem for path in photographs} & {path.stem for path in label_files}
-    unpaired = tuple([path for path in paths if path.stem not in ids] for paths in (photographs, label_files))
+    ids = {file_id(path) for path in photographs} & {file_id(path) for path in label_files}
+    unpaired = tuple([path for path in paths if file_id(path) not in ids] for paths in (photographs, label_files))
     if allow_unpaired:
-        photographs = [path for path in photographs if path.stem in ids]
-        label_files = [path for path in label_files if path.stem in ids]
+        photographs = [path for path in photographs if file_id(path) in ids]
+        label_files = [path for path in label_files if file_id(path) in ids]
 
     try:
         splits, refusal = (random_split([*ids]) if split_dir is None else read_split(split_dir, [*ids])), ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from segdrone.data.layout import SUFFIXES
+from segdrone.data.layout import SUFFIXES, file_id
 from segdrone.survey.inspect import Mask, Photograph
 from segdrone.survey.report import ERROR, WARNING, Check, Finding, about, all_shown, counted, shown
 from segdrone.survey.seen import Seen
@@ -19,8 +19,8 @@ def files(seen: Seen) -> Check:
     remedy = "left out" if seen.allow_unpaired else "add it, or leave such files out with data.allow_unpaired=true"
     doubled = []
     for paths in ([photograph.path for photograph in seen.photographs], [mask.path for mask in seen.masks]):
-        times = Counter(path.stem for path in paths)
-        doubled += [shown(path) for path in paths if times[path.stem] > 1]
+        times = Counter(file_id(path) for path in paths)
+        doubled += [shown(path) for path in paths if times[file_id(path)] > 1]
     strays = [shown(path) + "/" * path.is_dir() for path in seen.strays]
     none = [] if seen.pairs else [Finding(ERROR, "nothing to train on: a mask must be named as its photograph is")]
     return Check(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from segdrone.data.labels import Labels, UnknownLabels, count_values
+from segdrone.data.layout import file_id
 from segdrone.data.read import Header, read_header, read_ids, read_image
 from segdrone.errors import DataError
 from segdrone.survey.hashes import SIDE, perceptual_hashes
@@ -71,7 +72,7 @@ def inspect(
         workers: Threads; None is one a usable core.
         progress: Whether to show a progress bar on stderr.
     """
-    paths = sorted([*photographs, *masks], key=lambda path: path.stem)  # mask by photograph, for an even progress bar
+    paths = sorted([*photographs, *masks], key=file_id)  # mask by photograph, for an even progress bar
     are_masks = {*masks}
 
     def look(path: Path) -> Photograph | Mask:

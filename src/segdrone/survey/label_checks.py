@@ -69,11 +69,23 @@ def content(seen: Seen) -> Check:
         "content",
         f"{checked - len(empty) - len(single)} of {counted(checked, 'mask')} with two values or more",
         [
+            *about(ERROR, _unlabelled(seen), "split", "with nothing labelled: there is nothing to learn or score"),
             *about(WARNING, empty, "mask", "with nothing labelled: label it, or remove it with its photograph"),
             *about(WARNING, single, "mask", "of one value all over: see that it was exported with its labels"),
         ],
         {"empty": len(empty), "single": len(single)},
     )
+
+
+def _unlabelled(seen: Seen) -> list[str]:
+    """Splits whose masks could be counted and have no label among them."""
+    classes = len(seen.labels.table)
+    return [
+        split
+        for split, ids in seen.splits.items()
+        if any(name in seen.counts for name in ids)
+        and not any(seen.counts[name][:classes].any() for name in ids if name in seen.counts)
+    ]
 
 
 def _values(found: dict[str, int]) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.data.labels import Labels
+from segdrone.data.layout import file_id
 from segdrone.survey.inspect import Mask, Photograph
 
 
@@ -44,10 +45,10 @@ class Seen:
     @cached_property
     def pairs(self) -> dict[str, tuple[Photograph, Mask]]:
         """Photograph and mask by their name."""
-        masks = {mask.path.stem: mask for mask in self.masks}
-        return {p.path.stem: (p, masks[p.path.stem]) for p in self.photographs if p.path.stem in masks}
+        masks = {file_id(mask.path): mask for mask in self.masks}
+        return {file_id(p.path): (p, masks[file_id(p.path)]) for p in self.photographs if file_id(p.path) in masks}
 
     @cached_property
     def counts(self) -> dict[str, NDArray[np.int64]]:
         """Pixels by id after merging, int64 `[256]`, of each mask that could be counted, by its name."""
-        return {m.path.stem: self.labels.merged_counts(m.counts) for m in self.masks if m.counts is not None}
+        return {file_id(m.path): self.labels.merged_counts(m.counts) for m in self.masks if m.counts is not None}

@@ -150,8 +150,9 @@ def _loss(options: dict[str, Any], datamodule: DroneDataModule) -> dict[str, Any
     weights, table = options.get("class_weights"), datamodule.table
     if isinstance(weights, str):
         ids = [pair.id for pair in datamodule.splits["train"]]
-        counts = read_counts(Path(datamodule.config.root) / STATS_FILE, table, ids)
-        weights = class_weights(weights, counts)
+        elsewhere = weights.endswith(".json")
+        file = Path(weights) if elsewhere else Path(datamodule.config.root) / STATS_FILE
+        weights = class_weights("auto" if elsewhere else weights, read_counts(file, table, ids))
         log.info("class weights: %s", ", ".join(f"{n} {w:.2f}" for n, w in zip(table.names, weights, strict=True)))
     if weights is not None and (not isinstance(weights, list) or len(weights) != len(table)):
         raise ConfigError(f"loss.class_weights={weights} must be auto, a scheme, or {len(table)} numbers, one a class")
