@@ -95,7 +95,7 @@ def test_labelled_leaves_out_exactly_the_tiles_without_a_labelled_pixel(
             expected.append(item)
     assert labelled(items, pixels(groups)) == expected
     assert 10 < len(expected) < len(items) - 3
-    assert f"{len(items) - len(expected)} of {len(items)} tiles have no labelled pixel and are left out" in caplog.text
+    assert f"{len(items) - len(expected)} of {len(items)} samples have no labelled pixel and are left out" in caplog.text
 
 
 def test_labelled_leaves_out_photographs_to_crop_that_have_no_label(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_labelled_leaves_out_photographs_to_crop_that_have_no_label(tmp_path: Pa
     pairs = [pair(tmp_path, one_pixel), pair(tmp_path, plain((20, 20), IGNORED), "b")]
     items = crops(pairs, 2, 1.0)
     assert labelled(items, pixels()) == items[:2]
-    with pytest.raises(DataError, match="none of 4 tiles has a labelled pixel, .*a_mask.png first"):
+    with pytest.raises(DataError, match="none of 4 samples has a labelled pixel, .*a_mask.png first"):
         labelled(items, pixels({"ignored": ["dog"]}))
 
 
@@ -198,6 +198,14 @@ def test_windows_without_a_label_are_avoided(tmp_path: Path, groups: dict[str, l
     drawn = [Crops((8, 8)).draw(item, reader, rng) for _ in range(400)]
     assert all((shown(one, mask) == GRASS).any() for one in drawn)
     assert {one.window.left for one in drawn if one.window} == {*range(37, 73)}
+
+
+def test_every_window_shows_a_label_where_hardly_any_are(tmp_path: Path) -> None:
+    mask = plain((300, 400), IGNORED)
+    mask[211, 333] = GRASS
+    item, reader, rng = Item(pair(tmp_path, mask), (300, 400), None), pixels(), np.random.default_rng(0)
+    drawn = [Crops((8, 8), {}, 0.0).draw(item, reader, rng) for _ in range(40)]
+    assert all((shown(one, mask) == GRASS).any() for one in drawn)
 
 
 def test_photograph_without_any_label_still_gives_a_window(tmp_path: Path) -> None:

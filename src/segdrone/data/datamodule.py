@@ -132,8 +132,8 @@ class DroneDataModule(L.LightningDataModule):
     def fit_dataset(self, split: str) -> SegmentationDataset:
         """Returns the samples of `train` or `val` as training sees them: augmented, through the cache.
 
-        Of `train`, `crops` are random; of `val` they are a grid, so that epochs compare. Tiles with
-        no labelled pixel are left out.
+        Of `train`, `crops` are random; of `val` they are a grid, so that epochs compare. Tiles, and
+        photographs to crop, with no labelled pixel are left out.
 
         Raises:
             DataError: The split is empty, a mask cannot be read, or the cache has no room.
@@ -142,7 +142,7 @@ class DroneDataModule(L.LightningDataModule):
         config, train, pixels = self.config, split == "train", self._fit_pixels
         items = self._fit_items(split)
         at_random = train and config.sampling == "crops"
-        if config.sampling != "whole" and not at_random:
+        if config.sampling != "whole":
             items = labelled(items, pixels)
         rare = rare_items(items, pixels, config.rare_classes) if at_random and config.rare_share > 0 else {}
         return SegmentationDataset(

@@ -68,17 +68,19 @@ def labelled(items: Sequence[Item], pixels: Pixels) -> list[Item]:
         DataError: A mask cannot be read, or no item is left.
     """
     ignored = pixels.labels.table.ignore_index
-    complete = {key for key, counts in _counts(items, pixels).items() if counts[ignored] == 0}
-    kept = [
-        item
-        for item in items
-        if (item.pair.id, item.size) in complete
-        or (pixels.mask(item.pair, item.size, item.window or Window(0, 0, *item.size)) != ignored).any()
-    ]
+    counts = _counts(items, pixels)
+
+    def shows_a_label(item: Item) -> bool:
+        of_photograph = counts[item.pair.id, item.size]
+        if item.window is None or of_photograph[ignored] == 0:
+            return bool(np.delete(of_photograph, ignored).any())
+        return bool((pixels.mask(item.pair, item.size, item.window) != ignored).any())
+
+    kept = [item for item in items if shows_a_label(item)]
     if items and not kept:
-        raise DataError(f"none of {len(items)} tiles has a labelled pixel, {items[0].pair.mask} first: label some")
+        raise DataError(f"none of {len(items)} samples has a labelled pixel, {items[0].pair.mask} first: label some")
     if len(kept) < len(items):
-        log.info("%d of %d tiles have no labelled pixel and are left out", len(items) - len(kept), len(items))
+        log.info("%d of %d samples have no labelled pixel and are left out", len(items) - len(kept), len(items))
     return kept
 
 
