@@ -95,7 +95,8 @@ def test_labelled_leaves_out_exactly_the_tiles_without_a_labelled_pixel(
             expected.append(item)
     assert labelled(items, pixels(groups)) == expected
     assert 10 < len(expected) < len(items) - 3
-    assert f"{len(items) - len(expected)} of {len(items)} samples have no labelled pixel and are left out" in caplog.text
+    left_out = len(items) - len(expected)
+    assert f"{left_out} of {len(items)} samples have no labelled pixel and are left out" in caplog.text
 
 
 def test_labelled_leaves_out_photographs_to_crop_that_have_no_label(tmp_path: Path) -> None:
