@@ -49,18 +49,6 @@ def test_where_links_do_not_work_the_photograph_is_copied(tmp_path: Path, monkey
     assert (out / "images" / "a.png").read_bytes() == source.read_bytes()
 
 
-def test_what_a_broken_import_left_does_not_reach_another_photograph(tmp_path: Path) -> None:
-    other, out = photograph(tmp_path / "other" / "a.png", (8, 8)), tmp_path / "out"
-    content = other.read_bytes()
-    (out / "images").mkdir(parents=True)
-    os.link(other, out / "images" / f".a.{os.getpid()}.part.png")
-    source = photograph(tmp_path / "in" / "a.png")
-    write.pair(source, SHAPES, {"a": 0}, 255, out)
-    assert other.read_bytes() == content
-    assert (out / "images" / "a.png").samefile(source)
-    assert {"images/a.png", "masks/a.png"} <= {*files(out)}
-
-
 def test_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: Path, content: bytes) -> int:
         with self.open("wb") as file:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from segdrone.annotations.shapes import Shape, make_mask
 from segdrone.classes import ClassTable
+from segdrone.data.labels import count_values
 from segdrone.data.layout import SUFFIXES
 from segdrone.data.read import read_size
 from segdrone.errors import DataError
@@ -54,10 +55,7 @@ def pair(photograph: Path, shapes: Sequence[Shape], ids: dict[str, int], fill: i
         _link(photograph.resolve(), out / IMAGES / photograph.name)
     except OSError as error:
         raise _unwritable(out, error) from None
-    strips = np.array_split(mask, mask.size // (1 << 24) + 1)  # calcHist counts in float32
-    return np.asarray(
-        sum(cv2.calcHist([strip], [0], None, [256], [0, 256]).ravel().astype(np.int64) for strip in strips)
-    )
+    return count_values(mask)
 
 
 def classes(table: ClassTable, out: Path) -> None:
@@ -75,7 +73,6 @@ def _link(photograph: Path, path: Path) -> None:
     if path.exists() and path.samefile(photograph):
         return  # replacing a name by itself would leave the temporary one
     with whole(path) as partial:
-        partial.unlink(missing_ok=True)  # or a copy would be written into what an old one is linked to
         try:
             os.link(photograph, partial)
         except OSError:
