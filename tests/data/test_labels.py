@@ -214,3 +214,8 @@ def test_fingerprint_tells_what_makes_other_ids_of_a_file() -> None:
     ]
     assert len({each.fingerprint for each in labels}) == len(labels)
     assert Labels(FOUR, GROUPS).fingerprint == Labels(FOUR).fingerprint
+
+
+def test_an_unknown_encoding_is_refused() -> None:
+    with pytest.raises(DataError, match="mask encoding colors is unknown: choose one of auto, ids, colours, binary"):
+        Labels.load("drone", "drone12", "colors")

@@ -28,7 +28,6 @@ from segdrone.data.sampling import Crops, Item, crops, labelled, rare_items, til
 from segdrone.data.source import bring
 from segdrone.data.split import SPLITS, random_split, read_split
 from segdrone.errors import DataError
-from segdrone.groups import load_groups
 from segdrone.windows import Size
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -70,14 +69,10 @@ class DroneDataModule(L.LightningDataModule):
     ) -> None:
         super().__init__()
         self.config, self.ids, self.seed = config, ids, seed
-        classes, groups, augment = config.classes, config.class_groups, augment or {}
-        self.labels = Labels(
-            ClassTable.from_dict(classes) if isinstance(classes, dict) else ClassTable.load(classes),
-            load_groups(groups) if groups is not None else {},
-            config.mask_encoding,
-            config.colour_tolerance,
-            config.mask_threshold,
+        self.labels = Labels.load(
+            config.classes, config.class_groups, config.mask_encoding, config.colour_tolerance, config.mask_threshold
         )
+        augment = augment or {}
         self.mean, self.std = config.mean or IMAGENET_MEAN, config.std or IMAGENET_STD
         self.splits: dict[str, list[Pair]] = {}
         self._transforms = {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
 from segdrone.errors import DataError
-from segdrone.groups import Groups, merge
+from segdrone.groups import Groups, load_groups, merge
 
 ENCODINGS = ("auto", "ids", "colours", "binary")
 
@@ -61,7 +63,26 @@ class Labels:
                 f"data.mask_encoding=binary needs a class table of two classes, not {len(self.source)}: "
                 "give data.classes=FILE.csv with what dark and what light pixels show"
             )
+        if self.encoding not in ENCODINGS:
+            raise DataError(f"mask encoding {self.encoding} is unknown: choose one of {', '.join(ENCODINGS)}")
         _ = self.table  # refuses groups that do not fit
+
+    @classmethod
+    def load(
+        cls,
+        classes: str | Path | Mapping[str, Any],
+        groups: str | Path | Mapping[str, Any] | None = None,
+        encoding: str = "auto",
+        colour_tolerance: float = 0.0,
+        threshold: int = 127,
+    ) -> Labels:
+        """Builds labels from what a user names: a table as `ClassTable.load` or `from_dict` takes it, and groups.
+
+        Raises:
+            DataError: The table or the groups cannot be read, or do not fit.
+        """
+        table = ClassTable.from_dict(classes) if isinstance(classes, Mapping) else ClassTable.load(classes)
+        return cls(table, load_groups(groups) if groups is not None else {}, encoding, colour_tolerance, threshold)
 
     @cached_property
     def _merged(self) -> tuple[ClassTable, NDArray[np.uint8]]:

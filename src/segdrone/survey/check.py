@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from segdrone.classes import ClassTable
-from segdrone.data.labels import ENCODINGS, Labels
+from segdrone.data.labels import Labels
 from segdrone.data.layout import SUFFIXES, file_id, find_folders
 from segdrone.data.split import random_split, read_split
 from segdrone.errors import DataError
-from segdrone.groups import load_groups
 from segdrone.survey import file_checks, label_checks, split_checks
 from segdrone.survey.inspect import inspect
 from segdrone.survey.report import Report
@@ -65,11 +63,8 @@ def check_dataset(
         DataError: The folders, the class table or its groups cannot be used, or a worker was killed.
             Whatever is wrong with a file or with the split is in the report instead.
     """
-    if encoding not in ENCODINGS:
-        raise DataError(f"mask encoding {encoding} is unknown: choose one of {', '.join(ENCODINGS)}")
     image_folder, mask_folder = find_folders(root, images, masks)
-    merged = load_groups(groups) if groups is not None else {}
-    labels = Labels(ClassTable.load(classes), merged, encoding, colour_tolerance, threshold)
+    labels = Labels.load(classes, groups, encoding, colour_tolerance, threshold)
 
     (photographs, strays), (label_files, more) = _listed(image_folder), _listed(mask_folder)
     ids = {file_id(path) for path in photographs} & {file_id(path) for path in label_files}

@@ -16,12 +16,10 @@ from tqdm import tqdm
 
 from segdrone.classes import ClassTable
 from segdrone.data.balance import WEIGHTINGS, class_weights
-from segdrone.data.labels import ENCODINGS, Labels, count_values
+from segdrone.data.labels import Labels, count_values
 from segdrone.data.layout import Pair, find_folders, find_pairs
 from segdrone.data.read import read_image, read_mask
 from segdrone.data.split import read_split
-from segdrone.errors import DataError
-from segdrone.groups import load_groups
 from segdrone.windows import Size
 
 Counts = NDArray[np.int64]
@@ -124,10 +122,7 @@ def open_dataset(
         DataError: Anything that `find_folders`, `find_pairs`, `ClassTable.load`, `load_groups` or
             `Labels` refuse, or an unknown encoding.
     """
-    if encoding not in ENCODINGS:
-        raise DataError(f"mask encoding {encoding} is unknown: choose one of {', '.join(ENCODINGS)}")
-    merged = load_groups(groups) if groups is not None else {}
-    labels = Labels(ClassTable.load(classes), merged, encoding, colour_tolerance, threshold)
+    labels = Labels.load(classes, groups, encoding, colour_tolerance, threshold)
     return find_pairs(*find_folders(root, images, masks), allow_unpaired=allow_unpaired), labels
 
 
