@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from segdrone.classes import ClassTable
 from segdrone.data import DataConfig, DroneDataModule
@@ -16,6 +16,7 @@ from segdrone.data.split import SPLITS
 from segdrone.errors import CheckpointError, ConfigError, DataError
 from segdrone.evaluation.evaluate import score_split
 from segdrone.model import SegmentationModule, load_module
+from segdrone.settings import plain
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     if cfg.split not in (*SPLITS, "all"):
         raise ConfigError(f"split={cfg.split} is unknown: choose one of {', '.join(SPLITS)}, all")
     module = load_module(cfg.ckpt_path)
-    overrides = {key: value for key, value in _plain(cfg.data).items() if value is not None}
+    overrides = {key: value for key, value in plain(cfg.data).items() if value is not None}
     classes = overrides.pop("classes", None)
     if classes is not None:
         _check_classes(module, ClassTable.load(classes), classes)
@@ -77,9 +78,3 @@ def _warn_of_training_photographs(datamodule: DroneDataModule, settings: Mapping
     if trained:
         what = "were trained on" if same else "have names that were trained on: if they are the same photographs"
         log.warning("%d of these photographs %s: their scores are no test", len(trained), what)
-
-
-def _plain(node: DictConfig) -> dict[str, Any]:
-    plain = OmegaConf.to_container(node, resolve=True)
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}

@@ -1,0 +1,133 @@
+"""Make the parts of a run from its config."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import hydra
+import lightning.pytorch as L
+from hydra.errors import InstantiationException
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.loggers import Logger
+from omegaconf import DictConfig, OmegaConf
+
+from segdrone.data import DataConfig, DroneDataModule
+from segdrone.data.balance import STATS_FILE, class_weights, read_counts
+from segdrone.data.layout import find_folders
+from segdrone.data.split import SPLITS
+from segdrone.errors import ConfigError
+from segdrone.model import (
+    SegmentationModule,
+    load_encoder_weights,
+    model_settings,
+    pretrained_normalisation,
+)
+from segdrone.settings import plain
+from segdrone.training.checkpoint_io import AtomicCheckpointIO
+
+log = logging.getLogger(__name__)
+
+
+def build_trainer(cfg: DictConfig, callbacks: list[L.Callback], loggers: list[Logger], folder: Path) -> L.Trainer:
+    """Makes the Trainer of `conf/trainer`.
+
+    Raises:
+        ConfigError: Lightning refuses the choice.
+    """
+    made = {"callbacks": callbacks, "logger": loggers, "plugins": [AtomicCheckpointIO()]}
+    try:
+        trainer: L.Trainer = hydra.utils.instantiate(cfg.trainer, **made, default_root_dir=str(folder))
+    except (MisconfigurationException, InstantiationException) as error:
+        raise ConfigError(f"conf/trainer: Lightning refuses ({' '.join(str(error).split())})") from error
+    if trainer.world_size > 1:
+        raise ConfigError(
+            f"trainer.devices={cfg.trainer.devices}: several processes cannot be scored together yet: give 1"
+        )
+    return trainer
+
+
+def build_datamodule(cfg: DictConfig) -> DroneDataModule:
+    """Makes the datamodule, set up to fit, with the normalisation that the encoder was trained with.
+
+    Raises:
+        SegdroneError: The photographs or the settings cannot be used.
+    """
+    config = DataConfig.from_dict(plain(cfg.data))
+    if config.mean is None and config.std is None:
+        expected = pretrained_normalisation(str(cfg.model.encoder_name))
+        if expected is not None:
+            config = config.but(mean=tuple(expected[0]), std=tuple(expected[1]))
+    datamodule = DroneDataModule(config, plain(cfg.augment), seed=cfg.seed)
+    datamodule.prepare_data()
+    datamodule.setup("fit")
+    counts = ", ".join(f"{len(datamodule.splits[split])} {split}" for split in SPLITS)
+    log.info("%s: %s photographs", config.root, counts)
+    return datamodule
+
+
+def build_module(cfg: DictConfig, datamodule: DroneDataModule) -> SegmentationModule:
+    """Makes the module, its encoder with its first weights.
+
+    Raises:
+        ConfigError: A choice is unknown or does not fit.
+        CheckpointError: The encoder's weights cannot be loaded.
+    """
+    config = datamodule.config
+    if config.images is not None:  # found from wherever the checkpoint is opened
+        images, masks = find_folders(Path(config.root), config.images, config.masks)
+        config = config.but(images=str(images.resolve()), masks=str(masks.resolve()))
+    data = config.but(
+        root=str(Path(config.root).resolve()),
+        classes=datamodule.labels.source.to_dict(),
+        class_groups={group: list(names) for group, names in datamodule.labels.groups.items()} or None,
+        mean=tuple(datamodule.mean),
+        std=tuple(datamodule.std),
+    )
+    module = SegmentationModule(
+        model=model_settings(plain(cfg.model)),
+        classes=datamodule.table.to_dict(),
+        data=data.to_dict(),
+        splits={split: [pair.id for pair in datamodule.splits[split]] for split in SPLITS},
+        loss=_loss(plain(cfg.loss), datamodule),
+        optimizer=plain(cfg.optimizer),
+        scheduler=plain(cfg.scheduler),
+    )
+    millions = sum(parameter.numel() for parameter in module.network.parameters()) / 1e6
+    log.info("%s on %s: %.1f million parameters", cfg.model.name, cfg.model.encoder_name, millions)
+    if cfg.model.encoder_weights is not None and cfg.ckpt_path is None:
+        log.info(load_encoder_weights(module.encoder, cfg.model.encoder_name, cfg.model.encoder_weights))
+    return module
+
+
+def _loss(options: dict[str, Any], datamodule: DroneDataModule) -> dict[str, Any]:
+    """Puts numbers in the place of a name in `class_weights`, from the pixels of the training photographs."""
+    weights, table = options.get("class_weights"), datamodule.table
+    if isinstance(weights, str):
+        ids = [pair.id for pair in datamodule.splits["train"]]
+        elsewhere = weights.endswith(".json")
+        file = Path(weights) if elsewhere else Path(datamodule.config.root) / STATS_FILE
+        weights = class_weights("auto" if elsewhere else weights, read_counts(file, table, ids))
+        log.info("class weights: %s", ", ".join(f"{n} {w:.2f}" for n, w in zip(table.names, weights, strict=True)))
+    if weights is not None and (not isinstance(weights, list) or len(weights) != len(table)):
+        raise ConfigError(f"loss.class_weights={weights} must be auto, a scheme, or {len(table)} numbers, one a class")
+    return options if weights is None else {**options, "class_weights": weights}
+
+
+def build_callbacks(cfg: DictConfig, *, has_val: bool) -> list[L.Callback]:
+    """Makes the callbacks; without validation photographs the best epoch is the training's, and nothing stops early."""
+    callbacks = plain(cfg.callbacks or OmegaConf.create())
+    if not has_val:
+        log.warning("no validation photographs: training runs to its end, and train/miou tells the best epoch")
+        callbacks = {name: part for name, part in callbacks.items() if part and "EarlyStopping" not in part["_target_"]}
+        for part in callbacks.values():
+            if "monitor" in part:
+                part["monitor"] = part["monitor"].replace("val/", "train/")
+    return parts(callbacks)
+
+
+def parts(named: Mapping[str, Any] | None) -> list[Any]:
+    """Makes the named parts of a dict of `_target_`; a part that is set to null is left out."""
+    return [hydra.utils.instantiate(part) for part in (named or {}).values() if part]
