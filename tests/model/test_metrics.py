@@ -3,9 +3,10 @@ import math
 import pytest
 import torch
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score, MulticlassJaccardIndex
 
 from segdrone.classes import ClassTable
-from segdrone.model.metrics import PhotographCounts, class_iou, overall_metrics
+from segdrone.model.metrics import PhotographCounts, SplitMetrics
 
 TABLE = ClassTable(names=("a", "b", "c", "d"), colours=((0, 0, 0), (1, 1, 1), (2, 2, 2), (3, 3, 3)))
 
@@ -15,38 +16,47 @@ PREDICTION = torch.tensor([[[0, 0, 1, 1, 2, 2]]])
 
 
 def test_hand_counted_case_with_absent_classes_and_ignored_pixels() -> None:
-    metrics = overall_metrics(TABLE, "val")
+    metrics = SplitMetrics(TABLE)
     metrics.update(PREDICTION, TRUTH)
-    scores = {name: value.item() for name, value in metrics.compute().items()}
+    scores = metrics.compute()
     # a: 2 of 3; b: 1 of 3; c: 0 of 1; d: absent, not counted.
-    assert scores == {
-        "val/miou": pytest.approx((2 / 3 + 1 / 3 + 0) / 3),
-        "val/dice": pytest.approx((4 / 5 + 2 / 4 + 0) / 3),
-        "val/accuracy": pytest.approx(3 / 5),
-    }
-    iou = class_iou(TABLE)
-    iou.update(PREDICTION, TRUTH)
-    a, b, c, d = iou.compute().tolist()
+    assert scores["miou"].item() == pytest.approx((2 / 3 + 1 / 3 + 0) / 3)
+    assert scores["dice"].item() == pytest.approx((4 / 5 + 2 / 4 + 0) / 3)
+    assert scores["accuracy"].item() == pytest.approx(3 / 5)
+    a, b, c, d = scores["iou"].tolist()
     assert (a, b, c) == (pytest.approx(2 / 3), pytest.approx(1 / 3), 0)
     assert math.isnan(d)
 
 
 def test_counts_run_over_batches_rather_than_being_averaged() -> None:
-    metrics, iou = overall_metrics(TABLE, "val"), class_iou(TABLE)
+    metrics = SplitMetrics(TABLE)
+    theirs = [
+        MulticlassJaccardIndex(4, ignore_index=255),
+        MulticlassF1Score(4, ignore_index=255),
+        MulticlassAccuracy(4, average="micro", ignore_index=255),
+    ]
     generator = torch.Generator().manual_seed(0)
     predictions, truths = (torch.randint(0, 3, (5, 2, 8, 8), generator=generator) for _ in range(2))
     truths[0, 0, :4] = 255
     for prediction, truth in zip(predictions, truths, strict=True):
-        metrics.update(prediction, truth)
-        iou.update(prediction, truth)
+        for metric in (metrics, *theirs):
+            metric.update(prediction, truth)
     labelled = truths != 255
     true, predicted = truths[labelled].numpy(), predictions[labelled].numpy()
     scores = metrics.compute()
-    assert scores["val/miou"].item() == pytest.approx(jaccard_score(true, predicted, average="macro"))
-    assert scores["val/dice"].item() == pytest.approx(f1_score(true, predicted, average="macro"))
-    assert scores["val/accuracy"].item() == pytest.approx(accuracy_score(true, predicted))
-    assert iou.compute()[:3].tolist() == pytest.approx(jaccard_score(true, predicted, average=None).tolist())
-    assert iou.confmat.sum().item() == labelled.sum().item()
+    iou = scores.pop("iou")
+    assert [*scores] == ["miou", "dice", "accuracy"]
+    overall = [score.item() for score in scores.values()]
+    assert overall == pytest.approx([metric.compute().item() for metric in theirs])
+    assert overall == pytest.approx(
+        [
+            jaccard_score(true, predicted, average="macro"),
+            f1_score(true, predicted, average="macro"),
+            accuracy_score(true, predicted),
+        ]
+    )
+    assert iou[:3].tolist() == pytest.approx(jaccard_score(true, predicted, average=None).tolist())
+    assert metrics.confmat.sum().item() == labelled.sum().item()
 
 
 def test_tiles_of_a_photograph_add_up() -> None:

@@ -5,43 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torch import Tensor
-from torchmetrics import MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score, MulticlassJaccardIndex
+from torchmetrics.classification import MulticlassConfusionMatrix
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from segdrone.classes import ClassTable
 
 
-def overall_metrics(table: ClassTable, split: str) -> MetricCollection:
-    """Returns the scalar metrics of a split, named `{split}/miou` and so on, each from 0 to 1.
+class SplitMetrics(MulticlassConfusionMatrix):
+    """The metrics of a split, all from one confusion matrix, which is counted once a batch.
 
-    They are updated with int predictions and masks, `[B, H, W]`, and skip the ignored id. Masks
-    are checked when they are read, so arguments are not validated again here.
-
-    - `miou`: mean IoU over the classes that occur in truth or prediction.
-    - `dice`: mean Dice coefficient (F1 score) over the classes that occur.
-    - `accuracy`: share of pixels predicted right.
+    It is updated with int predictions and masks, `[B, H, W]`, and skips the ignored id. Masks are
+    checked when they are read, so arguments are not validated again here. Its state `confmat` is the
+    confusion matrix, int64 `[C, C]`, rows are the truth.
     """
-    classes, ignored = len(table), table.ignore_index
-    return MetricCollection(
-        {
-            "miou": MulticlassJaccardIndex(classes, "macro", ignored, validate_args=False),
-            "dice": MulticlassF1Score(classes, average="macro", ignore_index=ignored, validate_args=False),
-            "accuracy": MulticlassAccuracy(classes, average="micro", ignore_index=ignored, validate_args=False),
-        },
-        prefix=f"{split}/",
-        compute_groups=False,
-    )
 
+    def __init__(self, table: ClassTable) -> None:
+        super().__init__(len(table), ignore_index=table.ignore_index, validate_args=False)
 
-def class_iou(table: ClassTable) -> MulticlassJaccardIndex:
-    """Returns the IoU of each class, float `[C]`, NaN where a class is in neither truth nor prediction.
+    def compute(self) -> dict[str, Tensor]:  # type: ignore[override]
+        """Returns scores from 0 to 1; NaN where there is nothing to score.
 
-    Its state `confmat` is the confusion matrix, int64 `[C, C]`, rows are the truth.
-    """
-    return MulticlassJaccardIndex(
-        len(table), "none", table.ignore_index, validate_args=False, zero_division=float("nan")
-    )
+        - `miou`: mean IoU over the classes that occur in truth or prediction.
+        - `dice`: mean Dice coefficient (F1 score) over the classes that occur.
+        - `accuracy`: share of pixels predicted right.
+        - `iou`: IoU of each class, float `[C]`, NaN where it occurs in neither truth nor prediction.
+        """
+        counts = self.confmat.double()  # float32 counts to 2^24 only
+        hits, either = counts.diag(), counts.sum(0) + counts.sum(1)
+        iou, dice = hits / (either - hits), 2 * hits / either
+        scores = {"miou": iou.nanmean(), "dice": dice.nanmean(), "accuracy": hits.sum() / counts.sum(), "iou": iou}
+        return {name: score.float() for name, score in scores.items()}
 
 
 class PhotographCounts:

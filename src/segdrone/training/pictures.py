@@ -53,7 +53,7 @@ class TensorBoardPictures(L.Callback):
             if isinstance(logger, TensorBoardLogger) and self._rows:
                 board, step = logger.experiment, trainer.current_epoch
                 board.add_figure("val/photographs", figures.triples(self._rows, pl_module.table), step)
-                counts = pl_module.class_iou.confmat.cpu().numpy()
+                counts = pl_module.split_metrics("val").confmat.cpu().numpy()
                 board.add_figure("val/confusion", figures.confusion(counts, pl_module.table), step)
         self._rows = []
 
