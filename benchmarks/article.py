@@ -74,9 +74,36 @@ def batch_accuracy(logits: Tensor, mask: Tensor) -> float:
     return float((logits.softmax(1).argmax(1) == mask).float().mean())
 
 
+class ArticleNetwork:
+    """The tutorial's network and optimizer, and a step of its loop, metrics included."""
+
+    def __init__(self, weights: Path | None, steps: int) -> None:
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        model: Any = smp.Unet(
+            "mobilenet_v2", encoder_weights=None, classes=CLASSES, decoder_channels=[256, 128, 64, 32, 16]
+        )
+        if weights:
+            model.encoder.load_state_dict(load_file(weights))
+        self.model = model.to(self.device)
+        self.criterion = torch.nn.CrossEntropyLoss()
+        self.optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1e-4)
+        self.scheduler = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, 1e-3, total_steps=steps)
+
+    def step(self, image: Tensor, mask: Tensor) -> None:
+        """Trains on a batch."""
+        image, mask = image.to(self.device), mask.to(self.device)
+        logits = self.model(image)
+        loss = self.criterion(logits, mask)
+        loss.backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.scheduler.step()
+        loss.item(), batch_miou(logits.detach(), mask), batch_accuracy(logits.detach(), mask)
+
+
 @dataclass
 class ArticleLoop:
-    """The tutorial's network, optimizer and loaders; `epoch` trains and validates once."""
+    """The tutorial's loaders around its network; `epoch` trains and validates once."""
 
     train: list[Pair]
     val: list[Pair]
@@ -89,36 +116,19 @@ class ArticleLoop:
         train_transform, val_transform = transforms(self.size)
         self.train_loader = DataLoader(ArticleDataset(self.train, train_transform), self.batch_size, shuffle=True)
         self.val_loader = DataLoader(ArticleDataset(self.val, val_transform), self.batch_size, shuffle=True)
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        model: Any = smp.Unet(
-            "mobilenet_v2", encoder_weights=None, classes=CLASSES, decoder_channels=[256, 128, 64, 32, 16]
-        )
-        if self.weights:
-            model.encoder.load_state_dict(load_file(self.weights))
-        self.model = model.to(self.device)
-        self.optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1e-4)
-        self.scheduler = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, 1e-3, epochs=self.epochs, steps_per_epoch=len(self.train_loader)
-        )
+        self.network = ArticleNetwork(self.weights, self.epochs * len(self.train_loader))
 
     def epoch(self) -> float:
         """Trains and validates once; returns the seconds it took."""
         started = time.perf_counter()
-        criterion = torch.nn.CrossEntropyLoss()
-        self.model.train()
+        model, device = self.network.model, self.network.device
+        model.train()
         for image, mask in self.train_loader:
-            image, mask = image.to(self.device), mask.to(self.device)
-            logits = self.model(image)
-            loss = criterion(logits, mask)
-            loss.backward()
-            self.optimizer.step()
-            self.optimizer.zero_grad()
-            self.scheduler.step()
-            loss.item(), batch_miou(logits.detach(), mask), batch_accuracy(logits.detach(), mask)
-        self.model.eval()
+            self.network.step(image, mask)
+        model.eval()
         with torch.no_grad():
             for image, mask in self.val_loader:
-                image, mask = image.to(self.device), mask.to(self.device)
-                logits = self.model(image)
-                criterion(logits, mask).item(), batch_miou(logits, mask), batch_accuracy(logits, mask)
+                image, mask = image.to(device), mask.to(device)
+                logits = model(image)
+                self.network.criterion(logits, mask).item(), batch_miou(logits, mask), batch_accuracy(logits, mask)
         return time.perf_counter() - started

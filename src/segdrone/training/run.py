@@ -20,6 +20,7 @@ from segdrone.data import DroneDataModule
 from segdrone.errors import ConfigError
 from segdrone.evaluation import score_split
 from segdrone.files import write_json
+from segdrone.memory import keep_freed_memory
 from segdrone.model import SegmentationModule, check_resumable, load_module
 from segdrone.settings import plain
 from segdrone.training.build import build_callbacks, build_datamodule, build_module, build_trainer, parts
@@ -42,6 +43,7 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
         SegdroneError: The data, the configuration or a checkpoint cannot be used.
     """
     started = time.time()
+    keep_freed_memory()
     if not isinstance(cfg.seed, int) or cfg.seed < 0:
         raise ConfigError(f"seed={cfg.seed} must be a whole number from 0 up")
     L.seed_everything(cfg.seed, workers=True, verbose=False)

@@ -1,0 +1,208 @@
+"""Seconds of an optimizer step: segdrone against the tutorial's loop, step by step in turns in one run.
+
+python benchmarks/training.py                           3 x 704 x 1056, as the tutorial trains
+python benchmarks/training.py --height 256 --width 384 --steps 10
+
+A step is everything between one batch at hand and the next: forward, loss, backward, optimizer,
+schedule, and the metrics that each loop counts. Both get the same random batches; reading them is
+measured by loading.py. Each contender has a process of its own, since how memory is allocated holds
+for a whole process, and waits while another one works. Writes benchmarks/results/training.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+import lightning.pytorch as L
+import torch
+from hydra import compose, initialize_config_dir
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+REPO = Path(__file__).parents[1]
+sys.path.insert(0, str(REPO))
+
+from benchmarks.article import CLASSES, ArticleNetwork
+
+from segdrone.classes import DRONE
+from segdrone.files import whole
+from segdrone.memory import keep_freed_memory
+from segdrone.model import SegmentationModule, model_settings
+from segdrone.settings import plain
+from segdrone.training.build import build_trainer
+
+WARM_UP = 2  # steps that are not counted
+PROFILED = 2  # steps that are looked into
+
+TUTORIAL, IN_FULL = "tutorial's loop", "segdrone, trainer.precision=32-true"
+CONTENDERS: dict[str, list[str]] = {  # choices of train.py
+    TUTORIAL: [],
+    IN_FULL: ["trainer.precision=32-true"],
+    "segdrone, trainer.precision=32-true compile=true": ["trainer.precision=32-true", "compile=true"],
+    "segdrone as it comes": [],
+    "segdrone, compile=true": ["compile=true"],
+}
+KINDS = {  # of operations, by a part of their names, the first that fits
+    "convolution_backward": "convolutions, backward",
+    "convolution": "convolutions, forward",
+    "batch_norm": "batch-norm",
+    "upsample": "upsampling",
+    "softmax": "loss",
+    "nll_loss": "loss",
+    "hardtanh": "activations",
+    "threshold": "activations",
+    "clamp": "activations",
+    "Optimizer": "optimizer",
+    "adam": "optimizer",
+    "copy_": "copies",
+    "cat": "copies",
+    "bincount": "metrics",
+    "max": "metrics",
+    "index": "metrics",
+}
+
+
+def batches(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yields random batches, the same to everybody."""
+    generator = torch.Generator().manual_seed(0)
+    size = (options.height, options.width)
+    for _ in range(WARM_UP + options.steps):
+        image = torch.randn(options.batch, *size, 3, generator=generator).permute(0, 3, 1, 2)  # as datasets give it
+        mask = torch.randint(0, CLASSES, (options.batch, *size), generator=generator)
+        yield {"image": image, "mask": mask, "id": ["random"] * options.batch}
+
+
+def article(options: argparse.Namespace, turn: Connection) -> None:
+    """Trains with the tutorial's loop, a step at each turn."""
+    network = ArticleNetwork(None, WARM_UP + options.steps)
+    for batch in batches(options):
+        image = batch["image"].contiguous()
+        turn.recv()
+        started = time.perf_counter()
+        network.step(image, batch["mask"])
+        turn.send(time.perf_counter() - started)
+
+
+class Turns(L.Callback):
+    """Waits for its turn before a step, and reports its seconds after it."""
+
+    def __init__(self, turn: Connection) -> None:
+        self.turn, self.started = turn, 0.0
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        """Waits."""
+        self.turn.recv()
+        self.started = time.perf_counter()
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Reports."""
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        self.turn.send(time.perf_counter() - self.started)
+
+
+def train(options: argparse.Namespace, choices: list[str], callbacks: list[L.Callback]) -> None:
+    """Trains as train.py does with these choices, without its loggers and checkpoints."""
+    keep_freed_memory()
+    with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
+        cfg = compose("train", [*choices, "trainer.max_epochs=1", "+trainer.enable_progress_bar=false"])
+    parts = {name: plain(cfg[name]) for name in ("loss", "optimizer", "scheduler")}
+    module = SegmentationModule(model_settings(plain(cfg.model)), DRONE.to_dict(), {}, {}, **parts)
+    if cfg.compile:
+        module.network.compile()
+    trainer = build_trainer(cfg, callbacks, [], Path(tempfile.gettempdir()))
+    trainer.fit(module, DataLoader([*batches(options)], batch_size=None))
+
+
+def contend(name: str, options: argparse.Namespace, turn: Connection) -> None:
+    """Is one contender, in a process of its own."""
+    if name == TUTORIAL:
+        article(options, turn)
+    else:
+        train(options, CONTENDERS[name], [Turns(turn)])
+
+
+def look_into(options: argparse.Namespace, end: Connection) -> None:
+    """Sends the seconds of a step by kind of operation, in single precision."""
+    options.steps = PROFILED
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        train(options, CONTENDERS[IN_FULL], [])
+    seconds: Counter[str] = Counter()
+    for event in profiler.key_averages():
+        kind = next((kind for part, kind in KINDS.items() if part.lower() in event.key.lower()), "everything else")
+        seconds[kind] += event.self_cpu_time_total / 1e6 / (WARM_UP + PROFILED)
+    end.send(seconds.most_common())
+
+
+def start(target: Any, *arguments: Any) -> Connection:
+    """Starts a process; returns what it is talked to with."""
+    here, there = multiprocessing.Pipe()
+    multiprocessing.get_context("spawn").Process(target=target, args=(*arguments, there), daemon=True).start()
+    there.close()  # so that the end of the process is noticed
+    return here
+
+
+def main() -> None:
+    """Measures in turns, and writes the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--height", type=int, default=704, help="of what the network sees, in pixels (704)")
+    parser.add_argument("--width", type=int, default=1056, help="in pixels (1056)")
+    parser.add_argument("--batch", type=int, default=3, help="photographs in a batch (3)")
+    parser.add_argument("--steps", type=int, default=5, help="of each, in turns (5)")
+    parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out, which takes minutes")
+    options = parser.parse_args()
+    names = [name for name in CONTENDERS if not (options.no_compile and "compile" in name)]
+    contenders = {name: start(contend, name, options) for name in names}
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for _ in tqdm(range(WARM_UP + options.steps), desc="steps of each"):
+        for name, contender in contenders.items():
+            contender.send("your turn")
+            seconds[name].append(contender.recv())
+    seconds = {name: values[WARM_UP:] for name, values in seconds.items()}
+    rows = []
+    for name, values in seconds.items():
+        ratios = [ours / theirs for ours, theirs in zip(values, seconds[TUTORIAL], strict=True)]
+        rows.append(f"| {name} | {statistics.median(values):.2f} | {statistics.median(ratios):.2f} |")
+    kinds: list[tuple[str, float]] = start(look_into, options).recv()
+    total = sum(value for _, value in kinds)
+    shares = "\n".join(f"| {kind} | {100 * value / total:.0f} % |" for kind, value in kinds)
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
+    amx = not torch.cuda.is_available() and bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    table = f"""# Seconds of an optimizer step
+
+`python benchmarks/training.py --height {options.height} --width {options.width}`: U-Net on MobileNetV2,
+{options.batch} x {options.height} x {options.width}, {options.steps} steps of each in turns, every contender in a
+process of its own; {device}{" with AMX" if amx else ""}, {platform.machine()}, torch {torch.__version__}.
+
+| | seconds a step (median) | share of the tutorial's (median of the turns') |
+|---|---|---|
+{chr(10).join(rows)}
+
+Where a step of `{IN_FULL}` spends its time, by torch's profiler:
+
+| | share |
+|---|---|
+{shares}
+"""
+    print(table)
+    with whole(REPO / "benchmarks" / "results" / "training.md") as partial:
+        partial.write_text(table)
+
+
+if __name__ == "__main__":
+    main()
