@@ -1,0 +1,134 @@
+"""What `experiment=baseline` reaches beside the tutorial's loop: same photographs, encoder, size and epochs.
+
+python benchmarks/baseline.py --root FOLDER --split-dir FOLDER --weights FILE.safetensors
+python benchmarks/baseline.py ... --seeds 42 --ablate       also each choice taken back, one at a time
+
+Both train on the photographs of train.txt and are scored on those of val.txt, not augmented, after
+the last epoch (the tutorial) or at the best one (segdrone); whole processes are timed, from start to
+scores, one after the other. Several hours on two cores. Writes benchmarks/results/baseline.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+REPO = Path(__file__).parents[1]
+sys.path.insert(0, str(REPO))
+
+from segdrone.files import whole
+
+TUTORIAL, BASELINE = "tutorial's loop", "`experiment=baseline`"
+ABLATIONS: dict[str, list[str]] = {  # choices of train.py, on top of the recipe: each takes one of its own back
+    "nearest-neighbour resizing": ["data.interpolation=nearest"],
+    "the tutorial's augmentation": ["augment=article"],
+    "cross-entropy alone": ["loss=ce"],
+    "U-Net": ["model=unet_mbv2"],
+    "the tutorial's learning rate": ["optimizer.lr=1e-3"],
+    "single precision": ["trainer.precision=32-true"],
+}
+SCORES = ("miou", "miou_per_image", "accuracy")
+Result = dict[str, float]
+
+
+def run_tutorial(options: argparse.Namespace, seed: int) -> Result:
+    """Trains with the tutorial's loop in a process of its own; returns scores and seconds."""
+    command = [
+        sys.executable, REPO / "benchmarks" / "article.py", "--root", options.root, "--split-dir", options.split_dir,
+        "--height", options.height, "--width", options.width, "--epochs", options.epochs, "--seed", seed,
+        *(["--weights", options.weights] if options.weights else []),
+    ]  # fmt: skip
+    started = time.perf_counter()
+    output = subprocess.run([*map(str, command)], stdout=subprocess.PIPE, text=True, check=True, cwd=REPO).stdout
+    return {**json.loads(output.splitlines()[-1]), "seconds": time.perf_counter() - started}
+
+
+def run_ours(options: argparse.Namespace, seed: int, choices: list[str]) -> Result:
+    """Trains with train.py in a process of its own; returns scores and seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            sys.executable, REPO / "train.py", "experiment=baseline", f"seed={seed}",
+            f"data.root={options.root}", f"data.split_dir={options.split_dir}", f"data.cache_dir={folder}/cache",
+            f"data.image_size=[{options.height},{options.width}]",
+            f"data.test_image_size=[{options.height},{options.width}]",
+            f"model.encoder_weights={options.weights or 'null'}", f"trainer.max_epochs={options.epochs}",
+            f"output_dir={folder}/run", *choices,
+        ]  # fmt: skip
+        started = time.perf_counter()
+        subprocess.run([*map(str, command)], stdout=subprocess.DEVNULL, check=True, cwd=REPO)
+        seconds = time.perf_counter() - started
+        metrics = json.loads((Path(folder) / "run" / "metrics.json").read_text(encoding="utf-8"))
+    return {**{name: metrics[name] for name in SCORES}, "seconds": seconds}
+
+
+def spread(values: list[float], digits: int) -> str:
+    """Returns the mean and, of several values, the standard deviation."""
+    mean = f"{statistics.mean(values):.{digits}f}"
+    return f"{mean} ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else mean
+
+
+def row(name: str, results: list[Result]) -> str:
+    """Returns a line of the table."""
+    scores = " | ".join(spread([result[key] for result in results], 4) for key in SCORES)
+    return f"| {name} | {scores} | {spread([result['seconds'] for result in results], 0)} |"
+
+
+def main() -> None:
+    """Trains one after the other, and writes the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, required=True, help="photographs and masks")
+    parser.add_argument("--split-dir", type=Path, required=True, help="folder of train.txt and val.txt")
+    parser.add_argument("--weights", type=Path, help="encoder weights, .safetensors (default: random)")
+    parser.add_argument("--height", type=int, default=256, help="of what the network sees, in pixels (256)")
+    parser.add_argument("--width", type=int, default=384, help="in pixels (384)")
+    parser.add_argument("--epochs", type=int, default=15, help="(15)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44], help="(42 43 44)")
+    parser.add_argument("--ablate", action="store_true", help="also take each choice of the recipe back, one at a time")
+    options = parser.parse_args()
+    for name in ("root", "split_dir", "weights"):
+        if getattr(options, name) is not None:
+            setattr(options, name, getattr(options, name).resolve())
+    rows: dict[str, list[Result]] = {TUTORIAL: [], BASELINE: []}
+    jobs = [(name, seed) for seed in options.seeds for name in rows]
+    jobs += [(name, seed) for name in (ABLATIONS if options.ablate else {}) for seed in options.seeds]
+    for name, seed in tqdm(jobs, desc="runs"):
+        result = run_tutorial(options, seed) if name == TUTORIAL else run_ours(options, seed, ABLATIONS.get(name, []))
+        rows.setdefault(name, []).append(result)
+        tqdm.write(f"{name}, seed {seed}: {json.dumps({key: round(value, 4) for key, value in result.items()})}")
+    ratio = {
+        key: statistics.mean(r[key] for r in rows[BASELINE]) / statistics.mean(r[key] for r in rows[TUTORIAL])
+        for key in (*SCORES, "seconds")
+    }
+    taken_back = "\n".join(row(f"with {name}", results) for name, results in rows.items() if name in ABLATIONS)
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
+    table = f"""# The recipe `experiment=baseline` beside the tutorial's loop
+
+`python benchmarks/baseline.py --seeds {" ".join(map(str, options.seeds))}{" --ablate" if options.ablate else ""}`:
+{options.height} x {options.width}, batch 3, {options.epochs} epochs, MobileNetV2; {device}, {platform.machine()},
+torch {torch.__version__}. Mean and standard deviation over the seeds, on the validation photographs.
+
+| | mIoU, whole set | mIoU per image | accuracy | seconds, whole run |
+|---|---|---|---|---|
+{row(TUTORIAL, rows[TUTORIAL])}
+{row(BASELINE, rows[BASELINE])}
+| ratio of the means | {" | ".join(f"{value:.2f}" for value in ratio.values())} |
+{taken_back}
+"""
+    print(table)
+    with whole(REPO / "benchmarks" / "results" / "baseline.md") as partial:
+        partial.write_text(table, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
