@@ -31,8 +31,10 @@ class Logged(L.Callback):
 
 def test_the_run_is_that_of_the_rate_found_and_nothing_else_is_left(tmp_path: Path) -> None:
     module = tiny_module(**_options(1e-3, encoder_lr=1e-4))
-    logged, other = Logged(), Logged()
-    trainer = fit(tmp_path / "a", _finder(tmp_path / "a"), logged, module=module, max_epochs=5)
+    finder, logged, other = _finder(tmp_path / "a"), Logged(), Logged()
+    trainer = fit(tmp_path / "a", finder, logged, module=module, max_epochs=5)
+    assert finder.optimal_lr is not None
+    assert finder.optimal_lr.results["lr"][-1] == pytest.approx(1.0)  # though the run has no 100 steps
     found = module.optimizer_options["lr"]
     assert 1e-5 < found < 1.0
     assert found != 1e-3

@@ -38,6 +38,11 @@ def test_half_precision_is_chosen_where_the_hardware_has_it(
     assert choose_precision(accelerator) == precision
 
 
+def test_a_network_in_half_precision_throughout_is_scored_without_a_checkpoint(small_config: Compose) -> None:
+    metrics, _ = train(small_config("debug=one_batch", "trainer.precision=bf16-true"))
+    assert 0 <= metrics["miou"] <= 1
+
+
 def test_a_run_trains_in_the_chosen_precision_and_is_scored_in_full(
     small_config: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
