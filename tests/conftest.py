@@ -49,6 +49,7 @@ def small(root: Path, output_dir: Path) -> list[str]:
         "model.encoder_weights=null",
         "trainer=cpu",
         "trainer.max_epochs=1",
+        "trainer.precision=32-true",  # whatever the machine
         "pictures=1",
         f"output_dir={output_dir}",
     ]

@@ -46,6 +46,7 @@ def test_every_file_says_what_it_is() -> None:
         *([f"augment={name}"] for name in _names("augment")),
         *([f"optimizer={name}"] for name in _names("optimizer")),
         *([f"scheduler={name}"] for name in _names("scheduler")),
+        *([f"callbacks=[default,{name}]"] for name in _names("callbacks") if name != "default"),
         *([f"experiment={name}"] for name in _names("experiment") if name != "demo"),
         ["experiment=demo", "data.sample={count:20,height:64,width:96,seed:0}"],
         ["debug=overfit", "trainer.max_epochs=2"],

@@ -22,6 +22,11 @@ def test_logits_have_the_size_of_the_photograph_whatever_it_is(
     assert logits.dtype == torch.float32
 
 
+def test_logits_are_of_full_precision_under_autocast_too(module: SegmentationModule) -> None:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert module(torch.randn(1, 3, 64, 64)).dtype == torch.float32
+
+
 def test_training_lowers_the_loss(module: SegmentationModule) -> None:
     network = SegmentationModule({"name": "unet", "encoder_name": "mobilenet_v2"}, DRONE.to_dict(), {}, {})
     network.log = lambda *args, **kwargs: None  # type: ignore[method-assign]  # there is no trainer to log to

@@ -51,7 +51,10 @@ def test_tensorboard_holds_scalars_pictures_and_choices(small_config: Compose, r
     board = EventAccumulator(str(run / "tensorboard"), size_guidance={"images": 0, "scalars": 0}).Reload()
     scalars = set(board.Tags()["scalars"])
     wanted = {f"{split}/{name}" for split in ("train", "val") for name in ("miou", "accuracy", "dice")}
-    assert wanted | {"train/loss_epoch", "val/loss", "lr-AdamW", "val/iou/paved-area"} <= scalars
+    assert (
+        wanted | {"train/loss_epoch", "val/loss", "lr-AdamW/encoder", "lr-AdamW/decoder", "val/iou/paved-area"}
+        <= scalars
+    )
     assert set(board.Tags()["images"]) == {"val/photographs", "val/confusion"}
     assert len(board.Images("val/photographs")) == 2
     hparams = b"".join(path.read_bytes() for path in (run / "tensorboard").iterdir())

@@ -3,6 +3,7 @@
 from segdrone.model.checkpoint import check_resumable, load_module, read_checkpoint
 from segdrone.model.module import SegmentationModule
 from segdrone.model.networks import model_settings, pretrained_normalisation
+from segdrone.model.transfer import load_weights
 from segdrone.model.weights import load_encoder_weights
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "check_resumable",
     "load_encoder_weights",
     "load_module",
+    "load_weights",
     "model_settings",
     "pretrained_normalisation",
     "read_checkpoint",

@@ -15,11 +15,15 @@ from segdrone.model.module import SegmentationModule
 _KEYS = ("model", "classes", "data", "splits")
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
+def read_checkpoint(path: str | Path, setting: str = "ckpt_path") -> dict[str, Any]:
     """Reads a checkpoint that `train.py` wrote, on CPU, and makes sure that it is one.
 
     `torch.load(weights_only=True)` admits tensors and plain containers alone. Lightning's own
     `load_from_checkpoint` is not used: a hyper-parameter can name a function for it to import.
+
+    Args:
+        path: The checkpoint.
+        setting: What the user gave it as.
 
     Raises:
         CheckpointError: The file is missing, cut short, holds more than data, or is no checkpoint
@@ -28,7 +32,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(
-            f"ckpt_path={path} does not exist: give the path of a .ckpt file, such as .../checkpoints/best.ckpt"
+            f"{setting}={path} does not exist: give the path of a .ckpt file, such as .../checkpoints/best.ckpt"
         )
     try:
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)

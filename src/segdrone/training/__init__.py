@@ -1,7 +1,19 @@
 """Training: what train.py calls, and the callbacks of a run."""
 
+from segdrone.training.averaging import ExponentialAverage, StochasticAverage
 from segdrone.training.curves import Curves
+from segdrone.training.freeze import FreezeEncoder
+from segdrone.training.lr_finder import LearningRateFinder
 from segdrone.training.pictures import TensorBoardPictures
 from segdrone.training.run import objective, train
 
-__all__ = ["Curves", "TensorBoardPictures", "objective", "train"]
+__all__ = [
+    "Curves",
+    "ExponentialAverage",
+    "FreezeEncoder",
+    "LearningRateFinder",
+    "StochasticAverage",
+    "TensorBoardPictures",
+    "objective",
+    "train",
+]

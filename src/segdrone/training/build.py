@@ -22,11 +22,13 @@ from segdrone.errors import ConfigError
 from segdrone.model import (
     SegmentationModule,
     load_encoder_weights,
+    load_weights,
     model_settings,
     pretrained_normalisation,
 )
 from segdrone.settings import plain
 from segdrone.training.checkpoint_io import AtomicCheckpointIO
+from segdrone.training.precision import choose_precision
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,8 @@ def build_trainer(cfg: DictConfig, callbacks: list[L.Callback], loggers: list[Lo
         ConfigError: Lightning refuses the choice.
     """
     made = {"callbacks": callbacks, "logger": loggers, "plugins": [AtomicCheckpointIO()]}
+    if cfg.trainer.precision == "auto":
+        made["precision"] = choose_precision(str(cfg.trainer.accelerator))
     try:
         trainer: L.Trainer = hydra.utils.instantiate(cfg.trainer, **made, default_root_dir=str(folder))
     except (MisconfigurationException, InstantiationException) as error:
@@ -69,11 +73,11 @@ def build_datamodule(cfg: DictConfig) -> DroneDataModule:
 
 
 def build_module(cfg: DictConfig, datamodule: DroneDataModule) -> SegmentationModule:
-    """Makes the module, its encoder with its first weights.
+    """Makes the module, with its first weights.
 
     Raises:
         ConfigError: A choice is unknown or does not fit.
-        CheckpointError: The encoder's weights cannot be loaded.
+        CheckpointError: The first weights cannot be loaded.
     """
     config = datamodule.config
     if config.images is not None:  # found from wherever the checkpoint is opened
@@ -97,8 +101,14 @@ def build_module(cfg: DictConfig, datamodule: DroneDataModule) -> SegmentationMo
     )
     millions = sum(parameter.numel() for parameter in module.network.parameters()) / 1e6
     log.info("%s on %s: %.1f million parameters", cfg.model.name, cfg.model.encoder_name, millions)
-    if cfg.model.encoder_weights is not None and cfg.ckpt_path is None:
+    if cfg.init_from is not None:
+        if cfg.ckpt_path is not None:
+            raise ConfigError("init_from starts a run and ckpt_path resumes one: give one of them")
+        log.info(load_weights(module, cfg.init_from))
+    elif cfg.model.encoder_weights is not None and cfg.ckpt_path is None:
         log.info(load_encoder_weights(module.encoder, cfg.model.encoder_name, cfg.model.encoder_weights))
+    if cfg.compile:
+        module.network.compile()  # in place: the names of its weights do not change
     return module
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
+import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.plugins import Precision
 from omegaconf import DictConfig
 
 from segdrone.data import DroneDataModule
@@ -56,13 +58,26 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     loggers: list[Logger] = parts(cfg.logger)
     _start(loggers, folder)
     trainer = build_trainer(cfg, callbacks, loggers, folder)
-    record = describe_run(datamodule.splits["all"], trainer.strategy.root_device, seed=cfg.seed, config=plain(cfg))
+    record = describe_run(
+        datamodule.splits["all"],
+        trainer.strategy.root_device,
+        seed=cfg.seed,
+        precision=trainer.precision,
+        config=plain(cfg),
+    )
     write_json(record, folder / "run.json")
 
     try:
         trainer.fit(module, datamodule=datamodule, ckpt_path=cfg.ckpt_path)
     except MisconfigurationException as error:
         raise ConfigError(f"Lightning cannot train so ({' '.join(str(error).split())}): mend the choice") from error
+    except RuntimeError as error:
+        if cfg.compile and isinstance(error, torch._dynamo.exc.TorchDynamoException):
+            reason = str(getattr(error, "inner_exception", error)).splitlines()[0]
+            raise ConfigError(
+                f"compile=true: the network cannot be compiled here ({reason}): give compile=false"
+            ) from error
+        raise
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
     report = _score(cfg, trainer, module, datamodule, folder)
     best = getattr(trainer.checkpoint_callback, "best_model_score", None)
@@ -85,7 +100,8 @@ def _score(
 ) -> dict[str, Any]:
     split = next((split for split in ("test", "val", "train") if datamodule.splits[split]), "all")
     path = getattr(trainer.checkpoint_callback, "best_model_path", "")
-    best = load_module(path) if path else module
+    best = load_module(path) if path else module.float()
+    trainer.strategy.precision_plugin = Precision()  # 32-true, as evaluate.py scores
     return score_split(trainer, best, datamodule, split, folder, cfg.pictures)
 
 

@@ -1,0 +1,71 @@
+from functools import partialmethod
+from pathlib import Path
+
+import pytest
+import torch
+
+from segdrone.errors import ConfigError
+from segdrone.model import load_module
+from segdrone.training import train
+from segdrone.training.build import build_datamodule, build_module
+from tests.conftest import Compose
+from tests.tiny import weights
+
+TINY = [
+    "model.encoder_name=tu-mobilenetv3_small_050", "model.encoder_depth=3", "model.decoder_channels=[16,8,8]",
+    "trainer.limit_train_batches=1", "trainer.limit_val_batches=1",
+]  # fmt: skip
+
+
+def test_a_run_starts_from_a_checkpoint_of_other_classes(
+    small_config: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(small_config(*TINY))
+    path = tmp_path / "run" / "checkpoints" / "best.ckpt"
+    cfg = small_config(
+        *TINY, f"init_from={path}", f"output_dir={tmp_path}/second", "model.encoder_weights=imagenet",
+        "data.class_groups={soil: [dirt, gravel], ignored: [dog]}",
+    )  # fmt: skip
+    with caplog.at_level("INFO"):
+        module = build_module(cfg, build_datamodule(cfg))
+    assert "20 classes keep their rows" in caplog.text
+    assert "1 are new (soil), 3 of the checkpoint's are dropped (dirt, gravel, dog)" in caplog.text
+    first = load_module(path)
+    assert torch.equal(weights(module.encoder), weights(first.encoder))  # not ImageNet's
+    metrics, made = train(cfg)
+    assert len(made["module"].table) == 21
+    assert metrics["train/loss"] > 0
+
+
+def test_to_start_from_weights_and_to_resume_are_two_things(small_config: Compose) -> None:
+    cfg = small_config("init_from=a.ckpt", "ckpt_path=b.ckpt")
+    with pytest.raises(ConfigError, match="init_from.*ckpt_path.*give one"):
+        build_module(cfg, build_datamodule(cfg))
+
+
+def test_a_compiled_run_leaves_a_checkpoint_like_any_other(
+    small_config: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # All of torch.compile but its last stage, the C++ compiler, which takes two minutes.
+    monkeypatch.setattr(torch.nn.Module, "compile", partialmethod(torch.nn.Module.compile, backend="eager"))
+    before = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    _, made = train(
+        small_config(
+            *TINY, "data.image_size=[32,32]", "data.test_image_size=[32,32]", "compile=true", "callbacks=[default,ema]"
+        )
+    )
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > before
+    loaded = load_module(tmp_path / "run" / "checkpoints" / "last.ckpt")
+    assert torch.equal(weights(loaded), weights(made["module"]))
+
+
+def test_a_machine_that_cannot_compile_is_an_error_of_one_line(
+    small_config: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def backend(*arguments: object) -> None:
+        raise RuntimeError("No working C++ compiler found\nSet TORCHDYNAMO_VERBOSE=1")
+
+    monkeypatch.setattr(torch.nn.Module, "compile", partialmethod(torch.nn.Module.compile, backend=backend))
+    with pytest.raises(ConfigError, match="compile=true.*No working C.* compiler.*compile=false") as caught:
+        train(small_config(*TINY, "compile=true"))
+    assert "\n" not in str(caught.value)

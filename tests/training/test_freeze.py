@@ -1,0 +1,81 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import lightning.pytorch as L
+import pytest
+import torch
+
+from segdrone.training import FreezeEncoder
+from tests.conftest import REPO
+from tests.tiny import StopAfter, fit, tiny_module, weights
+
+
+class Record(L.Callback):
+    """Weights of encoder and the rest after each epoch."""
+
+    def __init__(self) -> None:
+        self.encoder: list[torch.Tensor] = []
+        self.decoder: list[torch.Tensor] = []
+        self.learns: list[bool] = []
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.learns.append(any(parameter.requires_grad for parameter in pl_module.encoder.parameters()))  # type: ignore[operator, union-attr]
+        self.encoder.append(weights(pl_module.encoder))  # type: ignore[arg-type]
+        self.decoder.append(weights(pl_module.network.decoder))  # type: ignore[arg-type, union-attr]
+
+
+def test_the_encoder_and_its_statistics_stay_while_the_rest_learns(tmp_path: Path) -> None:
+    module, record = tiny_module(), Record()
+    before = weights(module.encoder)
+    fit(tmp_path, FreezeEncoder(epochs=2), record, module=module, max_epochs=3)
+    assert torch.equal(record.encoder[0], before)
+    assert torch.equal(record.encoder[1], before)
+    assert not torch.equal(record.decoder[0], record.decoder[1])
+    assert not torch.equal(record.encoder[2], before)
+    assert record.learns == [False, False, True]  # no gradients are computed in vain
+    assert all(layer.training for layer in module.encoder.modules())
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3])
+@pytest.mark.parametrize("kept", ["last", "best"])
+def test_a_run_resumed_before_or_after_the_thaw_ends_with_the_same_weights(
+    stop: int, kept: str, tmp_path: Path
+) -> None:
+    options = {"optimizer": {"name": "adamw", "lr": 1e-3}, "scheduler": {"name": "poly", "power": 0.9}}
+    whole, resumed = tiny_module(**options), tiny_module(seed=1, **options)
+    fit(tmp_path / "a", FreezeEncoder(epochs=2), StopAfter(stop), module=tiny_module(**options), max_epochs=4)
+    fit(tmp_path / "b", FreezeEncoder(epochs=2), module=whole, max_epochs=4)
+    fit(tmp_path / "c", FreezeEncoder(2), module=resumed, max_epochs=4, ckpt_path=tmp_path / f"a/{kept}.ckpt")
+    assert torch.equal(weights(whole), weights(resumed))
+
+
+TWO_PROCESSES = """
+import sys
+from pathlib import Path
+import torch
+from segdrone.training import FreezeEncoder, StochasticAverage
+from tests.tiny import fit, tiny_module, weights
+from tests.training.test_freeze import Record
+
+module, record = tiny_module(optimizer={"name": "adamw", "lr": 1e-2}), Record()
+before = weights(module.encoder)
+trainer = fit(
+    Path(sys.argv[1]), FreezeEncoder(epochs=1), StochasticAverage(0.0), record, module=module,
+    max_epochs=3, strategy="ddp", devices=2, gradient_clip_val=1.0,
+)
+everyone = trainer.strategy.all_gather(weights(module))
+if trainer.global_rank == 0:
+    frozen, thawed = torch.equal(record.encoder[0], before), not torch.equal(record.encoder[1], before)
+    print("seen", trainer.world_size, frozen, thawed, torch.equal(everyone[0], everyone[1]))
+"""
+
+
+def test_processes_that_train_together_stay_alike_after_the_thaw(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(TWO_PROCESSES)
+    result = subprocess.run(
+        [sys.executable, tmp_path / "script.py", tmp_path / "out"], cwd=REPO, capture_output=True, text=True,
+        timeout=300, env={**os.environ, "PYTHONPATH": f"{REPO}:{os.environ.get('PYTHONPATH', '')}"},
+    )  # fmt: skip
+    assert "seen 2 True True True" in result.stdout, result.stderr
