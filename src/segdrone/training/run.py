@@ -22,6 +22,7 @@ from segdrone.evaluation import score_split
 from segdrone.files import write_json
 from segdrone.memory import keep_freed_memory
 from segdrone.model import SegmentationModule, check_resumable, load_module
+from segdrone.processes import together
 from segdrone.settings import plain
 from segdrone.training.build import build_callbacks, build_datamodule, build_module, build_trainer, parts
 from segdrone.training.record import describe_run
@@ -54,17 +55,20 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
         check_resumable(cfg.ckpt_path, module)
     callbacks = build_callbacks(cfg, has_val=bool(datamodule.splits["val"]))
     loggers: list[Logger] = parts(cfg.logger)
-    _start(loggers, folder)
     trainer = build_trainer(cfg, callbacks, loggers, folder)
-    record = describe_run(datamodule.splits["all"], trainer.strategy.root_device, seed=cfg.seed, config=plain(cfg))
-    write_json(record, folder / "run.json")
+    record: dict[str, Any] = {}
+    if trainer.is_global_zero:  # one process writes the run's folder
+        _start(loggers, folder)
+        record = describe_run(datamodule.splits["all"], trainer.strategy.root_device, seed=cfg.seed, config=plain(cfg))
+        write_json(record, folder / "run.json")
 
-    try:
-        trainer.fit(module, datamodule=datamodule, ckpt_path=cfg.ckpt_path)
-    except MisconfigurationException as error:
-        raise ConfigError(f"Lightning cannot train so ({' '.join(str(error).split())}): mend the choice") from error
-    metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    report = _score(cfg, trainer, module, datamodule, folder)
+    with together(trainer):
+        try:
+            trainer.fit(module, datamodule=datamodule, ckpt_path=cfg.ckpt_path)
+        except MisconfigurationException as error:
+            raise ConfigError(f"Lightning cannot train so ({' '.join(str(error).split())}): mend the choice") from error
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        report = _score(cfg, trainer, module, datamodule, folder)
     best = getattr(trainer.checkpoint_callback, "best_model_score", None)
     if best is not None:
         metrics[str(trainer.checkpoint_callback.monitor)] = float(best)  # type: ignore[union-attr]
@@ -72,7 +76,8 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     _log_choices(loggers, cfg, metrics)
     value = objective(cfg, metrics)
     reached = {"objective": cfg.objective, "reached": value if math.isfinite(value) else None}
-    write_json({**record, **reached, "wall_time_s": round(time.time() - started, 1)}, folder / "run.json")
+    if trainer.is_global_zero:
+        write_json({**record, **reached, "wall_time_s": round(time.time() - started, 1)}, folder / "run.json")
     made = {
         "cfg": cfg, "datamodule": datamodule, "module": module, "trainer": trainer,
         "callbacks": callbacks, "loggers": loggers, "report": report,
