@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from segdrone.files import whole, write_json
+from segdrone.files import alone, whole, write_json
 
 
 def test_success_replaces_the_file(tmp_path: Path) -> None:
@@ -69,3 +71,29 @@ def test_two_writers_in_one_process_do_not_meet(tmp_path: Path) -> None:
         other.write_text("other")
     assert (tmp_path / "a.txt").read_text() == "one"  # the last to end
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_who_waits_for_another_comes_after_it(tmp_path: Path) -> None:
+    lock, entered, order = tmp_path / "new" / ".lock", threading.Event(), []
+
+    def second() -> None:
+        entered.wait()
+        with alone(lock):
+            order.append("second")
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with alone(lock):
+        entered.set()
+        time.sleep(0.2)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_an_error_lets_the_next_one_in(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="full"), alone(tmp_path / ".lock"):
+        raise OSError("full")
+    with alone(tmp_path / ".lock"):
+        pass

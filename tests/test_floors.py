@@ -9,7 +9,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "segdrone"
 FLOORS = {
-    1: ("classes", "groups", "windows", "errors", "files", "memory", "settings"),
+    1: ("classes", "groups", "windows", "errors", "files", "memory", "settings", "rank", "processes"),
     2: ("data", "scenes", "model", "figures"),
     3: ("training", "inference", "deploy", "annotations", "survey"),
     4: ("evaluation",),
@@ -90,7 +90,7 @@ def test_the_rooms_of_the_plan_are_looked_at() -> None:
         for path in (SOURCE / "classes.py", SOURCE / "data" / "source.py", SOURCE / "training" / "run.py")
     }
     assert imported["classes"] == {"errors"}
-    assert imported["data"] == {"data", "errors", "scenes"}
+    assert imported["data"] == {"data", "errors", "files", "scenes"}
     assert {"evaluation", "model", "data"} <= imported["training"]
 
 

@@ -15,9 +15,11 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from segdrone.errors import SegdroneError, user_text
+from segdrone.rank import job_alone, leave_to_first, wait_for_first
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
-_TRACEBACKS = os.environ.get(_FULL_ERROR) == "1"
+# What the user asked for, before `door` asks for more; the processes that this one starts take it over.
+_TRACEBACKS = os.environ.setdefault("SEGDRONE_TRACEBACKS", os.environ.get(_FULL_ERROR, "0")) == "1"
 
 
 def plain_errors(job: Callable[[DictConfig], float]) -> Callable[[DictConfig], float]:
@@ -31,11 +33,14 @@ def plain_errors(job: Callable[[DictConfig], float]) -> Callable[[DictConfig], f
     def wrapped(cfg: DictConfig) -> float:
         cfg.output_dir = HydraConfig.get().runtime.output_dir
         try:
-            return job(cfg)
+            if not _sweeping():
+                return job(cfg)
+            with job_alone(HydraConfig.get().overrides.task):
+                return job(cfg)
         except (SegdroneError, OSError) as error:
             if _TRACEBACKS:
                 raise
-            if HydraConfig.get().mode == RunMode.MULTIRUN:
+            if _sweeping():
                 print(f"error: job {HydraConfig.get().job.num}: {_text(error)}", file=sys.stderr)
                 return float("nan")  # the other jobs of the sweep go on
             _leave(_text(error))
@@ -51,8 +56,9 @@ def door(main: Callable[[], None]) -> None:
     os.environ[_FULL_ERROR] = "1"
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network at import
     try:
+        leave_to_first()
         main()
-    except OSError as error:
+    except (SegdroneError, OSError) as error:
         if _TRACEBACKS:
             raise
         _leave(_text(error))
@@ -76,6 +82,11 @@ def _text(error: SegdroneError | OSError) -> str:
     return f"{where}{error.strerror or error}: check the path, its permissions and the free disk space"
 
 
+def _sweeping() -> bool:
+    return HydraConfig.get().mode == RunMode.MULTIRUN
+
+
 def _leave(text: str) -> NoReturn:
+    wait_for_first()
     print(f"error: {text}", file=sys.stderr)
     sys.exit(2)

@@ -21,6 +21,10 @@ class CheckpointError(SegdroneError):
     """A checkpoint or a weights file that cannot be read, written, or used for this job."""
 
 
+class ProcessLost(SegdroneError):
+    """Another process of the same run was killed, or its machine is gone."""
+
+
 def user_text(error: SegdroneError) -> str:
     """Returns what the user should read of `error`.
 

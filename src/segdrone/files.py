@@ -1,4 +1,4 @@
-"""Write files whole or not at all."""
+"""Write files whole or not at all, and one process at a time."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 
 @contextmanager
@@ -26,6 +28,21 @@ def whole(path: Path) -> Iterator[Path]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Waits until no other process holds `lock`, a file that is made, with its folder, and removed.
+
+    Who has waited should look again: what it was about to make may be there.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # who waits for it makes it anew
+                lock.unlink()
 
 
 def write_json(content: Any, path: Path) -> None:

@@ -161,3 +161,12 @@ def test_unknown_id_is_refused_when_its_photograph_is_read(tmp_path: Path) -> No
     Image.fromarray(np.full((8, 8), 251, np.uint8)).save(tmp_path / "a_mask.png")
     with pytest.raises(DataError, match=r"a_mask\.png holds id 251 \(64 pixels\)"):
         dataset(broken, size=(4, 4), tiles=True)[0]
+
+
+def test_a_blank_shows_a_sample_of_which_nothing_is_labelled(tmp_path: Path) -> None:
+    whole = dataset(pair(tmp_path, (10, 14)), size=(10, 14), tiles=False)
+    blank = whole[Draw(0, 0, blank=True)]
+    assert torch.equal(blank["image"], whole[0]["image"])
+    assert blank["mask"].shape == (10, 14)
+    assert (blank["mask"] == TABLE.ignore_index).all()
+    assert blank["id"] == ""

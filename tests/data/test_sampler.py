@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from itertools import zip_longest
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from segdrone.data.sampler import Draw, EpochSampler
 
@@ -51,3 +55,29 @@ def test_unshuffled_order_and_seeds_stay() -> None:
     first = draws(0, shuffle=False)
     assert [draw.place for draw in first] == list(range(50))
     assert draws(7, shuffle=False) == first
+
+
+@given(st.integers(1, 60), st.integers(1, 8), st.integers(1, 5), st.integers(0, 3), st.integers(0, 99), st.booleans())
+def test_the_batches_of_all_processes_are_together_the_batch_of_one(
+    length: int, batch: int, world: int, epoch: int, seed: int, shuffle: bool
+) -> None:
+    def batches(processes: tuple[int, int], size: int) -> list[tuple[Draw, ...]]:
+        sampler = EpochSampler(length, seed=seed, shuffle=shuffle, processes=processes)
+        sampler.set_epoch(epoch)
+        drawn = list(sampler)
+        assert len(drawn) == len(sampler)
+        return [tuple(drawn[first : first + size]) for first in range(0, len(drawn), size)]
+
+    alone = batches((0, 1), batch * world)
+    shares = [batches((rank, world), batch) for rank in range(world)]
+    assert {len(share) for share in shares} == {len(alone)}
+    for one, *together in zip(alone, *shares, strict=True):
+        turns = [draw for turn in zip_longest(*together) for draw in turn if draw is not None]
+        assert [draw for draw in turns if not draw.blank] == list(one)
+        assert len({len(share) for share in together}) == 1
+    assert not any(draw.blank for batch in shares[0] for draw in batch)
+
+
+def test_a_process_asks_for_its_share_when_it_is_alone() -> None:
+    assert len(EpochSampler(7, seed=0, shuffle=False)) == 7
+    assert len(EpochSampler(7, seed=0, shuffle=False, processes=(0, 2))) == 4

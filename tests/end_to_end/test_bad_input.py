@@ -127,7 +127,6 @@ def _id_in_two_splits(root: Path) -> list[str]:
         (lambda root: ["data.image_size=256"], ["data.image_size=256", "whole numbers"]),
         (lambda root: ["data.root=~/flights"], ["data.root=~/flights", "needs quotes of its own", "FOLDER"]),
         (lambda root: ["seed=-1"], ["seed=-1", "whole number"]),
-        (lambda root: ["trainer.devices=2"], ["trainer.devices=2", "give 1"]),
         (lambda root: [f"output_dir={root}/original_images/000.jpg/x"], ["000.jpg", "check the path"]),
         (lambda root: ["ckpt_path=none.ckpt"], ["ckpt_path=none.ckpt does not exist"]),
     ],

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -8,6 +10,8 @@ from segdrone.classes import DRONE, ClassTable
 from segdrone.errors import DataError
 from segdrone.scenes import render_scene, write_scenes
 from segdrone.scenes.write import scene_seed
+
+REPO = Path(__file__).parents[2]
 
 
 def write(root: Path, *, count: int = 3, height: int = 64, width: int = 96, seed: int = 5) -> None:
@@ -100,3 +104,14 @@ def test_bad_arguments_are_named(tmp_path: Path, change: dict[str, int]) -> None
         write(tmp_path / "set", **change)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "set").exists()
+
+
+def test_processes_that_write_the_same_set_at_once_do_not_disturb_one_another(tmp_path: Path) -> None:
+    write(tmp_path / "one")
+    code = "import sys; from tests.scenes.test_write import Path, write; write(Path(sys.argv[1]))"
+    start = [sys.executable, "-c", code, str(tmp_path / "set")]
+    several = [subprocess.Popen(start, stderr=subprocess.PIPE, text=True, cwd=REPO) for _ in range(3)]
+    for process in several:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+    assert contents(tmp_path / "set") == contents(tmp_path / "one")

@@ -7,10 +7,10 @@ import torch
 from segdrone.training import Curves
 
 
-def _epoch(curves: Curves, number: int) -> None:
+def _epoch(curves: Curves, number: int, first: bool = True) -> None:
     names = [f"{split}/{name}" for split in ("train", "val") for name in ("loss", "miou", "accuracy")]
     logged = {name: torch.tensor(0.1) for name in names}
-    trainer = SimpleNamespace(current_epoch=number, callback_metrics=logged)
+    trainer = SimpleNamespace(current_epoch=number, callback_metrics=logged, is_global_zero=first)
     curves.on_train_epoch_end(trainer, L.LightningModule())  # type: ignore[arg-type]
 
 
@@ -23,3 +23,10 @@ def test_every_epoch_draws_and_a_resumed_run_goes_on(tmp_path: Path) -> None:
     _epoch(resumed, 1)
     assert [row["epoch"] for row in resumed.history] == [0, 1]
     assert len(first.history) == 1
+
+
+def test_only_the_first_process_draws(tmp_path: Path) -> None:
+    curves = Curves(str(tmp_path / "a"))
+    _epoch(curves, 0, first=False)
+    assert len(curves.history) == 1
+    assert not (tmp_path / "a").exists()

@@ -97,17 +97,18 @@ class NoCache(Cache):
 
 
 class MemoryCache(Cache):
-    """Keeps everything in memory, one copy for all worker processes.
+    """Keeps everything in memory, one copy for a process and all its workers.
 
     Args:
         entries: All that will be asked for.
         shared: Whether worker processes will read.
+        copies: Processes on this machine that keep as much, each for itself.
 
     Raises:
         DataError: The memory is not free.
     """
 
-    def __init__(self, entries: Iterable[Entry], *, shared: bool) -> None:
+    def __init__(self, entries: Iterable[Entry], *, shared: bool, copies: int = 1) -> None:
         self._starts: dict[Entry, int] = {}
         total = 0
         for entry in entries:
@@ -117,9 +118,9 @@ class MemoryCache(Cache):
         free = psutil.virtual_memory().available
         if shared and Path("/dev/shm").is_dir():  # where shared memory lies on Linux
             free = min(free, shutil.disk_usage("/dev/shm").free)
-        if total > free:
+        if copies * total > free:
             raise DataError(
-                f"data.cache=memory needs {gigabytes(total)}, where {gigabytes(free)} are free"
+                f"data.cache=memory needs {gigabytes(copies * total)}, where {gigabytes(free)} are free"
                 f"{' in /dev/shm' if shared else ''}: give data.cache=disk"
             )
         self._pixels = torch.empty(total, dtype=torch.uint8)

@@ -28,6 +28,7 @@ from segdrone.data.sampling import Crops, Item, crops, labelled, rare_items, til
 from segdrone.data.source import bring
 from segdrone.data.split import SPLITS, random_split, read_split
 from segdrone.errors import DataError
+from segdrone.processes import group
 from segdrone.windows import Size
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -193,7 +194,7 @@ class DroneDataModule(L.LightningDataModule):
         if kind == "none":
             return NoCache()
         if kind == "memory":
-            return MemoryCache(entries, shared=self._workers() > 0)
+            return MemoryCache(entries, shared=self._workers() > 0, copies=self._processes_here)
         cache = DiskCache(Path(self.config.cache_dir) if self.config.cache_dir else default_folder())
         cache.reserve(entries)
         return cache
@@ -214,12 +215,14 @@ class DroneDataModule(L.LightningDataModule):
         """Returns shuffled, augmented batches.
 
         Raises:
-            DataError: There is nothing to train on, or `batch_size` is larger than the split.
+            DataError: There is nothing to train on, or a batch of all processes is larger than the split.
         """
         dataset, batch_size = self.fit_dataset("train"), self.config.batch_size
-        if batch_size > len(dataset):
+        _, world = group()
+        if batch_size * world > len(dataset):
+            each = f" in each of {world} processes" if world > 1 else ""
             raise DataError(
-                f"data.batch_size={batch_size} is larger than the {len(dataset)} training samples: lower it"
+                f"data.batch_size={batch_size}{each} is larger than the {len(dataset)} training samples: lower it"
             )
         return self._loader(dataset, shuffle=True)
 
@@ -239,8 +242,15 @@ class DroneDataModule(L.LightningDataModule):
         """Returns batches of all photographs, without masks, at the test size."""
         return self._loader(self.test_dataset("predict"))
 
+    @property
+    def _processes_here(self) -> int:
+        """The processes of the run that share this machine."""
+        return self.trainer.num_devices if self.trainer else 1
+
     def _workers(self) -> int:
         """A GPU is fed by all cores but one; on CPU the network has better use for them."""
         if self.config.num_workers is not None:
             return self.config.num_workers
-        return min(_MOST_WORKERS, suggested_max_num_workers(1)) if torch.cuda.is_available() else 0
+        if not torch.cuda.is_available():
+            return 0
+        return min(_MOST_WORKERS, suggested_max_num_workers(self._processes_here))

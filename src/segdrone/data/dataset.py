@@ -20,7 +20,8 @@ class SegmentationDataset(Dataset[dict[str, Any]]):
     """Samples of photographs and masks, by place or by `Draw`.
 
     A sample is a dict: `image` float32 `[3, H, W]` normalised, `mask` int64 `[H, W]` (absent where
-    the pair has none), `id` the photograph's. Padding has the ignored id in the mask.
+    the pair has none), `id` the photograph's. Padding has the ignored id in the mask. A blank has it
+    all over, and an empty `id`.
 
     Args:
         items: What each sample shows.
@@ -55,7 +56,13 @@ class SegmentationDataset(Dataset[dict[str, Any]]):
     def __getitems__(self, draws: Sequence[Draw | int]) -> list[dict[str, Any]]:
         """Returns samples that are not normalised yet, which is what DataLoader asks for."""
         known = [draw if isinstance(draw, Draw) else Draw(draw, 0) for draw in draws]
-        return [self._varied(draw.place, draw.seed) for draw in known]
+        return [self._blank(draw) if draw.blank else self._varied(draw.place, draw.seed) for draw in known]
+
+    def _blank(self, draw: Draw) -> dict[str, Any]:
+        sample = self._varied(draw.place, draw.seed)
+        if "mask" in sample:
+            sample["mask"] = np.full_like(sample["mask"], self.pixels.labels.table.ignore_index)
+        return {**sample, "id": ""}
 
     def _varied(self, place: int, seed: int) -> dict[str, Any]:
         """A sample as uint8: `image` `[H, W, 3]`, `mask` `[H, W]`, and its `id`."""

@@ -1,19 +1,26 @@
-"""The order of an epoch, and a seed for each sample of it."""
+"""The order of an epoch, a seed for each sample of it, and each process's share."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from torch.utils.data import Sampler
 
+from segdrone.processes import group
+
 
 class Draw(NamedTuple):
-    """One sample to make: its place in the dataset, and the seed of its random choices."""
+    """One sample to make: its place in the dataset, and the seed of its random choices.
+
+    A blank is one that another process counts: it is there so that all have as many.
+    """
 
     place: int
     seed: int
+    blank: bool = False
 
 
 class EpochSampler(Sampler[Draw]):
@@ -22,14 +29,19 @@ class EpochSampler(Sampler[Draw]):
     So the batches are the same whatever the number of workers, and a resumed run draws what the
     interrupted one would have drawn. Lightning calls `set_epoch` before each epoch.
 
+    Of several processes each draws every so many-th sample: their batches of one step are together the
+    batch that one process would draw, were it as large. Where the samples do not divide evenly, the
+    last processes draw a blank, since each waits for all others at every step.
+
     Args:
         length: Number of samples in the dataset.
         seed: Seed of the run; 0 is a seed like any other.
         shuffle: Draw in a new order with new seeds every epoch; else always alike.
+        processes: Rank of this process and number of all; None asks for them when they are known, in use.
     """
 
-    def __init__(self, length: int, *, seed: int, shuffle: bool) -> None:
-        self.length, self.seed, self.shuffle = length, seed, shuffle
+    def __init__(self, length: int, *, seed: int, shuffle: bool, processes: tuple[int, int] | None = None) -> None:
+        self.length, self.seed, self.shuffle, self.processes = length, seed, shuffle, processes
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -37,10 +49,14 @@ class EpochSampler(Sampler[Draw]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.length
+        _, world = self.processes or group()
+        return math.ceil(self.length / world)
 
     def __iter__(self) -> Iterator[Draw]:
         rng = np.random.default_rng([self.seed, self.epoch if self.shuffle else 0])
         order = rng.permutation(self.length) if self.shuffle else np.arange(self.length)
-        for place, seed in zip(order, rng.integers(2**32, size=self.length), strict=True):
-            yield Draw(int(place), int(seed))
+        seeds = rng.integers(2**32, size=self.length)
+        rank, world = self.processes or group()
+        for turn in range(rank, world * len(self), world):
+            again = turn % self.length
+            yield Draw(int(order[again]), int(seeds[again]), blank=turn >= self.length)

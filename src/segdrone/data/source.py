@@ -6,6 +6,7 @@ from pathlib import Path
 
 from segdrone.data.config import DataConfig
 from segdrone.errors import DataError
+from segdrone.files import alone
 from segdrone.scenes import write_scenes
 
 KAGGLE_HANDLE = "bulentsiyah/semantic-drone-dataset"
@@ -31,7 +32,9 @@ def bring(config: DataConfig) -> None:
     elif config.images is None and not root.exists():
         if not config.download:
             raise DataError(_ABSENT.format(root=root, handle=KAGGLE_HANDLE))
-        _download(root)
+        with alone(root.with_name(f".{root.name}.lock")):
+            if not root.exists():
+                _download(root)
 
 
 def _download(root: Path) -> None:

@@ -27,6 +27,8 @@ def score_split(
 ) -> dict[str, Any]:
     """Scores a split, prints the table, and writes `metrics.json`, `per_class.csv` and `figures/`.
 
+    Of several processes each predicts its share, and the first one prints, writes and draws.
+
     Args:
         trainer: Runs the network where it says.
         module: The network.
@@ -41,16 +43,23 @@ def score_split(
     Raises:
         DataError: The split is empty, or a photograph or mask cannot be read.
     """
+    datamodule.trainer = trainer  # it knows how many processes share the machine
     trainer.test(module, datamodule.test_dataloader(split), verbose=False)
-    counts = {name: matrix.numpy() for name, matrix in module.photograph_counts.by_id.items()}
+    counts = {name: matrix.numpy() for name, matrix in sorted(module.photograph_counts.by_id.items())}
     scores = score(counts)
     if math.isnan(scores.miou):
         raise DataError(
             f"no pixel of the {split} split of {datamodule.config.root} is labelled: there is nothing to score"
         )
     title = f"{len(scores.photographs)} photographs of the {split} split of {datamodule.config.root}"
-    print_scores(scores, module.table, title)
-    metrics = write_scores(scores, module.table, folder, split=split, root=str(Path(datamodule.config.root).resolve()))
+    metrics: dict[str, Any] = {}
+    if trainer.is_global_zero:
+        print_scores(scores, module.table, title)
+        root = str(Path(datamodule.config.root).resolve())
+        metrics = write_scores(scores, module.table, folder, split=split, root=root)
+    metrics = trainer.strategy.broadcast(metrics)
+    if not trainer.is_global_zero:
+        return metrics
     dataset = datamodule.test_dataset(split)
     module.eval()
     shown = {

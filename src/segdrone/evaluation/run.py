@@ -16,6 +16,7 @@ from segdrone.data.split import SPLITS
 from segdrone.errors import CheckpointError, ConfigError, DataError
 from segdrone.evaluation.evaluate import score_split
 from segdrone.model import SegmentationModule, load_module
+from segdrone.processes import together
 from segdrone.settings import plain
 
 log = logging.getLogger(__name__)
@@ -58,8 +59,10 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     if not datamodule.splits[cfg.split]:
         raise DataError(f"there is no {cfg.split} split: give split=val, split=all or data.split_dir=FOLDER")
     _warn_of_training_photographs(datamodule, module.hparams, cfg.split)
-    trainer = hydra.utils.instantiate(cfg.trainer, logger=False, enable_checkpointing=False)
-    return score_split(trainer, module, datamodule, cfg.split, Path(cfg.output_dir), cfg.pictures)
+    made = {"logger": False, "enable_checkpointing": False, "use_distributed_sampler": False}
+    trainer = hydra.utils.instantiate(cfg.trainer, **made)
+    with together(trainer):
+        return score_split(trainer, module, datamodule, cfg.split, Path(cfg.output_dir), cfg.pictures)
 
 
 def _check_classes(module: SegmentationModule, table: ClassTable, source: str) -> None:

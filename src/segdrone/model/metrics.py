@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch.distributed as dist
 from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from segdrone.classes import ClassTable
+from segdrone.processes import group
 
 
 class SplitMetrics(MulticlassConfusionMatrix):
@@ -49,8 +51,22 @@ class PhotographCounts:
         self.by_id: dict[str, Tensor] = {}
 
     def update(self, names: Sequence[str], prediction: Tensor, mask: Tensor) -> None:
-        """Counts predictions and masks, int `[B, H, W]`, for the photographs of these names."""
+        """Counts predictions and masks, int `[B, H, W]`, for the photographs of these names; blanks have none."""
         classes, ignored = len(self.table), self.table.ignore_index
         for name, predicted, true in zip(names, prediction, mask, strict=True):
-            counts = multiclass_confusion_matrix(predicted, true, classes, None, ignored, validate_args=False).cpu()
-            self.by_id[name] = self.by_id[name] + counts if name in self.by_id else counts
+            if name:
+                counts = multiclass_confusion_matrix(predicted, true, classes, None, ignored, validate_args=False)
+                self._add(name, counts.cpu())
+
+    def gather(self) -> None:
+        """Adds up what all processes have counted; each then has all photographs."""
+        _, world = group()
+        if world > 1:
+            counted: list[dict[str, Tensor]] = [{}] * world
+            dist.all_gather_object(counted, self.by_id)
+            self.by_id = {}
+            for name, counts in (item for by_id in counted for item in by_id.items()):
+                self._add(name, counts)
+
+    def _add(self, name: str, counts: Tensor) -> None:
+        self.by_id[name] = self.by_id[name] + counts if name in self.by_id else counts

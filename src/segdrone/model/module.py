@@ -10,12 +10,14 @@ import torch
 from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
+from torchmetrics import MeanMetric
 
 from segdrone.classes import ClassTable
 from segdrone.model.losses import build_loss
 from segdrone.model.metrics import PhotographCounts, SplitMetrics
 from segdrone.model.networks import build_network
 from segdrone.model.optimisation import build_optimizer, build_scheduler
+from segdrone.model.reduce import mean_over_processes
 
 Batch = Mapping[str, Any]
 Options = Mapping[str, Any]
@@ -66,6 +68,7 @@ class SegmentationModule(L.LightningModule):
         self.optimizer_options = dict(optimizer or {"name": "adamw"})
         self.scheduler_options = dict(scheduler or {"name": "constant"})
         self.metrics = torch.nn.ModuleDict({f"{split}_metrics": SplitMetrics(self.table) for split in _SPLITS})
+        self.losses = torch.nn.ModuleDict({f"{split}_loss": MeanMetric(nan_strategy="disable") for split in _SPLITS})
         self.photograph_counts = PhotographCounts(self.table)
 
     @property
@@ -95,7 +98,7 @@ class SegmentationModule(L.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Seeds dropout and stochastic depth by epoch, so that a resumed run draws what it would have drawn."""
-        torch.manual_seed(self.run_seed + 1_000_003 * (self.current_epoch + 1))
+        torch.manual_seed(self.run_seed + 1_000_003 * (self.current_epoch + 1) + self.global_rank)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Returns the loss of a batch, and counts its metrics."""
@@ -123,10 +126,13 @@ class SegmentationModule(L.LightningModule):
     def _step(self, split: str, batch: Batch) -> tuple[Tensor, Tensor]:
         mask = batch["mask"]
         logits = self(batch["image"])
-        loss = self.loss(logits, mask)
+        mean, loss = mean_over_processes(self.loss(logits, mask), (mask != self.table.ignore_index).sum())
         prediction = logits.detach().max(1).indices  # in channels-last layout twice as fast as argmax
         training = split == "train"
-        self.log(f"{split}/loss", loss, prog_bar=training, on_step=training, on_epoch=True, batch_size=len(mask))
+        epoch_loss = self.losses[f"{split}_loss"]
+        assert isinstance(epoch_loss, MeanMetric)
+        epoch_loss(mean, weight=sum(name != "" for name in batch["id"]))  # a blank's is empty
+        self.log(f"{split}/loss", epoch_loss, prog_bar=training, on_step=training, on_epoch=True)
         self.split_metrics(split).update(prediction, mask)
         return loss, prediction
 
@@ -142,6 +148,7 @@ class SegmentationModule(L.LightningModule):
     def on_test_epoch_end(self) -> None:
         """Logs the scores of the epoch, and the IoU of each class."""
         self._log_scores("test")
+        self.photograph_counts.gather()
 
     def split_metrics(self, split: str) -> SplitMetrics:
         """Returns the metrics of `train`, `val` or `test`."""
@@ -155,9 +162,10 @@ class SegmentationModule(L.LightningModule):
         scores = metrics.compute()
         iou = scores.pop("iou")
         for name, score in scores.items():
-            self.log(f"{split}/{name}", score, prog_bar=name == "miou", on_step=False, on_epoch=True)
+            self.log(f"{split}/{name}", score, prog_bar=name == "miou", on_step=False, on_epoch=True, sync_dist=True)
         if split != "train":
-            self.log_dict({f"{split}/iou/{name}": value for name, value in zip(self.table.names, iou, strict=True)})
+            classes = zip(self.table.names, iou, strict=True)
+            self.log_dict({f"{split}/iou/{name}": value for name, value in classes}, sync_dist=True)
         metrics.reset()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
@@ -12,19 +13,20 @@ from tqdm import tqdm
 
 from segdrone.classes import DRONE
 from segdrone.errors import DataError
-from segdrone.files import whole
+from segdrone.files import alone, whole
 from segdrone.scenes.scene import check_size, render_scene
 
 RENDERER = 1  # Raise it whenever a seed renders another picture.
 IMAGES, MASKS = "original_images", "label_images_semantic"
-CLASSES, RECORD, REQUEST = "class_dict_seg.csv", "scenes.json", "scenes.json.part"
+CLASSES, RECORD, REQUEST, LOCK = "class_dict_seg.csv", "scenes.json", "scenes.json.part", ".scenes.lock"
 
 
 def write_scenes(root: Path, *, count: int, height: int, width: int, seed: int, progress: bool = True) -> None:
     """Writes `count` scenes as `original_images/000.jpg` and `label_images_semantic/000.png`, and on.
 
     `class_dict_seg.csv` lists the classes, and `scenes.json`, written last, what was asked for. A
-    complete set of the same request is left alone; an interrupted one is carried on.
+    complete set of the same request is left alone; an interrupted one is carried on. Of several
+    processes at once, one writes and the others wait.
 
     Args:
         root: The set's folder; made if missing.
@@ -44,16 +46,22 @@ def write_scenes(root: Path, *, count: int, height: int, width: int, seed: int, 
     check_size(height, width)
     request = {"renderer": RENDERER, "count": count, "height": height, "width": width, "seed": seed}
     names = [f"{i:03d}" for i in range(count)]
-    _refuse_others(root, request)
-    if (root / RECORD).exists() and all(_paths(root, name)[k].exists() for name in names for k in (0, 1)):
-        return
+    if root.exists() and not root.is_dir():
+        raise DataError(f"{root} is a file: give a folder for the sample scenes")
     try:
-        _write_set(root, request, names, progress)
+        with nullcontext() if _complete(root, names) else alone(root / LOCK):
+            _refuse_others(root, request)
+            if not _complete(root, names):
+                _write_set(root, request, names, progress)
     except OSError as error:
         raise DataError(
             f"{root} cannot be written to ({error.strerror}): free some disk space or choose another folder, "
             "and run again; what is there is kept"
         ) from error
+
+
+def _complete(root: Path, names: list[str]) -> bool:
+    return (root / RECORD).exists() and all(path.exists() for name in names for path in _paths(root, name))
 
 
 def _write_set(root: Path, request: dict[str, int], names: list[str], progress: bool) -> None:
@@ -96,8 +104,6 @@ def _write(path: Path, content: bytes) -> None:
 
 def _refuse_others(root: Path, request: dict[str, int]) -> None:
     """Raises DataError if `root` holds anything but this request's scenes, whole or in part."""
-    if root.exists() and not root.is_dir():
-        raise DataError(f"{root} is a file: give a folder for the sample scenes")
     records = [path for path in (root / RECORD, root / REQUEST) if path.exists()]
     for path in records:
         if _read(path) != request:

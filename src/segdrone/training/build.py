@@ -9,6 +9,7 @@ from typing import Any
 
 import hydra
 import lightning.pytorch as L
+import torch
 from hydra.errors import InstantiationException
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import Logger
@@ -39,17 +40,20 @@ def build_trainer(cfg: DictConfig, callbacks: list[L.Callback], loggers: list[Lo
     Raises:
         ConfigError: Lightning refuses the choice.
     """
-    made = {"callbacks": callbacks, "logger": loggers, "plugins": [AtomicCheckpointIO()]}
+    made: dict[str, Any] = {
+        "callbacks": callbacks,
+        "logger": loggers,
+        "plugins": [AtomicCheckpointIO()],
+        "use_distributed_sampler": False,  # EpochSampler knows of processes
+    }
+    if cfg.trainer.get("sync_batchnorm") and (cfg.trainer.accelerator == "cpu" or not torch.cuda.is_available()):
+        made["sync_batchnorm"] = False  # torch has it for GPUs only
     if cfg.trainer.precision == "auto":
         made["precision"] = choose_precision(str(cfg.trainer.accelerator))
     try:
         trainer: L.Trainer = hydra.utils.instantiate(cfg.trainer, **made, default_root_dir=str(folder))
     except (MisconfigurationException, InstantiationException) as error:
         raise ConfigError(f"conf/trainer: Lightning refuses ({' '.join(str(error).split())})") from error
-    if trainer.world_size > 1:
-        raise ConfigError(
-            f"trainer.devices={cfg.trainer.devices}: several processes cannot be scored together yet: give 1"
-        )
     return trainer
 
 

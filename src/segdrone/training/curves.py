@@ -35,6 +35,8 @@ class Curves(L.Callback):
         logged = trainer.callback_metrics
         epoch = {"epoch": float(trainer.current_epoch)}
         self.history.append({**epoch, **{key: float(logged[key]) for key in keys if key in logged}})
+        if not trainer.is_global_zero:
+            return
         for name, (title, unit) in _PLOTS.items():
             lines = {f"train/{name}": "train", f"val/{name}": "val"}
             figures.save(figures.curves(self.history, lines, title, unit), self.folder / f"{name}.png")

@@ -41,19 +41,23 @@ class TensorBoardPictures(L.Callback):
         if not self._due(trainer):
             return
         wanted = self.photographs - len(self._rows)
-        for place, name in enumerate(batch["id"][:wanted]):
+        for place, name in enumerate(batch["id"][:wanted]):  # the first process has no blanks
             image = _photograph(batch["image"][place], pl_module.hparams["data"])
             truth, prediction = (_mask(mask[place]) for mask in (batch["mask"], outputs["prediction"]))
             self._rows.append(figures.Triple(name, image, truth, prediction).reduced())
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Sends the pictures to TensorBoard."""
+        """Sends the pictures to TensorBoard, from the first process."""
         assert isinstance(pl_module, SegmentationModule)
+        if not self._due(trainer):
+            return
+        metrics = pl_module.split_metrics("val")
+        with metrics.sync_context():  # which all processes enter
+            counts = metrics.confmat.cpu().numpy()
         for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger) and self._rows:
+            if isinstance(logger, TensorBoardLogger) and trainer.is_global_zero and self._rows:
                 board, step = logger.experiment, trainer.current_epoch
                 board.add_figure("val/photographs", figures.triples(self._rows, pl_module.table), step)
-                counts = pl_module.split_metrics("val").confmat.cpu().numpy()
                 board.add_figure("val/confusion", figures.confusion(counts, pl_module.table), step)
         self._rows = []
 

@@ -24,6 +24,7 @@ from segdrone.evaluation import score_split
 from segdrone.files import write_json
 from segdrone.memory import keep_freed_memory
 from segdrone.model import SegmentationModule, check_resumable, load_module
+from segdrone.processes import together
 from segdrone.settings import plain
 from segdrone.training.build import build_callbacks, build_datamodule, build_module, build_trainer, parts
 from segdrone.training.record import describe_run
@@ -56,17 +57,39 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
         check_resumable(cfg.ckpt_path, module)
     callbacks = build_callbacks(cfg, has_val=bool(datamodule.splits["val"]))
     loggers: list[Logger] = parts(cfg.logger)
-    _start(loggers, folder)
     trainer = build_trainer(cfg, callbacks, loggers, folder)
-    record = describe_run(
-        datamodule.splits["all"],
-        trainer.strategy.root_device,
-        seed=cfg.seed,
-        precision=trainer.precision,
-        config=plain(cfg),
-    )
-    write_json(record, folder / "run.json")
+    record: dict[str, Any] = {}
+    if trainer.is_global_zero:  # one process writes the run's folder
+        _start(loggers, folder)
+        record = describe_run(
+            datamodule.splits["all"],
+            trainer.strategy.root_device,
+            seed=cfg.seed,
+            precision=trainer.precision,
+            config=plain(cfg),
+        )
+        write_json(record, folder / "run.json")
+    with together(trainer):
+        _fit(cfg, trainer, module, datamodule)
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        report = _score(cfg, trainer, module, datamodule, folder)
+    best = getattr(trainer.checkpoint_callback, "best_model_score", None)
+    if best is not None:
+        metrics[str(trainer.checkpoint_callback.monitor)] = float(best)  # type: ignore[union-attr]
+    metrics |= {name: float(value) for name, value in report.items() if isinstance(value, float)}
+    _log_choices(loggers, cfg, metrics)
+    value = objective(cfg, metrics)
+    reached = {"objective": cfg.objective, "reached": value if math.isfinite(value) else None}
+    if trainer.is_global_zero:
+        write_json({**record, **reached, "wall_time_s": round(time.time() - started, 1)}, folder / "run.json")
+    made = {
+        "cfg": cfg, "datamodule": datamodule, "module": module, "trainer": trainer,
+        "callbacks": callbacks, "loggers": loggers, "report": report,
+    }  # fmt: skip
+    return metrics, made
 
+
+def _fit(cfg: DictConfig, trainer: L.Trainer, module: SegmentationModule, datamodule: DroneDataModule) -> None:
     try:
         trainer.fit(module, datamodule=datamodule, ckpt_path=cfg.ckpt_path)
     except MisconfigurationException as error:
@@ -78,21 +101,6 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
                 f"compile=true: the network cannot be compiled here ({reason}): give compile=false"
             ) from error
         raise
-    metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    report = _score(cfg, trainer, module, datamodule, folder)
-    best = getattr(trainer.checkpoint_callback, "best_model_score", None)
-    if best is not None:
-        metrics[str(trainer.checkpoint_callback.monitor)] = float(best)  # type: ignore[union-attr]
-    metrics |= {name: float(value) for name, value in report.items() if isinstance(value, float)}
-    _log_choices(loggers, cfg, metrics)
-    value = objective(cfg, metrics)
-    reached = {"objective": cfg.objective, "reached": value if math.isfinite(value) else None}
-    write_json({**record, **reached, "wall_time_s": round(time.time() - started, 1)}, folder / "run.json")
-    made = {
-        "cfg": cfg, "datamodule": datamodule, "module": module, "trainer": trainer,
-        "callbacks": callbacks, "loggers": loggers, "report": report,
-    }  # fmt: skip
-    return metrics, made
 
 
 def _score(

@@ -1,0 +1,59 @@
+"""Which process of a run this is, by what started it; torch need not be there to ask."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from segdrone.errors import ConfigError
+
+# What the processes beside the first do without: a folder of their own, and files in it.
+_BESIDE = (
+    "hydra.run.dir=.",
+    "hydra.output_subdir=null",
+    f"hydra.job_logging.handlers.file.filename={os.devnull}",
+)
+_PATIENCE = 5.0  # seconds
+
+
+def is_first() -> bool:
+    """Tells whether this is the first process of its run, or the only one."""
+    if "RANK" in os.environ:  # of torchrun
+        return os.environ["RANK"] == "0"
+    return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
+
+
+def leave_to_first() -> None:
+    """Makes a process beside the first write no files, and say nothing but errors; for Hydra to read `sys.argv` then.
+
+    Raises:
+        ConfigError: All processes were started to run a sweep, each of whose jobs starts its own.
+    """
+    processes = int(os.environ.get("WORLD_SIZE", os.environ.get("SLURM_STEP_NUM_TASKS", "1")))
+    if processes > 1 and {"-m", "--multirun"} & {*sys.argv}:
+        raise ConfigError("a sweep starts the processes of each job itself: run it without torchrun or srun")
+    if not is_first():
+        sys.argv += _BESIDE
+        logging.disable(logging.WARNING)
+        logging.captureWarnings(True)
+
+
+def wait_for_first() -> None:
+    """Lets the first process, if it fails like this one, say so and end all others."""
+    if not is_first():
+        time.sleep(_PATIENCE)
+
+
+@contextmanager
+def job_alone(overrides: Sequence[str]) -> Iterator[None]:
+    """Makes the processes that Lightning starts run this job, not the sweep that it belongs to."""
+    arguments = sys.argv
+    sys.argv = [arguments[0], *overrides]
+    try:
+        yield
+    finally:
+        sys.argv = arguments

@@ -1,0 +1,113 @@
+"""Two processes are one run: the scores of one process, one folder, and one end."""
+
+import csv
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from segdrone.evaluation import evaluate
+from segdrone.training import train
+from tests.conftest import REPO, Command, Compose, assert_one_line, small
+
+TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+QUIET = ["callbacks.progress_bar=null", "+trainer.enable_progress_bar=false"]
+
+
+def two(root: Path, run: Path) -> list[str]:
+    return [*(choice for choice in small(root, run) if choice != "trainer=cpu"), *TWO, *QUIET]
+
+
+def evaluated(checkpoint: Path, split: str, out: Path) -> dict[str, object]:
+    with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
+        overrides = [f"ckpt_path={checkpoint}", f"split={split}", f"output_dir={out}", "trainer=cpu", "pictures=1"]
+        return evaluate(compose("evaluate", overrides))
+
+
+def logged(run: Path, metric: str) -> list[float]:
+    with (run / "metrics.csv").open() as file:
+        return [float(row[metric]) for row in csv.DictReader(file) if row[metric]]
+
+
+def written(run: Path) -> set[str]:
+    files = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
+    return {file for file in files if "events" not in file and ".hydra" not in file and file != "train.log"}
+
+
+def test_two_processes_learn_what_one_learns_and_score_alike(
+    all_scenes: Path, tmp_path: Path, command: Command, small_config: Compose
+) -> None:
+    choices = [  # no statistics of a batch, which each process has of its own
+        "model.encoder_name=vgg11", "model.decoder_channels=[32,16,16,16,16]", "+model.decoder_use_norm=false",
+        "optimizer=sgd", "scheduler=constant", "trainer.max_epochs=2", "trainer.log_every_n_steps=1", *QUIET,
+    ]  # fmt: skip
+    pair, one = tmp_path / "pair", tmp_path / "one"
+    result = command("train.py", *two(all_scenes, pair), *choices[:-2], "data.batch_size=1")
+    assert result.returncode == 0, result.stderr
+    train(small_config(*choices, "data.batch_size=2", f"output_dir={one}"))
+
+    for metric, values in (("train/loss_step", 16), ("train/loss_epoch", 2), ("val/loss", 2), ("test/loss", 1)):
+        assert len(logged(pair, metric)) == values  # 15 photographs: the last batch of an epoch is not full
+        assert logged(pair, metric) == pytest.approx(logged(one, metric), abs=1e-3)
+
+    reached = json.loads((pair / "run.json").read_text())["reached"]
+    best = pair / "checkpoints" / "best.ckpt"
+    assert evaluated(best, "val", tmp_path / "val")["miou"] == pytest.approx(reached, abs=1e-6)  # of 3 photographs
+    assert evaluated(best, "test", tmp_path / "test") == json.loads((pair / "metrics.json").read_text())
+
+    assert written(pair) == written(one)
+    assert result.stdout.count("photographs of the test split") == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"pair", "one", "val", "test"}
+
+
+def started(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
+    """Starts a run and returns when it has ended an epoch."""
+    last = folder / "checkpoints" / "last.ckpt"
+    before = last.stat().st_mtime_ns if last.exists() else 0
+    command = [sys.executable, str(REPO / "train.py"), *arguments]
+    process = subprocess.Popen(command, cwd=folder.parent, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 200
+    while not last.exists() or last.stat().st_mtime_ns == before:
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()[1]
+        time.sleep(0.1)
+    return process
+
+
+def epoch(checkpoint: Path) -> int:
+    return int(torch.load(checkpoint, weights_only=True)["epoch"])
+
+
+def test_losing_a_process_ends_the_run_which_goes_on_from_its_last_epoch(
+    all_scenes: Path, tmp_path: Path, command: Command
+) -> None:
+    run = tmp_path / "run"
+    last = run / "checkpoints" / "last.ckpt"
+    arguments = [*two(all_scenes, run), "trainer.max_epochs=1000", "callbacks.early_stopping=null", "data.batch_size=1"]
+
+    with started(arguments, run) as first:
+        [second] = psutil.Process(first.pid).children()
+        second.kill()
+        _, errors = first.communicate(timeout=60)
+        result = subprocess.CompletedProcess(arguments, first.returncode, "", errors)
+    assert_one_line(result, "process 1 was lost (SIGKILL)", f"ckpt_path={last}")
+    before = epoch(last)
+
+    with started([*arguments, f"ckpt_path={last}"], run) as first:
+        [second] = psutil.Process(first.pid).children()
+        first.kill()
+        _, errors = first.communicate(timeout=60)  # ends when nobody can write to it any more
+    second.wait(timeout=60)
+    assert_one_line(subprocess.CompletedProcess(arguments, 2, "", errors), "the first process was lost")
+    assert epoch(last) > before
+
+    out = tmp_path / "pair"
+    pair = command("evaluate.py", f"ckpt_path={last}", "split=val", f"output_dir={out}", "pictures=1", *TWO)
+    assert pair.returncode == 0, pair.stderr
+    assert json.loads((out / "metrics.json").read_text()) == evaluated(last, "val", tmp_path / "one")
+    assert {path.name for path in (out / "figures").iterdir()} == {"best.png", "worst.png", "confusion.png"}
