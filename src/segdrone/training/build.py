@@ -21,6 +21,7 @@ from segdrone.data.split import SPLITS
 from segdrone.errors import ConfigError
 from segdrone.model import (
     SegmentationModule,
+    describe_cost,
     load_encoder_weights,
     model_settings,
     pretrained_normalisation,
@@ -95,8 +96,9 @@ def build_module(cfg: DictConfig, datamodule: DroneDataModule) -> SegmentationMo
         optimizer=plain(cfg.optimizer),
         scheduler=plain(cfg.scheduler),
     )
-    millions = sum(parameter.numel() for parameter in module.network.parameters()) / 1e6
-    log.info("%s on %s: %.1f million parameters", cfg.model.name, cfg.model.encoder_name, millions)
+    log.info(
+        "%s on %s: %s", cfg.model.name, cfg.model.encoder_name, describe_cost(module.network, config.training_size)
+    )
     if cfg.model.encoder_weights is not None and cfg.ckpt_path is None:
         log.info(load_encoder_weights(module.encoder, cfg.model.encoder_name, cfg.model.encoder_weights))
     return module
