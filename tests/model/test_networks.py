@@ -1,16 +1,162 @@
+import copy
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
 import pytest
 import segmentation_models_pytorch as smp
 import torch
 import yaml
+from torch import Tensor, nn
+from torch.export import Dim
 
+from segdrone.classes import ClassTable
 from segdrone.errors import ConfigError
-from segdrone.model.networks import build_network, model_settings, pretrained_normalisation
-from tests.conftest import REPO
+from segdrone.model import SegmentationModule, load_module
+from segdrone.model.cost import describe_cost
+from segdrone.model.losses import build_loss
+from segdrone.model.networks import (
+    NETWORKS,
+    build_network,
+    fitting_size,
+    learns_from_one,
+    model_settings,
+    pretrained_normalisation,
+)
+from segdrone.training import train
+from tests.conftest import REPO, Compose
+
+TABLE = ClassTable(names=("a", "b", "c"), colours=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
+MODELS = sorted((REPO / "conf" / "model").glob("*.yaml"))
+NARROW = {"decoder_channels": [16, 16, 8, 8, 8]}
+SMALL: dict[str, dict[str, Any]] = {
+    "unet": NARROW,
+    "unetplusplus": NARROW,
+    "manet": {**NARROW, "decoder_pab_channels": 8},
+    "linknet": {},
+    "fpn": {"decoder_pyramid_channels": 32, "decoder_segmentation_channels": 32},
+    "pspnet": {"psp_out_channels": 16},
+    "pan": {"decoder_channels": 8},
+    "deeplabv3": {"decoder_channels": 16},
+    "deeplabv3plus": {"decoder_channels": 16},
+    "upernet": {"decoder_channels": 16},
+    "segformer": {"decoder_segmentation_channels": 16},
+    "dpt": {
+        "encoder_name": "tu-vit_tiny_patch16_224",
+        "decoder_intermediate_channels": [16, 16, 16, 16],
+        "decoder_fusion_channels": 16,
+    },
+    "fcn": {"encoder_name": "resnet50"},
+}
 
 
-def test_network_maps_photographs_to_logits_of_its_classes() -> None:
-    network = build_network("unet", encoder_name="mobilenet_v2", classes=5)
-    assert network(torch.zeros(2, 3, 64, 96)).shape == (2, 5, 64, 96)
+def test_every_network_is_tried() -> None:
+    assert SMALL.keys() == NETWORKS.keys()
+
+
+@pytest.fixture(scope="module", params=SMALL)
+def made(request: pytest.FixtureRequest) -> SegmentationModule:
+    torch.manual_seed(0)
+    options = {"name": request.param, "encoder_name": "resnet18", **SMALL[request.param]}
+    return SegmentationModule(options, TABLE.to_dict(), {}, {}).eval()
+
+
+class TestEveryNetwork:
+    @pytest.mark.parametrize("size", [(64, 96), (61, 93), (17, 5)])
+    def test_logits_have_the_size_of_the_photograph(self, made: SegmentationModule, size: tuple[int, int]) -> None:
+        logits = made(torch.randn(2, 3, *size))
+        assert logits.shape == (2, 3, *size)
+        assert logits.dtype == torch.float32
+        assert logits.std() > 0
+
+    def test_it_has_an_encoder_and_a_head_of_a_filter_a_class(self, made: SegmentationModule) -> None:
+        assert sum(parameter.numel() for parameter in made.encoder.parameters()) > 1000
+        *_, last = (part for part in made.network.segmentation_head.modules() if isinstance(part, nn.Conv2d))
+        assert last.out_channels == 3
+
+    def test_channels_last_changes_nothing(self, made: SegmentationModule) -> None:
+        assert any(p.is_contiguous(memory_format=torch.channels_last) for p in made.parameters() if p.dim() == 4)
+        contiguous = copy.deepcopy(made).to(memory_format=torch.contiguous_format)
+        image = torch.randn(2, 3, 64, 96)
+        torch.testing.assert_close(made(image), contiguous(image), rtol=1e-4, atol=1e-4)
+
+    def test_a_step_lowers_the_loss(self, made: SegmentationModule) -> None:
+        module, loss = copy.deepcopy(made).train(), build_loss("ce", ignore_index=255)
+        mask = torch.zeros(2, 64, 96, dtype=torch.long)
+        mask[:, :, 40:] = 2
+        image = mask[:, None].repeat(1, 3, 1, 1) / 2
+        optimizer = torch.optim.AdamW(module.parameters(), lr=1e-3)
+
+        def now() -> Tensor:
+            torch.manual_seed(0)  # of dropout
+            return loss(module(image), mask)
+
+        before = now()
+        before.backward()
+        optimizer.step()
+        assert now() < 0.99 * before
+
+    def test_it_tells_whether_it_learns_from_one_image(self, made: SegmentationModule) -> None:
+        module = copy.deepcopy(made).train()
+        try:
+            module(torch.randn(1, 3, 64, 96))
+            learns = True
+        except ValueError:
+            learns = False
+        assert learns_from_one(made.network) == learns
+
+    def test_a_checkpoint_gives_the_same_logits(self, made: SegmentationModule, tmp_path: Path) -> None:
+        trainer = L.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu", enable_model_summary=False)
+        trainer.strategy.connect(made)
+        trainer.save_checkpoint(tmp_path / "a.ckpt")
+        image = torch.randn(1, 3, 61, 93)
+        assert torch.equal(load_module(tmp_path / "a.ckpt")(image), made(image))
+
+    def test_it_exports_for_any_batch_height_and_width(self, made: SegmentationModule) -> None:
+        height, width = fitting_size(made.network, 64, 96)
+        sides = {0: Dim("batch", max=64), 2: 32 * Dim("rows", max=64), 3: 32 * Dim("columns", max=64)}
+        program = torch.export.export(
+            made.network, (torch.randn(2, 3, height, width),), dynamic_shapes=(sides,), strict=False
+        )
+        image = torch.randn(1, 3, height + 32, width + 64)
+        torch.testing.assert_close(program.module()(image), made.network(image), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_the_comment_of_a_choice_says_what_it_costs(path: Path) -> None:
+    text = path.read_text()
+    network = build_network(**model_settings(yaml.safe_load(text)), classes=23)
+    assert text.splitlines()[1] == f"# {describe_cost(network, (512, 768))}."
+
+
+@pytest.mark.parametrize("name", ["fpn", "pspnet", "deeplabv3", "pan", "upernet"])
+@pytest.mark.parametrize("depth", [3, 4])
+def test_a_shallower_encoder_leaves_the_logits_at_full_size(name: str, depth: int) -> None:
+    network = build_network(name, classes=2, encoder_name="resnet18", encoder_depth=depth, **SMALL[name]).eval()
+    assert network(torch.zeros(1, 3, 128, 160)).shape == (1, 2, 128, 160)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "size"),
+    [
+        ("unet", {}, (64, 96)),
+        ("unet", {"encoder_depth": 3, "decoder_channels": [8, 8, 8]}, (64, 96)),
+        ("deeplabv3plus", {}, (64, 96)),
+        ("deeplabv3", {}, (64, 96)),
+        ("pan", {}, (128, 128)),
+        ("dpt", SMALL["dpt"], (64, 96)),
+        ("fcn", SMALL["fcn"], (61, 93)),
+    ],
+)
+def test_sizes_are_rounded_up_to_what_a_network_takes(
+    name: str, options: dict[str, Any], size: tuple[int, int]
+) -> None:
+    assert fitting_size(build_network(name, classes=2, **{"encoder_name": "resnet18", **options}), 61, 93) == size
+
+
+def test_a_batch_of_one_that_a_network_cannot_learn_from_is_refused_first(small_config: Compose) -> None:
+    with pytest.raises(ConfigError, match="model.name=pan takes no .* 15 samples in batches of 7.*data.batch_size"):
+        train(small_config("model=pan_mbv2", "data.batch_size=7"))
 
 
 def test_the_default_model_is_the_tutorials_network() -> None:
@@ -30,12 +176,23 @@ def test_the_default_model_is_the_tutorials_network() -> None:
         ("unet", {"encoder_name": "resnet1"}, "model.encoder_name=resnet1"),
         ("unet", {"encoder_name": "tu-hf-hub:someone/model"}, "model.encoder_name=tu-hf-hub"),
         ("unet", {"encoder_name": "mobilenet_v2", "decoder_channels": [4]}, "conf/model"),
-        ("unet", {"encoder_name": "mobilenet_v2", "colour": "red"}, "conf/model"),
+        ("unet", {"encoder_name": "mobilenet_v2", "colour": "red"}, "model.colour is no option of unet"),
+        ("unet", {"encoder_name": "mobilenet_v2", "activation": "sigmoid"}, "model.activation is no option"),
+        ("unet", {"encoder_name": "mobilenet_v2", "aux_params": {"classes": 2}}, "model.aux_params is no option"),
+        ("unet", {"encoder_name": "mobilenet_v2", "kwargs": {}}, "model.kwargs is no option"),
+        ("fpn", {"encoder_name": "mobilenet_v2", "upsampling": 1}, "model.upsampling is no option"),
+        ("fpn", {"encoder_name": "mobilenet_v2", "encoder_depth": "deep"}, "model fpn cannot be built"),
+        ("unet", {"encoder_name": "mobilenet_v2", "decoder_use_norm": "inplace"}, "model unet cannot be built"),
+        ("unet", {"encoder_name": "tu-vit_tiny_patch16_224"}, "model unet cannot be built"),
+        ("dpt", {"encoder_name": "mobilenet_v2"}, "model dpt cannot be built"),
+        ("dpt", {"encoder_name": "tu-vit_tiny_patch16_224", "num_classes": 9}, "model.num_classes is no option"),
+        ("fcn", {"encoder_name": "mobilenet_v2"}, "fcn is built on resnet50 or resnet101"),
     ],
 )
 def test_what_cannot_be_built_is_named(name: str, options: dict[str, object], part: str) -> None:
-    with pytest.raises(ConfigError, match=part):
+    with pytest.raises(ConfigError, match=part) as caught:
         build_network(name, classes=2, **options)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,14 @@ from pathlib import Path
 
 import pytest
 import segmentation_models_pytorch as smp
+import timm
 import torch
+import torchvision
 from safetensors.torch import save_file
 from torch import Tensor
 
 from segdrone.errors import CheckpointError
+from segdrone.model.networks import build_network
 from segdrone.model.weights import load_encoder_weights
 
 NAME = "mobilenet_v2"
@@ -33,13 +36,23 @@ def test_weights_of_a_file_reach_every_tensor(
     assert all(torch.equal(tensor, state[key]) for key, tensor in encoder.state_dict().items())
 
 
-def test_timm_names_fit_the_encoder_that_smp_wraps(tmp_path: Path) -> None:
-    name = "tu-mobilenetv3_small_050"
-    encoder = smp.encoders.get_encoder(name)
-    own_names = {key.removeprefix("model."): torch.ones_like(tensor) for key, tensor in encoder.state_dict().items()}
-    save_file(own_names, tmp_path / "w.safetensors")
-    load_encoder_weights(encoder, name, str(tmp_path / "w.safetensors"))
-    assert all(bool((tensor == 1).all()) for tensor in encoder.state_dict().values())
+@pytest.mark.parametrize(
+    ("network", "encoder", "whole"),
+    [
+        ("unet", "tu-mobilenetv3_small_050", lambda: timm.create_model("mobilenetv3_small_050")),
+        ("unet", "tu-convnext_atto", lambda: timm.create_model("convnext_atto")),  # stages.0 is stages_0 in the encoder
+        ("dpt", "tu-vit_tiny_patch16_224", lambda: timm.create_model("vit_tiny_patch16_224")),
+        ("fcn", "resnet50", lambda: torchvision.models.resnet50()),
+    ],
+)
+def test_weights_under_the_names_of_timm_and_torchvision_fit(
+    network: str, encoder: str, whole: Callable[[], torch.nn.Module], tmp_path: Path
+) -> None:
+    ones = {key: torch.ones_like(tensor) for key, tensor in whole().state_dict().items()}
+    save_file(ones, tmp_path / "w.safetensors")
+    made = build_network(network, classes=2, encoder_name=encoder).encoder
+    load_encoder_weights(made, encoder, str(tmp_path / "w.safetensors"))
+    assert all(bool((tensor == 1).all()) for tensor in made.state_dict().values())
 
 
 def test_a_file_that_does_not_fit_is_refused_and_changes_nothing(state: dict[str, Tensor], tmp_path: Path) -> None:

@@ -171,6 +171,11 @@ class DataConfig(BaseModel):
                 plain[key] = str(plain[key])
         return cls(**plain)
 
+    @property
+    def training_size(self) -> Size:
+        """Height and width of what training sees, in pixels."""
+        return {"whole": self.image_size, "tiles": self.tile_size, "crops": self.crop_size}[self.sampling]
+
     def to_dict(self) -> dict[str, Any]:
         """Returns plain containers, fit for a checkpoint."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in self.model_dump().items()}

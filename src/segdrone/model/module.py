@@ -13,9 +13,10 @@ from torch import Tensor
 from torchmetrics import MeanMetric
 
 from segdrone.classes import ClassTable
+from segdrone.errors import ConfigError
 from segdrone.model.losses import build_loss
 from segdrone.model.metrics import PhotographCounts, SplitMetrics
-from segdrone.model.networks import build_network
+from segdrone.model.networks import build_network, fitting_size, learns_from_one
 from segdrone.model.optimisation import build_optimizer, build_scheduler
 from segdrone.model.reduce import mean_over_processes
 
@@ -81,20 +82,38 @@ class SegmentationModule(L.LightningModule):
     def forward(self, image: Tensor) -> Tensor:
         """Maps normalised photographs, float32 `[B, 3, H, W]`, to logits, float32 `[B, C, H, W]`.
 
-        Height and width may be anything: the network needs multiples of its stride, so the
-        photographs are padded by their edge pixels, and the logits cut back.
+        Height and width may be anything: where the network takes only some sizes, the photographs
+        are padded by their edge pixels, and the logits cut back.
         """
         height, width = image.shape[-2:]
-        stride = int(getattr(self.encoder, "output_stride", 32))
-        below, right = -height % stride, -width % stride
-        if below or right:
-            image = torch.nn.functional.pad(image, (0, right, 0, below), mode="replicate")
+        taken_height, taken_width = fitting_size(self.network, height, width)
+        if (taken_height, taken_width) != (height, width):
+            padding = (0, taken_width - width, 0, taken_height - height)
+            image = torch.nn.functional.pad(image, padding, mode="replicate")
         logits: Tensor = self.network(image)
         return logits[..., :height, :width].float()  # of half precision, losses would sum too coarsely
 
     def setup(self, stage: str) -> None:
         """Keeps the run's seed, before any callback may train."""
         self.run_seed = torch.initial_seed()
+
+    def on_train_start(self) -> None:
+        """Refuses a last batch of one image, before an epoch has been spent on coming to it.
+
+        Raises:
+            ConfigError: The network cannot learn from one image, and the batches leave one.
+        """
+        if learns_from_one(self.network):
+            return
+        loader: Any = self.trainer.train_dataloader
+        samples, batch_size = len(loader.sampler), loader.batch_size
+        alone = samples % batch_size == 1 and self.trainer.num_training_batches == len(loader)
+        if batch_size == 1 or alone:
+            raise ConfigError(
+                f"model.name={self.hparams['model']['name']} takes no training batch of one photograph (its batch-norm "
+                f"follows a global pooling), and {samples} samples in batches of {batch_size} leave one: give another "
+                "data.batch_size"
+            )
 
     def on_train_epoch_start(self) -> None:
         """Seeds dropout and stochastic depth by epoch, so that a resumed run draws what it would have drawn."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import segmentation_models_pytorch as smp
@@ -13,12 +15,38 @@ import torch
 from torch import nn
 
 from segdrone.errors import ConfigError
+from segdrone.model.fcn import FCN
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"unet": smp.Unet}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "unet": smp.Unet,
+    "unetplusplus": smp.UnetPlusPlus,
+    "manet": smp.MAnet,
+    "linknet": smp.Linknet,
+    "fpn": smp.FPN,
+    "pspnet": smp.PSPNet,
+    "pan": smp.PAN,
+    "deeplabv3": smp.DeepLabV3,
+    "deeplabv3plus": smp.DeepLabV3Plus,
+    "upernet": smp.UPerNet,
+    "segformer": smp.Segformer,
+    "dpt": partial(smp.DPT, dynamic_img_size=True, num_classes=0),  # timm's ViTs else take 224 x 224 alone
+    "fcn": FCN,
+}
+
+# By how much the head enlarges its logits to the image's size, from the encoder's depth; smp has it for one depth only.
+_UPSAMPLING: dict[str, Callable[[int], int]] = {"fpn": lambda depth: 2 ** (depth - 3), "pspnet": lambda depth: 2**depth}
+
+# Arguments of smp that are no choice: the contract settles them.
+_SETTLED = {"in_channels", "classes", "activation", "upsampling", "aux_params", "encoder_weights", "kwargs"}
+
+# Networks with batch-norm behind a global pooling: one image alone gives it nothing to take a variance of.
+_OF_TWO_AT_LEAST = (smp.PAN, smp.DeepLabV3, smp.DeepLabV3Plus, smp.UPerNet)
 
 
 def build_network(name: str, *, classes: int, **options: Any) -> nn.Module:
     """Builds a network with random weights, in channels-last layout, which is the faster on CPU and GPU.
+
+    It has an `encoder` and a `segmentation_head`, whose last convolution has one filter a class.
 
     Args:
         name: One of `NETWORKS`.
@@ -31,19 +59,43 @@ def build_network(name: str, *, classes: int, **options: Any) -> nn.Module:
     if name not in NETWORKS:
         raise ConfigError(f"model.name={name} is unknown: choose one of {', '.join(NETWORKS)}")
     # smp passes names that it does not know on to the encoder, where most of them vanish.
-    unknown = sorted(options.keys() - inspect.signature(NETWORKS[name]).parameters.keys())
+    parameters = inspect.signature(NETWORKS[name]).parameters
+    unknown = sorted(options.keys() - (parameters.keys() - _SETTLED))
     if unknown:
         raise ConfigError(f"model.{unknown[0]} is no option of {name}: mend conf/model")
     _check_encoder(str(options.get("encoder_name")))
     try:
+        if name in _UPSAMPLING:
+            depth = options.get("encoder_depth", parameters["encoder_depth"].default)
+            options["upsampling"] = _UPSAMPLING[name](depth)
         with warnings.catch_warnings():
             # smp keeps its timm- encoders for old names' sake; they are its users' to choose.
             warnings.filterwarnings("ignore", message="`timm-` encoders", category=DeprecationWarning)
             network = NETWORKS[name](classes=classes, encoder_weights=None, **options)
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError, AssertionError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"model {name} cannot be built from these options ({reason}): mend conf/model") from None
     return network.to(memory_format=torch.channels_last)
+
+
+def fitting_size(network: nn.Module, height: int, width: int) -> tuple[int, int]:
+    """Returns the smallest size from `height` x `width` pixels up that the network takes.
+
+    Both sides are multiples of the coarsest feature map's stride. DPT has one that is coarser than
+    its encoder's patches; PAN halves the encoder's last features three times more.
+    """
+    encoder: Any = network.encoder
+    stride, least = int(getattr(encoder, "output_stride", 1)), 1
+    if isinstance(network, smp.DPT):
+        stride = math.lcm(stride, 2 ** (len(encoder.out_channels) + 1))
+    if isinstance(network, smp.PAN):
+        least = 8 * stride
+    return max(height + -height % stride, least), max(width + -width % stride, least)
+
+
+def learns_from_one(network: nn.Module) -> bool:
+    """Tells whether a training batch may be of one image; if not, torch raises an error."""
+    return not isinstance(network, _OF_TWO_AT_LEAST)
 
 
 def pretrained_normalisation(encoder_name: str) -> tuple[Sequence[float], Sequence[float]] | None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import segmentation_models_pytorch as smp
+import timm
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -32,23 +33,28 @@ def load_encoder_weights(encoder: nn.Module, name: str, source: str) -> str:
     Raises:
         CheckpointError: The weights cannot be fetched or read, or do not fit the encoder.
     """
-    state = _from_hub(name, encoder) if source == "imagenet" else _from_file(Path(source))
+    state = _from_hub(name) if source == "imagenet" else _from_file(Path(source))
     wanted = encoder.state_dict()
     needed = [key for key in wanted if not key.endswith("num_batches_tracked")]  # older files lack this counter
-    # smp wraps a timm model (tu-...) as `encoder.model`; timm's own files lack that prefix.
-    for prefix in ("", "model."):
-        given = {prefix + key: tensor for key, tensor in state.items()}
-        fitting = {
-            key: given[key] for key, tensor in wanted.items() if key in given and given[key].shape == tensor.shape
-        }
-        if all(key in fitting for key in needed):
-            encoder.load_state_dict({**wanted, **fitting})
-            return f"encoder {name}: {len(fitting)} of {len(wanted)} tensors loaded from {source}"
-    best = max(sum(prefix + key in wanted for key in state) for prefix in ("", "model."))
-    raise CheckpointError(
-        f"{source} does not fit the encoder {name}: it names {best} of its {len(wanted)} tensors, or in other "
-        "shapes; give weights of that encoder, or model.encoder_weights=null to start from random ones"
-    )
+    named = {_name_in(wanted, key): tensor for key, tensor in state.items()}
+    fitting = {key: named[key] for key, tensor in wanted.items() if key in named and named[key].shape == tensor.shape}
+    if not all(key in fitting for key in needed):
+        raise CheckpointError(
+            f"{source} does not fit the encoder {name}: it names {sum(key in wanted for key in named)} of its "
+            f"{len(wanted)} tensors, or in other shapes; give weights of that encoder, or model.encoder_weights=null "
+            "to start from random ones"
+        )
+    encoder.load_state_dict({**wanted, **fitting})
+    return f"encoder {name}: {len(fitting)} of {len(wanted)} tensors loaded from {source}"
+
+
+def _name_in(wanted: State, key: str) -> str:
+    """The encoder's name for a tensor of a file.
+
+    smp wraps a timm model (tu-...) as `encoder.model`, and timm may make stages of a sequence into
+    members of their own: `stages.0` is then `stages_0`.
+    """
+    return next((name for name in (key, f"model.{key}", f"model.{key.replace('.', '_', 1)}") if name in wanted), key)
 
 
 def _from_file(path: Path) -> State:
@@ -68,12 +74,13 @@ def _from_file(path: Path) -> State:
     return state
 
 
-def _from_hub(name: str, encoder: nn.Module) -> State:
+def _from_hub(name: str) -> State:
     try:
         with _quiet("huggingface_hub"), _quiet("httpx"), _quiet("timm"):
-            # timm's models name their weights themselves, and smp wants `True` for them.
-            source = True if name.startswith("tu-") else "imagenet"
-            fetched: nn.Module = smp.encoders.get_encoder(name, depth=_depth(encoder), weights=source)
+            if name.startswith("tu-"):
+                whole: nn.Module = timm.create_model(name.removeprefix("tu-"), pretrained=True)
+                return whole.state_dict()
+            fetched: nn.Module = smp.encoders.get_encoder(name, weights="imagenet")
             return fetched.state_dict()
     except KeyError:
         raise CheckpointError(
@@ -84,10 +91,6 @@ def _from_hub(name: str, encoder: nn.Module) -> State:
             f"the imagenet weights of {name} could not be fetched ({type(error).__name__}): go online once, or give "
             "model.encoder_weights=FILE.safetensors, or model.encoder_weights=null to start from random ones"
         ) from None
-
-
-def _depth(encoder: nn.Module) -> int:
-    return len(encoder.out_channels) - 1  # type: ignore[arg-type]  # smp's encoders list the input too
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from segdrone.data.split import SPLITS
 from segdrone.errors import ConfigError
 from segdrone.model import (
     SegmentationModule,
+    describe_cost,
     load_encoder_weights,
     load_weights,
     model_settings,
@@ -103,8 +104,9 @@ def build_module(cfg: DictConfig, datamodule: DroneDataModule) -> SegmentationMo
         optimizer=plain(cfg.optimizer),
         scheduler=plain(cfg.scheduler),
     )
-    millions = sum(parameter.numel() for parameter in module.network.parameters()) / 1e6
-    log.info("%s on %s: %.1f million parameters", cfg.model.name, cfg.model.encoder_name, millions)
+    log.info(
+        "%s on %s: %s", cfg.model.name, cfg.model.encoder_name, describe_cost(module.network, config.training_size)
+    )
     if cfg.init_from is not None:
         if cfg.ckpt_path is not None:
             raise ConfigError("init_from starts a run and ckpt_path resumes one: give one of them")
@@ -117,7 +119,15 @@ def build_module(cfg: DictConfig, datamodule: DroneDataModule) -> SegmentationMo
 
 
 def _loss(options: dict[str, Any], datamodule: DroneDataModule) -> dict[str, Any]:
-    """Puts numbers in the place of a name in `class_weights`, from the pixels of the training photographs."""
+    """Puts numbers in the place of a name in `class_weights`, of the loss itself or of the `ce` in a sum."""
+    terms = options.get("terms")
+    if isinstance(terms, dict) and isinstance(terms.get("ce"), dict):
+        return {**options, "terms": {**terms, "ce": _weighted(terms["ce"], "loss.terms.ce", datamodule)}}
+    return _weighted(options, "loss", datamodule)
+
+
+def _weighted(options: dict[str, Any], where: str, datamodule: DroneDataModule) -> dict[str, Any]:
+    """Puts class weights from the pixels of the training photographs in the place of a name."""
     weights, table = options.get("class_weights"), datamodule.table
     if isinstance(weights, str):
         ids = [pair.id for pair in datamodule.splits["train"]]
@@ -126,7 +136,9 @@ def _loss(options: dict[str, Any], datamodule: DroneDataModule) -> dict[str, Any
         weights = class_weights("auto" if elsewhere else weights, read_counts(file, table, ids))
         log.info("class weights: %s", ", ".join(f"{n} {w:.2f}" for n, w in zip(table.names, weights, strict=True)))
     if weights is not None and (not isinstance(weights, list) or len(weights) != len(table)):
-        raise ConfigError(f"loss.class_weights={weights} must be auto, a scheme, or {len(table)} numbers, one a class")
+        raise ConfigError(
+            f"{where}.class_weights={weights} must be auto, a scheme, or {len(table)} numbers, one a class"
+        )
     return options if weights is None else {**options, "class_weights": weights}
 
 
