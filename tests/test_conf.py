@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep
 from omegaconf import OmegaConf
 
 from segdrone.training import train
@@ -23,6 +25,8 @@ def test_every_file_composes(choice: str) -> None:
     group, name = choice.split("/")
     if choice == "data/base":
         pytest.skip("the shared part of the others")
+    if choice == "launcher/ray":
+        pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="Ray is large, and no part of dev")
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("train", [f"{group}={name}", "data.root=x"])
     assert OmegaConf.to_container(cfg, resolve=True)
@@ -32,6 +36,18 @@ def test_every_file_composes(choice: str) -> None:
 def test_every_entry_composes(root: str) -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         assert OmegaConf.to_container(compose(root), resolve=True)
+
+
+def test_what_a_search_draws_from_can_be_chosen() -> None:
+    searches = [OmegaConf.load(CONF / "search" / f"{name}.yaml").hydra.sweeper for name in _names("search")]
+    ranges = [f"{key}={text}" for search in searches for key, text in search.get("params", {}).items()]
+    assert any(override.is_choice_sweep() for override in OverridesParser.create().parse_overrides(ranges))
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        for override in OverridesParser.create().parse_overrides(ranges):
+            value = override.value()
+            ends = value.list if isinstance(value, ChoiceSweep) else [value.start, value.end]
+            for end in ends:
+                assert compose("train", [f"{override.get_key_element()}={end}"])
 
 
 def test_every_file_says_what_it_is() -> None:

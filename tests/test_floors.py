@@ -12,8 +12,8 @@ FLOORS = {
     1: ("classes", "groups", "windows", "errors", "files", "memory", "settings", "rank", "processes"),
     2: ("data", "scenes", "model", "figures"),
     3: ("training", "inference", "deploy", "annotations", "survey"),
-    4: ("evaluation",),
-    5: ("cli", "cli_data", "door", "sweep", "__main__"),
+    4: ("evaluation", "sweep"),
+    5: ("cli", "cli_data", "door", "__main__"),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 LEVEL = {("data", "scenes")}  # the only arrow on one floor above the ground floor

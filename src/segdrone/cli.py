@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from segdrone import cli_data
-from segdrone.errors import SegdroneError, user_text
+from segdrone.errors import ConfigError, SegdroneError, leave, user_text
+from segdrone.sweep import read_sweep, report
 
 commands = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +28,17 @@ def main(
     """Takes the options that all commands share; `app` looks for --debug itself, as it must outlive this call."""
 
 
+@commands.command()
+def compare(
+    folder: Annotated[Path, typer.Argument(help="Of the sweep: where train.py -m wrote.", show_default=False)],
+) -> None:
+    """Compare the jobs of a sweep again: those of one that was cut short, or still runs on a cluster."""
+    sweep = read_sweep(folder)
+    if sweep is None:
+        raise ConfigError(f"{folder} holds no job of train.py -m: give the folder of a sweep")
+    report(sweep)
+
+
 def app() -> None:
     """Runs the command; a mistake the user can mend becomes its text and exit code 2."""
     try:
@@ -33,5 +46,4 @@ def app() -> None:
     except SegdroneError as error:
         if "--debug" in sys.argv[1:2]:
             raise
-        print(f"error: {user_text(error)}", file=sys.stderr)
-        sys.exit(2)
+        leave(user_text(error))

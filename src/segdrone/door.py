@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import functools
+import gc
+import math
 import os
 import sys
-from collections.abc import Callable
+import textwrap
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, OverrideParseException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from segdrone.errors import SegdroneError, user_text
+from segdrone.errors import ConfigError, SegdroneError, leave, user_text
 from segdrone.rank import job_alone, leave_to_first, wait_for_first
+from segdrone.sweep import UNFINISHED, Comparison, Sweep, clear_failure, note_failure, read_sweep, report
 
+_EXTRAS = {  # what brings the plugins of Hydra that conf/search and conf/launcher choose
+    "hydra/sweeper/optuna": "sweeps",
+    "hydra/launcher/joblib": "sweeps",
+    "hydra/launcher/submitit_slurm": "slurm",
+    "hydra/launcher/ray": "ray",
+}
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 # What the user asked for, before `door` asks for more; the processes that this one starts take it over.
 _TRACEBACKS = os.environ.setdefault("SEGDRONE_TRACEBACKS", os.environ.get(_FULL_ERROR, "0")) == "1"
 
 
-def plain_errors(job: Callable[[DictConfig], float]) -> Callable[[DictConfig], float]:
+def plain_errors(job: Callable[[DictConfig], float]) -> Callable[[DictConfig], float | None]:
     """Makes a job end with the text of a `SegdroneError` and exit code 2, not with a traceback.
 
     It leaves by SystemExit, since Hydra would add lines of its own to any other error. `output_dir`
@@ -30,26 +43,53 @@ def plain_errors(job: Callable[[DictConfig], float]) -> Callable[[DictConfig], f
     """
 
     @functools.wraps(job)
-    def wrapped(cfg: DictConfig) -> float:
-        cfg.output_dir = HydraConfig.get().runtime.output_dir
+    def wrapped(cfg: DictConfig) -> float | None:
+        hydra = HydraConfig.get()
+        cfg.output_dir = hydra.runtime.output_dir
+        if hydra.mode == RunMode.MULTIRUN:
+            # _TRACEBACKS is handed on: a launcher's worker, in which `door` was not run, would read it anew.
+            return _attempt(job, cfg, hydra.job.num, tracebacks=_TRACEBACKS)
         try:
-            if not _sweeping():
-                return job(cfg)
-            with job_alone(HydraConfig.get().overrides.task):
-                return job(cfg)
+            return job(cfg)
         except (SegdroneError, OSError) as error:
             if _TRACEBACKS:
                 raise
-            if _sweeping():
-                print(f"error: job {HydraConfig.get().job.num}: {_text(error)}", file=sys.stderr)
-                return float("nan")  # the other jobs of the sweep go on
             _leave(_text(error))
 
     return wrapped
 
 
+def _attempt(job: Callable[[DictConfig], float], cfg: DictConfig, number: int, *, tracebacks: bool) -> float | None:
+    """Runs a job of a sweep; one that fails, or whose score is NaN, is told and noted, and the others go on.
+
+    Returns:
+        The score; None where there is none, which no sweeper of Hydra's stumbles over: an exception
+        would end the basic one, NaN Optuna's.
+    """
+    folder = Path(cfg.output_dir)
+    note_failure(folder, UNFINISHED, "")  # stands if the process is killed, whatever an earlier job left here
+    try:
+        with job_alone(HydraConfig.get().overrides.task):
+            score = job(cfg)
+    except Exception as error:
+        reason, details = _text(error), traceback.format_exc()
+    else:
+        if math.isfinite(score):
+            clear_failure(folder)
+            return score
+        reason, details = f"{cfg.get('objective', 'its score')} came out as {score}", ""
+    note_failure(folder, reason, details)
+    print(f"error: job {number}: {reason}", file=sys.stderr)
+    if tracebacks:
+        print(details, file=sys.stderr)
+    gc.collect()  # networks lie in circles of references, and the next job may need their memory
+    return None
+
+
 def door(main: Callable[[], None]) -> None:
     """Runs a Hydra main function; a mistake in the configuration ends like one in `plain_errors`.
+
+    The jobs of a sweep are compared at its end, however that comes; it fails where none reached a score.
 
     Hydra is told to let its errors through, so that they can be caught here.
     """
@@ -57,36 +97,70 @@ def door(main: Callable[[], None]) -> None:
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network at import
     try:
         leave_to_first()
-        main()
-    except (SegdroneError, OSError) as error:
-        if _TRACEBACKS:
+        with _compared():
+            main()
+    except KeyboardInterrupt:
+        sys.exit(130)  # what a shell makes of it
+    except Exception as error:
+        text = _mistake(error)
+        if text is None or _TRACEBACKS:
             raise
-        _leave(_text(error))
-    except OverrideParseException as error:
-        if _TRACEBACKS:
-            raise
-        _leave(
+        _leave(text)
+
+
+@contextmanager
+def _compared() -> Iterator[None]:
+    sweep: Sweep | None
+    try:
+        yield
+    except BaseException as error:
+        sweep = _report()
+        if sweep is None or sweep.scored or not isinstance(error, ValueError):
+            raise  # but not what Optuna says where no trial is the best
+    else:
+        sweep = _report()
+    if sweep is not None and not sweep.scored:
+        raise ConfigError(f"none of the {len(sweep.jobs)} jobs reached a score: mend what is said of them above")
+
+
+def _report() -> Sweep | None:
+    sweep = None if Comparison.folder is None else read_sweep(Comparison.folder)
+    if sweep is not None:
+        report(sweep)
+    return sweep
+
+
+def _mistake(error: Exception) -> str | None:
+    """Returns what the user should read of an error outside of a job; None where only the traceback tells."""
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file in _EXTRAS:
+        extra = _EXTRAS[error.missing_cfg_file]
+        return f"{error.missing_cfg_file} is not installed: pip install 'segdrone[{extra}]'"
+    if isinstance(error, OverrideParseException):
+        return (
             f"{error.override} cannot be read: a path or text with other signs than letters, digits, spaces and ._-/ "
             "needs quotes of its own within the shell's: 'data.root=\"FOLDER\"'"
         )
-    except (HydraException, OmegaConfBaseException) as error:
-        if _TRACEBACKS:
-            raise
-        _leave(f"{' '.join(str(error).split())} (see --help for all keys)")
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return f"{' '.join(str(error).split())} (see --help for all keys)"
+    if isinstance(error, SegdroneError | OSError):
+        return _text(error)
+    if Comparison.folder is not None:  # of a sweeper or a launcher
+        return f"the sweep broke off: {_text(error)} ({_FULL_ERROR}=1 shows the traceback)"
+    return None
 
 
-def _text(error: SegdroneError | OSError) -> str:
+def _text(error: Exception) -> str:
     if isinstance(error, SegdroneError):
         return user_text(error)
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}: check the path, its permissions and the free disk space"
-
-
-def _sweeping() -> bool:
-    return HydraConfig.get().mode == RunMode.MULTIRUN
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}: check the path, its permissions and the free disk space"
+    text = f"{type(error).__name__}: {error}".strip(": ")
+    if "Traceback" in text:  # a DataLoader's worker sends all of its own
+        text = text.splitlines()[-1]
+    return textwrap.shorten(text, 300, placeholder=" ...")
 
 
 def _leave(text: str) -> NoReturn:
     wait_for_first()
-    print(f"error: {text}", file=sys.stderr)
-    sys.exit(2)
+    leave(text)

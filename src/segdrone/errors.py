@@ -4,6 +4,11 @@ Each text says what is wrong, where, and what to do, in one line wherever that i
 commands print it and exit with code 2; a library user catches `SegdroneError`.
 """
 
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
 
 class SegdroneError(Exception):
     """Any mistake that the user can mend."""
@@ -33,3 +38,9 @@ def user_text(error: SegdroneError) -> str:
     """
     name = f"{type(error).__module__}.{type(error).__qualname__}: "
     return str(error).rsplit(name, maxsplit=1)[-1].strip()
+
+
+def leave(text: str) -> NoReturn:
+    """Ends the command as a mistake of the user does: one line on stderr, and exit code 2."""
+    print(f"error: {text}", file=sys.stderr)
+    sys.exit(2)

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
@@ -173,6 +173,61 @@ def class_shares(
             axis.text(1 + (0.1 + 1.1 * column) / bars, place, text, transform=axis.get_yaxis_transform(), ha="right",
                       va="center", fontsize=9, color="black" if place >= 0 else "dimgrey")  # fmt: skip
     return figure
+
+
+def score_by_choice(
+    choices: Mapping[str, Sequence[float | str]], scores: Sequence[float], best: int, label: str
+) -> Figure:
+    """Draws the scores of several runs against each of their choices, a panel each.
+
+    Args:
+        choices: Values of each choice, one a run. Numbers stand on an axis of numbers, a logarithmic one
+            where they span a decade; where any is text, each value has its place.
+        scores: One a run; NaN is drawn as a cross at the bottom.
+        best: Which run is the best.
+        label: What the scores are.
+    """
+    rows = math.ceil(len(choices) / 3)
+    columns = math.ceil(len(choices) / rows)
+    figure = Figure(figsize=(0.8 + 4 * columns, 0.3 + 3.4 * rows), dpi=100, facecolor="white", layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for axis in axes.flat[len(choices) :]:
+        axis.remove()
+    reached = np.asarray(scores, np.float64)
+    failed = np.isnan(reached)
+    for axis, (name, values) in zip(axes.flat, choices.items(), strict=False):
+        places = _places(axis, values)
+        axis.plot(places[~failed], reached[~failed], "o", alpha=0.6, label="a run")
+        axis.plot(places[best], reached[best], "*", markersize=14, color="tab:orange", label="the best")
+        axis.margins(y=0.12)  # room for the crosses
+        if failed.any():
+            axis.plot(places[failed], np.full(failed.sum(), 0.03), "x", color="tab:red", label="without a score",
+                      transform=axis.get_xaxis_transform())  # fmt: skip
+        axis.set_xlabel(name)
+        axis.grid(alpha=0.3)
+    for axis in axes[:, 0]:
+        axis.set_ylabel(label)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def _places(axis: Axes, values: Sequence[float | str]) -> NDArray[np.float64]:
+    """Lays out an axis for values, and returns where each of them stands on it."""
+    numbers = [value for value in values if not isinstance(value, str)]
+    if len(numbers) < len(values):
+        names = list(dict.fromkeys(map(str, values)))
+        axis.set_xticks(range(len(names)), names, rotation=20 if max(map(len, names)) > 8 else 0)
+        axis.set_xlim(-0.5, len(names) - 0.5)
+        return np.array([names.index(str(value)) for value in values], np.float64)
+    decades = np.log10(max(numbers) / min(numbers)) if min(numbers) > 0 else 0
+    if decades >= 1:
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 3) if decades < 3 else (1,), numticks=7))
+        axis.xaxis.set_minor_formatter(NullFormatter())
+    elif len(set(numbers)) <= 6:
+        axis.set_xticks(sorted(set(numbers)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    return np.array(numbers, np.float64)
 
 
 def _matrix(counts: NDArray[np.int64], totals: NDArray[np.int64], table: ClassTable, label: str) -> tuple[Figure, Axes]:

@@ -151,7 +151,7 @@ class SegmentationModule(L.LightningModule):
         epoch_loss = self.losses[f"{split}_loss"]
         assert isinstance(epoch_loss, MeanMetric)
         epoch_loss(mean, weight=sum(name != "" for name in batch["id"]))  # a blank's is empty
-        self.log(f"{split}/loss", epoch_loss, prog_bar=training, on_step=training, on_epoch=True)
+        self.log(f"{split}/loss", epoch_loss, prog_bar=training, on_step=training, on_epoch=True, batch_size=len(mask))
         self.split_metrics(split).update(prediction, mask)
         return loss, prediction
 

@@ -1,0 +1,91 @@
+"""How a sweep ends: a table, `comparison.csv`, `sweep.png`, and the command of the best job."""
+
+from __future__ import annotations
+
+import csv
+import math
+import shlex
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from segdrone.files import whole
+from segdrone.sweep.jobs import SCORES, Job, Sweep
+
+_OF_THE_SWEEP = ("search", "launcher", "output_dir")  # overrides that a run of its own must not have
+
+
+def report(sweep: Sweep) -> None:
+    """Prints the jobs, best objective first, and why others have none; writes the table and the picture.
+
+    The objective is a validation score: choosing by the test scores beside it would spoil them.
+    """
+    without = f", {len(sweep.failed)} without a score" if sweep.failed else ""
+    print(f"\n{len(sweep.jobs)} jobs in {sweep.folder}{without}")
+    _write_csv(sweep)
+    if sweep.scored:
+        _print_table(sweep)
+        _draw(sweep)
+    for job in sweep.failed:
+        print(f"no score: job {job.name} ({_choices(sweep, job)}): {job.failure}")
+    if sweep.scored:
+        best = sweep.scored[0]
+        print(f"best: job {best.name} ({_choices(sweep, best)}) with {sweep.objective} {best.reached:.4f}, made by")
+        print(winning_command(best))
+
+
+def winning_command(job: Job) -> str:
+    """Returns what a shell takes to train as a job did, in a folder of its own."""
+    keys = [override.key_or_group for override in OverridesParser.create().parse_overrides(list(job.overrides))]
+    kept = [text for key, text in zip(keys, job.overrides, strict=True) if key not in _OF_THE_SWEEP]
+    return shlex.join(["python", "train.py", *kept])
+
+
+def _choices(sweep: Sweep, job: Job) -> str:
+    return " ".join(f"{key}={_short(job.choices[key])}" for key in sweep.parameters() if key in job.choices)
+
+
+def _short(value: float | str) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _print_table(sweep: Sweep) -> None:
+    from rich.console import Console  # here, so that --help need not wait for it
+    from rich.table import Table
+    from rich.text import Text
+
+    parameters = sweep.parameters()
+    rows = [
+        (
+            job.name,
+            *(_short(job.choices.get(key, "")) for key in parameters),
+            *(f"{score:.4f}" for score in (job.reached, *job.scores.values())),
+        )
+        for job in sweep.scored
+    ]
+    table = Table(caption="best first; the scores on the right are the final test's")
+    for name, *cells in zip(("job", *parameters, sweep.objective, *SCORES), *rows, strict=True):
+        table.add_column(name, overflow="fold", min_width=min(20, max(map(len, cells))))
+    for row in rows:
+        table.add_row(*map(Text, row))  # no markup: [flips] is a value
+    console = Console()
+    Console(width=None if console.is_terminal else 200).print(table)
+
+
+def _write_csv(sweep: Sweep) -> None:
+    parameters = sweep.parameters()
+    with whole(sweep.folder / "comparison.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["job", *parameters, "objective", "reached", *SCORES, "error"])
+        for job in sweep.jobs:
+            choices = (job.choices.get(key, "") for key in parameters)
+            scores = (job.reached, *job.scores.values())
+            writer.writerow([job.name, *choices, sweep.objective, *scores, job.failure or ""])
+
+
+def _draw(sweep: Sweep) -> None:
+    from segdrone.figures import save, score_by_choice  # here, so that --help need not wait for it
+
+    choices = {key: [job.choices.get(key, "") for job in sweep.jobs] for key in sweep.parameters()}
+    if choices:
+        scores = [math.nan if job.failure else job.reached for job in sweep.jobs]
+        save(score_by_choice(choices, scores, 0, sweep.objective), sweep.folder / "sweep.png")

@@ -1,0 +1,127 @@
+"""Sweeps of real trainings: by Optuna with trials that fail, and side by side."""
+
+import csv
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+from PIL import Image
+
+from tests.conftest import REPO, Command, assert_one_line, small
+
+LIMITS = ["trainer.limit_train_batches=2", "callbacks.pictures=null", "callbacks.curves=null"]
+Searched = tuple[Path, subprocess.CompletedProcess[str]]
+
+
+def rows_of(sweep: Path) -> dict[str, dict[str, str]]:
+    return {row["job"]: row for row in csv.DictReader((sweep / "comparison.csv").open())}
+
+
+@pytest.fixture(scope="module")
+def searched(all_scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Searched:
+    """A sweep by Optuna over networks that are unknown and learning rates that diverge."""
+    sweep = tmp_path_factory.mktemp("search") / "sweep"
+    choices = [
+        "search=optuna", "hydra.sweeper.n_trials=8",
+        "hydra.sweeper.sampler.seed=618",  # it draws each mishap once
+        "objective=val/loss", "direction=minimize",
+        "optimizer.weight_decay=tag(log, interval(1e-5, 1e-3))",
+        "optimizer.lr=1e-3,3e-3,1e30",  # the last one diverges
+        "+trainer.detect_anomaly=false,true",  # and torch then raises
+        "model.name=unet,nonsense",
+    ]  # fmt: skip
+    command = [sys.executable, str(REPO / "train.py"), *small(all_scenes, sweep), *LIMITS, *choices]
+    return sweep, subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=sweep.parent)
+
+
+def test_a_search_ends_and_names_the_trials_that_failed(
+    searched: Searched,
+) -> None:
+    sweep, result = searched
+    assert result.returncode == 0, result.stderr
+    assert "Traceback (most recent call last)" not in result.stderr
+    rows = rows_of(sweep)
+    assert len(rows) == 8
+    failed = {job: row["error"] for job, row in rows.items() if row["error"]}
+    unknown, raised, diverged = "model.name=nonsense is unknown", "RuntimeError: Function", "val/loss came out as nan"
+    assert {
+        what: [job for job, error in failed.items() if error.startswith(what)] for what in (unknown, raised, diverged)
+    } == {
+        unknown: [job for job, row in rows.items() if row["model.name"] == "nonsense"],
+        raised: ["2"],
+        diverged: ["0"],
+    }
+    for job, error in failed.items():
+        assert f"error: job {job}: {error}" in result.stderr
+        assert f"no score: job {job} (" in result.stdout and f"): {error}" in result.stdout
+    assert "Traceback (most recent call last)" in (sweep / "2" / "error.txt").read_text()
+
+
+def test_a_search_reports_the_best_of_the_rest(searched: Searched, command: Command) -> None:
+    sweep, result = searched
+    rows = rows_of(sweep)
+    scored = [row for row in rows.values() if not row["error"]]
+    assert len(scored) == 5
+    losses = [float(row["reached"]) for row in scored]
+    assert losses == sorted(losses)
+    best = scored[0]["job"]
+    assert f"best: job {best} " in result.stdout
+    assert OmegaConf.load(sweep / "optimization_results.yaml").best_value == pytest.approx(losses[0])
+    with Image.open(sweep / "sweep.png") as image:
+        assert image.width > image.height  # three panels above one
+
+    python, script, *overrides = shlex.split(result.stdout.splitlines()[-1])
+    assert (python, script) == ("python", "train.py")
+    shown = command(script, *overrides, "--cfg", "job")
+    assert shown.returncode == 0, shown.stderr
+    again, trained = OmegaConf.create(shown.stdout), OmegaConf.load(sweep / best / ".hydra" / "config.yaml")
+    again.output_dir = trained.output_dir  # a folder of its own
+    assert again == trained
+
+
+def test_a_sweep_can_be_compared_again(searched: Searched, command: Command, tmp_path: Path) -> None:
+    sweep, result = searched
+    (sweep / "comparison.csv").unlink()
+    again = command("segdrone", "compare", sweep)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines() == result.stdout[result.stdout.index("\n8 jobs in") :].splitlines()
+    assert len(rows_of(sweep)) == 8
+    assert_one_line(command("segdrone", "compare", tmp_path), "holds no job of train.py -m")
+
+
+def test_jobs_run_side_by_side_and_are_compared(all_scenes: Path, tmp_path: Path, command: Command) -> None:
+    sweep = tmp_path / "sweep"
+    result = command(
+        "train.py", "-m", "launcher=joblib", *small(all_scenes, sweep), *LIMITS,
+        "model.encoder_name=mobilenet_v2,nonsense,timm-tf_efficientnet_lite0",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "Traceback (most recent call last)" not in result.stderr
+    rows = rows_of(sweep)
+    assert sorted(rows) == ["0", "1", "2"]
+    scores = [float(row["reached"]) for row in rows.values() if not row["error"]]
+    assert scores == sorted(scores, reverse=True) and len(scores) == 2
+    assert "model.encoder_name=nonsense" in rows["1"]["error"]
+    assert {row["objective"] for row in rows.values()} == {"val/miou"}
+    assert (sweep / "2" / "checkpoints" / "best.ckpt").is_file()
+
+
+def test_jobs_are_handed_to_slurm_with_what_they_need(tmp_path: Path, command: Command) -> None:
+    """As far as sbatch: one that keeps the script, and says what a cluster says of a wrong partition."""
+    for name, text in {
+        "srun": "exit 0",
+        "sbatch": f'for last; do :; done; cp "$last" {tmp_path}/script; echo "invalid partition: large" >&2; exit 1',
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    choices = ["launcher=slurm", "hydra.launcher.partition=large", "hydra.launcher.timeout_min=90", "data.root=x"]
+    result = command("train.py", "-m", *choices, "seed=1,2,3", env={**os.environ, **path})
+    assert_one_line(result, "the sweep broke off", "invalid partition: large")
+    script = (tmp_path / "script").read_text()
+    for wanted in ("array=0-2%3", "partition=large", "time=90", "gpus-per-node=1", "ntasks-per-node=1", "mem=32GB"):
+        assert f"#SBATCH --{wanted}\n" in script

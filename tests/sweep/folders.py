@@ -1,0 +1,33 @@
+"""Job folders as train.py and Hydra leave them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from segdrone.sweep import note_failure
+
+
+def write_job(
+    sweep: Path,
+    name: str,
+    overrides: list[str],
+    reached: float | None = None,
+    failure: str | None = None,
+    direction: str = "maximize",
+    **scores: float | None,
+) -> None:
+    folder = sweep / name
+    hydra: dict[str, Any] = {
+        "overrides.yaml": overrides,
+        "config.yaml": {"objective": "val/miou", "direction": direction, "output_dir": "x"},
+    }
+    (folder / ".hydra").mkdir(parents=True)
+    for file, content in hydra.items():
+        OmegaConf.save(OmegaConf.create(content), folder / ".hydra" / file)
+    (folder / "run.json").write_text(json.dumps({"seed": 42, "objective": "val/miou", "reached": reached}))
+    if scores:
+        (folder / "metrics.json").write_text(json.dumps(scores))
+    if failure is not None:
+        note_failure(folder, failure, "Traceback (most recent call last): ...")

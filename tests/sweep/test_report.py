@@ -1,0 +1,91 @@
+import csv
+import shlex
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from PIL import Image
+
+from segdrone.sweep import Sweep, read_sweep, report, winning_command
+from tests.conftest import REPO
+from tests.sweep.folders import write_job
+
+
+def told(sweep: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    read = read_sweep(sweep)
+    assert isinstance(read, Sweep)
+    report(read)
+    return capsys.readouterr().out
+
+
+def three(sweep: Path) -> None:
+    write_job(sweep, "0", ["output_dir=x", "optimizer.lr=1e-3", "augment=flips"], 0.25, miou=0.5, dice=0.625)
+    write_job(sweep, "1", ["output_dir=x", "optimizer.lr=1e-2", "augment=[mean]"], 0.75, miou=0.125, dice=0.375)
+    write_job(sweep, "2", ["output_dir=x", "optimizer.lr=1e-1", "augment=flips"], failure="the disk is full")
+
+
+def test_the_table_has_the_best_first_and_names_what_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    three(tmp_path)
+    text = told(tmp_path, capsys)
+    lines = text.splitlines()
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
+    assert [row[:5] for row in rows] == [
+        ["1", "0.01", "[mean]", "0.7500", "0.1250"],
+        ["0", "0.001", "flips", "0.2500", "0.5000"],
+    ]
+    assert "3 jobs in" in text and ", 1 without a score" in text
+    assert "no score: job 2 (optimizer.lr=0.1 augment=flips): the disk is full" in lines
+    assert lines[-2].startswith("best: job 1 (optimizer.lr=0.01 augment=[mean]) with val/miou 0.7500")
+    assert lines[-1] == "python train.py optimizer.lr=1e-2 'augment=[mean]'"
+
+
+def test_the_csv_has_a_column_a_parameter_and_every_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    three(tmp_path)
+    told(tmp_path, capsys)
+    rows = list(csv.DictReader((tmp_path / "comparison.csv").open()))
+    assert [(row["job"], row["optimizer.lr"], row["augment"], row["reached"], row["error"]) for row in rows] == [
+        ("1", "0.01", "[mean]", "0.75", ""),
+        ("0", "0.001", "flips", "0.25", ""),
+        ("2", "0.1", "flips", "nan", "the disk is full"),
+    ]
+    assert {row["objective"] for row in rows} == {"val/miou"}
+    assert rows[0]["dice"] == "0.375"
+
+
+def test_the_picture_is_drawn_where_something_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    three(tmp_path / "three")
+    told(tmp_path / "three", capsys)
+    with Image.open(tmp_path / "three" / "sweep.png") as image:
+        assert image.format == "PNG"
+    write_job(tmp_path / "one", "0", ["seed=1"], 0.5)
+    assert "best: job 0" in told(tmp_path / "one", capsys)
+    assert not (tmp_path / "one" / "sweep.png").exists()
+
+
+def test_a_sweep_without_any_score_has_no_best(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_job(tmp_path, "0", ["seed=1"], failure="no photographs")
+    write_job(tmp_path, "1", ["seed=2"])
+    text = told(tmp_path, capsys)
+    assert "job 0 (seed=1): no photographs" in text
+    assert "best" not in text
+    assert len(list(csv.DictReader((tmp_path / "comparison.csv").open()))) == 2
+
+
+def test_the_command_gives_the_same_config_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    given = [
+        "search=optuna", "launcher=joblib", "output_dir='/tmp/a sweep'", "data.root='/my photos/it\\'s $HOME'",
+        "data.image_size=[64,96]", "+trainer.val_check_interval=0.5", "~callbacks.early_stopping",
+        "optimizer.lr=0.0005611516415334506", "data.classes=\"a=b.csv\"",
+    ]  # fmt: skip
+    write_job(tmp_path, "0", given, 0.5)
+    sweep = read_sweep(tmp_path)
+    assert sweep is not None
+    python, script, *overrides = shlex.split(winning_command(sweep.scored[0]))
+    assert (python, script) == ("python", "train.py")
+    with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
+        cfg = compose("train", overrides)
+        job = compose("train", given[3:])
+    assert OmegaConf.to_container(cfg) == OmegaConf.to_container(job)
+    assert cfg.data.root == "/my photos/it's $HOME"
+    assert not any(word in " ".join(overrides) for word in ("sweep", "search", "launcher"))
