@@ -36,6 +36,7 @@ types: $(READY) ## check types
 
 bench: $(READY) ## measure what is claimed to be fast; for choices see benchmarks/*.py --help
 	$(BIN)/python benchmarks/epoch.py
+	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/loading.py
 
 tensorboard: $(READY) ## look at all runs in a browser
