@@ -1,7 +1,8 @@
 import lightning.pytorch as L
 import pytest
 
-from segdrone.processes import group, together
+from segdrone.errors import ConfigError
+from segdrone.processes import check_processes, group, together
 
 
 def test_a_process_without_others_is_the_first_of_one() -> None:
@@ -9,6 +10,24 @@ def test_a_process_without_others_is_the_first_of_one() -> None:
 
 
 def test_errors_of_a_process_that_is_alone_pass() -> None:
-    trainer = L.Trainer(accelerator="cpu", devices=1, logger=False, enable_checkpointing=False)
-    with pytest.raises(RuntimeError, match="gloo"), together(trainer):
+    with pytest.raises(RuntimeError, match="gloo"), together(trainer(devices=1)):
         raise RuntimeError("gloo")
+
+
+def trainer(**choices: object) -> L.Trainer:
+    return L.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, **choices)  # type: ignore[arg-type]
+
+
+def test_processes_that_a_trainer_does_not_want_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_processes(trainer(devices=1))
+    check_processes(trainer(devices=2))
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    check_processes(trainer(devices=2, num_nodes=2))
+    for choices in ({"devices": 1}, {"devices": 2}):
+        with pytest.raises(ConfigError, match=rf"4 processes were started.* is {choices['devices']}: give trainer=ddp"):
+            check_processes(trainer(**choices))
+
+
+def test_processes_that_do_not_run_the_script_are_refused() -> None:
+    with pytest.raises(ConfigError, match="strategy=ddp"):
+        check_processes(trainer(devices=2, strategy="ddp_spawn"))

@@ -79,7 +79,7 @@ def _attempt(job: Callable[[DictConfig], float], cfg: DictConfig, number: int, *
             return score
         reason, details = f"{cfg.get('objective', 'its score')} came out as {score}", ""
     note_failure(folder, reason, details)
-    print(f"error: job {number}: {reason}", file=sys.stderr)
+    sys.stderr.write(f"error: job {number}: {reason}\n")  # in one piece, as jobs may run side by side
     if tracebacks:
         print(details, file=sys.stderr)
     gc.collect()  # networks lie in circles of references, and the next job may need their memory

@@ -15,10 +15,11 @@ from typing import Any, NoReturn
 import lightning.pytorch as L
 import torch.distributed as dist
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 
-from segdrone.errors import ProcessLost
+from segdrone.errors import ConfigError, ProcessLost
+from segdrone.rank import PATIENCE, started_together
 
-_PATIENCE = 5.0  # seconds that a process leaves to one that watches, and knows which of them was lost
 _STARTER = "SEGDRONE_STARTER"  # the id of the process that started this one
 _SET_TO_START = (_STARTER, "LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
@@ -28,6 +29,24 @@ def group() -> tuple[int, int]:
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1
+
+
+def check_processes(trainer: L.Trainer) -> None:
+    """Refuses processes that could not work together, before anything is written.
+
+    Raises:
+        ConfigError: As many as were started are not what `trainer` is for, or its strategy is none of those that
+            run one script in each process.
+    """
+    launcher = trainer.strategy.launcher
+    wanted = launcher.num_processes * launcher.num_nodes if isinstance(launcher, _SubprocessScriptLauncher) else 1
+    if started_together() not in (1, wanted):
+        raise ConfigError(
+            f"{started_together()} processes were started, and trainer.devices x trainer.num_nodes is {wanted}: "
+            "give trainer=ddp and as many"
+        )
+    if trainer.world_size > wanted:
+        raise ConfigError("trainer.strategy cannot start processes in this way: give trainer.strategy=ddp")
 
 
 @contextmanager
@@ -43,10 +62,10 @@ def together(trainer: L.Trainer) -> Iterator[None]:
     Raises:
         ProcessLost: Another process is gone, or this one was told to end.
     """
-    if trainer.world_size == 1:
+    launcher = trainer.strategy.launcher
+    if not isinstance(launcher, _SubprocessScriptLauncher):  # there is only this process
         yield
         return
-    launcher: Any = trainer.strategy.launcher
     starts = not launcher.cluster_environment.creates_processes_externally
     before = {name: os.environ.get(name) for name in _SET_TO_START}
     if starts:
@@ -62,7 +81,7 @@ def together(trainer: L.Trainer) -> Iterator[None]:
     except RuntimeError as error:
         if not (isinstance(error, dist.DistError) or "gloo" in str(error)):
             raise
-        time.sleep(_PATIENCE)
+        time.sleep(PATIENCE)  # one that watches knows which
         raise ProcessLost(_ended(trainer, "another process was lost")) from error
     finally:
         watch.over.set()
@@ -110,7 +129,8 @@ class _Watch(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Takes the place of Lightning's handler, which lets processes wait for one another for ever."""
-        signal.signal(signal.SIGTERM, self._told_to_end)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._told_to_end)
 
     def _told_to_end(self, *_: object) -> NoReturn:
         raise ProcessLost(_ended(self.trainer, "told to end (SIGTERM)"))

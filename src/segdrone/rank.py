@@ -17,7 +17,7 @@ _BESIDE = (
     "hydra.output_subdir=null",
     f"hydra.job_logging.handlers.file.filename={os.devnull}",
 )
-_PATIENCE = 5.0  # seconds
+PATIENCE = 5.0  # seconds that a process with an error leaves to another that may know better, and then ends it
 
 
 def is_first() -> bool:
@@ -27,14 +27,18 @@ def is_first() -> bool:
     return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
 
 
+def started_together() -> int:
+    """Returns how many processes torchrun, SLURM or Lightning started to be one run; 1 where none did."""
+    return int(os.environ.get("WORLD_SIZE", os.environ.get("SLURM_STEP_NUM_TASKS", "1")))
+
+
 def leave_to_first() -> None:
     """Makes a process beside the first write no files, and say nothing but errors; for Hydra to read `sys.argv` then.
 
     Raises:
         ConfigError: All processes were started to run a sweep, each of whose jobs starts its own.
     """
-    processes = int(os.environ.get("WORLD_SIZE", os.environ.get("SLURM_STEP_NUM_TASKS", "1")))
-    if processes > 1 and {"-m", "--multirun"} & {*sys.argv}:
+    if started_together() > 1 and {"-m", "--multirun"} & {*sys.argv}:
         raise ConfigError("a sweep starts the processes of each job itself: run it without torchrun or srun")
     if not is_first():
         sys.argv += _BESIDE
@@ -45,7 +49,7 @@ def leave_to_first() -> None:
 def wait_for_first() -> None:
     """Lets the first process, if it fails like this one, say so and end all others."""
     if not is_first():
-        time.sleep(_PATIENCE)
+        time.sleep(PATIENCE)
 
 
 @contextmanager

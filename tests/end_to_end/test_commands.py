@@ -64,7 +64,9 @@ def test_readme_commands_exist() -> None:
 )
 def test_readme_choices_compose(line: str, command: Command) -> None:
     _, script, *arguments = shlex.split(line)
-    arguments = [re.sub(r"tag\(log, interval\(|,(?![^[]*\]).*", "", argument) for argument in arguments if argument != "-m"]
+    arguments = [
+        re.sub(r"tag\(log, interval\(|,(?![^[]*\]).*", "", argument) for argument in arguments if argument != "-m"
+    ]
     # ... which is a sweep's first job
     result = command(script, *arguments, "--cfg", "job")
     assert result.returncode == 0, f"{line}\n{result.stderr}"

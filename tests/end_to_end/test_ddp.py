@@ -56,9 +56,12 @@ def test_two_processes_learn_what_one_learns_and_score_alike(
         assert len(logged(pair, metric)) == values  # 15 photographs: the last batch of an epoch is not full
         assert logged(pair, metric) == pytest.approx(logged(one, metric), abs=1e-3)
 
-    reached = json.loads((pair / "run.json").read_text())["reached"]
+    run = json.loads((pair / "run.json").read_text())
+    assert run["processes"] == 2
     best = pair / "checkpoints" / "best.ckpt"
-    assert evaluated(best, "val", tmp_path / "val")["miou"] == pytest.approx(reached, abs=1e-6)  # of 3 photographs
+    assert evaluated(best, "val", tmp_path / "val")["miou"] == pytest.approx(
+        run["reached"], abs=1e-6
+    )  # of 3 photographs
     assert evaluated(best, "test", tmp_path / "test") == json.loads((pair / "metrics.json").read_text())
 
     assert written(pair) == written(one)
@@ -72,7 +75,7 @@ def started(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
     before = last.stat().st_mtime_ns if last.exists() else 0
     command = [sys.executable, str(REPO / "train.py"), *arguments]
     process = subprocess.Popen(command, cwd=folder.parent, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 280
     while not last.exists() or last.stat().st_mtime_ns == before:
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()[1]
         time.sleep(0.1)

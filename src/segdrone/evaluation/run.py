@@ -16,7 +16,7 @@ from segdrone.data.split import SPLITS
 from segdrone.errors import CheckpointError, ConfigError, DataError
 from segdrone.evaluation.evaluate import score_split
 from segdrone.model import SegmentationModule, load_module
-from segdrone.processes import together
+from segdrone.processes import check_processes, together
 from segdrone.settings import plain
 
 log = logging.getLogger(__name__)
@@ -61,6 +61,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     _warn_of_training_photographs(datamodule, module.hparams, cfg.split)
     made = {"logger": False, "enable_checkpointing": False, "use_distributed_sampler": False}
     trainer = hydra.utils.instantiate(cfg.trainer, **made)
+    check_processes(trainer)
     with together(trainer):
         return score_split(trainer, module, datamodule, cfg.split, Path(cfg.output_dir), cfg.pictures)
 

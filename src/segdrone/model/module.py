@@ -180,11 +180,12 @@ class SegmentationModule(L.LightningModule):
         metrics = self.split_metrics(split)
         scores = metrics.compute()
         iou = scores.pop("iou")
+        once: dict[str, Any] = {"on_step": False, "on_epoch": True, "batch_size": 1, "sync_dist": True}
         for name, score in scores.items():
-            self.log(f"{split}/{name}", score, prog_bar=name == "miou", on_step=False, on_epoch=True, sync_dist=True)
+            self.log(f"{split}/{name}", score, prog_bar=name == "miou", **once)
         if split != "train":
             classes = zip(self.table.names, iou, strict=True)
-            self.log_dict({f"{split}/iou/{name}": value for name, value in classes}, sync_dist=True)
+            self.log_dict({f"{split}/iou/{name}": value for name, value in classes}, **once)
         metrics.reset()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -28,6 +28,7 @@ from segdrone.model import (
     model_settings,
     pretrained_normalisation,
 )
+from segdrone.processes import check_processes
 from segdrone.settings import plain
 from segdrone.training.checkpoint_io import AtomicCheckpointIO
 from segdrone.training.precision import choose_precision
@@ -39,7 +40,7 @@ def build_trainer(cfg: DictConfig, callbacks: list[L.Callback], loggers: list[Lo
     """Makes the Trainer of `conf/trainer`.
 
     Raises:
-        ConfigError: Lightning refuses the choice.
+        ConfigError: Lightning refuses the choice, or it does not fit the processes that were started.
     """
     made: dict[str, Any] = {
         "callbacks": callbacks,
@@ -55,6 +56,7 @@ def build_trainer(cfg: DictConfig, callbacks: list[L.Callback], loggers: list[Lo
         trainer: L.Trainer = hydra.utils.instantiate(cfg.trainer, **made, default_root_dir=str(folder))
     except (MisconfigurationException, InstantiationException) as error:
         raise ConfigError(f"conf/trainer: Lightning refuses ({' '.join(str(error).split())})") from error
+    check_processes(trainer)
     return trainer
 
 

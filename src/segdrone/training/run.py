@@ -61,13 +61,13 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     record: dict[str, Any] = {}
     if trainer.is_global_zero:  # one process writes the run's folder
         _start(loggers, folder)
-        record = describe_run(
-            datamodule.splits["all"],
-            trainer.strategy.root_device,
-            seed=cfg.seed,
-            precision=trainer.precision,
-            config=plain(cfg),
-        )
+        facts = {
+            "processes": trainer.world_size,
+            "precision": trainer.precision,
+            "seed": cfg.seed,
+            "config": plain(cfg),
+        }
+        record = describe_run(datamodule.splits["all"], trainer.strategy.root_device, **facts)
         write_json(record, folder / "run.json")
     with together(trainer):
         _fit(cfg, trainer, module, datamodule)
