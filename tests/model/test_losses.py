@@ -65,7 +65,7 @@ def test_ignored_pixels_count_for_nothing(name: str, options: dict[str, Any], lo
 def test_a_label_that_the_table_does_not_know_is_named(
     name: str, options: dict[str, Any], label: int, logits: Tensor, mask: Tensor
 ) -> None:
-    mask[1, 2, 3] = label
+    mask[0, 0], mask[1, 2, 3] = 255, label
     with pytest.raises(DataError, match=rf"labels \[{label}\].*none of the 4 classes.*id 255: mend") as caught:
         build_loss(name, ignore_index=255, **options)(logits, mask)
     assert "\n" not in str(caught.value)
@@ -118,8 +118,9 @@ def test_cross_entropy_is_that_of_torch(
 
 
 @pytest.mark.parametrize("value", [2, 255])
-def test_a_tile_whose_classes_weigh_nothing_gives_loss_0(value: int) -> None:
-    loss = build_loss("ce", ignore_index=255, class_weights=[1.0, 1.0, 0.0])
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_a_tile_whose_classes_weigh_nothing_gives_loss_0(value: int, smoothing: float) -> None:
+    loss = build_loss("ce", ignore_index=255, class_weights=[1.0, 1.0, 0.0], label_smoothing=smoothing)
     assert loss(torch.randn(1, 3, 4, 4), torch.full((1, 4, 4), value)).item() == 0
 
 
