@@ -75,7 +75,7 @@ class TestEveryNetwork:
         assert last.out_channels == 3
 
     def test_channels_last_changes_nothing(self, made: SegmentationModule) -> None:
-        assert any(p.is_contiguous(memory_format=torch.channels_last) for p in made.parameters() if p.dim() == 4)
+        assert all(p.is_contiguous(memory_format=torch.channels_last) for p in made.parameters() if p.dim() == 4)
         contiguous = copy.deepcopy(made).to(memory_format=torch.contiguous_format)
         image = torch.randn(2, 3, 64, 96)
         torch.testing.assert_close(made(image), contiguous(image), rtol=1e-4, atol=1e-4)
