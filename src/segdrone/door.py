@@ -155,7 +155,7 @@ def _text(error: Exception) -> str:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}: check the path, its permissions and the free disk space"
-    text = f"{type(error).__name__}: {error}".strip(": ")
+    text = f"{type(error).__name__}: {error}".strip(": \n")
     if "Traceback" in text:  # a DataLoader's worker sends all of its own
         text = text.splitlines()[-1]
     return textwrap.shorten(text, 300, placeholder=" ...")
