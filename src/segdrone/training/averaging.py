@@ -13,7 +13,6 @@ from typing import Any
 import lightning.pytorch as L
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 
 
@@ -77,13 +76,8 @@ class StochasticAverage(_Averaging):
             average.n_averaged.zero_()  # the next weights take the place of the average
         average.update_parameters(pl_module)
         if average.n_averaged > 1:
-            with trainer.precision_plugin.forward_context():
+            with trainer.precision_plugin.forward_context():  # of several processes, all validate with the first's
                 update_bn(_images(trainer), average)
-            for layer in average.modules():
-                if isinstance(layer, _BatchNorm):
-                    for statistic in (layer.running_mean, layer.running_var):
-                        assert statistic is not None
-                        statistic.copy_(trainer.strategy.reduce(statistic, reduce_op="mean"))  # over processes
 
 
 def _images(trainer: L.Trainer) -> Iterator[Tensor]:
