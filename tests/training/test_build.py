@@ -27,7 +27,7 @@ def test_a_run_starts_from_a_checkpoint_of_other_classes(
     train(small_config(*TINY))
     path = tmp_path / "run" / "checkpoints" / "best.ckpt"
     cfg = small_config(
-        *TINY, f"init_from={path}", f"output_dir={tmp_path}/second", "model.encoder_weights=imagenet",
+        *TINY, f"init_from={path}", f"output_dir={tmp_path}/second", "model.encoder_weights=none.safetensors",
         "data.class_groups={soil: [dirt, gravel], ignored: [dog]}",
     )  # fmt: skip
     with caplog.at_level("INFO"):
@@ -35,7 +35,7 @@ def test_a_run_starts_from_a_checkpoint_of_other_classes(
     assert "20 classes keep their rows" in caplog.text
     assert "1 are new (soil), 3 of the checkpoint's are dropped (dirt, gravel, dog)" in caplog.text
     first = load_module(path)
-    assert torch.equal(weights(module.encoder), weights(first.encoder))  # not ImageNet's
+    assert torch.equal(weights(module.encoder), weights(first.encoder))  # none.safetensors was not asked for
     metrics, made = train(cfg)
     assert len(made["module"].table) == 21
     assert metrics["train/loss"] > 0

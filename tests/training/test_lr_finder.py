@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from segdrone.training import LearningRateFinder
-from tests.tiny import StopAfter, fit, tiny_module, weights
+from segdrone.training.lr_finder import corrected, suggest
+from tests.tiny import StopAfter, batches, fit, tiny_module, weights
 
+RATES = [1e-6 * 10 ** (step / 20) for step in range(100)]
 SCHEDULE = {"name": "onecycle"}
 
 
@@ -17,6 +19,29 @@ def _finder(folder: Path) -> LearningRateFinder:
 
 def _options(lr: float, encoder_lr: float | None = None) -> dict[str, Any]:
     return {"optimizer": {"name": "adamw", "lr": lr, "encoder_lr": encoder_lr}, "scheduler": SCHEDULE}
+
+
+def test_the_fastest_fall_is_found_among_noise_at_low_rates() -> None:
+    fall = [3 - 2 / (1 + (1e-3 / rate) ** 2) for rate in RATES]  # steepest at 1e-3
+    noise = [0.01 * (-1) ** step for step in range(100)]
+    losses = [a + b for a, b in zip(fall, noise, strict=True)]
+    found = suggest(RATES, losses)
+    assert found == pytest.approx(1e-3, rel=0.3)
+    assert suggest(RATES, [*losses[:90], *[float("nan")] * 10]) == found
+
+
+def test_few_points_suggest_nothing() -> None:
+    assert suggest(RATES[:12], [1.0] * 12) is None
+    assert suggest(RATES, [1.0] * 12 + [float("nan")] * 88) is None
+    assert suggest(RATES[:13], [1.0] * 13) is not None
+
+
+def test_a_constant_loss_is_seen_as_constant() -> None:
+    mean, smoothed = 0.0, []
+    for step in range(1, 100):  # as Lightning 2.6 does, in _LRCallback.on_train_batch_end
+        mean = 0.98 * mean + 0.02 * 3.0
+        smoothed.append(mean / (1 - 0.98 ** (step + 1)))
+    assert corrected(smoothed) == pytest.approx([3.0] * 99)
 
 
 class Logged(L.Callback):
@@ -29,12 +54,19 @@ class Logged(L.Callback):
         self.epochs.append({name: float(value) for name, value in trainer.callback_metrics.items()})
 
 
+def first_loss() -> float:
+    """The loss of the first batch, before any step."""
+    module, batch = tiny_module(), batches()[0]
+    return float(module.loss(module.train()(batch["image"]), batch["mask"]))
+
+
 def test_the_run_is_that_of_the_rate_found_and_nothing_else_is_left(tmp_path: Path) -> None:
     module = tiny_module(**_options(1e-3, encoder_lr=1e-4))
     finder, logged, other = _finder(tmp_path / "a"), Logged(), Logged()
     trainer = fit(tmp_path / "a", finder, logged, module=module, max_epochs=5)
     assert finder.optimal_lr is not None
     assert finder.optimal_lr.results["lr"][-1] == pytest.approx(1.0)  # though the run has no 100 steps
+    assert corrected(finder.optimal_lr.results["loss"])[0] == pytest.approx(first_loss(), rel=1e-5)
     found = module.optimizer_options["lr"]
     assert 1e-5 < found < 1.0
     assert found != 1e-3

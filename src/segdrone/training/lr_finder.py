@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as L
+import torch
 from lightning.pytorch import callbacks
 from matplotlib.figure import Figure
 
@@ -15,6 +16,10 @@ from segdrone.model import SegmentationModule
 
 log = logging.getLogger(__name__)
 
+_BETA = 0.98  # of Lightning's running mean of the loss
+_SKIPPED = 10  # first steps, whose mean is of few
+_FEWEST = 3  # points that have a slope
+
 
 class LearningRateFinder(callbacks.LearningRateFinder):
     """Trains with ever higher rates, suggests the one at which the loss falls fastest, and trains with it.
@@ -22,6 +27,9 @@ class LearningRateFinder(callbacks.LearningRateFinder):
     Smith 2017, "Cyclical Learning Rates for Training Neural Networks", section 3.3. Weights and random numbers are
     then as they were. The encoder is tried at the same rate, and keeps its share of it afterwards. A run that
     resumes keeps its rates.
+
+    Lightning makes the search. Its own suggestion is not used: it is the steepest fall by rate, not by the rate's
+    logarithm, so that noise among the lowest rates outdoes any true fall among the high ones.
 
     Args:
         folder: Where the picture goes, loss against rate, `lr_finder.png`.
@@ -41,14 +49,14 @@ class LearningRateFinder(callbacks.LearningRateFinder):
             return
         self._num_training_steps = int(min(self._num_training_steps, trainer.estimated_stepping_batches))
         super().on_fit_start(trainer, pl_module)
-        found = self.optimal_lr
-        if found is None:  # trainer.fast_dev_run
+        if self.optimal_lr is None:  # trainer.fast_dev_run
             return
-        rate, before = found.suggestion(), trainer.optimizers[0].defaults["lr"]
+        rates, losses = self.optimal_lr.results["lr"], corrected(self.optimal_lr.results["loss"])
+        rate, before = suggest(rates, losses), trainer.optimizers[0].defaults["lr"]
         if trainer.is_global_zero:
-            self._draw(found, rate)
+            figures.save(_draw(rates, losses, rate), self.folder / "lr_finder.png")
         if rate is None:
-            log.warning("%d steps suggest no learning rate: it stays %s", len(found.results["lr"]), before)
+            log.warning("%d steps suggest no learning rate: it stays %s", len(rates), before)
             return
         log.info("learning rate %.2e found, in place of %s: figures/lr_finder.png", rate, before)
         options = pl_module.optimizer_options
@@ -57,9 +65,42 @@ class LearningRateFinder(callbacks.LearningRateFinder):
         options["lr"] = rate
         trainer.strategy.setup_optimizers(trainer)
 
-    def _draw(self, found: Any, rate: float | None) -> None:
-        figure = Figure(figsize=(7, 4.5), layout="constrained")
-        axes = figure.subplots()
-        found.plot(suggest=rate is not None, ax=axes)
-        axes.set_title("Loss by learning rate" if rate is None else f"Loss by learning rate: {rate:.2e} suggested")
-        figures.save(figure, self.folder / "lr_finder.png")
+
+def corrected(losses: Sequence[float]) -> list[float]:
+    """Returns Lightning's smoothed losses without its bias, by which the first is half of what it was.
+
+    It divides the running mean after step k by 1 - beta^(k + 1), which should be 1 - beta^k (Kingma and Ba 2015,
+    "Adam", section 3).
+    """
+    return [loss * (1 - _BETA ** (step + 1)) / (1 - _BETA**step) for step, loss in enumerate(losses, start=1)]
+
+
+def suggest(rates: Sequence[float], losses: Sequence[float]) -> float | None:
+    """Returns the rate at which the smoothed loss falls fastest by the rate's logarithm; None of too few points.
+
+    Args:
+        rates: Each the same multiple of the one before.
+        losses: One a rate, smoothed; those that are not finite do not count.
+    """
+    points = [
+        point for point in list(zip(rates, losses, strict=True))[_SKIPPED:] if torch.isfinite(torch.tensor(point[1]))
+    ]
+    if len(points) < _FEWEST:
+        return None
+    slopes = torch.gradient(torch.tensor([loss for _, loss in points]))[0]
+    return points[int(slopes.argmin())][0]
+
+
+def _draw(rates: Sequence[float], losses: Sequence[float], rate: float | None) -> Figure:
+    figure = Figure(figsize=(7, 4.5), dpi=100, facecolor="white", layout="constrained")
+    axis = figure.subplots()
+    axis.plot(rates, losses)
+    if rate is not None:
+        axis.plot(rate, losses[list(rates).index(rate)], "o", color="red", label=f"suggested: {rate:.2e}")
+        axis.legend()
+    axis.set_title("Loss by learning rate")
+    axis.set_xscale("log")
+    axis.set_xlabel("learning rate")
+    axis.set_ylabel("loss, running mean")
+    axis.grid(alpha=0.3)
+    return figure
