@@ -35,7 +35,7 @@ def searched(all_scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Sear
         "model.name=unet,nonsense",
     ]  # fmt: skip
     command = [sys.executable, str(REPO / "train.py"), *small(all_scenes, sweep), *LIMITS, *choices]
-    return sweep, subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=sweep.parent)
+    return sweep, subprocess.run(command, capture_output=True, text=True, timeout=900, cwd=sweep.parent)
 
 
 def test_a_search_ends_and_names_the_trials_that_failed(
