@@ -112,9 +112,10 @@ def main() -> None:
     }
     taken_back = "\n".join(row(f"with {name}", results) for name, results in rows.items() if name in ABLATIONS)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
+    seeds = " ".join(map(str, options.seeds))
     table = f"""# The recipe `experiment=baseline` beside the tutorial's loop
 
-`python benchmarks/baseline.py --seeds {" ".join(map(str, options.seeds))} --epochs {options.epochs}{" --ablate" * options.ablate}`:
+`python benchmarks/baseline.py --seeds {seeds} --epochs {options.epochs}{" --ablate" * options.ablate}`:
 {options.height} x {options.width}, batch 3, {options.epochs} epochs, MobileNetV2; {device}, {platform.machine()},
 torch {torch.__version__}. Mean and standard deviation over the seeds, on the validation photographs.
 
