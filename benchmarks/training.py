@@ -120,7 +120,8 @@ def train(options: argparse.Namespace, choices: list[str], callbacks: list[L.Cal
     """Trains as train.py does with these choices, without its loggers and checkpoints."""
     keep_freed_memory()
     with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
-        cfg = compose("train", [*choices, "trainer.max_epochs=1", "+trainer.enable_progress_bar=false"])
+        plainly = ["trainer.max_epochs=1", "+trainer.enable_progress_bar=false", "+trainer.enable_checkpointing=false"]
+        cfg = compose("train", [*choices, *plainly])
     parts = {name: plain(cfg[name]) for name in ("loss", "optimizer", "scheduler")}
     module = SegmentationModule(model_settings(plain(cfg.model)), DRONE.to_dict(), {}, {}, **parts)
     if cfg.compile:
@@ -185,9 +186,8 @@ def main() -> None:
     amx = not torch.cuda.is_available() and bool(torch.cpu.get_capabilities().get("amx_bf16"))
     table = f"""# Seconds of an optimizer step
 
-`python benchmarks/training.py --height {options.height} --width {options.width}`: U-Net on MobileNetV2,
-{options.batch} x {options.height} x {options.width}, {options.steps} steps of each in turns, every contender in a
-process of its own; {device}{" with AMX" if amx else ""}, {platform.machine()}, torch {torch.__version__}.
+`python benchmarks/training.py --height {options.height} --width {options.width} --steps {options.steps}`: U-Net
+on MobileNetV2, batch {options.batch}, steps in turns, every contender in a process of its own; {device}{" with AMX" if amx else ""}, {platform.machine()}, torch {torch.__version__}.
 
 | | seconds a step (median) | share of the tutorial's (median of the turns') |
 |---|---|---|
