@@ -187,7 +187,8 @@ def main() -> None:
     table = f"""# Seconds of an optimizer step
 
 `python benchmarks/training.py --height {options.height} --width {options.width} --steps {options.steps}`: U-Net
-on MobileNetV2, batch {options.batch}, steps in turns, every contender in a process of its own; {device}{" with AMX" if amx else ""}, {platform.machine()}, torch {torch.__version__}.
+on MobileNetV2, batch {options.batch}, steps in turns, every contender in a process of its own;
+{device}{" with AMX" if amx else ""}, {platform.machine()}, torch {torch.__version__}.
 
 | | seconds a step (median) | share of the tutorial's (median of the turns') |
 |---|---|---|
