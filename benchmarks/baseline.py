@@ -1,11 +1,12 @@
 """What `experiment=baseline` reaches beside the tutorial's loop: same photographs, encoder, size and epochs.
 
 python benchmarks/baseline.py --root FOLDER --split-dir FOLDER --weights FILE.safetensors
-python benchmarks/baseline.py ... --seeds 42 --ablate       also each choice taken back, one at a time
+python benchmarks/baseline.py ... --seeds 42 --ablate       which choice brings how much: each taken back, one at a time
 
 Both train on the photographs of train.txt and are scored on those of val.txt, not augmented, after
 the last epoch (the tutorial) or at the best one (segdrone); whole processes are timed, from start to
-scores, one after the other. Several hours on two cores. Writes benchmarks/results/baseline.md.
+scores, one after the other. Several hours on two cores: what was trained is kept in --runs, so a run
+that was stopped goes on where it was. Writes benchmarks/results/baseline.md, or ablation.md.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ ABLATIONS: dict[str, list[str]] = {  # choices of train.py, on top of the recipe
     "single precision": ["trainer.precision=32-true"],
 }
 SCORES = ("miou", "miou_per_image", "accuracy")
+KEYS = (*SCORES, "seconds")
 Result = dict[str, float]
 
 
@@ -72,6 +74,22 @@ def run_ours(options: argparse.Namespace, seed: int, choices: list[str]) -> Resu
     return {**{name: metrics[name] for name in SCORES}, "seconds": seconds}
 
 
+def kept_or_trained(options: argparse.Namespace, name: str, seed: int) -> Result:
+    """Returns what the same run gave before, out of `--runs`, or trains, and keeps its result there."""
+    run = {"name": name, "seed": seed, "epochs": options.epochs, "size": [options.height, options.width]}
+    run |= {"photographs": str(options.root), "split": str(options.split_dir), "weights": str(options.weights)}
+    if options.runs.exists():
+        for line in options.runs.read_text(encoding="utf-8").splitlines():
+            kept = json.loads(line)
+            if kept["run"] == run:
+                return dict(kept["result"])
+    result = run_tutorial(options, seed) if name == TUTORIAL else run_ours(options, seed, ABLATIONS.get(name, []))
+    options.runs.parent.mkdir(parents=True, exist_ok=True)
+    with options.runs.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"run": run, "result": result}) + "\n")
+    return result
+
+
 def spread(values: list[float], digits: int) -> str:
     """Returns the mean and, of several values, the standard deviation."""
     mean = f"{statistics.mean(values):.{digits}f}"
@@ -94,26 +112,31 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=384, help="in pixels (384)")
     parser.add_argument("--epochs", type=int, default=15, help="(15)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44], help="(42 43 44)")
-    parser.add_argument("--ablate", action="store_true", help="also take each choice of the recipe back, one at a time")
+    parser.add_argument("--ablate", action="store_true", help="the recipe with each choice taken back, one at a time")
+    parser.add_argument(
+        "--runs", type=Path, default=REPO / "outputs" / "baseline.jsonl", help="results of what was trained already"
+    )
     options = parser.parse_args()
     for name in ("root", "split_dir", "weights"):
         if getattr(options, name) is not None:
             setattr(options, name, getattr(options, name).resolve())
-    rows: dict[str, list[Result]] = {TUTORIAL: [], BASELINE: []}
-    jobs = [(name, seed) for seed in options.seeds for name in rows]
-    jobs += [(name, seed) for name in (ABLATIONS if options.ablate else {}) for seed in options.seeds]
-    for name, seed in tqdm(jobs, desc="runs"):
-        result = run_tutorial(options, seed) if name == TUTORIAL else run_ours(options, seed, ABLATIONS.get(name, []))
-        rows.setdefault(name, []).append(result)
-        tqdm.write(f"{name}, seed {seed}: {json.dumps({key: round(value, 4) for key, value in result.items()})}")
-    ratio = {
-        key: statistics.mean(r[key] for r in rows[BASELINE]) / statistics.mean(r[key] for r in rows[TUTORIAL])
-        for key in (*SCORES, "seconds")
-    }
-    taken_back = "\n".join(row(f"with {name}", results) for name, results in rows.items() if name in ABLATIONS)
+    names = [BASELINE, *ABLATIONS] if options.ablate else [TUTORIAL, BASELINE]
+    rows: dict[str, list[Result]] = {name: [] for name in names}
+    for seed, name in tqdm([(seed, name) for seed in options.seeds for name in names], desc="runs"):
+        result = kept_or_trained(options, name, seed)
+        rows[name].append(result)
+        tqdm.write(f"{name}, seed {seed}: {json.dumps({key: round(result[key], 4) for key in KEYS})}")
+    lines = [row(name if name not in ABLATIONS else f"with {name}", results) for name, results in rows.items()]
+    if not options.ablate:
+        ratios = [
+            statistics.mean(r[key] for r in rows[BASELINE]) / statistics.mean(r[key] for r in rows[TUTORIAL])
+            for key in KEYS
+        ]
+        lines.append(f"| ratio of the means | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |")
+    title = "with each of its choices taken back" if options.ablate else "beside the tutorial's loop"
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
     seeds = " ".join(map(str, options.seeds))
-    table = f"""# The recipe `experiment=baseline` beside the tutorial's loop
+    table = f"""# The recipe `experiment=baseline` {title}
 
 `python benchmarks/baseline.py --seeds {seeds} --epochs {options.epochs}{" --ablate" * options.ablate}`:
 {options.height} x {options.width}, batch 3, {options.epochs} epochs, MobileNetV2; {device}, {platform.machine()},
@@ -121,13 +144,10 @@ torch {torch.__version__}. Mean and standard deviation over the seeds, on the va
 
 | | mIoU, whole set | mIoU per image | accuracy | seconds, whole run |
 |---|---|---|---|---|
-{row(TUTORIAL, rows[TUTORIAL])}
-{row(BASELINE, rows[BASELINE])}
-| ratio of the means | {" | ".join(f"{value:.2f}" for value in ratio.values())} |
-{taken_back}
+{chr(10).join(lines)}
 """
     print(table)
-    with whole(REPO / "benchmarks" / "results" / "baseline.md") as partial:
+    with whole(REPO / "benchmarks" / "results" / ("ablation.md" if options.ablate else "baseline.md")) as partial:
         partial.write_text(table, encoding="utf-8")
 
 
