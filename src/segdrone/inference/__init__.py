@@ -1,0 +1,1 @@
+"""A finished model at work: photographs in, masks and objects out."""
