@@ -35,7 +35,7 @@ def refine(mask: NDArray[np.uint8], image: NDArray[np.uint8], reach: int, classe
         around = Window(top, left, block.top - top + _BLOCK + context, block.left - left + _BLOCK + context)
         where = (around.rows, around.columns)
         if not held[block.rows, block.columns].all():
-            flooded = _flood(mask[where], held[where], image[where], classes)
+            flooded = _flood(mask[where], held[where], image[where], reach, classes)
             inner = flooded[block.top - top :, block.left - left :][:_BLOCK, :_BLOCK]
             refined[block.rows, block.columns] = inner
     np.copyto(refined, mask, where=mask >= classes)
@@ -44,7 +44,7 @@ def refine(mask: NDArray[np.uint8], image: NDArray[np.uint8], reach: int, classe
 
 def _held(mask: NDArray[np.uint8], reach: int, classes: int) -> NDArray[np.bool_]:
     """Returns the pixels that keep their class, bool `[H, W]`."""
-    square = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    square = _square(reach)
     inside: NDArray[np.bool_] = cv2.erode(mask, square) == cv2.dilate(mask, square)
     held = inside.astype(np.uint8)
     for class_id in range(classes):
@@ -57,13 +57,21 @@ def _held(mask: NDArray[np.uint8], reach: int, classes: int) -> NDArray[np.bool_
 
 
 def _flood(
-    mask: NDArray[np.uint8], held: NDArray[np.bool_], image: NDArray[np.uint8], classes: int
+    mask: NDArray[np.uint8], held: NDArray[np.bool_], image: NDArray[np.uint8], reach: int, classes: int
 ) -> NDArray[np.uint8]:
     markers = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), np.int32)  # OpenCV floods no pixel of the frame
     inner = markers[1:-1, 1:-1]
     np.add(mask, 1, out=inner, where=held, dtype=np.int32)
-    smooth = cv2.GaussianBlur(cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_REPLICATE), (0, 0), _SMOOTHING)
-    cv2.watershed(smooth, markers)
+    framed = cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    cv2.watershed(cv2.GaussianBlur(framed, (0, 0), _SMOOTHING), markers)
     lines = inner < 1  # where two classes met, and what lies behind
-    flooded = np.where(lines, mask, inner - 1).astype(np.uint8)
-    return spread(flooded, lines, classes)
+    flooded = spread(np.where(lines, mask, inner - 1).astype(np.uint8), lines, classes)
+    square = _square(reach)
+    for class_id in np.unique(flooded[flooded != mask]):  # along a border one may come from far away
+        near = cv2.dilate((mask == class_id).view(np.uint8), square)
+        np.copyto(flooded, mask, where=(flooded == class_id) & (near == 0))
+    return flooded
+
+
+def _square(reach: int) -> NDArray[np.uint8]:
+    return np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
