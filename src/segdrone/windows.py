@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 Size = tuple[int, int]
@@ -49,6 +50,26 @@ def grid(image_size: Size, window_size: Size, stride: Size) -> list[Window]:
     tops = _starts(image_size[0], window_size[0], stride[0])
     lefts = _starts(image_size[1], window_size[1], stride[1])
     return [Window(top, left, *window_size) for top in tops for left in lefts]
+
+
+def even_stride(length: int, window: int, overlap: int, step: int = 1) -> int:
+    """Returns the stride at which windows that overlap lie evenly along a side.
+
+    `grid` pulls its last window inside; at this stride it overlaps its neighbour about as much as the
+    others do theirs, and there are no more windows than at the largest stride.
+
+    Args:
+        length: The side in pixels.
+        window: A window's side in pixels.
+        overlap: Pixels that neighbours share at least, 0 to `window - 1`.
+        step: What the stride is a multiple of, where the overlap leaves room for one: windows that
+            start at multiples of a network's stride see the same of its coarse grid as the whole.
+    """
+    most = window - overlap
+    step = step if step <= most else 1
+    most -= most % step
+    gaps = max(1, math.ceil((length - window) / most))
+    return max(step, step * math.ceil((length - window) / gaps / step))
 
 
 def _starts(length: int, window: int, stride: int) -> list[int]:

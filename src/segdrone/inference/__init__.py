@@ -1,1 +1,5 @@
-"""A finished model at work: photographs in, masks and objects out."""
+"""From a finished model and photographs of any size to masks."""
+
+from segdrone.inference.predictor import Prediction, Predictor
+
+__all__ = ["Prediction", "Predictor"]
