@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segdrone.windows import Size, Window, grid
+from segdrone.windows import Size, Window, even_stride, grid
 
 
 @st.composite
@@ -53,6 +53,21 @@ def test_last_window_is_pulled_inside() -> None:
 
 def test_no_window_is_drawn_twice_where_the_stride_fits() -> None:
     assert [place.top for place in grid((8, 4), (4, 4), (2, 4))] == [0, 2, 4]
+
+
+@given(st.integers(1, 400), st.integers(1, 60), st.data())
+def test_even_strides_keep_the_overlap_and_need_no_more_windows(length: int, window: int, data: st.DataObject) -> None:
+    overlap, step = data.draw(st.integers(0, window - 1), "overlap"), data.draw(st.sampled_from([1, 4, 32]), "step")
+    stride = even_stride(length, window, overlap, step)
+    starts = [place.left for place in grid((1, length), (1, window), (1, stride))]
+    most = window - overlap
+    assert stride <= most
+    if step <= most:
+        assert stride % step == 0
+        most -= most % step
+    assert len(starts) <= len(grid((1, length), (1, window), (1, most)))
+    gaps = np.diff(starts)
+    assert step > 1 or gaps.size == 0 or gaps.max() - gaps.min() < gaps.size
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -96,17 +96,15 @@ def read_image(path: Path, at_least: Size | None = None) -> NDArray[np.uint8]:
     return pixels
 
 
-def write_pixels(path: Path, file: IO[bytes]) -> tuple[int, int, int]:
-    """Writes what `read_image` returns into a file, and returns its shape `(H, W, 3)`.
+def read_bands(path: Path) -> Iterator[NDArray[np.uint8]]:
+    """Yields the rows of what `read_image` returns in bands, from top to bottom.
 
     Raises:
         DataError: As `read_image`.
-        OSError: The file cannot be written.
     """
     with _decoded(path) as image:
         for _, band in _bands(image):
-            file.write(band.tobytes())
-        return image.height, image.width, 3
+            yield band
 
 
 @contextmanager

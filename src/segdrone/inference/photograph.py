@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.data.read import read_image, read_size, write_pixels
+from segdrone.data.read import read_bands, read_image, read_size
 
 _LARGE = 35_000_000  # pixels: 105 MB
 
@@ -27,11 +27,12 @@ def open_photograph(path: Path) -> NDArray[np.uint8]:
         return read_image(path)
     with tempfile.TemporaryFile(prefix="segdrone-") as file:
         try:
-            shape = write_pixels(path, file)
+            for band in read_bands(path):
+                file.write(band.tobytes())
             file.flush()
         except OSError:
             return read_image(path)
-        return np.memmap(file, np.uint8, "r", shape=shape)
+        return np.memmap(file, np.uint8, "r", shape=(height, width, 3))
 
 
 def forget(image: NDArray[np.uint8]) -> None:

@@ -179,13 +179,14 @@ class Predictor:
         down = reaches(size[0], seen[0], tops, windows[0].height)
         across = reaches(size[1], seen[1], lefts, windows[0].width)
         blender = Blender(size, seen, down, across)
-        for place, probabilities in enumerate(self._probabilities(pixels, windows)):
-            row, column = divmod(place, len(lefts))
-            yield from blender.add(row, column, probabilities)
-            if column + 1 == len(lefts):
-                forget(pixels)
-            if progress is not None:
-                progress(place + 1, len(windows))
+        probabilities = self._probabilities(pixels, windows)
+        for row in range(len(tops)):
+            for column in range(len(lefts)):
+                # Not held by a name here: they would stay while the network sees the next window.
+                yield from blender.add(row, column, next(probabilities))
+                if progress is not None:
+                    progress(row * len(lefts) + column + 1, len(windows))
+            forget(pixels)
 
     def seen_size(self, size: Size) -> Size:
         """Returns height and width at which the network sees a photograph of `size`, in pixels."""
@@ -222,8 +223,9 @@ class Predictor:
                 self.batch_size //= 2  # for all that come after
                 torch.cuda.empty_cache()
                 continue
-            yield from batch
             done += len(batch)
+            yield from batch
+            del batch
 
     @torch.inference_mode()
     def _predicted(self, pixels: NDArray[np.uint8], windows: Sequence[Window]) -> Tensor:
