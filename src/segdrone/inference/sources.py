@@ -45,7 +45,7 @@ def find_sources(inputs: Iterable[str | Path], out: str | Path) -> list[Source]:
         DataError: An input is missing, cannot be read, or leads to no photograph.
         ConfigError: Two photographs would get one name, or `out` is itself a folder of photographs.
     """
-    paths: dict[Path, str] = {}
+    found_at: dict[str, tuple[str, Path]] = {}  # by absolute path
     for given in map(str, inputs):
         try:
             found = list(_found(given, Path(out).resolve()))
@@ -53,11 +53,11 @@ def find_sources(inputs: Iterable[str | Path], out: str | Path) -> list[Source]:
             raise DataError(f"{error.filename} cannot be read ({error.strerror}): mend its permissions") from None
         if not found:
             raise DataError(f"{given} leads to no photographs ({', '.join(SUFFIXES)}): mend the path")
-        for file, path in found:
-            paths.setdefault(Path(os.path.abspath(file)), path)
-    stems = Counter(_stem(path).casefold() for path in paths.values() if is_photograph(path))
+        for path, file in found:
+            found_at.setdefault(os.path.abspath(file), (path, file))
+    stems = Counter(_stem(path).casefold() for path, _ in found_at.values() if is_photograph(path))
     sources: dict[str, Source] = {}
-    for file, path in sorted(paths.items(), key=lambda item: (item[1], item[0])):
+    for path, file in sorted(found_at.values()):
         stem = _stem(path)
         name = stem if is_photograph(path) and stems[stem.casefold()] == 1 else path
         if name in sources:
@@ -66,7 +66,7 @@ def find_sources(inputs: Iterable[str | Path], out: str | Path) -> list[Source]:
                 "rename one of them, or predict them into two folders"
             )
         sources[name] = Source(file, path, name, file.stat().st_size if file.exists() else 0)  # else a broken link
-    return sorted(sources.values(), key=lambda source: source.path)
+    return list(sources.values())
 
 
 def is_photograph(path: str | Path) -> bool:
@@ -74,11 +74,11 @@ def is_photograph(path: str | Path) -> bool:
     return PurePosixPath(path).suffix.lower() in SUFFIXES
 
 
-def _found(given: str, out: Path) -> Iterator[tuple[Path, str]]:
-    """Yields files with their paths below the input."""
+def _found(given: str, out: Path) -> Iterator[tuple[str, Path]]:
+    """Yields files behind their paths below the input."""
     path = Path(given)
     if path.is_file():
-        yield path, path.name
+        yield path.name, path
         return
     if not path.is_dir() and not glob.has_magic(given):
         raise DataError(f"{given} does not exist: give a photograph, a folder of them, or a pattern such as '*.jpg'")
@@ -90,7 +90,7 @@ def _found(given: str, out: Path) -> Iterator[tuple[Path, str]]:
         below = file.relative_to(base)
         hidden = any(part.startswith(".") for part in below.parts)
         if not hidden and is_photograph(file) and (apart is None or not _lies_in(apart, file)):
-            yield file, below.as_posix()
+            yield below.as_posix(), file
 
 
 def _matches(pattern: Path) -> tuple[Path, Iterator[Path]]:
