@@ -51,6 +51,7 @@ class Predictor:
     probabilities of the windows, blended, are brought to its own size, before classes are chosen.
 
     Attributes:
+        module: The model.
         table: The classes of the masks.
         settings: Plain values: all that the predictions depend on.
 
@@ -105,7 +106,7 @@ class Predictor:
         }  # fmt: skip
         self.device = _device(device)
         self.batch_size = batch_size or (1 if self.device.type == "cpu" else _MOST_WINDOWS)
-        self._module = module.eval().to(self.device)
+        self.module = module.eval().to(self.device)
         assert self.data.mean is not None and self.data.std is not None
         values = (np.arange(256)[:, None] / 255 - np.array(self.data.mean)) / np.array(self.data.std)
         self._normalised = values.astype(np.float32)[None]  # of each uint8 value, by channel
@@ -172,7 +173,7 @@ class Predictor:
         size: Size = (image.shape[0], image.shape[1])
         seen = self.seen_size(size)
         pixels = image if seen == size else resize_image(image, seen, self.data.interpolation)
-        windows = self._windows(seen, resized=seen != size)
+        windows = self.windows(size)
         tops, lefts = (sorted({window[side] for window in windows}) for side in range(2))
         down = reaches(size[0], seen[0], tops, windows[0].height)
         across = reaches(size[1], seen[1], lefts, windows[0].width)
@@ -191,13 +192,15 @@ class Predictor:
                 scale = math.sqrt(math.prod(self.data.image_size) / math.prod(size))
         return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
-    def _windows(self, seen: Size, *, resized: bool) -> list[Window]:
+    def windows(self, size: Size) -> list[Window]:
+        """Returns the windows of a photograph of `size`, row by row, in pixels that the network sees."""
+        seen = self.seen_size(size)
         window = min(self.window[0], seen[0]), min(self.window[1], seen[1])
-        steps = fitting_size(self._module.network, 1, 1)
-        strides = []
-        for length, side, step in zip(seen, window, steps, strict=True):
-            overlap = max(round(self.overlap * side), _LEAST_OVERLAP if resized else 0)
-            strides.append(even_stride(length, side, min(overlap, side - 1), step))
+        least = 0 if seen == size else _LEAST_OVERLAP
+        strides = [
+            even_stride(length, side, min(max(round(self.overlap * side), least), side - 1), step)
+            for length, side, step in zip(seen, window, fitting_size(self.module.network, 1, 1), strict=True)
+        ]
         return grid(seen, window, (strides[0], strides[1]))
 
     def _probabilities(self, pixels: NDArray[np.uint8], windows: Sequence[Window]) -> Iterator[Tensor]:
@@ -225,7 +228,7 @@ class Predictor:
             cv2.LUT(np.ascontiguousarray(pixels[window.rows, window.columns]), self._normalised, dst=image)
         tensor = torch.from_numpy(images).permute(0, 3, 1, 2).to(self.device)
         with self._half():
-            return mean_probabilities(self._module, tensor, self.symmetries, self.scales)
+            return mean_probabilities(self.module, tensor, self.symmetries, self.scales)
 
     def _half(self) -> AbstractContextManager[Any]:
         if self.device.type == "cpu":
