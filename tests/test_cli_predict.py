@@ -18,7 +18,7 @@ from PIL import Image
 from segdrone.cli import app
 from segdrone.inference import Predictor
 from segdrone.inference.cleanup import Cleanup
-from tests.tiny import tiny_checkpoint
+from tests.tiny import THREE, tiny_checkpoint
 
 Run = Callable[..., tuple[int, str, list[str]]]
 
@@ -89,6 +89,14 @@ def test_objects_are_counted(run: Run, photos: Path) -> None:
     for row in rows:
         document = json.loads(Path("two/objects", row["path"]).with_suffix(".json").read_text())
         assert len(document["annotations"]) == int(row["objects_roof"]) + int(row["objects_tree"])
+
+
+def test_objects_of_classes_without_things_to_count_must_be_named(run: Run, photos: Path, tmp_path: Path) -> None:
+    ground = tiny_checkpoint(tmp_path / "ground.ckpt", THREE)
+    code, _, (line,) = run(photos, "--out", "o", "--objects", ckpt=ground)
+    assert code == 2
+    assert "--objects: the checkpoint knows no person, car or the like: name a class with --object-class" in line
+    assert run(photos, "--out", "o", "--objects", "--object-class", "water", ckpt=ground)[0] == 0
 
 
 def test_a_photograph_that_fails_is_told_and_counted(run: Run, photos: Path) -> None:

@@ -118,6 +118,8 @@ def test_what_a_killed_process_left_is_found_and_nothing_else(tmp_path: Path) ->
         for name in (".a.part.png", "a.0123abcd.part.png", ".a.0123abcd.parts", ".a.0123abcx.part.png", ".hidden"):
             (tmp_path / name).touch()
         assert leftovers(tmp_path) == [one]
+        assert leftovers(tmp_path, "a.b") == [one]
+        assert leftovers(tmp_path, "a") == leftovers(tmp_path, "table") == []
         assert leftovers(tmp_path, deep=True) == sorted([one, other])
     assert leftovers(tmp_path, deep=True) == leftovers(tmp_path / "none", deep=True) == []
 

@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from segdrone.errors import DataError
 
-_PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.part(\.[^.]*)?")  # what `whole` calls a file it has not finished
+_PARTIAL = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part(\.[^.]*)?")  # what `whole` calls a file it has not finished
 
 
 @contextmanager
@@ -36,10 +36,17 @@ def whole(path: Path) -> Iterator[Path]:
         raise
 
 
-def leftovers(folder: Path, *, deep: bool = False) -> list[Path]:
-    """Returns what `whole` left in a folder, and below it if `deep`, where a process was killed."""
+def leftovers(folder: Path, stem: str | None = None, *, deep: bool = False) -> list[Path]:
+    """Returns what `whole` left half-written in a folder where a process was killed.
+
+    Args:
+        folder: Where to look; it need not be there.
+        stem: The file's name without suffix; None is any.
+        deep: Also look into the folders below.
+    """
     found = folder.rglob(".*.part*") if deep else folder.glob(".*.part*")
-    return sorted(path for path in found if _PARTIAL.fullmatch(path.name))
+    named = ((path, _PARTIAL.fullmatch(path.name)) for path in found)
+    return sorted(path for path, name in named if name and stem in (None, name[1]))
 
 
 @contextmanager

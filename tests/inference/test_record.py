@@ -163,3 +163,15 @@ def test_a_dropped_photograph_leaves_neither_row_nor_files(tmp_path: Path) -> No
     record.drop(source("never.jpg"))
     assert rows(tmp_path) == ["b.jpg"]
     assert not [name for name in files(tmp_path) if "a." in name.rpartition("/")[2]]
+
+
+def test_halves_of_a_killed_run_go_and_those_of_others_stay(tmp_path: Path) -> None:
+    run(tmp_path, source("sub/a.jpg"))
+    before = files(tmp_path)
+    halves = [".predict.0123abcd.part.json", ".summary.89abcdef.part.csv", "masks/.b.0123abcd.part.png",
+              "objects/sub/.a.0123abcd.part.json"]  # fmt: skip
+    for half in [*halves, ".metrics.0123abcd.part.json"]:
+        (tmp_path / half).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / half).touch()
+    assert not run(tmp_path, source("sub/a.jpg"))
+    assert files(tmp_path) == sorted([*before, ".metrics.0123abcd.part.json"])

@@ -145,6 +145,8 @@ def test_links_to_photographs_are_taken_and_links_to_folders_not(folder: Path) -
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_folder_that_may_not_be_read_is_told(folder: Path) -> None:
+    make(folder / "photos" / ".trash" / "d.jpg").parent.chmod(0)
+    assert "a.jpg" in names("photos")
     (folder / "photos" / "sub").chmod(0)
     try:
         with pytest.raises(DataError, match=r"photos/sub cannot be read \(Permission denied\)"):

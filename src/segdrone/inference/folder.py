@@ -20,9 +20,9 @@ from segdrone import __version__
 from segdrone.data.layout import SUFFIXES as PHOTOGRAPHS
 from segdrone.data.read import read_image
 from segdrone.errors import ConfigError, DataError
-from segdrone.files import alone, leftovers, writing
+from segdrone.files import alone, writing
 from segdrone.inference.cleanup import Cleanup
-from segdrone.inference.outputs import SUFFIXES, Outputs
+from segdrone.inference.outputs import Outputs
 from segdrone.inference.predictor import Prediction, Predictor, Progress
 from segdrone.inference.record import Record
 from segdrone.inference.sources import Source, find_sources, is_photograph
@@ -97,8 +97,6 @@ def predict_folder(
         return prediction._replace(mask=cleanup(prediction.mask, image, predictor.table))
 
     with writing(out), _only_writer(out):
-        for path in [*leftovers(out), *(path for kind in SUFFIXES for path in leftovers(out / kind, deep=True))]:
-            path.unlink()
         record = Record(outputs, settings)
         todo = record.begin(sources, redo=redo)
         failed = _predict_all(todo, len(sources), predict, outputs, record, progress)

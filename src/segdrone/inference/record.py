@@ -6,10 +6,11 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from segdrone.errors import ConfigError
-from segdrone.files import whole, write_json
+from segdrone.files import leftovers, whole, write_json
 from segdrone.inference.outputs import SUFFIXES, Outputs
 from segdrone.inference.sources import Source
 
@@ -40,6 +41,8 @@ class Record:
     def begin(self, sources: Sequence[Source], *, redo: bool) -> list[Source]:
         """Makes the folder one of these settings, and returns what is to be predicted.
 
+        Files that a killed process left half-written are removed.
+
         Args:
             sources: The photographs.
             redo: Predict all of them, and remove what was made with other settings.
@@ -57,6 +60,9 @@ class Record:
                 self.drop(source)
         if self._known != self._settings:
             write_json(self._settings, self._folder / SETTINGS)
+        own = [half for name in (SETTINGS, SUMMARY) for half in leftovers(self._folder, Path(name).stem)]
+        for half in [*own, *(half for kind in SUFFIXES for half in leftovers(self._folder / kind, deep=True))]:
+            half.unlink()
         return todo
 
     def add(self, cells: Sequence[str]) -> None:
@@ -95,7 +101,7 @@ class Record:
 
     def _is_done(self, source: Source) -> bool:
         row = self.rows.get(source.path)
-        if row is None or _name(row) != source.name or not self._outputs.complete(source.name):
+        if row is None or not self._outputs.complete(source.name):
             return False
         if row["bytes"] != str(source.bytes):
             raise ConfigError(
