@@ -250,3 +250,9 @@ def test_one_photograph_has_a_bar_over_its_windows(
     assert "4/4" in told
     assert "photo" in told
     assert "window" not in told
+    for name in ("a", "z"):
+        (tmp_path / "all" / "masks" / f"{name}.png").unlink()
+    predict_folder(predictor, [photos], tmp_path / "all")
+    told = capsys.readouterr().err
+    assert "2/4" in told  # where it starts
+    assert "4/4" in told
