@@ -3,7 +3,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from segdrone.inference.regions import enclosed, regions
 from tests.inference.masks import SIDES, noise
 
+NESTED = np.minimum.outer(*[5 - abs(np.arange(-5, 6))] * 2).astype(np.uint8) % 2  # a square in a ring in a ring
+
 
 @settings(deadline=None)
 @given(noise(classes=2))
+@example(NESTED)
 def test_regions_are_opencvs_8_connected_components(mask: NDArray[np.uint8]) -> None:
     count, labels, stats, _ = cv2.connectedComponentsWithStats((mask == 1).view(np.uint8), connectivity=8)
     expected = []

@@ -40,7 +40,7 @@ class Cleanup:
     refine: int = 0
 
     def __call__(self, mask: NDArray[np.uint8], image: NDArray[np.uint8], table: ClassTable) -> NDArray[np.uint8]:
-        """Returns the cleaned mask, uint8 `[H, W]`.
+        """Returns the cleaned mask, uint8 `[H, W]`, or the same mask where everything is off.
 
         Args:
             mask: uint8 `[H, W]`, class ids; is not changed.

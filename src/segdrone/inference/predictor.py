@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segdrone.data import DataConfig
-from segdrone.data.read import read_image, resize_image
+from segdrone.data.read import resize_image
 from segdrone.errors import ConfigError, DataError
 from segdrone.inference.blend import Blender, Block, reaches
+from segdrone.inference.photograph import forget, open_photograph
 from segdrone.inference.symmetries import AUGMENTS, mean_probabilities
 from segdrone.model import SegmentationModule, load_module
 from segdrone.model.networks import fitting_size
@@ -147,7 +148,7 @@ class Predictor:
             DataError: The file cannot be read, or the array is no photograph.
             ConfigError: The GPU's memory does not hold a single window.
         """
-        pixels = image if isinstance(image, np.ndarray) else read_image(Path(image))
+        pixels = image if isinstance(image, np.ndarray) else open_photograph(Path(image))
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
             raise DataError(f"an array of {pixels.dtype} {list(pixels.shape)} is no photograph: give uint8 [H, W, 3]")
         mask = np.empty(pixels.shape[:2], np.uint8)
@@ -179,7 +180,10 @@ class Predictor:
         across = reaches(size[1], seen[1], lefts, windows[0].width)
         blender = Blender(size, seen, down, across)
         for place, probabilities in enumerate(self._probabilities(pixels, windows)):
-            yield from blender.add(*divmod(place, len(lefts)), probabilities)
+            row, column = divmod(place, len(lefts))
+            yield from blender.add(row, column, probabilities)
+            if column + 1 == len(lefts):
+                forget(pixels)
             if progress is not None:
                 progress(place + 1, len(windows))
 
