@@ -85,14 +85,21 @@ def test_a_broken_file_is_told_in_a_line_and_the_rest_goes_on(
     (photos / "text.jpg").write_text("no photograph")
     (photos / "empty.png").touch()
     (photos / "notes.txt").write_text("by name only")
-    Image.fromarray(np.full((1, 1, 3), 99, np.uint8)).save(photos / "one.png")
+    one = Image.fromarray(np.full((1, 1, 3), 99, np.uint8))
+    one.save(photos / "one.png")
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "maker", 6
+    one.save(photos / "exif.jpg", exif=exif)
+    content = (photos / "exif.jpg").read_bytes()
+    (photos / "exif.jpg").write_bytes(content.replace(b"\x01\x0f\x00\x02", b"\x01\x00\x00\x02"))  # a width as text
     done = predict_folder(predictor, [photos, photos / "notes.txt"], tmp_path / "out")
     assert (done.predicted, done.skipped) == (4, 0)
-    assert list(done.failed) == ["empty.png", "notes.txt", "sub/b.jpg", "text.jpg"]
+    assert list(done.failed) == ["empty.png", "exif.jpg", "notes.txt", "sub/b.jpg", "text.jpg"]
     told = [line for line in capsys.readouterr().err.replace("\r", "\n").splitlines() if line.startswith("error: ")]
     for line, (name, reason) in zip(
         told,
-        [("empty.png", "not an image"), ("notes.txt", "no photograph by its name"), ("sub/b.jpg", "truncated"),
+        [("empty.png", "not an image"), ("exif.jpg", "cannot be decoded (error: "),
+         ("notes.txt", "no photograph by its name"), ("sub/b.jpg", "truncated"),
          ("text.jpg", "not an image")],
         strict=True,
     ):  # fmt: skip
