@@ -5,9 +5,11 @@ import threading
 import time
 from pathlib import Path
 
+import filelock
 import pytest
 
-from segdrone.files import alone, whole, write_json
+from segdrone.errors import DataError
+from segdrone.files import alone, leftovers, whole, write_json, writing
 
 
 def test_success_replaces_the_file(tmp_path: Path) -> None:
@@ -97,3 +99,38 @@ def test_an_error_lets_the_next_one_in(tmp_path: Path) -> None:
         raise OSError("full")
     with alone(tmp_path / ".lock"):
         pass
+
+
+def test_who_does_not_wait_is_told(tmp_path: Path) -> None:
+    lock = tmp_path / "new" / ".lock"
+    with alone(lock), pytest.raises(filelock.Timeout), alone(lock, wait=False):
+        pytest.fail("two are in")
+    with alone(lock, wait=False):
+        pass
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_found_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    with whole(tmp_path / "a.b.png") as one, whole(tmp_path / "sub" / "table") as other:
+        for path in (one, other):
+            path.touch()
+        for name in (".a.part.png", "a.0123abcd.part.png", ".a.0123abcd.parts", ".a.0123abcx.part.png", ".hidden"):
+            (tmp_path / name).touch()
+        assert leftovers(tmp_path) == [one]
+        assert leftovers(tmp_path, "a.b") == [one]
+        assert leftovers(tmp_path, "a") == leftovers(tmp_path, "table") == []
+        assert leftovers(tmp_path, deep=True) == sorted([one, other])
+    assert leftovers(tmp_path, deep=True) == leftovers(tmp_path / "none", deep=True) == []
+
+
+def test_a_place_that_cannot_be_written_to_is_told_before_and_in_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(DataError, match=r"file/stats cannot be written to \(.*choose another place with --out$"),
+        writing(tmp_path / "file" / "stats"),
+    ):
+        pytest.fail("began the work")
+    with pytest.raises(DataError, match=r"new cannot be written to \(full\)"), writing(tmp_path / "new"):
+        raise OSError("full")
+    assert list((tmp_path / "new").iterdir()) == []

@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 
-from segdrone.classes import ClassTable
+from segdrone.classes import DRONE, ClassTable
 from segdrone.model import SegmentationModule
 from segdrone.training.checkpoint_io import AtomicCheckpointIO
 
@@ -29,6 +29,15 @@ class StopAfter(L.Callback):
 def tiny_module(table: ClassTable = THREE, seed: int = 0, **options: Any) -> SegmentationModule:
     torch.manual_seed(seed)
     return SegmentationModule(MODEL, table.to_dict(), {}, {}, **options)
+
+
+def tiny_checkpoint(path: Path, table: ClassTable = DRONE, seed: int = 0) -> Path:
+    """A checkpoint of random weights, which for photographs of 64 x 96 pixels was trained on whole ones."""
+    data = {"root": ".", "image_size": (64, 96), "mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3]}
+    torch.manual_seed(seed)
+    module = SegmentationModule(MODEL, table.to_dict(), data, {"train": [], "val": [], "test": []})
+    torch.save({"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}, path)
+    return path
 
 
 def batches(count: int = 4) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from segdrone import cli_data
+from segdrone import cli_data, cli_predict
 from segdrone.errors import ConfigError, SegdroneError, leave, user_text
 from segdrone.sweep import read_sweep, report
 
@@ -19,6 +19,7 @@ commands = typer.Typer(
     help="Datasets and finished models. To train and to evaluate: python train.py --help, python evaluate.py --help",
 )
 commands.add_typer(cli_data.commands, name="data")
+commands.command()(cli_predict.predict)
 
 
 @commands.callback()

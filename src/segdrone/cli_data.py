@@ -149,8 +149,9 @@ def stats(
     """
     from segdrone.data.balance import STATS_FILE
     from segdrone.data.layout import find_folders
+    from segdrone.files import writing
     from segdrone.survey.stats import dataset_stats
-    from segdrone.survey.stats_report import print_stats, save_stats, writing
+    from segdrone.survey.stats_report import print_stats, save_stats
 
     choices = _choices(
         images, masks, classes, class_groups, mask_encoding, colour_tolerance, mask_threshold, allow_unpaired
@@ -195,8 +196,8 @@ def show(
     """
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network at import
     from segdrone import figures
+    from segdrone.files import writing
     from segdrone.survey.contact_sheet import contact_sheet
-    from segdrone.survey.stats_report import writing
 
     choices = _choices(
         images, masks, classes, class_groups, mask_encoding, colour_tolerance, mask_threshold, allow_unpaired

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +11,7 @@ from rich.table import Table
 
 from segdrone import figures
 from segdrone.data.balance import AUTO, STATS_FILE, WEIGHTINGS, write_stats
-from segdrone.errors import DataError
+from segdrone.files import writing
 from segdrone.survey.stats import Stats
 
 
@@ -83,24 +80,6 @@ def save_stats(stats: Stats, folder: Path) -> None:
         title = f"Classes of {len(stats.ids)} photographs"
         figures.save(figures.class_shares(pixels, columns, stats.table, title), folder / "classes.png")
         figures.save(figures.cooccurrence(stats.cooccurrence, stats.table), folder / "cooccurrence.png")
-
-
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Makes a folder if need be and tries to write there, before the body takes its time.
-
-    Raises:
-        DataError: The folder cannot be written to, now or in the body.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-        yield
-    except OSError as error:
-        raise DataError(
-            f"{folder} cannot be written to ({error.strerror or error}): free some disk space, or choose "
-            "another place with --out"
-        ) from None
 
 
 def _sizes(stats: Stats) -> str:

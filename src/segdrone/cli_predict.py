@@ -1,0 +1,133 @@
+"""`segdrone predict`: photographs in, masks out.
+
+What the command calls is imported when it runs, so that `--help` comes at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from segdrone.errors import ConfigError
+
+
+def predict(
+    checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="A checkpoint that train.py wrote.")],
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT", help="Photographs, folders of them, or patterns in quotes.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write to; made if need be.")],
+    scale: Annotated[
+        float | None, typer.Option(help="1: the photographs at their own size, 0.5 at half; by itself, as trained.")
+    ] = None,
+    window: Annotated[
+        str | None, typer.Option(help="HEIGHTxWIDTH in pixels that the network sees at once; by itself, as trained.")
+    ] = None,
+    overlap: Annotated[float, typer.Option(help="Part of a window that its neighbour sees too, 0 to 0.9.")] = 0.25,
+    augment: Annotated[
+        str, typer.Option(help="Mean over flips (4 times the time) or symmetries (8 times), or none.")
+    ] = "none",
+    device: Annotated[str, typer.Option(help="auto (a GPU if there is one), cpu, cuda or cuda:1.")] = "auto",
+    batch_size: Annotated[
+        int | None, typer.Option(help="Windows that the network sees at once; by itself, what the memory holds.")
+    ] = None,
+    min_area: Annotated[
+        str, typer.Option(help="Drop regions of fewer pixels: 64, or by class car=200,person=30.")
+    ] = "0",
+    fill_holes: Annotated[int, typer.Option(help="Fill holes of up to as many pixels.")] = 0,
+    refine: Annotated[
+        int, typer.Option(help="Let borders follow the photograph's edges, by up to as many pixels.")
+    ] = 0,
+    objects: Annotated[
+        bool, typer.Option("--objects", help="Write and count connected regions of persons, cars, ... as COCO JSON.")
+    ] = False,
+    object_class: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Of this class only; may be given several times.")
+    ] = None,
+    colours: Annotated[bool, typer.Option("--colours/--no-colours", help="Write colour masks.")] = True,
+    overlays: Annotated[bool, typer.Option("--overlays/--no-overlays", help="Write overlays with a legend.")] = True,
+    confidence: Annotated[
+        bool, typer.Option("--confidence", help="Write the probability of each pixel's class; 255 is certain.")
+    ] = False,
+    redo: Annotated[
+        bool, typer.Option("--redo", help="Predict again what is done, also with other settings than before.")
+    ] = False,
+) -> None:
+    """Predict the masks of photographs of any size.
+
+    For example:
+
+        segdrone predict best.ckpt photograph.jpg --out predicted
+        segdrone predict best.ckpt flights/ --out predicted
+        segdrone predict best.ckpt 'flights/**/DJI_*.JPG' --out predicted
+        segdrone predict best.ckpt flights/ --out counted --objects --min-area 64
+        segdrone predict best.ckpt flights/ --out slow --augment symmetries --refine 8
+
+    Folders are searched to any depth, and mirrored below OUT:
+
+        masks/sub/NAME.png       class ids
+        colours/sub/NAME.png     class colours
+        overlays/sub/NAME.jpg    photograph, mask and legend
+        confidence/, objects/    where asked for
+        summary.csv              a row each: area of each class (0 to 1), mean confidence, objects
+        predict.json             what the predictions were made with
+
+    An interrupted run goes on where it was when it is started again.
+
+    Exit code 0 if all is predicted; 1 if some photographs could not be, each
+    told in a line on stderr; 2 if nothing can be done.
+    """
+    from segdrone.inference.sources import find_sources
+
+    find_sources(inputs, out)  # before the checkpoint takes its time
+    from segdrone.inference import Predictor
+    from segdrone.inference.cleanup import Cleanup
+    from segdrone.inference.folder import predict_folder
+    from segdrone.inference.objects import countable
+
+    cleanup = Cleanup(min_area=_areas(min_area), fill_holes=fill_holes, refine=refine)
+    size = None if window is None else _size(window)
+    options: dict[str, Any] = {"scale": scale, "overlap": overlap, "augment": augment, "batch_size": batch_size}
+    predictor = Predictor.from_checkpoint(checkpoint, window=size, device=device, **options)
+    wanted = object_class or (countable(predictor.table) if objects else [])
+    if objects and not wanted:
+        raise ConfigError(
+            "--objects: the checkpoint knows no person, car or the like: name a class with --object-class"
+        )
+    try:
+        done = predict_folder(
+            predictor,
+            inputs,
+            out,
+            cleanup=cleanup,
+            colours=colours,
+            overlays=overlays,
+            confidence=confidence,
+            objects=wanted,
+            redo=redo,
+        )
+    except KeyboardInterrupt:
+        again = " without --redo" if redo else ""
+        print(f"interrupted: {out} keeps what is done; the same command{again} goes on from there", file=sys.stderr)
+        raise typer.Exit(130) from None
+    print(f"{done.predicted} predicted, {done.skipped} done before, {len(done.failed)} failed: see {out}")
+    raise typer.Exit(1 if done.failed else 0)
+
+
+def _areas(text: str) -> dict[str, int] | int:
+    if text.isdecimal():
+        return int(text)
+    areas = dict(part.partition("=")[::2] for part in text.split(","))
+    if not all(name and area.isdecimal() for name, area in areas.items()):
+        raise ConfigError(f"--min-area {text} must be pixels, such as 64, or by class, such as car=200,person=30")
+    return {name.strip(): int(area) for name, area in areas.items()}
+
+
+def _size(text: str) -> tuple[int, int]:
+    height, _, width = text.lower().partition("x")
+    if not (height.isdecimal() and width.isdecimal()):
+        raise ConfigError(f"--window {text} must be HEIGHTxWIDTH in pixels, such as 704x1056")
+    return int(height), int(width)

@@ -1,0 +1,89 @@
+"""`segdrone predict`, as a user would run it."""
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segdrone.inference import Predictor
+from segdrone.inference.folder import predict_folder
+from tests.conftest import Command
+from tests.tiny import tiny_checkpoint
+
+
+@pytest.fixture
+def photos(all_scenes: Path, tmp_path: Path) -> Path:
+    """60 photographs, 3 broken files among them, and one of 1 x 1."""
+    scenes = sorted((all_scenes / "original_images").iterdir())
+    for flight in "abc":
+        (tmp_path / "photos" / flight).mkdir(parents=True)
+        for scene in scenes[:19]:
+            shutil.copy(scene, tmp_path / "photos" / flight)
+    (tmp_path / "photos" / "a" / "cut.jpg").write_bytes(scenes[0].read_bytes()[:1500])
+    (tmp_path / "photos" / "b" / "text.jpg").write_text("no image")
+    (tmp_path / "photos" / "c" / "empty.jpg").touch()
+    Image.fromarray(np.full((1, 1, 3), 80, np.uint8)).save(tmp_path / "photos" / "one.png")
+    return tmp_path / "photos"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def kill(arguments: list[str | Path], out: Path, rows: int) -> int:
+    """Starts the command and kills it when its summary has so many rows; returns its exit code."""
+    process = subprocess.Popen([sys.executable, "-m", "segdrone", "predict", *map(str, arguments)])
+    summary, deadline = out / "summary.csv", time.monotonic() + 200
+    while process.poll() is None and time.monotonic() < deadline:
+        if summary.exists() and summary.read_bytes().count(b"\n") > rows:
+            process.kill()
+        time.sleep(0.001)
+    return process.wait(60)
+
+
+def test_killed_twice_and_started_again_it_leaves_the_same_bytes(
+    photos: Path, tmp_path: Path, command: Command
+) -> None:
+    checkpoint = tiny_checkpoint(tmp_path / "a.ckpt")
+    out, arguments = (
+        tmp_path / "out",
+        [checkpoint, photos, "--out", tmp_path / "out", "--confidence", "--device", "cpu"],
+    )
+    assert kill(arguments, out, 15) == kill(arguments, out, 35) == -signal.SIGKILL
+    result = command("segdrone", "predict", *arguments)
+    assert result.returncode == 1, result.stderr
+    done, skipped = (int(result.stdout.split()[place]) for place in (0, 2))
+    assert done + skipped == 58
+    assert 35 <= skipped < 58
+    assert result.stdout.endswith(f" 3 failed: see {out}\n")
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    for line, name in zip(errors, ("a/cut.jpg", "b/text.jpg", "c/empty.jpg"), strict=True):
+        assert f"{photos / name} " in line
+    whole = tmp_path / "whole"
+    outcome = predict_folder(
+        Predictor.from_checkpoint(checkpoint, device="cpu"), [photos], whole, confidence=True, progress=False
+    )
+    assert outcome.predicted == 58
+    assert contents(out) == contents(whole)
+    assert len(contents(whole)) == 58 * 4 + 2
+    with (out / "summary.csv").open() as file:
+        paths = [row["path"] for row in csv.DictReader(file)]
+    assert paths == sorted(paths)
+    assert {"one.png", "a/000.jpg", "c/018.jpg"} <= {*paths}
+
+
+def test_help_teaches_without_loading_torch(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('--help must not wait for torch')")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    result = command("segdrone", "predict", "--help", env={"PYTHONPATH": path, "PATH": ""})
+    assert result.returncode == 0, result.stderr
+    for part in ("segdrone predict best.ckpt flights/ --out", "--redo", "summary.csv", "Exit code 0"):
+        assert part in result.stdout

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segdrone.classes import DRONE, ClassTable
+from segdrone.data.read import read_image
+from segdrone.errors import ConfigError
+from segdrone.inference import Prediction
+from segdrone.inference.outputs import Outputs
+from segdrone.inference.sources import Source
+
+SOURCE = Source(Path("photos/sub/a.b.jpg"), "sub/a.b.jpg", "sub/a.b", 1234)
+CAR, PERSON, GRASS = (DRONE.names.index(name) for name in ("car", "person", "grass"))
+MASK = np.full((40, 60), GRASS, np.uint8)
+MASK[2:8, 3:9] = MASK[20:30, 20:40] = CAR
+MASK[10:12, 50:52] = PERSON
+CONFIDENCE = np.arange(2400).reshape(40, 60).astype(np.uint8)
+IMAGE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+ALL = {"confidence": True, "objects": ("person", "dog", "car")}
+
+
+def write(outputs: Outputs) -> dict[str, str]:
+    return dict(zip(outputs.columns, outputs.write(SOURCE, IMAGE, Prediction(MASK, CONFIDENCE)), strict=True))
+
+
+def test_files_hold_what_their_folders_say(tmp_path: Path) -> None:
+    outputs = Outputs(tmp_path, DRONE, **ALL)  # type: ignore[arg-type]
+    write(outputs)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")) == [
+        "colours/sub/a.b.png", "confidence/sub/a.b.png", "masks/sub/a.b.png", "objects/sub/a.b.json",
+        "overlays/sub/a.b.jpg",
+    ]  # fmt: skip
+    with Image.open(outputs.file("masks", "sub/a.b")) as mask, Image.open(outputs.file("colours", "sub/a.b")) as colour:
+        assert (mask.mode, colour.mode) == ("L", "P")
+        np.testing.assert_array_equal(np.asarray(mask), MASK)
+        np.testing.assert_array_equal(np.asarray(colour), MASK)
+    np.testing.assert_array_equal(read_image(outputs.file("colours", "sub/a.b")), DRONE.palette[MASK])
+    with Image.open(outputs.file("confidence", "sub/a.b")) as confidence:
+        np.testing.assert_array_equal(np.asarray(confidence), CONFIDENCE)
+    assert read_image(outputs.file("overlays", "sub/a.b")).shape[1] == 660
+
+
+def test_objects_are_of_the_classes_asked_for(tmp_path: Path) -> None:
+    write(Outputs(tmp_path, DRONE, objects=("car", "dog")))
+    document = json.loads((tmp_path / "objects" / "sub" / "a.b.json").read_text())
+    (image,) = document["images"]
+    assert (image["file_name"], image["height"], image["width"]) == ("sub/a.b.jpg", 40, 60)
+    assert sorted(found["area"] for found in document["annotations"]) == [36, 200]
+
+
+def test_the_row_has_sizes_shares_confidence_and_counts(tmp_path: Path) -> None:
+    row = write(Outputs(tmp_path, DRONE, **ALL))  # type: ignore[arg-type]
+    assert [row[name] for name in ("path", "mask", "height", "width", "bytes")] == [
+        "sub/a.b.jpg", "masks/sub/a.b.png", "40", "60", "1234",
+    ]  # fmt: skip
+    assert float(row["confidence"]) == pytest.approx(CONFIDENCE.mean() / 255, abs=1e-6)
+    shares = {name: float(row[f"share_{name}"]) for name in DRONE.names}
+    assert sum(shares.values()) == pytest.approx(1, abs=1e-5)
+    assert shares["car"] == pytest.approx(236 / 2400, abs=1e-6)
+    assert shares["tree"] == 0
+    assert [row[f"objects_{name}"] for name in ("person", "dog", "car")] == ["1", "0", "2"]
+
+
+def test_a_class_may_be_called_like_a_column(tmp_path: Path) -> None:
+    table = ClassTable(("path", "bytes", "car"), ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
+    columns = Outputs(tmp_path, table, objects=("car",)).columns
+    assert len(set(columns)) == len(columns)
+
+
+@pytest.mark.parametrize("kind", ["colours", "overlays", "confidence", "objects"])
+def test_what_is_not_asked_for_is_neither_written_nor_missed(tmp_path: Path, kind: str) -> None:
+    outputs = Outputs(tmp_path, DRONE, **{**ALL, kind: ()})  # type: ignore[arg-type]
+    assert not outputs.complete("sub/a.b")
+    row = write(outputs)
+    assert not (tmp_path / kind).exists()
+    assert outputs.complete("sub/a.b")
+    assert not Outputs(tmp_path, DRONE, **ALL).complete("sub/a.b")  # type: ignore[arg-type]
+    assert float(row["confidence"]) > 0
+    outputs.file("masks", "sub/a.b").unlink()
+    assert not outputs.complete("sub/a.b")
+
+
+def test_all_kinds_are_removed(tmp_path: Path) -> None:
+    write(Outputs(tmp_path, DRONE, **ALL))  # type: ignore[arg-type]
+    (tmp_path / "masks" / "sub" / "a.png").touch()
+    Outputs(tmp_path, DRONE, colours=False).remove("sub/a.b")
+    assert [path.name for path in tmp_path.rglob("*.*")] == ["a.png"]
+
+
+def test_objects_of_an_unknown_class_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no class unicorn to find objects of: choose from unlabeled, paved-area"):
+        Outputs(tmp_path, DRONE, objects=("car", "unicorn"))
