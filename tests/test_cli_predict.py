@@ -52,7 +52,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 def test_options_reach_the_predictor_and_the_clean_up(run: Run, photos: Path) -> None:
     code, out, _ = run(
-        photos, "--out", "o", "--scale", "0.75", "--window", "32x48", "--overlap", "0.5", "--augment", "flips",
+        photos, "--out", "o", "--scale", "0.75", "--window", "48x32", "--overlap", "0.5", "--augment", "flips",
         "--device", "cpu", "--batch-size", "2", "--min-area", "car=30, person=20", "--fill-holes", "9", "--refine", "2",
         "--confidence", "--no-overlays", "--no-colours",
     )  # fmt: skip
@@ -117,7 +117,7 @@ def test_a_photograph_that_fails_is_told_and_counted(run: Run, photos: Path) -> 
         (["gone"], "gone does not exist"),
         (["photos", "gone*"], "gone* leads to no photographs"),
         (["photos", "--scale", "0"], "scale=0.0 must lie above 0"),
-        (["photos", "--window", "32"], "--window 32 must be HEIGHTxWIDTH in pixels, such as 704x1056"),
+        (["photos", "--window", "32"], "--window 32 must be WIDTHxHEIGHT in pixels, such as 1056x704"),
         (["photos", "--augment", "turns"], "augment=turns is unknown"),
         (["photos", "--device", "tpu"], "device=tpu is unknown"),
         (["photos", "--min-area", "car"], "--min-area car must be pixels"),

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from segdrone.errors import ConfigError
+from segdrone.windows import Size
 
 
 def predict(
@@ -24,12 +25,15 @@ def predict(
         float | None, typer.Option(help="1: the photographs at their own size, 0.5 at half; by itself, as trained.")
     ] = None,
     window: Annotated[
-        str | None, typer.Option(help="HEIGHTxWIDTH in pixels that the network sees at once; by itself, as trained.")
+        str | None, typer.Option(help="WIDTHxHEIGHT in pixels that the network sees at once; by itself, as trained.")
     ] = None,
     overlap: Annotated[float, typer.Option(help="Part of a window that its neighbour sees too, 0 to 0.9.")] = 0.25,
     augment: Annotated[
         str, typer.Option(help="Mean over flips (4 times the time) or symmetries (8 times), or none.")
     ] = "none",
+    scales: Annotated[
+        str, typer.Option(help="Mean over windows resized by each, such as 0.75,1,1.25; 1 is their own size.")
+    ] = "1",
     device: Annotated[str, typer.Option(help="auto (a GPU if there is one), cpu, cuda or cuda:1.")] = "auto",
     batch_size: Annotated[
         int | None, typer.Option(help="Windows that the network sees at once; by itself, what the memory holds.")
@@ -87,10 +91,13 @@ def predict(
     from segdrone.inference.cleanup import Cleanup
     from segdrone.inference.folder import predict_folder
     from segdrone.inference.objects import countable
+    from segdrone.memory import keep_freed_memory
 
     cleanup = Cleanup(min_area=_areas(min_area), fill_holes=fill_holes, refine=refine)
     size = None if window is None else _size(window)
     options: dict[str, Any] = {"scale": scale, "overlap": overlap, "augment": augment, "batch_size": batch_size}
+    options["scales"] = _scales(scales)
+    keep_freed_memory()
     predictor = Predictor.from_checkpoint(checkpoint, window=size, device=device, **options)
     wanted = object_class or (countable(predictor.table) if objects else [])
     if objects and not wanted:
@@ -126,8 +133,15 @@ def _areas(text: str) -> dict[str, int] | int:
     return {name.strip(): int(area) for name, area in areas.items()}
 
 
-def _size(text: str) -> tuple[int, int]:
-    height, _, width = text.lower().partition("x")
+def _scales(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError(f"--scales {text} must be numbers, such as 0.75,1,1.25") from None
+
+
+def _size(text: str) -> Size:
+    width, _, height = text.lower().partition("x")
     if not (height.isdecimal() and width.isdecimal()):
-        raise ConfigError(f"--window {text} must be HEIGHTxWIDTH in pixels, such as 704x1056")
+        raise ConfigError(f"--window {text} must be WIDTHxHEIGHT in pixels, such as 1056x704")
     return int(height), int(width)

@@ -15,6 +15,7 @@ from segdrone.data import DataConfig, DroneDataModule
 from segdrone.data.split import SPLITS
 from segdrone.errors import CheckpointError, ConfigError, DataError
 from segdrone.evaluation.evaluate import score_split
+from segdrone.memory import keep_freed_memory
 from segdrone.model import SegmentationModule, load_module
 from segdrone.processes import check_processes, together
 from segdrone.settings import plain
@@ -41,6 +42,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         raise ConfigError("ckpt_path is not set: give ckpt_path=outputs/train/.../checkpoints/best.ckpt")
     if cfg.split not in (*SPLITS, "all"):
         raise ConfigError(f"split={cfg.split} is unknown: choose one of {', '.join(SPLITS)}, all")
+    keep_freed_memory()
     module = load_module(cfg.ckpt_path)
     overrides = {key: value for key, value in plain(cfg.data).items() if value is not None}
     inference = inference_options(cfg)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import torch
@@ -50,8 +50,8 @@ class Reach(NamedTuple):
 
     @property
     def pieces(self) -> tuple[Piece, ...]:
-        """The three parts in order."""
-        return self.lead, self.body, self.tail
+        """The parts in order that have any pixels."""
+        return tuple(piece for piece in (self.lead, self.body, self.tail) if piece.end > piece.begin)
 
 
 class Block(NamedTuple):
@@ -113,15 +113,14 @@ class Blender:
     def add(self, row: int, column: int, probabilities: Tensor) -> Iterator[Block]:
         """Adds a window's probabilities, float `[h, w, C]`, and yields what is finished by it."""
         view = _View(probabilities, self.rows[row].start, self.columns[column].start, self.size, self.seen)
-        for down in self.rows[row].pieces:
-            for across in self.columns[column].pieces:
-                if down.weight is None and across.weight is None:
-                    height = max(1, _AT_ONCE // max(1, across.end - across.begin))
-                    for begin in range(down.begin, down.end, height):
-                        part = Piece(begin, min(begin + height, down.end))
-                        yield Block(begin, across.begin, *view.decided(part, across))
-                elif down.end > down.begin and across.end > across.begin:
-                    yield from self._blend(view, self.rows[row], self.columns[column], down, across)
+        for down, across in product(self.rows[row].pieces, self.columns[column].pieces):
+            if down.weight is None and across.weight is None:
+                height = max(1, _AT_ONCE // (across.end - across.begin))
+                for begin in range(down.begin, down.end, height):
+                    part = Piece(begin, min(begin + height, down.end))
+                    yield Block(begin, across.begin, *view.decided(part, across))
+            else:
+                yield from self._blend(view, self.rows[row], self.columns[column], down, across)
 
     def _blend(self, view: _View, rows: Reach, columns: Reach, down: Piece, across: Piece) -> Iterator[Block]:
         """Adds to what the windows before have given, and decides where no other comes after."""

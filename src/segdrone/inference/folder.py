@@ -18,11 +18,11 @@ from tqdm import tqdm
 
 from segdrone import __version__
 from segdrone.data.layout import SUFFIXES as PHOTOGRAPHS
-from segdrone.data.read import read_image
 from segdrone.errors import ConfigError, DataError
 from segdrone.files import alone, writing
 from segdrone.inference.cleanup import Cleanup
 from segdrone.inference.outputs import Outputs
+from segdrone.inference.photograph import open_photograph
 from segdrone.inference.predictor import Prediction, Predictor, Progress
 from segdrone.inference.record import Record
 from segdrone.inference.sources import Source, find_sources, is_photograph
@@ -155,7 +155,7 @@ def _read(source: Source) -> Pixels:
     if not is_photograph(source.file):
         raise DataError(f"{source.file} is no photograph by its name ({', '.join(PHOTOGRAPHS)}): leave it out")
     try:
-        return read_image(source.file)
+        return open_photograph(source.file)
     except DataError:
         raise
     except Exception as error:  # what decoders raise on spoilt files has no end, and the rest must go on

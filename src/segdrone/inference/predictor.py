@@ -102,10 +102,11 @@ class Predictor:
         if batch_size is not None and batch_size < 1:
             raise ConfigError(f"batch_size={batch_size} must be 1 or more")
         self.symmetries = AUGMENTS[augment]
-        self.settings: dict[str, Any] = {
-            "scale": scale, "window": list(self.window), "overlap": overlap, "augment": augment, "scales": list(scales),
-        }  # fmt: skip
         self.device = _device(device)
+        self.settings: dict[str, Any] = {
+            "scale": scale, "window": list(self.window), "overlap": overlap, "augment": augment,
+            "scales": [float(value) for value in scales], "half_precision": self.device.type == "cuda",
+        }  # fmt: skip
         self.batch_size = batch_size or (1 if self.device.type == "cpu" else _MOST_WINDOWS)
         self.module = module.eval().to(self.device)
         assert self.data.mean is not None and self.data.std is not None
