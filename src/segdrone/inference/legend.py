@@ -33,7 +33,8 @@ class Legend:
         text = max(_SMALLEST, round(min(size) * _TEXT))
         panel = _panel(table, text, size[0] // 3)
         margin = text // 2
-        fits = panel.size <= _MOST * 3 * math.prod(size) and panel.shape[1] + 2 * margin <= size[1]
+        inside = all(side + 2 * margin <= room for side, room in zip(panel.shape, size, strict=False))
+        fits = inside and panel[..., 0].size <= _MOST * math.prod(size)
         self._panel = panel if fits else None
         self._rows = slice(size[0] - margin - panel.shape[0], size[0] - margin)
         self._columns = slice(margin, margin + panel.shape[1])
