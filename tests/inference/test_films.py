@@ -160,3 +160,32 @@ def test_a_full_disk_is_an_error(tmp_path: Path, count: int) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (count, 64, 96, 3), np.uint8)
     with full_disk(16 << 10), pytest.raises(OSError, match="File too large"):
         save(tmp_path / "film.mp4", list(noise))
+
+
+def test_frames_that_are_not_in_the_file_at_the_end_are_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    with (
+        pytest.raises(OSError, match="of 12 frames 5 are in the file"),
+        write_film(path, (64, 96), Fraction(25)) as add,
+    ):
+        for frame in FRAMES:
+            add(frame)
+        path.unlink()
+        write(path, FRAMES[:5])
+
+
+def test_a_film_whose_size_changes_keeps_the_first(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "film.avi"), "w") as container:  # each key frame brings its size
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.height, stream.width = 64, 96
+        larger = av.CodecContext.create("mpeg4", "w")
+        larger.height, larger.width, larger.pix_fmt, larger.time_base = 80, 128, "yuv420p", Fraction(1, 25)
+        container.mux([packet for frame in FRAMES for packet in stream.encode(av.VideoFrame.from_ndarray(frame))])
+        for place, frame in enumerate(pan(3, 80, 128)):
+            for packet in larger.encode(av.VideoFrame.from_ndarray(frame)):
+                packet.stream, packet.pts, packet.dts = stream, 12 + place, 12 + place
+                container.mux(packet)
+    with av.open(str(tmp_path / "film.avi")) as plain:
+        assert {(frame.height, frame.width) for frame in plain.decode(video=0)} == {(64, 96), (80, 128)}
+    with read_film(tmp_path / "film.avi") as film:
+        assert [frame.shape for frame in film] == [(64, 96, 3)] * 15
