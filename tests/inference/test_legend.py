@@ -48,3 +48,7 @@ def test_the_scene_can_be_seen_through_it() -> None:
 @pytest.mark.parametrize("size", [(64, 96), (1, 1), (10, 4000), (4000, 30), (120, 160)])
 def test_where_it_would_hide_too_much_it_is_left_out(size: tuple[int, int]) -> None:
     assert (drawn(DRONE, *size) == 128).all()
+
+
+def test_where_it_is_higher_than_the_picture_it_is_left_out() -> None:
+    assert (drawn(FEW, 12, 4000) == 128).all()
