@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +19,7 @@ TABLE = ClassTable(tuple("abcde"), tuple((50 * i, 0, 0) for i in range(CLASSES))
 class Local(nn.Module):
     """Convolutions that look `radius` pixels far."""
 
-    class encoder:  # noqa: N801
+    class encoder:
         output_stride = 1
 
     def __init__(self, radius: int) -> None:
@@ -83,9 +80,7 @@ def test_windows_give_what_the_whole_gives(data: st.DataObject) -> None:
     looks = radius + (scale != 1)  # to the neighbour, for interpolation
     least = max((8 * looks / 3 + 3) / side for side in window)
     overlap = data.draw(st.floats(min(least, 0.9), 0.9), "overlap")
-    height, width = (
-        data.draw(st.one_of(sides, st.just(side + 1), st.just(side - 1)), "size") for side in window
-    )
+    height, width = (data.draw(st.one_of(sides, st.just(side + 1), st.just(side - 1)), "size") for side in window)
     made = module(radius, sampling="tiles", interpolation="area")
     predictor = Predictor(made, scale=scale, window=(window[0], window[1]), overlap=overlap, device="cpu")
     image = picture(height, width)

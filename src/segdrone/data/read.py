@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import cv2
 import numpy as np
@@ -25,6 +25,7 @@ _WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112  # tags of TIFF and EXIF
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")  # Pillow knows more, and runs other programs for some (EPS)
 _SIDEWAYS = (5, 6, 7, 8)  # orientations that swap height and width
 _EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
+_BAND = 256  # rows
 _COLOURED = ("RGB", "RGBA", "CMYK", "YCbCr")
 
 
@@ -87,13 +88,44 @@ def read_image(path: Path, at_least: Size | None = None) -> NDArray[np.uint8]:
     Raises:
         DataError: The file is missing, no image, cut short, or not 8 bits a channel.
     """
+    with _decoded(path, at_least) as image:
+        pixels = np.empty((image.height, image.width, 3), np.uint8)
+        for top, band in _bands(image):
+            pixels[top : top + len(band)] = band
+    pixels.setflags(write=False)
+    return pixels
+
+
+def write_pixels(path: Path, file: IO[bytes]) -> tuple[int, int, int]:
+    """Writes what `read_image` returns into a file, and returns its shape `(H, W, 3)`.
+
+    Raises:
+        DataError: As `read_image`.
+        OSError: The file cannot be written.
+    """
+    with _decoded(path) as image:
+        for _, band in _bands(image):
+            file.write(band.tobytes())
+        return image.height, image.width, 3
+
+
+@contextmanager
+def _decoded(path: Path, at_least: Size | None = None) -> Iterator[Image.Image]:
     with _opened(path) as image:
         check_eight_bit(path, image.mode)
         if at_least is not None:
             turned = _orientation(image) in _SIDEWAYS
             image.draft(None, at_least if turned else at_least[::-1])  # does nothing unless it is a JPEG
         _turn(image)
-        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+        image.load()
+        yield image
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yields some rows after another: Pillow makes two copies of what it gives to NumPy at once."""
+    for top in range(0, image.height, _BAND):
+        band = image.crop((0, top, image.width, min(top + _BAND, image.height)))
+        yield top, np.asarray(band if band.mode == "RGB" else band.convert("RGB"))
 
 
 def read_mask(path: Path, labels: Labels) -> NDArray[np.uint8]:

@@ -1,6 +1,6 @@
 """Scores of a finished model, and the report of them."""
 
 from segdrone.evaluation.evaluate import score_split
-from segdrone.evaluation.run import evaluate
+from segdrone.evaluation.run import evaluate, inference_options
 
-__all__ = ["evaluate", "score_split"]
+__all__ = ["evaluate", "inference_options", "score_split"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,24 @@ from segdrone.data.dataset import SegmentationDataset
 from segdrone.errors import DataError
 from segdrone.evaluation.report import draw_scores, print_scores, write_scores
 from segdrone.evaluation.scores import Scores, score
+from segdrone.evaluation.tiled import count_photographs, triple
 from segdrone.figures import Triple
+from segdrone.inference import Predictor
 from segdrone.model import SegmentationModule
+
+Draw = Callable[[str, str], Triple]  # from a photograph's name and the title of the picture
 
 log = logging.getLogger(__name__)
 
 
 def score_split(
-    trainer: L.Trainer, module: SegmentationModule, datamodule: DroneDataModule, split: str, folder: Path, pictures: int
+    trainer: L.Trainer,
+    module: SegmentationModule,
+    datamodule: DroneDataModule,
+    split: str,
+    folder: Path,
+    pictures: int,
+    inference: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Scores a split, prints the table, and writes `metrics.json`, `per_class.csv` and `figures/`.
 
@@ -36,16 +47,25 @@ def score_split(
         split: `train`, `val`, `test` or `all`.
         folder: Where the files go.
         pictures: How many of the best and how many of the worst photographs are drawn.
+        inference: Options of `Predictor`, to score photographs at their masks' own size, in windows;
+            None scores them at the size that `datamodule` gives.
 
     Returns:
         The content of `metrics.json`.
 
     Raises:
         DataError: The split is empty, or a photograph or mask cannot be read.
+        ConfigError: An option of `inference` is out of its range.
     """
-    datamodule.trainer = trainer  # it knows how many processes share the machine
-    trainer.test(module, datamodule.test_dataloader(split), verbose=False)
-    counts = {name: matrix.numpy() for name, matrix in sorted(module.photograph_counts.by_id.items())}
+    predictor = None
+    if inference is not None:
+        predictor = Predictor(module, **inference, device=str(trainer.strategy.root_device))
+        counted = count_photographs(predictor, datamodule.splits[split], datamodule.labels)
+    else:
+        datamodule.trainer = trainer  # it knows how many processes share the machine
+        trainer.test(module, datamodule.test_dataloader(split), verbose=False)
+        counted = module.photograph_counts
+    counts = {name: matrix.numpy() for name, matrix in sorted(counted.by_id.items())}
     scores = score(counts)
     if math.isnan(scores.miou):
         raise DataError(
@@ -60,10 +80,9 @@ def score_split(
     metrics = trainer.strategy.broadcast(metrics)
     if not trainer.is_global_zero:
         return metrics
-    dataset = datamodule.test_dataset(split)
-    module.eval()
+    draw = _draws_tiled(predictor, datamodule, split) if predictor else _draws_whole(module, datamodule, split)
     shown = {
-        name: [_triple(module, dataset, photograph, scores) for photograph in chosen]
+        name: [draw(photograph, f"{photograph}   mIoU {scores.photographs[photograph]:.3f}") for photograph in chosen]
         for name, chosen in _best_and_worst(scores, pictures).items()
     }
     draw_scores(np.sum([*counts.values()], axis=0), shown, module.table, folder / "figures")
@@ -80,8 +99,19 @@ def _best_and_worst(scores: Scores, most: int) -> dict[str, list[str]]:
     return {name: chosen for name, chosen in (("best", best), ("worst", worst)) if chosen}
 
 
+def _draws_tiled(predictor: Predictor, datamodule: DroneDataModule, split: str) -> Draw:
+    pairs = {pair.id: pair for pair in datamodule.splits[split]}
+    return lambda name, title: triple(predictor, pairs[name], datamodule.labels, title)
+
+
+def _draws_whole(module: SegmentationModule, datamodule: DroneDataModule, split: str) -> Draw:
+    dataset = datamodule.test_dataset(split)
+    module.eval()
+    return lambda name, title: _triple(module, dataset, name, title)
+
+
 @torch.inference_mode()
-def _triple(module: SegmentationModule, dataset: SegmentationDataset, name: str, scores: Scores) -> Triple:
+def _triple(module: SegmentationModule, dataset: SegmentationDataset, name: str, title: str) -> Triple:
     """Predicts one photograph, from its tiles if it has some."""
     places = [place for place, item in enumerate(dataset.items) if item.pair.id == name]
     height, width = dataset.items[places[0]].size
@@ -99,4 +129,4 @@ def _triple(module: SegmentationModule, dataset: SegmentationDataset, name: str,
         target[:] = pixels[inside]
         prediction[window.rows, window.columns] = predicted[inside]
         shown[:] = np.where(mask[inside] == module.table.ignore_index, shown, mask[inside])
-    return Triple(f"{name}   mIoU {scores.photographs[name]:.3f}", image, truth, prediction).reduced()
+    return Triple(title, image, truth, prediction).reduced()

@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 # What a checkpoint says of its own data, and does not hold for another folder.
 _ELSEWHERE: dict[str, Any] = {"images": None, "masks": None, "sample": None, "download": False}
 
+# What the network sees when photographs are scored as in training; with inference=tiled the Predictor settles it.
+_SIZES = {"sampling", "test_image_size", "tile_size", "crop_size", "scale", "batch_size"}
+
 
 def evaluate(cfg: DictConfig) -> dict[str, Any]:
     """Scores a checkpoint as `conf/evaluate.yaml` says.
@@ -40,6 +43,9 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         raise ConfigError(f"split={cfg.split} is unknown: choose one of {', '.join(SPLITS)}, all")
     module = load_module(cfg.ckpt_path)
     overrides = {key: value for key, value in plain(cfg.data).items() if value is not None}
+    inference = inference_options(cfg)
+    if inference is not None and (idle := sorted(_SIZES & overrides.keys())):
+        raise ConfigError(f"data.{idle[0]} does nothing with inference=tiled: give inference.scale or inference.window")
     classes = overrides.pop("classes", None)
     if classes is not None:
         _check_classes(module, ClassTable.load(classes), classes)
@@ -63,7 +69,16 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     trainer = hydra.utils.instantiate(cfg.trainer, **made)
     check_processes(trainer)
     with together(trainer):
-        return score_split(trainer, module, datamodule, cfg.split, Path(cfg.output_dir), cfg.pictures)
+        folder = Path(cfg.output_dir)
+        return score_split(trainer, module, datamodule, cfg.split, folder, cfg.pictures, inference)
+
+
+def inference_options(cfg: DictConfig) -> dict[str, Any] | None:
+    """Returns the options of `Predictor` that `conf/inference` chose; None where it chose none."""
+    options = plain(cfg.inference) if cfg.get("inference") else None
+    if options is not None and options["window"] is not None:
+        options["window"] = tuple(options["window"])
+    return options
 
 
 def _check_classes(module: SegmentationModule, table: ClassTable, source: str) -> None:

@@ -12,13 +12,14 @@ kept are the probabilities on the ramps: to the next window, and to the next row
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from segdrone.inference.upsample import Places, decide, interpolate, places
+from segdrone.inference.upsample import Places, Winners, interpolate, places
 
 _RAMP = 4  # the ramp is this part of an overlap
 _AT_ONCE = 1 << 19  # pixels that are decided together
@@ -169,7 +170,11 @@ class _View:
         if self.size == self.seen:
             confidence, winner = self._part(down, across).max(-1)
             return winner.byte(), confidence
-        return decide(self.probabilities, self._places(0, down), self._places(1, across))
+        return self._winners.at(self._places(0, down), self._places(1, across))
+
+    @cached_property
+    def _winners(self) -> Winners:
+        return Winners(self.probabilities)
 
     def _part(self, down: Piece, across: Piece) -> Tensor:
         (top, left), (rows, columns) = self.starts, (down[:2], across[:2])

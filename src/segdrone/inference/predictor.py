@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segdrone.data import DataConfig
-from segdrone.data.read import read_image, resize_image
+from segdrone.data.read import resize_image
 from segdrone.errors import ConfigError, DataError
 from segdrone.inference.blend import Blender, Block, reaches
+from segdrone.inference.photograph import forget, open_photograph
 from segdrone.inference.symmetries import AUGMENTS, mean_probabilities
 from segdrone.model import SegmentationModule, load_module
 from segdrone.model.networks import fitting_size
@@ -51,6 +52,7 @@ class Predictor:
     probabilities of the windows, blended, are brought to its own size, before classes are chosen.
 
     Attributes:
+        module: The model.
         table: The classes of the masks.
         settings: Plain values: all that the predictions depend on.
 
@@ -105,7 +107,7 @@ class Predictor:
         }  # fmt: skip
         self.device = _device(device)
         self.batch_size = batch_size or (1 if self.device.type == "cpu" else _MOST_WINDOWS)
-        self._module = module.eval().to(self.device)
+        self.module = module.eval().to(self.device)
         assert self.data.mean is not None and self.data.std is not None
         values = (np.arange(256)[:, None] / 255 - np.array(self.data.mean)) / np.array(self.data.std)
         self._normalised = values.astype(np.float32)[None]  # of each uint8 value, by channel
@@ -146,7 +148,7 @@ class Predictor:
             DataError: The file cannot be read, or the array is no photograph.
             ConfigError: The GPU's memory does not hold a single window.
         """
-        pixels = image if isinstance(image, np.ndarray) else read_image(Path(image))
+        pixels = image if isinstance(image, np.ndarray) else open_photograph(Path(image))
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
             raise DataError(f"an array of {pixels.dtype} {list(pixels.shape)} is no photograph: give uint8 [H, W, 3]")
         mask = np.empty(pixels.shape[:2], np.uint8)
@@ -172,13 +174,16 @@ class Predictor:
         size: Size = (image.shape[0], image.shape[1])
         seen = self.seen_size(size)
         pixels = image if seen == size else resize_image(image, seen, self.data.interpolation)
-        windows = self._windows(seen, resized=seen != size)
+        windows = self.windows(size)
         tops, lefts = (sorted({window[side] for window in windows}) for side in range(2))
         down = reaches(size[0], seen[0], tops, windows[0].height)
         across = reaches(size[1], seen[1], lefts, windows[0].width)
         blender = Blender(size, seen, down, across)
         for place, probabilities in enumerate(self._probabilities(pixels, windows)):
-            yield from blender.add(*divmod(place, len(lefts)), probabilities)
+            row, column = divmod(place, len(lefts))
+            yield from blender.add(row, column, probabilities)
+            if column + 1 == len(lefts):
+                forget(pixels)
             if progress is not None:
                 progress(place + 1, len(windows))
 
@@ -191,13 +196,15 @@ class Predictor:
                 scale = math.sqrt(math.prod(self.data.image_size) / math.prod(size))
         return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
-    def _windows(self, seen: Size, *, resized: bool) -> list[Window]:
+    def windows(self, size: Size) -> list[Window]:
+        """Returns the windows of a photograph of `size`, row by row, in pixels that the network sees."""
+        seen = self.seen_size(size)
         window = min(self.window[0], seen[0]), min(self.window[1], seen[1])
-        steps = fitting_size(self._module.network, 1, 1)
-        strides = []
-        for length, side, step in zip(seen, window, steps, strict=True):
-            overlap = max(round(self.overlap * side), _LEAST_OVERLAP if resized else 0)
-            strides.append(even_stride(length, side, min(overlap, side - 1), step))
+        least = 0 if seen == size else _LEAST_OVERLAP
+        strides = [
+            even_stride(length, side, min(max(round(self.overlap * side), least), side - 1), step)
+            for length, side, step in zip(seen, window, fitting_size(self.module.network, 1, 1), strict=True)
+        ]
         return grid(seen, window, (strides[0], strides[1]))
 
     def _probabilities(self, pixels: NDArray[np.uint8], windows: Sequence[Window]) -> Iterator[Tensor]:
@@ -225,7 +232,7 @@ class Predictor:
             cv2.LUT(np.ascontiguousarray(pixels[window.rows, window.columns]), self._normalised, dst=image)
         tensor = torch.from_numpy(images).permute(0, 3, 1, 2).to(self.device)
         with self._half():
-            return mean_probabilities(self._module, tensor, self.symmetries, self.scales)
+            return mean_probabilities(self.module, tensor, self.symmetries, self.scales)
 
     def _half(self) -> AbstractContextManager[Any]:
         if self.device.type == "cpu":

@@ -54,37 +54,39 @@ def interpolate(values: Tensor, rows: Places, columns: Places) -> Tensor:
     return torch.lerp(between[:, columns.before], between[:, columns.after], columns.share.view(1, -1, *extra))
 
 
-def decide(probabilities: Tensor, rows: Places, columns: Places) -> tuple[Tensor, Tensor]:
-    """Returns the class of each pixel and its probability, as if all probabilities were interpolated first.
+class Winners:
+    """The most probable class of each pixel of a photograph, as if all probabilities were interpolated first.
 
     They are interpolated only where they must be: between four pixels of one class every pixel is of
     that class too, as a weighted mean keeps the order, and its probability is the mean of the four.
 
     Args:
-        probabilities: Float `[h, w, C]`.
-        rows: Where the rows lie, H of them.
-        columns: Where the columns lie, W of them.
-
-    Returns:
-        Classes, uint8 `[H, W]`, and probabilities, float `[H, W]`.
+        probabilities: Of a window, float `[h, w, C]`.
     """
-    best, winner = probabilities.max(-1)
-    winner = winner.byte()
-    below, right = _shifted(winner, 0), _shifted(winner, 1)
-    settled = (winner == below) & (winner == right) & (winner == _shifted(below, 1))
-    confidence = interpolate(best, rows, columns)
-    classes = winner[rows.before][:, columns.before]
-    unsettled = (~settled[rows.before][:, columns.before]).nonzero()
-    for begin in range(0, len(unsettled), _AT_ONCE):
-        y, x = unsettled[begin : begin + _AT_ONCE].unbind(1)
-        across, along = columns.share[x, None], rows.share[y, None]
-        corners = [
-            probabilities[v, h] for v in (rows.before[y], rows.after[y]) for h in (columns.before[x], columns.after[x])
-        ]
-        mean = torch.lerp(torch.lerp(corners[0], corners[1], across), torch.lerp(corners[2], corners[3], across), along)
-        confidence[y, x], chosen = mean.max(-1)
-        classes[y, x] = chosen.byte()
-    return classes, confidence
+
+    def __init__(self, probabilities: Tensor) -> None:
+        self._probabilities = probabilities
+        self._best, winner = probabilities.max(-1)
+        self._winner = winner.byte()
+        below, right = _shifted(self._winner, 0), _shifted(self._winner, 1)
+        self._settled = (self._winner == below) & (self._winner == right) & (self._winner == _shifted(below, 1))
+
+    def at(self, rows: Places, columns: Places) -> tuple[Tensor, Tensor]:
+        """Returns classes, uint8 `[H, W]`, and their probabilities, float `[H, W]`, at each row and column."""
+        confidence = interpolate(self._best, rows, columns)
+        classes = self._winner[rows.before][:, columns.before]
+        unsettled = (~self._settled[rows.before][:, columns.before]).nonzero()
+        for y, x in (part.unbind(1) for part in torch.split(unsettled, _AT_ONCE)):
+            across, along = columns.share[x, None], rows.share[y, None]
+            upper, lower = (
+                torch.lerp(
+                    self._probabilities[side, columns.before[x]], self._probabilities[side, columns.after[x]], across
+                )
+                for side in (rows.before[y], rows.after[y])
+            )
+            confidence[y, x], chosen = torch.lerp(upper, lower, along).max(-1)
+            classes[y, x] = chosen.byte()
+        return classes, confidence
 
 
 def _shifted(values: Tensor, side: int) -> Tensor:

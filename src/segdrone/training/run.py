@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 
 from segdrone.data import DroneDataModule
 from segdrone.errors import ConfigError
-from segdrone.evaluation import score_split
+from segdrone.evaluation import inference_options, score_split
 from segdrone.files import write_json
 from segdrone.memory import keep_freed_memory
 from segdrone.model import SegmentationModule, check_resumable, load_module
@@ -110,7 +110,7 @@ def _score(
     path = getattr(trainer.checkpoint_callback, "best_model_path", "")
     best = load_module(path) if path else module.float()
     trainer.strategy.precision_plugin = Precision()  # 32-true, as evaluate.py scores
-    return score_split(trainer, best, datamodule, split, folder, cfg.pictures)
+    return score_split(trainer, best, datamodule, split, folder, cfg.pictures, inference_options(cfg))
 
 
 def _start(loggers: Sequence[Logger], folder: Path) -> None:

@@ -1,0 +1,196 @@
+"""Seconds and memory of a whole photograph: segdrone beside the bare network and MONAI, in turns in one run.
+
+pip install monai                          the peer (Apache-2.0); not needed with --no-monai
+python benchmarks/inference.py             one rendered photograph of 6000 x 4000 pixels at its own size
+python benchmarks/inference.py --large     and the memory of one of 12000 x 8000
+
+All run the tutorial's network (U-Net on MobileNetV2, random weights, 23 classes) in channels-last layout
+on windows of 704 x 1056 that share a quarter, one at a time, in single precision on CPU:
+
+- the bare network: a forward pass for each window, of a window that is already normalised, and nothing else;
+- monai: `SlidingWindowInferer(mode="gaussian")` on the normalised photograph, then argmax;
+- segdrone: `Predictor`, from the same pixels to the mask.
+
+Each has a process of its own, and waits while another works. Memory is the highest resident memory of
+the process above what it has once the network is loaded, the decoded photograph and the mask included.
+Linux only. Writes benchmarks/results/inference.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+REPO = Path(__file__).parents[1]
+sys.path.insert(0, str(REPO))
+
+from segdrone.classes import DRONE
+from segdrone.data.read import read_image
+from segdrone.files import whole
+from segdrone.inference import Predictor
+from segdrone.memory import keep_freed_memory
+from segdrone.model import SegmentationModule
+from segdrone.scenes.scene import render_scene
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+BARE, MONAI, OURS = "the bare network", "monai", "segdrone"
+Mask = NDArray[np.uint8] | None
+
+
+def bare(options: argparse.Namespace) -> Callable[[Path], Mask]:
+    """Returns what runs the network on as many windows as a photograph has, and nothing else."""
+    keep_freed_memory()
+    predictor = ready(options)
+    window = torch.randn(1, *options.window, 3).permute(0, 3, 1, 2)
+
+    @torch.inference_mode()
+    def run(path: Path) -> Mask:
+        for _ in range(options.windows):
+            predictor.module(window)
+        return None
+
+    return run
+
+
+def monai(options: argparse.Namespace) -> Callable[[Path], Mask]:
+    """Returns what predicts with MONAI's sliding window."""
+    from monai.inferers import SlidingWindowInferer
+
+    keep_freed_memory()
+    module = ready(options).module
+    inferer = SlidingWindowInferer(options.window, sw_batch_size=1, overlap=options.overlap, mode="gaussian")
+
+    @torch.inference_mode()
+    def run(path: Path) -> Mask:
+        image = torch.from_numpy(read_image(path).copy()).permute(2, 0, 1).float().div_(255)
+        image.sub_(torch.tensor(MEAN).view(3, 1, 1)).div_(torch.tensor(STD).view(3, 1, 1))
+        logits = inferer(image[None], module)
+        assert isinstance(logits, torch.Tensor)
+        return logits[0].argmax(0).byte().numpy()
+
+    return run
+
+
+def ours(options: argparse.Namespace) -> Callable[[Path], Mask]:
+    """Returns what predicts with segdrone."""
+    keep_freed_memory()
+    predictor = ready(options)
+    return lambda path: predictor(path).mask
+
+
+CONTENDERS = {BARE: bare, MONAI: monai, OURS: ours}
+
+
+def ready(options: argparse.Namespace) -> Predictor:
+    """Returns a predictor of the tutorial's network."""
+    torch.manual_seed(0)
+    data = {"root": ".", "mean": list(MEAN), "std": list(STD), "classes": DRONE.to_dict()}
+    module = SegmentationModule({"name": "unet", "encoder_name": "mobilenet_v2"}, DRONE.to_dict(), data, {})
+    return Predictor(module, scale=1.0, window=options.window, overlap=options.overlap, device="cpu")
+
+
+def resident(key: str) -> int:
+    """Returns a figure of this process's memory from /proc, in bytes."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(key))
+
+
+def contend(name: str, options: argparse.Namespace, turn: Connection) -> None:
+    """Is one contender: at each turn predicts a photograph, and sends seconds and bytes."""
+    run = CONTENDERS[name](options)
+    while (path := turn.recv()) is not None:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew: proc(5)
+        before, started = resident("VmRSS"), time.perf_counter()
+        run(path)
+        turn.send((time.perf_counter() - started, resident("VmHWM") - before))
+
+
+def start(name: str, options: argparse.Namespace) -> Connection:
+    """Starts a contender; returns what it is talked to with."""
+    here, there = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=contend, args=(name, options, there), daemon=True)
+    process.start()
+    there.close()  # so that the end of the process is noticed
+    return here
+
+
+def main() -> None:
+    """Measures in turns, and writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--height", type=int, default=4000, help="of the photograph, in pixels (4000)")
+    parser.add_argument("--width", type=int, default=6000, help="in pixels (6000)")
+    parser.add_argument("--window", type=int, nargs=2, default=(704, 1056), help="height and width (704 1056)")
+    parser.add_argument("--overlap", type=float, default=0.25, help="of windows (0.25)")
+    parser.add_argument("--rounds", type=int, default=3, help="photographs that each predicts, in turns (3)")
+    parser.add_argument("--large", action="store_true", help="also the memory of a photograph of twice the sides")
+    parser.add_argument("--no-monai", action="store_true", help="leave the peer out")
+    options = parser.parse_args()
+    options.window = tuple(options.window)
+    size = (options.height, options.width)
+    options.windows = len(ready(options).windows(size))
+    names = [name for name in CONTENDERS if not (options.no_monai and name == MONAI)]
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    memory: dict[str, int] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path, large = Path(folder) / "photograph.jpg", Path(folder) / "large.jpg"
+        image = cv2.cvtColor(render_scene(*size, 0)[0], cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(path), image)
+        contenders = {name: start(name, options) for name in names}
+        for _ in tqdm(range(options.rounds), desc="photographs of each"):
+            for name, contender in contenders.items():
+                contender.send(path)
+                took, peak = contender.recv()
+                seconds[name].append(took)
+                memory.setdefault(name, peak)  # of the first: later ones begin with what malloc has kept
+        for contender in contenders.values():
+            contender.send(None)
+        note = ""
+        if options.large:
+            cv2.imwrite(str(large), cv2.resize(image, None, fx=2, fy=2))
+            contender = start(OURS, options)
+            contender.send(large)
+            _, peak = contender.recv()
+            contender.send(None)
+            note = f"\nOf {2 * size[1]} x {2 * size[0]} pixels segdrone holds {peak / 1e6:.0f} MB: "
+            note += f"{peak / memory[OURS]:.2f} times as much.\n"
+    rows = []
+    for name, values in seconds.items():
+        ratios = [statistics.median(a / b for a, b in zip(values, seconds[other], strict=True)) for other in names[:-1]]
+        shown = " | ".join(f"{ratio:.2f}" for ratio in ratios)
+        peak = "" if name == BARE else f"{memory[name] / 1e6:.0f}"
+        rows.append(f"| {name} | {statistics.median(values):.1f} | {shown} | {peak} |")
+    others = " | ".join(f"to {name}" for name in names[:-1])
+    table = f"""# A whole photograph, from file to mask
+
+`python benchmarks/inference.py --rounds {options.rounds}{" --large" * options.large}`: {size[1]} x {size[0]} pixels,
+{options.windows} windows of {options.window[1]} x {options.window[0]}, in turns, each in a process of its own;
+{os.cpu_count()} CPU cores, {platform.machine()}, torch {torch.__version__}. Medians.
+
+| | seconds | {others} | memory, MB |
+|---|---|{"---|" * len(names[:-1])}---|
+{chr(10).join(rows)}
+{note}"""
+    print(table)
+    with whole(REPO / "benchmarks" / "results" / "inference.md") as partial:
+        partial.write_text(table, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
