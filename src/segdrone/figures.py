@@ -45,7 +45,7 @@ class Triple(NamedTuple):
 
 def colourise(mask: NDArray[np.uint8], table: ClassTable) -> NDArray[np.uint8]:
     """Returns a mask, uint8 `[H, W]`, in the table's colours, uint8 `[H, W, 3]`; ignored pixels are white."""
-    return table.palette[mask]
+    return table.palette.take(mask, axis=0)
 
 
 def overlay(
@@ -65,14 +65,16 @@ def overlay(
         uint8 `[H, W, 3]`, RGB.
     """
     colours = colourise(mask, table)
-    blended = np.asarray(cv2.addWeighted(image, 1 - opacity, colours, opacity, 0), np.uint8)
-    kernel = np.ones((3, 3), np.uint8)
-    border = cv2.erode(mask, kernel) != cv2.dilate(mask, kernel)
-    rows, columns = np.ogrid[: mask.shape[0], : mask.shape[1]]
+    picture = np.asarray(cv2.addWeighted(image, 1 - opacity, colours, opacity, 0), np.uint8)
+    solid = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))  # 0 but at borders
     ignored = mask == table.ignore_index
-    blended = np.where((ignored & ((rows + columns) % 8 >= 3))[..., None], image, blended)
-    solid = (border & ~ignored) | (ignored & ((rows + columns) % 8 < 3))
-    return np.where(solid[..., None], colours, blended)
+    if ignored.any():
+        rows, columns = np.ogrid[: mask.shape[0], : mask.shape[1]]
+        striped = (rows + columns) % 8 < 3
+        solid[ignored] = striped[ignored]
+        cv2.copyTo(image, ignored.view(np.uint8), picture)
+    cv2.copyTo(colours, solid, picture)
+    return picture
 
 
 def triples(rows: Sequence[Triple], table: ClassTable) -> Figure:
