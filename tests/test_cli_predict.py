@@ -18,6 +18,7 @@ from PIL import Image
 from segdrone.cli import app
 from segdrone.inference import Predictor
 from segdrone.inference.cleanup import Cleanup
+from tests.inference.pan import pan, write
 from tests.tiny import THREE, tiny_checkpoint
 
 Run = Callable[..., tuple[int, str, list[str]]]
@@ -173,3 +174,16 @@ def test_other_settings_need_redo(run: Run, photos: Path) -> None:
     assert run(photos, "--out", "o", "--overlap", "0.5", "--redo")[:2] == (
         0, "3 predicted, 0 done before, 0 failed: see o\n",
     )  # fmt: skip
+
+
+def test_films_and_photographs_in_one_go(run: Run, photos: Path) -> None:
+    film = write(Path("flight.mp4"), pan(3))
+    code, out, _ = run(photos, film, "--out", "o", "--smooth", "3")
+    assert (code, out) == (0, "4 predicted, 0 done before, 0 failed: see o\n")
+    assert sorted(path.name for path in Path("o/films").iterdir()) == ["flight.csv", "flight.json", "flight.mp4"]
+    assert run(film, "--out", "o", "--smooth", "3")[1] == "0 predicted, 1 done before, 0 failed: see o\n"
+    Path("broken.mov").write_text("no film")
+    code, out, errors = run("broken.mov", "--out", "p")
+    assert (code, out) == (1, "0 predicted, 0 done before, 1 failed: see p\n")
+    assert len(errors) == 1
+    assert errors[0].startswith("error: broken.mov")

@@ -18,7 +18,7 @@ from segdrone.windows import Size
 def predict(
     checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="A checkpoint that train.py wrote.")],
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT", help="Photographs, folders of them, or patterns in quotes.")
+        list[str], typer.Argument(metavar="INPUT", help="Photographs, folders of them, patterns in quotes, or films.")
     ],
     out: Annotated[Path, typer.Option(help="Folder to write to; made if need be.")],
     scale: Annotated[
@@ -56,11 +56,14 @@ def predict(
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Write the probability of each pixel's class; 255 is certain.")
     ] = False,
+    smooth: Annotated[
+        int, typer.Option(help="Films: each pixel takes the class that most of as many last frames give it.")
+    ] = 1,
     redo: Annotated[
         bool, typer.Option("--redo", help="Predict again what is done, also with other settings than before.")
     ] = False,
 ) -> None:
-    """Predict the masks of photographs of any size.
+    """Predict the masks of photographs of any size, and of films.
 
     For example:
 
@@ -69,6 +72,7 @@ def predict(
         segdrone predict best.ckpt 'flights/**/DJI_*.JPG' --out predicted
         segdrone predict best.ckpt flights/ --out counted --objects --min-area 64
         segdrone predict best.ckpt flights/ --out slow --augment symmetries --refine 8
+        segdrone predict best.ckpt film.mp4 --out predicted --smooth 5
 
     Folders are searched to any depth, and mirrored below OUT:
 
@@ -78,6 +82,7 @@ def predict(
         confidence/, objects/    where asked for
         summary.csv              a row each: area of each class (0 to 1), mean confidence, objects
         predict.json             what the predictions were made with
+        films/NAME.mp4, .csv     a film under its masks, and a row a frame: area of each class
 
     An interrupted run goes on where it was when it is started again.
 
@@ -85,11 +90,15 @@ def predict(
     told in a line on stderr; 2 if nothing can be done.
     """
     from segdrone.inference.sources import find_sources
+    from segdrone.inference.video_folder import is_film, predict_films
 
-    find_sources(inputs, out)  # before the checkpoint takes its time
+    films = [Path(given) for given in inputs if is_film(given) and Path(given).is_file()]
+    photographs = [given for given in inputs if Path(given) not in films]
+    if photographs:
+        find_sources(photographs, out)  # before the checkpoint takes its time
     from segdrone.inference import Predictor
     from segdrone.inference.cleanup import Cleanup
-    from segdrone.inference.folder import predict_folder
+    from segdrone.inference.folder import Outcome, predict_folder
     from segdrone.inference.objects import countable
     from segdrone.memory import keep_freed_memory
 
@@ -104,24 +113,22 @@ def predict(
         raise ConfigError(
             "--objects: the checkpoint knows no person, car or the like: name a class with --object-class"
         )
+    outcomes: list[Outcome] = []
     try:
-        done = predict_folder(
-            predictor,
-            inputs,
-            out,
-            cleanup=cleanup,
-            colours=colours,
-            overlays=overlays,
-            confidence=confidence,
-            objects=wanted,
-            redo=redo,
-        )
+        if photographs:
+            kinds: dict[str, Any] = {"colours": colours, "overlays": overlays, "confidence": confidence}
+            done = predict_folder(predictor, photographs, out, cleanup=cleanup, objects=wanted, redo=redo, **kinds)
+            outcomes.append(done)
+        if films:
+            outcomes.append(predict_films(predictor, films, out, cleanup=cleanup, smooth=smooth, redo=redo))
     except KeyboardInterrupt:
         again = " without --redo" if redo else ""
         print(f"interrupted: {out} keeps what is done; the same command{again} goes on from there", file=sys.stderr)
         raise typer.Exit(130) from None
-    print(f"{done.predicted} predicted, {done.skipped} done before, {len(done.failed)} failed: see {out}")
-    raise typer.Exit(1 if done.failed else 0)
+    predicted, skipped = sum(one.predicted for one in outcomes), sum(one.skipped for one in outcomes)
+    failed = sum(len(one.failed) for one in outcomes)
+    print(f"{predicted} predicted, {skipped} done before, {failed} failed: see {out}")
+    raise typer.Exit(1 if failed else 0)
 
 
 def _areas(text: str) -> dict[str, int] | int:

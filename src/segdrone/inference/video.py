@@ -15,12 +15,14 @@ from tqdm import tqdm
 from segdrone.errors import ConfigError, DataError
 from segdrone.figures import overlay
 from segdrone.files import whole
+from segdrone.inference.cleanup import Cleanup
 from segdrone.inference.legend import Legend
 from segdrone.inference.predictor import Predictor
 from segdrone.inference.vote import MajorityVote
 
 SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")  # of films, in lower case
 
+_AS_PREDICTED = Cleanup()
 _ROUNDING = 1  # frames that a header may promise too many: films are cut by time
 
 log = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ def predict_video(
     source: Path,
     target: Path,
     *,
+    cleanup: Cleanup = _AS_PREDICTED,
     smooth: int = 1,
     opacity: float = 0.55,
     progress: bool = True,
@@ -65,6 +68,7 @@ def predict_video(
         predictor: The model.
         source: The film: MP4, MOV, Matroska, WebM or AVI.
         target: The film to write.
+        cleanup: What is done to each mask.
         smooth: Number of masks, the frame's and those before, of which each pixel takes the most
             frequent class; 1 takes each mask as it is.
         opacity: Of the classes' colours, 0 to 1.
@@ -97,7 +101,7 @@ def predict_video(
             rows, legend = csv.writer(file), Legend(table, film.size)
             rows.writerow(["frame", "seconds", *table.names])
             for image in images:
-                mask = vote(predictor(image).mask)
+                mask = vote(cleanup(predictor(image).mask, image, table))
                 picture = overlay(image, mask, table, opacity)
                 legend.draw(picture)
                 write(picture)
