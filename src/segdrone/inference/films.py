@@ -1,7 +1,7 @@
 """Films in and out, one frame at a time, by PyAV: FFmpeg's libraries, with their errors as exceptions.
 
-OpenCV, which segdrone needs anyway, would not do for writing: its VideoWriter hands no options on to
-the encoder (opencv issue 24570), so that VP9 takes 175 ms of a core for a frame of 1280 x 720 where
+OpenCV, which segdrone needs anyway, would not do for writing: its VideoWriter of 5.0 hands no options
+on to the encoder, so that VP9 takes 175 ms of a core for a frame of 1280 x 720 where
 it takes 13 ms here, cuts odd sides by a pixel, and says nothing when the disk is full.
 
 Films are written as VP9, which is free of royalties and which browsers play from an MP4. (H.264 and

@@ -81,7 +81,7 @@ def predict_video(
     """
     try:
         from segdrone.inference.films import read_film, write_film
-    except ModuleNotFoundError as error:
+    except ImportError as error:  # or a newer one
         raise ConfigError(f"films need PyAV ({error}): pip install 'segdrone[video]'") from None
     if target.resolve() == source.resolve():
         raise ConfigError(f"{source} would be replaced by its own prediction: choose another place to write to")
