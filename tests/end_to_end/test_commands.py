@@ -4,8 +4,11 @@ import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
+import typer
 
+from segdrone.cli import commands
 from tests.conftest import REPO, Command, small
 
 
@@ -50,10 +53,10 @@ def _readme_commands() -> list[str]:
 
 
 def test_readme_commands_exist() -> None:
-    commands = _readme_commands()
-    assert {"make demo", "make test"} <= set(commands)
+    lines = _readme_commands()
+    assert {"make demo", "make test"} <= set(lines)
     targets = set(re.findall(r"^([a-z]+):", (REPO / "Makefile").read_text(), flags=re.M))
-    for line in commands:
+    for line in lines:
         first, *rest = shlex.split(line)
         if first == "make":
             assert rest[0] in targets, line
@@ -70,3 +73,12 @@ def test_readme_choices_compose(line: str, command: Command) -> None:
     # ... which is a sweep's first job
     result = command(script, *arguments, "--cfg", "job")
     assert result.returncode == 0, f"{line}\n{result.stderr}"
+
+
+@pytest.mark.parametrize("line", [line for line in _readme_commands() if line.startswith("segdrone ")])
+def test_readme_options_exist(line: str) -> None:
+    _, *words = shlex.split(line)
+    command: click.Command = typer.main.get_command(commands)
+    while isinstance(command, click.Group):
+        command = command.commands[words.pop(0)]
+    command.make_context("segdrone", words)  # parses, and does not run
