@@ -19,7 +19,6 @@ Linux only. Writes benchmarks/results/inference.md.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import platform
 import statistics
@@ -40,6 +39,8 @@ from tqdm import tqdm
 
 REPO = Path(__file__).parents[1]
 sys.path.insert(0, str(REPO))
+
+from benchmarks.turns import start
 
 from segdrone.classes import DRONE
 from segdrone.data.read import read_image
@@ -122,15 +123,6 @@ def contend(name: str, options: argparse.Namespace, turn: Connection) -> None:
         turn.send((time.perf_counter() - started, resident("VmHWM") - before))
 
 
-def start(name: str, options: argparse.Namespace) -> Connection:
-    """Starts a contender; returns what it is talked to with."""
-    here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=contend, args=(name, options, there), daemon=True)
-    process.start()
-    there.close()  # so that the end of the process is noticed
-    return here
-
-
 def main() -> None:
     """Measures in turns, and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -152,7 +144,7 @@ def main() -> None:
         path, large = Path(folder) / "photograph.jpg", Path(folder) / "large.jpg"
         image = cv2.cvtColor(render_scene(*size, 0)[0], cv2.COLOR_RGB2BGR)
         cv2.imwrite(str(path), image)
-        contenders = {name: start(name, options) for name in names}
+        contenders = {name: start(contend, name, options) for name in names}
         for _ in tqdm(range(options.rounds), desc="photographs of each"):
             for name, contender in contenders.items():
                 contender.send(path)
@@ -164,7 +156,7 @@ def main() -> None:
         note = ""
         if options.large:
             cv2.imwrite(str(large), cv2.resize(image, None, fx=2, fy=2))
-            contender = start(OURS, options)
+            contender = start(contend, OURS, options)
             contender.send(large)
             _, peak = contender.recv()
             contender.send(None)

@@ -12,7 +12,6 @@ for a whole process, and waits while another one works. Writes benchmarks/result
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import platform
 import statistics
@@ -38,6 +37,7 @@ REPO = Path(__file__).parents[1]
 sys.path.insert(0, str(REPO))
 
 from benchmarks.article import CLASSES, ArticleNetwork
+from benchmarks.turns import start
 
 from segdrone.classes import DRONE
 from segdrone.files import whole
@@ -148,14 +148,6 @@ def look_into(options: argparse.Namespace, end: Connection) -> None:
         kind = next((kind for part, kind in KINDS.items() if part.lower() in event.key.lower()), "everything else")
         seconds[kind] += event.self_cpu_time_total / 1e6 / (WARM_UP + PROFILED)
     end.send(seconds.most_common())
-
-
-def start(target: Any, *arguments: Any) -> Connection:
-    """Starts a process; returns what it is talked to with."""
-    here, there = multiprocessing.Pipe()
-    multiprocessing.get_context("spawn").Process(target=target, args=(*arguments, there), daemon=True).start()
-    there.close()  # so that the end of the process is noticed
-    return here
 
 
 def main() -> None:
