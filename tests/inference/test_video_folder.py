@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from segdrone.errors import ConfigError
+from segdrone.errors import ConfigError, DataError
 from segdrone.inference import Predictor
 from segdrone.inference.cleanup import Cleanup
 from segdrone.inference.video_folder import is_film, predict_films
@@ -44,6 +44,7 @@ def test_one_that_a_killed_process_left_unfinished_is_predicted(
     predict_films(predictor, [film], tmp_path / "out", progress=False)
     made = _contents(tmp_path / "out")
     (tmp_path / "out" / "films" / "flight.json").unlink()
+    (tmp_path / "out" / "films" / ".flight.0123abcd.part.mp4").write_text("half")
     assert predict_films(predictor, [film], tmp_path / "out", progress=False)[:2] == (1, 0)
     assert _contents(tmp_path / "out") == made
 
@@ -87,3 +88,8 @@ def test_small_regions_are_cleaned_from_every_frame(predictor: Predictor, film: 
 def test_films_are_known_by_their_names() -> None:
     assert is_film("a/DJI_0001.MP4")
     assert not is_film("a/DJI_0001.JPG")
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(predictor: Predictor, film: Path) -> None:
+    with pytest.raises(DataError, match="cannot be written to"):
+        predict_films(predictor, [film], film / "out")

@@ -96,7 +96,7 @@ def predict_folder(
         prediction = predictor(image, confidence=True, progress=tell)
         return prediction._replace(mask=cleanup(prediction.mask, image, predictor.table))
 
-    with writing(out), _only_writer(out):
+    with only_writer(out):
         record = Record(outputs, settings)
         todo = record.begin(sources, redo=redo)
         failed = _predict_all(todo, len(sources), predict, outputs, record, progress)
@@ -169,11 +169,18 @@ def _line(source: Source, error: DataError) -> str:
 
 
 @contextmanager
-def _only_writer(folder: Path) -> Iterator[None]:
-    try:
-        with alone(folder / ".predict.lock", wait=False):
-            yield
-    except filelock.Timeout:
-        raise ConfigError(
-            f"another segdrone predict writes to {folder}: wait until it ends, or give another --out"
-        ) from None
+def only_writer(folder: Path) -> Iterator[None]:
+    """Makes a folder, and makes sure that no other process predicts into it.
+
+    Raises:
+        ConfigError: Another one does.
+        DataError: The folder cannot be written to, now or in the body.
+    """
+    with writing(folder):
+        try:
+            with alone(folder / ".predict.lock", wait=False):
+                yield
+        except filelock.Timeout:  # an OSError too
+            raise ConfigError(
+                f"another segdrone predict writes to {folder}: wait until it ends, or give another --out"
+            ) from None

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from segdrone import __version__
 from segdrone.errors import ConfigError, DataError
-from segdrone.files import alone, write_json
+from segdrone.files import leftovers, whole
 from segdrone.inference.cleanup import Cleanup
-from segdrone.inference.folder import Outcome
+from segdrone.inference.folder import Outcome, only_writer
 from segdrone.inference.predictor import Predictor
 from segdrone.inference.video import SUFFIXES, predict_video
 
 FOLDER = "films"
+_DONE, _SKIPPED = "predicted", "done before"
 _AS_PREDICTED = Cleanup()
 
 
@@ -61,29 +64,45 @@ def predict_films(
         if target in targets:
             raise ConfigError(f"{targets[target]} and {film} would both be predicted as {target}: rename one of them")
         targets[target] = film
-    skipped, failed = 0, {}
-    for target, film in targets.items():
-        made_with = target.with_suffix(".json")
-        settings = {
-            "segdrone": __version__, "film": film.name, "bytes": film.stat().st_size, "predictor": predictor.settings,
-            "cleanup": cleanup.to_dict(), "smooth": smooth,
-        }  # fmt: skip
-        with alone(target.with_suffix(".lock")):
-            if not redo and made_with.is_file():
-                if json.loads(made_with.read_text(encoding="utf-8")) != settings:
-                    raise ConfigError(
-                        f"{target} was predicted with other settings, or from another film: give another --out, or "
-                        "--redo to replace it"
-                    )
-                skipped += 1
-                continue
-            made_with.unlink(missing_ok=True)
-            try:
-                predict_video(predictor, film, target, cleanup=cleanup, smooth=smooth, progress=progress)
-            except DataError as error:
-                failed[str(film)] = str(error)
-                if progress:
-                    tqdm.write(f"error: {error}", file=sys.stderr)
-                continue
-            write_json(settings, made_with)
-    return Outcome(len(targets) - skipped - len(failed), skipped, failed)
+    with only_writer(Path(out)):
+        for half in leftovers(Path(out) / FOLDER):
+            half.unlink()
+        outcomes = {
+            film: _predict(predictor, film, target, cleanup, smooth, redo=redo, progress=progress)
+            for target, film in targets.items()
+        }
+    failed = {str(film): text for film, text in outcomes.items() if text not in (_DONE, _SKIPPED)}
+    counts = Counter(outcomes.values())
+    return Outcome(counts[_DONE], counts[_SKIPPED], failed)
+
+
+def _predict(
+    predictor: Predictor, film: Path, target: Path, cleanup: Cleanup, smooth: int, *, redo: bool, progress: bool
+) -> str:
+    """Predicts a film unless it is done; returns what became of it, or why it could not be."""
+    made_with = target.with_suffix(".json")
+    settings = {
+        "segdrone": __version__, "film": film.name, "bytes": film.stat().st_size, "predictor": predictor.settings,
+        "cleanup": cleanup.to_dict(), "smooth": smooth,
+    }  # fmt: skip
+    if not redo and made_with.is_file():
+        if made_with.read_text(encoding="utf-8") != _text(settings):
+            raise ConfigError(
+                f"{target} was predicted with other settings, or from another film: give another --out, or --redo "
+                "to replace it"
+            )
+        return _SKIPPED
+    made_with.unlink(missing_ok=True)
+    try:
+        predict_video(predictor, film, target, cleanup=cleanup, smooth=smooth, progress=progress)
+    except DataError as error:
+        if progress:
+            tqdm.write(f"error: {error}", file=sys.stderr)
+        return str(error)
+    with whole(made_with) as partial:
+        partial.write_text(_text(settings), encoding="utf-8")
+    return _DONE
+
+
+def _text(settings: Mapping[str, Any]) -> str:
+    return json.dumps(settings, indent=2) + "\n"
