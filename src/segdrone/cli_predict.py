@@ -36,7 +36,8 @@ def predict(
     ] = "1",
     device: Annotated[str, typer.Option(help="auto (a GPU if there is one), cpu, cuda or cuda:1.")] = "auto",
     batch_size: Annotated[
-        int | None, typer.Option(help="Windows that the network sees at once; by itself, what the memory holds.")
+        int | None,
+        typer.Option(help="Windows that the network sees at once; by itself 1 on CPU, many on a GPU."),
     ] = None,
     min_area: Annotated[
         str, typer.Option(help="Drop regions of fewer pixels: 64, or by class car=200,person=30.")
@@ -54,7 +55,11 @@ def predict(
     colours: Annotated[bool, typer.Option("--colours/--no-colours", help="Write colour masks.")] = True,
     overlays: Annotated[bool, typer.Option("--overlays/--no-overlays", help="Write overlays with a legend.")] = True,
     confidence: Annotated[
-        bool, typer.Option("--confidence", help="Write the probability of each pixel's class; 255 is certain.")
+        bool,
+        typer.Option(
+            "--confidence",
+            help="Write the probability of the network's class, before clean-up; 255 is certain.",
+        ),
     ] = False,
     smooth: Annotated[
         int, typer.Option(help="Films: each pixel takes the class that most of as many last frames give it.")
@@ -90,12 +95,16 @@ def predict(
     told in a line on stderr; 2 if nothing can be done.
     """
     from segdrone.inference.sources import find_sources
-    from segdrone.inference.video_folder import is_film, predict_films
+    from segdrone.inference.video import check_film_options
+    from segdrone.inference.video_folder import film_targets, is_film, predict_films
 
     films = [Path(given) for given in inputs if is_film(given) and Path(given).is_file()]
     photographs = [given for given in inputs if Path(given) not in films]
     if photographs:
         find_sources(photographs, out)  # before the checkpoint takes its time
+    if films:
+        check_film_options(smooth)
+        film_targets(films, out)
     from segdrone.inference import Predictor
     from segdrone.inference.cleanup import Cleanup
     from segdrone.inference.folder import Outcome, predict_folder

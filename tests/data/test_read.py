@@ -13,7 +13,7 @@ from PIL import Image
 
 from segdrone.classes import DRONE, ClassTable
 from segdrone.data.labels import Labels
-from segdrone.data.read import read_image, read_mask, read_size, resize_image, resize_mask
+from segdrone.data.read import read_header, read_image, read_mask, read_size, resize_image, resize_mask
 from segdrone.errors import DataError
 from segdrone.scenes import render_scene
 from segdrone.windows import Size
@@ -636,3 +636,12 @@ def test_palette_mask_that_agrees_is_read_though_classes_share_a_colour(tmp_path
     table = ClassTable(FEW.names, (FEW.colours[0], FEW.colours[1], FEW.colours[0]))
     path = write(tmp_path / "a.png", paletted(few(), table.palette))
     np.testing.assert_array_equal(read_mask(path, Labels(table)), few())
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_colours_of_sixteen_bits_are_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"deep{suffix}"
+    cv2.imwrite(str(path), np.full((4, 5, 3), 4095, np.uint16))
+    assert read_header(path).mode == "RGB;16"
+    with pytest.raises(DataError, match="has pixels of type RGB;16, not 8 bits a channel"):
+        read_image(path)

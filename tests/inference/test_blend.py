@@ -47,6 +47,12 @@ def test_windows_count_only_where_they_look_and_away_from_their_edges(case: tupl
         assert edges[1] - last >= 3 / 8 * overlap - rounding
 
 
+def test_ramps_stay_short_where_the_photograph_is_enlarged() -> None:
+    for length in (362, 4000, 12000):
+        (first, _) = reaches(length, 362, [0, 106], 256)
+        assert 0 < first.tail.end - first.tail.begin <= 64
+
+
 def test_no_more_is_kept_than_the_ramps() -> None:
     """A photograph of any height holds what crosses from one row of windows to the next."""
     rows, columns = ([0, 24, 48, 72], [0, 24, 48])

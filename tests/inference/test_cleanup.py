@@ -174,3 +174,9 @@ def test_sound_settings_pass_and_are_plain() -> None:
     assert json.loads(json.dumps(cleanup.to_dict())) == cleanup.to_dict()
     assert Cleanup(**cleanup.to_dict()) == cleanup
     assert Cleanup().to_dict() == {"min_area": 0, "fill_holes": 0, "refine": 0}
+
+
+def test_borders_move_by_64_pixels_at_most() -> None:
+    Cleanup(refine=64).check(DRONE)
+    with pytest.raises(ConfigError, match="refine is 65: borders move by 64 pixels at most"):
+        Cleanup(refine=65).check(DRONE)

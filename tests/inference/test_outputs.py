@@ -55,7 +55,7 @@ def test_objects_are_of_the_classes_asked_for(tmp_path: Path) -> None:
 
 def test_the_row_has_sizes_shares_confidence_and_counts(tmp_path: Path) -> None:
     row = write(Outputs(tmp_path, DRONE, **ALL))  # type: ignore[arg-type]
-    assert [row[name] for name in ("path", "mask", "height", "width", "bytes")] == [
+    assert [row[name] for name in ("path", "mask", "height", "width", "digest")] == [
         "sub/a.b.jpg", "masks/sub/a.b.png", "40", "60", "1234",
     ]  # fmt: skip
     assert float(row["confidence"]) == pytest.approx(CONFIDENCE.mean() / 255, abs=1e-6)

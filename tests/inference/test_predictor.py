@@ -166,6 +166,13 @@ def test_the_training_scale_is_the_default() -> None:
     assert Predictor(module(sampling="crops", scale=0.01), device="cpu").seen_size((3, 5)) == (1, 1)
 
 
+@pytest.mark.parametrize("size", [(3000, 4000), (4000, 3000), (4000, 6000), (1, 700)])
+def test_a_network_of_whole_photographs_sees_them_whole_whatever_their_shape(size: tuple[int, int]) -> None:
+    made = module(sampling="whole", image_size=[256, 384])
+    assert len(Predictor(made, device="cpu").windows(size)) == 1
+    assert len(Predictor(made, device="cpu", window=(200, 200)).windows(size)) > 1
+
+
 def test_windows_start_at_multiples_of_the_networks_stride_and_lie_evenly() -> None:
     made = module(-1, sampling="tiles", tile_size=[64, 64])  # of depth 3: a stride of 8
     windows = Predictor(made, device="cpu").windows((64, 300))
@@ -209,6 +216,13 @@ def test_batches_change_nothing_and_progress_counts_windows() -> None:
         ({"augment": "all"}, "augment=all is unknown: choose one of none, flips, symmetries"),
         ({"scales": ()}, "scales="),
         ({"batch_size": 0}, "batch_size=0"),
+        ({"window": 512}, "window=512 must be"),
+        ({"window": [512]}, "window="),
+        ({"scale": "x"}, "scale=x must be a number"),
+        ({"overlap": None}, "overlap=None must be a number"),
+        ({"scales": 1}, "scales=1 must be a list"),
+        ({"device": "cpu:"}, "device=cpu: is unknown"),
+        ({"device": "cuda:²"}, "device=cuda:² is unknown"),
         ({"device": "tpu"}, "device=tpu is unknown"),
         ({"device": "cuda:77"}, "device=cuda:77: torch sees"),
     ],
@@ -223,6 +237,8 @@ def test_what_is_no_photograph_is_refused(tmp_path: Path) -> None:
     for wrong in (np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)):
         with pytest.raises(DataError, match="is no photograph"):
             predictor(wrong)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="list is no photograph: give a path, or an array"):
+        predictor([1, 2])  # type: ignore[arg-type]
     with pytest.raises(DataError, match="does not exist"):
         predictor(tmp_path / "absent.jpg")
     with pytest.raises(CheckpointError, match="does not exist"):

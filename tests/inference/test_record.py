@@ -18,8 +18,8 @@ SETTINGS: dict[str, Any] = {"segdrone": "1", "predictor": {"checkpoint": "ab" * 
 OTHER: dict[str, Any] = {"segdrone": "1", "predictor": {"checkpoint": "cd" * 32, "scale": 0.5, "window": (4, 4)}}
 
 
-def source(path: str, name: str | None = None, nbytes: int = 9) -> Source:
-    return Source(Path("photos") / path, path, name or path.rpartition(".")[0], nbytes)
+def source(path: str, name: str | None = None, digest: str = "9") -> Source:
+    return Source(Path("photos") / path, path, name or path.rpartition(".")[0], digest)
 
 
 def run(
@@ -122,10 +122,10 @@ def test_redo_with_the_same_settings_keeps_what_is_not_replaced_yet(tmp_path: Pa
 
 def test_another_photograph_of_the_same_path_is_refused(tmp_path: Path) -> None:
     run(tmp_path, source("a.jpg"), source("b.jpg"))
-    told = refusal(tmp_path, source("a.jpg"), source("b.jpg", nbytes=10))
-    assert "holds the prediction of another b.jpg than photos/b.jpg (of 9 bytes, not 10)" in told
-    assert run(tmp_path, source("b.jpg", nbytes=10), redo=True) == ["b.jpg"]
-    assert not run(tmp_path, source("b.jpg", nbytes=10))
+    told = refusal(tmp_path, source("a.jpg"), source("b.jpg", digest="10"))
+    assert "holds the prediction of another b.jpg than photos/b.jpg: give another" in told
+    assert run(tmp_path, source("b.jpg", digest="10"), redo=True) == ["b.jpg"]
+    assert not run(tmp_path, source("b.jpg", digest="10"))
 
 
 def test_two_photographs_never_share_a_mask(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from segdrone.errors import ConfigError, DataError
-from segdrone.inference.sources import find_sources
+from segdrone.inference.sources import digest, find_sources
 
 
 @pytest.fixture
@@ -30,7 +30,9 @@ def names(*inputs: str | Path, out: str = "out") -> dict[str, str]:
 def test_a_folder_is_searched_to_any_depth_and_other_files_passed_over(folder: Path) -> None:
     assert list(names("photos").items()) == [("a.jpg", "a"), ("b.JPG", "b"), ("sub/deep/c.png", "sub/deep/c")]
     (source,) = find_sources([folder / "photos" / "sub"], "out")
-    assert source == (folder / "photos" / "sub" / "deep" / "c.png", "deep/c.png", "deep/c", 6)
+    assert source == (
+        folder / "photos" / "sub" / "deep" / "c.png", "deep/c.png", "deep/c", digest(folder / "photos/sub/deep/c.png"),
+    )  # fmt: skip
 
 
 def test_a_named_file_is_taken_whatever_its_name(folder: Path) -> None:
@@ -153,3 +155,36 @@ def test_a_folder_that_may_not_be_read_is_told(folder: Path) -> None:
             names("photos")
     finally:
         (folder / "photos" / "sub").chmod(0o755)
+
+
+def test_predictions_of_other_runs_are_no_photographs(folder: Path) -> None:
+    made = folder / "photos" / "predicted"
+    make(made / "predict.json")
+    make(made / "masks" / "a.png")
+    assert list(names("photos")) == ["a.jpg", "b.JPG", "sub/deep/c.png"]
+    assert list(names("photos/**")) == ["a.jpg", "b.JPG", "sub/deep/c.png"]
+
+
+def test_masks_of_a_dataset_are_no_photographs(folder: Path) -> None:
+    for name in ("original_images/a.jpg", "label_images_semantic/a.png"):
+        make(folder / "dataset" / name)
+    assert names("dataset") == {"a.jpg": "a"}
+
+
+def test_the_folder_of_a_named_photograph_is_not_written_to(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="is the folder of the photographs"):
+        find_sources(["photos/a.jpg"], "photos")
+    with pytest.raises(DataError, match="an INPUT is empty"):
+        find_sources([""], "out")
+
+
+def test_another_file_of_the_same_size_has_another_digest(folder: Path) -> None:
+    content = bytearray(300_000)
+    seen = set()
+    for place in (None, 5, 150_000, 299_999):
+        if place is not None:
+            content[place] = 1
+        seen.add(digest(make(folder / "x.tif", bytes(content))))
+    seen.add(digest(make(folder / "x.tif", bytes(content) + b"0")))
+    assert len(seen) == 5
+    assert digest(folder / "absent.tif") == ""

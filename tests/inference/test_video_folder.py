@@ -43,7 +43,7 @@ def test_one_that_a_killed_process_left_unfinished_is_predicted(
 ) -> None:
     predict_films(predictor, [film], tmp_path / "out", progress=False)
     made = _contents(tmp_path / "out")
-    (tmp_path / "out" / "films" / "flight.json").unlink()
+    (tmp_path / "out" / "films" / "flight.mp4").unlink()
     (tmp_path / "out" / "films" / ".flight.0123abcd.part.mp4").write_text("half")
     assert predict_films(predictor, [film], tmp_path / "out", progress=False)[:2] == (1, 0)
     assert _contents(tmp_path / "out") == made
@@ -59,7 +59,7 @@ def test_other_settings_or_another_film_need_redo(predictor: Predictor, film: Pa
     with pytest.raises(ConfigError, match="or from another film"):
         predict_films(predictor, [film], tmp_path / "out", progress=False)
     predict_films(predictor, [film], tmp_path / "out", smooth=3, redo=True, progress=False)
-    assert json.loads((tmp_path / "out" / "films" / "flight.json").read_text())["smooth"] == 3
+    assert json.loads((tmp_path / "out" / "films" / "flight.json").read_text())["made_with"]["smooth"] == 3
 
 
 def test_a_broken_film_is_told_and_the_rest_goes_on(
@@ -93,3 +93,20 @@ def test_films_are_known_by_their_names() -> None:
 def test_a_folder_that_cannot_be_made_is_one_line(predictor: Predictor, film: Path) -> None:
     with pytest.raises(DataError, match="cannot be written to"):
         predict_films(predictor, [film], film / "out")
+
+
+def test_what_is_missing_of_a_film_is_kept_with_it(predictor: Predictor, tmp_path: Path) -> None:
+    film = write(tmp_path / "cut.mp4", pan(12), index_first=True)
+    film.write_bytes(film.read_bytes()[: int(0.6 * film.stat().st_size)])
+    predict_films(predictor, [film], tmp_path / "out", progress=False)
+    kept = json.loads((tmp_path / "out" / "films" / "cut.json").read_text())
+    assert kept["frames"] + kept["missing_frames"] == 12
+    assert kept["missing_frames"] > 0
+
+
+def test_a_choice_out_of_its_range_costs_no_finished_film(predictor: Predictor, film: Path, tmp_path: Path) -> None:
+    predict_films(predictor, [film], tmp_path / "out", progress=False)
+    made = _contents(tmp_path / "out")
+    with pytest.raises(ConfigError, match="smooth=0"):
+        predict_films(predictor, [film], tmp_path / "out", smooth=0, redo=True, progress=False)
+    assert _contents(tmp_path / "out") == made

@@ -21,7 +21,7 @@ from segdrone.data.labels import Labels, UnknownLabels
 from segdrone.errors import DataError
 from segdrone.windows import Size
 
-_WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112  # tags of TIFF and EXIF
+_WIDTH, _HEIGHT, _BITS, _ORIENTATION = 0x0100, 0x0101, 0x0102, 0x0112  # tags of TIFF and EXIF
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")  # Pillow knows more, and runs other programs for some (EPS)
 _SIDEWAYS = (5, 6, 7, 8)  # orientations that swap height and width
 _EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
@@ -34,7 +34,8 @@ class Header(NamedTuple):
 
     Attributes:
         size: Height and width in pixels as displayed, that is with the EXIF orientation applied.
-        mode: Pillow's mode of the pixels: `RGB`, `L`, `P`, `RGBA`, `I;16`, ...
+        mode: Pillow's mode of the pixels: `RGB`, `L`, `P`, `RGBA`, `I;16`, ...; `RGB;16` and the like for
+            colours of more than 8 bits a channel.
         orientation: EXIF orientation, 1 (upright) to 8.
     """
 
@@ -53,7 +54,7 @@ def read_header(path: Path) -> Header:
         orientation, (width, height) = _orientation(image), image.size
         if image.format == "TIFF":  # whose size Pillow may have turned already
             width, height = image.getexif()[_WIDTH], image.getexif()[_HEIGHT]
-        return Header((width, height) if orientation in _SIDEWAYS else (height, width), image.mode, orientation)
+        return Header((width, height) if orientation in _SIDEWAYS else (height, width), _mode(image), orientation)
 
 
 def read_size(path: Path) -> Size:
@@ -110,7 +111,7 @@ def read_bands(path: Path) -> Iterator[NDArray[np.uint8]]:
 @contextmanager
 def _decoded(path: Path, at_least: Size | None = None) -> Iterator[Image.Image]:
     with _opened(path) as image:
-        check_eight_bit(path, image.mode)
+        check_eight_bit(path, _mode(image))
         if at_least is not None:
             turned = _orientation(image) in _SIDEWAYS
             image.draft(None, at_least if turned else at_least[::-1])  # does nothing unless it is a JPEG
@@ -159,6 +160,16 @@ def _orientation(image: Image.Image) -> int:
         return 1  # Pillow would decode the whole file to see whether EXIF comes after the pixels
     orientation = image.getexif().get(_ORIENTATION, 1)
     return orientation if isinstance(orientation, int) else 1  # bytes or text, if somebody wrote it as such
+
+
+def _mode(image: Image.Image) -> str:
+    """Pillow opens colours of 16 bits a channel as if they had 8, and would take the higher ones."""
+    if image.format == "TIFF":
+        bits = image.getexif().get(_BITS, 8)
+        deep = max(bits if isinstance(bits, tuple) else (bits,)) > 8
+    else:
+        deep = any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))  # a PNG's, such as RGB;16B
+    return f"{image.mode};16" if deep and image.mode in _COLOURED else image.mode
 
 
 def _turn(image: Image.Image) -> None:

@@ -76,7 +76,8 @@ def score_split(
     if trainer.is_global_zero:
         print_scores(scores, module.table, title)
         root = str(Path(datamodule.config.root).resolve())
-        metrics = write_scores(scores, module.table, folder, split=split, root=root)
+        facts = {"split": split, "root": root, "inference": None if predictor is None else predictor.settings}
+        metrics = write_scores(scores, module.table, folder, **facts)
     metrics = trainer.strategy.broadcast(metrics)
     if not trainer.is_global_zero:
         return metrics

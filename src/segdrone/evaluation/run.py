@@ -77,10 +77,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
 
 def inference_options(cfg: DictConfig) -> dict[str, Any] | None:
     """Returns the options of `Predictor` that `conf/inference` chose; None where it chose none."""
-    options = plain(cfg.inference) if cfg.get("inference") else None
-    if options is not None and options["window"] is not None:
-        options["window"] = tuple(options["window"])
-    return options
+    return plain(cfg.inference) if cfg.get("inference") else None
 
 
 def _check_classes(module: SegmentationModule, table: ClassTable, source: str) -> None:

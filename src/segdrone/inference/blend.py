@@ -22,6 +22,7 @@ from torch import Tensor
 from segdrone.inference.upsample import Places, Winners, interpolate, places
 
 _RAMP = 4  # the ramp is this part of an overlap
+_LONGEST_RAMP = 64  # pixels of the photograph: what is kept of it is as wide as the photograph, for every class
 _AT_ONCE = 1 << 19  # pixels that are decided together
 
 
@@ -76,7 +77,7 @@ def reaches(length: int, seen: int, starts: Sequence[int], window: int) -> list[
     ramps = [(0, 0)]
     for before, after in pairwise(starts):
         overlap = before + window - after
-        ramp = round(min(overlap // _RAMP, stride // 2) * length / seen)
+        ramp = min(round(min(overlap // _RAMP, stride // 2) * length / seen), _LONGEST_RAMP)
         begin = max(ramps[-1][1], round((after + overlap / 2) * length / seen - ramp / 2))
         ramps.append((begin, begin + ramp))
     ramps.append((length, length))

@@ -16,6 +16,8 @@ from segdrone.inference.refine import refine
 from segdrone.inference.regions import enclosed, regions
 from segdrone.inference.spread import spread
 
+_FARTHEST = 64  # pixels that a border may move: farther it follows texture, and blocks would hold the photograph
+
 
 @dataclass(frozen=True)
 class Cleanup:
@@ -78,6 +80,8 @@ class Cleanup:
         for setting, pixels in given.items():
             if pixels < 0:
                 raise ConfigError(f"{setting} is {pixels}: give a number of pixels, or 0 for none")
+        if self.refine > _FARTHEST:
+            raise ConfigError(f"refine is {self.refine}: borders move by {_FARTHEST} pixels at most")
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the settings as plain int, str and dict."""

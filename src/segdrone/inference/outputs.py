@@ -77,7 +77,7 @@ class Outputs:
         """Names of the cells of `write`: shares lie between 0 and 1, `confidence` is the mean."""
         shares = [f"share_{name}" for name in self.table.names]
         objects = [f"objects_{name}" for name in self.objects]
-        return ["path", "mask", "height", "width", "bytes", "confidence", *shares, *objects]
+        return ["path", "mask", "height", "width", "digest", "confidence", *shares, *objects]
 
     def file(self, kind: str, name: str) -> Path:
         """Returns the place of one kind of file, a key of `SUFFIXES`."""
@@ -130,7 +130,7 @@ class Outputs:
         return [
             source.path,
             f"masks/{source.name}{SUFFIXES['masks']}",
-            *map(str, (height, width, source.bytes)),
+            *map(str, (height, width, source.digest)),
             *(f"{value:.6f}" for value in (mean, *shares)),
             *(str(counts[name]) for name in self.objects),
         ]

@@ -61,7 +61,8 @@ class Predictor:
         scale: What the network sees: 1 the photograph at its own size, 0.5 at half. None is the
             training's scale: as many pixels as the training's `data.image_size` has where that
             resized whole photographs, else its `data.scale`.
-        window: Height and width of a window in pixels that the network sees; None is the training's size.
+        window: Height and width of a window in pixels that the network sees; None is the training's size, or
+            at the scale of a training on whole photographs the whole photograph.
         overlap: What neighbouring windows share at least, as a part of the window, 0 to 0.9.
         augment: Test-time augmentation: `none`, `flips` (4 ways) or `symmetries` (8).
         scales: Test-time augmentation: each window is predicted at all of these sizes, 1 its own.
@@ -89,6 +90,8 @@ class Predictor:
         self.data = DataConfig.from_dict(module.hparams["data"])
         self.table = module.table
         self.scale, self.window, self.overlap, self.scales = scale, window or self.data.training_size, overlap, scales
+        self._whole = window is None and scale is None and self.data.sampling == "whole"
+        _check_types(scale, window, overlap, scales, batch_size)
         if scale is not None and not 0 < scale <= 16:
             raise ConfigError(f"scale={scale} must lie above 0 and be at most 16: 1 is the photograph's own size")
         if min(self.window) < 1:
@@ -149,6 +152,8 @@ class Predictor:
             DataError: The file cannot be read, or the array is no photograph.
             ConfigError: The GPU's memory does not hold a single window.
         """
+        if not isinstance(image, np.ndarray | str | Path):
+            raise DataError(f"{type(image).__name__} is no photograph: give a path, or an array uint8 [H, W, 3]")
         pixels = image if isinstance(image, np.ndarray) else open_photograph(Path(image))
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
             raise DataError(f"an array of {pixels.dtype} {list(pixels.shape)} is no photograph: give uint8 [H, W, 3]")
@@ -201,7 +206,7 @@ class Predictor:
     def windows(self, size: Size) -> list[Window]:
         """Returns the windows of a photograph of `size`, row by row, in pixels that the network sees."""
         seen = self.seen_size(size)
-        window = min(self.window[0], seen[0]), min(self.window[1], seen[1])
+        window = seen if self._whole else (min(self.window[0], seen[0]), min(self.window[1], seen[1]))
         least = 0 if seen == size else _LEAST_OVERLAP
         strides = [
             even_stride(length, side, min(max(round(self.overlap * side), least), side - 1), step)
@@ -215,7 +220,7 @@ class Predictor:
         while done < len(windows):
             try:
                 batch = self._predicted(pixels, windows[done : done + self.batch_size])
-            except torch.OutOfMemoryError:
+            except torch.OutOfMemoryError:  # of a GPU
                 if self.batch_size == 1:
                     raise ConfigError(
                         f"{self.device} has no memory for a window of {windows[0].height} x {windows[0].width}: "
@@ -243,11 +248,27 @@ class Predictor:
         return torch.autocast(self.device.type, torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16)
 
 
+def _check_types(scale: Any, window: Any, overlap: Any, scales: Any, batch_size: Any) -> None:
+    """Makes sure that options from a config or a command are of their kinds."""
+    numbers = {"scale": 1.0 if scale is None else scale, "overlap": overlap}
+    for name, value in numbers.items():
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise ConfigError(f"{name}={value} must be a number")
+    if window is not None and not (
+        isinstance(window, list | tuple) and len(window) == 2 and all(type(side) is int for side in window)
+    ):
+        raise ConfigError(f"window={window} must be [height, width] in whole pixels")
+    if not isinstance(scales, list | tuple) or not all(isinstance(value, int | float) for value in scales):
+        raise ConfigError(f"scales={scales} must be a list of numbers, such as [0.75, 1, 1.25]")
+    if batch_size is not None and type(batch_size) is not int:
+        raise ConfigError(f"batch_size={batch_size} must be a whole number")
+
+
 def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda") or not (number == "" or number.isdigit()):
+    kind, colon, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (colon and not (kind == "cuda" and number.isascii() and number.isdecimal())):
         raise ConfigError(f"device={name} is unknown: choose auto, cpu, cuda or cuda:NUMBER")
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
         raise ConfigError(f"device={name}: torch sees {torch.cuda.device_count()} GPUs here: choose auto or cpu")

@@ -12,9 +12,9 @@ from typing import Any
 from segdrone.errors import ConfigError
 from segdrone.files import leftovers, whole, write_json
 from segdrone.inference.outputs import SUFFIXES, Outputs
-from segdrone.inference.sources import Source
+from segdrone.inference.sources import SETTINGS, Source
 
-SETTINGS, SUMMARY = "predict.json", "summary.csv"
+SUMMARY = "summary.csv"
 
 
 class Record:
@@ -103,10 +103,10 @@ class Record:
         row = self.rows.get(source.path)
         if row is None or not self._outputs.complete(source.name):
             return False
-        if row["bytes"] != str(source.bytes):
+        if row["digest"] != source.digest:
             raise ConfigError(
-                f"{self._folder} holds the prediction of another {source.path} than {source.file} (of {row['bytes']} "
-                f"bytes, not {source.bytes}): give another --out, or --redo to replace it"
+                f"{self._folder} holds the prediction of another {source.path} than {source.file}: give another --out, "
+                "or --redo to replace it"
             )
         return True
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from segdrone.data.layout import SUFFIXES
+from segdrone.data.layout import LAYOUTS, SUFFIXES
 from segdrone.errors import ConfigError, DataError
+
+_SAMPLE = 1 << 16  # bytes
+SETTINGS = "predict.json"  # what a folder of predictions holds
 
 
 class Source(NamedTuple):
@@ -21,20 +25,22 @@ class Source(NamedTuple):
         path: Its path below the input that led to it, with `/`, the same on every machine.
         name: What its outputs are called, without their own suffix: `path` without suffix, or with it
             where photographs would else get one name.
-        bytes: Size of the file, by which another photograph of the same path is known.
+        digest: Of the file's size, and of its beginning, middle and end: drones name photographs alike in
+            every flight, and another of the same path is known by it.
     """
 
     file: Path
     path: str
     name: str
-    bytes: int
+    digest: str
 
 
 def find_sources(inputs: Iterable[str | Path], out: str | Path) -> list[Source]:
     """Returns every photograph that the inputs lead to, sorted by path, each file once.
 
     Files are taken as named, whatever their suffix. Folders are searched to any depth, but for hidden
-    files, links to other folders, and `out`; a pattern with `*`, `**`, `?` or `[` likewise, its paths
+    files, links to other folders, `out`, and predictions of other runs; of a dataset in one of `LAYOUTS` only the
+    photographs are taken; a pattern with `*`, `**`, `?` or `[` likewise, its paths
     counted from its last folder without a wildcard.
 
     Args:
@@ -65,8 +71,25 @@ def find_sources(inputs: Iterable[str | Path], out: str | Path) -> list[Source]:
                 f"{sources[name].file} and {file} would both be predicted as {name}: give the folder above both, "
                 "rename one of them, or predict them into two folders"
             )
-        sources[name] = Source(file, path, name, file.stat().st_size if file.exists() else 0)  # else a broken link
+        sources[name] = Source(file, path, name, digest(file))
     return list(sources.values())
+
+
+def digest(file: Path) -> str:
+    """Returns what tells a file from others of its name, without reading all of it: 16 hexadecimal digits.
+
+    It is empty for a file that cannot be read.
+    """
+    try:
+        with file.open("rb") as opened:
+            size = opened.seek(0, os.SEEK_END)
+            found = hashlib.sha256(str(size).encode())
+            for place in (0, max(0, (size - _SAMPLE) // 2), max(0, size - _SAMPLE)):
+                opened.seek(place)
+                found.update(opened.read(_SAMPLE))
+    except OSError:
+        return ""
+    return found.hexdigest()[:16]
 
 
 def is_photograph(path: str | Path) -> bool:
@@ -76,21 +99,40 @@ def is_photograph(path: str | Path) -> bool:
 
 def _found(given: str, out: Path) -> Iterator[tuple[str, Path]]:
     """Yields files behind their paths below the input."""
+    if not given:
+        raise DataError("an INPUT is empty: give a photograph, a folder of them, or a pattern such as '*.jpg'")
     path = Path(given)
     if path.is_file():
+        _refuse_as_out(path.parent, out)
         yield path.name, path
         return
     if not path.is_dir() and not glob.has_magic(given):
         raise DataError(f"{given} does not exist: give a photograph, a folder of them, or a pattern such as '*.jpg'")
+    if path.is_dir():
+        path = _photographs_of_dataset(path)
     base, files = (path, _walk(path)) if path.is_dir() else _matches(path)
-    if base.resolve() == out:
-        raise ConfigError(f"--out {out} is the folder of the photographs: give one of its own, such as {out}/predicted")
+    _refuse_as_out(base, out)
     apart = out if base.resolve() in out.parents else None
     for file in files:
         below = file.relative_to(base)
         hidden = any(part.startswith(".") for part in below.parts)
+        if any((base / above / SETTINGS).is_file() for above in below.parents):
+            continue
         if not hidden and is_photograph(file) and (apart is None or not _lies_in(apart, file)):
             yield below.as_posix(), file
+
+
+def _refuse_as_out(folder: Path, out: Path) -> None:
+    if folder.resolve() == out:
+        raise ConfigError(f"--out {out} is the folder of the photographs: give one of its own, such as {out}/predicted")
+
+
+def _photographs_of_dataset(folder: Path) -> Path:
+    """Returns where a dataset to train on has its photographs, whose masks are none; else the folder."""
+    for images, masks in LAYOUTS:
+        if (folder / images).is_dir() and (folder / masks).is_dir():
+            return folder / images
+    return folder
 
 
 def _matches(pattern: Path) -> tuple[Path, Iterator[Path]]:
@@ -113,6 +155,9 @@ def _walk(folder: Path) -> Iterator[Path]:
         raise error
 
     for above, folders, names in os.walk(folder, onerror=tell):
+        if SETTINGS in names:  # masks and overlays of an earlier run
+            folders.clear()
+            continue
         folders[:] = [name for name in folders if not name.startswith(".")]  # systems keep some that nobody may read
         yield from (Path(above, name) for name in names)
 

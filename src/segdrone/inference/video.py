@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 from fractions import Fraction
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +45,19 @@ class FilmSummary(NamedTuple):
     missing: int
 
 
+def check_film_options(smooth: int) -> None:
+    """Makes sure that films can be predicted, before anything else takes its time.
+
+    Raises:
+        ConfigError: `smooth` is out of its range, or PyAV is not installed.
+    """
+    MajorityVote(smooth)
+    try:
+        import_module("segdrone.inference.films")
+    except ImportError as error:  # or a newer one
+        raise ConfigError(f"films need PyAV ({error}): pip install 'segdrone[video]'") from None
+
+
 def predict_video(
     predictor: Predictor,
     source: Path,
@@ -79,10 +93,9 @@ def predict_video(
             be written.
         ConfigError: An option is out of its range, the target is the source, or PyAV is not installed.
     """
-    try:
-        from segdrone.inference.films import read_film, write_film
-    except ImportError as error:  # or a newer one
-        raise ConfigError(f"films need PyAV ({error}): pip install 'segdrone[video]'") from None
+    check_film_options(smooth)
+    from segdrone.inference.films import read_film, write_film
+
     if target.resolve() == source.resolve():
         raise ConfigError(f"{source} would be replaced by its own prediction: choose another place to write to")
     if not 0 <= opacity <= 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,12 @@ from tqdm import tqdm
 
 from segdrone import __version__
 from segdrone.errors import ConfigError, DataError
-from segdrone.files import leftovers, whole
+from segdrone.files import leftovers, write_json
 from segdrone.inference.cleanup import Cleanup
 from segdrone.inference.folder import Outcome, only_writer
 from segdrone.inference.predictor import Predictor
-from segdrone.inference.video import SUFFIXES, predict_video
+from segdrone.inference.sources import digest
+from segdrone.inference.video import SUFFIXES, check_film_options, predict_video
 
 FOLDER = "films"
 _DONE, _SKIPPED = "predicted", "done before"
@@ -58,12 +59,8 @@ def predict_films(
         DataError: The folder cannot be written to.
     """
     cleanup.check(predictor.table)
-    targets: dict[Path, Path] = {}
-    for film in films:
-        target = Path(out) / FOLDER / f"{film.stem}.mp4"
-        if target in targets:
-            raise ConfigError(f"{targets[target]} and {film} would both be predicted as {target}: rename one of them")
-        targets[target] = film
+    check_film_options(smooth)
+    targets = film_targets(films, out)
     with only_writer(Path(out)):
         for half in leftovers(Path(out) / FOLDER):
             half.unlink()
@@ -76,17 +73,31 @@ def predict_films(
     return Outcome(counts[_DONE], counts[_SKIPPED], failed)
 
 
+def film_targets(films: Sequence[Path], out: str | Path) -> dict[Path, Path]:
+    """Returns each film, once, by the film that it becomes.
+
+    Raises:
+        ConfigError: Two films would get one name.
+    """
+    targets: dict[Path, Path] = {}
+    for film in films:
+        target = Path(out) / FOLDER / f"{film.stem}.mp4"
+        if not film.samefile(targets.setdefault(target, film)):
+            raise ConfigError(f"{targets[target]} and {film} would both be predicted as {target}: rename one of them")
+    return targets
+
+
 def _predict(
     predictor: Predictor, film: Path, target: Path, cleanup: Cleanup, smooth: int, *, redo: bool, progress: bool
 ) -> str:
     """Predicts a film unless it is done; returns what became of it, or why it could not be."""
     made_with = target.with_suffix(".json")
     settings = {
-        "segdrone": __version__, "film": film.name, "bytes": film.stat().st_size, "predictor": predictor.settings,
+        "segdrone": __version__, "film": film.name, "digest": digest(film), "predictor": predictor.settings,
         "cleanup": cleanup.to_dict(), "smooth": smooth,
     }  # fmt: skip
-    if not redo and made_with.is_file():
-        if made_with.read_text(encoding="utf-8") != _text(settings):
+    if not redo and all(target.with_suffix(suffix).is_file() for suffix in (".mp4", ".csv", ".json")):
+        if _made_with(made_with) != settings:
             raise ConfigError(
                 f"{target} was predicted with other settings, or from another film: give another --out, or --redo "
                 "to replace it"
@@ -94,15 +105,19 @@ def _predict(
         return _SKIPPED
     made_with.unlink(missing_ok=True)
     try:
-        predict_video(predictor, film, target, cleanup=cleanup, smooth=smooth, progress=progress)
+        summary = predict_video(predictor, film, target, cleanup=cleanup, smooth=smooth, progress=progress)
     except DataError as error:
         if progress:
             tqdm.write(f"error: {error}", file=sys.stderr)
         return str(error)
-    with whole(made_with) as partial:
-        partial.write_text(_text(settings), encoding="utf-8")
+    write_json({"made_with": settings, "frames": summary.frames, "missing_frames": summary.missing}, made_with)
     return _DONE
 
 
-def _text(settings: Mapping[str, Any]) -> str:
-    return json.dumps(settings, indent=2) + "\n"
+def _made_with(path: Path) -> Any:
+    """Returns what a film was predicted with; None if the file does not say."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    return content.get("made_with") if isinstance(content, dict) else None
