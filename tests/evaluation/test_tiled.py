@@ -57,7 +57,7 @@ def test_one_window_of_the_training_size_scores_as_training_did_at_the_masks_siz
     scored = _evaluate(run, tmp_path / "out", "inference=tiled")
     made_with = scored.pop("inference")
     assert isinstance(made_with, dict)
-    assert made_with["window"] == [64, 96]
+    assert made_with["window"] is None  # the whole photograph
     assert known.pop("inference") is None
     assert scored == known
     assert {path.name for path in (tmp_path / "out" / "figures").iterdir()} >= {"best.png", "worst.png"}

@@ -171,6 +171,8 @@ def test_a_network_of_whole_photographs_sees_them_whole_whatever_their_shape(siz
     made = module(sampling="whole", image_size=[256, 384])
     assert len(Predictor(made, device="cpu").windows(size)) == 1
     assert len(Predictor(made, device="cpu", window=(200, 200)).windows(size)) > 1
+    asked = Predictor(made, device="cpu", window=(256, 384))  # which cuts photographs of another shape
+    assert asked.settings != Predictor(made, device="cpu").settings
 
 
 def test_windows_start_at_multiples_of_the_networks_stride_and_lie_evenly() -> None:

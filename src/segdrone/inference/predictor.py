@@ -107,8 +107,9 @@ class Predictor:
         self.symmetries = AUGMENTS[augment]
         self.device = _device(device)
         self.settings: dict[str, Any] = {
-            "scale": scale, "window": list(self.window), "overlap": overlap, "augment": augment,
-            "scales": [float(value) for value in scales], "half_precision": self.device.type == "cuda",
+            "scale": scale, "window": None if self._whole else list(self.window), "overlap": overlap,
+            "augment": augment, "scales": [float(value) for value in scales],
+            "half_precision": self.device.type == "cuda",
         }  # fmt: skip
         self.batch_size = batch_size or (1 if self.device.type == "cpu" else _MOST_WINDOWS)
         self.module = module.eval().to(self.device)
@@ -146,7 +147,7 @@ class Predictor:
         Args:
             image: uint8 `[H, W, 3]`, RGB, or the path of a file.
             confidence: Also give the probability of the chosen class.
-            progress: Called after each batch with the number of windows done, and of all.
+            progress: Called after each window with the number of those done, and of all.
 
         Raises:
             DataError: The file cannot be read, or the array is no photograph.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import hashlib
 import os
@@ -112,11 +113,12 @@ def _found(given: str, out: Path) -> Iterator[tuple[str, Path]]:
         path = _photographs_of_dataset(path)
     base, files = (path, _walk(path)) if path.is_dir() else _matches(path)
     _refuse_as_out(base, out)
+    predictions = functools.cache(lambda folder: (base / folder / SETTINGS).is_file())
     apart = out if base.resolve() in out.parents else None
     for file in files:
         below = file.relative_to(base)
         hidden = any(part.startswith(".") for part in below.parts)
-        if any((base / above / SETTINGS).is_file() for above in below.parents):
+        if any(map(predictions, below.parents)):  # masks and overlays of another run
             continue
         if not hidden and is_photograph(file) and (apart is None or not _lies_in(apart, file)):
             yield below.as_posix(), file
@@ -155,9 +157,6 @@ def _walk(folder: Path) -> Iterator[Path]:
         raise error
 
     for above, folders, names in os.walk(folder, onerror=tell):
-        if SETTINGS in names:  # masks and overlays of an earlier run
-            folders.clear()
-            continue
         folders[:] = [name for name in folders if not name.startswith(".")]  # systems keep some that nobody may read
         yield from (Path(above, name) for name in names)
 
