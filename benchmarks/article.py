@@ -123,13 +123,19 @@ class ArticleLoop:
         self.network = ArticleNetwork(self.weights, self.epochs * len(self.train_loader))
 
     @torch.no_grad()
-    def counts(self) -> dict[str, np.ndarray]:
-        """Returns the confusion matrix of each validation photograph, not augmented; rows are the truth."""
+    def counts(self, predictions: Path | None = None) -> dict[str, np.ndarray]:
+        """Returns the confusion matrix of each validation photograph, not augmented; rows are the truth.
+
+        The predicted masks are written into the folder `predictions`, if one is given.
+        """
         dataset = ArticleDataset(self.val, A.Compose([transforms(self.size)[0][0]]))
         self.network.model.eval()
         found = {}
         for pair, (image, mask) in zip(self.val, dataset, strict=True):
             prediction = self.network.model(image[None].to(self.network.device)).argmax(1)[0].cpu()
+            if predictions is not None:
+                predictions.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(predictions / f"{pair.id}.png"), prediction.byte().numpy())
             cells = (mask * CLASSES + prediction).flatten()
             found[pair.id] = torch.bincount(cells, minlength=CLASSES**2).view(CLASSES, CLASSES).numpy()
         return found
@@ -160,6 +166,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=384, help="in pixels (384)")
     parser.add_argument("--epochs", type=int, default=15, help="(15)")
     parser.add_argument("--seed", type=int, default=42, help="(42)")
+    parser.add_argument("--predictions", type=Path, help="folder to write the predicted masks of val.txt into")
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     np.random.seed(options.seed)
@@ -170,7 +177,7 @@ def main() -> None:
     loop = ArticleLoop(train, val, (options.height, options.width), 3, options.weights, options.epochs)
     for _ in tqdm(range(options.epochs), desc="tutorial's loop"):
         loop.epoch()
-    scores = score(loop.counts())
+    scores = score(loop.counts(options.predictions))
     print(json.dumps({"miou": scores.miou, "miou_per_image": scores.miou_per_image, "accuracy": scores.accuracy}))
 
 

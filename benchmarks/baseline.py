@@ -50,6 +50,7 @@ def run_tutorial(options: argparse.Namespace, seed: int) -> Result:
         sys.executable, REPO / "benchmarks" / "article.py", "--root", options.root, "--split-dir", options.split_dir,
         "--height", options.height, "--width", options.width, "--epochs", options.epochs, "--seed", seed,
         *(["--weights", options.weights] if options.weights else []),
+        *(["--predictions", options.keep / f"tutorial-{seed}"] if options.keep else []),
     ]  # fmt: skip
     started = time.perf_counter()
     output = subprocess.run([*map(str, command)], stdout=subprocess.PIPE, text=True, check=True, cwd=REPO).stdout
@@ -59,18 +60,19 @@ def run_tutorial(options: argparse.Namespace, seed: int) -> Result:
 def run_ours(options: argparse.Namespace, seed: int, choices: list[str]) -> Result:
     """Trains with train.py in a process of its own; returns scores and seconds."""
     with tempfile.TemporaryDirectory() as folder:
+        run = options.keep / f"baseline-{seed}" if options.keep and not choices else Path(folder) / "run"
         command = [
             sys.executable, REPO / "train.py", "experiment=baseline", f"seed={seed}",
             f"data.root={options.root}", f"data.split_dir={options.split_dir}", f"data.cache_dir={folder}/cache",
             f"data.image_size=[{options.height},{options.width}]",
             f"data.test_image_size=[{options.height},{options.width}]",
             f"model.encoder_weights={options.weights or 'null'}", f"trainer.max_epochs={options.epochs}",
-            f"output_dir={folder}/run", *choices,
+            f"output_dir={run}", *choices,
         ]  # fmt: skip
         started = time.perf_counter()
         subprocess.run([*map(str, command)], stdout=subprocess.DEVNULL, check=True, cwd=REPO)
         seconds = time.perf_counter() - started
-        metrics = json.loads((Path(folder) / "run" / "metrics.json").read_text(encoding="utf-8"))
+        metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     return {**{name: metrics[name] for name in SCORES}, "seconds": seconds}
 
 
@@ -116,8 +118,11 @@ def main() -> None:
     parser.add_argument(
         "--runs", type=Path, default=REPO / "outputs" / "baseline.jsonl", help="results of what was trained already"
     )
+    parser.add_argument(
+        "--keep", type=Path, help="folder that keeps the tutorial's predicted masks and the recipe's run, by seed"
+    )
     options = parser.parse_args()
-    for name in ("root", "split_dir", "weights"):
+    for name in ("root", "split_dir", "weights", "keep"):
         if getattr(options, name) is not None:
             setattr(options, name, getattr(options, name).resolve())
     names = [BASELINE, *ABLATIONS] if options.ablate else [TUTORIAL, BASELINE]
