@@ -84,6 +84,7 @@ def write_page(report: Report, path: Path) -> None:
         script=script,
         table=table,
         metrics=metrics,
+        level=_level(metrics),
         figures=headline.figures(metrics),
         answers=headline.answers(metrics, report.photographs),
         classes=sorted(metrics["classes"].items(), key=lambda row: -(row[1].get("truth_share") or 0)),
@@ -119,6 +120,11 @@ def _style(table: ClassTable) -> Markup:
     )
     chips = "".join(f".class{i}{{background:rgb({r} {g} {b})}}" for i, (r, g, b) in enumerate(table.colours))
     return Markup(f"{_asset('page.css')}{shades}\n{chips}\n")
+
+
+def _level(metrics: dict[str, Any]) -> str | None:
+    """Percent of the intervals; None where there is no interval."""
+    return f"{100 * metrics['level']:g}" if any((metrics.get("intervals") or {}).values()) else None
 
 
 def _hash(text: str) -> str:
