@@ -131,7 +131,7 @@ def _encode(row: Triple, table: ClassTable, width: int) -> Encoded:
         photograph=None if row.image is None else _jpeg(row.image),
         truth=_png(row.truth, table),
         prediction=_png(row.prediction, table),
-        errors=_jpeg(errors),
+        errors=_jpeg(errors, subsampling=0),  # the edges of the marks stay sharp
     )
 
 
@@ -146,9 +146,9 @@ def _reduced(row: Triple, most: int) -> Triple:
     return Triple(row.title, image, truth, prediction)  # type: ignore[arg-type]
 
 
-def _jpeg(picture: NDArray[np.uint8]) -> str:
+def _jpeg(picture: NDArray[np.uint8], subsampling: int = 2) -> str:
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=80, optimize=True)
+    Image.fromarray(picture).save(file, "JPEG", quality=80, subsampling=subsampling, optimize=True)
     return _uri(file, "jpeg")
 
 

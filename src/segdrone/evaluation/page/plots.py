@@ -98,12 +98,12 @@ def recall_by_size(sizes: Sequence[dict[str, Any]]) -> Markup:
     frame = _Frame((0, max(1, len(sizes))), (0, 1))
     parts, ticks = [], []
     for place, size in enumerate(sizes):
-        low, high = f"{size['from']:,.0f}", "" if size["to"] is None else f"{size['to']:,.0f}"
-        ticks.append((place + 0.5, f"{low} to {high}" if high else f"over {low}"))
+        low, high = f"{size['from']:,.0f}", "more" if size["to"] is None else f"{size['to']:,.0f}"
+        ticks += [(place, low)] if place + 1 < len(sizes) else [(place, low), (place + 1, high)]
         recall, middle = size["recall"], frame.across(place + 0.5)
         left, right = frame.across(place + 0.2), frame.across(place + 0.8)
         if recall is not None:
-            words = f"{ticks[-1][1]} pixels: {size['found']:,} of {size['truth']:,} objects found ({recall:.3f})"
+            words = f"{low} to {high} pixels: {size['found']:,} of {size['truth']:,} objects found ({recall:.3f})"
             parts.append(_bar("first", left, right, frame.up(recall), frame.up(0), words))
         count = f"{size['found']:,} of {size['truth']:,}" if size["truth"] else "none"
         inside = recall is not None and recall > 0.9
