@@ -190,7 +190,7 @@ def test_a_page_of_little(tmp_path: Path) -> None:
 
 
 def test_without_photographs_the_masks_are_compared_on_white(tmp_path: Path) -> None:
-    row = triple("a.jpg")._replace(image=None)  # type: ignore[arg-type]
+    row = triple("a.jpg")._replace(image=None)
     page = written(dataclasses.replace(report(), best=[row], worst=[]), tmp_path)
     assert page.count('<figure class="layer') == 3
     assert 'data-left="truth" data-right="prediction"' in page

@@ -7,6 +7,7 @@ import math
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -141,9 +142,9 @@ def _reduced(row: Triple, most: int) -> Triple:
     if width <= most:
         return row
     size = (most, max(1, round(height * most / width)))
-    image = None if row.image is None else cv2.resize(row.image, size, interpolation=cv2.INTER_AREA)
-    truth, prediction = (cv2.resize(m, size, interpolation=cv2.INTER_NEAREST) for m in (row.truth, row.prediction))
-    return Triple(row.title, image, truth, prediction)  # type: ignore[arg-type]
+    image: Any = None if row.image is None else cv2.resize(row.image, size, interpolation=cv2.INTER_AREA)
+    masks: Any = (cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST) for mask in (row.truth, row.prediction))
+    return Triple(row.title, image, *masks)
 
 
 def _jpeg(picture: NDArray[np.uint8], subsampling: int = 2) -> str:
