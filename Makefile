@@ -39,6 +39,7 @@ bench: $(READY) ## measure what is claimed to be fast; for choices see benchmark
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/inference.py --no-monai
+	$(BIN)/python benchmarks/evaluation.py
 
 tensorboard: $(READY) ## look at all runs in a browser
 	$(BIN)/tensorboard --logdir outputs

@@ -23,7 +23,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from segdrone.classes import DRONE
 from segdrone.data.layout import Pair, find_folders, find_pairs
+from segdrone.evaluation.counts import Counts, count, stacked
 from segdrone.evaluation.scores import score
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -123,22 +125,21 @@ class ArticleLoop:
         self.network = ArticleNetwork(self.weights, self.epochs * len(self.train_loader))
 
     @torch.no_grad()
-    def counts(self, predictions: Path | None = None) -> dict[str, np.ndarray]:
-        """Returns the confusion matrix of each validation photograph, not augmented; rows are the truth.
+    def counts(self, predictions: Path | None = None) -> Counts:
+        """Returns the counts of the validation photographs, not augmented.
 
         The predicted masks are written into the folder `predictions`, if one is given.
         """
         dataset = ArticleDataset(self.val, A.Compose([transforms(self.size)[0][0]]))
         self.network.model.eval()
-        found = {}
+        found = []
         for pair, (image, mask) in zip(self.val, dataset, strict=True):
-            prediction = self.network.model(image[None].to(self.network.device)).argmax(1)[0].cpu()
+            prediction = self.network.model(image[None].to(self.network.device)).argmax(1)[0].byte().cpu().numpy()
             if predictions is not None:
                 predictions.mkdir(parents=True, exist_ok=True)
-                cv2.imwrite(str(predictions / f"{pair.id}.png"), prediction.byte().numpy())
-            cells = (mask * CLASSES + prediction).flatten()
-            found[pair.id] = torch.bincount(cells, minlength=CLASSES**2).view(CLASSES, CLASSES).numpy()
-        return found
+                cv2.imwrite(str(predictions / f"{pair.id}.png"), prediction)
+            found.append(count(mask.byte().numpy(), prediction, None, DRONE))
+        return stacked(found)
 
     def epoch(self) -> float:
         """Trains and validates once; returns the seconds it took."""
@@ -177,8 +178,8 @@ def main() -> None:
     loop = ArticleLoop(train, val, (options.height, options.width), 3, options.weights, options.epochs)
     for _ in tqdm(range(options.epochs), desc="tutorial's loop"):
         loop.epoch()
-    scores = score(loop.counts(options.predictions))
-    print(json.dumps({"miou": scores.miou, "miou_per_image": scores.miou_per_image, "accuracy": scores.accuracy}))
+    scores = score(loop.counts(options.predictions)).overall
+    print(json.dumps({name: scores[name] for name in ("miou", "miou_per_image", "accuracy")}))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ FLOORS = {
     2: ("data", "scenes", "model", "figures"),
     3: ("training", "inference", "deploy", "annotations", "survey"),
     4: ("evaluation", "sweep"),
-    5: ("cli", "cli_data", "cli_predict", "door", "__main__"),
+    5: ("cli", "cli_data", "cli_predict", "cli_compare", "door", "__main__"),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 LEVEL = {("data", "scenes")}  # the only arrow on one floor above the ground floor

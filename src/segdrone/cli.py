@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from segdrone import cli_data, cli_predict
+from segdrone import cli_compare, cli_data, cli_predict
 from segdrone.errors import ConfigError, SegdroneError, leave, user_text
 from segdrone.sweep import read_sweep, report
 
@@ -20,6 +20,7 @@ commands = typer.Typer(
 )
 commands.add_typer(cli_data.commands, name="data")
 commands.command()(cli_predict.predict)
+commands.command()(cli_compare.compare)
 
 
 @commands.callback()
@@ -30,14 +31,14 @@ def main(
 
 
 @commands.command()
-def compare(
+def sweep(
     folder: Annotated[Path, typer.Argument(help="Of the sweep: where train.py -m wrote.", show_default=False)],
 ) -> None:
     """Compare the jobs of a sweep again: those of one that was cut short, or still runs on a cluster."""
-    sweep = read_sweep(folder)
-    if sweep is None:
+    found = read_sweep(folder)
+    if found is None:
         raise ConfigError(f"{folder} holds no job of train.py -m: give the folder of a sweep")
-    report(sweep)
+    report(found)
 
 
 def app() -> None:

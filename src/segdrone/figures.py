@@ -22,10 +22,10 @@ _TRIPLE_WIDTH = 900  # pixels: photographs are reduced to it before they are dra
 
 
 class Triple(NamedTuple):
-    """A photograph, uint8 `[H, W, 3]`, with its true and its predicted mask, uint8 `[H, W]`."""
+    """A photograph, uint8 `[H, W, 3]`, if it is known, with its true and its predicted mask, uint8 `[H, W]`."""
 
     title: str
-    image: NDArray[np.uint8]
+    image: NDArray[np.uint8] | None
     truth: NDArray[np.uint8]
     prediction: NDArray[np.uint8]
 
@@ -35,9 +35,12 @@ class Triple(NamedTuple):
         if width <= _TRIPLE_WIDTH:
             return self
         size = (_TRIPLE_WIDTH, max(1, round(height * _TRIPLE_WIDTH / width)))
+        image = self.image
+        if image is not None:
+            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         return Triple(
             self.title,
-            np.asarray(cv2.resize(self.image, size, interpolation=cv2.INTER_AREA), np.uint8),
+            image,
             np.asarray(cv2.resize(self.truth, size, interpolation=cv2.INTER_NEAREST), np.uint8),
             np.asarray(cv2.resize(self.prediction, size, interpolation=cv2.INTER_NEAREST), np.uint8),
         )
@@ -91,7 +94,8 @@ def triples(rows: Sequence[Triple], table: ClassTable) -> Figure:
         pictures = (row.image, colourise(row.truth, table), colourise(row.prediction, table))
         titles = (row.title, "truth", "prediction")
         for axis, picture, title in zip(row_axes, pictures, titles, strict=True):
-            axis.imshow(picture, interpolation="nearest")
+            if picture is not None:
+                axis.imshow(picture, interpolation="nearest")
             axis.set_title(title, fontsize=10)
             axis.set_axis_off()
     figure.legend(handles=legend, loc="outside lower center", ncols=8, fontsize=9, frameon=False)

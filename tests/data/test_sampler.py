@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segdrone.data.sampler import Draw, EpochSampler
+from segdrone.data.sampler import Draw, EpochSampler, PhotographSampler
 
 
 def draws(epoch: int = 0, *, length: int = 50, seed: int = 42, shuffle: bool = True) -> list[Draw]:
@@ -81,3 +81,17 @@ def test_the_batches_of_all_processes_are_together_the_batch_of_one(
 def test_a_process_asks_for_its_share_when_it_is_alone() -> None:
     assert len(EpochSampler(7, seed=0, shuffle=False)) == 7
     assert len(EpochSampler(7, seed=0, shuffle=False, processes=(0, 2))) == 4
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=9), st.integers(1, 4))
+def test_each_photograph_is_drawn_whole_by_one_process_and_all_draw_as_many(tiles: list[int], world: int) -> None:
+    ids = [f"p{number}" for number, count in enumerate(tiles) for _ in range(count)]
+    samplers = [PhotographSampler(ids, processes=(rank, world)) for rank in range(world)]
+    drawn = [list(sampler) for sampler in samplers]
+    assert {len(one) for one in drawn} == {len(samplers[0])}
+    real = [[draw.place for draw in one if not draw.blank] for one in drawn]
+    assert sorted(place for one in real for place in one) == list(range(len(ids)))
+    for one in real:
+        assert one == sorted(one)
+        assert not {ids[place] for place in one} & {ids[place] for other in real if other is not one for place in other}
+    assert all(not draw.blank for one, places in zip(drawn, real, strict=True) for draw in one[: len(places)])

@@ -24,9 +24,10 @@ def two(root: Path, run: Path) -> list[str]:
     return [*(choice for choice in small(root, run) if choice != "trainer=cpu"), *TWO, *QUIET]
 
 
-def evaluated(checkpoint: Path, split: str, out: Path) -> dict[str, object]:
+def evaluated(checkpoint: Path, split: str, out: Path, *choices: str) -> dict[str, object]:
     with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
         overrides = [f"ckpt_path={checkpoint}", f"split={split}", f"output_dir={out}", "trainer=cpu", "pictures=1"]
+        overrides += choices
         return evaluate(compose("evaluate", overrides))
 
 
@@ -109,8 +110,10 @@ def test_losing_a_process_ends_the_run_which_goes_on_from_its_last_epoch(
     assert_one_line(subprocess.CompletedProcess(arguments, 2, "", errors), "the first process was lost")
     assert epoch(last) > before
 
-    out = tmp_path / "pair"
-    pair = command("evaluate.py", f"ckpt_path={last}", "split=val", f"output_dir={out}", "pictures=1", *TWO)
+    out, tiles = tmp_path / "pair", ["data.sampling=tiles", "data.tile_size=[40,40]"]
+    choices = [f"ckpt_path={last}", "split=val", f"output_dir={out}", "pictures=1", *tiles]
+    pair = command("evaluate.py", *choices, *TWO)
     assert pair.returncode == 0, pair.stderr
-    assert json.loads((out / "metrics.json").read_text()) == evaluated(last, "val", tmp_path / "one")
-    assert {path.name for path in (out / "figures").iterdir()} == {"best.png", "worst.png", "confusion.png"}
+    assert json.loads((out / "metrics.json").read_text()) == evaluated(last, "val", tmp_path / "one", *tiles)
+    drawn = {path.name for path in (out / "figures").iterdir()}
+    assert drawn == {"best.png", "worst.png", "confusion.png", "reliability.png", "recall_by_size.png"}

@@ -86,11 +86,11 @@ def test_a_search_reports_the_best_of_the_rest(searched: Searched, command: Comm
 def test_a_sweep_can_be_compared_again(searched: Searched, command: Command, tmp_path: Path) -> None:
     sweep, result = searched
     (sweep / "comparison.csv").unlink()
-    again = command("segdrone", "compare", sweep)
+    again = command("segdrone", "sweep", sweep)
     assert again.returncode == 0, again.stderr
     assert again.stdout.splitlines() == result.stdout[result.stdout.index("\n8 jobs in") :].splitlines()
     assert len(rows_of(sweep)) == 8
-    assert_one_line(command("segdrone", "compare", tmp_path), "holds no job of train.py -m")
+    assert_one_line(command("segdrone", "sweep", tmp_path), "holds no job of train.py -m")
 
 
 def test_jobs_run_side_by_side_and_are_compared(all_scenes: Path, tmp_path: Path, command: Command) -> None:

@@ -34,7 +34,7 @@ def test_a_checkpoint_needs_nothing_else_and_scores_as_training_said(trained: Pa
     metrics = _evaluate(trained)
     assert metrics == json.loads((trained / "metrics.json").read_text())
     assert {path.name for path in (trained.parent / "evaluation" / "figures").iterdir()} == {
-        "confusion.png", "best.png", "worst.png",
+        "confusion.png", "best.png", "worst.png", "reliability.png", "recall_by_size.png",
     }  # fmt: skip
 
 

@@ -11,7 +11,8 @@ from segdrone.data import DataConfig, DroneDataModule
 from segdrone.data.read import read_mask
 from segdrone.errors import ConfigError
 from segdrone.evaluation import evaluate
-from segdrone.evaluation.tiled import count_photographs
+from segdrone.evaluation.judge import Judge
+from segdrone.evaluation.tiled import judge_tiled
 from segdrone.inference import Predictor
 from segdrone.training import train
 from tests.conftest import REPO, Compose, small
@@ -37,15 +38,17 @@ def test_every_labelled_pixel_of_the_masks_is_scored(trained: Path, all_scenes: 
     datamodule.setup("test")
     pairs, labels = datamodule.splits["test"], datamodule.labels
     predictor = Predictor.from_checkpoint(trained / "checkpoints" / "best.ckpt", device="cpu", window=(16, 24))
-    counts = count_photographs(predictor, pairs, labels).by_id
-    assert [*counts] == [pair.id for pair in pairs]
+    judge = Judge(predictor.table, pictures=1)
+    judge_tiled(judge, predictor, pairs, labels)
+    assert [*judge.counts] == [pair.id for pair in pairs]
     for pair in pairs:
         assert pair.mask is not None
         mask, predicted = read_mask(pair.mask, labels), predictor(pair.image).mask
         known = mask != predictor.table.ignore_index
         expected = np.zeros((23, 23), np.int64)
         np.add.at(expected, (mask[known], predicted[known]), 1)
-        assert (counts[pair.id].numpy() == expected).all()
+        assert (judge.counts[pair.id].confusion == expected).all()
+        assert judge.counts[pair.id].confidence.sum() == known.sum()
 
 
 def test_one_window_of_the_training_size_scores_as_training_did_at_the_masks_size(

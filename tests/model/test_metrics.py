@@ -6,7 +6,7 @@ from sklearn.metrics import accuracy_score, f1_score, jaccard_score
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score, MulticlassJaccardIndex
 
 from segdrone.classes import ClassTable
-from segdrone.model.metrics import PhotographCounts, SplitMetrics
+from segdrone.model.metrics import SplitMetrics
 
 TABLE = ClassTable(names=("a", "b", "c", "d"), colours=((0, 0, 0), (1, 1, 1), (2, 2, 2), (3, 3, 3)))
 
@@ -57,11 +57,3 @@ def test_counts_run_over_batches_rather_than_being_averaged() -> None:
     )
     assert iou[:3].tolist() == pytest.approx(jaccard_score(true, predicted, average=None).tolist())
     assert metrics.confmat.sum().item() == labelled.sum().item()
-
-
-def test_tiles_of_a_photograph_add_up() -> None:
-    counts = PhotographCounts(TABLE)
-    counts.update(["x", "y"], PREDICTION.repeat(2, 1, 1), TRUTH.repeat(2, 1, 1))
-    counts.update(["x"], PREDICTION, TRUTH)
-    assert counts.by_id["x"].tolist() == [[4, 2, 0, 0], [0, 2, 2, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
-    assert counts.by_id["y"].sum().item() == 5

@@ -11,6 +11,7 @@ from typing import Any
 import lightning.pytorch as L
 import torch
 from lightning.fabric.utilities.data import suggested_max_num_workers
+from torch.utils.data import Sampler
 
 from segdrone.classes import ClassTable
 from segdrone.data.augment import Pipeline, build_transforms
@@ -23,7 +24,7 @@ from segdrone.data.labels import Labels
 from segdrone.data.layout import Pair, find_folders, find_image_folder, find_pairs, find_photographs
 from segdrone.data.loader import BatchLoader
 from segdrone.data.pixels import Pixels
-from segdrone.data.sampler import EpochSampler
+from segdrone.data.sampler import Draw, EpochSampler, PhotographSampler
 from segdrone.data.sampling import Crops, Item, crops, labelled, rare_items, tiles, whole
 from segdrone.data.source import bring
 from segdrone.data.split import SPLITS, random_split, read_split
@@ -199,12 +200,12 @@ class DroneDataModule(L.LightningDataModule):
         cache.reserve(entries)
         return cache
 
-    def _loader(self, dataset: SegmentationDataset, *, shuffle: bool = False) -> BatchLoader:
+    def _loader(self, dataset: SegmentationDataset, sampler: Sampler[Draw]) -> BatchLoader:
         config, workers = self.config, self._workers()
         return BatchLoader(
             dataset,
             batch_size=min(config.batch_size, len(dataset)),  # workers share memory for as many
-            sampler=EpochSampler(len(dataset), seed=self.seed, shuffle=shuffle),
+            sampler=sampler,
             num_workers=workers,
             persistent_workers=workers > 0 and config.persistent_workers is not False,
             prefetch_factor=config.prefetch_factor,
@@ -224,23 +225,27 @@ class DroneDataModule(L.LightningDataModule):
             raise DataError(
                 f"data.batch_size={batch_size}{each} is larger than the {len(dataset)} training samples: lower it"
             )
-        return self._loader(dataset, shuffle=True)
+        return self._loader(dataset, EpochSampler(len(dataset), seed=self.seed, shuffle=True))
 
     def val_dataloader(self) -> BatchLoader | list[Any]:
         """Returns the validation batches; an empty list where there is no validation split."""
-        return self._loader(self.fit_dataset("val")) if self.splits["val"] else []
+        if not self.splits["val"]:
+            return []
+        dataset = self.fit_dataset("val")
+        return self._loader(dataset, EpochSampler(len(dataset), seed=self.seed, shuffle=False))
 
     def test_dataloader(self, split: str = "test") -> BatchLoader:
-        """Returns the batches of a split to be scored, at the test size.
+        """Returns the batches of a split to be scored, at the test size, photograph by photograph.
 
         Raises:
             DataError: The split is empty.
         """
-        return self._loader(self.test_dataset(split))
+        dataset = self.test_dataset(split)
+        return self._loader(dataset, PhotographSampler([item.pair.id for item in dataset.items]))
 
     def predict_dataloader(self) -> BatchLoader:
         """Returns batches of all photographs, without masks, at the test size."""
-        return self._loader(self.test_dataset("predict"))
+        return self.test_dataloader("predict")
 
     @property
     def _processes_here(self) -> int:

@@ -14,6 +14,7 @@ from segdrone.data.combine import Combine, Sample
 from segdrone.data.pixels import Pixels
 from segdrone.data.sampler import Draw
 from segdrone.data.sampling import Crops, Item
+from segdrone.windows import Window
 
 
 class SegmentationDataset(Dataset[dict[str, Any]]):
@@ -84,10 +85,14 @@ class SegmentationDataset(Dataset[dict[str, Any]]):
             return image, None
         mask = self.pixels.mask(pair, size, window)
         if self.count_once:
-            seen_rows, seen_columns = (-window.top % window.height, -window.left % window.width)
-            mask[:seen_rows] = self.pixels.labels.table.ignore_index
-            mask[:, :seen_columns] = self.pixels.labels.table.ignore_index
+            rows, columns = first_shown(window)
+            mask[: rows.start] = self.pixels.labels.table.ignore_index
+            mask[:, : columns.start] = self.pixels.labels.table.ignore_index
         return image, mask
+
+    def photograph(self, item: Item) -> NDArray[np.uint8]:
+        """Returns the whole photograph of an item at the size that it is cut from, uint8 `[H, W, 3]`."""
+        return self.pixels.image(item.pair, item.size, Window(0, 0, *item.size))
 
     def _drawn(self, place: int, rng: np.random.Generator) -> Item:
         item = self.items[place]
@@ -97,3 +102,8 @@ class SegmentationDataset(Dataset[dict[str, Any]]):
         image, mask = self.read(self._drawn(int(rng.integers(len(self))), rng))
         assert mask is not None
         return image, mask
+
+
+def first_shown(window: Window) -> tuple[slice, slice]:
+    """Returns the rows and columns of a tile that no earlier tile of its grid has shown."""
+    return slice(-window.top % window.height, None), slice(-window.left % window.width, None)

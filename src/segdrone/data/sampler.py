@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -60,3 +60,36 @@ class EpochSampler(Sampler[Draw]):
         for turn in range(rank, world * len(self), world):
             again = turn % self.length
             yield Draw(int(order[again]), int(seeds[again]), blank=turn >= self.length)
+
+
+class PhotographSampler(Sampler[Draw]):
+    """Draws every sample once, photograph by photograph, always alike.
+
+    Of several processes each draws all samples of every so many-th photograph; those that have fewer
+    draw blanks, since each waits for all others at every step.
+
+    Args:
+        ids: The photograph that each sample shows; the samples of one stand together.
+        processes: As `EpochSampler` takes them.
+    """
+
+    def __init__(self, ids: Sequence[str], *, processes: tuple[int, int] | None = None) -> None:
+        self.ids, self.processes = ids, processes
+
+    def __len__(self) -> int:
+        return max(map(len, self._shares()))
+
+    def __iter__(self) -> Iterator[Draw]:
+        rank, _ = self.processes or group()
+        mine = self._shares()[rank]
+        yield from (Draw(place, 0) for place in mine)
+        yield from [Draw(0, 0, blank=True)] * (len(self) - len(mine))
+
+    def _shares(self) -> list[list[int]]:
+        """The places of each process's samples."""
+        _, world = self.processes or group()
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(self.ids))}
+        shares: list[list[int]] = [[] for _ in range(world)]
+        for place, name in enumerate(self.ids):
+            shares[numbers[name] % world].append(place)
+        return shares

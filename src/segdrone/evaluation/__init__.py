@@ -1,6 +1,7 @@
 """Scores of a finished model, and the report of them."""
 
 from segdrone.evaluation.evaluate import score_split
+from segdrone.evaluation.record import describe_run
 from segdrone.evaluation.run import evaluate, inference_options
 
-__all__ = ["evaluate", "inference_options", "score_split"]
+__all__ = ["describe_run", "evaluate", "inference_options", "score_split"]

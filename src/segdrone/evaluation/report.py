@@ -1,92 +1,104 @@
-"""What an evaluation leaves: a table on the screen, `metrics.json`, `per_class.csv`, pictures."""
+"""What an evaluation leaves: tables on the screen and as files, pictures, and `report.html`."""
 
 from __future__ import annotations
 
-import csv
+import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from matplotlib.figure import Figure
 
 from segdrone import figures
-from segdrone.classes import ClassTable
-from segdrone.evaluation.scores import Scores
-from segdrone.files import whole, write_json
+from segdrone.errors import DataError
+from segdrone.evaluation import plots
+from segdrone.evaluation.history import read_history
+from segdrone.evaluation.judge import Judge
+from segdrone.evaluation.page import Report, write_page
+from segdrone.evaluation.scores import OVERALL, score
+from segdrone.evaluation.screen import print_scores
+from segdrone.evaluation.tables import Counted, metrics_of, photograph_rows, write_tables
+from segdrone.files import write_json
 
-_OVERALL = {
-    "miou": "mIoU",
-    "dice": "Dice / F1",
-    "accuracy": "pixel accuracy",
-    "miou_per_image": "mIoU per image",
-    "accuracy_per_image": "accuracy per image",
-}
-_COLUMNS = ("class", "iou", "dice", "accuracy", "truth_share", "predicted_share")
-
-
-def print_scores(scores: Scores, table: ClassTable, title: str) -> None:
-    """Prints overall figures and the table of classes, most frequent first."""
-    console = Console()
-    console.print(f"\n[bold]{title}[/bold]", soft_wrap=True, highlight=False)
-    overall = Table(show_header=False)
-    for key, label in _OVERALL.items():
-        overall.add_row(label, f"{getattr(scores, key):.4f}")
-    console.print(overall)
-    classes = Table("class", *(f"{column:>9}" for column in ("IoU", "Dice", "accuracy", "truth %", "predicted %")))
-    for row in sorted(_rows(scores, table), key=lambda row: -float(row[4])):
-        name, *values = row
-        shown = [f"{v:.4f}" for v in values[:3]] + [f"{100 * v:.2f}" for v in values[3:]]
-        classes.add_row(str(name), *(f"{'absent' if v == 'nan' else v:>9}" for v in shown))
-    console.print(classes)
+log = logging.getLogger(__name__)
 
 
-def write_scores(scores: Scores, table: ClassTable, folder: Path, **facts: Any) -> dict[str, Any]:
-    """Writes `metrics.json` and `per_class.csv`.
-
-    An absent class is null in the one and empty in the other.
+def report(
+    judge: Judge,
+    title: str,
+    folder: Path,
+    *,
+    record: Mapping[str, Any],
+    run: Path | None,
+    loggers: Sequence[Logger],
+    **facts: Any,
+) -> dict[str, Any]:
+    """Prints what was judged, and writes `metrics.json`, tables, `figures/` and `report.html`.
 
     Args:
-        scores: What to write.
-        table: The classes.
-        folder: Where to.
+        judge: Has judged all photographs.
+        title: What was scored.
+        folder: Where the files go.
+        record: What made the scores, for `report.html`.
+        run: Folder of the run that trained the network, whose curves are shown; None if unknown.
+        loggers: TensorBoard's takes the scores and the plots.
         **facts: What was scored, for `metrics.json`.
 
     Returns:
         The content of `metrics.json`.
+
+    Raises:
+        DataError: No pixel is labelled.
     """
-    metrics = {
-        **{key: _plain(getattr(scores, key)) for key in _OVERALL},
-        "iou": {name: _plain(value) for name, value in zip(table.names, scores.iou, strict=True)},
-        "absent": [name for name, value in zip(table.names, scores.iou, strict=True) if math.isnan(value)],
-        "photographs": len(scores.photographs),
-        **facts,
-    }
+    title = f"{len(judge.counts)} photographs of {title}"
+    counted = Counted.of(judge.counts, judge.table)
+    scores = score(counted.counts)
+    if math.isnan(scores.overall["miou"]):
+        raise DataError(f"no pixel of {title} is labelled: there is nothing to score")
+    metrics = metrics_of(counted, scores, judge.objects.compute(), **facts)
+    rows = photograph_rows(counted, scores)
+    print_scores(metrics, title)
+    write_tables(metrics, rows, counted, folder)
+    confusion = counted.counts.confusion.sum(0)
+    best, worst = judge.best_and_worst()
+    drawn = {"confusion": figures.confusion(confusion, judge.table)}
+    if metrics["reliability"] is not None:
+        drawn["reliability"] = plots.reliability(metrics["reliability"])
+    if metrics["objects"] is not None:
+        drawn["recall_by_size"] = plots.recall_by_size(metrics["objects"]["sizes"])
+    miou = {row["id"]: row["miou"] for row in rows}
+    for name, shown in (("best", best), ("worst", worst)):
+        if shown:
+            titled = [picture._replace(title=f"{picture.title}   mIoU {miou[picture.title]:.3f}") for picture in shown]
+            drawn[name] = figures.triples(titled, judge.table)
+    for name, figure in drawn.items():
+        figures.save(figure, folder / "figures" / f"{name}.png")
+    _log(loggers, metrics, drawn)
+    history = [] if run is None else read_history(run)
+    page = Report(title, judge.table, metrics, confusion, rows, best, worst, history, dict(record))
+    write_page(page, folder / "report.html")
     write_json(metrics, folder / "metrics.json")
-    with whole(folder / "per_class.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        for name, *values in _rows(scores, table):
-            writer.writerow([name, *("" if math.isnan(value) else f"{value:.6f}" for value in values)])
+    log.info("the report is in %s, all figures in %s", folder / "report.html", folder / "metrics.json")
     return metrics
 
 
-def draw_scores(
-    counts: NDArray[np.int64], shown: Mapping[str, list[figures.Triple]], table: ClassTable, folder: Path
-) -> None:
-    """Draws `confusion.png`, and a picture of triples for each name of `shown`, such as `best`."""
-    figures.save(figures.confusion(counts, table), folder / "confusion.png")
-    for name, rows in shown.items():
-        figures.save(figures.triples(rows, table), folder / f"{name}.png")
-
-
-def _rows(scores: Scores, table: ClassTable) -> list[tuple[Any, ...]]:
-    columns = (scores.iou, scores.class_dice, scores.class_accuracy, scores.truth_share, scores.predicted_share)
-    return list(zip(table.names, *columns, strict=True))
-
-
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+def _log(loggers: Sequence[Logger], metrics: Mapping[str, Any], drawn: Mapping[str, Figure]) -> None:
+    """Shows scores and plots in TensorBoard: `scores/miou`, `scores/iou/car`, `scores/confusion` and so on."""
+    for logger in loggers:
+        if isinstance(logger, TensorBoardLogger):
+            board = logger.experiment
+            values = {key: metrics[key] for key in OVERALL} | {
+                f"{key}/{name}": scores[key]
+                for name, scores in metrics["classes"].items()
+                for key in ("iou", "boundary_iou")
+            }
+            if metrics["objects"] is not None:
+                values["map"] = metrics["objects"]["map"]
+            for key, value in values.items():
+                if value is not None:
+                    board.add_scalar(f"scores/{key}", value)
+            for name, figure in drawn.items():
+                board.add_figure(f"scores/{name}", figure)
+            logger.save()

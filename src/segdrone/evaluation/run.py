@@ -1,20 +1,30 @@
-"""What evaluate.py calls: a checkpoint in, scores and pictures out."""
+"""What evaluate.py calls: a checkpoint or predicted masks in, scores and pictures out."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import hydra
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import DictConfig
 
 from segdrone.classes import ClassTable
 from segdrone.data import DataConfig, DroneDataModule
-from segdrone.data.split import SPLITS
+from segdrone.data.labels import Labels
+from segdrone.data.layout import Pair, find_folders, find_pairs, find_photographs
+from segdrone.data.split import SPLITS, read_split
 from segdrone.errors import CheckpointError, ConfigError, DataError
 from segdrone.evaluation.evaluate import score_split
+from segdrone.evaluation.folders import find_predictions, judge_folder
+from segdrone.evaluation.judge import Judge
+from segdrone.evaluation.record import describe_run
+from segdrone.evaluation.report import report
+from segdrone.files import write_json
 from segdrone.memory import keep_freed_memory
 from segdrone.model import SegmentationModule, load_module
 from segdrone.processes import check_processes, together
@@ -30,21 +40,31 @@ _SIZES = {"sampling", "test_image_size", "tile_size", "crop_size", "scale", "bat
 
 
 def evaluate(cfg: DictConfig) -> dict[str, Any]:
-    """Scores a checkpoint as `conf/evaluate.yaml` says.
+    """Scores a checkpoint, or a folder of predicted masks, as `conf/evaluate.yaml` says.
 
     Returns:
         The content of `metrics.json`.
 
     Raises:
-        SegdroneError: The checkpoint, the photographs or the configuration cannot be used.
+        SegdroneError: The checkpoint, the photographs, the masks or the configuration cannot be used.
     """
-    if cfg.ckpt_path is None:
-        raise ConfigError("ckpt_path is not set: give ckpt_path=outputs/train/.../checkpoints/best.ckpt")
-    if cfg.split not in (*SPLITS, "all"):
+    if (cfg.ckpt_path is None) == (cfg.predictions is None):
+        raise ConfigError(
+            "give what to score, one of both: ckpt_path=outputs/train/.../checkpoints/best.ckpt or predictions=FOLDER"
+        )
+    if cfg.split not in (None, *SPLITS, "all"):
         raise ConfigError(f"split={cfg.split} is unknown: choose one of {', '.join(SPLITS)}, all")
     keep_freed_memory()
+    board = TensorBoardLogger(cfg.output_dir, name="tensorboard", version="", default_hp_metric=False)
+    return _evaluate_checkpoint(cfg, board) if cfg.predictions is None else _evaluate_folder(cfg, board)
+
+
+def _evaluate_checkpoint(cfg: DictConfig, board: TensorBoardLogger) -> dict[str, Any]:
+    split = cfg.split or "test"
     module = load_module(cfg.ckpt_path)
-    overrides = {key: value for key, value in plain(cfg.data).items() if value is not None}
+    overrides = _overrides(cfg)
+    if "class_groups" in overrides:
+        raise ConfigError("data.class_groups goes with predictions=FOLDER: a checkpoint has the classes that it learnt")
     inference = inference_options(cfg)
     if inference is not None and (idle := sorted(_SIZES & overrides.keys())):
         raise ConfigError(f"data.{idle[0]} does nothing with inference=tiled: give inference.scale or inference.window")
@@ -58,21 +78,71 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     if overrides.get("sampling") == "whole":
         elsewhere["scale"] = 1.0
     data = DataConfig.from_dict({**known, "rare_share": 0.0, **elsewhere, **overrides})
-    ids = None if "split_dir" in overrides else {cfg.split: module.hparams["splits"].get(cfg.split, [])}
-    datamodule = DroneDataModule(data, ids={} if cfg.split == "all" else ids)
+    ids = None if "split_dir" in overrides else {split: module.hparams["splits"].get(split, [])}
+    datamodule = DroneDataModule(data, ids={} if split == "all" else ids)
     if data.sample is None and data.images is None and not Path(data.root).exists():
         raise DataError(f"data.root={data.root} does not exist: give data.root=FOLDER")
     datamodule.prepare_data()
     datamodule.setup("test")
-    if not datamodule.splits[cfg.split]:
-        raise DataError(f"there is no {cfg.split} split: give split=val, split=all or data.split_dir=FOLDER")
-    _warn_of_training_photographs(datamodule, module.hparams, cfg.split)
-    made = {"logger": False, "enable_checkpointing": False, "use_distributed_sampler": False}
+    if not datamodule.splits[split]:
+        raise DataError(f"there is no {split} split: give split=val, split=all or data.split_dir=FOLDER")
+    _warn_of_training_photographs(datamodule, module.hparams, split)
+    made = {"logger": board, "enable_checkpointing": False, "use_distributed_sampler": False}
     trainer = hydra.utils.instantiate(cfg.trainer, **made)
     check_processes(trainer)
+    folder, run = Path(cfg.output_dir), Path(cfg.ckpt_path).resolve().parents[1]
     with together(trainer):
-        folder = Path(cfg.output_dir)
-        return score_split(trainer, module, datamodule, cfg.split, folder, cfg.pictures, inference)
+        record = {}
+        if trainer.is_global_zero:
+            record = _record(cfg, datamodule.splits[split], trainer.strategy.root_device)
+        return score_split(trainer, module, datamodule, split, folder, cfg.pictures, inference, record=record, run=run)
+
+
+def _evaluate_folder(cfg: DictConfig, board: TensorBoardLogger) -> dict[str, Any]:
+    if inference_options(cfg) is not None:
+        raise ConfigError("inference=tiled does nothing with predictions=FOLDER, which are predicted: leave it out")
+    overrides = _overrides(cfg)
+    if idle := sorted((_SIZES - {"test_image_size"}) & overrides.keys()):
+        raise ConfigError(f"data.{idle[0]} does nothing with predictions=FOLDER: leave it out")
+    masks_alone = overrides.keys() & {"root", "images", "masks"} == {"masks"}
+    if not masks_alone and "root" not in overrides and "images" not in overrides:
+        raise ConfigError("give the true masks: data.root=FOLDER of a dataset, or data.masks=FOLDER of the masks alone")
+    data = DataConfig.from_dict({"root": ".", **overrides})
+    labels = Labels.load(
+        data.classes, data.class_groups, data.mask_encoding, data.colour_tolerance, data.mask_threshold
+    )
+    if masks_alone:
+        pairs = [replace(pair, mask=pair.image) for pair in find_photographs(Path(str(data.masks)))]
+    else:
+        folders = find_folders(Path(data.root), data.images, data.masks)
+        pairs = find_pairs(*folders, allow_unpaired=data.allow_unpaired)
+    split = cfg.split or "all"
+    if split != "all":
+        if data.split_dir is None:
+            raise ConfigError(f"split={split} needs data.split_dir=FOLDER of {split}.txt with predictions=FOLDER")
+        wanted = set(read_split(Path(data.split_dir), [pair.id for pair in pairs])[split])
+        pairs = [pair for pair in pairs if pair.id in wanted]
+    predictions = find_predictions(Path(cfg.predictions), pairs)
+    judge = Judge(labels.table, cfg.pictures)
+    size = overrides.get("test_image_size") and data.test_image_size
+    judge_folder(judge, pairs, predictions, labels, size, photographs=not masks_alone)
+    judge.gather()
+    root = str(Path(data.root if not masks_alone else str(data.masks)).resolve())
+    facts = {"split": split, "root": root, "inference": None, "predictions": str(Path(cfg.predictions).resolve())}
+    record = _record(cfg, pairs, torch.device("cpu"))
+    title = f"{root}, predicted in {cfg.predictions}"
+    return report(judge, title, Path(cfg.output_dir), record=record, run=None, loggers=[board], **facts)
+
+
+def _overrides(cfg: DictConfig) -> dict[str, Any]:
+    return {key: value for key, value in plain(cfg.data).items() if value is not None}
+
+
+def _record(cfg: DictConfig, pairs: Sequence[Pair], device: torch.device) -> dict[str, Any]:
+    """Says what makes the scores, in `run.json`."""
+    record = describe_run(pairs, device, config=plain(cfg))
+    write_json(record, Path(cfg.output_dir) / "run.json")
+    return record
 
 
 def inference_options(cfg: DictConfig) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from torchmetrics import MeanMetric
 from segdrone.classes import ClassTable
 from segdrone.errors import ConfigError
 from segdrone.model.losses import build_loss
-from segdrone.model.metrics import PhotographCounts, SplitMetrics
+from segdrone.model.metrics import SplitMetrics
 from segdrone.model.networks import build_network, fitting_size, learns_from_one
 from segdrone.model.optimisation import build_optimizer, build_scheduler
 from segdrone.model.reduce import mean_over_processes
@@ -35,7 +35,6 @@ class SegmentationModule(L.LightningModule):
     Attributes:
         table: The classes.
         metrics: `train_metrics`, `val_metrics` and `test_metrics` of the epoch under way.
-        photograph_counts: The confusion matrix of each photograph last tested.
 
     Args:
         model: Name and options of the network, as in `conf/model`.
@@ -70,7 +69,6 @@ class SegmentationModule(L.LightningModule):
         self.scheduler_options = dict(scheduler or {"name": "constant"})
         self.metrics = torch.nn.ModuleDict({f"{split}_metrics": SplitMetrics(self.table) for split in _SPLITS})
         self.losses = torch.nn.ModuleDict({f"{split}_loss": MeanMetric(nan_strategy="disable") for split in _SPLITS})
-        self.photograph_counts = PhotographCounts(self.table)
 
     @property
     def encoder(self) -> torch.nn.Module:
@@ -121,7 +119,7 @@ class SegmentationModule(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Returns the loss of a batch, and counts its metrics."""
-        loss, _ = self._step("train", batch)
+        loss, _, _ = self._step("train", batch)
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
@@ -129,20 +127,19 @@ class SegmentationModule(L.LightningModule):
         return {"prediction": self._step("val", batch)[1]}
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Counts a batch's loss and metrics, and each photograph's confusion matrix."""
-        _, prediction = self._step("test", batch)
-        self.photograph_counts.update(batch["id"], prediction, batch["mask"])
-        return {"prediction": prediction}
+        """Counts a batch's loss and metrics; returns what it predicts, and how surely.
 
-    def on_test_epoch_start(self) -> None:
-        """Starts counting photographs afresh."""
-        self.photograph_counts = PhotographCounts(self.table)
+        `prediction` is int64 `[B, H, W]`, `confidence` the probability of that class, float32 `[B, H, W]`.
+        """
+        _, prediction, logits = self._step("test", batch)
+        return {"prediction": prediction, "confidence": logits.softmax(1).amax(1)}
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Returns the class of each pixel, int64 `[B, H, W]`."""
         return self(batch["image"]).argmax(1)  # type: ignore[no-any-return]
 
-    def _step(self, split: str, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _step(self, split: str, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Counts a batch; returns its loss, the class of each pixel and the logits."""
         mask = batch["mask"]
         logits = self(batch["image"])
         mean, loss = mean_over_processes(self.loss(logits, mask), (mask != self.table.ignore_index).sum())
@@ -153,7 +150,7 @@ class SegmentationModule(L.LightningModule):
         epoch_loss(mean, weight=sum(name != "" for name in batch["id"]))  # a blank's is empty
         self.log(f"{split}/loss", epoch_loss, prog_bar=training, on_step=training, on_epoch=True, batch_size=len(mask))
         self.split_metrics(split).update(prediction, mask)
-        return loss, prediction
+        return loss, prediction, logits
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Logs the scores with the epoch's last batch: a hook of the epoch's end would come after the callbacks'."""
@@ -167,7 +164,6 @@ class SegmentationModule(L.LightningModule):
     def on_test_epoch_end(self) -> None:
         """Logs the scores of the epoch, and the IoU of each class."""
         self._log_scores("test")
-        self.photograph_counts.gather()
 
     def split_metrics(self, split: str) -> SplitMetrics:
         """Returns the metrics of `train`, `val` or `test`."""

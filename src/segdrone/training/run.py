@@ -20,14 +20,13 @@ from omegaconf import DictConfig
 
 from segdrone.data import DroneDataModule
 from segdrone.errors import ConfigError
-from segdrone.evaluation import inference_options, score_split
+from segdrone.evaluation import describe_run, inference_options, score_split
 from segdrone.files import write_json
 from segdrone.memory import keep_freed_memory
 from segdrone.model import SegmentationModule, check_resumable, load_module
 from segdrone.processes import together
 from segdrone.settings import plain
 from segdrone.training.build import build_callbacks, build_datamodule, build_module, build_trainer, parts
-from segdrone.training.record import describe_run
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +71,7 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     with together(trainer):
         _fit(cfg, trainer, module, datamodule)
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        report = _score(cfg, trainer, module, datamodule, folder)
+        report = _score(cfg, trainer, module, datamodule, folder, record)
     best = getattr(trainer.checkpoint_callback, "best_model_score", None)
     if best is not None:
         metrics[str(trainer.checkpoint_callback.monitor)] = float(best)  # type: ignore[union-attr]
@@ -104,13 +103,19 @@ def _fit(cfg: DictConfig, trainer: L.Trainer, module: SegmentationModule, datamo
 
 
 def _score(
-    cfg: DictConfig, trainer: L.Trainer, module: SegmentationModule, datamodule: DroneDataModule, folder: Path
+    cfg: DictConfig,
+    trainer: L.Trainer,
+    module: SegmentationModule,
+    datamodule: DroneDataModule,
+    folder: Path,
+    record: Mapping[str, Any],
 ) -> dict[str, Any]:
     split = next((split for split in ("test", "val", "train") if datamodule.splits[split]), "all")
     path = getattr(trainer.checkpoint_callback, "best_model_path", "")
     best = load_module(path) if path else module.float()
     trainer.strategy.precision_plugin = Precision()  # 32-true, as evaluate.py scores
-    return score_split(trainer, best, datamodule, split, folder, cfg.pictures, inference_options(cfg))
+    options = inference_options(cfg)
+    return score_split(trainer, best, datamodule, split, folder, cfg.pictures, options, record=record, run=folder)
 
 
 def _start(loggers: Sequence[Logger], folder: Path) -> None:

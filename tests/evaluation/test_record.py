@@ -3,7 +3,7 @@ from pathlib import Path
 import torch
 
 from segdrone.data.layout import Pair
-from segdrone.training.record import describe_run, fingerprint
+from segdrone.evaluation.record import describe_run, fingerprint
 
 
 def test_fingerprint_tells_other_files_apart(tmp_path: Path) -> None:

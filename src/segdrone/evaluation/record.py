@@ -1,4 +1,4 @@
-"""What made a run: `run.json`."""
+"""What made a run or an evaluation: `run.json`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 import platform
+import shlex
 import subprocess
+import sys
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,8 +25,9 @@ _PACKAGES = (
 
 
 def describe_run(pairs: Iterable[Pair], device: torch.device, **facts: Any) -> dict[str, Any]:
-    """Returns the git commit, package versions, machine and data of a run, with `facts` beside them."""
+    """Returns the command, git commit, package versions, machine and data of a run, with `facts` beside them."""
     return {
+        "command": shlex.join(["python", *sys.argv]),
         "git_commit": _git_commit(),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in _PACKAGES},

@@ -1,0 +1,196 @@
+"""Seconds and memory of scoring masks of 24 megapixels, beside scikit-learn's and torchmetrics' confusion matrix.
+
+python benchmarks/evaluation.py                40 rendered photographs of 6000 x 4000, two sets of masks
+python benchmarks/evaluation.py --photographs 8 --scenes 2 --rounds 1
+
+First `evaluate.py predictions=FOLDER data.masks=FOLDER` runs as anybody would run it; its memory is the
+highest resident memory of the whole process. Then each part is timed on one core, on the same arrays in
+turns. The predicted masks are the true ones with borders that waver, patches of other classes and
+crumbs, and stand in for a network's. Scenes repeat, as rendering takes longer than all else.
+Linux only. Writes benchmarks/results/evaluation.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+import cv2
+import numpy as np
+import psutil
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix
+from torchmetrics.functional.classification import multiclass_confusion_matrix
+from tqdm import tqdm
+
+REPO = Path(__file__).parents[1]
+sys.path.insert(0, str(REPO))
+
+from segdrone.classes import DRONE
+from segdrone.data.labels import Labels
+from segdrone.data.read import read_mask
+from segdrone.evaluation.boundary import boundary
+from segdrone.evaluation.counts import count, joint_histogram, stacked
+from segdrone.evaluation.objects import ObjectScores
+from segdrone.evaluation.scores import score
+from segdrone.files import whole
+from segdrone.scenes import write_scenes
+
+Mask = NDArray[np.uint8]
+CLASSES = len(DRONE)
+
+
+def predicted(truth: Mask, rng: np.random.Generator) -> Mask:
+    """Returns a mask such as a network might have predicted."""
+    height, width = truth.shape
+    waver = [
+        cv2.resize(rng.normal(0, 25, (40, 60)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+        for _ in range(2)
+    ]
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    mask = cv2.remap(truth, columns + waver[0], rows + waver[1], cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+    for size, patches in ((400, 30), (20, 1000)):
+        for _ in range(patches):
+            top, left = int(rng.integers(height - size)), int(rng.integers(width - size))
+            centre = (left + size // 2, top + size // 2)
+            cv2.ellipse(mask, centre, (size // 2, size // 3), 0, 0, 360, int(rng.integers(CLASSES)), cv2.FILLED)
+    return np.asarray(mask, np.uint8)
+
+
+def write_masks(folder: Path, options: argparse.Namespace) -> None:
+    """Writes true and predicted masks, under as many names as there are to be photographs."""
+    scenes = folder / "scenes"
+    write_scenes(scenes, count=options.scenes, height=options.height, width=options.width, seed=0)
+    for kind in ("truth", "predicted"):
+        (folder / kind).mkdir()
+    for number, path in enumerate(tqdm(sorted((scenes / "label_images_semantic").iterdir()), desc="predicted masks")):
+        mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        made = folder / "made.png"
+        cv2.imwrite(str(made), predicted(np.asarray(mask, np.uint8), np.random.default_rng(number)))
+        for again in range(number, options.photographs, options.scenes):
+            os.link(path, folder / "truth" / f"{again:03d}.png")
+            os.link(made, folder / "predicted" / f"{again:03d}.png")
+        made.unlink()
+
+
+def evaluated(folder: Path) -> tuple[float, float]:
+    """Runs evaluate.py; returns its seconds and its highest resident memory in MB."""
+    command = [sys.executable, REPO / "evaluate.py", f"predictions={folder}/predicted", f"data.masks={folder}/truth"]
+    started, peak = time.perf_counter(), 0
+    process = subprocess.Popen([*map(str, command), f"output_dir={folder}/out"], stdout=subprocess.DEVNULL)
+    known = psutil.Process(process.pid)
+    while process.poll() is None:
+        try:
+            text = Path(f"/proc/{known.pid}/status").read_text()
+        except OSError:  # it has just ended
+            break
+        peak = max(peak, *(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmHWM")), 0)
+        time.sleep(0.2)
+    if process.wait():
+        raise SystemExit("evaluate.py failed")
+    return time.perf_counter() - started, peak / 1000
+
+
+def parts(truth: Mask, prediction: Mask, files: tuple[Path, Path]) -> dict[str, Callable[[], object]]:
+    """Returns what is timed, each ready to be called."""
+    labels = Labels.load("drone")
+    confidence = np.full_like(truth, 200)
+    tensors = torch.from_numpy(prediction), torch.from_numpy(truth)
+    counts = stacked([count(truth, prediction, None, DRONE)])
+
+    def objects() -> None:
+        found = ObjectScores(DRONE)
+        found.update("one", truth, prediction, confidence)
+
+    def boundaries() -> None:
+        edges = boundary(truth, CLASSES), boundary(prediction, CLASSES)
+        joint_histogram(truth, prediction, mask=(edges[0] & edges[1]).view(np.uint8))
+
+    return {
+        "decoding both masks": lambda: [read_mask(file, labels) for file in files],
+        "confusion matrix, segdrone": lambda: joint_histogram(truth, prediction)[:CLASSES, :CLASSES],
+        "confusion matrix, torchmetrics": lambda: multiclass_confusion_matrix(
+            *tensors, CLASSES, ignore_index=255, validate_args=False
+        ),
+        "confusion matrix, scikit-learn": lambda: confusion_matrix(
+            truth.ravel(), prediction.ravel(), labels=range(CLASSES)
+        ),
+        "all scores of a confusion matrix": lambda: score(counts),
+        "boundaries": boundaries,
+        "levels of confidence": lambda: joint_histogram((truth == prediction).view(np.uint8), confidence),
+        "objects": objects,
+    }
+
+
+def main() -> None:
+    """Runs the command, times its parts, and writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photographs", type=int, default=40, help="(40)")
+    parser.add_argument("--scenes", type=int, default=8, help="different ones among them (8)")
+    parser.add_argument("--height", type=int, default=4000, help="in pixels (4000)")
+    parser.add_argument("--width", type=int, default=6000, help="in pixels (6000)")
+    parser.add_argument("--rounds", type=int, default=3, help="in which the parts are timed in turns (3)")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_masks(folder, options)
+        seconds, memory = evaluated(folder)
+        torch.set_num_threads(1)
+        cv2.setNumThreads(1)
+        files = folder / "truth" / "000.png", folder / "predicted" / "000.png"
+        truth, prediction = (np.asarray(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE), np.uint8) for file in files)
+        contenders = parts(truth, prediction, files)
+        ours, others = (
+            "confusion matrix, segdrone",
+            ("confusion matrix, torchmetrics", "confusion matrix, scikit-learn"),
+        )
+        for other in others:
+            assert (np.asarray(contenders[other]()) == contenders[ours]()).all()
+        times: dict[str, list[float]] = {part: [] for part in contenders}
+        for _ in tqdm(range(options.rounds), desc="rounds"):
+            for part, run in contenders.items():
+                started = time.perf_counter()
+                run()
+                times[part].append(time.perf_counter() - started)
+    median = {part: statistics.median(values) for part, values in times.items()}
+    ratios = [
+        statistics.median(theirs / mine for theirs, mine in zip(times[other], times[ours], strict=True))
+        for other in others
+    ]
+    rows = "\n".join(f"| {part} | {value:.3f} |" for part, value in median.items())
+    chosen = " ".join(f"--{key} {value}" for key, value in vars(options).items() if value != parser.get_default(key))
+    table = f"""# Scoring masks of {options.width} x {options.height} pixels
+
+`python benchmarks/evaluation.py{" " if chosen else ""}{chosen}`; {os.cpu_count()} CPU cores, {platform.machine()},
+OpenCV {cv2.__version__}, torch {torch.__version__}.
+
+`evaluate.py predictions=FOLDER data.masks=FOLDER`, {options.photographs} photographs, from start to report:
+{seconds:.0f} s, {seconds / options.photographs:.2f} s a photograph; {memory:.0f} MB at most.
+
+On one core, medians of {options.rounds} rounds in turns on the same arrays:
+
+| of one photograph | seconds |
+|---|---|
+{rows}
+
+The confusion matrix is counted {ratios[0]:.0f} times as fast as by torchmetrics and {ratios[1]:.0f} times as fast as by
+scikit-learn (medians of the rounds' ratios); all three agree.
+"""
+    print(table)
+    with whole(REPO / "benchmarks" / "results" / "evaluation.md") as partial:
+        partial.write_text(table, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

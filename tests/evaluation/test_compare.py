@@ -1,0 +1,111 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segdrone.classes import ClassTable
+from segdrone.errors import ConfigError, DataError
+from segdrone.evaluation.compare import compare
+from segdrone.evaluation.counts import count
+from segdrone.evaluation.scores import score
+from segdrone.evaluation.tables import Counted, metrics_of, photograph_rows, write_tables
+from tests.conftest import Command, assert_one_line
+
+TABLE = ClassTable(names=("land", "water", "ice"), colours=((0, 0, 0), (0, 0, 255), (9, 9, 9)))
+
+
+def evaluation(folder: Path, right: float, photographs: int = 25, seed: int = 1, table: ClassTable = TABLE) -> Path:
+    """An evaluation in which that share of the pixels is right, with nothing but chance besides."""
+    truths, chance = np.random.default_rng(0), np.random.default_rng(seed)
+    by_name = {}
+    for number in range(photographs):
+        truth = truths.integers(0, len(table), (20, 30), dtype=np.uint8)
+        wrong = chance.integers(0, len(table), truth.shape, dtype=np.uint8)
+        prediction = np.where(chance.random(truth.shape) < right, truth, wrong)
+        by_name[f"p{number:02d}"] = count(truth, prediction, None, table)
+    counted = Counted.of(by_name, table)
+    scores = score(counted.counts)
+    write_tables(metrics_of(counted, scores, None), photograph_rows(counted, scores), counted, folder)
+    return folder
+
+
+def test_a_better_model_is_called_better_and_a_worse_one_worse(tmp_path: Path) -> None:
+    first, better = evaluation(tmp_path / "a", 0.5), evaluation(tmp_path / "b", 0.7, seed=2)
+    (found,) = compare([first, better])
+    assert found.sentence.startswith(f"{better} is better than {first}: mIoU ")
+    miou = found.overall[0]
+    low, high = miou["interval"]
+    assert 0 < low < miou["difference"] < high
+    assert miou["difference"] == pytest.approx(miou["second"] - miou["first"])
+    assert {row["verdict"] for row in found.classes} == {"better"}
+    assert [row["name"] for row in found.overall] and all(row["name"] != "calibration error" for row in found.overall)
+    (back,) = compare([better, first])
+    assert f"{first} is worse than {better}" in back.sentence
+
+
+def test_two_of_a_kind_cannot_be_told_apart(tmp_path: Path) -> None:
+    wrong = 0
+    for seed in range(2, 12):
+        (found,) = compare([evaluation(tmp_path / "a", 0.6), evaluation(tmp_path / "b", 0.6, seed=seed)])
+        wrong += found.overall[0]["verdict"] != "cannot tell"
+        assert {row["verdict"] for row in found.classes} == {"cannot tell"}
+    assert wrong <= 2  # one in twenty is expected
+
+
+def test_intervals_of_classes_are_wider_as_there_are_many(tmp_path: Path) -> None:
+    many = ClassTable(names=tuple(f"c{i}" for i in range(20)), colours=((0, 0, 0),) * 20)
+    few = ClassTable(names=("c0", "c1"), colours=((0, 0, 0),) * 2)
+    widths = []
+    for name, table in (("many", many), ("few", few)):
+        folders = [evaluation(tmp_path / name / str(seed), 0.6, seed=seed, table=table) for seed in (1, 2)]
+        (found,) = compare(folders)
+        widths.append([np.ptp(row["interval"]) / np.ptp(found.overall[0]["interval"]) for row in found.classes])
+    assert min(widths[0]) > max(widths[1])
+
+
+def test_several_are_compared_with_the_first(tmp_path: Path) -> None:
+    folders = [evaluation(tmp_path / str(seed), 0.5, seed=seed) for seed in (1, 2, 3)]
+    assert [(one.first, one.second) for one in compare(folders)] == [
+        (str(folders[0]), str(folders[1])),
+        (str(folders[0]), str(folders[2])),
+    ]
+
+
+def test_only_photographs_that_all_have_count(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (found,) = compare([evaluation(tmp_path / "a", 0.5), evaluation(tmp_path / "b", 0.5, photographs=10)])
+    assert found.photographs == 10
+    assert "10 photographs are in all evaluations, of up to 25" in caplog.text
+    assert "only 10 photographs" in caplog.text
+
+
+def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:
+    first = evaluation(tmp_path / "a", 0.5)
+    with pytest.raises(ConfigError, match="two or more"):
+        compare([first])
+    with pytest.raises(DataError, match=r"nowhere holds no counts\.npz: give a folder"):
+        compare([first, tmp_path / "nowhere"])
+    other = ClassTable(names=("land", "sea", "ice"), colours=TABLE.colours)
+    with pytest.raises(DataError, match="evaluate both with the same classes"):
+        compare([first, evaluation(tmp_path / "c", 0.5, table=other)])
+    two = ClassTable(names=TABLE.names, colours=TABLE.colours)
+    counted = Counted.of({f"p{i:02d}": count(*np.zeros((2, 8, 8), np.uint8), None, two) for i in range(25)}, two)
+    write_tables(
+        metrics_of(counted, score(counted.counts), None),
+        photograph_rows(counted, score(counted.counts)),
+        counted,
+        tmp_path / "d",
+    )
+    with pytest.raises(DataError, match=r"scored p00 against other true masks.*at one size"):
+        compare([first, tmp_path / "d"])
+
+
+def test_the_command_prints_its_answer_and_writes_it(tmp_path: Path, command: Command) -> None:
+    first, second = evaluation(tmp_path / "a", 0.5), evaluation(tmp_path / "b", 0.7, seed=2)
+    result = command("segdrone", "compare", first, second, "--out", tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    assert f"{second} is better than {first}: mIoU" in result.stdout
+    written = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert written["sentence"] in result.stdout
+    assert (tmp_path / "out" / "comparison.png").stat().st_size > 5000
+    assert_one_line(command("segdrone", "compare", first, tmp_path), "holds no counts.npz")
