@@ -35,7 +35,7 @@ ABLATIONS: dict[str, list[str]] = {  # choices of train.py, on top of the recipe
     "nearest-neighbour resizing": ["data.interpolation=nearest"],
     "the tutorial's augmentation": ["augment=article"],
     "cross-entropy alone": ["loss=ce"],
-    "U-Net": ["model=unet_mbv2"],
+    "U-Net": ["model=unet_mbv2", "~model.decoder_pyramid_channels", "~model.decoder_segmentation_channels"],
     "the tutorial's learning rate": ["optimizer.lr=1e-3"],
     "single precision": ["trainer.precision=32-true"],
 }

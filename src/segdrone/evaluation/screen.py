@@ -45,11 +45,11 @@ def print_comparison(comparison: Comparison) -> None:
     """Prints what differs, and the answer in a sentence."""
     console = Console()
     for heading, rows in (("score", comparison.overall), ("IoU of class", comparison.classes)):
-        table = Table(heading, "first", "second", "difference", "interval", "the second is")
+        table = Table(heading, "first", "second", "change", "interval", "second is")
         for row in rows:
             low, high = row["interval"]
-            figures = [f"{row['first']:.4f}", f"{row['second']:.4f}", f"{row['difference']:+.4f}"]
-            table.add_row(escape(row["name"]), *figures, f"{low:+.4f} to {high:+.4f}", row["verdict"])
+            figures = [f"{row['first']:.4f}", f"{row['second']:.4f}", f"{row['difference']:+.3f}"]
+            table.add_row(escape(row["name"]), *figures, f"{low:+.3f} to {high:+.3f}", row["verdict"])
         console.print(table)
     console.print(escape(f"{comparison.sentence}."), soft_wrap=True, highlight=False)
 
