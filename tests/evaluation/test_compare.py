@@ -10,7 +10,7 @@ from segdrone.evaluation.compare import compare
 from segdrone.evaluation.counts import count
 from segdrone.evaluation.scores import score
 from segdrone.evaluation.tables import Counted, metrics_of, photograph_rows, write_tables
-from tests.conftest import Command, assert_one_line
+from tests.conftest import Command
 
 TABLE = ClassTable(names=("land", "water", "ice"), colours=((0, 0, 0), (0, 0, 255), (9, 9, 9)))
 
@@ -108,4 +108,3 @@ def test_the_command_prints_its_answer_and_writes_it(tmp_path: Path, command: Co
     written = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert written["sentence"] in result.stdout
     assert (tmp_path / "out" / "comparison.png").stat().st_size > 5000
-    assert_one_line(command("segdrone", "compare", first, tmp_path), "holds no counts.npz")

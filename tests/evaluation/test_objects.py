@@ -6,12 +6,8 @@ import contextlib
 import io
 import itertools
 import json
-import os
 import pickle
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -26,7 +22,6 @@ from torchmetrics.detection import MeanAveragePrecision
 from segdrone.classes import ClassTable
 from segdrone.evaluation.objects import IOUS, MOST, RECALLS, SIZES, ObjectScores
 from segdrone.inference.objects import coco, countable, find_objects
-from tests.conftest import REPO
 
 TABLE = ClassTable(("ground", "person", "dog", "car"), ((0, 0, 0), (1, 1, 1), (2, 2, 2), (3, 3, 3)))
 GROUND, PERSON, DOG, CAR, IGNORED = 0, 1, 2, 3, 255
@@ -307,39 +302,6 @@ def test_a_single_process_gathers_what_it_has() -> None:
     before = scores.compute()
     scores.gather()
     assert scores.compute() == before
-
-
-TWO_PROCESSES = """
-import json, sys
-import torch.distributed as dist
-from segdrone.evaluation.objects import ObjectScores
-from tests.evaluation.test_objects import TABLE, blobs
-
-rank = int(sys.argv[2])
-dist.init_process_group("gloo", init_method=f"file://{sys.argv[1]}", rank=rank, world_size=2)
-scores = ObjectScores(TABLE)
-for name, one in [*blobs(0).items()][rank::2]:
-    scores.update(name, *one)
-scores.gather()
-if rank == 0:
-    scores.compute()  # alone
-print(json.dumps(scores.compute()))
-dist.destroy_process_group()
-"""
-
-
-def test_two_processes_score_as_one(tmp_path: Path) -> None:
-    (tmp_path / "script.py").write_text(TWO_PROCESSES)
-    search = os.pathsep.join([str(REPO), os.environ.get("PYTHONPATH", "")])
-    processes = [
-        subprocess.Popen(
-            [sys.executable, tmp_path / "script.py", tmp_path / "meeting", str(rank)],
-            cwd=REPO, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": search},
-        )
-        for rank in range(2)
-    ]  # fmt: skip
-    results = [json.loads(process.communicate(timeout=300)[0]) for process in processes]
-    assert results == [scored(blobs(0))] * 2
 
 
 def test_of_a_large_photograph_little_is_kept() -> None:

@@ -90,7 +90,7 @@ def _evaluate_checkpoint(cfg: DictConfig, board: TensorBoardLogger) -> dict[str,
     made = {"logger": board, "enable_checkpointing": False, "use_distributed_sampler": False}
     trainer = hydra.utils.instantiate(cfg.trainer, **made)
     check_processes(trainer)
-    folder, run = Path(cfg.output_dir), Path(cfg.ckpt_path).resolve().parents[1]
+    folder, run = Path(cfg.output_dir), Path(cfg.ckpt_path).resolve().parent.parent
     with together(trainer):
         record = {}
         if trainer.is_global_zero:
