@@ -4,10 +4,10 @@ python benchmarks/evaluation.py                40 rendered photographs of 6000 x
 python benchmarks/evaluation.py --photographs 8 --scenes 2 --rounds 1
 
 First `evaluate.py predictions=FOLDER data.masks=FOLDER` runs as anybody would run it; its memory is the
-highest resident memory of the whole process. Then each part is timed on one core, on the same arrays in
-turns. The predicted masks are the true ones with borders that waver, patches of other classes and
-crumbs, and stand in for a network's. Scenes repeat, as rendering takes longer than all else.
-Linux only. Writes benchmarks/results/evaluation.md.
+highest resident memory of the whole process, libraries included. Then each part is timed on one core,
+on the same arrays in turns. The predicted masks are the true ones with borders that waver, patches of
+other classes and crumbs, and stand in for a network's. Scenes repeat, as rendering takes longer than
+all else. Linux only. Writes benchmarks/results/evaluation.md.
 """
 
 from __future__ import annotations
@@ -84,11 +84,10 @@ def write_masks(folder: Path, options: argparse.Namespace) -> None:
         made.unlink()
 
 
-def evaluated(folder: Path) -> tuple[float, float]:
-    """Runs evaluate.py; returns its seconds and its highest resident memory in MB."""
-    command = [sys.executable, REPO / "evaluate.py", f"predictions={folder}/predicted", f"data.masks={folder}/truth"]
+def watched(*command: object) -> tuple[float, float]:
+    """Runs Python in a process of its own; returns its seconds and its highest resident memory in MB."""
     started, peak = time.perf_counter(), 0
-    process = subprocess.Popen([*map(str, command), f"output_dir={folder}/out"], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.DEVNULL, cwd=REPO)
     known = psutil.Process(process.pid)
     while process.poll() is None:
         try:
@@ -96,9 +95,9 @@ def evaluated(folder: Path) -> tuple[float, float]:
         except OSError:  # it has just ended
             break
         peak = max(peak, *(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmHWM")), 0)
-        time.sleep(0.2)
+        time.sleep(0.02)
     if process.wait():
-        raise SystemExit("evaluate.py failed")
+        raise SystemExit(f"{command[0]} failed")
     return time.perf_counter() - started, peak / 1000
 
 
@@ -145,7 +144,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_masks(folder, options)
-        seconds, memory = evaluated(folder)
+        _, libraries = watched("-c", "import segdrone.evaluation")
+        masks = f"predictions={folder}/predicted", f"data.masks={folder}/truth"
+        seconds, memory = watched("evaluate.py", *masks, f"output_dir={folder}/out")
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
         files = folder / "truth" / "000.png", folder / "predicted" / "000.png"
@@ -176,7 +177,8 @@ def main() -> None:
 OpenCV {cv2.__version__}, torch {torch.__version__}.
 
 `evaluate.py predictions=FOLDER data.masks=FOLDER`, {options.photographs} photographs, from start to report:
-{seconds:.0f} s, {seconds / options.photographs:.2f} s a photograph; {memory:.0f} MB at most.
+{seconds:.0f} s, {seconds / options.photographs:.2f} s a photograph; {memory:.0f} MB at most, of which the imported
+libraries, torch and Lightning above all, take {libraries:.0f} MB before the first photograph.
 
 On one core, medians of {options.rounds} rounds in turns on the same arrays:
 
