@@ -126,3 +126,36 @@ def test_bad_predictions_are_told(predicted: Path, all_scenes: Path, tmp_path: P
     assert "007.png has no class (id 255) at 192 pixels where the truth has one" in told(root, folder)
     assert read_header(victim).size == (64, 96)
     assert not (tmp_path / "out" / "metrics.json").exists()
+
+
+def test_a_folder_holds_one_evaluation_and_not_the_rest_of_another(
+    predicted: Path, all_scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, choices = tmp_path / "out", [f"predictions={predicted}", f"data.root={all_scenes}"]
+    scored(out, *choices)
+    (out / "figures" / "loss.png").write_text("of the training")
+    scored(out, *choices, "pictures=0")
+    assert {path.name for path in (out / "figures").iterdir()} == {"confusion.png", "recall_by_size.png", "loss.png"}
+    monkeypatch.setattr(
+        "segdrone.evaluation.run.judge_folder", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        scored(out, *choices, "pictures=1")
+    assert not {"metrics.json", "counts.npz", "report.html"} & {path.name for path in out.iterdir()}
+
+
+def test_a_full_disk_is_told_with_its_folder(
+    predicted: Path, all_scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("segdrone.evaluation.report.write_page", full)
+    with pytest.raises(DataError, match=r"output_dir=.*out cannot be written to \(No space left on device\)"):
+        scored(tmp_path / "out", f"predictions={predicted}", f"data.root={all_scenes}")
+
+
+@pytest.mark.parametrize("pictures", ["abc", "-1", "1.5", "true"])
+def test_pictures_are_counted(pictures: str, predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="must be a whole number from 0 up"):
+        scored(tmp_path / "out", f"predictions={predicted}", f"data.root={all_scenes}", f"pictures={pictures}")

@@ -98,7 +98,7 @@ class Evil:
         return exec, ("raise SystemExit('it ran')",)
 
 
-@pytest.mark.parametrize("kind", ["text", "pickle", "objects", "shapes", "negative", "missing"])
+@pytest.mark.parametrize("kind", ["text", "pickle", "array", "objects", "shapes", "negative", "missing"])
 def test_other_files_are_told_and_run_nothing(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "counts.npz"
     fine = {"names": np.array(["a"]), "classes": np.array(["x"]), "confusion": np.ones((1, 1, 1), int),
@@ -107,6 +107,9 @@ def test_other_files_are_told_and_run_nothing(tmp_path: Path, kind: str) -> None
         path.write_text("no archive")
     elif kind == "pickle":
         path.write_bytes(pickle.dumps(Evil()))
+    elif kind == "array":
+        with path.open("wb") as file:
+            np.save(file, np.zeros(3))
     elif kind == "objects":
         np.savez(path, **{**fine, "names": np.array([Evil()], object)})
     elif kind == "shapes":

@@ -2,6 +2,6 @@
 
 from segdrone.evaluation.evaluate import score_split
 from segdrone.evaluation.record import describe_run
-from segdrone.evaluation.run import evaluate, inference_options
+from segdrone.evaluation.run import check_pictures, evaluate, inference_options
 
-__all__ = ["describe_run", "evaluate", "inference_options", "score_split"]
+__all__ = ["check_pictures", "describe_run", "evaluate", "inference_options", "score_split"]

@@ -65,6 +65,6 @@ def score_split(
     if trainer.is_global_zero:
         root = str(Path(datamodule.config.root).resolve())
         facts: dict[str, Any] = {"split": split, "root": root, "inference": settings}
-        title = f"the {split} split of {datamodule.config.root}"
+        title = f"{datamodule.config.root}" if split == "all" else f"the {split} split of {datamodule.config.root}"
         metrics = report(judge, title, folder, record=record, run=run, loggers=trainer.loggers, **facts)
     return trainer.strategy.broadcast(metrics)

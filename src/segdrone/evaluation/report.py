@@ -12,17 +12,29 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from matplotlib.figure import Figure
 
 from segdrone import figures
+from segdrone.classes import ClassTable
 from segdrone.errors import DataError
 from segdrone.evaluation import plots
+from segdrone.evaluation.counts import Integers
 from segdrone.evaluation.history import read_history
 from segdrone.evaluation.judge import Judge
 from segdrone.evaluation.page import Report, write_page
 from segdrone.evaluation.scores import OVERALL, score
 from segdrone.evaluation.screen import print_scores
-from segdrone.evaluation.tables import Counted, metrics_of, photograph_rows, write_tables
+from segdrone.evaluation.tables import COUNTS_FILE, Counted, metrics_of, photograph_rows, write_tables
+from segdrone.figures import Triple
 from segdrone.files import write_json
 
 log = logging.getLogger(__name__)
+
+_PICTURES = ("confusion", "reliability", "recall_by_size", "best", "worst")
+_TABLES = ("metrics.json", "per_class.csv", "per_image.csv", "confusion.csv", COUNTS_FILE, "report.html")
+
+
+def forget(folder: Path) -> None:
+    """Removes what an earlier evaluation left in a folder, so that what lies there is of one."""
+    for path in (*(folder / name for name in _TABLES), *(folder / "figures" / f"{name}.png" for name in _PICTURES)):
+        path.unlink(missing_ok=True)
 
 
 def report(
@@ -50,7 +62,7 @@ def report(
         The content of `metrics.json`.
 
     Raises:
-        DataError: No pixel is labelled.
+        DataError: No pixel is labelled, or the folder cannot be written to.
     """
     title = f"{len(judge.counts)} photographs of {title}"
     counted = Counted.of(judge.counts, judge.table)
@@ -60,28 +72,46 @@ def report(
     metrics = metrics_of(counted, scores, judge.objects.compute(), **facts)
     rows = photograph_rows(counted, scores)
     print_scores(metrics, title)
-    write_tables(metrics, rows, counted, folder)
     confusion = counted.counts.confusion.sum(0)
     best, worst = judge.best_and_worst()
-    drawn = {"confusion": figures.confusion(confusion, judge.table)}
+    miou = {row["id"]: row["miou"] for row in rows}
+    titled = {
+        name: [picture._replace(title=f"{picture.title}   mIoU {miou[picture.title]:.3f}") for picture in pictures]
+        for name, pictures in (("best", best), ("worst", worst))
+    }
+    drawn = _draw(metrics, confusion, titled, judge.table)
+    history = [] if run is None else read_history(run)
+    page = Report(title, judge.table, metrics, confusion, rows, best, worst, history, dict(record))
+    try:
+        forget(folder)
+        write_tables(metrics, rows, counted, folder)
+        for name, figure in drawn.items():
+            figures.save(figure, folder / "figures" / f"{name}.png")
+        _log(loggers, metrics, drawn)
+        write_page(page, folder / "report.html")
+        write_json(metrics, folder / "metrics.json")
+    except OSError as error:
+        raise DataError(
+            f"output_dir={folder} cannot be written to ({error.strerror or error}): free some disk space, or give "
+            "another output_dir=FOLDER"
+        ) from None
+    log.info("the report is in %s, all figures in %s", folder / "report.html", folder / "metrics.json")
+    return metrics
+
+
+def _draw(
+    metrics: Mapping[str, Any], confusion: Integers, shown: Mapping[str, list[Triple]], table: ClassTable
+) -> dict[str, Figure]:
+    """Draws each of `_PICTURES` that there is something to see on."""
+    drawn = {"confusion": figures.confusion(confusion, table)}
     if metrics["reliability"] is not None:
         drawn["reliability"] = plots.reliability(metrics["reliability"])
     if metrics["objects"] is not None:
         drawn["recall_by_size"] = plots.recall_by_size(metrics["objects"]["sizes"])
-    miou = {row["id"]: row["miou"] for row in rows}
-    for name, shown in (("best", best), ("worst", worst)):
-        if shown:
-            titled = [picture._replace(title=f"{picture.title}   mIoU {miou[picture.title]:.3f}") for picture in shown]
-            drawn[name] = figures.triples(titled, judge.table)
-    for name, figure in drawn.items():
-        figures.save(figure, folder / "figures" / f"{name}.png")
-    _log(loggers, metrics, drawn)
-    history = [] if run is None else read_history(run)
-    page = Report(title, judge.table, metrics, confusion, rows, best, worst, history, dict(record))
-    write_page(page, folder / "report.html")
-    write_json(metrics, folder / "metrics.json")
-    log.info("the report is in %s, all figures in %s", folder / "report.html", folder / "metrics.json")
-    return metrics
+    for name, pictures in shown.items():
+        if pictures:
+            drawn[name] = figures.triples(pictures, table)
+    return drawn
 
 
 def _log(loggers: Sequence[Logger], metrics: Mapping[str, Any], drawn: Mapping[str, Figure]) -> None:

@@ -23,7 +23,7 @@ from segdrone.evaluation.evaluate import score_split
 from segdrone.evaluation.folders import find_predictions, judge_folder
 from segdrone.evaluation.judge import Judge
 from segdrone.evaluation.record import describe_run
-from segdrone.evaluation.report import report
+from segdrone.evaluation.report import forget, report
 from segdrone.files import write_json
 from segdrone.memory import keep_freed_memory
 from segdrone.model import SegmentationModule, load_module
@@ -54,6 +54,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         )
     if cfg.split not in (None, *SPLITS, "all"):
         raise ConfigError(f"split={cfg.split} is unknown: choose one of {', '.join(SPLITS)}, all")
+    check_pictures(cfg)
     keep_freed_memory()
     board = TensorBoardLogger(cfg.output_dir, name="tensorboard", version="", default_hp_metric=False)
     return _evaluate_checkpoint(cfg, board) if cfg.predictions is None else _evaluate_folder(cfg, board)
@@ -123,13 +124,13 @@ def _evaluate_folder(cfg: DictConfig, board: TensorBoardLogger) -> dict[str, Any
         wanted = set(read_split(Path(data.split_dir), [pair.id for pair in pairs])[split])
         pairs = [pair for pair in pairs if pair.id in wanted]
     predictions = find_predictions(Path(cfg.predictions), pairs)
+    record = _record(cfg, pairs, torch.device("cpu"))
     judge = Judge(labels.table, cfg.pictures)
     size = overrides.get("test_image_size") and data.test_image_size
     judge_folder(judge, pairs, predictions, labels, size, photographs=not masks_alone)
     judge.gather()
     root = str(Path(data.root if not masks_alone else str(data.masks)).resolve())
     facts = {"split": split, "root": root, "inference": None, "predictions": str(Path(cfg.predictions).resolve())}
-    record = _record(cfg, pairs, torch.device("cpu"))
     title = f"{root}, predicted in {cfg.predictions}"
     return report(judge, title, Path(cfg.output_dir), record=record, run=None, loggers=[board], **facts)
 
@@ -139,10 +140,21 @@ def _overrides(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _record(cfg: DictConfig, pairs: Sequence[Pair], device: torch.device) -> dict[str, Any]:
-    """Says what makes the scores, in `run.json`."""
+    """Says what makes the scores, in `run.json`; what an earlier evaluation left in the folder goes."""
     record = describe_run(pairs, device, config=plain(cfg))
+    forget(Path(cfg.output_dir))
     write_json(record, Path(cfg.output_dir) / "run.json")
     return record
+
+
+def check_pictures(cfg: DictConfig) -> None:
+    """Refuses another number of pictures than one from 0 up, before any work is done.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if type(cfg.pictures) is not int or cfg.pictures < 0:
+        raise ConfigError(f"pictures={cfg.pictures} must be a whole number from 0 up")
 
 
 def inference_options(cfg: DictConfig) -> dict[str, Any] | None:

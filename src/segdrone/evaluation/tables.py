@@ -128,6 +128,8 @@ def read_counts(folder: Path) -> Counted:
     path = folder / COUNTS_FILE if folder.is_dir() else folder
     if not path.is_file():
         raise DataError(f"{folder} holds no {COUNTS_FILE}: give a folder that evaluate.py or train.py wrote")
+    if not zipfile.is_zipfile(path):  # NumPy would take it for a pickle
+        raise DataError(f"{path} is no counts of an evaluation (no archive): evaluate again")
     try:
         with np.load(path, allow_pickle=False) as file:
             names, classes = (tuple(map(str, file[key])) for key in ("names", "classes"))

@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 
 from segdrone.data import DroneDataModule
 from segdrone.errors import ConfigError
-from segdrone.evaluation import describe_run, inference_options, score_split
+from segdrone.evaluation import check_pictures, describe_run, inference_options, score_split
 from segdrone.files import write_json
 from segdrone.memory import keep_freed_memory
 from segdrone.model import SegmentationModule, check_resumable, load_module
@@ -48,6 +48,7 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     keep_freed_memory()
     if not isinstance(cfg.seed, int) or cfg.seed < 0:
         raise ConfigError(f"seed={cfg.seed} must be a whole number from 0 up")
+    check_pictures(cfg)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     folder = Path(cfg.output_dir)
     datamodule = build_datamodule(cfg)
