@@ -3,11 +3,11 @@
 python benchmarks/evaluation.py                40 rendered photographs of 6000 x 4000, two sets of masks
 python benchmarks/evaluation.py --photographs 8 --scenes 2 --rounds 1
 
-First `evaluate.py predictions=FOLDER data.masks=FOLDER` runs as anybody would run it; its memory is the
-highest resident memory of the whole process, libraries included. Then each part is timed on one core,
-on the same arrays in turns. The predicted masks are the true ones with borders that waver, patches of
-other classes and crumbs, and stand in for a network's. Scenes repeat, as rendering takes longer than
-all else. Linux only. Writes benchmarks/results/evaluation.md.
+First `evaluate.py predictions=FOLDER data.masks=FOLDER` runs as anybody would run it, and its memory is
+watched: private pages, and all that are resident, those of the libraries' files included. Then each
+part is timed on one core, on the same arrays in turns. The predicted masks are the true ones with
+borders that waver, patches of other classes and crumbs, and stand in for a network's. Scenes repeat, as
+rendering takes longer than all else. Linux only. Writes benchmarks/results/evaluation.md.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import cv2
 import numpy as np
-import psutil
 import torch
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
@@ -84,21 +84,25 @@ def write_masks(folder: Path, options: argparse.Namespace) -> None:
         made.unlink()
 
 
-def watched(*command: object) -> tuple[float, float]:
-    """Runs Python in a process of its own; returns its seconds and its highest resident memory in MB."""
-    started, peak = time.perf_counter(), 0
+class Memory(NamedTuple):
+    """The most that a process had, in MB: resident at all, and of that private, without the files of libraries."""
+
+    resident: float
+    private: float
+
+
+def watched(*command: object) -> tuple[float, Memory]:
+    """Runs Python in a process of its own; returns its seconds and its memory."""
+    started, most = time.perf_counter(), {"VmHWM:": 0, "RssAnon:": 0}
     process = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.DEVNULL, cwd=REPO)
-    known = psutil.Process(process.pid)
     while process.poll() is None:
-        try:
-            text = Path(f"/proc/{known.pid}/status").read_text()
-        except OSError:  # it has just ended
-            break
-        peak = max(peak, *(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmHWM")), 0)
-        time.sleep(0.02)
+        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        for name, value in ((line.split()[0], line.split()[1]) for line in lines if line.startswith((*most,))):
+            most[name] = max(most[name], int(value))
+        time.sleep(0.01)
     if process.wait():
         raise SystemExit(f"{command[0]} failed")
-    return time.perf_counter() - started, peak / 1000
+    return time.perf_counter() - started, Memory(*(value / 1000 for value in most.values()))
 
 
 def parts(truth: Mask, prediction: Mask, files: tuple[Path, Path]) -> dict[str, Callable[[], object]]:
@@ -177,8 +181,9 @@ def main() -> None:
 OpenCV {cv2.__version__}, torch {torch.__version__}.
 
 `evaluate.py predictions=FOLDER data.masks=FOLDER`, {options.photographs} photographs, from start to report:
-{seconds:.0f} s, {seconds / options.photographs:.2f} s a photograph; {memory:.0f} MB at most, of which the imported
-libraries, torch and Lightning above all, take {libraries:.0f} MB before the first photograph.
+{seconds:.0f} s, {seconds / options.photographs:.2f} s a photograph. At most {memory.private:.0f} MB of private memory,
+{memory.resident:.0f} MB resident with the files of libraries; before the first photograph, when torch and all others
+are imported, {libraries.private:.0f} and {libraries.resident:.0f} MB.
 
 On one core, medians of {options.rounds} rounds in turns on the same arrays:
 
