@@ -44,7 +44,8 @@ def test_masks_are_scored_with_all_that_a_checkpoint_is(predicted: Path, all_sce
     assert metrics["predictions"] == str(predicted)
     assert json.loads((out / "metrics.json").read_text()) == metrics
     assert {path.name for path in out.iterdir()} >= {
-        "report.html", "per_class.csv", "per_image.csv", "confusion.csv", "counts.npz", "run.json", "tensorboard",
+        "report.html", "per_class.csv", "per_image.csv", "confusion.csv", "counts.npz", "evaluation.json",
+        "tensorboard",
     }  # fmt: skip
 
 

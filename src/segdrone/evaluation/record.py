@@ -1,4 +1,4 @@
-"""What made a run or an evaluation: `run.json`."""
+"""What made a run or an evaluation: `run.json`, `evaluation.json`."""
 
 from __future__ import annotations
 

@@ -140,10 +140,10 @@ def _overrides(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _record(cfg: DictConfig, pairs: Sequence[Pair], device: torch.device) -> dict[str, Any]:
-    """Says what makes the scores, in `run.json`; what an earlier evaluation left in the folder goes."""
+    """Says what makes the scores, in `evaluation.json`; what an earlier evaluation left in the folder goes."""
     record = describe_run(pairs, device, config=plain(cfg))
     forget(Path(cfg.output_dir))
-    write_json(record, Path(cfg.output_dir) / "run.json")
+    write_json(record, Path(cfg.output_dir) / "evaluation.json")
     return record
 
 
