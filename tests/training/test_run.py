@@ -34,7 +34,11 @@ def test_a_run_leaves_what_it_promises(small_config: Compose, run: Path) -> None
     assert metrics["miou"] == pytest.approx(float(made["trainer"].callback_metrics["test/miou"]), abs=1e-6)
     assert metrics["dice"] == pytest.approx(float(made["trainer"].callback_metrics["test/dice"]), abs=1e-6)
     figures = {path.name for path in (run / "figures").iterdir()}
-    assert figures == {"loss.png", "miou.png", "accuracy.png", "confusion.png", "best.png", "worst.png"}
+    assert figures == {
+        "loss.png", "miou.png", "accuracy.png", "confusion.png", "reliability.png", "recall_by_size.png", "best.png",
+        "worst.png",
+    }  # fmt: skip
+    assert "</html>" in (run / "report.html").read_text()
     assert len(list(csv.DictReader((run / "per_class.csv").open()))) == 23
     logged = list(csv.DictReader((run / "metrics.csv").open()))
     assert {row["epoch"] for row in logged if row["val/miou"]} == {"0", "1"}
@@ -55,7 +59,9 @@ def test_tensorboard_holds_scalars_pictures_and_choices(small_config: Compose, r
         wanted | {"train/loss_epoch", "val/loss", "lr-AdamW/encoder", "lr-AdamW/decoder", "val/iou/paved-area"}
         <= scalars
     )
-    assert set(board.Tags()["images"]) == {"val/photographs", "val/confusion"}
+    scored = {f"scores/{name}" for name in ("confusion", "reliability", "recall_by_size", "best", "worst")}
+    assert set(board.Tags()["images"]) == {"val/photographs", "val/confusion"} | scored
+    assert {"scores/miou", "scores/boundary_miou", "scores/ece", "scores/iou/paved-area"} <= scalars
     assert len(board.Images("val/photographs")) == 2
     hparams = b"".join(path.read_bytes() for path in (run / "tensorboard").iterdir())
     assert b"_hparams_/session_start_info" in hparams
