@@ -40,7 +40,7 @@ from tqdm import tqdm
 REPO = Path(__file__).parents[1]
 sys.path.insert(0, str(REPO))
 
-from benchmarks.turns import start
+from benchmarks.turns import start, take_turn
 
 from segdrone.classes import DRONE
 from segdrone.data.read import read_image
@@ -146,9 +146,8 @@ def main() -> None:
         cv2.imwrite(str(path), image)
         contenders = {name: start(contend, name, options) for name in names}
         for _ in tqdm(range(options.rounds), desc="photographs of each"):
-            for name, contender in contenders.items():
-                contender.send(path)
-                took, peak = contender.recv()
+            for name in names:
+                took, peak = take_turn(contenders, name, path)
                 seconds[name].append(took)
                 memory.setdefault(name, peak)  # of the first: later ones begin with what malloc has kept
         for contender in contenders.values():
@@ -157,8 +156,7 @@ def main() -> None:
         if options.large:
             cv2.imwrite(str(large), cv2.resize(image, None, fx=2, fy=2))
             contender = start(contend, OURS, options)
-            contender.send(large)
-            _, peak = contender.recv()
+            _, peak = take_turn({OURS: contender}, OURS, large)
             contender.send(None)
             note = f"\nOf {2 * size[1]} x {2 * size[0]} pixels segdrone holds {peak / 1e6:.0f} MB: "
             note += f"{peak / memory[OURS]:.2f} times as much.\n"

@@ -37,7 +37,7 @@ REPO = Path(__file__).parents[1]
 sys.path.insert(0, str(REPO))
 
 from benchmarks.article import CLASSES, ArticleNetwork
-from benchmarks.turns import start
+from benchmarks.turns import start, take_turn
 
 from segdrone.classes import DRONE
 from segdrone.files import whole
@@ -45,6 +45,7 @@ from segdrone.memory import keep_freed_memory
 from segdrone.model import SegmentationModule, model_settings
 from segdrone.settings import plain
 from segdrone.training.build import build_trainer
+from segdrone.training.precision import choose_precision
 
 WARM_UP = 2  # steps that are not counted
 PROFILED = 2  # steps that are looked into
@@ -160,12 +161,13 @@ def main() -> None:
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out, which takes minutes")
     options = parser.parse_args()
     names = [name for name in CONTENDERS if not (options.no_compile and "compile" in name)]
+    if choose_precision("auto") == "32-true":  # the rest would be the same once more
+        names = [name for name in names if "32-true" not in name]
     contenders = {name: start(contend, name, options) for name in names}
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for _ in tqdm(range(WARM_UP + options.steps), desc="steps of each"):
-        for name, contender in contenders.items():
-            contender.send("your turn")
-            seconds[name].append(contender.recv())
+        for name in names:
+            seconds[name].append(take_turn(contenders, name, "your turn"))
     seconds = {name: values[WARM_UP:] for name, values in seconds.items()}
     rows = []
     for name, values in seconds.items():
