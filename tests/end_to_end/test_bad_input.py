@@ -128,7 +128,7 @@ def _id_in_two_splits(root: Path) -> list[str]:
         (lambda root: ["data.root=~/flights"], ["data.root=~/flights", "needs quotes of its own", "FOLDER"]),
         (lambda root: ["seed=-1"], ["seed=-1", "whole number"]),
         (lambda root: [f"output_dir={root}/original_images/000.jpg/x"], ["000.jpg", "check the path"]),
-        (lambda root: ["ckpt_path=none.ckpt"], ["ckpt_path=none.ckpt does not exist"]),
+        (lambda root: ["ckpt_path=none.ckpt"], ["the checkpoint none.ckpt does not exist"]),
     ],
     ids=lambda value: "" if isinstance(value, list) else getattr(value, "__name__", ""),
 )

@@ -47,7 +47,8 @@ def test_a_folder_that_is_not_there(name: str, tmp_path: Path, command: Command)
 
 def test_stats_give_the_class_weights_of_training(scenes: Path, tmp_path: Path, command: Command) -> None:
     weighted = [*small(scenes, tmp_path / "run"), "loss.class_weights=auto"]
-    assert_one_line(command("train.py", *weighted), "stats.json does not exist", "segdrone data stats")
+    nowhere = command("train.py", *small(scenes, tmp_path / "run"), "loss.class_weights=none.json")
+    assert_one_line(nowhere, "none.json does not exist", "segdrone data stats")
     result = command("segdrone", "data", "stats", scenes)
     assert result.returncode == 0, result.stderr
     assert {path.name for path in (scenes / "stats").iterdir()} == {"stats.json", "classes.png", "cooccurrence.png"}

@@ -2,6 +2,7 @@ import logging
 from functools import partialmethod
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -87,6 +88,16 @@ def test_class_weights_by_name_become_numbers(loss: str, key: str, scenes: Path,
     cross_entropy = build_module(cfg, datamodule).loss.terms[0]
     assert torch.equal(cross_entropy.weights, torch.tensor(class_weights("inverse", counts)))
     assert cross_entropy.label_smoothing == 0.1
+
+
+def test_class_weights_are_counted_where_no_statistics_are_kept(all_scenes: Path, small_config: Compose) -> None:
+    cfg = small_config("loss.class_weights=auto", "data.image_size=[64,96]")
+    datamodule = build_datamodule(cfg)
+    masks = [cv2.imread(str(pair.mask), cv2.IMREAD_UNCHANGED) for pair in datamodule.splits["train"]]
+    counts = np.array([np.bincount(mask.ravel(), minlength=256)[:23] for mask in masks])
+    assert not (all_scenes / STATS_FILE).exists()
+    assert np.array_equal(datamodule.class_pixels(), counts)  # scenes of 64 x 96: not resized
+    assert torch.equal(build_module(cfg, datamodule).loss.terms[0].weights, torch.tensor(class_weights("auto", counts)))
 
 
 @pytest.mark.parametrize(("loss", "key"), [("ce", "loss"), ("ce_lovasz", "loss.terms.ce")])

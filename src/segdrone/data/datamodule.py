@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
+import numpy as np
 import torch
 from lightning.fabric.utilities.data import suggested_max_num_workers
+from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 from segdrone.classes import ClassTable
@@ -25,7 +27,7 @@ from segdrone.data.layout import Pair, find_folders, find_image_folder, find_pai
 from segdrone.data.loader import BatchLoader
 from segdrone.data.pixels import Pixels
 from segdrone.data.sampler import Draw, EpochSampler, PhotographSampler
-from segdrone.data.sampling import Crops, Item, crops, labelled, rare_items, tiles, whole
+from segdrone.data.sampling import Crops, Item, class_counts, crops, labelled, rare_items, tiles, whole
 from segdrone.data.source import bring
 from segdrone.data.split import SPLITS, random_split, read_split
 from segdrone.errors import DataError
@@ -160,6 +162,15 @@ class DroneDataModule(L.LightningDataModule):
         pixels = Pixels(self.labels, self.config.interpolation, NoCache())
         items = self._grid_items(split, self.config.test_image_size)
         return SegmentationDataset(items, pixels, Pipeline([], self.mean, self.std), count_once=True)
+
+    def class_pixels(self) -> NDArray[np.int64]:
+        """Counts the labelled pixels of the training photographs by class, at the size of training: int64 `[N, C]`.
+
+        Raises:
+            DataError: The split is empty, or a mask cannot be read.
+        """
+        counts = class_counts(self._fit_items("train"), Pixels(self.labels, self.config.interpolation, NoCache()))
+        return np.array([*counts.values()])[:, : len(self.table)]
 
     def _fit_items(self, split: str) -> list[Item]:
         if split == "train" and self.config.sampling == "crops":

@@ -68,7 +68,7 @@ def labelled(items: Sequence[Item], pixels: Pixels) -> list[Item]:
         DataError: A mask cannot be read, or no item is left.
     """
     ignored = pixels.labels.table.ignore_index
-    counts = _counts(items, pixels)
+    counts = class_counts(items, pixels)
 
     def shows_a_label(item: Item) -> bool:
         of_photograph = counts[item.pair.id, item.size]
@@ -100,7 +100,7 @@ def rare_items(items: Sequence[Item], pixels: Pixels, names: Sequence[str] | Non
     unknown = [name for name in names or [] if name not in table.names]
     if unknown:
         raise ConfigError(f"data.rare_classes: {', '.join(unknown)} is no class: choose of {', '.join(table.names)}")
-    counts = _counts(items, pixels)
+    counts = class_counts(items, pixels)
     total = np.sum([*counts.values()], axis=0)[: len(table)]
     rare = np.array([name in names for name in table.names]) if names is not None else total < RARE * total.sum()
     unique = {(item.pair.id, item.size): item for item in items}
@@ -112,7 +112,12 @@ def rare_items(items: Sequence[Item], pixels: Pixels, names: Sequence[str] | Non
     return found
 
 
-def _counts(items: Sequence[Item], pixels: Pixels) -> dict[tuple[str, Size], NDArray[np.int64]]:
+def class_counts(items: Sequence[Item], pixels: Pixels) -> dict[tuple[str, Size], NDArray[np.int64]]:
+    """Counts the pixels of each id, int64 `[256]`, in the mask of each photograph, by its id and size.
+
+    Raises:
+        DataError: A mask cannot be read.
+    """
     unique = {(item.pair.id, item.size): item for item in items}
     with ThreadPoolExecutor(_THREADS) as threads:  # decoding leaves Python's lock
         counted = threads.map(lambda item: pixels.counts(item.pair, item.size), unique.values())

@@ -15,7 +15,7 @@ from segdrone.model.module import SegmentationModule
 _KEYS = ("model", "classes", "data", "splits")
 
 
-def read_checkpoint(path: str | Path, setting: str = "ckpt_path") -> dict[str, Any]:
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Reads a checkpoint that `train.py` wrote, on CPU, and makes sure that it is one.
 
     `torch.load(weights_only=True)` admits tensors and plain containers alone. Lightning's own
@@ -23,7 +23,6 @@ def read_checkpoint(path: str | Path, setting: str = "ckpt_path") -> dict[str, A
 
     Args:
         path: The checkpoint.
-        setting: What the user gave it as.
 
     Raises:
         CheckpointError: The file is missing, cut short, holds more than data, or is no checkpoint
@@ -32,7 +31,7 @@ def read_checkpoint(path: str | Path, setting: str = "ckpt_path") -> dict[str, A
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(
-            f"{setting}={path} does not exist: give the path of a .ckpt file, such as .../checkpoints/best.ckpt"
+            f"the checkpoint {path} does not exist: give the path of a .ckpt file, such as .../checkpoints/best.ckpt"
         )
     try:
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)

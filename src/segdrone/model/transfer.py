@@ -31,7 +31,7 @@ def load_weights(module: SegmentationModule, path: str | Path) -> str:
     Raises:
         CheckpointError: As `read_checkpoint`, or the checkpoint is of another network.
     """
-    checkpoint = read_checkpoint(path, "init_from")
+    checkpoint = read_checkpoint(path)
     settings, given, ours = checkpoint["hyper_parameters"], checkpoint["state_dict"], module.state_dict()
     theirs, names = list(settings["classes"]["names"]), list(module.table.names)
     by_class = _by_class(module)

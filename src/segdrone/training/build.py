@@ -132,10 +132,13 @@ def _weighted(options: dict[str, Any], where: str, datamodule: DroneDataModule) 
     """Puts class weights from the pixels of the training photographs in the place of a name."""
     weights, table = options.get("class_weights"), datamodule.table
     if isinstance(weights, str):
-        ids = [pair.id for pair in datamodule.splits["train"]]
         elsewhere = weights.endswith(".json")
         file = Path(weights) if elsewhere else Path(datamodule.config.root) / STATS_FILE
-        weights = class_weights("auto" if elsewhere else weights, read_counts(file, table, ids))
+        if elsewhere or file.exists():
+            counts = read_counts(file, table, [pair.id for pair in datamodule.splits["train"]])
+        else:
+            counts = datamodule.class_pixels()
+        weights = class_weights("auto" if elsewhere else weights, counts)
         log.info("class weights: %s", ", ".join(f"{n} {w:.2f}" for n, w in zip(table.names, weights, strict=True)))
     if weights is not None and (not isinstance(weights, list) or len(weights) != len(table)):
         raise ConfigError(
