@@ -29,15 +29,16 @@ REPO = Path(__file__).parents[1]
 sys.path.insert(0, str(REPO))
 
 from segdrone.files import whole
+from segdrone.training.precision import choose_precision
 
-TUTORIAL, BASELINE = "tutorial's loop", "`experiment=baseline`"
+TUTORIAL, BASELINE, SINGLE = "tutorial's loop", "`experiment=baseline`", "single precision"
 ABLATIONS: dict[str, list[str]] = {  # choices of train.py, on top of the recipe: each takes one of its own back
     "nearest-neighbour resizing": ["data.interpolation=nearest"],
     "the tutorial's augmentation": ["augment=article"],
     "cross-entropy alone": ["loss=ce"],
     "U-Net": ["model=unet_mbv2", "~model.decoder_pyramid_channels", "~model.decoder_segmentation_channels"],
     "the tutorial's learning rate": ["optimizer.lr=1e-3"],
-    "single precision": ["trainer.precision=32-true"],
+    SINGLE: ["trainer.precision=32-true"],
 }
 SCORES = ("miou", "miou_per_image", "accuracy")
 KEYS = (*SCORES, "seconds")
@@ -126,6 +127,8 @@ def main() -> None:
         if getattr(options, name) is not None:
             setattr(options, name, getattr(options, name).resolve())
     names = [BASELINE, *ABLATIONS] if options.ablate else [TUTORIAL, BASELINE]
+    if choose_precision("auto") == "32-true":  # the recipe is in single precision itself
+        names = [name for name in names if name != SINGLE]
     rows: dict[str, list[Result]] = {name: [] for name in names}
     for seed, name in tqdm([(seed, name) for seed in options.seeds for name in names], desc="runs"):
         result = kept_or_trained(options, name, seed)
