@@ -48,6 +48,25 @@ def loader(dataset: SegmentationDataset, workers: int, prefetch: int | None = No
     )
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_reading_leaves_the_random_numbers_of_the_network_alone(dataset: SegmentationDataset, workers: int) -> None:
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    next(iter(loader(dataset, workers)))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_the_epoch_may_be_set_until_the_first_batch_is_asked_for(dataset: SegmentationDataset, workers: int) -> None:
+    early, late = loader(dataset, workers), loader(dataset, workers)
+    early.sampler.set_epoch(2)  # type: ignore[attr-defined]
+    batches = iter(late)  # as Lightning does where a run is resumed
+    late.sampler.set_epoch(2)  # type: ignore[attr-defined]
+    for one, other in zip(early, batches, strict=True):
+        assert one["id"] == other["id"]
+        assert torch.equal(one["image"], other["image"])
+
+
 @pytest.mark.parametrize(("workers", "prefetch"), [(1, None), (2, None), (3, 1), (2, 5)])
 @pytest.mark.parametrize("pause", [0.0, 0.004], ids=["a quick reader", "a slow reader"])
 def test_memory_used_again_spoils_no_batch(

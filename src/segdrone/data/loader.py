@@ -52,11 +52,14 @@ class BatchLoader(DataLoader[dict[str, Any]]):
             sampler=sampler,
             num_workers=num_workers,
             prefetch_factor=prefetch_factor if num_workers > 0 else None,
+            generator=torch.Generator(),  # a draw from the common one would change the network's dropout
             **options,
         )
 
     def __iter__(self) -> Iterator[dict[str, Any]]:  # type: ignore[override]
-        return map(self.dataset.pipeline.finish, super().__iter__())
+        """Begins when the first batch is asked for: a resumed run makes its iterator before it sets its epoch."""
+        for batch in super().__iter__():
+            yield self.dataset.pipeline.finish(batch)
 
 
 class SharedStack:
