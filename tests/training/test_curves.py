@@ -25,6 +25,16 @@ def test_every_epoch_draws_and_a_resumed_run_goes_on(tmp_path: Path) -> None:
     assert len(first.history) == 1
 
 
+def test_values_of_an_earlier_validation_are_not_drawn_again(tmp_path: Path) -> None:
+    curves = Curves(str(tmp_path / "a"))
+    for number in range(4):
+        if number % 2:
+            curves.on_validation_epoch_end(SimpleNamespace(), L.LightningModule())  # type: ignore[arg-type]
+        _epoch(curves, number)
+    assert [row["epoch"] for row in curves.history if "train/loss" in row] == [0, 1, 2, 3]
+    assert [row["epoch"] for row in curves.history if "val/loss" in row] == [1, 3]
+
+
 def test_only_the_first_process_draws(tmp_path: Path) -> None:
     curves = Curves(str(tmp_path / "a"))
     _epoch(curves, 0, first=False)

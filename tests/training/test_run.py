@@ -1,5 +1,6 @@
 import csv
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from segdrone.classes import DRONE
+from segdrone.errors import ConfigError
 from segdrone.training import objective, train
 from tests.conftest import Compose
 
@@ -88,7 +90,41 @@ def test_training_without_validation_runs_to_its_end(small_config: Compose, run:
     assert (run / "checkpoints" / "best.ckpt").is_file()
     assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 1
     assert json.loads((run / "metrics.json").read_text())["split"] == "test"
-    assert objective(cfg, metrics) == metrics["miou"]
+    assert objective(cfg, metrics) == metrics["train/miou"]
+    record = json.loads((run / "run.json").read_text())
+    assert (record["objective"], record["reached"]) == ("train/miou", metrics["train/miou"])
+    assert len({metrics["train/miou"], metrics["miou"]}) == 2
+
+
+def test_validation_can_be_left_out(small_config: Compose, run: Path) -> None:
+    metrics, _ = train(small_config("trainer.limit_val_batches=0"))
+    assert (run / "checkpoints" / "best.ckpt").is_file()
+    assert not any(name.startswith("val/") for name in metrics)
+
+
+def test_an_objective_that_is_no_metric_has_no_value(
+    small_config: Compose, run: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cfg = small_config("objective=val/los", "trainer.limit_train_batches=1")
+    metrics, _ = train(cfg)
+    assert math.isnan(objective(cfg, metrics))
+    assert json.loads((run / "run.json").read_text())["reached"] is None
+    assert "objective=val/los is no metric of this run: choose one of" in caplog.text
+
+
+def test_epochs_that_are_not_validated_are_kept_too(small_config: Compose, run: Path) -> None:
+    seldom = ["+trainer.check_val_every_n_epoch=2", "trainer.limit_train_batches=1"]
+    with pytest.raises(ConfigError, match="max_epochs=3 is no multiple of trainer.check_val_every_n_epoch=2"):
+        train(small_config(*seldom, "trainer.max_epochs=3"))
+
+    train(small_config(*seldom, "trainer.max_epochs=2", "+callbacks.stop={_target_: tests.tiny.StopAfter, epochs: 1}"))
+    last = run / "checkpoints" / "last.ckpt"
+    assert torch.load(last, weights_only=True)["epoch"] == 0
+
+    train(small_config(*seldom, "trainer.max_epochs=4", f"ckpt_path={last}"))
+    history = torch.load(last, weights_only=True)["callbacks"]["Curves"]["history"]
+    assert [("train/loss" in epoch, "val/loss" in epoch) for epoch in history] == [(True, False), (True, True)] * 2
+    assert torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] in (1, 3)
 
 
 def test_same_seed_same_network_and_seed_0_is_a_seed(small_config: Compose) -> None:

@@ -17,7 +17,7 @@ _PLOTS = {
 
 
 class Curves(L.Callback):
-    """Draws `loss.png`, `miou.png` and `accuracy.png`, train and val, after every epoch.
+    """Draws `loss.png`, `miou.png` and `accuracy.png`, train and, where it was validated, val, after every epoch.
 
     The values so far travel in the checkpoint, so that a resumed run draws the whole curve.
 
@@ -28,10 +28,15 @@ class Curves(L.Callback):
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder)
         self.history: list[dict[str, float]] = []
+        self._splits = ["train"]  # of which this epoch has values; those of an earlier validation stay logged
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Knows that the epoch was validated."""
+        self._splits = ["train", "val"]
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Keeps the epoch's values and draws."""
-        keys = [f"{split}/{name}" for split in ("train", "val") for name in _PLOTS]
+        keys, self._splits = [f"{split}/{name}" for split in self._splits for name in _PLOTS], ["train"]
         logged = trainer.callback_metrics
         epoch = {"epoch": float(trainer.current_epoch)}
         self.history.append({**epoch, **{key: float(logged[key]) for key in keys if key in logged}})

@@ -19,13 +19,14 @@ class TensorBoardPictures(L.Callback):
     """Shows the first validation photographs with truth and prediction, and the confusion matrix.
 
     Args:
-        every_n_epochs: Epochs between pictures; the first has some, and the last of `max_epochs` if it is reached.
+        every_n_epochs: Epochs between pictures, at the least; the first validation has some, and the last epoch's.
         photographs: Number of photographs shown.
     """
 
     def __init__(self, every_n_epochs: int, photographs: int) -> None:
         self.every_n_epochs, self.photographs = every_n_epochs, photographs
         self._rows: list[figures.Triple] = []
+        self._shown: int | None = None  # the epoch of the last pictures
 
     def on_validation_batch_end(
         self,
@@ -59,12 +60,13 @@ class TensorBoardPictures(L.Callback):
                 board, step = logger.experiment, trainer.current_epoch
                 board.add_figure("val/photographs", figures.triples(self._rows, pl_module.table), step)
                 board.add_figure("val/confusion", figures.confusion(counts, pl_module.table), step)
-        self._rows = []
+        self._rows, self._shown = [], trainer.current_epoch
 
     def _due(self, trainer: L.Trainer) -> bool:
         epoch = trainer.current_epoch
         last = trainer.max_epochs is not None and epoch == trainer.max_epochs - 1
-        return not trainer.sanity_checking and (epoch % self.every_n_epochs == 0 or last)
+        again = self._shown is None or epoch - self._shown >= self.every_n_epochs
+        return not trainer.sanity_checking and (again or last)
 
 
 def _photograph(image: Tensor, data: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -55,7 +55,7 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     module = build_module(cfg, datamodule)
     if cfg.ckpt_path is not None:
         check_resumable(cfg.ckpt_path, module)
-    callbacks = build_callbacks(cfg, has_val=bool(datamodule.splits["val"]))
+    callbacks = build_callbacks(cfg, has_val=bool(datamodule.splits["val"]) and cfg.trainer.limit_val_batches != 0)
     loggers: list[Logger] = parts(cfg.logger)
     trainer = build_trainer(cfg, callbacks, loggers, folder)
     record: dict[str, Any] = {}
@@ -78,8 +78,10 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
         metrics[str(trainer.checkpoint_callback.monitor)] = float(best)  # type: ignore[union-attr]
     metrics |= {name: float(value) for name, value in report.items() if isinstance(value, float)}
     _log_choices(loggers, cfg, metrics)
-    value = objective(cfg, metrics)
-    reached = {"objective": cfg.objective, "reached": value if math.isfinite(value) else None}
+    chosen, value = _objective(cfg, metrics), objective(cfg, metrics)
+    if chosen not in metrics:
+        log.warning("objective=%s is no metric of this run: choose one of %s", chosen, ", ".join(sorted(metrics)))
+    reached = {"objective": chosen, "reached": value if math.isfinite(value) else None}
     if trainer.is_global_zero:
         write_json({**record, **reached, "wall_time_s": round(time.time() - started, 1)}, folder / "run.json")
     made = {
@@ -148,9 +150,13 @@ def _log_choices(loggers: list[Logger], cfg: DictConfig, metrics: dict[str, floa
 
 
 def objective(cfg: DictConfig, metrics: Mapping[str, float]) -> float:
-    """Returns the metric that a sweep compares, `cfg.objective`; the final mIoU where there is none of that name."""
-    if cfg.objective not in metrics:
-        log.warning(
-            "objective=%s is no metric of this run (%s): returning miou", cfg.objective, ", ".join(sorted(metrics))
-        )
-    return metrics.get(cfg.objective, metrics.get("miou", float("nan")))
+    """Returns the metric that a sweep compares, `cfg.objective`; NaN where there is none of that name.
+
+    Where nothing was validated it is that of training, as the best epoch is: test scores must choose nothing.
+    """
+    return metrics.get(_objective(cfg, metrics), float("nan"))
+
+
+def _objective(cfg: DictConfig, metrics: Mapping[str, float]) -> str:
+    validated = any(name.startswith("val/") for name in metrics)
+    return str(cfg.objective) if validated else str(cfg.objective).replace("val/", "train/")
