@@ -13,8 +13,8 @@ RATES = [1e-6 * 10 ** (step / 20) for step in range(100)]
 SCHEDULE = {"name": "onecycle"}
 
 
-def _finder(folder: Path) -> LearningRateFinder:
-    return LearningRateFinder(str(folder), min_lr=1e-5, max_lr=1.0, num_training_steps=100)
+def _finder(folder: Path, steps: int = 100) -> LearningRateFinder:
+    return LearningRateFinder(str(folder), min_lr=1e-5, max_lr=1.0, num_training_steps=steps)
 
 
 def _options(lr: float, encoder_lr: float | None = None) -> dict[str, Any]:
@@ -60,12 +60,13 @@ def first_loss() -> float:
     return float(module.loss(module.train()(batch["image"]), batch["mask"]))
 
 
-def test_the_run_is_that_of_the_rate_found_and_nothing_else_is_left(tmp_path: Path) -> None:
+@pytest.mark.parametrize("steps", [100, 18], ids=["more steps than the run has", "up to the middle of an epoch"])
+def test_the_run_is_that_of_the_rate_found_and_nothing_else_is_left(tmp_path: Path, steps: int) -> None:
     module = tiny_module(**_options(1e-3, encoder_lr=1e-4))
-    finder, logged, other = _finder(tmp_path / "a"), Logged(), Logged()
+    finder, logged, other = _finder(tmp_path / "a", steps), Logged(), Logged()
     trainer = fit(tmp_path / "a", finder, logged, module=module, max_epochs=5)
     assert finder.optimal_lr is not None
-    assert finder.optimal_lr.results["lr"][-1] == pytest.approx(1.0)  # though the run has no 100 steps
+    assert finder.optimal_lr.results["lr"][-1] == pytest.approx(1.0)  # though the run has 20 steps
     assert corrected(finder.optimal_lr.results["loss"])[0] == pytest.approx(first_loss(), rel=1e-5)
     found = module.optimizer_options["lr"]
     assert 1e-5 < found < 1.0

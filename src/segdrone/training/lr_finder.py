@@ -49,6 +49,7 @@ class LearningRateFinder(callbacks.LearningRateFinder):
             return
         self._num_training_steps = int(min(self._num_training_steps, trainer.estimated_stepping_batches))
         super().on_fit_start(trainer, pl_module)
+        pl_module.split_metrics("train").reset()  # a search may end within an epoch
         if self.optimal_lr is None:  # trainer.fast_dev_run
             return
         rates, losses = self.optimal_lr.results["lr"], corrected(self.optimal_lr.results["loss"])
