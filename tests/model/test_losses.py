@@ -124,6 +124,12 @@ def test_a_tile_whose_classes_weigh_nothing_gives_loss_0(value: int, smoothing: 
     assert loss(torch.randn(1, 3, 4, 4), torch.full((1, 4, 4), value)).item() == 0
 
 
+def test_class_weights_that_a_precision_rounds_still_weigh(logits: Tensor, mask: Tensor) -> None:
+    loss = build_loss("ce", ignore_index=255, class_weights=[0.5, 2.0, 1.0, 0.25], label_smoothing=0.2)
+    expected = loss(logits.bfloat16(), mask)
+    assert torch.equal(loss.bfloat16()(logits.bfloat16(), mask), expected)  # as trainer.precision=bf16-true does
+
+
 def test_class_weights_stay_out_of_the_checkpoint() -> None:
     assert build_loss("ce", ignore_index=255, class_weights=[1.0, 2.0]).state_dict() == {}
 

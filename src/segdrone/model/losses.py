@@ -87,15 +87,16 @@ class CrossEntropy(nn.Module):
 
     def forward(self, pixels: PixelBatch) -> Tensor:
         """Returns the scalar loss."""
-        losses = pixels.nll if self.weights is None else pixels.nll * self.weights[pixels.labels]
+        weights = None if self.weights is None else self.weights.to(pixels.nll.dtype)  # bf16-true casts buffers
+        losses = pixels.nll if weights is None else pixels.nll * weights[pixels.labels]
         if self.label_smoothing:
             logs = pixels.log_probabilities
-            spread = -(logs.mean(1) if self.weights is None else logs @ self.weights / len(self.weights))
+            spread = -(logs.mean(1) if weights is None else logs @ weights / len(weights))
             spread = spread.where(pixels.labelled, 0)
             losses = (1 - self.label_smoothing) * losses + self.label_smoothing * spread
-        if self.weights is None:
+        if weights is None:
             return pixels.mean(losses)
-        divisor = (self.weights[pixels.labels] * pixels.labelled).sum()
+        divisor = (weights[pixels.labels] * pixels.labelled).sum()
         return torch.where(divisor > 0, losses.sum() / divisor.where(divisor > 0, 1), 0)
 
 
