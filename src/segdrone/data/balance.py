@@ -66,6 +66,16 @@ AUTO = "inverse_sqrt"
 """Of the four the highest mIoU in a short run: 306 photographs of the Semantic Drone Dataset at 160 x 240, 6 epochs."""
 
 
+def check_scheme(scheme: str) -> None:
+    """Makes sure that a scheme is known, before any mask is looked at for it.
+
+    Raises:
+        ConfigError: It is neither `auto` nor one of `WEIGHTINGS`.
+    """
+    if scheme not in {"auto", *WEIGHTINGS}:
+        raise ConfigError(f"class weights {scheme} are unknown: choose one of auto, {', '.join(WEIGHTINGS)}")
+
+
 def class_weights(scheme: str, counts: Counts) -> list[float]:
     """Returns one weight per class: mean 1 over the classes that occur, and 1 for those that do not.
 
@@ -79,8 +89,7 @@ def class_weights(scheme: str, counts: Counts) -> list[float]:
     Raises:
         ConfigError: The scheme is unknown.
     """
-    if scheme not in {"auto", *WEIGHTINGS}:
-        raise ConfigError(f"class weights {scheme} are unknown: choose one of auto, {', '.join(WEIGHTINGS)}")
+    check_scheme(scheme)
     weights, occurs = np.ones(counts.shape[1]), counts.any(0)
     if occurs.any():
         found = WEIGHTINGS[AUTO if scheme == "auto" else scheme](counts[:, occurs])

@@ -16,7 +16,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from segdrone.data import DataConfig, DroneDataModule
-from segdrone.data.balance import STATS_FILE, class_weights, read_counts
+from segdrone.data.balance import STATS_FILE, check_scheme, class_weights, read_counts
 from segdrone.data.layout import find_folders
 from segdrone.data.split import SPLITS
 from segdrone.errors import ConfigError
@@ -133,12 +133,14 @@ def _weighted(options: dict[str, Any], where: str, datamodule: DroneDataModule) 
     weights, table = options.get("class_weights"), datamodule.table
     if isinstance(weights, str):
         elsewhere = weights.endswith(".json")
+        scheme = "auto" if elsewhere else weights
+        check_scheme(scheme)
         file = Path(weights) if elsewhere else Path(datamodule.config.root) / STATS_FILE
         if elsewhere or file.exists():
             counts = read_counts(file, table, [pair.id for pair in datamodule.splits["train"]])
         else:
             counts = datamodule.class_pixels()
-        weights = class_weights("auto" if elsewhere else weights, counts)
+        weights = class_weights(scheme, counts)
         log.info("class weights: %s", ", ".join(f"{n} {w:.2f}" for n, w in zip(table.names, weights, strict=True)))
     if weights is not None and (not isinstance(weights, list) or len(weights) != len(table)):
         raise ConfigError(
@@ -148,14 +150,25 @@ def _weighted(options: dict[str, Any], where: str, datamodule: DroneDataModule) 
 
 
 def build_callbacks(cfg: DictConfig, *, has_val: bool) -> list[L.Callback]:
-    """Makes the callbacks; without validation photographs the best epoch is the training's, and nothing stops early."""
+    """Makes the callbacks; without validation the best epoch is the training's, and nothing stops early.
+
+    Raises:
+        ConfigError: The last epochs would not be validated.
+    """
     callbacks = plain(cfg.callbacks or OmegaConf.create())
+    epochs, every = cfg.trainer.max_epochs, cfg.trainer.get("check_val_every_n_epoch") or 1
+    if has_val and epochs is not None and epochs > 0 and epochs % every:
+        raise ConfigError(
+            f"trainer.max_epochs={epochs} is no multiple of trainer.check_val_every_n_epoch={every}: the last epochs "
+            "would not be validated; change one of them"
+        )
     if not has_val:
-        log.warning("no validation photographs: training runs to its end, and train/miou tells the best epoch")
+        log.warning("nothing is validated: training runs to its end, and train/miou tells the best epoch")
         callbacks = {name: part for name, part in callbacks.items() if part and "EarlyStopping" not in part["_target_"]}
         for part in callbacks.values():
             if "monitor" in part:
                 part["monitor"] = part["monitor"].replace("val/", "train/")
+                part["save_on_train_epoch_end"] = True
     return parts(callbacks)
 
 
