@@ -55,6 +55,11 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     module = build_module(cfg, datamodule)
     if cfg.ckpt_path is not None:
         check_resumable(cfg.ckpt_path, module)
+        earlier = Path(cfg.ckpt_path).resolve().parent.parent
+        if earlier != folder.resolve():  # Lightning then knows no earlier best
+            log.warning(
+                "resumed elsewhere: best.ckpt is of the epochs from here on; output_dir=%s would go on", earlier
+            )
     callbacks = build_callbacks(cfg, has_val=bool(datamodule.splits["val"]) and cfg.trainer.limit_val_batches != 0)
     loggers: list[Logger] = parts(cfg.logger)
     trainer = build_trainer(cfg, callbacks, loggers, folder)
