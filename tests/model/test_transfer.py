@@ -68,7 +68,7 @@ def test_another_network_is_refused_and_nothing_changes(saved: Path) -> None:
     assert torch.equal(weights(other), before)
 
 
-def test_a_checkpoint_that_does_not_exist_is_named_by_its_key(tmp_path: Path) -> None:
+def test_a_checkpoint_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="the checkpoint .*none.ckpt does not exist"):
         load_weights(tiny_module(), tmp_path / "none.ckpt")
 
