@@ -49,7 +49,8 @@ def test_sample_scenes_can_be_trained_on_and_scored(tmp_path: Path, command: Com
 
 def _readme_commands() -> list[str]:
     blocks = re.findall(r"```(?:sh|bash)\n(.*?)```", (REPO / "README.md").read_text(), flags=re.S)
-    return [line.split("#")[0].strip() for block in blocks for line in block.splitlines() if line.strip()]
+    lines = (line.split("#")[0].strip() for block in blocks for line in block.splitlines())
+    return [line for line in lines if line]
 
 
 def test_readme_commands_exist() -> None:
