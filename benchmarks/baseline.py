@@ -144,11 +144,12 @@ def main() -> None:
     title = "with each of its choices taken back" if options.ablate else "beside the tutorial's loop"
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
     seeds = " ".join(map(str, options.seeds))
+    of = "Mean and standard deviation over the seeds, on" if len(options.seeds) > 1 else "On"
     table = f"""# The recipe `experiment=baseline` {title}
 
 `python benchmarks/baseline.py --seeds {seeds} --epochs {options.epochs}{" --ablate" * options.ablate}`:
 {options.height} x {options.width}, batch 3, {options.epochs} epochs, MobileNetV2; {device}, {platform.machine()},
-torch {torch.__version__}. Mean and standard deviation over the seeds, on the validation photographs.
+torch {torch.__version__}. {of} the validation photographs.
 
 | | mIoU, whole set | mIoU per image | accuracy | seconds, whole run |
 |---|---|---|---|---|

@@ -16,6 +16,7 @@ def write_job(
     reached: float | None = None,
     failure: str | None = None,
     direction: str = "maximize",
+    objective: str = "val/miou",
     **scores: float | None,
 ) -> None:
     folder = sweep / name
@@ -26,7 +27,7 @@ def write_job(
     (folder / ".hydra").mkdir(parents=True)
     for file, content in hydra.items():
         OmegaConf.save(OmegaConf.create(content), folder / ".hydra" / file)
-    (folder / "run.json").write_text(json.dumps({"seed": 42, "objective": "val/miou", "reached": reached}))
+    (folder / "run.json").write_text(json.dumps({"seed": 42, "objective": objective, "reached": reached}))
     if scores:
         (folder / "metrics.json").write_text(json.dumps(scores))
     if failure is not None:

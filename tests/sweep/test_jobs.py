@@ -28,6 +28,15 @@ def test_the_lowest_is_the_best_where_the_objective_is_minimised(tmp_path: Path)
     assert [job.reached for job in sweep.scored] == [0.2, 0.4, 0.5]
 
 
+def test_the_objective_is_what_the_jobs_were_judged_by(tmp_path: Path) -> None:
+    write_job(tmp_path, "0", ["seed=0"], 0.4, objective="train/miou")
+    sweep = read_sweep(tmp_path)
+    assert sweep is not None and sweep.objective == "train/miou"
+    write_job(tmp_path, "1", ["seed=1"], 0.2)
+    sweep = read_sweep(tmp_path)
+    assert sweep is not None and sweep.objective == "train/miou, val/miou"
+
+
 def test_a_failure_is_told_in_one_line_however_far_the_job_came(tmp_path: Path) -> None:
     write_job(tmp_path, "0", ["seed=0"], failure="out of memory:\n  12 GB wanted")
     write_job(tmp_path, "1", ["seed=1"], reached=0.3, failure="the disk is full")

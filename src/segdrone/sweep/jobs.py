@@ -28,7 +28,8 @@ class Job:
         name: Its folder's.
         overrides: What it was given, as Hydra reads it: `optimizer.lr=1e-3`.
         choices: The same by key: numbers as they are, all else as text.
-        reached: The objective; NaN where there is none.
+        objective: The metric that the job was judged by; empty where it has not come so far.
+        reached: Its value; NaN where there is none.
         scores: Those of the final test; NaN where there is none.
         failure: Why it has no objective, in one line; None where it has one.
     """
@@ -36,6 +37,7 @@ class Job:
     name: str
     overrides: tuple[str, ...]
     choices: dict[str, float | str]
+    objective: str
     reached: float
     scores: dict[str, float]
     failure: str | None
@@ -47,7 +49,7 @@ class Sweep:
 
     Attributes:
         folder: That of the job's folders.
-        objective: The name of the metric.
+        objective: The name of the metric; of several, where some jobs were validated and others were not.
         direction: `maximize` or `minimize`.
         scored: Jobs with an objective, best first.
         failed: Those without, in the order they were started.
@@ -86,7 +88,8 @@ def read_sweep(folder: Path) -> Sweep | None:
     sign = -1 if config.direction == "maximize" else 1
     jobs = [_read_job(path) for path in paths]
     scored = sorted((job for job in jobs if job.failure is None), key=lambda job: sign * job.reached)
-    return Sweep(folder, config.objective, config.direction, scored, [job for job in jobs if job.failure is not None])
+    objective = ", ".join(sorted({job.objective for job in scored})) or config.objective
+    return Sweep(folder, objective, config.direction, scored, [job for job in jobs if job.failure is not None])
 
 
 def note_failure(folder: Path, reason: str, details: str) -> None:
@@ -103,7 +106,8 @@ def clear_failure(folder: Path) -> None:
 def _read_job(folder: Path) -> Job:
     overrides = OmegaConf.to_container(OmegaConf.load(folder / ".hydra" / "overrides.yaml"))
     assert isinstance(overrides, list)
-    reached = _number(_json(folder / "run.json").get("reached"))
+    record = _json(folder / "run.json")
+    reached = _number(record.get("reached"))
     failure = None
     if (folder / _FAILURE).exists():
         failure = (folder / _FAILURE).read_text(encoding="utf-8").split("\n", 1)[0]
@@ -111,7 +115,8 @@ def _read_job(folder: Path) -> Job:
         failure = UNFINISHED
     metrics = _json(folder / "metrics.json")
     scores = {name: _number(metrics.get(name)) for name in SCORES}
-    return Job(folder.name, tuple(map(str, overrides)), _choices(overrides), reached, scores, failure)
+    choices, objective = _choices(overrides), record.get("objective", "")
+    return Job(folder.name, tuple(map(str, overrides)), choices, objective, reached, scores, failure)
 
 
 def _choices(overrides: Sequence[str]) -> dict[str, float | str]:

@@ -29,7 +29,7 @@ def report(sweep: Sweep) -> None:
         print(f"no score: job {job.name} ({_choices(sweep, job)}): {job.failure}")
     if sweep.scored:
         best = sweep.scored[0]
-        print(f"best: job {best.name} ({_choices(sweep, best)}) with {sweep.objective} {best.reached:.4f}, made by")
+        print(f"best: job {best.name} ({_choices(sweep, best)}) with {best.objective} {best.reached:.4f}, made by")
         print(winning_command(best))
 
 
@@ -79,7 +79,7 @@ def _write_csv(sweep: Sweep) -> None:
         for job in sweep.jobs:
             choices = (job.choices.get(key, "") for key in parameters)
             scores = (job.reached, *job.scores.values())
-            writer.writerow([job.name, *choices, sweep.objective, *scores, job.failure or ""])
+            writer.writerow([job.name, *choices, job.objective, *scores, job.failure or ""])
 
 
 def _draw(sweep: Sweep) -> None:
