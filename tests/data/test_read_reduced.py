@@ -1,0 +1,128 @@
+"""Photographs decoded at a part of their size, where that will do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from segdrone.data.read import read_image, read_size, resize_image
+from segdrone.errors import DataError
+from segdrone.scenes import render_scene
+from segdrone.windows import Size
+from tests.data.files import colours, smooth, write
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(64, 96), (72, 40)])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_reduced_photograph_is_as_large_as_asked_and_turned_as_the_whole_one(
+    tmp_path: Path, orientation: int, size: tuple[int, int], mode: str
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = Image.fromarray(smooth(*size)).convert(mode)
+    path = write(tmp_path / "a.jpg", picture, quality=95, exif=exif)
+    upright = write(tmp_path / "upright.jpg", picture, quality=95)
+    whole = read_image(path)
+    assert whole.shape[:2] == (size[::-1] if orientation > 4 else size)
+    scales = set()
+    for scale in (1, 0.9, 0.5, 0.26, 0.25, 0.2, 0.125, 0.1, 0.01):
+        asked = tuple(max(1, int(side * scale)) for side in whole.shape[:2])
+        reduced = read_image(path, at_least=(asked[0], asked[1]))
+        assert reduced.dtype == np.uint8
+        again = read_image(upright, at_least=(asked[1], asked[0]) if orientation > 4 else (asked[0], asked[1]))
+        assert sorted(again.shape) == sorted(reduced.shape)  # turned or not, it costs the same
+        assert all(side >= wanted for side, wanted in zip(reduced.shape, asked, strict=False))
+        scales.add(whole.shape[0] / reduced.shape[0])
+        assert reduced.shape[1] * whole.shape[0] == reduced.shape[0] * whole.shape[1]
+        again = cv2.resize(reduced, whole.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        assert np.abs(again.astype(int) - whole).mean() < 8  # another orientation: 40 and more
+    assert scales == {1, 2, 4, 8}
+
+
+@settings(max_examples=60, deadline=None)
+@given(size=st.tuples(st.integers(1, 90), st.integers(1, 90)), data=st.data())
+def test_reduced_photograph_of_any_size_is_no_smaller_than_asked(size: Size, data: st.DataObject) -> None:
+    asked = data.draw(st.tuples(st.integers(1, size[0]), st.integers(1, size[1])))
+    with TemporaryDirectory() as folder:
+        reduced = read_image(write(Path(folder) / "a.jpg", Image.fromarray(smooth(*size))), at_least=asked)
+    assert reduced.shape[0] >= asked[0]
+    assert reduced.shape[1] >= asked[1]
+    assert any(reduced.shape == (-(-size[0] // scale), -(-size[1] // scale), 3) for scale in (1, 2, 4, 8))
+
+
+def test_reduced_photograph_may_be_asked_for_in_one_direction_only(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jpg", Image.fromarray(smooth(64, 96)))
+    assert read_image(path, at_least=(8, 96)).shape == read_image(path, at_least=(64, 12)).shape == (64, 96, 3)
+    assert read_image(path, at_least=(640, 960)).shape == (64, 96, 3)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff", ".webp"])
+def test_other_files_come_whole(tmp_path: Path, suffix: str) -> None:
+    path = write(tmp_path / f"a{suffix}", Image.fromarray(colours()))
+    np.testing.assert_array_equal(read_image(path, at_least=(1, 1)), read_image(path))
+
+
+def test_photograph_with_a_preview_behind_it_is_read_and_reduced(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"  # as drones write: a JPEG of several pictures (MPO)
+    Image.fromarray(smooth(64, 96)).save(
+        path, format="MPO", save_all=True, append_images=[Image.fromarray(colours(8, 12))], quality=95
+    )
+    with Image.open(path) as image:
+        assert image.format == "MPO"
+    assert read_size(path) == (64, 96)
+    assert np.abs(read_image(path).astype(int) - smooth(64, 96)).mean() < 3
+    assert read_image(path, at_least=(16, 24)).shape == (16, 24, 3)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_jpeg_cut_anywhere_is_refused_when_reduced_too(tmp_path: Path, progressive: bool) -> None:
+    path = write(tmp_path / "a.jpg", Image.fromarray(colours(64, 96)), quality=92, progressive=progressive)
+    content = path.read_bytes()
+    lengths = [*range(1000, len(content) - 40, len(content) // 12), len(content) - 400, len(content) - 40]
+    for length in lengths:
+        path.write_bytes(content[:length])
+        for at_least in (None, (64, 96), (32, 48), (16, 20), (1, 1)):
+            with pytest.raises(DataError, match="a.jpg cannot be decoded .*: copy it again or remove it"):
+                read_image(path, at_least=at_least)
+
+
+@pytest.fixture(scope="module")
+def detailed(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Scenes of 1.5 megapixels, sharper than a photograph of that size: the worst that area has to average."""
+    folder = tmp_path_factory.mktemp("detailed")
+    return [
+        write(folder / f"{seed}.jpg", Image.fromarray(render_scene(1000, 1504, seed)[0]), quality=92) for seed in (1, 4)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("left", "targets", "mean", "most"),
+    [
+        ("nothing", [(500, 752), (250, 376), (125, 188)], 0.5, 4),  # measured: 0.38 and 3
+        ("half or more", [(62, 94), (50, 75), (41, 62)], 1.4, 9),  # 1.19 and 7
+        ("less", [(450, 676), (352, 528), (240, 360), (176, 264), (120, 180), (96, 144)], 4.6, 25),  # 4.09 and 22
+    ],
+)
+def test_reduced_photograph_reduced_further_is_nearly_the_whole_one_reduced(
+    detailed: list[Path], left: str, targets: list[Size], mean: float, most: float
+) -> None:
+    for path in detailed:
+        whole = read_image(path).astype(np.float32)
+        for target in targets:
+            reduced = read_image(path, at_least=target)
+            assert reduced.shape[0] <= 500
+            ratio = reduced.shape[0] / target[0]
+            assert {"nothing": ratio == 1, "half or more": ratio >= 2, "less": 1 < ratio < 2}[left]
+            expected = cv2.resize(whole, target[::-1], interpolation=cv2.INTER_AREA)
+            difference = np.abs(resize_image(reduced, target, "area") - expected)
+            assert difference.mean() < mean
+            assert np.percentile(difference, 99) <= most
+            assert np.abs((resize_image(reduced, target, "area") - expected).mean((0, 1))).max() < 0.4  # no cast
