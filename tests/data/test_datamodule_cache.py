@@ -1,0 +1,59 @@
+"""What the data module keeps of photographs that it has read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.data.conftest import SIZE, module, refusal, same
+
+
+@pytest.mark.parametrize("interpolation", ["area", "linear", "nearest"])
+def test_what_is_kept_does_not_change_a_pixel(root: Path, tmp_path: Path, interpolation: str) -> None:
+    runs = [
+        list(module(root, cache=cache, cache_dir=str(tmp_path), interpolation=interpolation).train_dataloader())
+        for cache in ("none", "memory", "disk", "disk")
+    ]
+    assert all(same(runs[0], run) for run in runs[1:])
+
+
+def files(cache: Path) -> int:
+    return len(list(cache.glob("*.pixels")))
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({}, 18),  # 7 + 2 photographs and their masks
+        ({"image_size": SIZE}, 0),  # nothing to save by resizing
+        ({"image_size": SIZE, "cache": "disk"}, 18),
+        ({"cache": "none"}, 0),
+        ({"sampling": "crops", "crop_size": (6, 8)}, 18),
+        ({"sampling": "tiles", "tile_size": (32, 32)}, 0),
+    ],
+)
+def test_photographs_larger_than_what_training_uses_are_kept_on_disk(
+    root: Path, tmp_path: Path, changes: dict[str, Any], kept: int
+) -> None:
+    datamodule = module(root, cache_dir=str(tmp_path / "cache"), **changes)
+    for loader in (datamodule.train_dataloader(), datamodule.val_dataloader()):
+        list(loader)
+    list(datamodule.test_dataloader())
+    assert files(tmp_path / "cache") == kept
+
+
+def test_runs_of_other_classes_share_what_is_kept(root: Path, tmp_path: Path) -> None:
+    for groups in (None, "drone12", "landing_zone"):
+        datamodule = module(root, cache_dir=str(tmp_path / "cache"), class_groups=groups)
+        batches = list(datamodule.train_dataloader())
+        assert max(int(batch["mask"][batch["mask"] != 255].max()) for batch in batches) == len(datamodule.table) - 1
+    assert files(tmp_path / "cache") == 14
+
+
+def test_a_cache_without_room_or_right_is_refused_before_training(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    text = refusal(root, cache_dir=str(tmp_path / "file"))
+    assert "file cannot be written" in text
+    assert "data.cache=none" in text
