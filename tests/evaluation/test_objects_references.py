@@ -1,0 +1,113 @@
+"""Scores of objects are those of torchmetrics, of COCO, and of whole masks."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+from torchmetrics.detection import MeanAveragePrecision
+
+from segdrone.evaluation.objects import IOUS, RECALLS, SIZES
+from segdrone.inference.objects import coco, find_objects
+from tests.evaluation.masks import CAR, DOG, PERSON, TABLE, Mask, Photograph, blobs, scored
+
+
+def regions(mask: Mask, class_id: int) -> list[NDArray[np.bool_]]:
+    count, labels = cv2.connectedComponents((mask == class_id).view(np.uint8), connectivity=8)
+    return [labels == label for label in range(1, count)]
+
+
+def dense(photographs: Iterable[Photograph]) -> dict[str, Any]:
+    """What torchmetrics says of whole masks given to its own `update`."""
+    metric = MeanAveragePrecision(iou_type="segm", iou_thresholds=IOUS, rec_thresholds=RECALLS, class_metrics=True)
+    for truth, prediction, confidence in photographs:
+        true = [(class_id, region) for class_id in (PERSON, DOG, CAR) for region in regions(truth, class_id)]
+        found = [(class_id, region) for class_id in (PERSON, DOG, CAR) for region in regions(prediction, class_id)]
+        assert true and found and confidence is not None
+        scores = [confidence[region].mean() / 255 for _, region in found]
+        metric.update(
+            [{**stacked(found), "scores": torch.tensor(np.array(scores))}],
+            [stacked(true)],
+        )
+    computed: dict[str, Any] = metric.compute()
+    return computed
+
+
+def stacked(objects: list[tuple[int, NDArray[np.bool_]]]) -> dict[str, torch.Tensor]:
+    masks = torch.tensor(np.stack([region for _, region in objects]))
+    return {"masks": masks, "labels": torch.tensor([class_id for class_id, _ in objects])}
+
+
+def by_coco(photographs: Mapping[str, Photograph]) -> dict[str, float]:
+    """What COCOeval says of the documents of objects, which name photographs without objects too."""
+    readers = []
+    for place in (0, 1):
+        sized = {name: (one[0].shape, find_objects(one[place], one[2], TABLE)) for name, one in photographs.items()}
+        readers.append(reader := COCO())
+        reader.dataset = coco(sized, TABLE)
+        with contextlib.redirect_stdout(io.StringIO()):
+            reader.createIndex()
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation = COCOeval(*readers, "segm")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return dict(zip(("map", "map_50", "map_75"), evaluation.stats.tolist(), strict=False))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_run_lengths_score_as_the_whole_masks_that_torchmetrics_takes(seed: int) -> None:
+    photographs = blobs(seed)
+    scores, expected = scored(photographs), dense(photographs.values())
+    for name in ("map", "map_50", "map_75"):
+        assert scores[name] == pytest.approx(expected[name].item(), abs=1e-6)
+    assert 0.05 < scores["map"] < 0.95
+    by_class = dict(zip(expected["classes"].tolist(), expected["map_per_class"].tolist(), strict=True))
+    assert [scores["classes"][name]["map"] for name in ("person", "dog", "car")] == pytest.approx(
+        [by_class[class_id] for class_id in (PERSON, DOG, CAR)], abs=1e-6
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_photographs_without_objects_score_as_coco_has_it(seed: int) -> None:
+    photographs = blobs(seed)
+    truth, prediction, confidence = photographs["a"]
+    photographs["a"] = np.zeros_like(truth), prediction, confidence
+    photographs["b"] = photographs["b"][0], np.zeros_like(truth), confidence
+    photographs["e"] = np.zeros_like(truth), np.zeros_like(truth), confidence
+    scores = scored(photographs)
+    assert {name: scores[name] for name in ("map", "map_50", "map_75")} == pytest.approx(by_coco(photographs))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_found_and_recall_by_size_are_those_of_whole_masks(seed: int) -> None:
+    photographs = {
+        name: tuple(None if mask is None else mask.repeat(8, 0).repeat(8, 1) for mask in one)
+        for name, one in blobs(seed).items()
+    }
+    found: dict[int, list[tuple[int, bool]]] = {PERSON: [], DOG: [], CAR: []}
+    for (truth, prediction, _), class_id in itertools.product(photographs.values(), found):
+        assert truth is not None and prediction is not None
+        predicted = regions(prediction, class_id)
+        for true in regions(truth, class_id):
+            hit = any((true & one).sum() / (true | one).sum() > 0.5 for one in predicted)
+            found[class_id].append((int(true.sum()), hit))
+    scores = scored(photographs)  # type: ignore[arg-type]
+    for name, class_id in (("person", PERSON), ("dog", DOG), ("car", CAR)):
+        assert scores["classes"][name]["truth"] == len(found[class_id])
+        assert scores["classes"][name]["found"] == sum(hit for _, hit in found[class_id])
+    areas, hits = (np.array(column) for column in zip(*itertools.chain(*found.values()), strict=True))
+    rows = np.searchsorted(SIZES, areas, side="right") - 1
+    assert [row["truth"] for row in scores["sizes"]] == np.bincount(rows, minlength=len(SIZES)).tolist()
+    assert [row["found"] for row in scores["sizes"]] == np.bincount(rows[hits], minlength=len(SIZES)).tolist()
+    assert sum(row["truth"] > 0 for row in scores["sizes"]) >= 3
