@@ -1,5 +1,6 @@
 import logging
 import sys
+from contextlib import nullcontext
 
 import pytest
 
@@ -67,16 +68,16 @@ def test_a_sweep_is_not_run_by_all_processes_at_once(
     for name, value in count.items():
         monkeypatch.setenv(name, value)
     leave_to_first()
-    monkeypatch.setattr(sys, "argv", ["train.py", "-m", "seed=1,2"])
-    if refused:
-        with pytest.raises(ConfigError, match="without torchrun or srun"):
+    for sweep in (["-m", "seed=1,2"], ["search=optuna"]):
+        monkeypatch.setattr(sys, "argv", ["train.py", *sweep])
+        with pytest.raises(ConfigError, match="without torchrun or srun") if refused else nullcontext():
             leave_to_first()
-    else:
-        leave_to_first()
+        with job_alone(sweep[-1:]):  # what Lightning starts for one of its jobs
+            leave_to_first()
 
 
 def test_a_job_of_a_sweep_is_started_alone() -> None:
     sys.argv = ["train.py", "-m", "seed=1,2"]
     with job_alone(["seed=2"]):
-        assert sys.argv == ["train.py", "seed=2"]
+        assert sys.argv == ["train.py", "seed=2", "hydra.mode=RUN"]
     assert sys.argv == ["train.py", "-m", "seed=1,2"]

@@ -17,6 +17,7 @@ _BESIDE = (
     "hydra.output_subdir=null",
     f"hydra.job_logging.handlers.file.filename={os.devnull}",
 )
+_ALONE = "hydra.mode=RUN"  # which conf/search sets otherwise
 PATIENCE = 5.0  # seconds that a process with an error leaves to another that may know better, and then ends it
 
 
@@ -38,7 +39,8 @@ def leave_to_first() -> None:
     Raises:
         ConfigError: All processes were started to run a sweep, each of whose jobs starts its own.
     """
-    if started_together() > 1 and {"-m", "--multirun"} & {*sys.argv}:
+    sweeps = any(argument in ("-m", "--multirun") or argument.startswith("search=") for argument in sys.argv[1:])
+    if started_together() > 1 and sweeps and _ALONE not in sys.argv:
         raise ConfigError("a sweep starts the processes of each job itself: run it without torchrun or srun")
     if not is_first():
         sys.argv += _BESIDE
@@ -56,7 +58,7 @@ def wait_for_first() -> None:
 def job_alone(overrides: Sequence[str]) -> Iterator[None]:
     """Makes the processes that Lightning starts run this job, not the sweep that it belongs to."""
     arguments = sys.argv
-    sys.argv = [arguments[0], *overrides]
+    sys.argv = [arguments[0], *overrides, _ALONE]
     try:
         yield
     finally:
