@@ -8,6 +8,8 @@ import torch
 from segdrone.classes import DRONE, ClassTable
 from segdrone.errors import CheckpointError
 from segdrone.model import SegmentationModule, check_resumable, load_module
+from tests.tiny import MODEL as TINY
+from tests.tiny import THREE, fit
 
 MODEL = {"name": "unet", "encoder_name": "mobilenet_v2"}
 
@@ -65,11 +67,45 @@ def test_weights_of_another_network_are_refused(saved: Path) -> None:
         load_module(saved)
 
 
-def test_training_goes_on_only_with_the_same_network_and_classes(module: SegmentationModule, saved: Path) -> None:
-    check_resumable(saved, module)
-    two = ClassTable(names=("a", "b"), colours=((0, 0, 0), (1, 1, 1)))
-    with pytest.raises(CheckpointError, match="23 classes.*has 2"):
-        check_resumable(saved, SegmentationModule(MODEL, two.to_dict(), {}, {}))
-    deeper = SegmentationModule({**MODEL, "decoder_use_norm": False}, DRONE.to_dict(), {}, {})
-    with pytest.raises(CheckpointError, match="give the same model"):
-        check_resumable(saved, deeper)
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    fit(folder, module=_like_trained(), max_epochs=1)
+    return folder / "last.ckpt"
+
+
+def _like_trained(**other: Any) -> SegmentationModule:
+    settings = {
+        "model": TINY, "classes": THREE.to_dict(), "data": {"mean": [0.5]}, "splits": {"train": ["a", "b"], "val": ["c"]},
+        "optimizer": {"name": "adamw", "lr": 1e-3}, "scheduler": {"name": "onecycle", "max_momentum": 0.9},
+    }  # fmt: skip
+    return SegmentationModule(**{**settings, **other})  # type: ignore[arg-type]
+
+
+def test_training_goes_on_with_the_same_choices(trained: Path, caplog: pytest.LogCaptureFixture) -> None:
+    check_resumable(trained, _like_trained(loss={"name": "dice"}, splits={"train": ["b", "a"], "val": ["c"]}))
+    assert not caplog.text
+    check_resumable(trained, _like_trained(optimizer={"name": "adamw", "lr": 1e-5}))
+    assert "optimizer.lr stays 0.001, not 1e-05" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"classes": ClassTable(names=("a", "b"), colours=((0, 0, 0), (1, 1, 1))).to_dict()}, "on 3 classes.*has 2"),
+        ({"model": {**TINY, "decoder_use_norm": False}}, "give the same model"),
+        ({"splits": {"train": ["a", "c"], "val": ["b"]}}, "another split, in which 2 photographs.*init_from="),
+        ({"splits": {"train": ["a", "b"], "val": ["c"], "test": ["d"]}}, "another split, in which 1 photographs"),
+        ({"data": {"mean": [0.4]}}, r"data\.mean=\[0\.5\]: give the same"),
+        ({"optimizer": {"name": "sgd", "lr": 1e-3}}, "optimizer=adamw: give the same, or start"),
+        ({"scheduler": {"name": "cosine", "warmup": 0.1}}, "scheduler=onecycle: give the same, or start"),
+    ],
+)
+def test_training_does_not_go_on_with_others(other: dict[str, Any], told: str, trained: Path) -> None:
+    with pytest.raises(CheckpointError, match=told):
+        check_resumable(trained, _like_trained(**other))
+
+
+def test_training_does_not_go_on_from_weights_alone(module: SegmentationModule, saved: Path) -> None:
+    with pytest.raises(CheckpointError, match="holds weights alone"):
+        check_resumable(saved, module)

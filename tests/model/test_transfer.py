@@ -84,3 +84,14 @@ def test_photographs_normalised_otherwise_are_warned_of(
     assert "normalised" not in caplog.text
     load_weights(module([0.4]), path)
     assert "normalised by data.mean=[0.5], now it is [0.4]" in caplog.text
+
+
+def test_photographs_that_were_trained_on_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def module(**splits: list[str]) -> SegmentationModule:
+        return SegmentationModule(MODEL, _table("roof").to_dict(), {}, splits)
+
+    path = _save(module(train=["a", "b", "c"], val=["d"]), tmp_path / "b.ckpt")
+    load_weights(module(train=["a", "b"], val=["d"], test=["e"]), path)
+    assert "trained on" not in caplog.text
+    load_weights(module(train=["d"], val=["a"], test=["b", "e"]), path)
+    assert "2 photographs to validate and test on have names that the checkpoint was trained on" in caplog.text

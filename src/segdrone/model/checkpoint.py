@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,8 @@ import torch
 
 from segdrone.errors import CheckpointError, SegdroneError
 from segdrone.model.module import SegmentationModule
+
+log = logging.getLogger(__name__)
 
 _KEYS = ("model", "classes", "data", "splits")
 
@@ -72,17 +75,45 @@ def check_resumable(path: str | Path, module: SegmentationModule) -> None:
     """Makes sure that training of `module` can go on from a checkpoint.
 
     Raises:
-        CheckpointError: As `read_checkpoint`, or the checkpoint is of other classes or another network.
+        CheckpointError: As `read_checkpoint`, or the checkpoint holds weights alone, or is of other classes, another
+            network, split, normalisation, optimizer or schedule.
     """
     checkpoint = read_checkpoint(path)
-    settings = checkpoint["hyper_parameters"]
+    settings, afresh = checkpoint["hyper_parameters"], f"start from its weights with init_from={path}"
     theirs, ours = settings["classes"]["names"], list(module.table.names)
     if theirs != ours:
         raise CheckpointError(
             f"{path} was trained on {len(theirs)} classes ({', '.join(theirs[:3])}, ...), the data has {len(ours)} "
-            f"({', '.join(ours[:3])}, ...): give data.classes of the checkpoint, or start afresh without ckpt_path"
+            f"({', '.join(ours[:3])}, ...): give data.classes of the checkpoint, or {afresh}"
         )
     if settings["model"] != dict(module.hparams["model"]):
         raise CheckpointError(
             f"{path} is of the network {settings['model']}, not of {module.hparams['model']}: give the same model"
         )
+    before, now = _split_of_each(settings["splits"]), _split_of_each(module.hparams["splits"])
+    if moved := sum(before.get(photograph) != now.get(photograph) for photograph in before | now):
+        raise CheckpointError(
+            f"{path} was trained with another split, in which {moved} photographs have another place or none: give "
+            f"the same photographs, split_dir, split_seed and shares, or {afresh}"
+        )
+    for key in ("mean", "std"):
+        if settings["data"].get(key) != module.hparams["data"].get(key):
+            raise CheckpointError(f"{path} was trained with data.{key}={settings['data'].get(key)}: give the same")
+    _check_optimisation(checkpoint, module, path, afresh)
+
+
+def _split_of_each(splits: Mapping[str, list[str]]) -> dict[str, str]:
+    return {photograph: split for split, photographs in splits.items() for photograph in photographs}
+
+
+def _check_optimisation(checkpoint: Mapping[str, Any], module: SegmentationModule, path: str | Path, or_: str) -> None:
+    if not checkpoint.get("optimizer_states") or not checkpoint.get("lr_schedulers"):
+        raise CheckpointError(f"{path} holds weights alone, from which training cannot go on: {or_}")
+    ours = {"optimizer": module.optimizer_options, "scheduler": module.scheduler_options}
+    theirs = checkpoint.get("optimisation", ours)
+    for part in ours:
+        if theirs[part]["name"] != ours[part]["name"]:
+            raise CheckpointError(f"{path} was trained with {part}={theirs[part]['name']}: give the same, or {or_}")
+    for key, value in ours["optimizer"].items():
+        if theirs["optimizer"].get(key) != value:
+            log.warning("resumed: optimizer.%s stays %s, not %s", key, theirs["optimizer"].get(key), value)

@@ -184,6 +184,10 @@ class SegmentationModule(L.LightningModule):
             self.log_dict({f"{split}/iou/{name}": value for name, value in classes}, **once)
         metrics.reset()
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps how the weights are optimised, as a run that resumes must go on in the same way."""
+        checkpoint["optimisation"] = {"optimizer": self.optimizer_options, "scheduler": self.scheduler_options}
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Lets a run that resumes with other `max_epochs` go on along a schedule of the new length.
 

@@ -45,6 +45,7 @@ def load_weights(module: SegmentationModule, path: str | Path) -> str:
             f"{dict(module.hparams['model'])}: give the same model"
         )
     _compare_normalisation(settings["data"], module.hparams["data"])
+    _compare_splits(settings["splits"], module.hparams["splits"])
     rows = {name: row for row, name in enumerate(theirs)}
     for key, tensor in ours.items():
         if key in by_class:
@@ -75,6 +76,14 @@ def _compare_normalisation(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -
                 "the checkpoint's photographs were normalised by data.%s=%s, now it is %s: give the same if its "
                 "weights are to see what they know", key, theirs.get(key), ours.get(key),
             )  # fmt: skip
+
+
+def _compare_splits(theirs: Mapping[str, list[str]], ours: Mapping[str, list[str]]) -> None:
+    if known := {*theirs.get("train", [])} & {*ours.get("val", []), *ours.get("test", [])}:
+        log.warning(
+            "%d photographs to validate and test on have names that the checkpoint was trained on: if they are the "
+            "same, give it its own split (data.split_seed, data.split_dir), or scores will be too good", len(known),
+        )  # fmt: skip
 
 
 def _list(names: list[str]) -> str:
