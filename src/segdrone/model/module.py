@@ -145,8 +145,7 @@ class SegmentationModule(L.LightningModule):
         mean, loss = mean_over_processes(self.loss(logits, mask), (mask != self.table.ignore_index).sum())
         prediction = logits.detach().max(1).indices  # in channels-last layout twice as fast as argmax
         training = split == "train"
-        epoch_loss = self.losses[f"{split}_loss"]
-        assert isinstance(epoch_loss, MeanMetric)
+        epoch_loss = self.epoch_loss(split)
         epoch_loss(mean, weight=sum(name != "" for name in batch["id"]))  # a blank's is empty
         self.log(f"{split}/loss", epoch_loss, prog_bar=training, on_step=training, on_epoch=True, batch_size=len(mask))
         self.split_metrics(split).update(prediction, mask)
@@ -170,6 +169,12 @@ class SegmentationModule(L.LightningModule):
         metrics = self.metrics[f"{split}_metrics"]
         assert isinstance(metrics, SplitMetrics)
         return metrics
+
+    def epoch_loss(self, split: str) -> MeanMetric:
+        """Returns the mean loss of the epoch under way of `train`, `val` or `test`."""
+        loss = self.losses[f"{split}_loss"]
+        assert isinstance(loss, MeanMetric)
+        return loss
 
     def _log_scores(self, split: str) -> None:
         """Logs `{split}/miou` and so on; `{split}/iou/{class}` is NaN where it is in neither truth nor prediction."""

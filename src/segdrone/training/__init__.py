@@ -2,6 +2,7 @@
 
 from segdrone.training.averaging import ExponentialAverage, StochasticAverage
 from segdrone.training.curves import Curves
+from segdrone.training.divergence import Divergence
 from segdrone.training.freeze import FreezeEncoder
 from segdrone.training.lr_finder import LearningRateFinder
 from segdrone.training.pictures import TensorBoardPictures
@@ -9,6 +10,7 @@ from segdrone.training.run import objective, train
 
 __all__ = [
     "Curves",
+    "Divergence",
     "ExponentialAverage",
     "FreezeEncoder",
     "LearningRateFinder",
