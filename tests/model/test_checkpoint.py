@@ -76,7 +76,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _like_trained(**other: Any) -> SegmentationModule:
     settings = {
-        "model": TINY, "classes": THREE.to_dict(), "data": {"mean": [0.5]}, "splits": {"train": ["a", "b"], "val": ["c"]},
+        "model": TINY, "classes": THREE.to_dict(),
+        "data": {"mean": [0.5]}, "splits": {"train": ["a", "b"], "val": ["c"]},
         "optimizer": {"name": "adamw", "lr": 1e-3}, "scheduler": {"name": "onecycle", "max_momentum": 0.9},
     }  # fmt: skip
     return SegmentationModule(**{**settings, **other})  # type: ignore[arg-type]

@@ -202,8 +202,17 @@ def test_what_cannot_be_built_is_named(name: str, options: dict[str, object], pa
         ("timm-tf_efficientnet_lite0", (0.5, 0.5, 0.5)),
         ("tu-tf_efficientnet_lite0", (0.5, 0.5, 0.5)),
         ("tu-resnet18", (0.485, 0.456, 0.406)),
+        ("xception", (0.5, 0.5, 0.5)),
+        ("inceptionv4", (0.5, 0.5, 0.5)),
+        ("inceptionresnetv2", (0.5, 0.5, 0.5)),
+        ("dpn98", pytest.approx((124 / 255, 117 / 255, 104 / 255))),
     ],
 )
 def test_normalisation_follows_the_encoder(encoder: str, mean: tuple[float, ...] | None) -> None:
     found = pretrained_normalisation(encoder)
     assert (found and found[0]) == mean
+
+
+def test_weights_that_timm_does_not_have_are_told_with_those_it_has() -> None:
+    with pytest.raises(ConfigError, match=r"tu-resnet18\.typo is none of timm's weights: .*resnet18\.a1_in1k"):
+        pretrained_normalisation("tu-resnet18.typo")

@@ -39,6 +39,12 @@ _UPSAMPLING: dict[str, Callable[[int], int]] = {"fpn": lambda depth: 2 ** (depth
 # Arguments of smp that are no choice: the contract settles them.
 _SETTLED = {"in_channels", "classes", "activation", "upsampling", "aux_params", "encoder_weights", "kwargs"}
 
+# Encoders of smp whose mean and std are not ImageNet's own, by the names of timm: smp has these on its hub only.
+_TIMM_NAMES = {
+    "xception": "tu-legacy_xception", "inceptionv4": "tu-inception_v4", "inceptionresnetv2": "tu-inception_resnet_v2",
+    "dpn68": "tu-dpn68", "dpn98": "tu-dpn98", "dpn131": "tu-dpn131",
+}  # fmt: skip
+
 # Networks with batch-norm behind a global pooling: one image alone gives it nothing to take a variance of.
 _OF_TWO_AT_LEAST = (smp.PAN, smp.DeepLabV3, smp.DeepLabV3Plus, smp.UPerNet)
 
@@ -99,10 +105,16 @@ def learns_from_one(network: nn.Module) -> bool:
 
 
 def pretrained_normalisation(encoder_name: str) -> tuple[Sequence[float], Sequence[float]] | None:
-    """Returns the mean and std that a timm encoder was trained with; None is ImageNet's own."""
+    """Returns the mean and std that an encoder was trained with; None is ImageNet's own.
+
+    Raises:
+        ConfigError: The encoder is unknown.
+    """
+    _check_encoder(encoder_name)
+    name = _TIMM_NAMES.get(encoder_name, encoder_name)
     for prefix in ("tu-", "timm-"):
-        if encoder_name.startswith(prefix):
-            config = timm.get_pretrained_cfg(encoder_name.removeprefix(prefix), allow_unregistered=True)
+        if name.startswith(prefix):
+            config = timm.get_pretrained_cfg(name.removeprefix(prefix), allow_unregistered=True)
             return (config.mean, config.std) if config else None
     return None
 
@@ -114,13 +126,11 @@ def model_settings(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_encoder(name: str) -> None:
     """Admits registered encoders only: timm would fetch a name such as `hf-hub:someone/model`."""
-    known = (
-        timm.is_model(name.removeprefix("tu-").split(".")[0])
-        if name.startswith("tu-")
-        else name in smp.encoders.encoders
-    )
-    if not known:
+    model, _, tag = name.removeprefix("tu-").partition(".")
+    if not (timm.is_model(model) if name.startswith("tu-") else name in smp.encoders.encoders):
         raise ConfigError(
             f"model.encoder_name={name} is unknown: choose one of smp's encoders (mobilenet_v2, resnet34, ...) "
             "or tu- and the name of a timm model"
         )
+    if tag and f"{model}.{tag}" not in (tagged := timm.list_models(f"{model}.*", pretrained=True)):
+        raise ConfigError(f"model.encoder_name={name} is none of timm's weights: choose one of {', '.join(tagged)}")
