@@ -28,6 +28,19 @@ def test_processes_that_a_trainer_does_not_want_are_refused(monkeypatch: pytest.
             check_processes(trainer(**choices))
 
 
+def test_a_job_of_slurm_without_srun_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"NTASKS": "2", "NTASKS_PER_NODE": "2", "PROCID": "0", "LOCALID": "0", "NODEID": "0"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    monkeypatch.setattr("shutil.which", lambda _: None)  # srun's absence, or Lightning would warn
+    with pytest.raises(ConfigError, match=r"1 processes were started.* is 2: give .* by srun or torchrun"):
+        check_processes(trainer(devices=2, strategy="ddp"))
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
+    check_processes(trainer(devices=2, strategy="ddp"))
+    monkeypatch.setenv("SLURM_NNODES", "2")
+    with pytest.raises(ConfigError, match=r"differ \(.*--nodes=2.*\): see conf/trainer/ddp\.yaml"):
+        check_processes(trainer(devices=2, strategy="ddp"))
+
+
 def test_processes_that_do_not_run_the_script_are_refused() -> None:
     with pytest.raises(ConfigError, match="strategy=ddp"):
         check_processes(trainer(devices=2, strategy="ddp_spawn"))

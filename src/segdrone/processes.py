@@ -38,12 +38,20 @@ def check_processes(trainer: L.Trainer) -> None:
         ConfigError: As many as were started are not what `trainer` is for, or its strategy is none of those that
             run one script in each process.
     """
-    launcher = trainer.strategy.launcher
-    wanted = launcher.num_processes * launcher.num_nodes if isinstance(launcher, _SubprocessScriptLauncher) else 1
-    if started_together() not in (1, wanted):
+    launcher, wanted, started = trainer.strategy.launcher, 1, started_together()
+    starts = False  # the others itself
+    if isinstance(launcher, _SubprocessScriptLauncher):
+        wanted = launcher.num_processes * launcher.num_nodes
+        starts = started == 1 and not launcher.cluster_environment.creates_processes_externally
+        try:
+            launcher.cluster_environment.validate_settings(launcher.num_processes, launcher.num_nodes)
+        except ValueError as error:
+            reason = " ".join(str(error).split())
+            raise ConfigError(f"SLURM's job and trainer differ ({reason}): see conf/trainer/ddp.yaml") from None
+    if started != wanted and not starts:
         raise ConfigError(
-            f"{started_together()} processes were started, and trainer.devices x trainer.num_nodes is {wanted}: "
-            "give trainer=ddp and as many"
+            f"{started} processes were started, and trainer.devices x trainer.num_nodes is {wanted}: "
+            "give trainer=ddp and as many, by srun or torchrun: see conf/trainer/ddp.yaml"
         )
     if trainer.world_size > wanted:
         raise ConfigError("trainer.strategy cannot start processes in this way: give trainer.strategy=ddp")
