@@ -1,8 +1,8 @@
 import csv
 import json
-import math
 from pathlib import Path
 
+import lightning.pytorch as L
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -102,14 +102,37 @@ def test_validation_can_be_left_out(small_config: Compose, run: Path) -> None:
     assert not any(name.startswith("val/") for name in metrics)
 
 
-def test_an_objective_that_is_no_metric_has_no_value(
-    small_config: Compose, run: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("wanted", ["val/los", "miou", "test/miou", "val/iou/submarine"])
+def test_an_objective_that_may_choose_nothing_is_told_before_training(
+    wanted: str, small_config: Compose, run: Path
 ) -> None:
-    cfg = small_config("objective=val/los", "trainer.limit_train_batches=1")
+    with pytest.raises(ConfigError, match=f"objective={wanted} is none that can be chosen by: give one of val/miou"):
+        train(small_config(f"objective={wanted}"))
+    assert not run.exists()
+
+
+def test_the_objective_may_be_the_iou_of_a_class(small_config: Compose, run: Path) -> None:
+    cfg = small_config("objective=val/iou/paved-area", "trainer.limit_train_batches=1")
     metrics, _ = train(cfg)
-    assert math.isnan(objective(cfg, metrics))
-    assert json.loads((run / "run.json").read_text())["reached"] is None
-    assert "objective=val/los is no metric of this run: choose one of" in caplog.text
+    assert objective(cfg, metrics) == metrics["val/iou/paved-area"]
+
+
+class FullMemory(L.Callback):
+    """What torch raises where a GPU's memory is full."""
+
+    def on_train_batch_start(self, *_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+
+def test_a_full_gpu_is_told_with_what_takes_less(small_config: Compose) -> None:
+    with pytest.raises(ConfigError, match="memory is too small .* give a lower data.batch_size"):
+        train(small_config("+callbacks.full={_target_: tests.training.test_run.FullMemory}"))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, True, "abc"])
+def test_a_seed_that_is_none_is_told(seed: object, small_config: Compose) -> None:
+    with pytest.raises(ConfigError, match=f"seed={seed} must be a whole number from 0 to 4294967295"):
+        train(small_config(f"seed={seed}"))
 
 
 def test_epochs_that_are_not_validated_are_kept_too(small_config: Compose, run: Path) -> None:

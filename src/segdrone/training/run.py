@@ -46,12 +46,13 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     """
     started = time.time()
     keep_freed_memory()
-    if not isinstance(cfg.seed, int) or cfg.seed < 0:
-        raise ConfigError(f"seed={cfg.seed} must be a whole number from 0 up")
+    if type(cfg.seed) is not int or not 0 <= cfg.seed < 2**32:
+        raise ConfigError(f"seed={cfg.seed} must be a whole number from 0 to {2**32 - 1}")
     check_pictures(cfg)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     folder = Path(cfg.output_dir)
     datamodule = build_datamodule(cfg)
+    _check_objective(cfg, datamodule)
     module = build_module(cfg, datamodule)
     if cfg.ckpt_path is not None:
         check_resumable(cfg.ckpt_path, module)
@@ -83,10 +84,8 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
         metrics[str(trainer.checkpoint_callback.monitor)] = float(best)  # type: ignore[union-attr]
     metrics |= {name: float(value) for name, value in report.items() if isinstance(value, float)}
     _log_choices(loggers, cfg, metrics)
-    chosen, value = _objective(cfg, metrics), objective(cfg, metrics)
-    if chosen not in metrics:
-        log.warning("objective=%s is no metric of this run: choose one of %s", chosen, ", ".join(sorted(metrics)))
-    reached = {"objective": chosen, "reached": value if math.isfinite(value) else None}
+    value = objective(cfg, metrics)
+    reached = {"objective": _objective(cfg, metrics), "reached": value if math.isfinite(value) else None}
     if trainer.is_global_zero:
         write_json({**record, **reached, "wall_time_s": round(time.time() - started, 1)}, folder / "run.json")
     made = {
@@ -101,6 +100,11 @@ def _fit(cfg: DictConfig, trainer: L.Trainer, module: SegmentationModule, datamo
         trainer.fit(module, datamodule=datamodule, ckpt_path=cfg.ckpt_path)
     except MisconfigurationException as error:
         raise ConfigError(f"Lightning cannot train so ({' '.join(str(error).split())}): mend the choice") from error
+    except torch.OutOfMemoryError as error:
+        raise ConfigError(
+            "the GPU's memory is too small for a training step: give a lower data.batch_size, and "
+            "trainer.accumulate_grad_batches to make up for it, or a smaller data.image_size"
+        ) from error
     except RuntimeError as error:
         if cfg.compile and isinstance(error, torch._dynamo.exc.TorchDynamoException):
             reason = str(getattr(error, "inner_exception", error)).splitlines()[0]
@@ -154,10 +158,19 @@ def _log_choices(loggers: list[Logger], cfg: DictConfig, metrics: dict[str, floa
             logger.save()
 
 
-def objective(cfg: DictConfig, metrics: Mapping[str, float]) -> float:
-    """Returns the metric that a sweep compares, `cfg.objective`; NaN where there is none of that name.
+def _check_objective(cfg: DictConfig, datamodule: DroneDataModule) -> None:
+    """Refuses, before hours are spent, what no run logs, and the final test's scores, which must choose nothing."""
+    names = [f"{split}/{score}" for split in ("val", "train") for score in ("miou", "loss", "dice", "accuracy")]
+    if cfg.objective not in [*names, *(f"val/iou/{name}" for name in datamodule.table.names)]:
+        raise ConfigError(
+            f"objective={cfg.objective} is none that can be chosen by: give one of {', '.join(names)}, val/iou/CLASS"
+        )
 
-    Where nothing was validated it is that of training, as the best epoch is: test scores must choose nothing.
+
+def objective(cfg: DictConfig, metrics: Mapping[str, float]) -> float:
+    """Returns the metric that a sweep compares, `cfg.objective`; NaN where it was not logged.
+
+    Where nothing was validated it is that of training, as the best epoch is.
     """
     return metrics.get(_objective(cfg, metrics), float("nan"))
 
