@@ -3,6 +3,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 
 from segdrone.data.split import random_split
@@ -77,3 +78,21 @@ def test_a_split_the_checkpoint_never_had_is_an_error(small_config: Compose, tmp
 def test_training_photographs_are_called_such(trained: Path, caplog: pytest.LogCaptureFixture) -> None:
     _evaluate(trained, "split=all")
     assert "15 of these photographs were trained on" in caplog.text
+
+
+def test_a_checkpoint_has_no_files_written_where_it_says(trained: Path, tmp_path: Path) -> None:
+    path, elsewhere = trained / "checkpoints" / "best.ckpt", tmp_path / "elsewhere"
+    checkpoint = torch.load(path, weights_only=True)
+    data = checkpoint["hyper_parameters"]["data"]
+    data |= {"cache": "disk", "cache_dir": str(elsewhere / "cache")}
+    torch.save(checkpoint, path)
+    assert _evaluate(trained)["photographs"] == 2
+    data |= {"root": str(elsewhere / "scenes"), "sample": {"count": 9, "height": 64, "width": 96, "seed": 0}}
+    torch.save(checkpoint, path)
+    with pytest.raises(DataError, match="elsewhere/scenes does not exist: give data.root=FOLDER"):
+        _evaluate(trained)
+    data |= {"sample": None, "download": True}
+    torch.save(checkpoint, path)
+    with pytest.raises(DataError, match="elsewhere/scenes does not exist: give data.root=FOLDER"):
+        _evaluate(trained)
+    assert not elsewhere.exists()

@@ -33,7 +33,10 @@ from segdrone.settings import plain
 log = logging.getLogger(__name__)
 
 # What a checkpoint says of its own data, and does not hold for another folder.
-_ELSEWHERE: dict[str, Any] = {"images": None, "masks": None, "sample": None, "download": False}
+_ELSEWHERE: dict[str, Any] = {"images": None, "masks": None}
+
+# What has files written, and where: not for somebody's checkpoint to say.
+_NOTHING_WRITTEN: dict[str, Any] = {"sample": None, "download": False, "cache_dir": None}
 
 # What the network sees when photographs are scored as in training; with inference=tiled the Predictor settles it.
 _SIZES = {"sampling", "test_image_size", "tile_size", "crop_size", "scale", "batch_size"}
@@ -78,10 +81,10 @@ def _evaluate_checkpoint(cfg: DictConfig, board: TensorBoardLogger) -> dict[str,
         known = {**known, "classes": module.table.to_dict()}
     if overrides.get("sampling") == "whole":
         elsewhere["scale"] = 1.0
-    data = DataConfig.from_dict({**known, "rare_share": 0.0, **elsewhere, **overrides})
+    data = DataConfig.from_dict({**known, **_NOTHING_WRITTEN, "rare_share": 0.0, **elsewhere, **overrides})
     ids = None if "split_dir" in overrides else {split: module.hparams["splits"].get(split, [])}
     datamodule = DroneDataModule(data, ids={} if split == "all" else ids)
-    if data.sample is None and data.images is None and not Path(data.root).exists():
+    if data.images is None and not Path(data.root).exists():
         raise DataError(f"data.root={data.root} does not exist: give data.root=FOLDER")
     datamodule.prepare_data()
     datamodule.setup("test")
