@@ -31,7 +31,7 @@ def main(cfg):
         os.kill(os.getpid(), signal.SIGINT)
     value = float("nan") if cfg.kind == "diverged" else cfg.x
     reached = None if cfg.kind == "diverged" else value
-    Path(cfg.output_dir, "run.json").write_text(json.dumps({"reached": reached}))
+    Path(cfg.output_dir, "run.json").write_text(json.dumps({"objective": cfg.objective, "reached": reached}))
     return value
 
 if __name__ == "__main__":
@@ -121,6 +121,14 @@ def test_a_sweep_without_any_score_is_a_failure(by: list[str], sweep: Sweep) -> 
     assert "Traceback" not in result.stderr
     assert told(result)[-1].endswith("jobs reached a score: mend what is said of them above")
     assert "best" not in result.stdout
+
+
+def test_a_sweep_that_compares_nothing_fails_where_a_job_did(sweep: Sweep) -> None:
+    choices = ["~hydra.callbacks.comparison", "output_dir=done"]
+    assert sweep("kind=fine", *choices).returncode == 0
+    result = sweep("kind=mistaken,fine", *choices)
+    assert result.returncode == 2
+    assert told(result)[1:] == ["error: 1 of the jobs failed: mend what is said of them above"]
 
 
 def test_the_lowest_wins_by_optuna_too(sweep: Sweep, tmp_path: Path) -> None:

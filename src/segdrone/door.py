@@ -31,6 +31,7 @@ _EXTRAS = {  # what brings the plugins of Hydra that conf/search and conf/launch
     "hydra/launcher/ray": "ray",
 }
 _FULL_ERROR = "HYDRA_FULL_ERROR"
+_FAILED: list[int] = []  # jobs of a sweep that this process ran
 # What the user asked for, before `door` asks for more; the processes that this one starts take it over.
 _TRACEBACKS = os.environ.setdefault("SEGDRONE_TRACEBACKS", os.environ.get(_FULL_ERROR, "0")) == "1"
 
@@ -79,6 +80,7 @@ def _attempt(job: Callable[[DictConfig], float], cfg: DictConfig, number: int, *
             return score
         reason, details = f"{cfg.get('objective', 'its score')} came out as {score}", ""
     note_failure(folder, reason, details)
+    _FAILED.append(number)
     sys.stderr.write(f"error: job {number}: {reason}\n")  # in one piece, as jobs may run side by side
     if tracebacks:
         print(details, file=sys.stderr)
@@ -89,7 +91,8 @@ def _attempt(job: Callable[[DictConfig], float], cfg: DictConfig, number: int, *
 def door(main: Callable[[], None]) -> None:
     """Runs a Hydra main function; a mistake in the configuration ends like one in `plain_errors`.
 
-    The jobs of a sweep are compared at its end, however that comes; it fails where none reached a score.
+    The jobs of a sweep are compared at its end, however that comes; it fails where none reached a score. One that
+    compares nothing, of evaluations, fails where any job did.
 
     Hydra is told to let its errors through, so that they can be caught here.
     """
@@ -121,6 +124,8 @@ def _compared() -> Iterator[None]:
         sweep = _report()
     if sweep is not None and not sweep.scored:
         raise ConfigError(f"none of the {len(sweep.jobs)} jobs reached a score: mend what is said of them above")
+    if sweep is None and _FAILED:
+        raise ConfigError(f"{len(_FAILED)} of the jobs failed: mend what is said of them above")
 
 
 def _report() -> Sweep | None:
