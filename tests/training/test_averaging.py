@@ -8,8 +8,9 @@ import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
+from segdrone.errors import ConfigError
 from segdrone.model import SegmentationModule, load_module
-from segdrone.training import ExponentialAverage, StochasticAverage
+from segdrone.training import ExponentialAverage, FreezeEncoder, StochasticAverage
 from tests.tiny import StopAfter, batches, fit, tiny_module, weights
 
 OPTIONS: dict[str, Any] = {"optimizer": {"name": "adamw", "lr": 1e-2}}
@@ -88,6 +89,20 @@ def test_swa_measures_batch_norm_on_the_training_images(tmp_path: Path) -> None:
             module(batch["image"])
     handle.remove()
     torch.testing.assert_close(layer.running_mean, torch.stack(means).mean(0))  # type: ignore[union-attr, arg-type]
+
+
+def test_swa_leaves_a_frozen_encoder_its_statistics(tmp_path: Path) -> None:
+    module = tiny_module(**OPTIONS)
+    encoder, others = weights(module.encoder), weights(module.network.decoder)  # type: ignore[arg-type]
+    fit(tmp_path, StochasticAverage(start=0.0), FreezeEncoder(epochs=2), module=module)
+    kept = load_module(tmp_path / "last.ckpt")
+    assert torch.equal(weights(kept.encoder), encoder)
+    assert not torch.equal(weights(kept.network.decoder), others)  # type: ignore[arg-type]
+
+
+def test_swa_needs_an_end(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="give trainer.max_epochs"):
+        fit(tmp_path, StochasticAverage(start=0.5), module=tiny_module(), max_epochs=-1, max_steps=4)
 
 
 @pytest.mark.parametrize("stop", [1, 3])

@@ -15,6 +15,8 @@ from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 
+from segdrone.errors import ConfigError
+
 
 class _Averaging(WeightAveraging):
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
@@ -63,6 +65,16 @@ class StochasticAverage(_Averaging):
         super().__init__(use_buffers=False)
         self.start = start
 
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Looks whether there is a last part of the epochs.
+
+        Raises:
+            ConfigError: The number of epochs is not set.
+        """
+        if trainer.max_epochs is None or trainer.max_epochs < 1:
+            raise ConfigError("callbacks swa averages over the last epochs: give trainer.max_epochs")
+        super().setup(trainer, pl_module, stage)
+
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -78,6 +90,9 @@ class StochasticAverage(_Averaging):
         if average.n_averaged > 1:
             with trainer.precision_plugin.forward_context():  # of several processes, all validate with the first's
                 update_bn(_images(trainer), average)
+            for ours, averaged in zip(pl_module.modules(), average.module.modules(), strict=True):
+                if not ours.training:  # frozen, its statistics too
+                    averaged.load_state_dict(ours.state_dict())
 
 
 def _images(trainer: L.Trainer) -> Iterator[Tensor]:
