@@ -12,6 +12,7 @@ that was stopped goes on where it was. Writes benchmarks/results/baseline.md, or
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import platform
@@ -81,6 +82,7 @@ def kept_or_trained(options: argparse.Namespace, name: str, seed: int) -> Result
     """Returns what the same run gave before, out of `--runs`, or trains, and keeps its result there."""
     run = {"name": name, "seed": seed, "epochs": options.epochs, "size": [options.height, options.width]}
     run |= {"photographs": str(options.root), "split": str(options.split_dir), "weights": str(options.weights)}
+    run |= {"code": options.code, "device": options.device, "torch": torch.__version__}
     if options.runs.exists():
         for line in options.runs.read_text(encoding="utf-8").splitlines():
             kept = json.loads(line)
@@ -91,6 +93,13 @@ def kept_or_trained(options: argparse.Namespace, name: str, seed: int) -> Result
     with options.runs.open("a", encoding="utf-8") as file:
         file.write(json.dumps({"run": run, "result": result}) + "\n")
     return result
+
+
+def fingerprint_of_code() -> str:
+    """Returns a hash of all that either training is made of, so that a result of other code is not taken for its own."""
+    folders = (("src", "*.py"), ("conf", "*.yaml"), ("benchmarks", "article.py"), ("benchmarks", "baseline.py"))
+    files = sorted(path for folder, pattern in folders for path in (REPO / folder).rglob(pattern))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def spread(values: list[float], digits: int) -> str:
@@ -127,6 +136,10 @@ def main() -> None:
         if getattr(options, name) is not None:
             setattr(options, name, getattr(options, name).resolve())
     names = [BASELINE, *ABLATIONS] if options.ablate else [TUTORIAL, BASELINE]
+    if (options.split_dir / "test.txt").exists():
+        parser.error(f"{options.split_dir} holds a test.txt, which train.py alone would be scored on: leave it out")
+    options.code = fingerprint_of_code()
+    options.device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
     if choose_precision("auto") == "32-true":  # the recipe is in single precision itself
         names = [name for name in names if name != SINGLE]
     rows: dict[str, list[Result]] = {name: [] for name in names}
@@ -142,13 +155,12 @@ def main() -> None:
         ]
         lines.append(f"| ratio of the means | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |")
     title = "with each of its choices taken back" if options.ablate else "beside the tutorial's loop"
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
     seeds = " ".join(map(str, options.seeds))
     of = "Mean and standard deviation over the seeds, on" if len(options.seeds) > 1 else "On"
     table = f"""# The recipe `experiment=baseline` {title}
 
 `python benchmarks/baseline.py --seeds {seeds} --epochs {options.epochs}{" --ablate" * options.ablate}`:
-{options.height} x {options.width}, batch 3, {options.epochs} epochs, MobileNetV2; {device}, {platform.machine()},
+{options.height} x {options.width}, batch 3, {options.epochs} epochs, MobileNetV2; {options.device}, {platform.machine()},
 torch {torch.__version__}. {of} the validation photographs.
 
 | | mIoU, whole set | mIoU per image | accuracy | seconds, whole run |

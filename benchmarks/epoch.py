@@ -45,6 +45,7 @@ def our_epoch(options: argparse.Namespace, train_pairs: list[Pair], val_pairs: l
                 "experiment=article",
                 f"data.root={options.root}",
                 f"data.split_dir={folder}",
+                f"data.cache_dir={folder / 'cache'}",
                 f"data.image_size=[{options.height},{options.width}]",
                 f"data.test_image_size=[{options.height},{options.width}]",
                 f"data.batch_size={options.batch}",
