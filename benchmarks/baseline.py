@@ -96,7 +96,7 @@ def kept_or_trained(options: argparse.Namespace, name: str, seed: int) -> Result
 
 
 def fingerprint_of_code() -> str:
-    """Returns a hash of all that either training is made of, so that a result of other code is not taken for its own."""
+    """Returns a hash of all that the trainings are made of, so that a kept result is not one of other code."""
     folders = (("src", "*.py"), ("conf", "*.yaml"), ("benchmarks", "article.py"), ("benchmarks", "baseline.py"))
     files = sorted(path for folder, pattern in folders for path in (REPO / folder).rglob(pattern))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
@@ -160,8 +160,8 @@ def main() -> None:
     table = f"""# The recipe `experiment=baseline` {title}
 
 `python benchmarks/baseline.py --seeds {seeds} --epochs {options.epochs}{" --ablate" * options.ablate}`:
-{options.height} x {options.width}, batch 3, {options.epochs} epochs, MobileNetV2; {options.device}, {platform.machine()},
-torch {torch.__version__}. {of} the validation photographs.
+{options.height} x {options.width}, batch 3, {options.epochs} epochs, MobileNetV2;
+{options.device}, {platform.machine()}, torch {torch.__version__}. {of} the validation photographs.
 
 | | mIoU, whole set | mIoU per image | accuracy | seconds, whole run |
 |---|---|---|---|---|
