@@ -117,3 +117,13 @@ def test_losing_a_process_ends_the_run_which_goes_on_from_its_last_epoch(
     assert json.loads((out / "metrics.json").read_text()) == evaluated(last, "val", tmp_path / "one", *tiles)
     drawn = {path.name for path in (out / "figures").iterdir()}
     assert drawn == {"best.png", "worst.png", "confusion.png", "reliability.png", "recall_by_size.png"}
+
+
+def test_a_search_runs_each_of_its_jobs_in_two_processes(all_scenes: Path, tmp_path: Path, command: Command) -> None:
+    sweep = tmp_path / "sweep"
+    search = ["search=optuna", "hydra.sweeper.n_trials=1", "optimizer.lr=1e-3,2e-3", "trainer.limit_train_batches=1"]
+    result = command("train.py", *search, *two(all_scenes, sweep))
+    assert result.returncode == 0, result.stderr
+    assert "best: job 0 (" in result.stdout
+    assert json.loads((sweep / "0" / "run.json").read_text())["processes"] == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep"]
