@@ -9,9 +9,10 @@ from segdrone.door import door, plain_errors
 @hydra.main(config_path="conf", config_name="train", version_base="1.3")
 @plain_errors
 def main(cfg: DictConfig) -> float:
-    from segdrone.training import objective, train  # here, so that --help need not wait for torch
+    from segdrone.training import claimed, objective, train  # here, so that --help need not wait for torch
 
-    metrics, _ = train(cfg)
+    with claimed(cfg):
+        metrics, _ = train(cfg)
     return objective(cfg, metrics)
 
 

@@ -6,6 +6,7 @@ import functools
 import gc
 import math
 import os
+import re
 import sys
 import textwrap
 import traceback
@@ -140,18 +141,28 @@ def _mistake(error: Exception) -> str | None:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file in _EXTRAS:
         extra = _EXTRAS[error.missing_cfg_file]
         return f"{error.missing_cfg_file} is not installed: pip install 'segdrone[{extra}]'"
+    if isinstance(error, OverrideParseException) and "=" not in error.override.lstrip("=").rstrip("="):
+        return f"{error.override} is no choice: give KEY=VALUE, without spaces around the ="
     if isinstance(error, OverrideParseException):
         return (
             f"{error.override} cannot be read: a path or text with other signs than letters, digits, spaces and ._-/ "
             "needs quotes of its own within the shell's: 'data.root=\"FOLDER\"'"
         )
     if isinstance(error, HydraException | OmegaConfBaseException):
-        return f"{' '.join(str(error).split())} (see --help for all keys)"
+        return f"{_of_hydra(' '.join(str(error).split()))} (see --help for all keys)"
+    if isinstance(error, ValueError) and "Config group override" in str(error):
+        return "a group of conf/, such as callbacks= or model=, takes the name of a file or a list of names (see --help)"
     if isinstance(error, SegdroneError | OSError):
         return _text(error)
     if Comparison.folder is not None:  # of a sweeper or a launcher
         return f"the sweep broke off: {_text(error)} ({_FULL_ERROR}=1 shows the traceback)"
     return None
+
+
+def _of_hydra(text: str) -> str:
+    """Leaves out Hydra's advice to append what it does not know, which would train as if nothing had been said."""
+    unknown = re.match(r"Could not override '(.+?)'", text)
+    return f"{unknown[1]} is no setting here: mend the name" if unknown else text.partition(" Config search path:")[0]
 
 
 def _text(error: Exception) -> str:

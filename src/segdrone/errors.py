@@ -7,6 +7,7 @@ commands print it and exit with code 2; a library user catches `SegdroneError`.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import NoReturn
 
 
@@ -38,6 +39,11 @@ def user_text(error: SegdroneError) -> str:
     """
     name = f"{type(error).__module__}.{type(error).__qualname__}: "
     return str(error).rsplit(name, maxsplit=1)[-1].strip()
+
+
+def listed(options: Mapping[str, object]) -> str:
+    """Returns options as they are given on the command line: `lr=0.1, momentum=0.9`; for the text of an error."""
+    return ", ".join(f"{key}={value}" for key, value in options.items()) or "no options"
 
 
 def leave(text: str) -> NoReturn:

@@ -149,11 +149,18 @@ class _Watch(L.Callback):
             self.over.set()
 
 
-def _ended(trainer: L.Trainer, why: str) -> str:
+def how_to_go_on(trainer: L.Trainer) -> str:
+    """Returns what to do after a run that did not come to its end."""
     kept = [one for one in trainer.checkpoint_callbacks if isinstance(one, ModelCheckpoint) and one.monitor is None]
     path = next((one.best_model_path for one in kept if Path(one.best_model_path).is_file()), None)
-    remedy = f"go on from the last epoch with the same choices and ckpt_path={path}" if path else "start again"
-    return f"{why}, and the run ended: {remedy}"
+    if path is None:
+        return "start again"
+    folder = Path(path).parent.parent
+    return f"go on from the last epoch with the same choices and output_dir={folder} ckpt_path={path}"
+
+
+def _ended(trainer: L.Trainer, why: str) -> str:
+    return f"{why}, and the run ended: {how_to_go_on(trainer)}"
 
 
 def _leave(text: str) -> NoReturn:

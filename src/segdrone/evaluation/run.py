@@ -25,6 +25,7 @@ from segdrone.evaluation.judge import Judge
 from segdrone.evaluation.record import describe_run
 from segdrone.evaluation.report import forget, report
 from segdrone.files import write_json
+from segdrone.inference.options import check_options
 from segdrone.memory import keep_freed_memory
 from segdrone.model import SegmentationModule, load_module
 from segdrone.processes import check_processes, together
@@ -161,8 +162,16 @@ def check_pictures(cfg: DictConfig) -> None:
 
 
 def inference_options(cfg: DictConfig) -> dict[str, Any] | None:
-    """Returns the options of `Predictor` that `conf/inference` chose; None where it chose none."""
-    return plain(cfg.inference) if cfg.get("inference") else None
+    """Returns the options of `Predictor` that `conf/inference` chose; None where it chose none.
+
+    Raises:
+        ConfigError: An option is out of its range.
+    """
+    if not cfg.get("inference"):
+        return None
+    options = plain(cfg.inference)
+    check_options(**options)
+    return options
 
 
 def _check_classes(module: SegmentationModule, table: ClassTable, source: str) -> None:

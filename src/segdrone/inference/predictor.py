@@ -19,6 +19,7 @@ from segdrone.data import DataConfig
 from segdrone.data.read import resize_image
 from segdrone.errors import ConfigError, DataError
 from segdrone.inference.blend import Blender, Block, reaches
+from segdrone.inference.options import check_options
 from segdrone.inference.photograph import forget, open_photograph
 from segdrone.inference.symmetries import AUGMENTS, mean_probabilities
 from segdrone.model import SegmentationModule, load_module
@@ -91,19 +92,9 @@ class Predictor:
         self.table = module.table
         self.scale, self.window, self.overlap, self.scales = scale, window or self.data.training_size, overlap, scales
         self._whole = window is None and scale is None and self.data.sampling == "whole"
-        _check_types(scale, window, overlap, scales, batch_size)
-        if scale is not None and not 0 < scale <= 16:
-            raise ConfigError(f"scale={scale} must lie above 0 and be at most 16: 1 is the photograph's own size")
-        if min(self.window) < 1:
-            raise ConfigError(f"window={self.window} must be a height and a width of 1 pixel or more")
-        if not 0 <= overlap <= 0.9:
-            raise ConfigError(f"overlap={overlap} must lie between 0 and 0.9 of a window")
-        if augment not in AUGMENTS:
-            raise ConfigError(f"augment={augment} is unknown: choose one of {', '.join(AUGMENTS)}")
-        if not scales or not all(0.1 <= value <= 4 for value in scales):
-            raise ConfigError(f"scales={list(scales)} must be numbers from 0.1 to 4, such as 0.75, 1, 1.25")
-        if batch_size is not None and batch_size < 1:
-            raise ConfigError(f"batch_size={batch_size} must be 1 or more")
+        check_options(
+            scale=scale, window=window, overlap=overlap, augment=augment, scales=scales, batch_size=batch_size
+        )
         self.symmetries = AUGMENTS[augment]
         self.device = _device(device)
         self.settings: dict[str, Any] = {
@@ -247,22 +238,6 @@ class Predictor:
         if self.device.type == "cpu":
             return nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16)
-
-
-def _check_types(scale: Any, window: Any, overlap: Any, scales: Any, batch_size: Any) -> None:
-    """Makes sure that options from a config or a command are of their kinds."""
-    numbers = {"scale": 1.0 if scale is None else scale, "overlap": overlap}
-    for name, value in numbers.items():
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise ConfigError(f"{name}={value} must be a number")
-    if window is not None and not (
-        isinstance(window, list | tuple) and len(window) == 2 and all(type(side) is int for side in window)
-    ):
-        raise ConfigError(f"window={window} must be [height, width] in whole pixels")
-    if not isinstance(scales, list | tuple) or not all(isinstance(value, int | float) for value in scales):
-        raise ConfigError(f"scales={scales} must be a list of numbers, such as [0.75, 1, 1.25]")
-    if batch_size is not None and type(batch_size) is not int:
-        raise ConfigError(f"batch_size={batch_size} must be a whole number")
 
 
 def _device(name: str) -> torch.device:

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segdrone.errors import ConfigError, DataError
+from segdrone.errors import ConfigError, DataError, listed
 from segdrone.model.lovasz import lovasz_softmax
 
 
@@ -255,4 +255,4 @@ def _build(name: str, where: str, options: Mapping[str, Any]) -> nn.Module:
     try:
         return LOSSES[name](**options)
     except TypeError as error:
-        raise ConfigError(f"{where} does not take these options ({error}): mend conf/loss") from None
+        raise ConfigError(f"{where} does not take {listed(options)} ({error}): mend it") from None

@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
-from segdrone.errors import ConfigError
+from segdrone.errors import ConfigError, listed
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
@@ -33,7 +33,7 @@ def build_optimizer(
     """
     if name not in OPTIMIZERS:
         raise ConfigError(f"optimizer.name={name} is unknown: choose one of {', '.join(OPTIMIZERS)}")
-    if encoder_lr is not None and encoder_lr < 0:
+    if encoder_lr is not None and not (isinstance(encoder_lr, int | float) and encoder_lr >= 0):
         raise ConfigError(f"optimizer.encoder_lr={encoder_lr} must be from 0 up")
     first = list(encoder.parameters())
     known = {id(parameter) for parameter in first}
@@ -43,7 +43,8 @@ def build_optimizer(
     try:
         return OPTIMIZERS[name](groups, **options)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"optimizer {name} does not take these options ({error}): mend conf/optimizer") from None
+        given = {key: value for key, value in options.items() if key != "fused"}
+        raise ConfigError(f"optimizer {name} does not take {listed(given)} ({error}): mend it") from None
 
 
 def _one_cycle(optimizer: Optimizer, steps: int, **options: Any) -> LRScheduler:
@@ -104,4 +105,6 @@ def build_scheduler(optimizer: Optimizer, name: str, *, steps: float, **options:
     try:
         return SCHEDULERS[name](optimizer, int(steps) if math.isfinite(steps) else 0, **options)
     except (TypeError, ValueError, ZeroDivisionError) as error:
-        raise ConfigError(f"scheduler {name} does not take these options ({error}): mend conf/scheduler") from None
+        raise ConfigError(
+            f"scheduler {name} does not take {listed(options)} ({error}): mend what does not fit"
+        ) from None

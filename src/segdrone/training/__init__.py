@@ -3,6 +3,7 @@
 from segdrone.training.averaging import ExponentialAverage, StochasticAverage
 from segdrone.training.curves import Curves
 from segdrone.training.divergence import Divergence
+from segdrone.training.folder import claimed
 from segdrone.training.freeze import FreezeEncoder
 from segdrone.training.lr_finder import LearningRateFinder
 from segdrone.training.pictures import TensorBoardPictures
@@ -16,6 +17,7 @@ __all__ = [
     "LearningRateFinder",
     "StochasticAverage",
     "TensorBoardPictures",
+    "claimed",
     "objective",
     "train",
 ]

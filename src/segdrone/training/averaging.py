@@ -34,9 +34,13 @@ class ExponentialAverage(_Averaging):
 
     Args:
         decay: Weight of the average so far in the next, 0 to 1.
+
+    Raises:
+        ConfigError: It is out of its range.
     """
 
     def __init__(self, decay: float) -> None:
+        _check_share("decay", decay)
         super().__init__(multi_avg_fn=_exponential(decay))
 
 
@@ -59,9 +63,13 @@ class StochasticAverage(_Averaging):
 
     Args:
         start: Share of the epochs before the first that counts, 0 to 1.
+
+    Raises:
+        ConfigError: It is out of its range.
     """
 
     def __init__(self, start: float) -> None:
+        _check_share("start", start)
         super().__init__(use_buffers=False)
         self.start = start
 
@@ -93,6 +101,11 @@ class StochasticAverage(_Averaging):
             for ours, averaged in zip(pl_module.modules(), average.module.modules(), strict=True):
                 if not ours.training:  # frozen, its statistics too
                     averaged.load_state_dict(ours.state_dict())
+
+
+def _check_share(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ConfigError(f"{name}={value} must be a number from 0 to 1")
 
 
 def _images(trainer: L.Trainer) -> Iterator[Tensor]:

@@ -31,6 +31,7 @@ from segdrone.model import (
 from segdrone.processes import check_processes
 from segdrone.settings import plain
 from segdrone.training.checkpoint_io import AtomicCheckpointIO
+from segdrone.training.checks import check_callbacks
 from segdrone.training.precision import choose_precision
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def build_trainer(cfg: DictConfig, callbacks: list[L.Callback], loggers: list[Lo
     try:
         trainer: L.Trainer = hydra.utils.instantiate(cfg.trainer, **made, default_root_dir=str(folder))
     except (MisconfigurationException, InstantiationException) as error:
-        raise ConfigError(f"conf/trainer: Lightning refuses ({' '.join(str(error).split())})") from error
+        raise ConfigError(f"conf/trainer: Lightning refuses ({_reason(error)})") from error
     check_processes(trainer)
     return trainer
 
@@ -149,13 +150,15 @@ def _weighted(options: dict[str, Any], where: str, datamodule: DroneDataModule) 
     return options if weights is None else {**options, "class_weights": weights}
 
 
-def build_callbacks(cfg: DictConfig, *, has_val: bool) -> list[L.Callback]:
+def build_callbacks(cfg: DictConfig, datamodule: DroneDataModule) -> list[L.Callback]:
     """Makes the callbacks; without validation the best epoch is the training's, and nothing stops early.
 
     Raises:
-        ConfigError: The last epochs would not be validated.
+        ConfigError: The last epochs would not be validated, or a callback cannot be made as it is chosen.
     """
-    callbacks = plain(cfg.callbacks or OmegaConf.create())
+    callbacks = plain(cfg.get("callbacks") or OmegaConf.create())
+    check_callbacks(callbacks, datamodule.table)
+    has_val = bool(datamodule.splits["val"]) and cfg.trainer.limit_val_batches != 0
     epochs, every = cfg.trainer.max_epochs, cfg.trainer.get("check_val_every_n_epoch") or 1
     if has_val and epochs is not None and epochs > 0 and epochs % every:
         raise ConfigError(
@@ -169,9 +172,25 @@ def build_callbacks(cfg: DictConfig, *, has_val: bool) -> list[L.Callback]:
             if "monitor" in part:
                 part["monitor"] = part["monitor"].replace("val/", "train/")
                 part["save_on_train_epoch_end"] = True
-    return parts(callbacks)
+    return parts(callbacks, "callbacks")
 
 
-def parts(named: Mapping[str, Any] | None) -> list[Any]:
-    """Makes the named parts of a dict of `_target_`; a part that is set to null is left out."""
-    return [hydra.utils.instantiate(part) for part in (named or {}).values() if part]
+def parts(named: Mapping[str, Any] | None, group: str) -> list[Any]:
+    """Makes the named parts of a dict of `_target_`; a part that is set to null is left out.
+
+    Raises:
+        ConfigError: A part does not take its options.
+    """
+    made = []
+    for name, part in (named or {}).items():
+        if part:
+            try:
+                made.append(hydra.utils.instantiate(part))
+            except InstantiationException as error:
+                raise ConfigError(f"{group}.{name} cannot be made as chosen ({_reason(error)}): mend it") from error
+    return made
+
+
+def _reason(error: Exception) -> str:
+    """What the part itself said, in one line; Hydra adds where it stands."""
+    return " ".join(str(error.__cause__ or error).split())

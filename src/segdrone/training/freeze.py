@@ -8,6 +8,7 @@ import lightning.pytorch as L
 from torch import nn
 from torch.optim import Optimizer
 
+from segdrone.errors import ConfigError
 from segdrone.model import SegmentationModule
 
 log = logging.getLogger(__name__)
@@ -20,10 +21,15 @@ class FreezeEncoder(L.Callback):
     group of parameters that it adds later has no place in a schedule made for the whole run.
 
     Args:
-        epochs: How many.
+        epochs: How many, from 0 up.
+
+    Raises:
+        ConfigError: It is no such number.
     """
 
     def __init__(self, epochs: int) -> None:
+        if type(epochs) is not int or epochs < 0:
+            raise ConfigError(f"epochs={epochs} must be a whole number from 0 up")
         self.epochs = epochs
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -12,6 +12,7 @@ from lightning.pytorch import callbacks
 from matplotlib.figure import Figure
 
 from segdrone import figures
+from segdrone.errors import ConfigError
 from segdrone.model import SegmentationModule
 
 log = logging.getLogger(__name__)
@@ -36,9 +37,18 @@ class LearningRateFinder(callbacks.LearningRateFinder):
         min_lr: The first rate.
         max_lr: The last.
         num_training_steps: How many are tried, no more than the run has steps.
+
+    Raises:
+        ConfigError: The rates do not rise from above 0, or the number is none.
     """
 
     def __init__(self, folder: str, min_lr: float, max_lr: float, num_training_steps: int) -> None:
+        rates_rise = all(isinstance(rate, int | float) for rate in (min_lr, max_lr)) and 0 < min_lr < max_lr
+        if not rates_rise or type(num_training_steps) is not int or num_training_steps < 1:
+            raise ConfigError(
+                f"min_lr={min_lr}, max_lr={max_lr} must rise from above 0, and "
+                f"num_training_steps={num_training_steps} be a whole number from 1 up"
+            )
         super().__init__(min_lr, max_lr, num_training_steps, update_attr=False)
         self.folder = Path(folder)
 
@@ -54,11 +64,11 @@ class LearningRateFinder(callbacks.LearningRateFinder):
             return
         rates, losses = self.optimal_lr.results["lr"], corrected(self.optimal_lr.results["loss"])
         rate, before = suggest(rates, losses), trainer.optimizers[0].defaults["lr"]
-        if trainer.is_global_zero:
-            figures.save(_draw(rates, losses, rate), self.folder / "lr_finder.png")
         if rate is None:
             log.warning("%d steps suggest no learning rate: it stays %s", len(rates), before)
             return
+        if trainer.is_global_zero:
+            figures.save(_draw(rates, losses, rate), self.folder / "lr_finder.png")
         log.info("learning rate %.2e found, in place of %s: figures/lr_finder.png", rate, before)
         options = pl_module.optimizer_options
         if options.get("encoder_lr") is not None:
@@ -92,13 +102,12 @@ def suggest(rates: Sequence[float], losses: Sequence[float]) -> float | None:
     return points[int(slopes.argmin())][0]
 
 
-def _draw(rates: Sequence[float], losses: Sequence[float], rate: float | None) -> Figure:
+def _draw(rates: Sequence[float], losses: Sequence[float], rate: float) -> Figure:
     figure = Figure(figsize=(7, 4.5), dpi=100, facecolor="white", layout="constrained")
     axis = figure.subplots()
     axis.plot(rates, losses)
-    if rate is not None:
-        axis.plot(rate, losses[list(rates).index(rate)], "o", color="red", label=f"suggested: {rate:.2e}")
-        axis.legend()
+    axis.plot(rate, losses[list(rates).index(rate)], "o", color="red", label=f"suggested: {rate:.2e}")
+    axis.legend()
     axis.set_title("Loss by learning rate")
     axis.set_xscale("log")
     axis.set_xlabel("learning rate")

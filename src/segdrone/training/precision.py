@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 def choose_precision(accelerator: str) -> str:
-    """Returns `bf16-mixed` where the hardware multiplies bfloat16, else `32-true`, and logs why.
+    """Returns `bf16-mixed` where the GPU or CPU multiplies bfloat16, else `32-true`, and logs why.
 
     bfloat16 has the range of float32, so that no gradient needs scaling. A CPU without AMX tiles (Intel, since
     2023) only emulates it, and is slower for it.
@@ -25,7 +25,7 @@ def choose_precision(accelerator: str) -> str:
     elif accelerator in ("auto", "cpu"):
         device, fast = "CPU", _amx()
     else:
-        device, fast = accelerator, False
+        return "32-true"
     precision = "bf16-mixed" if fast else "32-true"
     log.info("precision %s: this %s has %s units for bfloat16", precision, device, "its own" if fast else "no")
     return precision

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
+import sys
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -24,9 +25,10 @@ from segdrone.evaluation import check_pictures, describe_run, inference_options,
 from segdrone.files import write_json
 from segdrone.memory import keep_freed_memory
 from segdrone.model import SegmentationModule, check_resumable, load_module
-from segdrone.processes import together
+from segdrone.processes import how_to_go_on, together
 from segdrone.settings import plain
 from segdrone.training.build import build_callbacks, build_datamodule, build_module, build_trainer, parts
+from segdrone.training.checks import check_metric, check_trainer
 
 log = logging.getLogger(__name__)
 
@@ -49,10 +51,12 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     if type(cfg.seed) is not int or not 0 <= cfg.seed < 2**32:
         raise ConfigError(f"seed={cfg.seed} must be a whole number from 0 to {2**32 - 1}")
     check_pictures(cfg)
+    check_trainer(plain(cfg.trainer))
+    inference_options(cfg)  # a mistake there would show after the training
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     folder = Path(cfg.output_dir)
     datamodule = build_datamodule(cfg)
-    _check_objective(cfg, datamodule)
+    check_metric("objective", cfg.objective, datamodule.table)
     module = build_module(cfg, datamodule)
     if cfg.ckpt_path is not None:
         check_resumable(cfg.ckpt_path, module)
@@ -61,8 +65,8 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
             log.warning(
                 "resumed elsewhere: best.ckpt is of the epochs from here on; output_dir=%s would go on", earlier
             )
-    callbacks = build_callbacks(cfg, has_val=bool(datamodule.splits["val"]) and cfg.trainer.limit_val_batches != 0)
-    loggers: list[Logger] = parts(cfg.logger)
+    callbacks = build_callbacks(cfg, datamodule)
+    loggers: list[Logger] = parts(cfg.get("logger"), "logger")
     trainer = build_trainer(cfg, callbacks, loggers, folder)
     record: dict[str, Any] = {}
     if trainer.is_global_zero:  # one process writes the run's folder
@@ -98,6 +102,12 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
 def _fit(cfg: DictConfig, trainer: L.Trainer, module: SegmentationModule, datamodule: DroneDataModule) -> None:
     try:
         trainer.fit(module, datamodule=datamodule, ckpt_path=cfg.ckpt_path)
+    except SystemExit:
+        if trainer.interrupted:  # Lightning's way out after Ctrl+C
+            if trainer.is_global_zero:
+                print(f"interrupted: {how_to_go_on(trainer)}", file=sys.stderr)
+            raise SystemExit(130) from None
+        raise
     except MisconfigurationException as error:
         raise ConfigError(f"Lightning cannot train so ({' '.join(str(error).split())}): mend the choice") from error
     except torch.OutOfMemoryError as error:
@@ -156,15 +166,6 @@ def _log_choices(loggers: list[Logger], cfg: DictConfig, metrics: dict[str, floa
         if isinstance(logger, TensorBoardLogger):
             logger.log_hyperparams({"seed": cfg.seed, **choices}, scores)
             logger.save()
-
-
-def _check_objective(cfg: DictConfig, datamodule: DroneDataModule) -> None:
-    """Refuses, before hours are spent, what no run logs, and the final test's scores, which must choose nothing."""
-    names = [f"{split}/{score}" for split in ("val", "train") for score in ("miou", "loss", "dice", "accuracy")]
-    if cfg.objective not in [*names, *(f"val/iou/{name}" for name in datamodule.table.names)]:
-        raise ConfigError(
-            f"objective={cfg.objective} is none that can be chosen by: give one of {', '.join(names)}, val/iou/CLASS"
-        )
 
 
 def objective(cfg: DictConfig, metrics: Mapping[str, float]) -> float:

@@ -1,0 +1,55 @@
+"""The options of `Predictor`, checked: also before there is a network to predict with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from segdrone.errors import ConfigError
+from segdrone.inference.symmetries import AUGMENTS
+
+
+def check_options(
+    *,
+    scale: Any = None,
+    window: Any = None,
+    overlap: Any = 0.25,
+    augment: Any = "none",
+    scales: Any = (1.0,),
+    batch_size: Any = None,
+) -> None:
+    """Makes sure that options from a config or a command are of their kinds and in their ranges.
+
+    Args:
+        scale: As `Predictor` takes it, like all of them.
+        window: Likewise.
+        overlap: Likewise.
+        augment: Likewise.
+        scales: Likewise.
+        batch_size: Likewise.
+
+    Raises:
+        ConfigError: One of them is not.
+    """
+    for name, value in {"scale": 1.0 if scale is None else scale, "overlap": overlap}.items():
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise ConfigError(f"{name}={value} must be a number")
+    if scale is not None and not 0 < scale <= 16:
+        raise ConfigError(f"scale={scale} must lie above 0 and be at most 16: 1 is the photograph's own size")
+    if window is not None and not (
+        isinstance(window, list | tuple) and len(window) == 2 and all(type(side) is int for side in window)
+    ):
+        raise ConfigError(f"window={window} must be [height, width] in whole pixels")
+    if window is not None and min(window) < 1:
+        raise ConfigError(f"window={window} must be a height and a width of 1 pixel or more")
+    if not 0 <= overlap <= 0.9:
+        raise ConfigError(f"overlap={overlap} must lie between 0 and 0.9 of a window")
+    if augment not in AUGMENTS:
+        raise ConfigError(f"augment={augment} is unknown: choose one of {', '.join(AUGMENTS)}")
+    if not isinstance(scales, list | tuple) or not all(isinstance(value, int | float) for value in scales):
+        raise ConfigError(f"scales={scales} must be a list of numbers, such as [0.75, 1, 1.25]")
+    if not scales or not all(0.1 <= value <= 4 for value in scales):
+        raise ConfigError(f"scales={list(scales)} must be numbers from 0.1 to 4, such as 0.75, 1, 1.25")
+    if batch_size is not None and type(batch_size) is not int:
+        raise ConfigError(f"batch_size={batch_size} must be a whole number")
+    if batch_size is not None and batch_size < 1:
+        raise ConfigError(f"batch_size={batch_size} must be 1 or more")

@@ -1,0 +1,52 @@
+from typing import Any
+
+import pytest
+
+from segdrone.errors import ConfigError
+from segdrone.training.checks import check_callbacks, check_metric, check_trainer, choosing_metrics
+from tests.tiny import THREE
+
+CHECKPOINT = {"_target_": "lightning.pytorch.callbacks.ModelCheckpoint", "monitor": "val/miou"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("max_epochs", "abc"),
+        ("max_epochs", 1.5),
+        ("accumulate_grad_batches", 0),
+        ("accumulate_grad_batches", True),
+        ("log_every_n_steps", "x"),
+        ("check_val_every_n_epoch", -1),
+        ("gradient_clip_val", -1),
+        ("gradient_clip_val", "x"),
+    ],
+)
+def test_numbers_of_the_trainer_that_are_none_are_named(key: str, value: Any) -> None:
+    good = {"max_epochs": -1, "accumulate_grad_batches": 1, "gradient_clip_val": 0.5, "precision": "auto"}
+    check_trainer(good)
+    with pytest.raises(ConfigError, match=rf"trainer\.{key}={value} must be a "):
+        check_trainer({**good, key: value})
+
+
+def test_callbacks_go_by_what_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    stop = {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "val/iou/roof", "patience": 0}
+    check_callbacks({"checkpoint": CHECKPOINT, "stop": stop, "left_out": None}, THREE)
+    assert not caplog.text
+    with pytest.raises(ConfigError, match=r"callbacks\.stop\.monitor=val/mIoU is none .* give one of val/miou"):
+        check_callbacks({"stop": {**stop, "monitor": "val/mIoU"}}, THREE)
+    with pytest.raises(ConfigError, match=r"callbacks\.stop\.patience=x must be a whole number from 0 up"):
+        check_callbacks({"stop": {**stop, "patience": "x"}}, THREE)
+
+
+def test_callbacks_that_keep_no_checkpoint_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    check_callbacks({"averaging": {"_target_": "segdrone.training.ExponentialAverage", "decay": 0.9}}, THREE)
+    assert "no checkpoint is kept: callbacks=[default,...]" in caplog.text
+
+
+def test_test_scores_choose_nothing() -> None:
+    for name in choosing_metrics(THREE):
+        check_metric("objective", name, THREE)
+    for name in ("miou", "test/miou", "val/iou/tree", None):
+        with pytest.raises(ConfigError, match=f"objective={name} is none that can be chosen by"):
+            check_metric("objective", name, THREE)
