@@ -151,7 +151,7 @@ def _mistake(error: Exception) -> str | None:
     if isinstance(error, HydraException | OmegaConfBaseException):
         return f"{_of_hydra(' '.join(str(error).split()))} (see --help for all keys)"
     if isinstance(error, ValueError) and "Config group override" in str(error):
-        return "a group of conf/, such as callbacks= or model=, takes the name of a file or a list of names (see --help)"
+        return "a group of conf/, such as callbacks= or model=, takes the name of a file, or several (see --help)"
     if isinstance(error, SegdroneError | OSError):
         return _text(error)
     if Comparison.folder is not None:  # of a sweeper or a launcher

@@ -119,7 +119,10 @@ def _id_in_two_splits(root: Path) -> list[str]:
         (_id_in_two_splits, ["003", "train.txt", "val.txt", "keep it once"]),
         (lambda root: ["data.batch_size=50"], ["data.batch_size=50", "15 training samples", "lower it"]),
         (lambda root: ["trainer.max_epoch=3"], ["trainer.max_epoch"]),
-        (lambda root: ["optimiser.lr=3"], ["optimiser"]),
+        (lambda root: ["optimiser.lr=3"], ["optimiser.lr is no setting here", "--help"]),
+        (lambda root: ["optimizer.lr"], ["optimizer.lr is no choice", "KEY=VALUE"]),
+        (lambda root: ["callbacks=null"], ["a group of conf/, such as callbacks="]),
+        (lambda root: ["callbacks=[default,swa,ema]"], ["callbacks.averaging cannot be made", "start"]),
         (lambda root: ["model=unet_resnet"], ["model/unet_resnet"]),
         (lambda root: ["model.encoder_name=hf-hub:someone/model"], ["model.encoder_name", "unknown"]),
         (lambda root: ["model.encoder_weights=imagenet"], ["could not be fetched", "model.encoder_weights=null"]),
@@ -161,7 +164,7 @@ def test_checkpoint_of_other_classes(checkpoint: Path, scenes: Path, tmp_path: P
     for path in (scenes / MASKS).iterdir():
         cv2.imwrite(str(path), np.zeros((64, 96), np.uint8))
     result = command("train.py", *small(scenes, tmp_path / "run"), f"data.classes={table}", f"ckpt_path={checkpoint}")
-    assert_one_line(result, "23 classes", "has 2", "start afresh without ckpt_path")
+    assert_one_line(result, "23 classes", "has 2", "init_from=")
 
 
 def test_checkpoint_cut_short(checkpoint: Path, tmp_path: Path, command: Command) -> None:

@@ -3,8 +3,6 @@
 import csv
 import json
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -15,6 +13,7 @@ from hydra import compose, initialize_config_dir
 from segdrone.evaluation import evaluate
 from segdrone.training import train
 from tests.conftest import REPO, Command, Compose, assert_one_line, small
+from tests.end_to_end.started import started
 
 TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
 QUIET = ["callbacks.progress_bar=null", "+trainer.enable_progress_bar=false"]
@@ -68,19 +67,6 @@ def test_two_processes_learn_what_one_learns_and_score_alike(
     assert written(pair) == written(one)
     assert result.stdout.count("photographs of the test split") == 1
     assert {path.name for path in tmp_path.iterdir()} == {"pair", "one", "val", "test"}
-
-
-def started(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
-    """Starts a run and returns when it has ended an epoch."""
-    last = folder / "checkpoints" / "last.ckpt"
-    before = last.stat().st_mtime_ns if last.exists() else 0
-    command = [sys.executable, str(REPO / "train.py"), *arguments]
-    process = subprocess.Popen(command, cwd=folder.parent, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 280
-    while not last.exists() or last.stat().st_mtime_ns == before:
-        assert process.poll() is None and time.monotonic() < deadline, process.communicate()[1]
-        time.sleep(0.1)
-    return process
 
 
 def epoch(checkpoint: Path) -> int:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from tests.conftest import REPO, Command, small
+from tests.conftest import REPO, Command, assert_one_line, small
+from tests.end_to_end.started import started
 
 EPOCHS = 4
 
@@ -52,3 +53,22 @@ def test_killed_in_the_third_epoch_and_resumed_ends_with_the_same_weights(
     continued = _weights(tmp_path / "resumed" / "checkpoints" / "last.ckpt")
     assert uninterrupted.keys() == continued.keys()
     assert all(torch.equal(tensor, continued[name]) for name, tensor in uninterrupted.items())
+
+
+def test_ctrl_c_ends_a_run_and_says_how_to_go_on(all_scenes: Path, tmp_path: Path, command: Command) -> None:
+    run = tmp_path / "run"
+    arguments = [*small(all_scenes, run), "trainer.max_epochs=1000", "callbacks.early_stopping=null"]
+    with started(arguments, run) as process:
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    last = run / "checkpoints" / "last.ckpt"
+    assert (
+        f"interrupted: go on from the last epoch with the same choices and output_dir={run} ckpt_path={last}" in errors
+    )
+    assert "Traceback" not in errors
+
+    assert_one_line(command("train.py", *small(all_scenes, run)), "holds an earlier run", f"ckpt_path={last}")
+    epochs = torch.load(last, weights_only=True)["epoch"] + 2
+    resumed = command("train.py", *small(all_scenes, run), f"trainer.max_epochs={epochs}", f"ckpt_path={last}")
+    assert resumed.returncode == 0, resumed.stderr
