@@ -171,6 +171,7 @@ def test_a_single_run_still_ends_at_its_error(command: Command, sweep: Sweep, tm
         (["direction=up"], ["direction=up", "maximize or minimize"]),
         (["hydra/sweeper=optuna"], ["hydra.sweeper.direction=minimize", "direction=maximize", "search=optuna"]),
         (["search=optuna", "direction=minimise"], ["direction=minimise"]),
+        (["search=optuna", "hydra.sweeper.n_trials=0"], ["n_trials=0 must be a whole number from 1 up"]),
         (["launcher=slurm"], ["the sweep broke off", "srun", "HYDRA_FULL_ERROR=1"]),
         (["kinds=fine,nan"], ["kinds", "--help"]),
         (["launcher=nonsense"], ["launcher/nonsense", "joblib"]),
@@ -180,6 +181,12 @@ def test_a_single_run_still_ends_at_its_error(command: Command, sweep: Sweep, tm
 def test_a_mistake_ends_before_any_job(choices: list[str], parts: list[str], sweep: Sweep, tmp_path: Path) -> None:
     assert_one_line(sweep(*choices, "x=1.0,2.0"), *parts)
     assert not (tmp_path / "sweep" / "0").exists()
+
+
+def test_a_search_of_nothing_is_a_mistake(sweep: Sweep) -> None:
+    assert_one_line(sweep("search=optuna", "x=1.0"), "search=optuna has nothing to draw", "search=basics")
+    drawn = sweep("search=optuna", "hydra.sweeper.n_trials=1", "hydra.sweeper.params={x: 'interval(1.0, 2.0)'}")
+    assert drawn.returncode == 0, drawn.stderr
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,14 @@ def test_unknown_id_is_told_with_file_and_count(tmp_path: Path) -> None:
     )
 
 
+def test_unknown_ids_of_a_jpeg_are_told_with_their_cause(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(ids() * 10).save(path, quality=20)
+    assert refusal(path, DRONE).endswith(
+        "data.classes=FILE.csv; a JPEG changes what it stores: masks should be PNG files"
+    )
+
+
 def test_many_unknown_ids_are_cut(tmp_path: Path) -> None:
     values = ids()
     values[0, :7] = np.arange(100, 107)

@@ -98,6 +98,13 @@ def test_blank_lines_carriage_returns_and_byte_order_mark_do_not_count(tmp_path:
     assert read_split(tmp_path, IDS)["train"] == ["a", "b"]
 
 
+def test_names_of_files_stand_for_their_photographs(tmp_path: Path) -> None:
+    written(tmp_path, train="a.jpg\nflight.1\n", val="flight.2.png\nb\n")
+    assert read_split(tmp_path, ["a", "b", "flight.1", "flight.2"]) == {
+        "train": ["a", "flight.1"], "val": ["flight.2", "b"], "test": [],
+    }  # fmt: skip
+
+
 def test_names_may_hold_blanks(tmp_path: Path) -> None:
     written(tmp_path, train="DJI 001\nDJI 002\n")
     assert read_split(tmp_path, ["DJI 001", "DJI 002"])["train"] == ["DJI 001", "DJI 002"]
@@ -109,7 +116,7 @@ def test_folder_without_any_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_photograph_is_refused(tmp_path: Path) -> None:
-    written(tmp_path, train="a\n", val="x\nb\ny\n")
+    written(tmp_path, train="a\n", val="x\nb\ny.jpg\n")
     assert refusal(tmp_path) == (
         f"{tmp_path / 'val.txt'} names 2 photographs that are not there, x first: "
         "take them off the list or put them into data.root"

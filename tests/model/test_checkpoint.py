@@ -43,6 +43,11 @@ def _edit(path: Path, **changes: Any) -> None:
     torch.save({**checkpoint, **changes}, path)
 
 
+def test_a_folder_is_no_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"is a folder: give the path of a \.ckpt file"):
+        load_module(tmp_path)
+
+
 def test_a_checkpoint_of_somebody_elses_is_refused(saved: Path) -> None:
     _edit(saved, hyper_parameters={"lr": 0.1})
     with pytest.raises(CheckpointError, match="not written by segdrone"):

@@ -37,6 +37,21 @@ def test_a_class_that_never_occurs_is_named(root: Path) -> None:
     assert not report.failed
 
 
+def test_masks_of_0_and_255_alone_may_be_binary(root: Path) -> None:
+    for name in NAMES:
+        Image.fromarray(np.where(mask() == 2, 255, 0).astype(np.uint8)).save(root / MASKS / f"{name}.png")
+    status, text, where = told(check(root), "classes")
+    assert (status, where) == ("WARNING", ["road", "roof"])
+    assert "0 and 255 (not labelled) alone: if 255 is a class, say data.mask_encoding=binary" in text
+
+
+def test_a_table_of_the_folder_that_is_not_used_is_named(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    check(root)
+    assert not caplog.text
+    check(root, classes="drone")
+    assert f"{root / 'classes.csv'} is not used, but the 23 classes of the drone dataset" in caplog.text
+
+
 def test_classes_are_counted_as_merged(root: Path) -> None:
     report = check(root, groups={"ground": ["grass", "road"], "ignored": ["roof"]})
     facts = named(report, "classes").facts
@@ -56,6 +71,12 @@ def test_unknown_ids_are_told_by_file_and_count(root: Path) -> None:
     assert named(report, "labels").facts == {"unknown": {"masks/004.png": {"id 99": 7, "id 42": 3}}}
     assert named(report, "reading").status == "OK"
     assert report.failed
+
+
+def test_unknown_ids_of_a_jpeg_are_told_with_their_cause(root: Path) -> None:
+    (root / MASKS / "004.png").unlink()
+    Image.fromarray(mask() * 50).save(root / MASKS / "004.jpg")
+    assert told(check(root), "labels")[1].endswith("; a JPEG changes what it stores: export PNG files")
 
 
 def test_unknown_colours_point_to_the_tolerance(root: Path) -> None:

@@ -90,6 +90,21 @@ def test_class_weights_by_name_become_numbers(loss: str, key: str, scenes: Path,
     assert cross_entropy.label_smoothing == 0.1
 
 
+def test_masks_that_may_be_binary_are_warned_of(
+    scenes: Path, small_config: Compose, caplog: pytest.LogCaptureFixture
+) -> None:
+    (scenes / "two.csv").write_text("name,r,g,b\nsoil,0,0,0\ncrop,255,255,255\n")
+    for path in (scenes / "label_images_semantic").iterdir():
+        mask = np.zeros((64, 96), np.uint8)
+        mask[:, 40:] = 255
+        cv2.imwrite(str(path), mask)
+    choices = [f"data.root={scenes}", f"data.classes={scenes}/two.csv"]
+    build_datamodule(small_config(*choices, "data.mask_encoding=binary"))
+    assert not caplog.text
+    build_datamodule(small_config(*choices))
+    assert "0 and 255 (not labelled) alone: if 255 is crop, give data.mask_encoding=binary" in caplog.text
+
+
 def test_class_weights_are_counted_where_no_statistics_are_kept(all_scenes: Path, small_config: Compose) -> None:
     cfg = small_config("loss.class_weights=auto", "data.image_size=[64,96]")
     datamodule = build_datamodule(cfg)

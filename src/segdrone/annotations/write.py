@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from segdrone.annotations.shapes import Shape, make_mask
 from segdrone.classes import ClassTable
-from segdrone.data.labels import count_values
+from segdrone.data.labels import CLASSES_FILE, count_values
 from segdrone.data.layout import SUFFIXES
 from segdrone.data.read import read_size
 from segdrone.errors import DataError
 from segdrone.files import whole
 
-IMAGES, MASKS, CLASSES = "images", "masks", "classes.csv"
+IMAGES, MASKS, CLASSES = "images", "masks", CLASSES_FILE
 
 
 def refuse_overlap(out: Path, photographs: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from segdrone.classes import ClassTable
 from segdrone.errors import DataError
 from segdrone.groups import Groups, load_groups, merge
 
+log = logging.getLogger(__name__)
+
+CLASSES_FILE = "classes.csv"  # of a folder that annotations were imported into
 ENCODINGS = ("auto", "ids", "colours", "binary")
 
 _UNSEEN = -2  # a colour that has not been looked up yet
@@ -185,6 +189,13 @@ class Labels:
     def __getstate__(self) -> dict[str, Any]:
         """Leaves the table of colours behind: 32 MB that a worker makes again when it needs them."""
         return {name: value for name, value in self.__dict__.items() if name != "_colour_ids"}
+
+
+def warn_of_unused_table(root: Path, classes: object) -> None:
+    """Says so where a folder has a table of its own, as `segdrone data import` writes it, and it is not used."""
+    own = root / CLASSES_FILE
+    if classes == "drone" and own.is_file():
+        log.warning("%s is not used, but the 23 classes of the drone dataset: give data.classes=%s", own, own)
 
 
 def count_values(pixels: NDArray[np.uint8], channel: int = 0) -> NDArray[np.int64]:

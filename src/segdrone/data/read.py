@@ -241,6 +241,8 @@ def _unknown_text(path: Path, found: Counter[str], labels: Labels) -> str:
     table = labels.source
     coloured = any(value.startswith("colour") for value in found)
     hint = ", or take near colours with data.colour_tolerance=20" if coloured else ""
+    if path.suffix.lower() in (".jpg", ".jpeg"):
+        hint += "; a JPEG changes what it stores: masks should be PNG files"
     return (
         f"{path} holds {listed}{more}, not in the class table of {len(table)} classes "
         f"(ids 0 to {len(table) - 1}, {table.ignore_index} is ignored): mend the mask "

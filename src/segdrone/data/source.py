@@ -13,8 +13,10 @@ KAGGLE_HANDLE = "bulentsiyah/semantic-drone-dataset"
 
 _ABSENT = """data.root={root} does not exist; there are three ways on:
   data=sample          trains on scenes that segdrone renders itself, nothing to fetch
-  data.root=FOLDER     trains on a copy you have: the folder that holds original_images/ and label_images_semantic/
-  data.download=true   fetches the Semantic Drone Dataset (4 GB) from Kaggle into {root}; by hand: download the
+  data.root=FOLDER     trains on photographs you have: the folder of images/ and masks/, or of the dataset's own
+                       original_images/ and label_images_semantic/
+  data=drone data.download=true
+                       fetches the Semantic Drone Dataset (4 GB) from Kaggle into {root}; by hand: download the
                        dataset "{handle}" from kaggle.com, unpack the zip into {root}"""
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from segdrone.data.layout import file_id
 from segdrone.errors import DataError
 
 SPLITS = ("train", "val", "test")
@@ -46,7 +47,7 @@ def _hold_out(ids: list[str], share: float, seed: int) -> tuple[list[str], list[
 
 
 def read_split(folder: Path, ids: Sequence[str]) -> dict[str, list[str]]:
-    """Reads `train.txt`, `val.txt` and `test.txt`, one id a line; an absent file is an empty split.
+    """Reads `train.txt`, `val.txt` and `test.txt`, one id or file name a line; an absent file is an empty split.
 
     Args:
         folder: Where the files lie.
@@ -66,7 +67,11 @@ def read_split(folder: Path, ids: Sequence[str]) -> dict[str, list[str]]:
             lines = file.read_text(encoding="utf-8-sig").splitlines() if file.is_file() else []
         except UnicodeDecodeError:
             raise DataError(f"{file} is no text file in UTF-8: write one photograph's name a line") from None
-        splits[split] = [line.strip() for line in lines if line.strip()]
+        names = [line.strip() for line in lines if line.strip()]
+        stems = [file_id(Path(name)) for name in names]  # 001.jpg may stand for 001
+        splits[split] = [
+            stem if name not in there and stem in there else name for name, stem in zip(names, stems, strict=True)
+        ]
         missing = [name for name in splits[split] if name not in there]
         if missing:
             raise DataError(

@@ -11,14 +11,13 @@ import numpy as np
 
 from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation.counts import Counts
-from segdrone.evaluation.intervals import LEVEL, Resamples, interval, resample
+from segdrone.evaluation.intervals import FEW, LEVEL, Resamples, interval, resample
 from segdrone.evaluation.scores import OVERALL, Scores, score
 from segdrone.evaluation.tables import Counted, plain_number, read_counts
 
 log = logging.getLogger(__name__)
 
 _LOWER_IS_BETTER = ("ece",)
-_FEW = 20  # photographs, of which resamples are too alike
 
 
 class Comparison(NamedTuple):
@@ -72,7 +71,7 @@ def compare(folders: Sequence[Path]) -> list[Comparison]:
     subsets = [_subset(one, names) for one in counted]
     _check_truth(folders, names, subsets)
     scores, draws = [score(counts) for counts in subsets], resample(*subsets)
-    if len(names) < _FEW:
+    if len(names) < FEW:
         log.warning("only %d photographs: their intervals are too narrow, take them as the least there is", len(names))
     return [
         Comparison(

@@ -12,6 +12,7 @@ from segdrone.evaluation.scores import PhotographParts, Values
 
 LEVEL = 0.95
 RESAMPLES = 10_000
+FEW = 20  # photographs, of which resamples are too alike
 
 _AT_ONCE = 1000  # resamples, to hold memory down
 _SEED = 0  # the same counts have the same intervals

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from segdrone.evaluation.compare import Comparison
+from segdrone.evaluation.intervals import FEW
 from segdrone.evaluation.scores import OVERALL
 
 _COLUMNS = {"iou": "IoU", "boundary_iou": "boundary", "dice": "Dice", "precision": "precision", "recall": "recall"}
@@ -29,7 +30,8 @@ def print_scores(metrics: dict[str, Any], title: str) -> None:
             overall.add_row(label, f"{metrics[key]:.4f}", _interval(metrics["intervals"][key]))
     console.print(overall)
     if metrics["photographs"] > 1:
-        console.print(f"[dim]to: {100 * metrics['level']:.0f} % intervals over photographs (bootstrap)[/dim]")
+        few = ", too narrow of so few" if metrics["photographs"] < FEW else ""
+        console.print(f"[dim]to: {100 * metrics['level']:.0f} % intervals over photographs (bootstrap){few}[/dim]")
     classes = Table("class", *(f"{label:>6}" for label in _COLUMNS.values()), "truth %")
     for name, values in sorted(metrics["classes"].items(), key=lambda item: -(item[1]["truth_share"] or 0)):
         share = f"{100 * (values['truth_share'] or 0):>7.2f}"

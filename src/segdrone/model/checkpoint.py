@@ -32,6 +32,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             of segdrone.
     """
     path = Path(path)
+    if path.is_dir():
+        raise CheckpointError(f"{path} is a folder: give the path of a .ckpt file, such as .../checkpoints/best.ckpt")
     if not path.is_file():
         raise CheckpointError(
             f"the checkpoint {path} does not exist: give the path of a .ckpt file, such as .../checkpoints/best.ckpt"

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from segdrone.errors import CheckpointError
 
+log = logging.getLogger(__name__)
+
 State = Mapping[str, Tensor]
 
 
@@ -33,6 +35,8 @@ def load_encoder_weights(encoder: nn.Module, name: str, source: str) -> str:
     Raises:
         CheckpointError: The weights cannot be fetched or read, or do not fit the encoder.
     """
+    if source == "imagenet":
+        log.info("encoder %s: fetching its imagenet weights, or taking those of an earlier time", name)
     state = _from_hub(name) if source == "imagenet" else _from_file(Path(source))
     wanted = encoder.state_dict()
     needed = [key for key in wanted if not key.endswith("num_batches_tracked")]  # older files lack this counter

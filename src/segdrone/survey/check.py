@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from segdrone.data.labels import Labels
+from segdrone.data.labels import Labels, warn_of_unused_table
 from segdrone.data.layout import SUFFIXES, file_id, find_folders
 from segdrone.data.split import random_split, read_split
 from segdrone.errors import DataError
@@ -65,6 +65,7 @@ def check_dataset(
     """
     image_folder, mask_folder = find_folders(root, images, masks)
     labels = Labels.load(classes, groups, encoding, colour_tolerance, threshold)
+    warn_of_unused_table(root, classes)
 
     (photographs, strays), (label_files, more) = _listed(image_folder), _listed(mask_folder)
     ids = {file_id(path) for path in photographs} & {file_id(path) for path in label_files}

@@ -24,6 +24,9 @@ def classes(seen: Seen) -> Check:
         for i, name in enumerate(table.names)
     ]
     absent = [name for i, name in enumerate(table.names) if not pixels[i]]
+    hint = "see that data.classes is the table of these masks"
+    if {*np.flatnonzero(pixels)} == {0, 255}:
+        hint = "the masks hold 0 and 255 (not labelled) alone: if 255 is a class, say data.mask_encoding=binary"
     return Check(
         "classes",
         f"{len(table) - len(absent)} of {len(table)} classes in {counted(len(counts), 'mask')}; "
@@ -32,7 +35,7 @@ def classes(seen: Seen) -> Check:
             WARNING,
             absent,
             "class",
-            "that no mask holds: nothing can be learnt of it; see that data.classes is the table of these masks",
+            f"that no mask holds: nothing can be learnt of it; {hint}",
         ),
         {"masks": len(counts), "ignored": ignored, "classes": rows},
     )
@@ -44,6 +47,8 @@ def labels(seen: Seen) -> Check:
     lines = [f"{name}: {', '.join(_values(found))}" for name, found in unknown.items()]
     coloured = any(value.startswith("colour") for found in unknown.values() for value in found)
     hint = ", or take near colours with data.colour_tolerance=20" if coloured else ""
+    if any(mask.unknown and mask.path.suffix.lower() in (".jpg", ".jpeg") for mask in seen.masks):
+        hint += "; a JPEG changes what it stores: export PNG files"
     text = f"with values that no class has: mend it, or give its class table with data.classes=FILE.csv{hint}"
     checked = sum(mask.counts is not None for mask in seen.masks)
     return Check(

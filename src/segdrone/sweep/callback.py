@@ -6,10 +6,23 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, ClassVar
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from segdrone.errors import leave
+
+
+def _check_search(hydra: DictConfig) -> None:
+    trials = hydra.sweeper.n_trials
+    if type(trials) is not int or trials < 1:
+        leave(f"hydra.sweeper.n_trials={trials} must be a whole number from 1 up")
+    given = OverridesParser.create().parse_overrides(list(hydra.overrides.task))
+    if not hydra.sweeper.get("params") and not any(override.is_sweep_override() for override in given):
+        leave(
+            "search=optuna has nothing to draw: give choices, such as 'optimizer.lr=tag(log, interval(1e-4, 1e-2))' "
+            "or loss=ce,ce_dice, or search=basics"
+        )
 
 
 class Comparison(Callback):
@@ -32,6 +45,8 @@ class Comparison(Callback):
             leave(
                 f"hydra.sweeper.direction={sought}, but direction={config.direction}: give search=optuna, which agrees"
             )
+        if "n_trials" in config.hydra.sweeper:
+            _check_search(config.hydra)
         folder = Path(config.hydra.sweep.dir).absolute()
         if any(folder.glob("*/.hydra")):
             leave(f"{folder} holds the jobs of an earlier sweep: give another output_dir, or remove it")

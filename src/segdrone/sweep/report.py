@@ -26,10 +26,10 @@ def report(sweep: Sweep) -> None:
         _print_table(sweep)
         _draw(sweep)
     for job in sweep.failed:
-        print(f"no score: job {job.name} ({_choices(sweep, job)}): {job.failure}")
+        print(f"no score: job {job.name}{_choices(sweep, job)}: {job.failure}")
     if sweep.scored:
         best = sweep.scored[0]
-        print(f"best: job {best.name} ({_choices(sweep, best)}) with {best.objective} {best.reached:.4f}, made by")
+        print(f"best: job {best.name}{_choices(sweep, best)} with {best.objective} {best.reached:.4f}, made by")
         print(winning_command(best))
 
 
@@ -41,7 +41,8 @@ def winning_command(job: Job) -> str:
 
 
 def _choices(sweep: Sweep, job: Job) -> str:
-    return " ".join(f"{key}={_short(job.choices[key])}" for key in sweep.parameters() if key in job.choices)
+    differing = " ".join(f"{key}={_short(job.choices[key])}" for key in sweep.parameters() if key in job.choices)
+    return f" ({differing})" if differing else ""
 
 
 def _short(value: float | str) -> str:

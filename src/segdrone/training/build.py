@@ -9,6 +9,7 @@ from typing import Any
 
 import hydra
 import lightning.pytorch as L
+import numpy as np
 import torch
 from hydra.errors import InstantiationException
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -17,7 +18,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from segdrone.data import DataConfig, DroneDataModule
 from segdrone.data.balance import STATS_FILE, check_scheme, class_weights, read_counts
+from segdrone.data.labels import warn_of_unused_table
 from segdrone.data.layout import find_folders
+from segdrone.data.read import read_mask
 from segdrone.data.split import SPLITS
 from segdrone.errors import ConfigError
 from segdrone.model import (
@@ -75,9 +78,25 @@ def build_datamodule(cfg: DictConfig) -> DroneDataModule:
     datamodule = DroneDataModule(config, plain(cfg.augment), seed=cfg.seed)
     datamodule.prepare_data()
     datamodule.setup("fit")
+    warn_of_unused_table(Path(config.root), config.classes)
+    _warn_of_binary_masks(datamodule)
     counts = ", ".join(f"{len(datamodule.splits[split])} {split}" for split in SPLITS)
     log.info("%s: %s photographs", config.root, counts)
     return datamodule
+
+
+def _warn_of_binary_masks(datamodule: DroneDataModule) -> None:
+    """Says so where masks of two classes hold 0 and 255, which is not labelled, alone; looks at the first few."""
+    labels = datamodule.labels
+    if len(labels.source) != 2 or labels.encoding == "binary":
+        return
+    masks = [pair.mask for pair in datamodule.splits["train"][:3] if pair.mask is not None]
+    values = {int(value) for mask in masks for value in np.unique(read_mask(mask, labels))}
+    if values == {0, 255}:
+        log.warning(
+            "the first masks hold 0 and 255 (not labelled) alone: if 255 is %s, give data.mask_encoding=binary",
+            labels.source.names[1],
+        )
 
 
 def build_module(cfg: DictConfig, datamodule: DroneDataModule) -> SegmentationModule:

@@ -7,6 +7,8 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
+
 from segdrone.classes import DRONE
 from segdrone.evaluation.page import Report, pictures, write_page
 from tests.evaluation.page.reports import HOSTILE, QUOTED, hostile, report, triple
@@ -65,6 +67,13 @@ def test_figures_stand_with_their_intervals_and_what_is_missing_has_a_dash(tmp_p
     assert "too sure by 15.0 percentage points" in text
     assert "ar-marker" in text.split("Absent, so without a score:")[1].split("Neither")[0]
     assert not re.findall(r"\b(?:nan|None)\b", text)
+
+
+@pytest.mark.parametrize(("photographs", "said"), [(19, True), (20, False)])
+def test_intervals_of_few_photographs_are_called_too_narrow(photographs: int, said: bool, tmp_path: Path) -> None:
+    full = report()
+    page = written(dataclasses.replace(full, metrics={**full.metrics, "photographs": photographs}), tmp_path)
+    assert ("Of so few photographs they are too narrow" in page) == said
 
 
 def test_a_page_of_little(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
+from segdrone.evaluation.intervals import FEW
 from segdrone.evaluation.page import headline, matrix, plots
 from segdrone.evaluation.page.pictures import show
 from segdrone.figures import Triple
@@ -85,6 +86,7 @@ def write_page(report: Report, path: Path) -> None:
         table=table,
         metrics=metrics,
         level=_level(metrics),
+        few=FEW,
         figures=headline.figures(metrics),
         answers=headline.answers(metrics, report.photographs),
         classes=sorted(metrics["classes"].items(), key=lambda row: -(row[1].get("truth_share") or 0)),
