@@ -185,8 +185,6 @@ def test_a_mistake_ends_before_any_job(choices: list[str], parts: list[str], swe
 
 def test_a_search_of_nothing_is_a_mistake(sweep: Sweep) -> None:
     assert_one_line(sweep("search=optuna", "x=1.0"), "search=optuna has nothing to draw", "search=basics")
-    drawn = sweep("search=optuna", "hydra.sweeper.n_trials=1", "hydra.sweeper.params={x: 'interval(1.0, 2.0)'}")
-    assert drawn.returncode == 0, drawn.stderr
 
 
 @pytest.mark.parametrize(
