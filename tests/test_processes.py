@@ -37,7 +37,7 @@ def test_a_job_of_slurm_without_srun_is_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
     check_processes(trainer(devices=2, strategy="ddp"))
     monkeypatch.setenv("SLURM_NNODES", "2")
-    with pytest.raises(ConfigError, match=r"differ \(.*--nodes=2.*\): see conf/trainer/ddp\.yaml"):
+    with pytest.raises(ConfigError, match=r"conf/trainer differ \(.*--nodes=2.*\): see conf/trainer/ddp\.yaml"):
         check_processes(trainer(devices=2, strategy="ddp"))
 
 

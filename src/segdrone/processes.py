@@ -43,16 +43,17 @@ def check_processes(trainer: L.Trainer) -> None:
     if isinstance(launcher, _SubprocessScriptLauncher):
         wanted = launcher.num_processes * launcher.num_nodes
         starts = started == 1 and not launcher.cluster_environment.creates_processes_externally
-        try:
-            launcher.cluster_environment.validate_settings(launcher.num_processes, launcher.num_nodes)
-        except ValueError as error:
-            reason = " ".join(str(error).split())
-            raise ConfigError(f"SLURM's job and trainer differ ({reason}): see conf/trainer/ddp.yaml") from None
     if started != wanted and not starts:
         raise ConfigError(
             f"{started} processes were started, and trainer.devices x trainer.num_nodes is {wanted}: "
             "give trainer=ddp and as many, by srun or torchrun: see conf/trainer/ddp.yaml"
         )
+    if isinstance(launcher, _SubprocessScriptLauncher):
+        try:
+            launcher.cluster_environment.validate_settings(launcher.num_processes, launcher.num_nodes)
+        except ValueError as error:
+            reason = " ".join(str(error).split())
+            raise ConfigError(f"the job and conf/trainer differ ({reason}): see conf/trainer/ddp.yaml") from None
     if trainer.world_size > wanted:
         raise ConfigError("trainer.strategy cannot start processes in this way: give trainer.strategy=ddp")
 
