@@ -121,14 +121,16 @@ def test_disk_that_fills_up_under_way(scenes: Path, tmp_path: Path, command: Com
 
 
 def test_cache_of_another_version_and_a_damaged_one(scenes: Path, tmp_path: Path, command: Command) -> None:
-    arguments = [*small(scenes, tmp_path / "run"), f"data.cache_dir={tmp_path}/cache"]
-    assert command("train.py", *arguments).returncode == 0
+    def trained(run: str) -> subprocess.CompletedProcess[str]:
+        return command("train.py", *small(scenes, tmp_path / run), f"data.cache_dir={tmp_path}/cache")
+
+    assert trained("run").returncode == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "cache").iterdir()}
     assert len(before) == 36  # photographs and masks of train and val
     old, damaged = sorted(before)[:2]
     (tmp_path / "cache" / old).write_bytes(before[old].replace(b'"version": 1', b'"version": 0'))
     (tmp_path / "cache" / damaged).write_bytes(before[damaged][:-100] + bytes(100))
-    again = command("train.py", *arguments)
+    again = trained("again")
     assert again.returncode == 0, again.stderr
     told = again.stdout + again.stderr
     assert told.count("kept by another version of segdrone; they are made again") == 1

@@ -1,6 +1,7 @@
 """`segdrone data`, and training on what it leaves, as a user would run them."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -46,23 +47,26 @@ def test_a_folder_that_is_not_there(name: str, tmp_path: Path, command: Command)
 
 
 def test_stats_give_the_class_weights_of_training(scenes: Path, tmp_path: Path, command: Command) -> None:
-    weighted = [*small(scenes, tmp_path / "run"), "loss.class_weights=auto"]
-    nowhere = command("train.py", *small(scenes, tmp_path / "run"), "loss.class_weights=none.json")
+    def weighted(by: str, *choices: str) -> subprocess.CompletedProcess[str]:
+        folder = tmp_path / f"run{len([*tmp_path.glob('run*')])}"
+        return command("train.py", *small(scenes, folder), f"loss.class_weights={by}", *choices)
+
+    nowhere = weighted("none.json")
     assert_one_line(nowhere, "none.json does not exist", "segdrone data stats")
     result = command("segdrone", "data", "stats", scenes)
     assert result.returncode == 0, result.stderr
     assert {path.name for path in (scenes / "stats").iterdir()} == {"stats.json", "classes.png", "cooccurrence.png"}
-    result = command("train.py", *weighted)
+    result = weighted("auto")
     assert result.returncode == 0, result.stderr
     assert "class weights: unlabeled " in result.stdout
     (scenes / "stats").rename(tmp_path / "stats")
-    elsewhere = command("train.py", *small(scenes, tmp_path / "run"), f"loss.class_weights={tmp_path}/stats/stats.json")
+    elsewhere = weighted(f"{tmp_path}/stats/stats.json")
     assert elsewhere.returncode == 0, elsewhere.stderr
     (tmp_path / "stats").rename(scenes / "stats")
-    merged = command("train.py", *weighted, "data.class_groups=drone12")
+    merged = weighted("auto", "data.class_groups=drone12")
     assert_one_line(merged, "stats.json counts 23 classes, not the 12 in use", "segdrone data stats")
-    assert_one_line(command("train.py", *weighted, "loss.class_weights=[1,2]"), "23 numbers, one a class")
-    assert_one_line(command("train.py", *weighted, "loss.class_weights=often"), "often", "median_frequency")
+    assert_one_line(weighted("[1,2]"), "23 numbers, one a class")
+    assert_one_line(weighted("often"), "often", "median_frequency")
 
 
 def test_show_draws_a_sheet(all_scenes: Path, tmp_path: Path, command: Command) -> None:
@@ -133,7 +137,7 @@ def test_merged_classes_are_learnt_and_scored_from_the_files_own(
     scored = command("evaluate.py", f"ckpt_path={run}/checkpoints/best.ckpt", "split=val")
     assert scored.returncode == 0, scored.stderr
     assert "ground" in scored.stdout
-    wrong = command("train.py", *small(scenes, run), "data.class_groups={ground: [paved, grass]}")
+    wrong = command("train.py", *small(scenes, tmp_path / "wrong"), "data.class_groups={ground: [paved, grass]}")
     assert_one_line(wrong, "data.class_groups names paved, not in the class table", "mend the name")
 
 
@@ -155,5 +159,5 @@ def test_crops_are_trained_on_validated_and_scored(scenes: Path, tmp_path: Path,
     assert json.loads((tmp_path / "scored" / "metrics.json").read_text())["miou"] == metrics["miou"]
     whole = command("evaluate.py", f"ckpt_path={run}/checkpoints/best.ckpt", "data.sampling=whole")
     assert whole.returncode == 0, whole.stderr
-    wrong = command("train.py", *small(scenes, run), *choices, "data.rare_classes=[dogs]")
+    wrong = command("train.py", *small(scenes, tmp_path / "wrong"), *choices, "data.rare_classes=[dogs]")
     assert_one_line(wrong, "data.rare_classes: dogs is no class")

@@ -110,6 +110,6 @@ def test_a_search_runs_each_of_its_jobs_in_two_processes(all_scenes: Path, tmp_p
     search = ["search=optuna", "hydra.sweeper.n_trials=1", "optimizer.lr=1e-3,2e-3", "trainer.limit_train_batches=1"]
     result = command("train.py", *search, *two(all_scenes, sweep))
     assert result.returncode == 0, result.stderr
-    assert "best: job 0 (" in result.stdout
+    assert "best: job 0 with" in result.stdout
     assert json.loads((sweep / "0" / "run.json").read_text())["processes"] == 2
     assert [path.name for path in tmp_path.iterdir()] == ["sweep"]

@@ -24,8 +24,10 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
 
 
 def test_an_earlier_run_is_gone_on_with_and_not_replaced(tmp_path: Path) -> None:
-    (tmp_path / "run.json").write_text("{}")
     last = tmp_path / "checkpoints" / "last.ckpt"
+    last.parent.mkdir()
+    with claimed(config(tmp_path)):  # one that came to no checkpoint
+        last.touch()
     for resumed in (None, tmp_path / "other" / "checkpoints" / "last.ckpt"):
         with (
             pytest.raises(ConfigError, match=f"holds an earlier run: .* ckpt_path={last}"),

@@ -102,6 +102,7 @@ def check_resumable(path: str | Path, module: SegmentationModule) -> None:
         if settings["data"].get(key) != module.hparams["data"].get(key):
             raise CheckpointError(f"{path} was trained with data.{key}={settings['data'].get(key)}: give the same")
     _check_optimisation(checkpoint, module, path, afresh)
+    log.info("going on from %s, after %d epochs", path, checkpoint["epoch"] + 1)
 
 
 def _split_of_each(splits: Mapping[str, list[str]]) -> dict[str, str]:

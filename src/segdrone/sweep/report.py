@@ -80,7 +80,7 @@ def _write_csv(sweep: Sweep) -> None:
         for job in sweep.jobs:
             choices = (job.choices.get(key, "") for key in parameters)
             scores = (job.reached, *job.scores.values())
-            writer.writerow([job.name, *choices, job.objective, *scores, job.failure or ""])
+            writer.writerow([job.name, *choices, job.objective or sweep.objective, *scores, job.failure or ""])
 
 
 def _draw(sweep: Sweep) -> None:

@@ -34,7 +34,7 @@ def claimed(cfg: DictConfig) -> Iterator[None]:
                 raise ConfigError(f"another run writes to {folder}: give another output_dir") from None
             again = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
             resumed = None if cfg.ckpt_path is None else Path(cfg.ckpt_path).resolve().parent.parent
-            if (folder / "run.json").exists() and resumed != folder.resolve() and not again:
+            if any((folder / "checkpoints").glob("*.ckpt")) and resumed != folder.resolve() and not again:
                 raise ConfigError(
                     f"{folder} holds an earlier run: give another output_dir, or go on with it by "
                     f"ckpt_path={folder}/checkpoints/last.ckpt"
