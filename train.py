@@ -1,5 +1,7 @@
 """Train a segmentation network: `python train.py --help`."""
 
+from pathlib import Path
+
 import hydra
 from omegaconf import DictConfig
 
@@ -11,7 +13,7 @@ from segdrone.door import door, plain_errors
 def main(cfg: DictConfig) -> float:
     from segdrone.training import claimed, objective, train  # here, so that --help need not wait for torch
 
-    with claimed(cfg):
+    with claimed(Path(cfg.output_dir)):
         metrics, _ = train(cfg)
     return objective(cfg, metrics)
 

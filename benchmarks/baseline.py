@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -71,6 +72,7 @@ def run_ours(options: argparse.Namespace, seed: int, choices: list[str]) -> Resu
             f"model.encoder_weights={options.weights or 'null'}", f"trainer.max_epochs={options.epochs}",
             f"output_dir={run}", *choices,
         ]  # fmt: skip
+        shutil.rmtree(run, ignore_errors=True)  # of other code, or one that was stopped
         started = time.perf_counter()
         subprocess.run([*map(str, command)], stdout=subprocess.DEVNULL, check=True, cwd=REPO)
         seconds = time.perf_counter() - started

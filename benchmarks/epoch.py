@@ -85,11 +85,11 @@ def main() -> None:
     size = (options.height, options.width)
     article = ArticleLoop(train_pairs, val_pairs, size, options.batch, options.weights, options.rounds)
     theirs, ours = [], []
-    with tempfile.TemporaryDirectory() as folder:
-        for number in range(options.rounds):
-            theirs.append(article.epoch())
+    for number in range(options.rounds):
+        theirs.append(article.epoch())
+        with tempfile.TemporaryDirectory() as folder:  # nothing is decoded before
             ours.append(our_epoch(options, train_pairs, val_pairs, Path(folder)))
-            print(f"round {number + 1}: tutorial {theirs[-1]:.1f} s, segdrone {ours[-1]:.1f} s", flush=True)
+        print(f"round {number + 1}: tutorial {theirs[-1]:.1f} s, segdrone {ours[-1]:.1f} s", flush=True)
     ratio = statistics.median(b / a for a, b in zip(theirs, ours, strict=True))
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
     table = f"""# Wall time of an epoch

@@ -9,7 +9,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "segdrone"
 FLOORS = {
-    1: ("classes", "groups", "windows", "errors", "files", "memory", "settings", "rank", "processes"),
+    1: ("classes", "groups", "windows", "errors", "files", "memory", "quiet", "settings", "rank", "processes"),
     2: ("data", "scenes", "model", "figures"),
     3: ("training", "inference", "deploy", "annotations", "survey"),
     4: ("evaluation", "sweep"),

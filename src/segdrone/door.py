@@ -10,7 +10,6 @@ import re
 import sys
 import textwrap
 import traceback
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,13 +93,12 @@ def door(main: Callable[[], None]) -> None:
     """Runs a Hydra main function; a mistake in the configuration ends like one in `plain_errors`.
 
     The jobs of a sweep are compared at its end, however that comes; it fails where none reached a score. One that
-    compares nothing, of evaluations, fails where any job did.
+    compares nothing, of evaluations, fails where a job in this process did.
 
     Hydra is told to let its errors through, so that they can be caught here.
     """
     os.environ[_FULL_ERROR] = "1"
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network at import
-    warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")  # Lightning's, to itself
     try:
         leave_to_first()
         with _compared():
@@ -162,9 +160,13 @@ def _mistake(error: Exception) -> str | None:
 
 
 def _of_hydra(text: str) -> str:
-    """Leaves out Hydra's advice to append what it does not know, which would train as if nothing had been said."""
+    """Says what an unknown key may be: Hydra's advice, to append it, is no good for a key that nothing would read."""
     unknown = re.match(r"Could not override '(.+?)'", text)
-    return f"{unknown[1]} is no setting here: mend the name" if unknown else text.partition(" Config search path:")[0]
+    if unknown is None:
+        return text.partition(" Config search path:")[0]
+    key = unknown[1]
+    other = f", or give +{key}=VALUE if the part itself takes it" if "." in key else ""
+    return f"{key} is no setting here: mend the name{other}"
 
 
 def _text(error: Exception) -> str:

@@ -16,6 +16,8 @@ def started(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
     process = subprocess.Popen(command, cwd=folder.parent, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 280
     while not last.exists() or last.stat().st_mtime_ns == before:
-        assert process.poll() is None and time.monotonic() < deadline, process.communicate()[1]
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            raise AssertionError(process.communicate()[1])
         time.sleep(0.1)
     return process

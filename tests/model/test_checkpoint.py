@@ -95,6 +95,14 @@ def test_training_goes_on_with_the_same_choices(trained: Path, caplog: pytest.Lo
     assert "optimizer.lr stays 0.001, not 1e-05" in caplog.text
 
 
+def test_options_that_stay_are_those_of_the_next_checkpoint(trained: Path, tmp_path: Path) -> None:
+    resumed = _like_trained(optimizer={"name": "adamw", "lr": 1e-5})
+    trainer = fit(tmp_path, module=resumed, max_epochs=2, ckpt_path=trained)
+    assert trainer.optimizers[0].param_groups[0]["max_lr"] == 1e-3
+    kept = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert kept["optimisation"]["optimizer"] == {"name": "adamw", "lr": 1e-3}
+
+
 @pytest.mark.parametrize(
     ("other", "told"),
     [

@@ -31,22 +31,30 @@ def test_numbers_of_the_trainer_that_are_none_are_named(key: str, value: Any) ->
 
 def test_callbacks_go_by_what_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     stop = {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "val/iou/roof", "patience": 0}
-    check_callbacks({"checkpoint": CHECKPOINT, "stop": stop, "left_out": None}, THREE)
+    check_callbacks({"checkpoint": CHECKPOINT, "stop": stop, "left_out": None}, THREE, has_val=True)
     assert not caplog.text
-    with pytest.raises(ConfigError, match=r"callbacks\.stop\.monitor=val/mIoU is none .* give one of val/miou"):
-        check_callbacks({"stop": {**stop, "monitor": "val/mIoU"}}, THREE)
+    with pytest.raises(ConfigError, match=r"callbacks\.stop\.monitor=val/mIoU is no metric .* give one of val/miou"):
+        check_callbacks({"stop": {**stop, "monitor": "val/mIoU"}}, THREE, has_val=True)
     with pytest.raises(ConfigError, match=r"callbacks\.stop\.patience=x must be a whole number from 0 up"):
-        check_callbacks({"stop": {**stop, "patience": "x"}}, THREE)
+        check_callbacks({"stop": {**stop, "patience": "x"}}, THREE, has_val=True)
 
 
 def test_callbacks_that_keep_no_checkpoint_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    check_callbacks({"averaging": {"_target_": "segdrone.training.ExponentialAverage", "decay": 0.9}}, THREE)
+    check_callbacks(
+        {"averaging": {"_target_": "segdrone.training.ExponentialAverage", "decay": 0.9}}, THREE, has_val=True
+    )
     assert "no checkpoint is kept: callbacks=[default,...]" in caplog.text
 
 
+def test_a_class_counts_where_something_is_validated() -> None:
+    check_metric("objective", "val/miou", THREE, has_val=False)  # that of training then
+    with pytest.raises(ConfigError, match=r"objective=val/iou/roof is no metric .* train/accuracy$"):
+        check_metric("objective", "val/iou/roof", THREE, has_val=False)
+
+
 def test_test_scores_choose_nothing() -> None:
-    for name in choosing_metrics(THREE):
-        check_metric("objective", name, THREE)
+    for name in choosing_metrics(THREE, has_val=True):
+        check_metric("objective", name, THREE, has_val=True)
     for name in ("miou", "test/miou", "val/iou/tree", None):
-        with pytest.raises(ConfigError, match=f"objective={name} is none that can be chosen by"):
-            check_metric("objective", name, THREE)
+        with pytest.raises(ConfigError, match=f"objective={name} is no metric that a run may be chosen by"):
+            check_metric("objective", name, THREE, has_val=True)

@@ -106,7 +106,9 @@ def test_validation_can_be_left_out(small_config: Compose, run: Path) -> None:
 def test_an_objective_that_may_choose_nothing_is_told_before_training(
     wanted: str, small_config: Compose, run: Path
 ) -> None:
-    with pytest.raises(ConfigError, match=f"objective={wanted} is none that can be chosen by: give one of val/miou"):
+    with pytest.raises(
+        ConfigError, match=f"objective={wanted} is no metric that a run may be chosen by: give one of val/miou"
+    ):
         train(small_config(f"objective={wanted}"))
     assert not run.exists()
 

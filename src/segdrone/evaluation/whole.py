@@ -17,6 +17,7 @@ from segdrone.data.dataset import SegmentationDataset, first_shown
 from segdrone.data.sampling import Item
 from segdrone.evaluation.judge import Judge, Judged
 from segdrone.model import SegmentationModule
+from segdrone.quiet import lightning_to_itself
 
 
 def judge_whole(
@@ -32,7 +33,8 @@ def judge_whole(
     assembler = _Assembler(judge, loader.dataset, loader.sampler)
     trainer.callbacks.append(assembler)  # type: ignore[attr-defined]
     try:
-        trainer.test(module, loader, verbose=False)
+        with lightning_to_itself():
+            trainer.test(module, loader, verbose=False)
     finally:
         trainer.callbacks.remove(assembler)  # type: ignore[attr-defined]
 

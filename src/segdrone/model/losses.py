@@ -255,4 +255,4 @@ def _build(name: str, where: str, options: Mapping[str, Any]) -> nn.Module:
     try:
         return LOSSES[name](**options)
     except TypeError as error:
-        raise ConfigError(f"{where} does not take {listed(options)} ({error}): mend it") from None
+        raise ConfigError(f"{where} cannot be made with {listed(options)} ({error}): mend it") from None

@@ -29,8 +29,8 @@ _SPLITS = ("train", "val", "test")
 class SegmentationModule(L.LightningModule):
     """A segmentation network with its loss, metrics, optimizer and schedule.
 
-    The first four arguments go into the checkpoint as plain containers, and are all that
-    prediction needs; how it was trained does not.
+    The first four arguments go into the checkpoint as plain containers, and are all that prediction needs. Optimizer
+    and schedule stand beside them, for a run that resumes.
 
     Attributes:
         table: The classes.
@@ -194,10 +194,12 @@ class SegmentationModule(L.LightningModule):
         checkpoint["optimisation"] = {"optimizer": self.optimizer_options, "scheduler": self.scheduler_options}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Lets a run that resumes with other `max_epochs` go on along a schedule of the new length.
+        """Goes on with the optimizer's options, and along a schedule of the length that `max_epochs` has now.
 
         OneCycleLR would restore the length it was first made for, and fail past its end.
         """
+        if "optimisation" in checkpoint:
+            self.optimizer_options = dict(checkpoint["optimisation"]["optimizer"])
         for state in checkpoint["lr_schedulers"]:
             state.pop("total_steps", None)
             state.pop("_schedule_phases", None)

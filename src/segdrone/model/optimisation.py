@@ -44,7 +44,7 @@ def build_optimizer(
         return OPTIMIZERS[name](groups, **options)
     except (TypeError, ValueError) as error:
         given = {key: value for key, value in options.items() if key != "fused"}
-        raise ConfigError(f"optimizer {name} does not take {listed(given)} ({error}): mend it") from None
+        raise ConfigError(f"optimizer {name} cannot be made with {listed(given)} ({error}): mend it") from None
 
 
 def _one_cycle(optimizer: Optimizer, steps: int, **options: Any) -> LRScheduler:
@@ -106,5 +106,5 @@ def build_scheduler(optimizer: Optimizer, name: str, *, steps: float, **options:
         return SCHEDULERS[name](optimizer, int(steps) if math.isfinite(steps) else 0, **options)
     except (TypeError, ValueError, ZeroDivisionError) as error:
         raise ConfigError(
-            f"scheduler {name} does not take {listed(options)} ({error}): mend what does not fit"
+            f"scheduler {name} cannot be made with {listed(options)} ({error}): mend what does not fit"
         ) from None

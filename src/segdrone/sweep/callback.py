@@ -1,7 +1,8 @@
-"""What is looked at before the first job of a sweep."""
+"""What is looked at before a run, or before the first job of a sweep: Hydra has written nothing then."""
 
 from __future__ import annotations
 
+import os
 from enum import Enum
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,6 +12,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from segdrone.errors import leave
+from segdrone.rank import is_first
 
 
 def _check_search(hydra: DictConfig) -> None:
@@ -18,11 +20,31 @@ def _check_search(hydra: DictConfig) -> None:
     if type(trials) is not int or trials < 1:
         leave(f"hydra.sweeper.n_trials={trials} must be a whole number from 1 up")
     given = OverridesParser.create().parse_overrides(list(hydra.overrides.task))
-    if not hydra.sweeper.get("params") and not any(override.is_sweep_override() for override in given):
+    by_itself = hydra.sweeper.get("params") or hydra.sweeper.get("custom_search_space")
+    if not by_itself and not any(override.is_sweep_override() for override in given):
         leave(
             "search=optuna has nothing to draw: give choices, such as 'optimizer.lr=tag(log, interval(1e-4, 1e-2))' "
             "or loss=ce,ce_dice, or search=basics"
         )
+
+
+class EarlierRun(Callback):
+    """Refuses to replace a run by another one."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Leaves with one line where the folder holds checkpoints that this run does not go on from.
+
+        What SLURM starts again is the same run, and Lightning finds its own checkpoint there.
+        """
+        if not is_first() or "SLURM_RESTART_COUNT" in os.environ:
+            return
+        folder = Path(config.hydra.run.dir).absolute()
+        resumed = None if config.ckpt_path is None else Path(config.ckpt_path).resolve().parent.parent
+        if any((folder / "checkpoints").glob("*.ckpt")) and resumed != folder.resolve():
+            leave(
+                f"{folder} holds an earlier run: give another output_dir, or go on with it by "
+                f"ckpt_path={folder}/checkpoints/last.ckpt"
+            )
 
 
 class Comparison(Callback):

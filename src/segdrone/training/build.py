@@ -169,6 +169,11 @@ def _weighted(options: dict[str, Any], where: str, datamodule: DroneDataModule) 
     return options if weights is None else {**options, "class_weights": weights}
 
 
+def validates(cfg: DictConfig, datamodule: DroneDataModule) -> bool:
+    """Tells whether there is anything to validate on, and whether it is to be done."""
+    return bool(datamodule.splits["val"]) and cfg.trainer.limit_val_batches != 0
+
+
 def build_callbacks(cfg: DictConfig, datamodule: DroneDataModule) -> list[L.Callback]:
     """Makes the callbacks; without validation the best epoch is the training's, and nothing stops early.
 
@@ -176,8 +181,8 @@ def build_callbacks(cfg: DictConfig, datamodule: DroneDataModule) -> list[L.Call
         ConfigError: The last epochs would not be validated, or a callback cannot be made as it is chosen.
     """
     callbacks = plain(cfg.get("callbacks") or OmegaConf.create())
-    check_callbacks(callbacks, datamodule.table)
-    has_val = bool(datamodule.splits["val"]) and cfg.trainer.limit_val_batches != 0
+    has_val = validates(cfg, datamodule)
+    check_callbacks(callbacks, datamodule.table, has_val=has_val)
     epochs, every = cfg.trainer.max_epochs, cfg.trainer.get("check_val_every_n_epoch") or 1
     if has_val and epochs is not None and epochs > 0 and epochs % every:
         raise ConfigError(

@@ -21,27 +21,31 @@ _LEAST = {  # of Trainer's whole numbers
 }
 
 
-def choosing_metrics(table: ClassTable) -> list[str]:
-    """Returns the names of the metrics by which an epoch or a run may be chosen: none of the final test's."""
+def choosing_metrics(table: ClassTable, *, has_val: bool) -> list[str]:
+    """Returns the names of the metrics by which an epoch or a run may be chosen: none of the final test's.
+
+    Those of validation stand for those of training where nothing is validated, but for a class's IoU.
+    """
     names = [f"{split}/{score}" for split in ("val", "train") for score in ("miou", "loss", "dice", "accuracy")]
-    return names + [f"val/iou/{name}" for name in table.names]
+    return names + [f"val/iou/{name}" for name in table.names if has_val]
 
 
-def check_metric(key: str, name: Any, table: ClassTable) -> None:
+def check_metric(key: str, name: Any, table: ClassTable, *, has_val: bool) -> None:
     """Refuses a metric that no run logs, or that must choose nothing.
 
     Args:
         key: Where it was chosen, such as `objective`.
         name: The metric.
         table: The classes of the run.
+        has_val: Whether the run validates.
 
     Raises:
         ConfigError: It is none of `choosing_metrics`.
     """
-    names = choosing_metrics(table)
+    names = choosing_metrics(table, has_val=has_val)
     if name not in names:
-        general = ", ".join(name for name in names if "/iou/" not in name)
-        raise ConfigError(f"{key}={name} is none that can be chosen by: give one of {general}, val/iou/CLASS")
+        general = [name for name in names if "/iou/" not in name] + ["val/iou/CLASS"] * has_val
+        raise ConfigError(f"{key}={name} is no metric that a run may be chosen by: give one of {', '.join(general)}")
 
 
 def check_trainer(options: Mapping[str, Any]) -> None:
@@ -57,7 +61,7 @@ def check_trainer(options: Mapping[str, Any]) -> None:
         raise ConfigError(f"trainer.gradient_clip_val={clip} must be a number from 0 up, or null")
 
 
-def check_callbacks(callbacks: Mapping[str, Any], table: ClassTable) -> None:
+def check_callbacks(callbacks: Mapping[str, Any], table: ClassTable, *, has_val: bool) -> None:
     """Looks at what callbacks go by, and whether one of them keeps checkpoints.
 
     Raises:
@@ -66,7 +70,7 @@ def check_callbacks(callbacks: Mapping[str, Any], table: ClassTable) -> None:
     named = {name: part for name, part in callbacks.items() if part}
     for name, part in named.items():
         if part.get("monitor") is not None:
-            check_metric(f"callbacks.{name}.monitor", part["monitor"], table)
+            check_metric(f"callbacks.{name}.monitor", part["monitor"], table, has_val=has_val)
         _check_whole(f"callbacks.{name}.patience", part.get("patience"), 0)
     if not any("ModelCheckpoint" in part.get("_target_", "") for part in named.values()):
         log.warning("no checkpoint is kept: callbacks=[default,...] has those that keep the best and the last")

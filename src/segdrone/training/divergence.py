@@ -12,7 +12,7 @@ from segdrone.model import SegmentationModule
 
 
 class Divergence(L.Callback):
-    """Ends a run at the first epoch whose loss is not finite, before it is validated and kept.
+    """Ends a run whose loss is not finite, at the end of the epoch or before a validation, and so before it is kept.
 
     Its scores would be finite, those of one class everywhere. Lightning's `EarlyStopping(check_finite=True)` ends a
     run as if it had come to its end.
@@ -26,8 +26,19 @@ class Divergence(L.Callback):
         Raises:
             ConfigError: The loss is not finite.
         """
-        if not trainer.is_last_batch:
-            return
+        if trainer.is_last_batch:
+            self._check(trainer, pl_module)
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Looks at the loss so far, as an epoch may be validated in its midst.
+
+        Raises:
+            ConfigError: The loss is not finite.
+        """
+        if not trainer.sanity_checking:
+            self._check(trainer, pl_module)
+
+    def _check(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, SegmentationModule)
         loss = pl_module.epoch_loss("train").compute()
         if not torch.isfinite(loss):

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 def choose_precision(accelerator: str) -> str:
-    """Returns `bf16-mixed` where the GPU or CPU multiplies bfloat16, else `32-true`, and logs why.
+    """Returns `bf16-mixed` where the GPU or CPU multiplies bfloat16, else `32-true`; logs why of these two.
 
     bfloat16 has the range of float32, so that no gradient needs scaling. A CPU without AMX tiles (Intel, since
     2023) only emulates it, and is slower for it.

@@ -17,6 +17,7 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.plugins import Precision
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig
 
 from segdrone.data import DroneDataModule
@@ -26,8 +27,9 @@ from segdrone.files import write_json
 from segdrone.memory import keep_freed_memory
 from segdrone.model import SegmentationModule, check_resumable, load_module
 from segdrone.processes import how_to_go_on, together
+from segdrone.quiet import lightning_to_itself
 from segdrone.settings import plain
-from segdrone.training.build import build_callbacks, build_datamodule, build_module, build_trainer, parts
+from segdrone.training.build import build_callbacks, build_datamodule, build_module, build_trainer, parts, validates
 from segdrone.training.checks import check_metric, check_trainer
 
 log = logging.getLogger(__name__)
@@ -56,7 +58,7 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     folder = Path(cfg.output_dir)
     datamodule = build_datamodule(cfg)
-    check_metric("objective", cfg.objective, datamodule.table)
+    check_metric("objective", cfg.objective, datamodule.table, has_val=validates(cfg, datamodule))
     module = build_module(cfg, datamodule)
     if cfg.ckpt_path is not None:
         check_resumable(cfg.ckpt_path, module)
@@ -101,19 +103,20 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
 
 def _fit(cfg: DictConfig, trainer: L.Trainer, module: SegmentationModule, datamodule: DroneDataModule) -> None:
     try:
-        trainer.fit(module, datamodule=datamodule, ckpt_path=cfg.ckpt_path)
-    except SystemExit:
-        if trainer.interrupted:  # Lightning's way out after Ctrl+C
+        with lightning_to_itself():
+            trainer.fit(module, datamodule=datamodule, ckpt_path=cfg.ckpt_path)
+    except SystemExit as error:
+        if trainer.interrupted:  # Lightning's way out after Ctrl+C or SIGTERM
             if trainer.is_global_zero:
                 print(f"interrupted: {how_to_go_on(trainer)}", file=sys.stderr)
-            raise SystemExit(130) from None
+            raise SystemExit(143 if isinstance(error, SIGTERMException) else 130) from None
         raise
     except MisconfigurationException as error:
         raise ConfigError(f"Lightning cannot train so ({' '.join(str(error).split())}): mend the choice") from error
     except torch.OutOfMemoryError as error:
         raise ConfigError(
             "the GPU's memory is too small for a training step: give a lower data.batch_size, and "
-            "trainer.accumulate_grad_batches to make up for it, or a smaller data.image_size"
+            "trainer.accumulate_grad_batches to make up for it, or smaller images, tiles or crops"
         ) from error
     except RuntimeError as error:
         if cfg.compile and isinstance(error, torch._dynamo.exc.TorchDynamoException):
