@@ -141,7 +141,7 @@ def _mistake(error: Exception) -> str | None:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file in _EXTRAS:
         extra = _EXTRAS[error.missing_cfg_file]
         return f"{error.missing_cfg_file} is not installed: pip install 'segdrone[{extra}]'"
-    if isinstance(error, OverrideParseException) and "=" not in error.override.lstrip("=").rstrip("="):
+    if isinstance(error, OverrideParseException) and "=" not in error.override.strip("="):
         return f"{error.override} is no choice: give KEY=VALUE, without spaces around the ="
     if isinstance(error, OverrideParseException):
         return (

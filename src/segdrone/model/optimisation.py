@@ -105,6 +105,4 @@ def build_scheduler(optimizer: Optimizer, name: str, *, steps: float, **options:
     try:
         return SCHEDULERS[name](optimizer, int(steps) if math.isfinite(steps) else 0, **options)
     except (TypeError, ValueError, ZeroDivisionError) as error:
-        raise ConfigError(
-            f"scheduler {name} cannot be made with {listed(options)} ({error}): mend what does not fit"
-        ) from None
+        raise ConfigError(f"scheduler {name} cannot be made with {listed(options)} ({error}): mend it") from None
