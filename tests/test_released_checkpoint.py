@@ -1,0 +1,50 @@
+"""A checkpoint that version 0.1.0 wrote opens, predicts, scores and starts training for ever."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from PIL import Image
+
+from segdrone.evaluation import evaluate
+from segdrone.inference import Predictor
+from segdrone.model import load_module
+from segdrone.training import train
+from tests.conftest import REPO, Compose
+
+FIXTURES = REPO / "tests" / "fixtures"
+CHECKPOINT = (
+    FIXTURES / "checkpoint-0.1.0.ckpt"
+)  # LinkNet, classes merged to landing-zone and keep-clear, 64 x 96 pixels
+
+
+def test_it_predicts_the_same_mask() -> None:
+    prediction = Predictor.from_checkpoint(CHECKPOINT, device="cpu")(FIXTURES / "scene.jpg", confidence=True)
+    assert prediction.confidence is not None
+    mask, confidence = (np.asarray(Image.open(FIXTURES / f"scene-{kind}.png")) for kind in ("mask", "confidence"))
+    assert (prediction.mask != mask).mean() < 1e-3  # by rounding, another CPU may decide otherwise where both are even
+    assert np.abs(prediction.confidence.astype(int) - confidence).max() <= 1
+
+
+def test_it_has_the_same_scores(all_scenes: Path, tmp_path: Path) -> None:
+    overrides = [f"ckpt_path={CHECKPOINT}", f"data.root={all_scenes}", "split=all", "trainer=cpu", "pictures=0"]
+    with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
+        metrics = evaluate(compose("evaluate", [*overrides, f"output_dir={tmp_path}"]))
+    before = {
+        "miou": 0.550709,
+        "boundary_miou": 0.294776,
+        "accuracy": 0.747949,
+        "ece": 0.022560,
+        "miou_per_image": 0.545858,
+    }
+    assert {name: metrics[name] for name in before} == pytest.approx(before, abs=1e-4)
+
+
+def test_training_starts_from_it(small_config: Compose) -> None:
+    network = ["model=linknet_mbv2", "model.encoder_name=tu-test_efficientnet", "model.encoder_depth=3"]
+    config = small_config(*network, f"init_from={CHECKPOINT}", "data.class_groups=landing_zone", "optimizer.lr=1e-9")
+    _, made = train(config)
+    before, after = load_module(CHECKPOINT).state_dict(), made["module"].state_dict()
+    weight = "network.segmentation_head.0.weight"
+    assert after[weight].numpy() == pytest.approx(before[weight].numpy(), abs=1e-6)
