@@ -3,16 +3,16 @@
 import hydra
 from omegaconf import DictConfig
 
-from segdrone.door import door, plain_errors
+from segdrone.cli.hydra_main import run, task_wrapper
 
 
 @hydra.main(config_path="conf", config_name="evaluate", version_base="1.3")
-@plain_errors
+@task_wrapper
 def main(cfg: DictConfig) -> float:
-    from segdrone.evaluation import evaluate  # here, so that --help need not wait for torch
+    from segdrone.evaluation import score_split  # here, so that --help need not wait for torch
 
-    return float(evaluate(cfg)["miou"])
+    return float(score_split(cfg)["miou"])
 
 
 if __name__ == "__main__":
-    door(main)
+    run(main)

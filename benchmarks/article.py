@@ -24,8 +24,8 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from segdrone.classes import DRONE
-from segdrone.data.layout import Pair, find_folders, find_pairs
-from segdrone.evaluation.counts import Counts, count, stacked
+from segdrone.data.layout import ImageMaskPair, find_folders, find_pairs
+from segdrone.evaluation.counts import Counts, count_image, stack_counts
 from segdrone.evaluation.scores import score
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -35,7 +35,7 @@ CLASSES = 23
 class ArticleDataset(Dataset[tuple[Tensor, Tensor]]):
     """Photographs decoded, resized and augmented anew each time."""
 
-    def __init__(self, pairs: list[Pair], transform: A.Compose) -> None:
+    def __init__(self, pairs: list[ImageMaskPair], transform: A.Compose) -> None:
         self.pairs, self.transform = pairs, transform
 
     def __len__(self) -> int:
@@ -111,8 +111,8 @@ class ArticleNetwork:
 class ArticleLoop:
     """The tutorial's loaders around its network; `epoch` trains and validates once."""
 
-    train: list[Pair]
-    val: list[Pair]
+    train: list[ImageMaskPair]
+    val: list[ImageMaskPair]
     size: tuple[int, int]
     batch_size: int
     weights: Path | None
@@ -138,8 +138,8 @@ class ArticleLoop:
             if predictions is not None:
                 predictions.mkdir(parents=True, exist_ok=True)
                 cv2.imwrite(str(predictions / f"{pair.id}.png"), prediction)
-            found.append(count(mask.byte().numpy(), prediction, None, DRONE))
-        return stacked(found)
+            found.append(count_image(mask.byte().numpy(), prediction, None, DRONE))
+        return stack_counts(found)
 
     def epoch(self) -> float:
         """Trains and validates once; returns the seconds it took."""

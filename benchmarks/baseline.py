@@ -30,8 +30,8 @@ from tqdm import tqdm
 REPO = Path(__file__).parents[1]
 sys.path.insert(0, str(REPO))
 
-from segdrone.files import whole
 from segdrone.training.precision import choose_precision
+from segdrone.utils.atomic import atomic_write
 
 TUTORIAL, BASELINE, SINGLE = "tutorial's loop", "`experiment=baseline`", "single precision"
 ABLATIONS: dict[str, list[str]] = {  # choices of train.py, on top of the recipe: each takes one of its own back
@@ -170,7 +170,9 @@ def main() -> None:
 {chr(10).join(lines)}
 """
     print(table)
-    with whole(REPO / "benchmarks" / "results" / ("ablation.md" if options.ablate else "baseline.md")) as partial:
+    with atomic_write(
+        REPO / "benchmarks" / "results" / ("ablation.md" if options.ablate else "baseline.md")
+    ) as partial:
         partial.write_text(table, encoding="utf-8")
 
 

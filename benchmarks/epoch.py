@@ -28,13 +28,15 @@ sys.path.insert(0, str(REPO))
 
 from benchmarks.article import ArticleLoop
 
-from segdrone.data.layout import Pair, find_folders, find_pairs
-from segdrone.files import whole
-from segdrone.scenes import write_scenes
+from segdrone.data.layout import ImageMaskPair, find_folders, find_pairs
+from segdrone.synthetic import write_scenes
 from segdrone.training import train
+from segdrone.utils.atomic import atomic_write
 
 
-def our_epoch(options: argparse.Namespace, train_pairs: list[Pair], val_pairs: list[Pair], folder: Path) -> float:
+def our_epoch(
+    options: argparse.Namespace, train_pairs: list[ImageMaskPair], val_pairs: list[ImageMaskPair], folder: Path
+) -> float:
     """Trains and validates once as train.py does; returns the seconds of the fit."""
     for split, pairs in (("train", train_pairs), ("val", val_pairs)):
         (folder / f"{split}.txt").write_text("\n".join(pair.id for pair in pairs))
@@ -104,7 +106,7 @@ def main() -> None:
 | ratio (median of the rounds' ratios) | {ratio:.2f} |
 """
     print(table)
-    with whole(REPO / "benchmarks" / "results" / "epoch.md") as partial:
+    with atomic_write(REPO / "benchmarks" / "results" / "epoch.md") as partial:
         partial.write_text(table)
 
 

@@ -38,14 +38,13 @@ REPO = Path(__file__).parents[1]
 sys.path.insert(0, str(REPO))
 
 from segdrone.classes import DRONE
-from segdrone.data.labels import Labels
-from segdrone.data.read import read_mask
+from segdrone.data.mask_encoding import MaskEncoding, read_mask
 from segdrone.evaluation.boundary import boundary
-from segdrone.evaluation.counts import count, joint_histogram, stacked
-from segdrone.evaluation.objects import ObjectScores
+from segdrone.evaluation.counts import count_image, joint_histogram, stack_counts
+from segdrone.evaluation.detection import DetectionScores
 from segdrone.evaluation.scores import score
-from segdrone.files import whole
-from segdrone.scenes import write_scenes
+from segdrone.synthetic import write_scenes
+from segdrone.utils.atomic import atomic_write
 
 Mask = NDArray[np.uint8]
 CLASSES = len(DRONE)
@@ -107,13 +106,13 @@ def watched(*command: object) -> tuple[float, Memory]:
 
 def parts(truth: Mask, prediction: Mask, files: tuple[Path, Path]) -> dict[str, Callable[[], object]]:
     """Returns what is timed, each ready to be called."""
-    labels = Labels.load("drone")
+    labels = MaskEncoding.load("drone")
     confidence = np.full_like(truth, 200)
     tensors = torch.from_numpy(prediction), torch.from_numpy(truth)
-    counts = stacked([count(truth, prediction, None, DRONE)])
+    counts = stack_counts([count_image(truth, prediction, None, DRONE)])
 
     def objects() -> None:
-        found = ObjectScores(DRONE)
+        found = DetectionScores(DRONE)
         found.update("one", truth, prediction, confidence)
 
     def boundaries() -> None:
@@ -195,7 +194,7 @@ The confusion matrix is counted {ratios[0]:.0f} times as fast as by torchmetrics
 scikit-learn (medians of the rounds' ratios); all three agree.
 """
     print(table)
-    with whole(REPO / "benchmarks" / "results" / "evaluation.md") as partial:
+    with atomic_write(REPO / "benchmarks" / "results" / "evaluation.md") as partial:
         partial.write_text(table, encoding="utf-8")
 
 

@@ -43,12 +43,12 @@ sys.path.insert(0, str(REPO))
 from benchmarks.turns import start, take_turn
 
 from segdrone.classes import DRONE
-from segdrone.data.read import read_image
-from segdrone.files import whole
 from segdrone.inference import Predictor
-from segdrone.memory import keep_freed_memory
 from segdrone.model import SegmentationModule
-from segdrone.scenes.scene import render_scene
+from segdrone.raster.decode import read_image
+from segdrone.synthetic.scene import render_scene
+from segdrone.utils.atomic import atomic_write
+from segdrone.utils.memory import keep_freed_memory
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 BARE, MONAI, OURS = "the bare network", "monai", "segdrone"
@@ -178,7 +178,7 @@ def main() -> None:
 {chr(10).join(rows)}
 {note}"""
     print(table)
-    with whole(REPO / "benchmarks" / "results" / "inference.md") as partial:
+    with atomic_write(REPO / "benchmarks" / "results" / "inference.md") as partial:
         partial.write_text(table, encoding="utf-8")
 
 

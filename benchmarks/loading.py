@@ -35,10 +35,10 @@ sys.path.insert(0, str(REPO))
 
 from benchmarks.article import ArticleDataset, transforms
 
-from segdrone.data import DataConfig, DroneDataModule
+from segdrone.data import DataConfig, SegmentationDataModule
 from segdrone.data.augment import build_transforms
-from segdrone.files import whole
-from segdrone.scenes import write_scenes
+from segdrone.synthetic import write_scenes
+from segdrone.utils.atomic import atomic_write
 
 SIZE, CROP = (704, 1056), (512, 768)
 REPEAT = 20  # looks at each photograph in a timed epoch of kept pixels: as many samples as the tutorial trains on
@@ -59,10 +59,10 @@ class Timed:
         return result
 
 
-def datamodule(root: Path, cache: Path, **changes: Any) -> DroneDataModule:
+def datamodule(root: Path, cache: Path, **changes: Any) -> SegmentationDataModule:
     """Every photograph in the training split."""
     values = {"val_share": 0.0, "test_share": 0.0, "image_size": SIZE, "crop_size": CROP, "num_workers": 0, **changes}
-    module = DroneDataModule(DataConfig(root=str(root), cache_dir=str(cache), **values), AUGMENT)
+    module = SegmentationDataModule(DataConfig(root=str(root), cache_dir=str(cache), **values), AUGMENT)
     module.setup("fit")
     return module
 
@@ -75,7 +75,7 @@ def samples_per_second(loader: DataLoader[Any]) -> float:
     return count / (time.perf_counter() - started)
 
 
-def repeated(module: DroneDataModule) -> DataLoader[Any]:
+def repeated(module: SegmentationDataModule) -> DataLoader[Any]:
     """Training's loader, over photographs that occur several times."""
     loader = module.train_dataloader()
     loader.dataset.items *= REPEAT  # type: ignore[attr-defined]
@@ -210,7 +210,7 @@ one process unless said otherwise, medians of {options.rounds} rounds in turns.
 | two workers against none, `whole` | {figures["two workers"]:.2f} x | >= 1.6 x |
 """
     print(table)
-    with whole(REPO / "benchmarks" / "results" / "loading.md") as partial:
+    with atomic_write(REPO / "benchmarks" / "results" / "loading.md") as partial:
         partial.write_text(table)
 
 

@@ -40,12 +40,12 @@ from benchmarks.article import CLASSES, ArticleNetwork
 from benchmarks.turns import start, take_turn
 
 from segdrone.classes import DRONE
-from segdrone.files import whole
-from segdrone.memory import keep_freed_memory
 from segdrone.model import SegmentationModule, model_settings
-from segdrone.settings import plain
 from segdrone.training.build import build_trainer
 from segdrone.training.precision import choose_precision
+from segdrone.utils.atomic import atomic_write
+from segdrone.utils.config import to_container
+from segdrone.utils.memory import keep_freed_memory
 
 WARM_UP = 2  # steps that are not counted
 PROFILED = 2  # steps that are looked into
@@ -123,8 +123,8 @@ def train(options: argparse.Namespace, choices: list[str], callbacks: list[L.Cal
     with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
         plainly = ["trainer.max_epochs=1", "+trainer.enable_progress_bar=false", "+trainer.enable_checkpointing=false"]
         cfg = compose("train", [*choices, *plainly])
-    parts = {name: plain(cfg[name]) for name in ("loss", "optimizer", "scheduler")}
-    module = SegmentationModule(model_settings(plain(cfg.model)), DRONE.to_dict(), {}, {}, **parts)
+    parts = {name: to_container(cfg[name]) for name in ("loss", "optimizer", "scheduler")}
+    module = SegmentationModule(model_settings(to_container(cfg.model)), DRONE.to_dict(), {}, {}, **parts)
     if cfg.compile:
         module.network.compile()
     trainer = build_trainer(cfg, callbacks, [], Path(tempfile.gettempdir()))
@@ -195,7 +195,7 @@ Where a step of `{IN_FULL}` spends its time, by torch's profiler:
 {shares}
 """
     print(table)
-    with whole(REPO / "benchmarks" / "results" / "training.md") as partial:
+    with atomic_write(REPO / "benchmarks" / "results" / "training.md") as partial:
         partial.write_text(table)
 
 

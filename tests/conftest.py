@@ -11,7 +11,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from segdrone.scenes import write_scenes
+from segdrone.synthetic import write_scenes
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # no test may ask the network
 os.environ["HF_HUB_OFFLINE"] = "1"

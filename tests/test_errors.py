@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from segdrone.errors import CheckpointError, ConfigError, DataError, SegdroneError, user_text
+from segdrone.errors import CheckpointError, ConfigError, DataError, SegdroneError, user_message
 
 TEXT = "photos/7.jpg cannot be decoded (image file is truncated: 12 bytes): copy it again or remove it"
 
@@ -33,12 +33,12 @@ def from_worker(text: str) -> DataError:
 
 @pytest.mark.parametrize("kind", [SegdroneError, ConfigError, DataError, CheckpointError])
 def test_text_of_a_plain_error_is_its_own(kind: type[SegdroneError]) -> None:
-    assert user_text(kind(TEXT)) == TEXT
+    assert user_message(kind(TEXT)) == TEXT
 
 
 @pytest.mark.parametrize("text", [TEXT, "two ways on:\n  one\n  two"])
 def test_text_of_a_workers_error_has_no_traceback(text: str) -> None:
-    assert user_text(from_worker(text)) == text
+    assert user_message(from_worker(text)) == text
 
 
 @pytest.mark.parametrize("kind", [ConfigError, DataError, CheckpointError])

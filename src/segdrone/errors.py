@@ -27,11 +27,11 @@ class CheckpointError(SegdroneError):
     """A checkpoint or a weights file that cannot be read, written, or used for this job."""
 
 
-class ProcessLost(SegdroneError):
+class ProcessLostError(SegdroneError):
     """Another process of the same run was killed, or its machine is gone."""
 
 
-def user_text(error: SegdroneError) -> str:
+def user_message(error: SegdroneError) -> str:
     """Returns what the user should read of `error`.
 
     A DataLoader worker re-raises an error with its whole traceback as the text; the part that was
@@ -41,12 +41,12 @@ def user_text(error: SegdroneError) -> str:
     return str(error).rsplit(name, maxsplit=1)[-1].strip()
 
 
-def listed(options: Mapping[str, object]) -> str:
+def format_options(options: Mapping[str, object]) -> str:
     """Returns options as they are given on the command line: `lr=0.1, momentum=0.9`; for the text of an error."""
     return ", ".join(f"{key}={value}" for key, value in options.items()) or "no options"
 
 
-def leave(text: str) -> NoReturn:
+def exit_with_error(text: str) -> NoReturn:
     """Ends the command as a mistake of the user does: one line on stderr, and exit code 2."""
     print(f"error: {text}", file=sys.stderr)
     sys.exit(2)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segdrone.annotations import KINDS, import_annotations
+from segdrone.annotations import ANNOTATION_FORMATS, import_annotations
 from segdrone.classes import ClassTable
-from segdrone.data.labels import Labels
 from segdrone.data.layout import find_folders, find_pairs
-from segdrone.data.read import read_image, read_mask
+from segdrone.data.mask_encoding import MaskEncoding, read_mask
+from segdrone.raster.decode import read_image
 from tests.annotations import test_coco, test_cvat, test_label_studio, test_labelme_xml
 from tests.annotations.conftest import document, imported, mask, photograph, refusal
 from tests.annotations.test_labelme import labelme, shape
@@ -39,20 +39,23 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("named", [True, False])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ANNOTATION_FORMATS)
 def test_each_kind_is_recognised(folder: Path, kind: str, named: bool) -> None:
     path = EXPORTS[kind](folder)
     summary = imported(path, folder.parent / "out", kind=kind if named else None)
     assert (summary.kind, summary.photographs, summary.shapes.tolist()) == (kind, 1, [1])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("other", KINDS)
+@pytest.mark.parametrize("kind", ANNOTATION_FORMATS)
+@pytest.mark.parametrize("other", ANNOTATION_FORMATS)
 def test_a_kind_is_not_taken_for_another(folder: Path, kind: str, other: str) -> None:
     path = EXPORTS[kind](folder)
     if kind != other:
         text = refusal(path, folder.parent / "out", kind=other)
-        assert f"is not of the kind {other}" in text or f"{path} holds no annotations ({KINDS[other].suffix})" in text
+        assert (
+            f"is not of the kind {other}" in text
+            or f"{path} holds no annotations ({ANNOTATION_FORMATS[other].suffix})" in text
+        )
 
 
 def test_the_dataset_can_be_trained_on(tmp_path: Path) -> None:
@@ -72,7 +75,7 @@ def test_the_dataset_can_be_trained_on(tmp_path: Path) -> None:
     for pair in pairs:
         assert pair.mask is not None
         assert pair.image.samefile(source / pair.image.name)
-        values = read_mask(pair.mask, Labels(table))
+        values = read_mask(pair.mask, MaskEncoding(table))
         assert read_image(pair.image).shape[:2] == values.shape
         assert (values == 0).sum() == 100
         assert (values == 1).sum() == 30 * 40 - 100

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from segdrone.data import DataConfig, DroneDataModule
+from segdrone.data import DataConfig, SegmentationDataModule
 from segdrone.errors import DataError
 
 AUGMENT = {
@@ -40,10 +40,10 @@ def photographs(root: Path, count: int) -> Path:
     return root
 
 
-def module(root: Path, stage: str = "fit", **changes: Any) -> DroneDataModule:
+def module(root: Path, stage: str = "fit", **changes: Any) -> SegmentationDataModule:
     seed = changes.pop("seed", 42)
     values = {"image_size": (8, 12), "test_image_size": (10, 14), "num_workers": 0, **changes}
-    datamodule = DroneDataModule(DataConfig(root=str(root), **values), augment=AUGMENT, seed=seed)
+    datamodule = SegmentationDataModule(DataConfig(root=str(root), **values), augment=AUGMENT, seed=seed)
     datamodule.prepare_data()
     datamodule.setup(stage)
     return datamodule

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from segdrone.data.augment import Pipeline, build_transforms
-from segdrone.data.combine import Combine
+from segdrone.data.multi_image import MultiImageAugment
 from segdrone.errors import ConfigError
 
 RECIPES = sorted((Path(__file__).parents[2] / "conf" / "augment").glob("*.yaml"))
@@ -46,7 +46,7 @@ def test_recipes_are_there() -> None:
 def test_every_recipe_builds_and_runs(path: Path) -> None:
     lists = recipe(path)
     assert set(lists) == {"train", "val", "combine"}
-    Combine.from_dict(lists.pop("combine"))
+    MultiImageAugment.from_dict(lists.pop("combine"))
     for split, steps in lists.items():
         transforms = build_transforms(steps, f"augment.{split}")
         assert [type(transform).__name__ for transform in transforms] == [step["transform"] for step in steps]

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, default_collate
 
-from segdrone.data import DataConfig, DroneDataModule
-from segdrone.data.sampler import Draw
+from segdrone.data import DataConfig, SegmentationDataModule
+from segdrone.data.sampler import SampleIndex
 from segdrone.errors import ConfigError, DataError
 from tests.data.conftest import AUGMENT, SIZE, epochs, module, refusal, same
 
@@ -65,7 +65,7 @@ def test_batches_do_not_depend_on_the_number_of_workers(root: Path, tmp_path: Pa
         config = DataConfig(
             root=str(root), image_size=(8, 12), num_workers=workers, cache_dir=str(tmp_path / "cache"), **changes
         )
-        datamodule = DroneDataModule(config, combined)
+        datamodule = SegmentationDataModule(config, combined)
         datamodule.setup("fit")
         runs.append(epochs(datamodule.train_dataloader()))
     for run in runs[1:]:
@@ -76,7 +76,7 @@ def test_batches_do_not_depend_on_the_number_of_workers(root: Path, tmp_path: Pa
 @pytest.mark.parametrize("changes", SAMPLINGS, ids=lambda changes: f"{changes['sampling']}-{changes['cache']}")
 def test_a_batch_is_its_samples(root: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
     dataset = module(root, cache_dir=str(tmp_path / "cache"), **changes).fit_dataset("train")
-    draws = [Draw(place, 7 * place) for place in (3, 0, 5)]
+    draws = [SampleIndex(place, 7 * place) for place in (3, 0, 5)]
     batch = dataset.pipeline.finish(default_collate(dataset.__getitems__(draws)))
     for place, draw in enumerate(draws):
         sample = dataset[draw]
@@ -140,4 +140,4 @@ def test_class_table_is_read_from_the_config(root: Path, tmp_path: Path) -> None
 
 def test_unknown_transform_is_refused_at_once(root: Path) -> None:
     with pytest.raises(ConfigError, match=r"augment\.val\[0\]: Flop is no transform"):
-        DroneDataModule(DataConfig(root=str(root)), augment={"train": [], "val": [{"transform": "Flop"}]})
+        SegmentationDataModule(DataConfig(root=str(root)), augment={"train": [], "val": [{"transform": "Flop"}]})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segdrone.data import DataConfig, DroneDataModule
+from segdrone.data import DataConfig, SegmentationDataModule
 from segdrone.errors import DataError
 from tests.data.conftest import module, photographs
 
@@ -47,7 +47,7 @@ def test_split_dir_without_test_file(root: Path, tmp_path: Path) -> None:
 
 
 def test_given_ids_replace_the_split(root: Path) -> None:
-    datamodule = DroneDataModule(DataConfig(root=str(root)), ids={"train": ["004"], "test": ["001", "000"]})
+    datamodule = SegmentationDataModule(DataConfig(root=str(root)), ids={"train": ["004"], "test": ["001", "000"]})
     datamodule.setup("fit")
     assert {split: [pair.id for pair in pairs] for split, pairs in datamodule.splits.items() if split != "all"} == {
         "train": ["004"],
@@ -93,7 +93,7 @@ def test_sample_scenes_are_rendered_and_found(tmp_path: Path) -> None:
         "batch_size": 2,
         "num_workers": 0,
     }
-    datamodule = DroneDataModule(DataConfig.from_dict(values))
+    datamodule = SegmentationDataModule(DataConfig.from_dict(values))
     datamodule.prepare_data()
     datamodule.setup("fit")
     assert [pair.size for pair in datamodule.splits["all"]] == [(64, 96)] * 4

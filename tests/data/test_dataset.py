@@ -16,10 +16,10 @@ from segdrone.data import sampling
 from segdrone.data.augment import Pipeline, build_transforms
 from segdrone.data.cache import NoCache
 from segdrone.data.dataset import SegmentationDataset
-from segdrone.data.labels import Labels
-from segdrone.data.layout import Pair
-from segdrone.data.pixels import Pixels
-from segdrone.data.sampler import Draw
+from segdrone.data.layout import ImageMaskPair
+from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.reader import CachedReader
+from segdrone.data.sampler import SampleIndex
 from segdrone.errors import DataError
 from segdrone.windows import Size
 
@@ -33,18 +33,20 @@ def numbered(size: Size) -> NDArray[np.uint8]:
     return np.dstack([rows, columns, np.full(size, 200)]).astype(np.uint8)
 
 
-def pair(folder: Path, size: Size, name: str = "a") -> Pair:
+def pair(folder: Path, size: Size, name: str = "a") -> ImageMaskPair:
     rows, columns = np.indices(size)
     Image.fromarray(numbered(size)).save(folder / f"{name}.png")
     Image.fromarray(((rows * size[1] + columns) % 250).astype(np.uint8)).save(folder / f"{name}_mask.png")
-    return Pair(name, folder / f"{name}.png", folder / f"{name}_mask.png", size)
+    return ImageMaskPair(name, folder / f"{name}.png", folder / f"{name}_mask.png", size)
 
 
 def dataset(
-    *pairs: Pair, size: Size, tiles: bool, count_once: bool = False, pipeline: Pipeline = PLAIN
+    *pairs: ImageMaskPair, size: Size, tiles: bool, count_once: bool = False, pipeline: Pipeline = PLAIN
 ) -> SegmentationDataset:
-    items = sampling.tiles(pairs, size, 1.0) if tiles else sampling.whole(pairs, size)
-    return SegmentationDataset(items, Pixels(Labels(TABLE), "area", NoCache()), pipeline, count_once=count_once)
+    items = sampling.tiles(pairs, size, 1.0) if tiles else sampling.full_images(pairs, size)
+    return SegmentationDataset(
+        items, CachedReader(MaskEncoding(TABLE), "area", NoCache()), pipeline, count_once=count_once
+    )
 
 
 def values(image: torch.Tensor) -> NDArray[np.int64]:
@@ -78,7 +80,7 @@ def test_whole_photograph_at_its_own_size_is_the_photograph(tmp_path: Path) -> N
 
 def test_photograph_without_mask_has_none(tmp_path: Path) -> None:
     without = pair(tmp_path, (10, 14))
-    without = Pair(without.id, without.image, None, without.size)
+    without = ImageMaskPair(without.id, without.image, None, without.size)
     for tiles in (False, True):
         assert set(dataset(without, size=(10, 14), tiles=tiles)[0]) == {"image", "id"}
 
@@ -150,10 +152,10 @@ def test_a_draw_gives_place_and_seed(tmp_path: Path) -> None:
     flips = build_transforms([{"transform": "HorizontalFlip", "p": 0.5}], "augment.train")
     pairs = [pair(tmp_path, (8, 8)), pair(tmp_path, (8, 8), "b")]
     whole = dataset(*pairs, size=(8, 8), tiles=False, pipeline=Pipeline(flips, (0, 0, 0), (1, 1, 1)))
-    assert whole[Draw(1, 5)]["id"] == "b"
-    left = [int(values(whole[Draw(0, seed)]["image"])[0, 0, 1]) for seed in range(20)]
+    assert whole[SampleIndex(1, 5)]["id"] == "b"
+    left = [int(values(whole[SampleIndex(0, seed)]["image"])[0, 0, 1]) for seed in range(20)]
     assert set(left) == {0, 7}
-    assert left == [int(values(whole[Draw(0, seed)]["image"])[0, 0, 1]) for seed in range(20)]
+    assert left == [int(values(whole[SampleIndex(0, seed)]["image"])[0, 0, 1]) for seed in range(20)]
 
 
 def test_unknown_id_is_refused_when_its_photograph_is_read(tmp_path: Path) -> None:
@@ -165,7 +167,7 @@ def test_unknown_id_is_refused_when_its_photograph_is_read(tmp_path: Path) -> No
 
 def test_a_blank_shows_a_sample_of_which_nothing_is_labelled(tmp_path: Path) -> None:
     whole = dataset(pair(tmp_path, (10, 14)), size=(10, 14), tiles=False)
-    blank = whole[Draw(0, 0, blank=True)]
+    blank = whole[SampleIndex(0, 0, blank=True)]
     assert torch.equal(blank["image"], whole[0]["image"])
     assert blank["mask"].shape == (10, 14)
     assert (blank["mask"] == TABLE.ignore_index).all()

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from segdrone.data import disk_cache
-from segdrone.data.cache import Entry
+from segdrone.data.cache import CacheKey
 from segdrone.data.disk_cache import SUFFIX, VERSION, DiskCache, Kept, clear, default_folder, info
 from segdrone.errors import DataError
 from segdrone.windows import Window
@@ -22,14 +22,14 @@ from tests.data.test_cache import FULL, MASK, PIXELS, Decoder
 
 
 @pytest.fixture
-def entry(tmp_path: Path) -> Entry:
+def entry(tmp_path: Path) -> CacheKey:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").write_bytes(b"first")
-    return Entry(tmp_path / "photos" / "a.jpg", PIXELS.shape, "area")
+    return CacheKey(tmp_path / "photos" / "a.jpg", PIXELS.shape, "area")
 
 
 @pytest.fixture
-def folder(tmp_path: Path, entry: Entry) -> Path:
+def folder(tmp_path: Path, entry: CacheKey) -> Path:
     """A cache that holds the entry."""
     DiskCache(tmp_path / "cache").window(entry, FULL, Decoder(PIXELS))
     return tmp_path / "cache"
@@ -40,7 +40,7 @@ def file(folder: Path) -> Path:
     return path
 
 
-def test_another_run_finds_the_pixels(folder: Path, entry: Entry) -> None:
+def test_another_run_finds_the_pixels(folder: Path, entry: CacheKey) -> None:
     decode = Decoder(PIXELS)
     np.testing.assert_array_equal(DiskCache(folder).window(entry, Window(9, 9, 30, 40), decode), PIXELS[9:39, 9:49])
     assert decode.calls == 0
@@ -86,7 +86,7 @@ def _rewrite(path: Path, **changes: object) -> None:
 
 @pytest.mark.parametrize("spoil", [_shorten, _empty, _text, _lengthen, _flip, _zeros, _other_shape])
 def test_a_damaged_file_is_made_again_and_said_so(
-    spoil: Callable[[Path], None], folder: Path, entry: Entry, caplog: pytest.LogCaptureFixture
+    spoil: Callable[[Path], None], folder: Path, entry: CacheKey, caplog: pytest.LogCaptureFixture
 ) -> None:
     spoil(file(folder))
     decode = Decoder(PIXELS)
@@ -100,7 +100,7 @@ def test_a_damaged_file_is_made_again_and_said_so(
     assert (decode.calls, again.calls) == (1, 0)
 
 
-def test_damage_outside_the_window_does_not_matter_and_inside_does(folder: Path, entry: Entry) -> None:
+def test_damage_outside_the_window_does_not_matter_and_inside_does(folder: Path, entry: CacheKey) -> None:
     content = bytearray(file(folder).read_bytes())
     content[4096 + 60 * 90 * 3] ^= 1  # in row 60
     file(folder).write_bytes(content)
@@ -114,7 +114,7 @@ def test_damage_outside_the_window_does_not_matter_and_inside_does(folder: Path,
 
 @pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1])
 def test_a_file_of_another_version_is_made_again(
-    version: int, folder: Path, entry: Entry, caplog: pytest.LogCaptureFixture
+    version: int, folder: Path, entry: CacheKey, caplog: pytest.LogCaptureFixture
 ) -> None:
     _rewrite(file(folder), version=version)
     decode = Decoder(PIXELS)
@@ -124,18 +124,18 @@ def test_a_file_of_another_version_is_made_again(
     assert "another version of segdrone" in caplog.text
 
 
-def test_a_changed_photograph_takes_its_former_place(folder: Path, entry: Entry) -> None:
+def test_a_changed_photograph_takes_its_former_place(folder: Path, entry: CacheKey) -> None:
     entry.source.write_bytes(b"another photograph")
     DiskCache(folder).window(entry, FULL, Decoder(255 - PIXELS))
     assert len(list(folder.iterdir())) == 1
 
 
-def _read_many(folder: Path, entry: Entry, queue: multiprocessing.Queue[int]) -> None:
+def _read_many(folder: Path, entry: CacheKey, queue: multiprocessing.Queue[int]) -> None:
     cache = DiskCache(folder)
     queue.put(sum(int(cache.window(entry, FULL, Decoder(PIXELS)).sum()) for _ in range(50)))
 
 
-def test_processes_that_write_at_once_do_not_disturb_one_another(tmp_path: Path, entry: Entry) -> None:
+def test_processes_that_write_at_once_do_not_disturb_one_another(tmp_path: Path, entry: CacheKey) -> None:
     (tmp_path / "cache").mkdir()
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
@@ -149,8 +149,8 @@ def test_processes_that_write_at_once_do_not_disturb_one_another(tmp_path: Path,
     assert not file(tmp_path / "cache").name.startswith(".")
 
 
-def test_counts_come_from_the_header(tmp_path: Path, entry: Entry) -> None:
-    mask, expected = Entry(entry.source, MASK.shape, "labels"), np.bincount(MASK.ravel(), minlength=256)
+def test_counts_come_from_the_header(tmp_path: Path, entry: CacheKey) -> None:
+    mask, expected = CacheKey(entry.source, MASK.shape, "labels"), np.bincount(MASK.ravel(), minlength=256)
     first, second = Decoder(MASK), Decoder(MASK)
     (tmp_path / "cache").mkdir()
     np.testing.assert_array_equal(DiskCache(tmp_path / "cache").counts(mask, first), expected)
@@ -160,9 +160,9 @@ def test_counts_come_from_the_header(tmp_path: Path, entry: Entry) -> None:
     np.testing.assert_array_equal(DiskCache(tmp_path / "cache").counts(mask, Decoder(MASK // 2)).sum(), MASK.size)
 
 
-def test_too_little_room_is_refused_with_the_need(tmp_path: Path, entry: Entry) -> None:
+def test_too_little_room_is_refused_with_the_need(tmp_path: Path, entry: CacheKey) -> None:
     free = shutil.disk_usage(tmp_path).free
-    large = Entry(entry.source, (int(free**0.5) + 1, int(free**0.5) + 1), "area")
+    large = CacheKey(entry.source, (int(free**0.5) + 1, int(free**0.5) + 1), "area")
     with pytest.raises(DataError) as caught:
         DiskCache(tmp_path / "cache").reserve([large])
     text = str(caught.value)
@@ -171,15 +171,15 @@ def test_too_little_room_is_refused_with_the_need(tmp_path: Path, entry: Entry) 
         assert part in text
 
 
-def test_what_is_there_needs_no_room(folder: Path, entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_there_needs_no_room(folder: Path, entry: CacheKey, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(folder)
     monkeypatch.setattr(disk_cache.shutil, "disk_usage", lambda path: usage._replace(free=0))
     DiskCache(folder).reserve([entry])
     with pytest.raises(DataError, match="where 0.0 MB are free"):
-        DiskCache(folder).reserve([entry, Entry(entry.source, (5, 5), "area")])
+        DiskCache(folder).reserve([entry, CacheKey(entry.source, (5, 5), "area")])
 
 
-def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, entry: Entry) -> None:
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, entry: CacheKey) -> None:
     (tmp_path / "file").write_text("")
     for where in (tmp_path / "file", tmp_path / "file" / "cache", Path("/proc/cache")):
         with pytest.raises(DataError, match=r"cannot be written .*data\.cache_dir=FOLDER"):
@@ -187,7 +187,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, entry: Entry
 
 
 def test_a_disk_that_fills_up_is_said_once_and_reading_goes_on(
-    tmp_path: Path, entry: Entry, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, entry: CacheKey, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache, decode = DiskCache(tmp_path / "cache"), Decoder(PIXELS)
     cache.reserve([entry])
@@ -200,8 +200,8 @@ def test_a_disk_that_fills_up_is_said_once_and_reading_goes_on(
     assert sum("cannot be written" in record.getMessage() for record in caplog.records) == 1
 
 
-def test_a_window_maps_its_own_rows_alone(tmp_path: Path, entry: Entry) -> None:
-    tall = Entry(entry.source, (20_000, 1000, 3), "area")
+def test_a_window_maps_its_own_rows_alone(tmp_path: Path, entry: CacheKey) -> None:
+    tall = CacheKey(entry.source, (20_000, 1000, 3), "area")
     cache = DiskCache(tmp_path / "cache")
     cache.reserve([tall])
     cache.window(tall, Window(0, 0, 1, 1), lambda: np.ones(tall.shape, np.uint8))
@@ -215,7 +215,7 @@ def keep(folder: Path, source: Path, shape: tuple[int, ...], pixels: NDArray[np.
     source.parent.mkdir(parents=True, exist_ok=True)
     source.write_bytes(b"x")
     cache = DiskCache(folder)
-    cache.window(Entry(source, shape), Window(0, 0, 1, 1), Decoder(pixels))
+    cache.window(CacheKey(source, shape), Window(0, 0, 1, 1), Decoder(pixels))
 
 
 def test_info_tells_of_each_folder(tmp_path: Path) -> None:
@@ -251,7 +251,9 @@ def test_the_folder_is_the_users_own_unless_told(monkeypatch: pytest.MonkeyPatch
     assert default_folder().is_relative_to(tmp_path)
 
 
-def test_a_cache_cleared_under_way_is_filled_again(folder: Path, entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_cleared_under_way_is_filled_again(
+    folder: Path, entry: CacheKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cache, replace = DiskCache(folder), os.replace
 
     def cleared(source: Path, target: Path) -> None:

@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 from segdrone.classes import DRONE
-from segdrone.data.labels import Labels
-from segdrone.data.layout import Pair, find_pairs, find_photographs
-from segdrone.data.read import read_image, read_mask
+from segdrone.data.layout import ImageMaskPair, find_pairs, find_photographs
+from segdrone.data.mask_encoding import MaskEncoding, read_mask
 from segdrone.errors import DataError
-from tests.data.folders import SIZE, folders, mask
+from segdrone.raster.decode import read_image
+from tests.helpers.dataset_folders import SIZE, folders, mask
 
 
-def pairs(root: Path, *, allow_unpaired: bool = False) -> list[Pair]:
+def pairs(root: Path, *, allow_unpaired: bool = False) -> list[ImageMaskPair]:
     return find_pairs(root / "images", root / "masks", allow_unpaired=allow_unpaired)
 
 
@@ -31,8 +31,8 @@ def test_pairs_are_sorted_by_id_with_their_sizes(tmp_path: Path) -> None:
     root = folders(tmp_path, ("b.jpg", "a.jpg"), ("b.png", "a.png"))
     images, masks = root / "images", root / "masks"
     assert pairs(root) == [
-        Pair("a", images / "a.jpg", masks / "a.png", SIZE),
-        Pair("b", images / "b.jpg", masks / "b.png", SIZE),
+        ImageMaskPair("a", images / "a.jpg", masks / "a.png", SIZE),
+        ImageMaskPair("b", images / "b.jpg", masks / "b.png", SIZE),
     ]
 
 
@@ -172,8 +172,8 @@ def test_photograph_and_mask_turned_alike_are_a_pair(tmp_path: Path, orientation
     image = turned(tmp_path / "images" / "a.jpg", orientation)
     labels = turned(tmp_path / "masks" / "a.png", orientation, mode="L")
     size = SIZE if orientation < 5 else SIZE[::-1]
-    assert pairs(tmp_path) == [Pair("a", image, labels, size)]
-    assert read_image(image).shape[:2] == read_mask(labels, Labels(DRONE)).shape == size
+    assert pairs(tmp_path) == [ImageMaskPair("a", image, labels, size)]
+    assert read_image(image).shape[:2] == read_mask(labels, MaskEncoding(DRONE)).shape == size
 
 
 def test_mask_of_the_displayed_photograph_fits_one_that_is_stored_sideways(tmp_path: Path) -> None:

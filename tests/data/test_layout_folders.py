@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from segdrone.data.layout import LAYOUTS, Pair, find_folders, find_image_folder, find_photographs
+from segdrone.data.layout import FOLDER_LAYOUTS, ImageMaskPair, find_folders, find_image_folder, find_photographs
 from segdrone.errors import DataError
-from tests.data.folders import SIZE, folders, photograph
+from tests.helpers.dataset_folders import SIZE, folders, photograph
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", FOLDER_LAYOUTS)
 def test_each_layout_is_found_by_itself(tmp_path: Path, layout: tuple[str, str]) -> None:
     images, masks = (tmp_path / folder for folder in layout)
     images.mkdir(parents=True)
@@ -22,8 +22,8 @@ def test_each_layout_is_found_by_itself(tmp_path: Path, layout: tuple[str, str])
 
 def test_public_copies_are_among_the_layouts() -> None:
     kaggle = "dataset/semantic_drone_dataset/"
-    assert (f"{kaggle}original_images", f"{kaggle}label_images_semantic") in LAYOUTS
-    assert ("training_set/images", "training_set/gt/semantic/label_images") in LAYOUTS
+    assert (f"{kaggle}original_images", f"{kaggle}label_images_semantic") in FOLDER_LAYOUTS
+    assert ("training_set/images", "training_set/gt/semantic/label_images") in FOLDER_LAYOUTS
 
 
 def test_folders_are_named_below_the_root_and_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +46,7 @@ def test_named_folders_win_over_a_layout(tmp_path: Path) -> None:
 def test_photographs_to_predict_may_lie_in_the_root_itself(tmp_path: Path) -> None:
     photograph(tmp_path / "a.jpg")
     assert find_image_folder(tmp_path) == tmp_path
-    assert find_photographs(tmp_path) == [Pair("a", tmp_path / "a.jpg", None, SIZE)]
+    assert find_photographs(tmp_path) == [ImageMaskPair("a", tmp_path / "a.jpg", None, SIZE)]
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ from segdrone.classes import DRONE
 from segdrone.data.augment import Pipeline, build_transforms
 from segdrone.data.cache import NoCache
 from segdrone.data.dataset import SegmentationDataset
-from segdrone.data.labels import Labels
-from segdrone.data.layout import Pair
-from segdrone.data.loader import BatchLoader, SharedStack
-from segdrone.data.pixels import Pixels
-from segdrone.data.sampler import EpochSampler
-from segdrone.data.sampling import whole
+from segdrone.data.layout import ImageMaskPair
+from segdrone.data.loader import BatchLoader, SharedMemoryCollate
+from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.reader import CachedReader
+from segdrone.data.sampler import SeededDistributedSampler
+from segdrone.data.sampling import full_images
 
 COUNT = 61
 
@@ -31,17 +31,19 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> SegmentationDataset:
         image, mask = folder / f"{name}.png", folder / f"{name}_mask.png"
         Image.fromarray(rng.integers(0, 256, (8, 12, 3), dtype=np.uint8)).save(image)
         Image.fromarray(rng.integers(0, 23, (8, 12), dtype=np.uint8)).save(mask)
-        pairs.append(Pair(str(name), image, mask, (8, 12)))
+        pairs.append(ImageMaskPair(str(name), image, mask, (8, 12)))
     flips = build_transforms([{"transform": "HorizontalFlip", "p": 0.5}], "augment.train")
     pipeline = Pipeline(flips, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
-    return SegmentationDataset(whole(pairs, (8, 12)), Pixels(Labels(DRONE), "area", NoCache()), pipeline)
+    return SegmentationDataset(
+        full_images(pairs, (8, 12)), CachedReader(MaskEncoding(DRONE), "area", NoCache()), pipeline
+    )
 
 
 def loader(dataset: SegmentationDataset, workers: int, prefetch: int | None = None) -> BatchLoader:
     return BatchLoader(
         dataset,
         batch_size=2,
-        sampler=EpochSampler(len(dataset), seed=0, shuffle=True),
+        sampler=SeededDistributedSampler(len(dataset), seed=0, shuffle=True),
         num_workers=workers,
         prefetch_factor=prefetch,
         persistent_workers=workers > 0,
@@ -98,7 +100,7 @@ def test_an_epoch_left_half_way_does_not_disturb_the_next(dataset: SegmentationD
 def test_an_augmentation_may_change_the_size_from_batch_to_batch(dataset: SegmentationDataset) -> None:
     scales = build_transforms([{"transform": "RandomScale", "scale_limit": [-0.5, 0.5], "p": 1.0}], "augment.train")
     varied = SegmentationDataset(dataset.items, dataset.pixels, Pipeline(scales, (0, 0, 0), (1, 1, 1)))
-    order = EpochSampler(COUNT, seed=0, shuffle=True)
+    order = SeededDistributedSampler(COUNT, seed=0, shuffle=True)
     runs = [list(BatchLoader(varied, 1, order, num_workers=workers)) for workers in (0, 2)]
     assert len({batch["image"].shape for batch in runs[0]}) > 3
     assert all(torch.equal(one["image"], other["image"]) for one, other in zip(*runs, strict=True))
@@ -112,7 +114,7 @@ def test_channels_come_last_in_memory(dataset: SegmentationDataset) -> None:
 
 def test_in_this_process_no_memory_is_shared() -> None:
     samples = [{"image": np.full((2, 3, 3), n, np.uint8), "id": str(n)} for n in range(2)]
-    batch = SharedStack(batch_size=2, slots=3)(samples)
+    batch = SharedMemoryCollate(batch_size=2, slots=3)(samples)
     assert not batch["image"].is_shared()
     assert batch["id"] == ["0", "1"]
     assert batch["image"][:, 0, 0, 0].tolist() == [0, 1]

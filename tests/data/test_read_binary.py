@@ -9,9 +9,8 @@ import pytest
 from PIL import Image
 
 from segdrone.classes import ClassTable
-from segdrone.data.labels import Labels
-from segdrone.data.read import read_mask
-from tests.data.files import HEIGHT, WIDTH, paletted, write
+from segdrone.data.mask_encoding import MaskEncoding, read_mask
+from tests.helpers.image_files import HEIGHT, WIDTH, paletted, write
 
 TWO = ClassTable(("dark", "light"), ((0, 0, 0), (255, 255, 255)))
 
@@ -42,7 +41,7 @@ def test_light_pixels_of_a_binary_mask_are_class_1(
     tmp_path: Path, name: str, image: Image.Image, threshold: int
 ) -> None:
     path = write(tmp_path / name, image, **({"lossless": True} if name.endswith("webp") else {}))
-    mask = read_mask(path, Labels(TWO, encoding="binary", threshold=threshold))
+    mask = read_mask(path, MaskEncoding(TWO, encoding="binary", threshold=threshold))
     assert mask.dtype == np.uint8
     np.testing.assert_array_equal(mask, LIGHT)
 
@@ -50,4 +49,4 @@ def test_light_pixels_of_a_binary_mask_are_class_1(
 def test_binary_mask_that_was_saved_as_jpeg_is_read(tmp_path: Path) -> None:
     light = np.repeat(np.repeat(LIGHT, 8, axis=0), 8, axis=1)
     path = write(tmp_path / "a.jpg", Image.fromarray((light * 255).astype(np.uint8)), quality=60)
-    np.testing.assert_array_equal(read_mask(path, Labels(TWO, encoding="binary")), light)
+    np.testing.assert_array_equal(read_mask(path, MaskEncoding(TWO, encoding="binary")), light)

@@ -9,16 +9,15 @@ import pytest
 from PIL import Image
 
 from segdrone.classes import DRONE, ClassTable
-from segdrone.data.labels import Labels
-from segdrone.data.read import read_mask
-from tests.data.files import FEW, HEIGHT, WIDTH, few, ids, refusal, told, write
+from segdrone.data.mask_encoding import MaskEncoding, read_mask
+from tests.helpers.image_files import FEW, HEIGHT, WIDTH, few, ids, refusal, told, write
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_colours_become_ids_exactly(tmp_path: Path, mode: str) -> None:
     values = np.arange(len(DRONE) * 4).reshape(4, -1).astype(np.uint8) % len(DRONE)
     painted = Image.fromarray(DRONE.palette[values]).convert(mode)
-    np.testing.assert_array_equal(read_mask(write(tmp_path / "a.png", painted), Labels(DRONE)), values)
+    np.testing.assert_array_equal(read_mask(write(tmp_path / "a.png", painted), MaskEncoding(DRONE)), values)
 
 
 def test_unknown_colour_is_told_with_file_and_count(tmp_path: Path) -> None:
@@ -42,7 +41,7 @@ def test_colours_are_read_from_lossless_files(tmp_path: Path, suffix: str, mode:
     image = Image.fromarray(FEW.palette[few()]).convert(mode)
     path = write(tmp_path / f"a{suffix}", image, **({"lossless": True} if suffix == ".webp" else {}))
     for encoding in ("auto", "colours"):
-        np.testing.assert_array_equal(read_mask(path, Labels(FEW, encoding=encoding)), few())
+        np.testing.assert_array_equal(read_mask(path, MaskEncoding(FEW, encoding=encoding)), few())
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.tiff"])
@@ -51,7 +50,7 @@ def test_colours_of_ink_are_converted_to_rgb(tmp_path: Path, name: str) -> None:
     ink = np.array([[255, 0, 0, 0], [0, 255, 0, 0], [0, 0, 0, 0]], np.uint8)
     values = np.repeat(np.repeat(few(2, 3), 16, axis=0), 16, axis=1)  # what a JPEG keeps
     path = write(tmp_path / name, Image.fromarray(ink[values], mode="CMYK"))
-    labels = Labels(table, colour_tolerance=0 if name == "a.tiff" else 10)
+    labels = MaskEncoding(table, colour_tolerance=0 if name == "a.tiff" else 10)
     np.testing.assert_array_equal(read_mask(path, labels), values)
 
 
@@ -62,9 +61,11 @@ def test_smoothed_colours_within_the_tolerance_become_the_nearest_class(tmp_path
     path = write(tmp_path / "a.png", Image.fromarray(painted))
     expected = few()
     expected[0, 0] = expected[1, :2] = expected[2, 3] = 1
-    np.testing.assert_array_equal(read_mask(path, Labels(FEW, colour_tolerance=21)), expected)
-    assert f"{path} holds colour rgb(100, 131, 120) (1 pixels), not in" in told(path, Labels(FEW, colour_tolerance=20))
-    text = told(path, Labels(FEW))
+    np.testing.assert_array_equal(read_mask(path, MaskEncoding(FEW, colour_tolerance=21)), expected)
+    assert f"{path} holds colour rgb(100, 131, 120) (1 pixels), not in" in told(
+        path, MaskEncoding(FEW, colour_tolerance=20)
+    )
+    text = told(path, MaskEncoding(FEW))
     for colour in ("rgb(104, 110, 123) (2 pixels)", "rgb(100, 110, 100) (1 pixels)", "rgb(100, 131, 120) (1 pixels)"):
         assert f"colour {colour}" in text
     assert text.endswith("or take near colours with data.colour_tolerance=20")
@@ -73,5 +74,5 @@ def test_smoothed_colours_within_the_tolerance_become_the_nearest_class(tmp_path
 def test_mask_that_was_saved_as_jpeg_is_read_within_a_tolerance(tmp_path: Path) -> None:
     values = np.repeat(np.repeat(few(4, 6), 16, axis=0), 16, axis=1)
     path = write(tmp_path / "a.jpg", Image.fromarray(FEW.palette[values]), quality=95, subsampling=0)
-    np.testing.assert_array_equal(read_mask(path, Labels(FEW, colour_tolerance=20)), values)
-    assert "colour rgb(" in told(path, Labels(FEW))
+    np.testing.assert_array_equal(read_mask(path, MaskEncoding(FEW, colour_tolerance=20)), values)
+    assert "colour rgb(" in told(path, MaskEncoding(FEW))

@@ -9,22 +9,21 @@ import pytest
 from PIL import Image
 
 from segdrone.classes import DRONE, ClassTable
-from segdrone.data.labels import Labels
-from segdrone.data.read import read_mask
-from tests.data.files import FEW, HEIGHT, WIDTH, few, ids, paletted, refusal, told, write
+from segdrone.data.mask_encoding import MaskEncoding, read_mask
+from tests.helpers.image_files import FEW, HEIGHT, WIDTH, few, ids, paletted, refusal, told, write
 
 
 def test_ids_pass_unchanged(tmp_path: Path) -> None:
     values = ids()
     values[0, :3] = 255
-    mask = read_mask(write(tmp_path / "a.png", Image.fromarray(values)), Labels(DRONE))
+    mask = read_mask(write(tmp_path / "a.png", Image.fromarray(values)), MaskEncoding(DRONE))
     assert mask.dtype == np.uint8
     np.testing.assert_array_equal(mask, values)
 
 
 def test_mask_of_16_bits_passes_while_its_ids_are_known(tmp_path: Path) -> None:
     values = ids().astype(np.uint16)
-    mask = read_mask(write(tmp_path / "a.png", Image.fromarray(values)), Labels(DRONE))
+    mask = read_mask(write(tmp_path / "a.png", Image.fromarray(values)), MaskEncoding(DRONE))
     assert mask.dtype == np.uint8
     np.testing.assert_array_equal(mask, values)
     values[0, :5] = 256 + 3
@@ -34,7 +33,9 @@ def test_mask_of_16_bits_passes_while_its_ids_are_known(tmp_path: Path) -> None:
 
 def test_fractions_are_no_ids(tmp_path: Path) -> None:
     values = ids().astype(np.float32)
-    np.testing.assert_array_equal(read_mask(write(tmp_path / "a.tiff", Image.fromarray(values)), Labels(DRONE)), ids())
+    np.testing.assert_array_equal(
+        read_mask(write(tmp_path / "a.tiff", Image.fromarray(values)), MaskEncoding(DRONE)), ids()
+    )
     values[0, :2] = 1.5
     assert "id 1.5 (2 pixels)" in refusal(write(tmp_path / "b.tiff", Image.fromarray(values)), DRONE)
 
@@ -44,12 +45,14 @@ def test_black_and_white_mask_has_ids_0_and_1(tmp_path: Path) -> None:
     path = write(tmp_path / "a.png", Image.fromarray(values.astype(bool)))
     with Image.open(path) as image:
         assert image.mode == "1"
-    np.testing.assert_array_equal(read_mask(path, Labels(DRONE)), values)
+    np.testing.assert_array_equal(read_mask(path, MaskEncoding(DRONE)), values)
 
 
 def test_grey_mask_with_alpha_holds_ids(tmp_path: Path) -> None:
     values = np.dstack([ids(), np.full((HEIGHT, WIDTH), 255, np.uint8)])
-    np.testing.assert_array_equal(read_mask(write(tmp_path / "a.png", Image.fromarray(values)), Labels(DRONE)), ids())
+    np.testing.assert_array_equal(
+        read_mask(write(tmp_path / "a.png", Image.fromarray(values)), MaskEncoding(DRONE)), ids()
+    )
 
 
 def test_unknown_id_is_told_with_file_and_count(tmp_path: Path) -> None:
@@ -81,7 +84,7 @@ def test_ignored_id_of_the_table_counts(tmp_path: Path) -> None:
     table = ClassTable(("a", "b"), ((0, 0, 0), (9, 9, 9)), ignore_index=200)
     values = np.array([[0, 1], [200, 0]], np.uint8)
     path = write(tmp_path / "a.png", Image.fromarray(values))
-    np.testing.assert_array_equal(read_mask(path, Labels(table)), values)
+    np.testing.assert_array_equal(read_mask(path, MaskEncoding(table)), values)
     assert "id 200 (1 pixels)" in refusal(path, ClassTable(table.names, table.colours))
 
 
@@ -96,8 +99,8 @@ def test_truncated_mask_is_refused(tmp_path: Path) -> None:
 def test_three_equal_channels_may_hold_ids(tmp_path: Path, suffix: str, mode: str) -> None:
     image = Image.fromarray(np.repeat(few()[..., None], 3, axis=2)).convert(mode)
     path = write(tmp_path / f"a{suffix}", image, **({"lossless": True} if suffix == ".webp" else {}))
-    np.testing.assert_array_equal(read_mask(path, Labels(FEW, encoding="ids")), few())
-    assert "colour rgb(1, 1, 1)" in told(path, Labels(FEW))  # by itself, they are colours
+    np.testing.assert_array_equal(read_mask(path, MaskEncoding(FEW, encoding="ids")), few())
+    assert "colour rgb(1, 1, 1)" in told(path, MaskEncoding(FEW))  # by itself, they are colours
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tiff", ".webp"])
@@ -105,7 +108,7 @@ def test_colours_are_no_ids(tmp_path: Path, suffix: str) -> None:
     grey = np.repeat(few()[..., None], 3, axis=2)
     grey[5, 7, 2] += 1  # one pixel is enough
     path = write(tmp_path / f"a{suffix}", Image.fromarray(grey), **({"lossless": True} if suffix == ".webp" else {}))
-    assert "holds colours, not ids: give data.mask_encoding=colours" in told(path, Labels(FEW, encoding="ids"))
+    assert "holds colours, not ids: give data.mask_encoding=colours" in told(path, MaskEncoding(FEW, encoding="ids"))
 
 
 @pytest.mark.parametrize("value", [0, 2, 255])
@@ -113,11 +116,11 @@ def test_colours_are_no_ids(tmp_path: Path, suffix: str) -> None:
 def test_mask_of_one_value_is_read(tmp_path: Path, value: int, palette: bool) -> None:
     values = np.full((HEIGHT, WIDTH), value, np.uint8)
     image = paletted(values, FEW.palette) if palette else Image.fromarray(values)
-    np.testing.assert_array_equal(read_mask(write(tmp_path / "a.png", image), Labels(FEW)), values)
+    np.testing.assert_array_equal(read_mask(write(tmp_path / "a.png", image), MaskEncoding(FEW)), values)
 
 
 def test_mask_is_not_merged_when_it_is_read(tmp_path: Path) -> None:
-    labels = Labels(FEW, {"ground": ["tree", "road"], "ignored": ["grass"]})
+    labels = MaskEncoding(FEW, {"ground": ["tree", "road"], "ignored": ["grass"]})
     path = write(tmp_path / "a.png", Image.fromarray(few()))
     np.testing.assert_array_equal(read_mask(path, labels), few())
     np.testing.assert_array_equal(labels.merged(read_mask(path, labels)), np.array([0, 255, 0])[few()])
@@ -134,9 +137,11 @@ def test_mask_is_turned_as_displayed(tmp_path: Path, kind: str) -> None:
         "colours": lambda: Image.fromarray(FEW.palette[few()]),
     }[kind]()
     path = write(tmp_path / "a.png", image, exif=exif)
-    np.testing.assert_array_equal(read_mask(path, Labels(FEW)), np.rot90(few(), -1))
+    np.testing.assert_array_equal(read_mask(path, MaskEncoding(FEW)), np.rot90(few(), -1))
 
 
 def test_mask_of_a_type_that_holds_neither_ids_nor_rgb_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tiff", Image.fromarray(np.repeat(few()[..., None], 3, axis=2), mode="LAB"))
-    assert "has pixels of type LAB, neither ids nor RGB: convert it to 8-bit grey or RGB" in told(path, Labels(FEW))
+    assert "has pixels of type LAB, neither ids nor RGB: convert it to 8-bit grey or RGB" in told(
+        path, MaskEncoding(FEW)
+    )

@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from segdrone.data.read import read_image, read_size, resize_image
 from segdrone.errors import DataError
-from segdrone.scenes import render_scene
+from segdrone.raster.decode import read_image, read_size
+from segdrone.raster.pixels import resize_image
+from segdrone.synthetic import render_scene
 from segdrone.windows import Size
-from tests.data.files import colours, smooth, write
+from tests.helpers.image_files import colours, smooth, write
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from segdrone.data.read import resize_image, resize_mask
+from segdrone.raster.pixels import resize_image, resize_mask
 from segdrone.windows import Size
 
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segdrone.data.sampler import Draw, EpochSampler, PhotographSampler
+from segdrone.data.sampler import GroupedSampler, SampleIndex, SeededDistributedSampler
 
 
-def draws(epoch: int = 0, *, length: int = 50, seed: int = 42, shuffle: bool = True) -> list[Draw]:
-    sampler = EpochSampler(length, seed=seed, shuffle=shuffle)
+def draws(epoch: int = 0, *, length: int = 50, seed: int = 42, shuffle: bool = True) -> list[SampleIndex]:
+    sampler = SeededDistributedSampler(length, seed=seed, shuffle=shuffle)
     sampler.set_epoch(epoch)
     assert len(sampler) == length
     return list(sampler)
@@ -35,7 +35,7 @@ def test_epochs_differ_in_order_and_seeds() -> None:
 
 
 def test_same_seed_and_epoch_draw_the_same() -> None:
-    sampler = EpochSampler(50, seed=42, shuffle=True)
+    sampler = SeededDistributedSampler(50, seed=42, shuffle=True)
     assert list(sampler) == list(sampler) == draws(0)
     sampler.set_epoch(5)
     assert list(sampler) == draws(5)
@@ -61,8 +61,8 @@ def test_unshuffled_order_and_seeds_stay() -> None:
 def test_the_batches_of_all_processes_are_together_the_batch_of_one(
     length: int, batch: int, world: int, epoch: int, seed: int, shuffle: bool
 ) -> None:
-    def batches(processes: tuple[int, int], size: int) -> list[tuple[Draw, ...]]:
-        sampler = EpochSampler(length, seed=seed, shuffle=shuffle, processes=processes)
+    def batches(processes: tuple[int, int], size: int) -> list[tuple[SampleIndex, ...]]:
+        sampler = SeededDistributedSampler(length, seed=seed, shuffle=shuffle, processes=processes)
         sampler.set_epoch(epoch)
         drawn = list(sampler)
         assert len(drawn) == len(sampler)
@@ -79,14 +79,14 @@ def test_the_batches_of_all_processes_are_together_the_batch_of_one(
 
 
 def test_a_process_asks_for_its_share_when_it_is_alone() -> None:
-    assert len(EpochSampler(7, seed=0, shuffle=False)) == 7
-    assert len(EpochSampler(7, seed=0, shuffle=False, processes=(0, 2))) == 4
+    assert len(SeededDistributedSampler(7, seed=0, shuffle=False)) == 7
+    assert len(SeededDistributedSampler(7, seed=0, shuffle=False, processes=(0, 2))) == 4
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=9), st.integers(1, 4))
 def test_each_photograph_is_drawn_whole_by_one_process_and_all_draw_as_many(tiles: list[int], world: int) -> None:
     ids = [f"p{number}" for number, count in enumerate(tiles) for _ in range(count)]
-    samplers = [PhotographSampler(ids, processes=(rank, world)) for rank in range(world)]
+    samplers = [GroupedSampler(ids, processes=(rank, world)) for rank in range(world)]
     drawn = [list(sampler) for sampler in samplers]
     assert {len(one) for one in drawn} == {len(samplers[0])}
     real = [[draw.place for draw in one if not draw.blank] for one in drawn]

@@ -11,12 +11,21 @@ from PIL import Image
 
 from segdrone.classes import ClassTable
 from segdrone.data.cache import NoCache
-from segdrone.data.labels import Labels
-from segdrone.data.layout import Pair
-from segdrone.data.pixels import Pixels
-from segdrone.data.read import resize_mask
-from segdrone.data.sampling import Crops, Item, crops, labelled, rare_items, scaled, tiles, whole
+from segdrone.data.layout import ImageMaskPair
+from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.reader import CachedReader
+from segdrone.data.sampling import (
+    RandomCropSampler,
+    Sample,
+    crops,
+    drop_unlabelled,
+    full_images,
+    rare_class_index,
+    scaled,
+    tiles,
+)
 from segdrone.errors import ConfigError, DataError
+from segdrone.raster.pixels import resize_mask
 from segdrone.windows import Size, Window
 
 TABLE = ClassTable(("road", "grass", "tree", "dog", "cat"), tuple((i, i, i) for i in range(5)))
@@ -24,14 +33,14 @@ ROAD, GRASS, TREE, DOG, CAT, IGNORED = 0, 1, 2, 3, 4, 255
 GROUPS = {"animal": ["dog", "cat"], "ignored": ["road"]}
 
 
-def pixels(groups: dict[str, list[str]] | None = None) -> Pixels:
-    return Pixels(Labels(TABLE, groups or {}), "area", NoCache())
+def pixels(groups: dict[str, list[str]] | None = None) -> CachedReader:
+    return CachedReader(MaskEncoding(TABLE, groups or {}), "area", NoCache())
 
 
-def pair(folder: Path, mask: NDArray[np.uint8], name: str = "a") -> Pair:
+def pair(folder: Path, mask: NDArray[np.uint8], name: str = "a") -> ImageMaskPair:
     """A photograph that nobody looks at, with a mask."""
     Image.fromarray(mask).save(folder / f"{name}_mask.png")
-    return Pair(name, folder / f"{name}.jpg", folder / f"{name}_mask.png", (mask.shape[0], mask.shape[1]))
+    return ImageMaskPair(name, folder / f"{name}.jpg", folder / f"{name}_mask.png", (mask.shape[0], mask.shape[1]))
 
 
 def plain(size: Size, value: int = ROAD) -> NDArray[np.uint8]:
@@ -44,7 +53,7 @@ def patches(size: Size, seed: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.kron(values, np.ones((7, 7), np.uint8))[: size[0], : size[1]])
 
 
-def shown(item: Item, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def shown(item: Sample, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The part of a mask of the item's size that its window shows."""
     assert item.window is not None
     return mask[item.window.rows, item.window.columns]
@@ -74,8 +83,8 @@ def test_scale_never_leaves_nothing() -> None:
 
 def test_crops_and_whole_photographs_are_counted(tmp_path: Path) -> None:
     pairs = [pair(tmp_path, plain((40, 60))), pair(tmp_path, plain((16, 16)), "b")]
-    assert crops(pairs, 3, 0.5) == [Item(pairs[0], (20, 30), None)] * 3 + [Item(pairs[1], (8, 8), None)] * 3
-    assert whole(pairs, (10, 20)) == [Item(one, (10, 20), Window(0, 0, 10, 20)) for one in pairs]
+    assert crops(pairs, 3, 0.5) == [Sample(pairs[0], (20, 30), None)] * 3 + [Sample(pairs[1], (8, 8), None)] * 3
+    assert full_images(pairs, (10, 20)) == [Sample(one, (10, 20), Window(0, 0, 10, 20)) for one in pairs]
 
 
 @pytest.mark.parametrize("groups", [{}, GROUPS])
@@ -93,7 +102,7 @@ def test_labelled_leaves_out_exactly_the_tiles_without_a_labelled_pixel(
         ignored = [IGNORED, ROAD] if groups else [IGNORED]
         if not np.isin(shown(item, mask), ignored).all():
             expected.append(item)
-    assert labelled(items, pixels(groups)) == expected
+    assert drop_unlabelled(items, pixels(groups)) == expected
     assert 10 < len(expected) < len(items) - 3
     left_out = len(items) - len(expected)
     assert f"{left_out} of {len(items)} samples have no labelled pixel and are left out" in caplog.text
@@ -104,9 +113,9 @@ def test_labelled_leaves_out_photographs_to_crop_that_have_no_label(tmp_path: Pa
     one_pixel[19, 19] = DOG
     pairs = [pair(tmp_path, one_pixel), pair(tmp_path, plain((20, 20), IGNORED), "b")]
     items = crops(pairs, 2, 1.0)
-    assert labelled(items, pixels()) == items[:2]
+    assert drop_unlabelled(items, pixels()) == items[:2]
     with pytest.raises(DataError, match="none of 4 samples has a labelled pixel, .*a_mask.png first"):
-        labelled(items, pixels({"ignored": ["dog"]}))
+        drop_unlabelled(items, pixels({"ignored": ["dog"]}))
 
 
 def test_rare_items_are_exactly_the_photographs_that_hold_a_class(tmp_path: Path) -> None:
@@ -116,14 +125,14 @@ def test_rare_items_are_exactly_the_photographs_that_hold_a_class(tmp_path: Path
     pairs = [pair(tmp_path, mask, str(place)) for place, mask in enumerate(masks)]
     items = crops(pairs, 3, 1.0)
     for names in (None, ["cat", "dog"]):
-        found = rare_items(items, pixels(), names)
+        found = rare_class_index(items, pixels(), names)
         assert {index: [item.pair.id for item in held] for index, held in found.items()} == {
             DOG: ["0", "2"],
             CAT: ["2", "4"],
         }
-    assert {*rare_items(items, pixels(), ["cat"])} == {CAT}
-    assert rare_items(items, pixels(), ["tree"]) == {}  # nowhere
-    common = rare_items(items, pixels(), ["road"])[ROAD]
+    assert {*rare_class_index(items, pixels(), ["cat"])} == {CAT}
+    assert rare_class_index(items, pixels(), ["tree"]) == {}  # nowhere
+    common = rare_class_index(items, pixels(), ["road"])[ROAD]
     assert [item.pair.id for item in common] == ["0", "1", "2", "3", "4"]
 
 
@@ -131,10 +140,10 @@ def test_rare_classes_are_those_of_the_groups(tmp_path: Path) -> None:
     mask = plain((30, 40), GRASS)
     mask[0, :3], mask[1, :3], mask[2, :3] = DOG, CAT, ROAD
     items = crops([pair(tmp_path, mask), pair(tmp_path, plain((30, 40), TREE), "b")], 1, 1.0)
-    assert rare_items(items, pixels(GROUPS), None) == {0: items[:1]}  # animal; road is ignored
-    assert rare_items(items, pixels(GROUPS), ["animal", "tree"]) == {0: items[:1], 2: items[1:]}
+    assert rare_class_index(items, pixels(GROUPS), None) == {0: items[:1]}  # animal; road is ignored
+    assert rare_class_index(items, pixels(GROUPS), ["animal", "tree"]) == {0: items[:1], 2: items[1:]}
     with pytest.raises(ConfigError, match="dog is no class: choose of animal, grass, tree"):
-        rare_items(items, pixels(GROUPS), ["dog"])
+        rare_class_index(items, pixels(GROUPS), ["dog"])
 
 
 @pytest.mark.parametrize(("count", "rare"), [(49, True), (50, False), (51, False)])
@@ -146,27 +155,27 @@ def test_rare_is_below_1_percent_of_the_labelled_pixels_of_all_photographs(
         mask[:25] = ROAD  # 2500 labelled pixels in each
     masks[0].flat[:30] = masks[1].flat[: count - 30] = CAT
     items = tiles([pair(tmp_path, mask, name) for mask, name in zip(masks, "ab", strict=True)], (20, 20), 1.0)
-    assert {*rare_items(items, pixels(), None)} == ({CAT} if rare else set())
+    assert {*rare_class_index(items, pixels(), None)} == ({CAT} if rare else set())
 
 
 def test_a_class_that_scaling_loses_is_held_by_nobody(tmp_path: Path) -> None:
     mask = plain((40, 40))
     mask[1, 1] = CAT
     one = pair(tmp_path, mask)
-    assert {*rare_items(crops([one], 1, 1.0), pixels(), ["cat"])} == {CAT}
-    assert rare_items(crops([one], 1, 0.25), pixels(), ["cat"]) == {}
+    assert {*rare_class_index(crops([one], 1, 1.0), pixels(), ["cat"])} == {CAT}
+    assert rare_class_index(crops([one], 1, 0.25), pixels(), ["cat"]) == {}
 
 
 def test_an_unknown_rare_class_is_refused(tmp_path: Path) -> None:
     items = crops([pair(tmp_path, plain((4, 4)))], 1, 1.0)
     with pytest.raises(ConfigError) as caught:
-        rare_items(items, pixels(), ["dog", "cow", "hen"])
+        rare_class_index(items, pixels(), ["dog", "cow", "hen"])
     assert str(caught.value) == "data.rare_classes: cow, hen is no class: choose of road, grass, tree, dog, cat"
 
 
 def test_windows_are_drawn_uniformly_over_all_places(tmp_path: Path) -> None:
-    item, reader = Item(pair(tmp_path, plain((14, 20))), (14, 20), None), pixels()
-    rng, draw = np.random.default_rng(0), Crops((8, 10)).draw
+    item, reader = Sample(pair(tmp_path, plain((14, 20))), (14, 20), None), pixels()
+    rng, draw = np.random.default_rng(0), RandomCropSampler((8, 10)).draw
     drawn = Counter(draw(item, reader, rng).window for _ in range(6000))
     places = {Window(top, left, 8, 10) for top in range(7) for left in range(11)}
     assert drawn.keys() == places
@@ -182,8 +191,8 @@ def test_window_that_is_larger_than_the_photograph_begins_at_0(
     tmp_path: Path, size: Size, places: tuple[int, int]
 ) -> None:
     reader, rng = pixels(), np.random.default_rng(0)
-    item = Item(pair(tmp_path, plain(size, CAT)), size, None)
-    for draw in (Crops((8, 10)).draw, Crops((8, 10), {CAT: [item]}, 1.0).draw):
+    item = Sample(pair(tmp_path, plain(size, CAT)), size, None)
+    for draw in (RandomCropSampler((8, 10)).draw, RandomCropSampler((8, 10), {CAT: [item]}, 1.0).draw):
         windows = [draw(item, reader, rng).window for _ in range(400)]
         assert all(window is not None and window[2:] == (8, 10) for window in windows)
         starts = {(window.top, window.left) for window in windows if window}
@@ -195,8 +204,8 @@ def test_window_that_is_larger_than_the_photograph_begins_at_0(
 def test_windows_without_a_label_are_avoided(tmp_path: Path, groups: dict[str, list[str]], nothing: int) -> None:
     mask = plain((20, 80), nothing)
     mask[:, 44:] = GRASS
-    item, reader, rng = Item(pair(tmp_path, mask), (20, 80), None), pixels(groups), np.random.default_rng(0)
-    drawn = [Crops((8, 8)).draw(item, reader, rng) for _ in range(400)]
+    item, reader, rng = Sample(pair(tmp_path, mask), (20, 80), None), pixels(groups), np.random.default_rng(0)
+    drawn = [RandomCropSampler((8, 8)).draw(item, reader, rng) for _ in range(400)]
     assert all((shown(one, mask) == GRASS).any() for one in drawn)
     assert {one.window.left for one in drawn if one.window} == {*range(37, 73)}
 
@@ -204,14 +213,14 @@ def test_windows_without_a_label_are_avoided(tmp_path: Path, groups: dict[str, l
 def test_every_window_shows_a_label_where_hardly_any_are(tmp_path: Path) -> None:
     mask = plain((300, 400), IGNORED)
     mask[211, 333] = GRASS
-    item, reader, rng = Item(pair(tmp_path, mask), (300, 400), None), pixels(), np.random.default_rng(0)
-    drawn = [Crops((8, 8), {}, 0.0).draw(item, reader, rng) for _ in range(40)]
+    item, reader, rng = Sample(pair(tmp_path, mask), (300, 400), None), pixels(), np.random.default_rng(0)
+    drawn = [RandomCropSampler((8, 8), {}, 0.0).draw(item, reader, rng) for _ in range(40)]
     assert all((shown(one, mask) == GRASS).any() for one in drawn)
 
 
 def test_photograph_without_any_label_still_gives_a_window(tmp_path: Path) -> None:
-    item = Item(pair(tmp_path, plain((20, 80), IGNORED)), (20, 80), None)
-    window = Crops((8, 8)).draw(item, pixels(), np.random.default_rng(0)).window
+    item = Sample(pair(tmp_path, plain((20, 80), IGNORED)), (20, 80), None)
+    window = RandomCropSampler((8, 8)).draw(item, pixels(), np.random.default_rng(0)).window
     assert window is not None
     assert 0 <= window.top <= 12 and 0 <= window.left <= 72
 
@@ -222,7 +231,7 @@ def test_every_window_around_a_rare_class_shows_it_however_small_it_is(tmp_path:
     mask[place[0], place[1] : place[1] + 3] = CAT  # 3 of 350,000 pixels
     items = crops([pair(tmp_path, plain((500, 700)), "b"), pair(tmp_path, mask)], 2, 1.0)
     reader, rng = pixels(), np.random.default_rng(0)
-    draw = Crops((64, 96), rare_items(items, reader, None), 1.0).draw
+    draw = RandomCropSampler((64, 96), rare_class_index(items, reader, None), 1.0).draw
     for size_left in (items[0], items[3]):
         for _ in range(5):
             drawn = draw(size_left, reader, rng)
@@ -234,8 +243,8 @@ def test_every_window_around_a_rare_class_shows_it_however_small_it_is(tmp_path:
 def test_window_around_a_rare_pixel_has_it_in_the_middle(tmp_path: Path) -> None:
     mask = plain((100, 140))
     mask[50, 71] = CAT
-    item = Item(pair(tmp_path, mask), (100, 140), None)
-    window = Crops((20, 30), {CAT: [item]}, 1.0).draw(item, pixels(), np.random.default_rng(0)).window
+    item = Sample(pair(tmp_path, mask), (100, 140), None)
+    window = RandomCropSampler((20, 30), {CAT: [item]}, 1.0).draw(item, pixels(), np.random.default_rng(0)).window
     assert window == (40, 56, 20, 30)
 
 
@@ -243,15 +252,15 @@ def test_windows_of_one_pixel_are_pixels_of_the_rare_class(tmp_path: Path) -> No
     mask = np.random.default_rng(0).choice(np.array([ROAD, CAT], np.uint8), (40, 50), p=[0.9, 0.1])
     items = crops([pair(tmp_path, mask)], 1, 1.0)
     reader, rng = pixels(), np.random.default_rng(0)
-    draw = Crops((1, 1), rare_items(items, reader, ["cat"]), 1.0).draw
+    draw = RandomCropSampler((1, 1), rare_class_index(items, reader, ["cat"]), 1.0).draw
     assert all(shown(draw(items[0], reader, rng), mask) == CAT for _ in range(100))
 
 
 def test_any_pixel_of_a_rare_class_may_be_the_centre(tmp_path: Path) -> None:
     mask = plain((64, 80))
     mask[20:26, 33:41] = CAT
-    item, reader, rng = Item(pair(tmp_path, mask), (64, 80), None), pixels(), np.random.default_rng(0)
-    draw = Crops((7, 9), {CAT: [item]}, 1.0).draw
+    item, reader, rng = Sample(pair(tmp_path, mask), (64, 80), None), pixels(), np.random.default_rng(0)
+    draw = RandomCropSampler((7, 9), {CAT: [item]}, 1.0).draw
     windows = [draw(item, reader, rng).window for _ in range(1500)]
     centres = Counter((window.top + 3, window.left + 4) for window in windows if window)
     assert centres.keys() == {(row, column) for row in range(20, 26) for column in range(33, 41)}
@@ -262,7 +271,7 @@ def test_rare_class_is_found_in_the_groups(tmp_path: Path) -> None:
     mask = plain((60, 60), GRASS)
     mask[33, 35] = CAT
     items, reader, rng = crops([pair(tmp_path, mask)], 1, 1.0), pixels(GROUPS), np.random.default_rng(0)
-    draw = Crops((9, 9), rare_items(items, reader, None), 1.0).draw
+    draw = RandomCropSampler((9, 9), rare_class_index(items, reader, None), 1.0).draw
     assert all((shown(draw(items[0], reader, rng), mask) == CAT).any() for _ in range(20))
 
 
@@ -270,18 +279,18 @@ def test_a_share_of_windows_is_around_a_rare_class_drawn_before_its_photograph(t
     masks = {name: plain((20, 20)) for name in "abcd"}
     masks["b"][3, 3] = masks["c"][3, 3] = DOG
     masks["d"][3, 3] = CAT
-    items = {name: Item(pair(tmp_path, mask, name), (20, 20), None) for name, mask in masks.items()}
+    items = {name: Sample(pair(tmp_path, mask, name), (20, 20), None) for name, mask in masks.items()}
     reader, rng = pixels(), np.random.default_rng(0)
-    draw = Crops((8, 8), rare_items([*items.values()], reader, None), 0.6).draw
+    draw = RandomCropSampler((8, 8), rare_class_index([*items.values()], reader, None), 0.6).draw
     drawn = Counter(draw(items["a"], reader, rng).pair.id for _ in range(4000))
     for name, share in {"a": 0.4, "b": 0.15, "c": 0.15, "d": 0.3}.items():
         assert drawn[name] / 4000 == pytest.approx(share, abs=0.03)
 
 
 def test_without_rare_photographs_windows_are_drawn_anywhere(tmp_path: Path) -> None:
-    item, reader, rng = Item(pair(tmp_path, plain((20, 20))), (20, 20), None), pixels(), np.random.default_rng(0)
+    item, reader, rng = Sample(pair(tmp_path, plain((20, 20))), (20, 20), None), pixels(), np.random.default_rng(0)
     for rare in (None, {}):
-        drawn = {Crops((8, 8), rare, 1.0).draw(item, reader, rng).window for _ in range(300)}
+        drawn = {RandomCropSampler((8, 8), rare, 1.0).draw(item, reader, rng).window for _ in range(300)}
         assert len(drawn) > 100
 
 
@@ -289,11 +298,13 @@ def test_without_rare_photographs_windows_are_drawn_anywhere(tmp_path: Path) -> 
 def test_the_same_seed_draws_the_same_windows(tmp_path: Path, rare_share: float) -> None:
     mask = patches((50, 60), 1)
     items = crops([pair(tmp_path, mask), pair(tmp_path, patches((60, 60), 2), "b")], 1, 1.0)
-    rare = rare_items(items, pixels(), ["cat"])
+    rare = rare_class_index(items, pixels(), ["cat"])
 
-    def draws(seed: int) -> list[Item]:
+    def draws(seed: int) -> list[Sample]:
         rng, reader = np.random.default_rng(seed), pixels()
-        return [Crops((16, 16), rare, rare_share).draw(items[place % 2], reader, rng) for place in range(20)]
+        return [
+            RandomCropSampler((16, 16), rare, rare_share).draw(items[place % 2], reader, rng) for place in range(20)
+        ]
 
     assert draws(3) == draws(3)
     assert draws(3) != draws(4)

@@ -8,7 +8,7 @@ import click
 import pytest
 import typer
 
-from segdrone.cli import commands
+from segdrone.cli.main import commands
 from tests.conftest import REPO, Command, small
 
 

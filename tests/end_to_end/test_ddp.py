@@ -10,10 +10,10 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from segdrone.evaluation import evaluate
+from segdrone.evaluation import score_split
 from segdrone.training import train
 from tests.conftest import REPO, Command, Compose, assert_one_line, small
-from tests.end_to_end.started import started
+from tests.helpers.background_run import started
 
 TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
 QUIET = ["callbacks.progress_bar=null", "+trainer.enable_progress_bar=false"]
@@ -27,7 +27,7 @@ def evaluated(checkpoint: Path, split: str, out: Path, *choices: str) -> dict[st
     with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
         overrides = [f"ckpt_path={checkpoint}", f"split={split}", f"output_dir={out}", "trainer=cpu", "pictures=1"]
         overrides += choices
-        return evaluate(compose("evaluate", overrides))
+        return score_split(compose("evaluate", overrides))
 
 
 def logged(run: Path, metric: str) -> list[float]:

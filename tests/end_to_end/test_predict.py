@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from segdrone.inference import Predictor
-from segdrone.inference.folder import predict_folder
+from segdrone.inference.predict_folder import predict_folder
 from tests.conftest import Command
-from tests.tiny import tiny_checkpoint
+from tests.helpers.training import tiny_checkpoint
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from tests.conftest import REPO, Command, assert_one_line, small
-from tests.end_to_end.started import started
+from tests.helpers.background_run import started
 
 EPOCHS = 4
 

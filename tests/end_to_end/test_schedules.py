@@ -7,8 +7,8 @@ import lightning.pytorch as L
 import pytest
 import torch
 
-from segdrone.model.optimisation import build_optimizer, build_scheduler
-from tests.tiny import StopAfter, fit, tiny_module, weights
+from segdrone.model.optim import build_optimizer, build_scheduler
+from tests.helpers.training import StopAfter, fit, tiny_module, weights
 
 SCHEDULES: list[dict[str, Any]] = [
     {"name": "onecycle"}, {"name": "poly", "power": 0.9}, {"name": "cosine", "warmup": 0.1}, {"name": "constant"},

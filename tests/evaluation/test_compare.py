@@ -7,9 +7,9 @@ import pytest
 from segdrone.classes import ClassTable
 from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation.compare import compare
-from segdrone.evaluation.counts import count
+from segdrone.evaluation.counts import count_image
+from segdrone.evaluation.metrics_files import NamedCounts, image_rows, to_metrics, write_tables
 from segdrone.evaluation.scores import score
-from segdrone.evaluation.tables import Counted, metrics_of, photograph_rows, write_tables
 from tests.conftest import Command
 
 TABLE = ClassTable(names=("land", "water", "ice"), colours=((0, 0, 0), (0, 0, 255), (9, 9, 9)))
@@ -23,10 +23,10 @@ def evaluation(folder: Path, right: float, photographs: int = 25, seed: int = 1,
         truth = truths.integers(0, len(table), (20, 30), dtype=np.uint8)
         wrong = chance.integers(0, len(table), truth.shape, dtype=np.uint8)
         prediction = np.where(chance.random(truth.shape) < right, truth, wrong)
-        by_name[f"p{number:02d}"] = count(truth, prediction, None, table)
-    counted = Counted.of(by_name, table)
+        by_name[f"p{number:02d}"] = count_image(truth, prediction, None, table)
+    counted = NamedCounts.of(by_name, table)
     scores = score(counted.counts)
-    write_tables(metrics_of(counted, scores, None), photograph_rows(counted, scores), counted, folder)
+    write_tables(to_metrics(counted, scores, None), image_rows(counted, scores), counted, folder)
     return folder
 
 
@@ -89,10 +89,12 @@ def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="evaluate both with the same classes"):
         compare([first, evaluation(tmp_path / "c", 0.5, table=other)])
     two = ClassTable(names=TABLE.names, colours=TABLE.colours)
-    counted = Counted.of({f"p{i:02d}": count(*np.zeros((2, 8, 8), np.uint8), None, two) for i in range(25)}, two)
+    counted = NamedCounts.of(
+        {f"p{i:02d}": count_image(*np.zeros((2, 8, 8), np.uint8), None, two) for i in range(25)}, two
+    )
     write_tables(
-        metrics_of(counted, score(counted.counts), None),
-        photograph_rows(counted, score(counted.counts)),
+        to_metrics(counted, score(counted.counts), None),
+        image_rows(counted, score(counted.counts)),
         counted,
         tmp_path / "d",
     )

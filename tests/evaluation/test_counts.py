@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix
 
 from segdrone.classes import ClassTable
-from segdrone.evaluation.counts import count, joint_histogram, stacked
+from segdrone.evaluation.counts import count_image, joint_histogram, stack_counts
 
 TABLE = ClassTable(names=("land", "water", "ice"), colours=((0, 0, 0), (0, 0, 255), (9, 9, 9)))
 IGNORED = TABLE.ignore_index
@@ -29,7 +29,7 @@ def test_the_confusion_matrix_is_scikit_learns(seed: int, height: int, width: in
     expected = np.zeros((3, 3), int)
     if known.any():
         expected = confusion_matrix(truth[known], prediction[known], labels=range(3))
-    assert count(truth, prediction, None, TABLE).confusion.tolist() == expected.tolist()
+    assert count_image(truth, prediction, None, TABLE).confusion.tolist() == expected.tolist()
 
 
 def test_a_photograph_of_more_pixels_than_float32_counts_is_counted_exactly() -> None:
@@ -43,14 +43,14 @@ def test_levels_of_confidence_are_counted_where_there_is_a_truth() -> None:
     truth = np.array([[0, 1, IGNORED, 2]], np.uint8)
     prediction = np.array([[0, 0, IGNORED, 2]], np.uint8)
     confidence = np.array([[255, 100, 100, 255]], np.uint8)
-    wrong, right = count(truth, prediction, confidence, TABLE).confidence
+    wrong, right = count_image(truth, prediction, confidence, TABLE).confidence
     assert {int(level): int(wrong[level]) for level in wrong.nonzero()[0]} == {100: 1}
     assert {int(level): int(right[level]) for level in right.nonzero()[0]} == {255: 2}
 
 
 def test_without_confidences_none_are_counted() -> None:
     truth, prediction = masks(0, 5, 5)
-    assert not count(truth, prediction, None, TABLE).confidence.any()
+    assert not count_image(truth, prediction, None, TABLE).confidence.any()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -58,14 +58,14 @@ def test_boundaries_are_counted_class_by_class(seed: int) -> None:
     from tests.evaluation.test_boundary import boundary_of_class  # the authors' way
 
     truth, prediction = (np.kron(mask, np.ones((6, 5), np.uint8)) for mask in masks(seed, 9, 11))
-    counted = count(truth, prediction, None, TABLE).boundary
+    counted = count_image(truth, prediction, None, TABLE).boundary
     for class_id in range(3):
         true, predicted = (boundary_of_class(mask == class_id) for mask in (truth, prediction))
         assert counted[:, class_id].tolist() == [(true & predicted).sum(), true.sum(), predicted.sum()]
 
 
 def test_counts_are_stacked_in_order() -> None:
-    one, two = (count(*masks(seed, 4, 4), None, TABLE) for seed in (0, 1))
-    both = stacked([one, two])
+    one, two = (count_image(*masks(seed, 4, 4), None, TABLE) for seed in (0, 1))
+    both = stack_counts([one, two])
     assert [part.shape for part in both] == [(2, 3, 3), (2, 3, 3), (2, 2, 256)]
     assert (both.confusion[1] == two.confusion).all()

@@ -8,8 +8,8 @@ import pickle
 import numpy as np
 import pytest
 
-from segdrone.evaluation.objects import MOST, ObjectScores
-from tests.evaluation.masks import CAR, PERSON, TABLE, blobs, drawn, scored
+from segdrone.evaluation.detection import MAX_DETECTIONS, DetectionScores
+from tests.helpers.random_masks import CAR, PERSON, TABLE, blobs, drawn, scored
 
 
 def test_the_order_of_photographs_is_no_matter() -> None:
@@ -20,7 +20,7 @@ def test_the_order_of_photographs_is_no_matter() -> None:
 
 
 def test_a_photograph_seen_twice_counts_once() -> None:
-    scores = ObjectScores(TABLE)
+    scores = DetectionScores(TABLE)
     for _ in range(2):
         scores.update("a", drawn((CAR, 2, 2, 8, 20)), drawn((CAR, 2, 2, 8, 20)), None)
     computed = scores.compute()
@@ -28,7 +28,7 @@ def test_a_photograph_seen_twice_counts_once() -> None:
 
 
 def test_a_single_process_gathers_what_it_has() -> None:
-    scores = ObjectScores(TABLE)
+    scores = DetectionScores(TABLE)
     for name, one in blobs(0).items():
         scores.update(name, *one)
     before = scores.compute()
@@ -40,7 +40,7 @@ def test_of_a_large_photograph_little_is_kept() -> None:
     truth = np.zeros((2000, 3000), np.uint8)
     for top, left in itertools.product(range(20, 1900, 125), range(20, 2900, 150)):
         truth[top : top + 30, left : left + 60] = CAR
-    scores = ObjectScores(TABLE)
+    scores = DetectionScores(TABLE)
     scores.update("a", truth, truth, truth)
     computed = scores.compute()
     assert computed is not None and computed["classes"]["car"] == {
@@ -59,7 +59,7 @@ def test_more_predicted_objects_than_count_are_not_kept() -> None:
     truth, sure = np.zeros_like(prediction), np.full_like(prediction, 100)
     truth[198, 198] = truth[0, 0] = CAR  # the last one and the first one
     sure[198, 198] = 101
-    scores = ObjectScores(TABLE)
+    scores = DetectionScores(TABLE)
     scores.update("a", truth, prediction, sure)
     computed = scores.compute()
     assert computed is not None
@@ -70,4 +70,4 @@ def test_more_predicted_objects_than_count_are_not_kept() -> None:
     assert computed is not None
     assert computed["classes"]["car"]["found"] == 1
     assert computed["classes"]["car"]["map"] == pytest.approx(51 / 101)
-    assert len(scores.photographs["a"].predicted) == MOST + 1
+    assert len(scores.photographs["a"].predicted) == MAX_DETECTIONS + 1

@@ -17,9 +17,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from torchmetrics.detection import MeanAveragePrecision
 
-from segdrone.evaluation.objects import IOUS, RECALLS, SIZES
-from segdrone.inference.objects import coco, find_objects
-from tests.evaluation.masks import CAR, DOG, PERSON, TABLE, Mask, Photograph, blobs, scored
+from segdrone.evaluation.detection import IOUS, RECALLS, SIZES
+from segdrone.inference.instances import find_instances, to_coco
+from tests.helpers.random_masks import CAR, DOG, PERSON, TABLE, Mask, Photograph, blobs, scored
 
 
 def regions(mask: Mask, class_id: int) -> list[NDArray[np.bool_]]:
@@ -52,9 +52,9 @@ def by_coco(photographs: Mapping[str, Photograph]) -> dict[str, float]:
     """What COCOeval says of the documents of objects, which name photographs without objects too."""
     readers = []
     for place in (0, 1):
-        sized = {name: (one[0].shape, find_objects(one[place], one[2], TABLE)) for name, one in photographs.items()}
+        sized = {name: (one[0].shape, find_instances(one[place], one[2], TABLE)) for name, one in photographs.items()}
         readers.append(reader := COCO())
-        reader.dataset = coco(sized, TABLE)
+        reader.dataset = to_coco(sized, TABLE)
         with contextlib.redirect_stdout(io.StringIO()):
             reader.createIndex()
     with contextlib.redirect_stdout(io.StringIO()):

@@ -20,8 +20,8 @@ from torchmetrics.functional.classification import (
 )
 
 from segdrone.classes import ClassTable
-from segdrone.evaluation.counts import Counts, count, stacked
-from segdrone.evaluation.scores import OVERALL, Scores, score
+from segdrone.evaluation.counts import Counts, count_image, stack_counts
+from segdrone.evaluation.scores import OVERALL_SCORES, Scores, score
 
 SIX = ClassTable(names=tuple("abcdef"), colours=((0, 0, 0),) * 6)
 
@@ -29,7 +29,7 @@ SIX = ClassTable(names=tuple("abcdef"), colours=((0, 0, 0),) * 6)
 def of(*confusions: np.ndarray) -> Scores:
     classes = len(confusions[0])
     nothing = np.zeros((3, classes), np.int64), np.zeros((2, 256), np.int64)
-    return score(stacked([Counts(confusion, *nothing) for confusion in confusions]))
+    return score(stack_counts([Counts(confusion, *nothing) for confusion in confusions]))
 
 
 def test_hand_counted_case() -> None:
@@ -89,7 +89,9 @@ def test_calibration_error_is_that_of_torchmetrics() -> None:
     prediction = probabilities.argmax(-1).astype(np.uint8)
     truth[rng.random(truth.shape) < 0.1] = prediction[truth == 255] = 255
     levels = (probabilities.max(-1) * 255).round().astype(np.uint8)
-    found = score(stacked([count(*photograph, SIX) for photograph in zip(truth, prediction, levels, strict=True)]))
+    found = score(
+        stack_counts([count_image(*photograph, SIX) for photograph in zip(truth, prediction, levels, strict=True)])
+    )
     tensors = torch.from_numpy(probabilities).permute(0, 3, 1, 2), torch.from_numpy(truth).long()
     theirs = multiclass_calibration_error(*tensors, num_classes=6, n_bins=15, norm="l1", ignore_index=255).item()
     assert theirs > 0.02
@@ -101,7 +103,7 @@ def test_calibration_error_by_hand() -> None:
     truth = np.array([[0] * 10], np.uint8)
     prediction = np.array([[0, 0, 0, 1] + [1] * 6], np.uint8)
     confidence = np.array([[255] * 4 + [51] * 6], np.uint8)
-    found = score(stacked([count(truth, prediction, confidence, SIX)]))
+    found = score(stack_counts([count_image(truth, prediction, confidence, SIX)]))
     assert found.overall["ece"] == pytest.approx(0.4 * 0.25 + 0.6 * 0.2)
 
 
@@ -110,7 +112,7 @@ def test_boundary_iou_by_hand() -> None:
     prediction = truth.copy()
     truth[10:14, 10:14] = 1
     prediction[10:14, 11:15] = 1  # one pixel to the right
-    found = score(stacked([count(truth, prediction, None, SIX)])).classes
+    found = score(stack_counts([count_image(truth, prediction, None, SIX)])).classes
     assert found["iou"][1] == pytest.approx(12 / 20)
     assert found["boundary_iou"][1] == pytest.approx(6 / 18)  # rings of 12; they share 3 pixels above and 3 below
     assert np.isnan(found["boundary_iou"][2:]).all()
@@ -119,7 +121,7 @@ def test_boundary_iou_by_hand() -> None:
 def test_boundary_iou_of_a_perfect_prediction_is_1_whatever_is_ignored() -> None:
     truth = np.random.default_rng(0).integers(0, 3, (20, 30), dtype=np.uint8).repeat(5, 0).repeat(5, 1)
     truth[40:60, 50:90] = 255
-    found = score(stacked([count(truth, truth.copy(), None, SIX)]))
+    found = score(stack_counts([count_image(truth, truth.copy(), None, SIX)]))
     assert found.overall["boundary_miou"] == found.overall["miou"] == 1
 
 
@@ -137,7 +139,7 @@ def test_one_class_only_is_scored_on_that_class() -> None:
 
 def test_nothing_labelled_at_all_is_nan_rather_than_0() -> None:
     scores = of(np.zeros((2, 2), np.int64))
-    assert scores.overall.keys() == OVERALL.keys()
+    assert scores.overall.keys() == OVERALL_SCORES.keys()
     assert all(math.isnan(value) for value in scores.overall.values())
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from segdrone.classes import DRONE, ClassTable
 from segdrone.errors import ConfigError
 from segdrone.inference.cleanup import Cleanup
-from tests.inference.masks import areas, noise, patchwork
+from tests.helpers.drawn_masks import areas, noise, patchwork
 
 TABLE = ClassTable(("ground", "roof", "car"), ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
 GROUND, ROOF, CAR = range(3)

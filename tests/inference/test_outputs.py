@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 
 from segdrone.classes import DRONE, ClassTable
-from segdrone.data.read import read_image
 from segdrone.errors import ConfigError
 from segdrone.inference import Prediction
+from segdrone.inference.inputs import InputImage
 from segdrone.inference.outputs import Outputs
-from segdrone.inference.sources import Source
+from segdrone.raster.decode import read_image
 
-SOURCE = Source(Path("photos/sub/a.b.jpg"), "sub/a.b.jpg", "sub/a.b", 1234)
+SOURCE = InputImage(Path("photos/sub/a.b.jpg"), "sub/a.b.jpg", "sub/a.b", 1234)
 CAR, PERSON, GRASS = (DRONE.names.index(name) for name in ("car", "person", "grass"))
 MASK = np.full((40, 60), GRASS, np.uint8)
 MASK[2:8, 3:9] = MASK[20:30, 20:40] = CAR

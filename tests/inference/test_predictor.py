@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from segdrone.classes import ClassTable
-from segdrone.data.read import resize_image
 from segdrone.errors import CheckpointError, ConfigError, DataError
 from segdrone.inference import Predictor
 from segdrone.inference.predictor import _LEAST_OVERLAP
 from segdrone.model import SegmentationModule
+from segdrone.raster.pixels import resize_image
 
 CLASSES = 5
 TABLE = ClassTable(tuple("abcde"), tuple((50 * i, 0, 0) for i in range(CLASSES)))

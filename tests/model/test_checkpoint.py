@@ -8,8 +8,8 @@ import torch
 from segdrone.classes import DRONE, ClassTable
 from segdrone.errors import CheckpointError
 from segdrone.model import SegmentationModule, check_resumable, load_module
-from tests.tiny import MODEL as TINY
-from tests.tiny import THREE, fit
+from tests.helpers.training import MODEL as TINY
+from tests.helpers.training import THREE, fit
 
 MODEL = {"name": "unet", "encoder_name": "mobilenet_v2"}
 

@@ -13,15 +13,15 @@ from torch.export import Dim
 from segdrone.classes import ClassTable
 from segdrone.errors import ConfigError
 from segdrone.model import SegmentationModule, load_module
-from segdrone.model.cost import describe_cost
+from segdrone.model.flops import summarize
 from segdrone.model.losses import build_loss
 from segdrone.model.networks import (
     NETWORKS,
     build_network,
-    fitting_size,
-    learns_from_one,
     model_settings,
     pretrained_normalisation,
+    round_up_to_stride,
+    supports_batch_of_one,
 )
 from segdrone.training import train
 from tests.conftest import REPO, Compose
@@ -103,7 +103,7 @@ class TestEveryNetwork:
             learns = True
         except ValueError:
             learns = False
-        assert learns_from_one(made.network) == learns
+        assert supports_batch_of_one(made.network) == learns
 
     def test_a_checkpoint_gives_the_same_logits(self, made: SegmentationModule, tmp_path: Path) -> None:
         trainer = L.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu", enable_model_summary=False)
@@ -113,7 +113,7 @@ class TestEveryNetwork:
         assert torch.equal(load_module(tmp_path / "a.ckpt")(image), made(image))
 
     def test_it_exports_for_any_batch_height_and_width(self, made: SegmentationModule) -> None:
-        height, width = fitting_size(made.network, 64, 96)
+        height, width = round_up_to_stride(made.network, 64, 96)
         sides = {0: Dim("batch", max=64), 2: 32 * Dim("rows", max=64), 3: 32 * Dim("columns", max=64)}
         program = torch.export.export(
             made.network, (torch.randn(2, 3, height, width),), dynamic_shapes=(sides,), strict=False
@@ -126,7 +126,7 @@ class TestEveryNetwork:
 def test_the_comment_of_a_choice_says_what_it_costs(path: Path) -> None:
     text = path.read_text()
     network = build_network(**model_settings(yaml.safe_load(text)), classes=23)
-    assert text.splitlines()[1] == f"# {describe_cost(network, (512, 768))}."
+    assert text.splitlines()[1] == f"# {summarize(network, (512, 768))}."
 
 
 @pytest.mark.parametrize("name", ["fpn", "pspnet", "deeplabv3", "pan", "upernet"])
@@ -151,7 +151,7 @@ def test_a_shallower_encoder_leaves_the_logits_at_full_size(name: str, depth: in
 def test_sizes_are_rounded_up_to_what_a_network_takes(
     name: str, options: dict[str, Any], size: tuple[int, int]
 ) -> None:
-    assert fitting_size(build_network(name, classes=2, **{"encoder_name": "resnet18", **options}), 61, 93) == size
+    assert round_up_to_stride(build_network(name, classes=2, **{"encoder_name": "resnet18", **options}), 61, 93) == size
 
 
 def test_a_batch_of_one_that_a_network_cannot_learn_from_is_refused_first(small_config: Compose) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from segdrone.errors import ConfigError
 from segdrone.sweep import clear_failure, note_failure, read_sweep
-from tests.sweep.folders import write_job
+from tests.helpers.sweep_folders import write_job
 
 
 def test_jobs_come_best_first_and_those_without_a_score_last(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from segdrone.sweep import Sweep, read_sweep, report, winning_command
 from tests.conftest import REPO
-from tests.sweep.folders import write_job
+from tests.helpers.sweep_folders import write_job
 
 
 def told(sweep: Path, capsys: pytest.CaptureFixture[str]) -> str:

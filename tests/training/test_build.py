@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from segdrone.classes import DRONE
-from segdrone.data.balance import STATS_FILE, class_weights, write_stats
+from segdrone.data.class_weights import STATS_FILE, class_weights, write_stats
 from segdrone.errors import ConfigError
 from segdrone.model import load_module
 from segdrone.training import train
 from segdrone.training.build import build_datamodule, build_module
 from tests.conftest import Compose
-from tests.tiny import weights
+from tests.helpers.training import weights
 
 TINY = [
     "model.encoder_name=tu-mobilenetv3_small_050", "model.encoder_depth=3", "model.decoder_channels=[16,8,8]",

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from segdrone.errors import ConfigError
-from segdrone.training.checks import check_callbacks, check_metric, check_trainer, choosing_metrics
-from tests.tiny import THREE
+from segdrone.training.checks import check_callbacks, check_metric, check_trainer, monitorable_metrics
+from tests.helpers.training import THREE
 
 CHECKPOINT = {"_target_": "lightning.pytorch.callbacks.ModelCheckpoint", "monitor": "val/miou"}
 
@@ -40,9 +40,7 @@ def test_callbacks_go_by_what_is_logged(caplog: pytest.LogCaptureFixture) -> Non
 
 
 def test_callbacks_that_keep_no_checkpoint_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    check_callbacks(
-        {"averaging": {"_target_": "segdrone.training.ExponentialAverage", "decay": 0.9}}, THREE, has_val=True
-    )
+    check_callbacks({"averaging": {"_target_": "segdrone.training.EMA", "decay": 0.9}}, THREE, has_val=True)
     assert "no checkpoint is kept: callbacks=[default,...]" in caplog.text
 
 
@@ -53,7 +51,7 @@ def test_a_class_counts_where_something_is_validated() -> None:
 
 
 def test_test_scores_choose_nothing() -> None:
-    for name in choosing_metrics(THREE, has_val=True):
+    for name in monitorable_metrics(THREE, has_val=True):
         check_metric("objective", name, THREE, has_val=True)
     for name in ("miou", "test/miou", "val/iou/tree", None):
         with pytest.raises(ConfigError, match=f"objective={name} is no metric that a run may be chosen by"):

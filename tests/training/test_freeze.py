@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from segdrone.training import FreezeEncoder
 from tests.conftest import REPO
-from tests.tiny import StopAfter, fit, tiny_module, weights
+from tests.helpers.training import StopAfter, fit, tiny_module, weights
 
 
 class Record(L.Callback):

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from segdrone.training import LearningRateFinder
-from segdrone.training.lr_finder import corrected, suggest
-from tests.tiny import StopAfter, batches, fit, tiny_module, weights
+from segdrone.training.lr_finder import suggest, unbias
+from tests.helpers.training import StopAfter, batches, fit, tiny_module, weights
 
 RATES = [1e-6 * 10 ** (step / 20) for step in range(100)]
 SCHEDULE = {"name": "onecycle"}
@@ -41,7 +41,7 @@ def test_a_constant_loss_is_seen_as_constant() -> None:
     for step in range(1, 100):  # as Lightning 2.6 does, in _LRCallback.on_train_batch_end
         mean = 0.98 * mean + 0.02 * 3.0
         smoothed.append(mean / (1 - 0.98 ** (step + 1)))
-    assert corrected(smoothed) == pytest.approx([3.0] * 99)
+    assert unbias(smoothed) == pytest.approx([3.0] * 99)
 
 
 class Logged(L.Callback):
@@ -67,7 +67,7 @@ def test_the_run_is_that_of_the_rate_found_and_nothing_else_is_left(tmp_path: Pa
     trainer = fit(tmp_path / "a", finder, logged, module=module, max_epochs=5)
     assert finder.optimal_lr is not None
     assert finder.optimal_lr.results["lr"][-1] == pytest.approx(1.0)  # though the run has 20 steps
-    assert corrected(finder.optimal_lr.results["loss"])[0] == pytest.approx(first_loss(), rel=1e-5)
+    assert unbias(finder.optimal_lr.results["loss"])[0] == pytest.approx(first_loss(), rel=1e-5)
     found = module.optimizer_options["lr"]
     assert 1e-5 < found < 1.0
     assert found != 1e-3

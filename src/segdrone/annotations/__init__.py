@@ -1,6 +1,6 @@
 """Annotations of labelling tools become a dataset that can be trained on."""
 
-from segdrone.annotations.importer import KINDS, import_annotations
+from segdrone.annotations.importer import ANNOTATION_FORMATS, import_annotations
 from segdrone.annotations.summary import ImportSummary, print_summary
 
-__all__ = ["KINDS", "ImportSummary", "import_annotations", "print_summary"]
+__all__ = ["ANNOTATION_FORMATS", "ImportSummary", "import_annotations", "print_summary"]

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from segdrone.annotations.bitmaps import Runs, coco_counts
-from segdrone.annotations.safe import Value
+from segdrone.annotations.checked import CheckedNode
 from segdrone.annotations.shapes import Annotated, Annotations, Shape, area
 from segdrone.windows import Size
 
 
-def fits(document: Any) -> bool:
+def matches(document: Any) -> bool:
     """Tells whether a document is of this kind."""
     return isinstance(document, dict) and {"images", "annotations"} <= document.keys()
 
@@ -26,7 +26,7 @@ def read(document: Any, path: Path) -> Annotations:
     Raises:
         DataError: Something is missing, of a wrong type, or refers to what is not there.
     """
-    root = Value(document, path)
+    root = CheckedNode(document, path)
     labels = {value["id"].key(): value["name"].label() for value in root["categories"].each()}
     photographs: dict[int | str, Annotated] = {}
     shapes: dict[int | str, list[Shape]] = {}
@@ -55,7 +55,7 @@ def read(document: Any, path: Path) -> Annotations:
     return Annotations(list(photographs.values()), left_out=+left_out)
 
 
-def _polygons(segmentation: Value, label: str) -> tuple[Shape, int]:
+def _polygons(segmentation: CheckedNode, label: str) -> tuple[Shape, int]:
     polygons = []
     for value in segmentation.each():
         numbers = value.numbers()
@@ -67,7 +67,7 @@ def _polygons(segmentation: Value, label: str) -> tuple[Shape, int]:
     return shape, len(polygons) - len(drawn)
 
 
-def _runs(segmentation: Value, label: str, image_size: Size | None) -> Shape:
+def _runs(segmentation: CheckedNode, label: str, image_size: Size | None) -> Shape:
     counts, size = segmentation["counts"], segmentation["size"].counts().tolist()
     if len(size) != 2 or (image_size is not None and tuple(size) != image_size):
         raise segmentation.wrong(f"has the size {size}, not the height and width of its image {image_size}")

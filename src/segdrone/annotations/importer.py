@@ -11,16 +11,16 @@ import numpy as np
 from tqdm import tqdm
 
 from segdrone.annotations import coco, cvat, label_studio, labelme, labelme_xml, write
-from segdrone.annotations.photographs import Photographs
-from segdrone.annotations.safe import read_document
+from segdrone.annotations.checked import read_document
+from segdrone.annotations.class_table import class_table
+from segdrone.annotations.images import Photographs
 from segdrone.annotations.shapes import Annotated, Annotations
 from segdrone.annotations.summary import ImportSummary
-from segdrone.annotations.table import class_table
-from segdrone.data.read import read_size
 from segdrone.errors import DataError
+from segdrone.raster.decode import read_size
 
 
-class Kind(NamedTuple):
+class AnnotationFormat(NamedTuple):
     """A kind of annotations: the suffix of its files, what tells them, and how they are read."""
 
     suffix: str
@@ -28,12 +28,12 @@ class Kind(NamedTuple):
     read: Callable[[Any, Path], Annotations]
 
 
-KINDS = {
-    "labelme": Kind(".json", labelme.fits, labelme.read),
-    "labelme-xml": Kind(".xml", labelme_xml.fits, labelme_xml.read),
-    "coco": Kind(".json", coco.fits, coco.read),
-    "cvat": Kind(".xml", cvat.fits, cvat.read),
-    "label-studio": Kind(".json", label_studio.fits, label_studio.read),
+ANNOTATION_FORMATS = {
+    "labelme": AnnotationFormat(".json", labelme.matches, labelme.read),
+    "labelme-xml": AnnotationFormat(".xml", labelme_xml.matches, labelme_xml.read),
+    "coco": AnnotationFormat(".json", coco.matches, coco.read),
+    "cvat": AnnotationFormat(".xml", cvat.matches, cvat.read),
+    "label-studio": AnnotationFormat(".json", label_studio.matches, label_studio.read),
 }
 
 
@@ -59,7 +59,7 @@ def import_annotations(
         out: The dataset's folder; made if need be.
         images: Folder of the photographs, which are found by path or by name below it; beside the
             annotations by default.
-        kind: One of `KINDS`; recognised from the content by default.
+        kind: One of `ANNOTATION_FORMATS`; recognised from the content by default.
         classes: `drone` or the path of a class table; made from the names in the annotations by
             default, in alphabetical order, in the tool's colours if it has some.
         background: Class of the pixels that nothing covers; a table made from the names gets it as
@@ -108,11 +108,11 @@ def import_annotations(
 
 def _read(source: Path, kind: str | None) -> tuple[str, Annotations]:
     """Returns the kind and the content of all files of `source`."""
-    if kind is not None and kind not in KINDS:
-        raise DataError(f"{kind!a} is no kind of annotations: choose one of {', '.join(KINDS)}")
+    if kind is not None and kind not in ANNOTATION_FORMATS:
+        raise DataError(f"{kind!a} is no kind of annotations: choose one of {', '.join(ANNOTATION_FORMATS)}")
     if not source.exists():
         raise DataError(f"{source} does not exist: give a file of annotations or a folder of such files")
-    suffixes = [known.suffix for name, known in KINDS.items() if kind in (None, name)]
+    suffixes = [known.suffix for name, known in ANNOTATION_FORMATS.items() if kind in (None, name)]
     files = [source] if source.is_file() else sorted(path for path in source.iterdir() if path.is_file())
     files = [path for path in files if path.suffix.lower() in suffixes and not path.name.startswith(".")]
     if not files:
@@ -124,12 +124,14 @@ def _read(source: Path, kind: str | None) -> tuple[str, Annotations]:
     for path in files:
         document = read_document(path)
         if kind is None:
-            kind = next((name for name, known in KINDS.items() if known.fits(document)), None)
+            kind = next((name for name, known in ANNOTATION_FORMATS.items() if known.fits(document)), None)
         if kind is None:
-            raise DataError(f"{path} holds no annotations of a known kind ({', '.join(KINDS)}): export it as one")
-        if not KINDS[kind].fits(document):
+            raise DataError(
+                f"{path} holds no annotations of a known kind ({', '.join(ANNOTATION_FORMATS)}): export it as one"
+            )
+        if not ANNOTATION_FORMATS[kind].fits(document):
             raise DataError(f"{path} is not of the kind {kind}: give the right kind, or one kind a folder")
-        annotations.add(KINDS[kind].read(document, path))
+        annotations.add(ANNOTATION_FORMATS[kind].read(document, path))
     return str(kind), annotations
 
 

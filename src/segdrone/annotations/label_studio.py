@@ -16,13 +16,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import numpy as np
 
 from segdrone.annotations.bitmaps import Brush
-from segdrone.annotations.safe import Value
+from segdrone.annotations.checked import CheckedNode
 from segdrone.annotations.shapes import Annotated, Annotations, Points, Shape, box, ellipse, turned
-from segdrone.data.layout import SUFFIXES
+from segdrone.raster.decode import IMAGE_SUFFIXES
 from segdrone.windows import Size
 
 
-def fits(document: Any) -> bool:
+def matches(document: Any) -> bool:
     """Tells whether a document is of this kind."""
     first = document[0] if isinstance(document, list) and document else document
     return isinstance(first, dict) and "data" in first and ("annotations" in first or "completions" in first)
@@ -37,7 +37,7 @@ def read(document: Any, path: Path) -> Annotations:
     """
     left_out: Counter[str] = Counter()
     photographs = []
-    for task in Value(document if isinstance(document, list) else [document], path).each():
+    for task in CheckedNode(document if isinstance(document, list) else [document], path).each():
         answers = (task.get("completions") or task["annotations"]).each()
         given = [answer for answer in answers if not _set(answer, "was_cancelled")]
         if not given:
@@ -48,17 +48,17 @@ def read(document: Any, path: Path) -> Annotations:
     return Annotations(photographs, left_out=+left_out)
 
 
-def _set(answer: Value, flag: str) -> bool:
+def _set(answer: CheckedNode, flag: str) -> bool:
     value = answer.get(flag)
     return value is not None and value.content is True
 
 
-def _rank(answer: Value) -> tuple[bool, str]:
+def _rank(answer: CheckedNode) -> tuple[bool, str]:
     updated = answer.get("updated_at")
     return _set(answer, "ground_truth"), updated.text() if updated else ""
 
 
-def _annotated(task: Value, answer: Value, left_out: Counter[str]) -> Annotated:
+def _annotated(task: CheckedNode, answer: CheckedNode, left_out: Counter[str]) -> Annotated:
     shapes: list[Shape] = []
     size: Size | None = None
     for result in answer["result"].each():
@@ -88,48 +88,48 @@ def _annotated(task: Value, answer: Value, left_out: Counter[str]) -> Annotated:
     return Annotated(_names(task), size, shapes, answer.where)
 
 
-def _brush(value: Value) -> Brush:
+def _brush(value: CheckedNode) -> Brush:
     packed = value["rle"].counts()
     if packed.min(initial=0) < 0 or packed.max(initial=0) > 255:
         raise value["rle"].wrong("is not a list of bytes")
     return Brush(packed.astype(np.uint8).tobytes())
 
 
-def _polygon(value: Value, width: float, height: float) -> Points:
+def _polygon(value: CheckedNode, width: float, height: float) -> Points:
     return value["points"].points() * (width, height)
 
 
-def _ellipse(value: Value, width: float, height: float) -> Points:
+def _ellipse(value: CheckedNode, width: float, height: float) -> Points:
     x, y, radius_x, radius_y = (value[key].number() for key in ("x", "y", "radiusX", "radiusY"))
     outline = ellipse(x * width, y * height, radius_x * width, radius_y * height)
     return turned(outline, _rotation(value), x * width, y * height)
 
 
-def _rectangle(value: Value, width: float, height: float) -> Points:
+def _rectangle(value: CheckedNode, width: float, height: float) -> Points:
     x, y, wide, high = (value[key].number() for key in ("x", "y", "width", "height"))
     outline = box(x, y, x + wide, y + high) * (width, height)
     return turned(outline, _rotation(value), x * width, y * height)
 
 
-def _rotation(value: Value) -> float:
+def _rotation(value: CheckedNode) -> float:
     """Returns degrees clockwise, about a rectangle's upper left corner or an ellipse's centre."""
     rotation = value.get("rotation")
     return rotation.number() if rotation else 0.0
 
 
 # The key that tells how a region was drawn, and its outline in pixels, given the pixels of a percent.
-_OUTLINES: dict[str, Callable[[Value, float, float], Points]] = {
+_OUTLINES: dict[str, Callable[[CheckedNode, float, float], Points]] = {
     "points": _polygon,
     "radiusX": _ellipse,
     "height": _rectangle,
 }
 
 
-def _names(task: Value) -> list[str]:
+def _names(task: CheckedNode) -> list[str]:
     """Returns what the photograph may be called: without the eight digits that an upload puts before its name, too."""
     texts = {key: text for key, text in task["data"].mapping().items() if isinstance(text, str)}
     paths = {key: _path(text) for key, text in texts.items()}
-    found = [key for key, path in paths.items() if PurePosixPath(path).suffix.lower() in SUFFIXES]
+    found = [key for key, path in paths.items() if PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES]
     key = "image" if "image" in found else found[0] if len(found) == 1 else None
     if key is None:
         raise task["data"].wrong(f"names {len(found)} photographs, not one")

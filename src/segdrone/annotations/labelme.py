@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from segdrone.annotations.bitmaps import Png
-from segdrone.annotations.safe import Value
+from segdrone.annotations.checked import CheckedNode
 from segdrone.annotations.shapes import Annotated, Annotations, Points, Shape, box, ellipse, stroke
 
 _LINE_WIDTH = 10.0
 
 
-def fits(document: Any) -> bool:
+def matches(document: Any) -> bool:
     """Tells whether a document is of this kind."""
     return isinstance(document, dict) and "shapes" in document
 
@@ -30,7 +30,7 @@ def read(document: Any, path: Path) -> Annotations:
     Raises:
         DataError: Something is missing or of a wrong type.
     """
-    root = Value(document, path)
+    root = CheckedNode(document, path)
     left_out: Counter[str] = Counter()
     shapes = []
     for value in root["shapes"].each():
@@ -43,7 +43,7 @@ def read(document: Any, path: Path) -> Annotations:
     return Annotations([Annotated([root["imagePath"].text()], size, shapes, root.where)], left_out=left_out)
 
 
-def _shape(value: Value) -> Shape | None:
+def _shape(value: CheckedNode) -> Shape | None:
     label, points = value["label"].label(), value["points"].points()
     kind = given.text() if (given := value.get("shape_type")) else "polygon"
     if kind == "mask":

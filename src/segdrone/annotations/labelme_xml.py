@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from segdrone.annotations.safe import child
+from segdrone.annotations.checked import node_from_xml
 from segdrone.annotations.shapes import Annotated, Annotations, Shape
 
 
-def fits(document: Any) -> bool:
+def matches(document: Any) -> bool:
     """Tells whether a document is of this kind; Pascal VOC has the same root, but boxes."""
     return isinstance(document, Element) and document.tag == "annotation" and document.find("object/bndbox") is None
 
@@ -34,10 +34,10 @@ def read(document: Any, path: Path) -> Annotations:
         elif len(corners) < 3:
             left_out["polygons of fewer than 3 points"] += 1
         else:
-            value = child(element, path, place, name=element.findtext("name"))
-            polygon = child(element, path, f"{place}, polygon", points=corners)["points"].points()
+            value = node_from_xml(element, path, place, name=element.findtext("name"))
+            polygon = node_from_xml(element, path, f"{place}, polygon", points=corners)["points"].points()
             shapes.append(Shape(value["name"].label(), value.where, [polygon]))
-    root = child(
+    root = node_from_xml(
         document,
         path,
         "annotation",

@@ -20,7 +20,7 @@ class ImportSummary:
     """What an import wrote and left out.
 
     Attributes:
-        kind: The kind of annotations, one of `KINDS`.
+        kind: The kind of annotations, one of `ANNOTATION_FORMATS`.
         out: The dataset's folder.
         table: Its classes.
         photographs: Photographs written, each with its mask.

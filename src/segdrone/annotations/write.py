@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from segdrone.annotations.shapes import Shape, make_mask
 from segdrone.classes import ClassTable
-from segdrone.data.labels import CLASSES_FILE, count_values
-from segdrone.data.layout import SUFFIXES
-from segdrone.data.read import read_size
+from segdrone.data.mask_encoding import CLASSES_FILE
 from segdrone.errors import DataError
-from segdrone.files import whole
+from segdrone.raster.decode import IMAGE_SUFFIXES, read_size
+from segdrone.raster.pixels import count_values
+from segdrone.utils.atomic import atomic_write
 
 IMAGES, MASKS, CLASSES = "images", "masks", CLASSES_FILE
 
@@ -38,7 +38,7 @@ def refuse_others(out: Path, photographs: Iterable[Path]) -> None:
     stems = {path.stem for path in photographs}
     for folder, mine in ((out / IMAGES, names), (out / MASKS, {f"{stem}.png" for stem in stems})):
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.name not in mine:
+            if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.name not in mine:
                 raise DataError(f"{path} is of another import: remove {out} or choose another folder")
 
 
@@ -50,7 +50,7 @@ def pair(photograph: Path, shapes: Sequence[Shape], ids: dict[str, int], fill: i
     """
     mask = make_mask(shapes, read_size(photograph), ids, fill)
     try:
-        with whole(out / MASKS / f"{photograph.stem}.png") as partial:
+        with atomic_write(out / MASKS / f"{photograph.stem}.png") as partial:
             partial.write_bytes(cv2.imencode(".png", mask)[1].tobytes())
         _link(photograph.resolve(), out / IMAGES / photograph.name)
     except OSError as error:
@@ -61,7 +61,7 @@ def pair(photograph: Path, shapes: Sequence[Shape], ids: dict[str, int], fill: i
 def classes(table: ClassTable, out: Path) -> None:
     """Writes the class table as CSV."""
     try:
-        with whole(out / CLASSES) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        with atomic_write(out / CLASSES) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             rows = [(name, *colour) for name, colour in zip(table.names, table.colours, strict=True)]
             csv.writer(file).writerows([("name", "r", "g", "b"), *rows])
     except OSError as error:
@@ -72,7 +72,7 @@ def _link(photograph: Path, path: Path) -> None:
     """Makes `path` another name of `photograph`, or a copy where the disk has no such names."""
     if path.exists() and path.samefile(photograph):
         return  # replacing a name by itself would leave the temporary one
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         try:
             os.link(photograph, partial)
         except OSError:

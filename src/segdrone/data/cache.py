@@ -18,18 +18,18 @@ import psutil
 import torch
 from numpy.typing import NDArray
 
-from segdrone.data.labels import count_values
 from segdrone.errors import DataError
+from segdrone.raster.pixels import count_values
 from segdrone.windows import Window
 
 log = logging.getLogger(__name__)
 
-Array = NDArray[np.uint8]
-Decode = Callable[[], Array]
+Pixels = NDArray[np.uint8]
+Decode = Callable[[], Pixels]
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheKey:
     """One photograph or mask at one size.
 
     Attributes:
@@ -67,7 +67,7 @@ class Cache(ABC):
     """Pixels of entries, by window; decoded on first use."""
 
     @abstractmethod
-    def window(self, entry: Entry, window: Window, decode: Decode, step: int = 1) -> Array:
+    def window(self, entry: CacheKey, window: Window, decode: Decode, step: int = 1) -> Pixels:
         """Returns a copy of the part of `window` that lies within the entry, every `step`-th row and column.
 
         Args:
@@ -77,7 +77,7 @@ class Cache(ABC):
             step: 1 for all pixels.
         """
 
-    def counts(self, entry: Entry, decode: Decode) -> NDArray[np.int64]:
+    def counts(self, entry: CacheKey, decode: Decode) -> NDArray[np.int64]:
         """Returns the pixels of each value of a mask: int64 `[256]`."""
         return count_values(self.window(entry, Window(0, 0, *entry.shape[:2]), decode))
 
@@ -86,14 +86,14 @@ class NoCache(Cache):
     """Keeps the last photograph and the last mask, since the tiles of one often follow one another."""
 
     def __init__(self) -> None:
-        self._last: dict[int, tuple[Entry, list[int], Array]] = {}  # by number of dimensions
+        self._last: dict[int, tuple[CacheKey, list[int], Pixels]] = {}  # by number of dimensions
 
-    def window(self, entry: Entry, window: Window, decode: Decode, step: int = 1) -> Array:  # noqa: D102
+    def window(self, entry: CacheKey, window: Window, decode: Decode, step: int = 1) -> Pixels:  # noqa: D102
         stamp = entry.stamp
         last = self._last.get(len(entry.shape))
         if last is None or last[:2] != (entry, stamp):
             last = self._last[len(entry.shape)] = (entry, stamp, decode())
-        return cut(last[2], window, step)
+        return crop(last[2], window, step)
 
 
 class MemoryCache(Cache):
@@ -108,8 +108,8 @@ class MemoryCache(Cache):
         DataError: The memory is not free.
     """
 
-    def __init__(self, entries: Iterable[Entry], *, shared: bool, copies: int = 1) -> None:
-        self._starts: dict[Entry, int] = {}
+    def __init__(self, entries: Iterable[CacheKey], *, shared: bool, copies: int = 1) -> None:
+        self._starts: dict[CacheKey, int] = {}
         total = 0
         for entry in entries:
             if entry not in self._starts:
@@ -120,7 +120,7 @@ class MemoryCache(Cache):
             free = min(free, shutil.disk_usage("/dev/shm").free)
         if copies * total > free:
             raise DataError(
-                f"data.cache=memory needs {gigabytes(copies * total)}, where {gigabytes(free)} are free"
+                f"data.cache=memory needs {format_bytes(copies * total)}, where {format_bytes(free)} are free"
                 f"{' in /dev/shm' if shared else ''}: give data.cache=disk"
             )
         self._pixels = torch.empty(total, dtype=torch.uint8)
@@ -130,7 +130,7 @@ class MemoryCache(Cache):
             self._stamps.share_memory_()  # type: ignore[no-untyped-call]
         self._places = {entry: place for place, entry in enumerate(self._starts)}
 
-    def window(self, entry: Entry, window: Window, decode: Decode, step: int = 1) -> Array:  # noqa: D102
+    def window(self, entry: CacheKey, window: Window, decode: Decode, step: int = 1) -> Pixels:  # noqa: D102
         start, place, stamp = self._starts[entry], self._places[entry], entry.stamp
         pixels = self._pixels[start : start + entry.nbytes].numpy().reshape(entry.shape)
         kept = self._stamps[place].tolist()
@@ -139,14 +139,14 @@ class MemoryCache(Cache):
                 log.warning("%s was changed: it is decoded again", entry.source)
             pixels[:] = decode()
             self._stamps[place] = torch.tensor(stamp)  # last: who reads it finds the pixels there
-        return cut(pixels, window, step)
+        return crop(pixels, window, step)
 
 
-def cut(pixels: Array, window: Window, step: int) -> Array:
+def crop(pixels: Pixels, window: Window, step: int) -> Pixels:
     """Returns a copy of every `step`-th row and column of a window."""
     return np.array(pixels[window.rows, window.columns][::step, ::step])
 
 
-def gigabytes(size: int) -> str:
+def format_bytes(size: int) -> str:
     """Returns bytes as people read them."""
     return f"{size / 1e9:.1f} GB" if size >= 5e7 else f"{size / 1e6:.1f} MB"

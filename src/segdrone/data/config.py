@@ -144,7 +144,9 @@ class DataConfig(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise ConfigError("; ".join(dict.fromkeys(_told(problem, values) for problem in error.errors()))) from None
+            raise ConfigError(
+                "; ".join(dict.fromkeys(_format_error(problem, values) for problem in error.errors()))
+            ) from None
 
     @model_validator(mode="after")
     def _refuse_what_does_nothing(self) -> DataConfig:
@@ -185,7 +187,7 @@ class DataConfig(BaseModel):
         return DataConfig(**{**dict(self), **changes})
 
 
-def _told(problem: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+def _format_error(problem: Mapping[str, Any], values: Mapping[str, Any]) -> str:
     """One problem that pydantic found, with the value that the user gave for the key."""
     text = str(problem["msg"]).removeprefix("Value error, ")
     if not problem["loc"]:  # of several keys, the first of which the text begins with

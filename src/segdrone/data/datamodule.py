@@ -17,21 +17,30 @@ from torch.utils.data import Sampler
 
 from segdrone.classes import ClassTable
 from segdrone.data.augment import Pipeline, build_transforms
-from segdrone.data.cache import Cache, Entry, MemoryCache, NoCache
-from segdrone.data.combine import Combine
+from segdrone.data.cache import Cache, CacheKey, MemoryCache, NoCache
 from segdrone.data.config import DataConfig
 from segdrone.data.dataset import SegmentationDataset
 from segdrone.data.disk_cache import DiskCache, default_folder
-from segdrone.data.labels import Labels
-from segdrone.data.layout import Pair, find_folders, find_image_folder, find_pairs, find_photographs
+from segdrone.data.download import ensure_dataset
+from segdrone.data.layout import ImageMaskPair, find_folders, find_image_folder, find_pairs, find_photographs
 from segdrone.data.loader import BatchLoader
-from segdrone.data.pixels import Pixels
-from segdrone.data.sampler import Draw, EpochSampler, PhotographSampler
-from segdrone.data.sampling import Crops, Item, class_counts, crops, labelled, rare_items, tiles, whole
-from segdrone.data.source import bring
+from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.multi_image import MultiImageAugment
+from segdrone.data.reader import CachedReader
+from segdrone.data.sampler import GroupedSampler, SampleIndex, SeededDistributedSampler
+from segdrone.data.sampling import (
+    RandomCropSampler,
+    Sample,
+    count_class_pixels,
+    crops,
+    drop_unlabelled,
+    full_images,
+    rare_class_index,
+    tiles,
+)
 from segdrone.data.split import SPLITS, random_split, read_split
 from segdrone.errors import DataError
-from segdrone.processes import group
+from segdrone.utils.launch import rank_and_world_size
 from segdrone.windows import Size
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -40,7 +49,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 _MOST_WORKERS = 8  # more than this wait for one another on a disk
 
 
-class DroneDataModule(L.LightningDataModule):
+class SegmentationDataModule(L.LightningDataModule):
     """Photographs and masks as batches: found, paired, checked, split, cut and augmented.
 
     A batch is a dict: `image` float32 `[B, 3, H, W]` normalised, `mask` int64 `[B, H, W]` with the
@@ -50,7 +59,7 @@ class DroneDataModule(L.LightningDataModule):
     Args:
         config: Which photographs, how split, and what the network sees of them.
         augment: Lists of albumentations transforms under `train` and `val`, and under `combine` the
-            probabilities that `Combine` takes, for training; nothing by default.
+            probabilities that `MultiImageAugment` takes, for training; nothing by default.
         ids: Names of the photographs of `train`, `val`, `test`, instead of the split that `config` asks for.
         seed: Seed of order and augmentation.
 
@@ -73,16 +82,16 @@ class DroneDataModule(L.LightningDataModule):
     ) -> None:
         super().__init__()
         self.config, self.ids, self.seed = config, ids, seed
-        self.labels = Labels.load(
+        self.labels = MaskEncoding.load(
             config.classes, config.class_groups, config.mask_encoding, config.colour_tolerance, config.mask_threshold
         )
         augment = augment or {}
         self.mean, self.std = config.mean or IMAGENET_MEAN, config.std or IMAGENET_STD
-        self.splits: dict[str, list[Pair]] = {}
+        self.splits: dict[str, list[ImageMaskPair]] = {}
         self._transforms = {
             split: build_transforms(augment.get(split) or [], f"augment.{split}") for split in ("train", "val")
         }
-        self._combine = Combine.from_dict(augment.get("combine") or {})
+        self._combine = MultiImageAugment.from_dict(augment.get("combine") or {})
 
     @property
     def table(self) -> ClassTable:
@@ -95,7 +104,7 @@ class DroneDataModule(L.LightningDataModule):
         Raises:
             DataError: The dataset's folder is missing and no way to fill it was chosen.
         """
-        bring(self.config)
+        ensure_dataset(self.config)
 
     def setup(self, stage: str | None = None) -> None:
         """Finds, pairs, checks and splits the photographs; reads file headers only.
@@ -142,13 +151,13 @@ class DroneDataModule(L.LightningDataModule):
         items = self._fit_items(split)
         at_random = train and config.sampling == "crops"
         if config.sampling != "whole":
-            items = labelled(items, pixels)
-        rare = rare_items(items, pixels, config.rare_classes) if at_random and config.rare_share > 0 else {}
+            items = drop_unlabelled(items, pixels)
+        rare = rare_class_index(items, pixels, config.rare_classes) if at_random and config.rare_share > 0 else {}
         return SegmentationDataset(
             items,
             pixels,
             Pipeline(self._transforms[split], self.mean, self.std),
-            crops=Crops(config.crop_size, rare, config.rare_share) if at_random else None,
+            crops=RandomCropSampler(config.crop_size, rare, config.rare_share) if at_random else None,
             combine=self._combine if train else None,
             count_once=not train,
         )
@@ -159,7 +168,7 @@ class DroneDataModule(L.LightningDataModule):
         Raises:
             DataError: The split is empty.
         """
-        pixels = Pixels(self.labels, self.config.interpolation, NoCache())
+        pixels = CachedReader(self.labels, self.config.interpolation, NoCache())
         items = self._grid_items(split, self.config.test_image_size)
         return SegmentationDataset(items, pixels, Pipeline([], self.mean, self.std), count_once=True)
 
@@ -169,34 +178,36 @@ class DroneDataModule(L.LightningDataModule):
         Raises:
             DataError: The split is empty, or a mask cannot be read.
         """
-        counts = class_counts(self._fit_items("train"), Pixels(self.labels, self.config.interpolation, NoCache()))
+        counts = count_class_pixels(
+            self._fit_items("train"), CachedReader(self.labels, self.config.interpolation, NoCache())
+        )
         return np.array([*counts.values()])[:, : len(self.table)]
 
-    def _fit_items(self, split: str) -> list[Item]:
+    def _fit_items(self, split: str) -> list[Sample]:
         if split == "train" and self.config.sampling == "crops":
             return crops(self._pairs(split), self.config.samples_per_image, self.config.scale)
         return self._grid_items(split, self.config.image_size)
 
-    def _grid_items(self, split: str, size: Size) -> list[Item]:
+    def _grid_items(self, split: str, size: Size) -> list[Sample]:
         config, pairs = self.config, self._pairs(split)
         if config.sampling == "whole":
-            return whole(pairs, size)
+            return full_images(pairs, size)
         return tiles(pairs, config.tile_size if config.sampling == "tiles" else config.crop_size, config.scale)
 
-    def _pairs(self, split: str) -> list[Pair]:
+    def _pairs(self, split: str) -> list[ImageMaskPair]:
         if not self.splits[split]:
             raise DataError(f"the {split} split of {self.config.root} has no photographs: choose another split")
         return self.splits[split]
 
     @cached_property
-    def _fit_pixels(self) -> Pixels:
+    def _fit_pixels(self) -> CachedReader:
         """Reads `train` and `val`, through one cache that has room for both."""
-        pixels = Pixels(self.labels, self.config.interpolation, NoCache())
+        pixels = CachedReader(self.labels, self.config.interpolation, NoCache())
         items = [item for split in ("train", "val") if self.splits[split] for item in self._fit_items(split)]
         pixels.cache = self._cache(items, [entry for item in items for entry in pixels.entries(item.pair, item.size)])
         return pixels
 
-    def _cache(self, items: list[Item], entries: list[Entry]) -> Cache:
+    def _cache(self, items: list[Sample], entries: list[CacheKey]) -> Cache:
         """What the config asks for; by itself, a cache on disk where samples are smaller than photographs."""
         kind = self.config.cache
         if kind == "auto":
@@ -211,7 +222,7 @@ class DroneDataModule(L.LightningDataModule):
         cache.reserve(entries)
         return cache
 
-    def _loader(self, dataset: SegmentationDataset, sampler: Sampler[Draw]) -> BatchLoader:
+    def _loader(self, dataset: SegmentationDataset, sampler: Sampler[SampleIndex]) -> BatchLoader:
         config, workers = self.config, self._workers()
         return BatchLoader(
             dataset,
@@ -230,20 +241,20 @@ class DroneDataModule(L.LightningDataModule):
             DataError: There is nothing to train on, or a batch of all processes is larger than the split.
         """
         dataset, batch_size = self.fit_dataset("train"), self.config.batch_size
-        _, world = group()
+        _, world = rank_and_world_size()
         if batch_size * world > len(dataset):
             each = f" in each of {world} processes" if world > 1 else ""
             raise DataError(
                 f"data.batch_size={batch_size}{each} is larger than the {len(dataset)} training samples: lower it"
             )
-        return self._loader(dataset, EpochSampler(len(dataset), seed=self.seed, shuffle=True))
+        return self._loader(dataset, SeededDistributedSampler(len(dataset), seed=self.seed, shuffle=True))
 
     def val_dataloader(self) -> BatchLoader | list[Any]:
         """Returns the validation batches; an empty list where there is no validation split."""
         if not self.splits["val"]:
             return []
         dataset = self.fit_dataset("val")
-        return self._loader(dataset, EpochSampler(len(dataset), seed=self.seed, shuffle=False))
+        return self._loader(dataset, SeededDistributedSampler(len(dataset), seed=self.seed, shuffle=False))
 
     def test_dataloader(self, split: str = "test") -> BatchLoader:
         """Returns the batches of a split to be scored, at the test size, photograph by photograph.
@@ -252,7 +263,7 @@ class DroneDataModule(L.LightningDataModule):
             DataError: The split is empty.
         """
         dataset = self.test_dataset(split)
-        return self._loader(dataset, PhotographSampler([item.pair.id for item in dataset.items]))
+        return self._loader(dataset, GroupedSampler([item.pair.id for item in dataset.items]))
 
     def predict_dataloader(self) -> BatchLoader:
         """Returns batches of all photographs, without masks, at the test size."""

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Column, Table
 
-from segdrone.data.cache import Array, Cache, Decode, Entry, cut, gigabytes
-from segdrone.data.labels import count_values
+from segdrone.data.cache import Cache, CacheKey, Decode, Pixels, crop, format_bytes
 from segdrone.errors import DataError
-from segdrone.files import whole
+from segdrone.raster.pixels import count_values
+from segdrone.utils.atomic import atomic_write
 from segdrone.windows import Window
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class DiskCache(Cache):
     _checked: dict[str, tuple[list[int], set[int]]] = field(default_factory=dict, init=False)
     _writable: bool = field(default=True, init=False)
 
-    def window(self, entry: Entry, window: Window, decode: Decode, step: int = 1) -> Array:  # noqa: D102
+    def window(self, entry: CacheKey, window: Window, decode: Decode, step: int = 1) -> Pixels:  # noqa: D102
         stamp = entry.stamp
         try:
             return self._read(entry, stamp, window, step)
@@ -72,9 +72,9 @@ class DiskCache(Cache):
             log.warning("cached pixels of %s: %s; they are made again", entry.source, error)
         pixels = decode()
         self._write(entry, stamp, pixels)
-        return cut(pixels, window, step)
+        return crop(pixels, window, step)
 
-    def counts(self, entry: Entry, decode: Decode) -> NDArray[np.int64]:
+    def counts(self, entry: CacheKey, decode: Decode) -> NDArray[np.int64]:
         """Returns the pixels of each value of a mask, int64 `[256]`, from the header alone if it is there."""
         for _ in range(2):
             try:
@@ -88,7 +88,7 @@ class DiskCache(Cache):
                 self.window(entry, Window(0, 0, 1, 1), decode)  # makes the file
         return super().counts(entry, decode)
 
-    def reserve(self, entries: Iterable[Entry]) -> None:
+    def reserve(self, entries: Iterable[CacheKey]) -> None:
         """Makes sure that the folder can be written, and has room for what is missing.
 
         Raises:
@@ -105,25 +105,25 @@ class DiskCache(Cache):
         need, free = sum(_HEADER + entry.nbytes for entry in missing), shutil.disk_usage(self.folder).free
         if need > free:
             raise DataError(
-                f"the cache needs {gigabytes(need)} in {self.folder}, where {gigabytes(free)} are free: free some "
-                f"(segdrone data cache --info), {remedy}"
+                f"the cache needs {format_bytes(need)} in {self.folder}, where {format_bytes(free)} are free: free "
+                f"some (segdrone data cache --info), {remedy}"
             )
         if missing:
-            log.info("pixels are kept in %s: %s more when all are read", self.folder, gigabytes(need))
+            log.info("pixels are kept in %s: %s more when all are read", self.folder, format_bytes(need))
 
-    def _path(self, entry: Entry) -> Path:
+    def _path(self, entry: CacheKey) -> Path:
         return self.folder / f"{entry.name}{SUFFIX}"
 
-    def _read(self, entry: Entry, stamp: list[int], window: Window, step: int) -> Array:
+    def _read(self, entry: CacheKey, stamp: list[int], window: Window, step: int) -> Pixels:
         with self._path(entry).open("rb") as file:
             header = _header(file)
             _refuse_unfit(header, entry, stamp)
             pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         pixels = np.frombuffer(pages, np.uint8, entry.nbytes, _HEADER).reshape(entry.shape)
         self._check(pixels, header["crc32"], window, entry.name)
-        return cut(pixels, window, step)
+        return crop(pixels, window, step)
 
-    def _check(self, pixels: Array, checksums: list[int], window: Window, name: str) -> None:
+    def _check(self, pixels: Pixels, checksums: list[int], window: Window, name: str) -> None:
         known, good = self._checked.get(name, (None, set()))
         if known != checksums:
             good = set()
@@ -135,7 +135,7 @@ class DiskCache(Cache):
                     raise _Unfit("damaged")
                 good.add(block)
 
-    def _write(self, entry: Entry, stamp: list[int], pixels: Array) -> None:
+    def _write(self, entry: CacheKey, stamp: list[int], pixels: Pixels) -> None:
         if not self._writable:
             return
         pixels = np.ascontiguousarray(pixels)
@@ -154,7 +154,7 @@ class DiskCache(Cache):
         if len(text) > _HEADER:
             return  # a path of thousands of letters, or a mask of hundreds of values: decoded each time
         try:
-            with whole(self._path(entry)) as partial, partial.open("wb") as file:
+            with atomic_write(self._path(entry)) as partial, partial.open("wb") as file:
                 file.write(text.ljust(_HEADER))
                 file.write(pixels.data)
             self._checked[entry.name] = (header["crc32"], {*range(len(header["crc32"]))})
@@ -179,7 +179,7 @@ def _header(file: BinaryIO) -> dict[str, Any]:
     return dict(header)
 
 
-def _refuse_unfit(header: dict[str, Any], entry: Entry, stamp: list[int]) -> None:
+def _refuse_unfit(header: dict[str, Any], entry: CacheKey, stamp: list[int]) -> None:
     if header.get("stamp") != stamp:
         raise _Unfit("the file has been changed since")
     if tuple(header["shape"]) != entry.shape or len(header.get("crc32", ())) != _blocks(entry.shape[0]):
@@ -234,9 +234,9 @@ def print_info(folder: Path, kept: Sequence[Kept]) -> None:
         return
     table = Table(Column("decoded from", overflow="fold"), "files", "size", "of files that are gone")
     for one in kept:
-        table.add_row(str(one.folder), f"{one.files:>5}", f"{gigabytes(one.nbytes):>8}", f"{one.gone:>22}")
+        table.add_row(str(one.folder), f"{one.files:>5}", f"{format_bytes(one.nbytes):>8}", f"{one.gone:>22}")
     Console().print(table)
-    print(f"{gigabytes(total)} in {folder}; {gigabytes(shutil.disk_usage(folder).free)} are free there")
+    print(f"{format_bytes(total)} in {folder}; {format_bytes(shutil.disk_usage(folder).free)} are free there")
 
 
 def clear(folder: Path, below: Path | None = None) -> tuple[int, int]:

@@ -8,26 +8,25 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segdrone.data.read import check_eight_bit, read_header, read_size
 from segdrone.errors import DataError
+from segdrone.raster.decode import IMAGE_SUFFIXES, check_eight_bit, read_header, read_size
 from segdrone.windows import Size
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
 
 # Folders of photographs and masks below the root, as the public copies of the dataset unpack.
 _KAGGLE = ("original_images", "label_images_semantic")
 _TU_GRAZ = ("training_set/images", "training_set/gt/semantic/label_images")
 _PARENTS = ("", "semantic_drone_dataset/", "dataset/semantic_drone_dataset/")
-LAYOUTS = (
+FOLDER_LAYOUTS = (
     *((parent + images, parent + masks) for images, masks in (_KAGGLE, _TU_GRAZ) for parent in _PARENTS),
     ("images", "masks"),
 )
 
 
 @dataclass(frozen=True)
-class Pair:
+class ImageMaskPair:
     """One photograph with its mask.
 
     Attributes:
@@ -47,7 +46,7 @@ def find_folders(root: Path, images: str | None = None, masks: str | None = None
     """Returns the folders of photographs and of masks.
 
     Args:
-        root: The dataset's folder, in one of `LAYOUTS`.
+        root: The dataset's folder, in one of `FOLDER_LAYOUTS`.
         images: The folder of photographs by name instead, below `root` or anywhere.
         masks: The folder of masks by name instead.
 
@@ -60,11 +59,11 @@ def find_folders(root: Path, images: str | None = None, masks: str | None = None
         raise DataError("data.images and data.masks belong together: give both, or neither and a data.root")
     if not root.is_dir():
         raise DataError(f"data.root={root} does not exist: give the folder that holds the photographs and masks")
-    for image_folder, mask_folder in LAYOUTS:
+    for image_folder, mask_folder in FOLDER_LAYOUTS:
         if (root / image_folder).is_dir() and (root / mask_folder).is_dir():
             return root / image_folder, root / mask_folder
     known = ", ".join(
-        f"{image_folder} + {mask_folder}" for image_folder, mask_folder in (_KAGGLE, _TU_GRAZ, LAYOUTS[-1])
+        f"{image_folder} + {mask_folder}" for image_folder, mask_folder in (_KAGGLE, _TU_GRAZ, FOLDER_LAYOUTS[-1])
     )
     raise DataError(
         f"data.root={root} holds no folders of photographs and masks that are known by name ({known}): "
@@ -80,10 +79,10 @@ def find_image_folder(root: Path, images: str | None = None) -> Path:
     """
     if images is not None:
         return _named(root, images, "data.images")
-    return next((root / folder for folder, _ in LAYOUTS if (root / folder).is_dir()), root)
+    return next((root / folder for folder, _ in FOLDER_LAYOUTS if (root / folder).is_dir()), root)
 
 
-def find_pairs(images: Path, masks: Path, *, allow_unpaired: bool = False) -> list[Pair]:
+def find_pairs(images: Path, masks: Path, *, allow_unpaired: bool = False) -> list[ImageMaskPair]:
     """Returns every photograph of `images` with the mask of the same name, sorted by id.
 
     Args:
@@ -117,17 +116,19 @@ def find_pairs(images: Path, masks: Path, *, allow_unpaired: bool = False) -> li
     return pairs
 
 
-def find_photographs(images: Path) -> list[Pair]:
+def find_photographs(images: Path) -> list[ImageMaskPair]:
     """Returns every photograph of a folder, without masks, sorted by id.
 
     Raises:
         DataError: The folder is missing or holds no images, one name twice, or a file that is none.
     """
     photographs = _by_id(images)
-    return _checked(sorted(photographs), lambda name: Pair(name, photographs[name], None, read_size(photographs[name])))
+    return _checked(
+        sorted(photographs), lambda name: ImageMaskPair(name, photographs[name], None, read_size(photographs[name]))
+    )
 
 
-def file_id(path: Path) -> str:
+def stem(path: Path) -> str:
     """Returns what pairs a photograph with its mask: the name without its suffix.
 
     Accents are joined to their letters, which a Mac writes apart.
@@ -147,17 +148,17 @@ def _by_id(folder: Path) -> dict[str, Path]:
         raise DataError(f"{folder} is no folder: mend the path")
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            name = file_id(path)
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
+            name = stem(path)
             if name in found:
                 raise DataError(f"{found[name]} and {path} have one name: rename or remove one of them")
             found[name] = path
     if not found:
-        raise DataError(f"{folder} holds no images ({', '.join(SUFFIXES)}): give the folder that does")
+        raise DataError(f"{folder} holds no images ({', '.join(IMAGE_SUFFIXES)}): give the folder that does")
     return found
 
 
-def _pair(name: str, image: Path, mask: Path) -> Pair:
+def _pair(name: str, image: Path, mask: Path) -> ImageMaskPair:
     header, mask_header = read_header(image), read_header(mask)
     size, mask_size = header.size, mask_header.size
     check_eight_bit(image, header.mode)
@@ -171,10 +172,10 @@ def _pair(name: str, image: Path, mask: Path) -> Pair:
             f"{mask} is {mask_size[1]} x {mask_size[0]} pixels but its photograph {image.name} is "
             f"{size[1]} x {size[0]}: export the mask again at the photograph's size"
         )
-    return Pair(name, image, mask, size)
+    return ImageMaskPair(name, image, mask, size)
 
 
-def _checked(names: Sequence[str], build: Callable[[str], Pair]) -> list[Pair]:
+def _checked(names: Sequence[str], build: Callable[[str], ImageMaskPair]) -> list[ImageMaskPair]:
     """Builds every pair, and tells of all that failed rather than of the first."""
     pairs, problems = [], []
     for name in names:

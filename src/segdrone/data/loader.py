@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, default_collate, get_worker_info
 
 from segdrone.data.dataset import SegmentationDataset
-from segdrone.data.sampler import Draw
+from segdrone.data.sampler import SampleIndex
 
 _PREFETCH = 2  # batches that a worker prepares ahead, as is torch's own default
 
@@ -37,14 +37,14 @@ class BatchLoader(DataLoader[dict[str, Any]]):
         self,
         dataset: SegmentationDataset,
         batch_size: int,
-        sampler: Sampler[Draw],
+        sampler: Sampler[SampleIndex],
         num_workers: int = 0,
         prefetch_factor: int | None = None,
         **options: Any,
     ) -> None:
         if num_workers > 0:
             prefetch_factor = prefetch_factor or _PREFETCH
-            options["collate_fn"] = SharedStack(batch_size, slots=prefetch_factor + 2)
+            options["collate_fn"] = SharedMemoryCollate(batch_size, slots=prefetch_factor + 2)
             cv2.setNumThreads(1)  # before they are forked: the workers are the threads, and cannot join OpenCV's
         super().__init__(
             dataset,
@@ -62,7 +62,7 @@ class BatchLoader(DataLoader[dict[str, Any]]):
             yield self.dataset.pipeline.finish(batch)
 
 
-class SharedStack:
+class SharedMemoryCollate:
     """Stacks samples into memory that a worker shares, and uses over and over: fresh, it costs more than the copy.
 
     A slot is taken again when `slots` further batches were stacked. DataLoader lets a worker be no more

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from torch.utils.data import Sampler
 
-from segdrone.processes import group
+from segdrone.utils.launch import rank_and_world_size
 
 
-class Draw(NamedTuple):
+class SampleIndex(NamedTuple):
     """One sample to make: its place in the dataset, and the seed of its random choices.
 
     A blank is one that another process counts: it is there so that all have as many.
@@ -23,7 +23,7 @@ class Draw(NamedTuple):
     blank: bool = False
 
 
-class EpochSampler(Sampler[Draw]):
+class SeededDistributedSampler(Sampler[SampleIndex]):
     """Draws every sample once an epoch; order and seeds depend on `seed` and the epoch alone.
 
     So the batches are the same whatever the number of workers, and a resumed run draws what the
@@ -49,20 +49,20 @@ class EpochSampler(Sampler[Draw]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        _, world = self.processes or group()
+        _, world = self.processes or rank_and_world_size()
         return math.ceil(self.length / world)
 
-    def __iter__(self) -> Iterator[Draw]:
+    def __iter__(self) -> Iterator[SampleIndex]:
         rng = np.random.default_rng([self.seed, self.epoch if self.shuffle else 0])
         order = rng.permutation(self.length) if self.shuffle else np.arange(self.length)
         seeds = rng.integers(2**32, size=self.length)
-        rank, world = self.processes or group()
+        rank, world = self.processes or rank_and_world_size()
         for turn in range(rank, world * len(self), world):
             again = turn % self.length
-            yield Draw(int(order[again]), int(seeds[again]), blank=turn >= self.length)
+            yield SampleIndex(int(order[again]), int(seeds[again]), blank=turn >= self.length)
 
 
-class PhotographSampler(Sampler[Draw]):
+class GroupedSampler(Sampler[SampleIndex]):
     """Draws every sample once, photograph by photograph, always alike.
 
     Of several processes each draws all samples of every so many-th photograph; those that have fewer
@@ -70,7 +70,7 @@ class PhotographSampler(Sampler[Draw]):
 
     Args:
         ids: The photograph that each sample shows; the samples of one stand together.
-        processes: As `EpochSampler` takes them.
+        processes: As `SeededDistributedSampler` takes them.
     """
 
     def __init__(self, ids: Sequence[str], *, processes: tuple[int, int] | None = None) -> None:
@@ -79,15 +79,15 @@ class PhotographSampler(Sampler[Draw]):
     def __len__(self) -> int:
         return max(map(len, self._shares()))
 
-    def __iter__(self) -> Iterator[Draw]:
-        rank, _ = self.processes or group()
+    def __iter__(self) -> Iterator[SampleIndex]:
+        rank, _ = self.processes or rank_and_world_size()
         mine = self._shares()[rank]
-        yield from (Draw(place, 0) for place in mine)
-        yield from [Draw(0, 0, blank=True)] * (len(self) - len(mine))
+        yield from (SampleIndex(place, 0) for place in mine)
+        yield from [SampleIndex(0, 0, blank=True)] * (len(self) - len(mine))
 
     def _shares(self) -> list[list[int]]:
         """The places of each process's samples."""
-        _, world = self.processes or group()
+        _, world = self.processes or rank_and_world_size()
         numbers = {name: number for number, name in enumerate(dict.fromkeys(self.ids))}
         shares: list[list[int]] = [[] for _ in range(world)]
         for place, name in enumerate(self.ids):

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from segdrone.data.layout import Pair
-from segdrone.data.pixels import Pixels
+from segdrone.data.layout import ImageMaskPair
+from segdrone.data.reader import CachedReader
 from segdrone.errors import ConfigError, DataError
 from segdrone.windows import Size, Window, grid
 
@@ -28,32 +28,32 @@ _THREADS = 4  # each with a mask of its own in memory
 _STEP = 16  # rows and columns between the pixels that are looked at for a rare class
 
 
-class Item(NamedTuple):
+class Sample(NamedTuple):
     """What one sample shows: a window of a photograph that is resized to `size`; None is drawn at random."""
 
-    pair: Pair
+    pair: ImageMaskPair
     size: Size
     window: Window | None
 
 
-def whole(pairs: Sequence[Pair], size: Size) -> list[Item]:
+def full_images(pairs: Sequence[ImageMaskPair], size: Size) -> list[Sample]:
     """Returns every photograph, resized to `size`."""
-    return [Item(pair, size, Window(0, 0, *size)) for pair in pairs]
+    return [Sample(pair, size, Window(0, 0, *size)) for pair in pairs]
 
 
-def tiles(pairs: Sequence[Pair], size: Size, scale: float) -> list[Item]:
+def tiles(pairs: Sequence[ImageMaskPair], size: Size, scale: float) -> list[Sample]:
     """Returns tiles of `size` that cover every photograph at `scale`."""
     return [
-        Item(pair, resized, window)
+        Sample(pair, resized, window)
         for pair in pairs
         for resized in [scaled(pair.size, scale)]
         for window in grid(resized, size, size)
     ]
 
 
-def crops(pairs: Sequence[Pair], samples: int, scale: float) -> list[Item]:
+def crops(pairs: Sequence[ImageMaskPair], samples: int, scale: float) -> list[Sample]:
     """Returns `samples` windows of every photograph at `scale`, each to be drawn at random."""
-    return [Item(pair, scaled(pair.size, scale), None) for pair in pairs for _ in range(samples)]
+    return [Sample(pair, scaled(pair.size, scale), None) for pair in pairs for _ in range(samples)]
 
 
 def scaled(size: Size, scale: float) -> Size:
@@ -61,16 +61,16 @@ def scaled(size: Size, scale: float) -> Size:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def labelled(items: Sequence[Item], pixels: Pixels) -> list[Item]:
+def drop_unlabelled(items: Sequence[Sample], pixels: CachedReader) -> list[Sample]:
     """Leaves out items whose window has no labelled pixel: there is nothing to learn from them.
 
     Raises:
         DataError: A mask cannot be read, or no item is left.
     """
     ignored = pixels.labels.table.ignore_index
-    counts = class_counts(items, pixels)
+    counts = count_class_pixels(items, pixels)
 
-    def shows_a_label(item: Item) -> bool:
+    def shows_a_label(item: Sample) -> bool:
         of_photograph = counts[item.pair.id, item.size]
         if item.window is None or of_photograph[ignored] == 0:
             return bool(np.delete(of_photograph, ignored).any())
@@ -84,7 +84,9 @@ def labelled(items: Sequence[Item], pixels: Pixels) -> list[Item]:
     return kept
 
 
-def rare_items(items: Sequence[Item], pixels: Pixels, names: Sequence[str] | None) -> dict[int, list[Item]]:
+def rare_class_index(
+    items: Sequence[Sample], pixels: CachedReader, names: Sequence[str] | None
+) -> dict[int, list[Sample]]:
     """Returns the photographs that hold each rare class, by its id.
 
     Args:
@@ -100,7 +102,7 @@ def rare_items(items: Sequence[Item], pixels: Pixels, names: Sequence[str] | Non
     unknown = [name for name in names or [] if name not in table.names]
     if unknown:
         raise ConfigError(f"data.rare_classes: {', '.join(unknown)} is no class: choose of {', '.join(table.names)}")
-    counts = class_counts(items, pixels)
+    counts = count_class_pixels(items, pixels)
     total = np.sum([*counts.values()], axis=0)[: len(table)]
     rare = np.array([name in names for name in table.names]) if names is not None else total < RARE * total.sum()
     unique = {(item.pair.id, item.size): item for item in items}
@@ -112,7 +114,7 @@ def rare_items(items: Sequence[Item], pixels: Pixels, names: Sequence[str] | Non
     return found
 
 
-def class_counts(items: Sequence[Item], pixels: Pixels) -> dict[tuple[str, Size], NDArray[np.int64]]:
+def count_class_pixels(items: Sequence[Sample], pixels: CachedReader) -> dict[tuple[str, Size], NDArray[np.int64]]:
     """Counts the pixels of each id, int64 `[256]`, in the mask of each photograph, by its id and size.
 
     Raises:
@@ -125,7 +127,7 @@ def class_counts(items: Sequence[Item], pixels: Pixels) -> dict[tuple[str, Size]
         return dict(zip(unique, bar, strict=True))
 
 
-class Crops:
+class RandomCropSampler:
     """Draws windows at random, a share of them around a pixel of a rare class.
 
     Args:
@@ -135,10 +137,10 @@ class Crops:
             then one of its pixels; 0 to 1.
     """
 
-    def __init__(self, size: Size, rare: Mapping[int, Sequence[Item]] | None = None, rare_share: float = 0.0) -> None:
+    def __init__(self, size: Size, rare: Mapping[int, Sequence[Sample]] | None = None, rare_share: float = 0.0) -> None:
         self.size, self.rare, self.rare_share = size, rare or {}, rare_share if rare else 0.0
 
-    def draw(self, item: Item, pixels: Pixels, rng: np.random.Generator) -> Item:
+    def draw(self, item: Sample, pixels: CachedReader, rng: np.random.Generator) -> Sample:
         """Returns an item with a window: of `item`'s photograph, or of one that holds a rare class."""
         if rng.random() < self.rare_share:
             return self._around_rare(pixels, rng)
@@ -151,7 +153,7 @@ class Crops:
         centre = self._pixel(item, pixels, rng, lambda mask: mask != pixels.labels.table.ignore_index)
         return drawn if centre is None else item._replace(window=self._around(item.size, centre))
 
-    def _around_rare(self, pixels: Pixels, rng: np.random.Generator) -> Item:
+    def _around_rare(self, pixels: CachedReader, rng: np.random.Generator) -> Sample:
         index = [*self.rare][int(rng.integers(len(self.rare)))]
         item = self.rare[index][int(rng.integers(len(self.rare[index])))]
         centre = self._pixel(item, pixels, rng, lambda mask: mask == index)
@@ -160,7 +162,7 @@ class Crops:
         return item._replace(window=self._around(item.size, centre))
 
     def _pixel(
-        self, item: Item, pixels: Pixels, rng: np.random.Generator, wanted: Callable[[Mask], NDArray[np.bool_]]
+        self, item: Sample, pixels: CachedReader, rng: np.random.Generator, wanted: Callable[[Mask], NDArray[np.bool_]]
     ) -> tuple[int, int] | None:
         """Row and column of one of the wanted pixels at random; None where there is none."""
         for step in (_STEP, 1):  # a look at some rows finds all but the smallest things

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segdrone.data.layout import file_id
+from segdrone.data.layout import stem
 from segdrone.errors import DataError
 
 SPLITS = ("train", "val", "test")
@@ -68,7 +68,7 @@ def read_split(folder: Path, ids: Sequence[str]) -> dict[str, list[str]]:
         except UnicodeDecodeError:
             raise DataError(f"{file} is no text file in UTF-8: write one photograph's name a line") from None
         names = [line.strip() for line in lines if line.strip()]
-        stems = [file_id(Path(name)) for name in names]  # 001.jpg may stand for 001
+        stems = [stem(Path(name)) for name in names]  # 001.jpg may stand for 001
         splits[split] = [
             stem if name not in there and stem in there else name for name, stem in zip(names, stems, strict=True)
         ]

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segdrone.errors import ConfigError, DataError
+from segdrone.evaluation.bootstrap import CONFIDENCE_LEVEL, MIN_IMAGES, Resamples, interval, resample
 from segdrone.evaluation.counts import Counts
-from segdrone.evaluation.intervals import FEW, LEVEL, Resamples, interval, resample
-from segdrone.evaluation.scores import OVERALL, Scores, score
-from segdrone.evaluation.tables import Counted, plain_number, read_counts
+from segdrone.evaluation.metrics_files import NamedCounts, plain_number, read_counts
+from segdrone.evaluation.scores import OVERALL_SCORES, Scores, score
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Comparison(NamedTuple):
         first: What it is compared with.
         second: What is compared.
         photographs: How many both have.
-        overall: A row for each score of `OVERALL`: `name`, `first`, `second`, `difference`, `interval` (its
+        overall: A row for each score of `OVERALL_SCORES`: `name`, `first`, `second`, `difference`, `interval` (its
             lower and upper end), `verdict` (`better`, `worse` or `cannot tell`).
         classes: The same for the IoU of each class that occurs. Their intervals are wider, so that all hold
             together at the same level (Bonferroni): of twenty classes one would else differ by chance.
@@ -46,7 +46,7 @@ class Comparison(NamedTuple):
         low, high = row["interval"]
         figures = (
             f"mIoU {row['second']:.4f} against {row['first']:.4f}, a difference of {row['difference']:+.4f} "
-            f"({100 * LEVEL:.0f} % interval {low:+.4f} to {high:+.4f}, {self.photographs} photographs)"
+            f"({100 * CONFIDENCE_LEVEL:.0f} % interval {low:+.4f} to {high:+.4f}, {self.photographs} photographs)"
         )
         if row["verdict"] == "cannot tell":
             return f"{self.second} cannot be told from {self.first}: {figures}"
@@ -71,7 +71,7 @@ def compare(folders: Sequence[Path]) -> list[Comparison]:
     subsets = [_subset(one, names) for one in counted]
     _check_truth(folders, names, subsets)
     scores, draws = [score(counts) for counts in subsets], resample(*subsets)
-    if len(names) < FEW:
+    if len(names) < MIN_IMAGES:
         log.warning("only %d photographs: their intervals are too narrow, take them as the least there is", len(names))
     return [
         Comparison(
@@ -85,7 +85,7 @@ def compare(folders: Sequence[Path]) -> list[Comparison]:
     ]
 
 
-def _common(folders: Sequence[Path], counted: Sequence[Counted]) -> list[str]:
+def _common(folders: Sequence[Path], counted: Sequence[NamedCounts]) -> list[str]:
     for folder, one in zip(folders, counted, strict=True):
         if one.classes != counted[0].classes:
             raise DataError(
@@ -101,7 +101,7 @@ def _common(folders: Sequence[Path], counted: Sequence[Counted]) -> list[str]:
     return names
 
 
-def _subset(counted: Counted, names: Sequence[str]) -> Counts:
+def _subset(counted: NamedCounts, names: Sequence[str]) -> Counts:
     places = [counted.names.index(name) for name in names]
     return Counts(*(part[places] for part in counted.counts))
 
@@ -119,9 +119,9 @@ def _check_truth(folders: Sequence[Path], names: Sequence[str], subsets: Sequenc
 
 def _overall(scores: tuple[Scores, Scores], draws: tuple[Resamples, Resamples]) -> list[dict[str, Any]]:
     return [
-        {"key": key, **_row(label, [one.overall[key] for one in scores], [one.overall[key] for one in draws], LEVEL,
-                            lower=key in _LOWER_IS_BETTER)}
-        for key, label in OVERALL.items()
+        {"key": key, **_row(label, [one.overall[key] for one in scores], [one.overall[key] for one in draws],
+                            CONFIDENCE_LEVEL, lower=key in _LOWER_IS_BETTER)}
+        for key, label in OVERALL_SCORES.items()
         if not np.isnan([one.overall[key] for one in scores]).any()
     ]  # fmt: skip
 
@@ -131,7 +131,7 @@ def _classes(
 ) -> list[dict[str, Any]]:
     iou = np.array([one.classes["iou"] for one in scores])
     present = np.flatnonzero(~np.isnan(iou).any(0))
-    level = 1 - (1 - LEVEL) / max(1, len(present))
+    level = 1 - (1 - CONFIDENCE_LEVEL) / max(1, len(present))
     return [
         _row(names[place], list(iou[:, place]), [one.classes["iou"][:, place] for one in draws], level)
         for place in map(int, present)

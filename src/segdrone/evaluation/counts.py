@@ -36,7 +36,7 @@ class Counts(NamedTuple):
     confidence: Integers
 
 
-def count(truth: Mask, prediction: Mask, confidence: Mask | None, table: ClassTable) -> Counts:
+def count_image(truth: Mask, prediction: Mask, confidence: Mask | None, table: ClassTable) -> Counts:
     """Counts a photograph.
 
     Args:
@@ -59,7 +59,7 @@ def count(truth: Mask, prediction: Mask, confidence: Mask | None, table: ClassTa
     return Counts(confusion, np.stack(on_boundary)[:, :classes], levels)
 
 
-def stacked(counts: Sequence[Counts]) -> Counts:
+def stack_counts(counts: Sequence[Counts]) -> Counts:
     """Puts the counts of several photographs together, along a first axis."""
     return Counts(*(np.stack(parts) for parts in zip(*counts, strict=True)))
 

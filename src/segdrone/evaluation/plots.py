@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 
-def reliability(bins: Sequence[Mapping[str, Any]]) -> Figure:
+def plot_reliability(bins: Sequence[Mapping[str, Any]]) -> Figure:
     """Draws accuracy against confidence, and how many pixels have it.
 
     Args:
@@ -34,7 +34,7 @@ def reliability(bins: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def recall_by_size(sizes: Sequence[Mapping[str, Any]]) -> Figure:
+def plot_recall_by_size(sizes: Sequence[Mapping[str, Any]]) -> Figure:
     """Draws the share of true objects that are found, by their area in pixels.
 
     Args:
@@ -53,7 +53,7 @@ def recall_by_size(sizes: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def differences(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
+def plot_differences(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     """Draws differences with their intervals, one a line, and a line at none.
 
     Args:

@@ -15,15 +15,15 @@ from segdrone import figures
 from segdrone.classes import ClassTable
 from segdrone.errors import DataError
 from segdrone.evaluation import plots
+from segdrone.evaluation.console import print_scores
 from segdrone.evaluation.counts import Integers
-from segdrone.evaluation.history import read_history
-from segdrone.evaluation.judge import Judge
-from segdrone.evaluation.page import Report, write_page
-from segdrone.evaluation.scores import OVERALL, score
-from segdrone.evaluation.screen import print_scores
-from segdrone.evaluation.tables import COUNTS_FILE, Counted, metrics_of, photograph_rows, write_tables
-from segdrone.figures import Triple
-from segdrone.files import write_json
+from segdrone.evaluation.evaluator import Evaluator
+from segdrone.evaluation.html_report import HtmlReport, write_html
+from segdrone.evaluation.metrics_csv import read_history
+from segdrone.evaluation.metrics_files import COUNTS_FILE, NamedCounts, image_rows, to_metrics, write_tables
+from segdrone.evaluation.scores import OVERALL_SCORES, score
+from segdrone.figures import ImageTruthPrediction
+from segdrone.utils.atomic import write_json
 
 log = logging.getLogger(__name__)
 
@@ -31,14 +31,14 @@ _PICTURES = ("confusion", "reliability", "recall_by_size", "best", "worst")
 _TABLES = ("metrics.json", "per_class.csv", "per_image.csv", "confusion.csv", COUNTS_FILE, "report.html")
 
 
-def forget(folder: Path) -> None:
+def remove_results(folder: Path) -> None:
     """Removes what an earlier evaluation left in a folder, so that what lies there is of one."""
     for path in (*(folder / name for name in _TABLES), *(folder / "figures" / f"{name}.png" for name in _PICTURES)):
         path.unlink(missing_ok=True)
 
 
-def report(
-    judge: Judge,
+def write_report(
+    judge: Evaluator,
     title: str,
     folder: Path,
     *,
@@ -65,12 +65,12 @@ def report(
         DataError: No pixel is labelled, or the folder cannot be written to.
     """
     title = f"{len(judge.counts)} photographs of {title}"
-    counted = Counted.of(judge.counts, judge.table)
+    counted = NamedCounts.of(judge.counts, judge.table)
     scores = score(counted.counts)
     if math.isnan(scores.overall["miou"]):
         raise DataError(f"no pixel of {title} is labelled: there is nothing to score")
-    metrics = metrics_of(counted, scores, judge.objects.compute(), **facts)
-    rows = photograph_rows(counted, scores)
+    metrics = to_metrics(counted, scores, judge.objects.compute(), **facts)
+    rows = image_rows(counted, scores)
     print_scores(metrics, title)
     confusion = counted.counts.confusion.sum(0)
     best, worst = judge.best_and_worst()
@@ -81,14 +81,14 @@ def report(
     }
     drawn = _draw(metrics, confusion, titled, judge.table)
     history = [] if run is None else read_history(run)
-    page = Report(title, judge.table, metrics, confusion, rows, best, worst, history, dict(record))
+    page = HtmlReport(title, judge.table, metrics, confusion, rows, best, worst, history, dict(record))
     try:
-        forget(folder)
+        remove_results(folder)
         write_tables(metrics, rows, counted, folder)
         for name, figure in drawn.items():
             figures.save(figure, folder / "figures" / f"{name}.png")
         _log(loggers, metrics, drawn)
-        write_page(page, folder / "report.html")
+        write_html(page, folder / "report.html")
         write_json(metrics, folder / "metrics.json")
     except OSError as error:
         raise DataError(
@@ -100,17 +100,17 @@ def report(
 
 
 def _draw(
-    metrics: Mapping[str, Any], confusion: Integers, shown: Mapping[str, list[Triple]], table: ClassTable
+    metrics: Mapping[str, Any], confusion: Integers, shown: Mapping[str, list[ImageTruthPrediction]], table: ClassTable
 ) -> dict[str, Figure]:
     """Draws each of `_PICTURES` that there is something to see on."""
-    drawn = {"confusion": figures.confusion(confusion, table)}
+    drawn = {"confusion": figures.plot_confusion(confusion, table)}
     if metrics["reliability"] is not None:
-        drawn["reliability"] = plots.reliability(metrics["reliability"])
+        drawn["reliability"] = plots.plot_reliability(metrics["reliability"])
     if metrics["objects"] is not None:
-        drawn["recall_by_size"] = plots.recall_by_size(metrics["objects"]["sizes"])
+        drawn["recall_by_size"] = plots.plot_recall_by_size(metrics["objects"]["sizes"])
     for name, pictures in shown.items():
         if pictures:
-            drawn[name] = figures.triples(pictures, table)
+            drawn[name] = figures.prediction_grid(pictures, table)
     return drawn
 
 
@@ -119,7 +119,7 @@ def _log(loggers: Sequence[Logger], metrics: Mapping[str, Any], drawn: Mapping[s
     for logger in loggers:
         if isinstance(logger, TensorBoardLogger):
             board = logger.experiment
-            values = {key: metrics[key] for key in OVERALL} | {
+            values = {key: metrics[key] for key in OVERALL_SCORES} | {
                 f"{key}/{name}": scores[key]
                 for name, scores in metrics["classes"].items()
                 for key in ("iou", "boundary_iou")

@@ -14,22 +14,22 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import DictConfig
 
 from segdrone.classes import ClassTable
-from segdrone.data import DataConfig, DroneDataModule
-from segdrone.data.labels import Labels
-from segdrone.data.layout import Pair, find_folders, find_pairs, find_photographs
+from segdrone.data import DataConfig, SegmentationDataModule
+from segdrone.data.layout import ImageMaskPair, find_folders, find_pairs, find_photographs
+from segdrone.data.mask_encoding import MaskEncoding
 from segdrone.data.split import SPLITS, read_split
 from segdrone.errors import CheckpointError, ConfigError, DataError
-from segdrone.evaluation.evaluate import score_split
-from segdrone.evaluation.folders import find_predictions, judge_folder
-from segdrone.evaluation.judge import Judge
-from segdrone.evaluation.record import describe_run
-from segdrone.evaluation.report import forget, report
-from segdrone.files import write_json
+from segdrone.evaluation.evaluator import Evaluator
+from segdrone.evaluation.predictions import evaluate_predictions, find_predictions
+from segdrone.evaluation.provenance import describe_run
+from segdrone.evaluation.report import remove_results, write_report
+from segdrone.evaluation.score_split import score_split
 from segdrone.inference.options import check_options
-from segdrone.memory import keep_freed_memory
 from segdrone.model import SegmentationModule, load_module
-from segdrone.processes import check_processes, together
-from segdrone.settings import plain
+from segdrone.model.distributed import check_processes, supervise
+from segdrone.utils.atomic import write_json
+from segdrone.utils.config import to_container
+from segdrone.utils.memory import keep_freed_memory
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def _evaluate_checkpoint(cfg: DictConfig, board: TensorBoardLogger) -> dict[str,
         elsewhere["scale"] = 1.0
     data = DataConfig.from_dict({**known, **_NOTHING_WRITTEN, "rare_share": 0.0, **elsewhere, **overrides})
     ids = None if "split_dir" in overrides else {split: module.hparams["splits"].get(split, [])}
-    datamodule = DroneDataModule(data, ids={} if split == "all" else ids)
+    datamodule = SegmentationDataModule(data, ids={} if split == "all" else ids)
     if data.images is None and not Path(data.root).exists():
         raise DataError(f"data.root={data.root} does not exist: give data.root=FOLDER")
     datamodule.prepare_data()
@@ -96,7 +96,7 @@ def _evaluate_checkpoint(cfg: DictConfig, board: TensorBoardLogger) -> dict[str,
     trainer = hydra.utils.instantiate(cfg.trainer, **made)
     check_processes(trainer)
     folder, run = Path(cfg.output_dir), Path(cfg.ckpt_path).resolve().parent.parent
-    with together(trainer):
+    with supervise(trainer):
         record = {}
         if trainer.is_global_zero:
             record = _record(cfg, datamodule.splits[split], trainer.strategy.root_device)
@@ -113,7 +113,7 @@ def _evaluate_folder(cfg: DictConfig, board: TensorBoardLogger) -> dict[str, Any
     if not masks_alone and "root" not in overrides and "images" not in overrides:
         raise ConfigError("give the true masks: data.root=FOLDER of a dataset, or data.masks=FOLDER of the masks alone")
     data = DataConfig.from_dict({"root": ".", **overrides})
-    labels = Labels.load(
+    labels = MaskEncoding.load(
         data.classes, data.class_groups, data.mask_encoding, data.colour_tolerance, data.mask_threshold
     )
     if masks_alone:
@@ -129,24 +129,24 @@ def _evaluate_folder(cfg: DictConfig, board: TensorBoardLogger) -> dict[str, Any
         pairs = [pair for pair in pairs if pair.id in wanted]
     predictions = find_predictions(Path(cfg.predictions), pairs)
     record = _record(cfg, pairs, torch.device("cpu"))
-    judge = Judge(labels.table, cfg.pictures)
+    judge = Evaluator(labels.table, cfg.pictures)
     size = overrides.get("test_image_size") and data.test_image_size
-    judge_folder(judge, pairs, predictions, labels, size, photographs=not masks_alone)
+    evaluate_predictions(judge, pairs, predictions, labels, size, photographs=not masks_alone)
     judge.gather()
     root = str(Path(data.root if not masks_alone else str(data.masks)).resolve())
     facts = {"split": split, "root": root, "inference": None, "predictions": str(Path(cfg.predictions).resolve())}
     title = f"{root}, predicted in {cfg.predictions}"
-    return report(judge, title, Path(cfg.output_dir), record=record, run=None, loggers=[board], **facts)
+    return write_report(judge, title, Path(cfg.output_dir), record=record, run=None, loggers=[board], **facts)
 
 
 def _overrides(cfg: DictConfig) -> dict[str, Any]:
-    return {key: value for key, value in plain(cfg.data).items() if value is not None}
+    return {key: value for key, value in to_container(cfg.data).items() if value is not None}
 
 
-def _record(cfg: DictConfig, pairs: Sequence[Pair], device: torch.device) -> dict[str, Any]:
+def _record(cfg: DictConfig, pairs: Sequence[ImageMaskPair], device: torch.device) -> dict[str, Any]:
     """Says what makes the scores, in `evaluation.json`; what an earlier evaluation left in the folder goes."""
-    record = describe_run(pairs, device, config=plain(cfg))
-    forget(Path(cfg.output_dir))
+    record = describe_run(pairs, device, config=to_container(cfg))
+    remove_results(Path(cfg.output_dir))
     write_json(record, Path(cfg.output_dir) / "evaluation.json")
     return record
 
@@ -169,7 +169,7 @@ def inference_options(cfg: DictConfig) -> dict[str, Any] | None:
     """
     if not cfg.get("inference"):
         return None
-    options = plain(cfg.inference)
+    options = to_container(cfg.inference)
     check_options(**options)
     return options
 
@@ -184,7 +184,7 @@ def _check_classes(module: SegmentationModule, table: ClassTable, source: str) -
         )
 
 
-def _warn_of_training_photographs(datamodule: DroneDataModule, settings: Mapping[str, Any], split: str) -> None:
+def _warn_of_training_photographs(datamodule: SegmentationDataModule, settings: Mapping[str, Any], split: str) -> None:
     trained = {*settings["splits"]["train"]} & {pair.id for pair in datamodule.splits[split]}
     same = Path(datamodule.config.root).resolve() == Path(settings["data"]["root"]).resolve()
     if trained:

@@ -12,7 +12,7 @@ from segdrone.evaluation.counts import LEVELS, Counts
 
 Values = NDArray[np.float64]
 
-OVERALL = {
+OVERALL_SCORES = {
     "miou": "mIoU",
     "boundary_miou": "boundary mIoU",
     "dice": "Dice / F1",
@@ -37,7 +37,7 @@ class Scores:
     classes pass over those whose score is NaN.
 
     Attributes:
-        overall: By the keys of `OVERALL`:
+        overall: By the keys of `OVERALL_SCORES`:
 
             - `miou`, `boundary_miou`, `dice`, `precision`, `recall`: means over classes of those below.
               Mean recall is also called mean accuracy.
@@ -69,7 +69,7 @@ class Scores:
 
 def score(counts: Counts) -> Scores:
     """Returns the scores of photographs from their counts, stacked along a first axis."""
-    parts = PhotographParts(counts)
+    parts = PerImageStats(counts)
     overall, classes = parts.resampled(np.ones((1, len(counts.confusion))))
     total = counts.confusion.sum((0, 1, 2)).astype(float)
     shares = {
@@ -83,7 +83,7 @@ def score(counts: Counts) -> Scores:
     )
 
 
-class PhotographParts:
+class PerImageStats:
     """The sums that scores are made of, photograph by photograph, so that any choice of them can be scored.
 
     Attributes:
@@ -128,7 +128,7 @@ class PhotographParts:
             "accuracy_per_image": _weighted_mean(self.accuracy, weights),
             "ece": _ratio(np.abs(right - sure).sum(1), pixels.sum(1)),
         }
-        return {name: values[name] for name in OVERALL}, classes
+        return {name: values[name] for name in OVERALL_SCORES}, classes
 
 
 def confidence_bins(levels: NDArray[np.int64]) -> Values:

@@ -19,14 +19,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from segdrone.inference.upsample import Places, Winners, interpolate, places
+from segdrone.inference.upsample import ArgmaxUpsampler, InterpolationWeights, interpolate, interpolation_weights
 
 _RAMP = 4  # the ramp is this part of an overlap
 _LONGEST_RAMP = 64  # pixels of the photograph: what is kept of it is as wide as the photograph, for every class
 _AT_ONCE = 1 << 19  # pixels that are decided together
 
 
-class Piece(NamedTuple):
+class Segment(NamedTuple):
     """Part of a side: `begin` to `end` in the photograph's pixels, and the window's weight there if not 1."""
 
     begin: int
@@ -34,7 +34,7 @@ class Piece(NamedTuple):
     weight: Tensor | None = None
 
 
-class Reach(NamedTuple):
+class WindowSpan(NamedTuple):
     """Where along one side a window counts.
 
     Attributes:
@@ -45,17 +45,17 @@ class Reach(NamedTuple):
     """
 
     start: int
-    lead: Piece
-    body: Piece
-    tail: Piece
+    lead: Segment
+    body: Segment
+    tail: Segment
 
     @property
-    def pieces(self) -> tuple[Piece, ...]:
+    def pieces(self) -> tuple[Segment, ...]:
         """The parts in order that have any pixels."""
         return tuple(piece for piece in (self.lead, self.body, self.tail) if piece.end > piece.begin)
 
 
-class Block(NamedTuple):
+class FinishedTile(NamedTuple):
     """A finished part of a mask: its place, classes uint8 `[h, w]`, probabilities float `[h, w]`."""
 
     top: int
@@ -64,7 +64,7 @@ class Block(NamedTuple):
     confidence: Tensor
 
 
-def reaches(length: int, seen: int, starts: Sequence[int], window: int) -> list[Reach]:
+def window_spans(length: int, seen: int, starts: Sequence[int], window: int) -> list[WindowSpan]:
     """Shares a side among the windows along it.
 
     Args:
@@ -85,8 +85,8 @@ def reaches(length: int, seen: int, starts: Sequence[int], window: int) -> list[
     for start, (lead_begin, lead_end), (tail_begin, tail_end) in zip(starts, ramps[:-1], ramps[1:], strict=True):
         rise = _ramp(lead_end - lead_begin)
         fall = 1 - _ramp(tail_end - tail_begin)
-        lead, tail = Piece(lead_begin, lead_end, rise), Piece(tail_begin, tail_end, fall)
-        found.append(Reach(start, lead, Piece(lead_end, tail_begin), tail))
+        lead, tail = Segment(lead_begin, lead_end, rise), Segment(tail_begin, tail_end, fall)
+        found.append(WindowSpan(start, lead, Segment(lead_end, tail_begin), tail))
     return found
 
 
@@ -105,25 +105,27 @@ class Blender:
     """
 
     def __init__(
-        self, size: tuple[int, int], seen: tuple[int, int], rows: Sequence[Reach], columns: Sequence[Reach]
+        self, size: tuple[int, int], seen: tuple[int, int], rows: Sequence[WindowSpan], columns: Sequence[WindowSpan]
     ) -> None:
         self.size, self.seen, self.rows, self.columns = size, seen, rows, columns
         self._right: dict[int, Tensor] = {}  # probabilities on the ramp to the next window, by their first row
         self._below: Tensor | None = None  # and on the ramp to the next row of windows
 
-    def add(self, row: int, column: int, probabilities: Tensor) -> Iterator[Block]:
+    def add(self, row: int, column: int, probabilities: Tensor) -> Iterator[FinishedTile]:
         """Adds a window's probabilities, float `[h, w, C]`, and yields what is finished by it."""
-        view = _View(probabilities, self.rows[row].start, self.columns[column].start, self.size, self.seen)
+        view = _WindowView(probabilities, self.rows[row].start, self.columns[column].start, self.size, self.seen)
         for down, across in product(self.rows[row].pieces, self.columns[column].pieces):
             if down.weight is None and across.weight is None:
                 height = max(1, _AT_ONCE // (across.end - across.begin))
                 for begin in range(down.begin, down.end, height):
-                    part = Piece(begin, min(begin + height, down.end))
-                    yield Block(begin, across.begin, *view.decided(part, across))
+                    part = Segment(begin, min(begin + height, down.end))
+                    yield FinishedTile(begin, across.begin, *view.decided(part, across))
             else:
                 yield from self._blend(view, self.rows[row], self.columns[column], down, across)
 
-    def _blend(self, view: _View, rows: Reach, columns: Reach, down: Piece, across: Piece) -> Iterator[Block]:
+    def _blend(
+        self, view: _WindowView, rows: WindowSpan, columns: WindowSpan, down: Segment, across: Segment
+    ) -> Iterator[FinishedTile]:
         """Adds to what the windows before have given, and decides where no other comes after."""
         mixed = view.weighted(down, across)
         if across is columns.lead:
@@ -139,7 +141,7 @@ class Blender:
             below[: down.end - down.begin, across.begin : across.end] = mixed
             return
         confidence, winner = mixed.max(-1)
-        yield Block(down.begin, across.begin, winner.byte(), confidence)
+        yield FinishedTile(down.begin, across.begin, winner.byte(), confidence)
 
     def _below_rows(self, like: Tensor) -> Tensor:
         if self._below is None:
@@ -148,7 +150,7 @@ class Blender:
         return self._below
 
 
-class _View:
+class _WindowView:
     """A window's probabilities, by the photograph's pixels."""
 
     def __init__(
@@ -156,7 +158,7 @@ class _View:
     ) -> None:
         self.probabilities, self.starts, self.size, self.seen = probabilities, (top, left), size, seen
 
-    def weighted(self, down: Piece, across: Piece) -> Tensor:
+    def weighted(self, down: Segment, across: Segment) -> Tensor:
         """Returns the probabilities of a part by the window's weights, float `[H, W, C]`."""
         if self.size == self.seen:
             part = self._part(down, across)
@@ -165,7 +167,7 @@ class _View:
         weights = [torch.ones(()) if piece.weight is None else piece.weight for piece in (down, across)]
         return part * (weights[0].view(-1, 1, 1) * weights[1].view(1, -1, 1)).to(part)
 
-    def decided(self, down: Piece, across: Piece) -> tuple[Tensor, Tensor]:
+    def decided(self, down: Segment, across: Segment) -> tuple[Tensor, Tensor]:
         """Returns the classes of a part, uint8 `[H, W]`, and their probabilities."""
         if self.size == self.seen:
             confidence, winner = self._part(down, across).max(-1)
@@ -173,14 +175,14 @@ class _View:
         return self._winners.at(self._places(0, down), self._places(1, across))
 
     @cached_property
-    def _winners(self) -> Winners:
-        return Winners(self.probabilities)
+    def _winners(self) -> ArgmaxUpsampler:
+        return ArgmaxUpsampler(self.probabilities)
 
-    def _part(self, down: Piece, across: Piece) -> Tensor:
+    def _part(self, down: Segment, across: Segment) -> Tensor:
         (top, left), (rows, columns) = self.starts, (down[:2], across[:2])
         return self.probabilities[rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left]
 
-    def _places(self, side: int, piece: Piece) -> Places:
+    def _places(self, side: int, piece: Segment) -> InterpolationWeights:
         size, seen, start = self.size[side], self.seen[side], self.starts[side]
         window, device = self.probabilities.shape[side], self.probabilities.device
-        return places(piece.begin, piece.end, seen / size, seen, start, window, device)
+        return interpolation_weights(piece.begin, piece.end, seen / size, seen, start, window, device)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
 from segdrone.errors import ConfigError
-from segdrone.inference.refine import refine
-from segdrone.inference.regions import enclosed, regions
-from segdrone.inference.spread import spread
+from segdrone.inference.components import connected_components, enclosed_area
+from segdrone.inference.fill import fill_from_nearest
+from segdrone.inference.watershed import watershed_refine
 
 _FARTHEST = 64  # pixels that a border may move: farther it follows texture, and blocks would hold the photograph
 
@@ -60,7 +60,7 @@ class Cleanup:
         if any(areas):
             cleaned = drop_small(cleaned, areas)
         if self.refine:
-            cleaned = refine(cleaned, image, self.refine, len(table))
+            cleaned = watershed_refine(cleaned, image, self.refine, len(table))
         return cleaned
 
     def check(self, table: ClassTable) -> None:
@@ -98,18 +98,18 @@ def drop_small(mask: NDArray[np.uint8], areas: Sequence[int]) -> NDArray[np.uint
     """Returns the mask without regions smaller than `areas` says, in pixels by class id."""
     small = np.zeros(mask.shape, np.uint8)
     for class_id, area in enumerate(areas):
-        for region in regions(mask, class_id) if area > 1 else ():
+        for region in connected_components(mask, class_id) if area > 1 else ():
             if region.area < area:
                 region.draw(small, 1)
-    return spread(mask, small.view(bool), len(areas))
+    return fill_from_nearest(mask, small.view(bool), len(areas))
 
 
 def fill_holes(mask: NDArray[np.uint8], area: int, classes: int) -> NDArray[np.uint8]:
     """Returns the mask with holes of at most `area` pixels filled; of nested ones the outermost counts."""
     holes = []
     for class_id in range(classes):
-        for hole in (hole for region in regions(mask, class_id) for hole in region.holes):
-            if (size := enclosed(hole)) <= area:
+        for hole in (hole for region in connected_components(mask, class_id) for hole in region.holes):
+            if (size := enclosed_area(hole)) <= area:
                 holes.append((size, class_id, hole))
     filled = mask.copy()
     for _, class_id, hole in sorted(holes, key=lambda hole: hole[0]):

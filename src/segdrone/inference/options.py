@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from segdrone.errors import ConfigError
-from segdrone.inference.symmetries import AUGMENTS
+from segdrone.inference.tta import AUGMENTS
 
 
 def check_options(

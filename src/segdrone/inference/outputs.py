@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segdrone.classes import ClassTable
-from segdrone.data.labels import count_values
 from segdrone.errors import ConfigError
-from segdrone.files import whole
-from segdrone.inference.objects import Object, coco, find_objects
+from segdrone.inference.inputs import InputImage
+from segdrone.inference.instances import Instance, find_instances, to_coco
 from segdrone.inference.overlays import draw_overlay
 from segdrone.inference.predictor import Prediction
-from segdrone.inference.sources import Source
+from segdrone.raster.pixels import count_values
+from segdrone.utils.atomic import atomic_write
 
 SUFFIXES = {"masks": ".png", "colours": ".png", "overlays": ".jpg", "confidence": ".png", "objects": ".json"}
 
@@ -80,7 +80,7 @@ class Outputs:
         return ["path", "mask", "height", "width", "digest", "confidence", *shares, *objects]
 
     def file(self, kind: str, name: str) -> Path:
-        """Returns the place of one kind of file, a key of `SUFFIXES`."""
+        """Returns the place of one kind of file, a key of `VIDEO_SUFFIXES`."""
         return self.folder / kind / (name + SUFFIXES[kind])
 
     def complete(self, name: str) -> bool:
@@ -92,7 +92,7 @@ class Outputs:
         for kind in SUFFIXES:
             self.file(kind, name).unlink(missing_ok=True)
 
-    def write(self, source: Source, image: NDArray[np.uint8], prediction: Prediction) -> list[str]:
+    def write(self, source: InputImage, image: NDArray[np.uint8], prediction: Prediction) -> list[str]:
         """Writes the files of a photograph, each whole or not at all.
 
         Args:
@@ -115,16 +115,16 @@ class Outputs:
         if self.colours:
             _write_colours(mask, self.table, self.file("colours", source.name))
         if self.overlays:
-            with whole(self.file("overlays", source.name)) as partial:
+            with atomic_write(self.file("overlays", source.name)) as partial:
                 Image.fromarray(draw_overlay(image, mask, self.table, shares)).save(partial, quality=90)
         if self.confidence:
             _write_grey(confidence, self.file("confidence", source.name))
-        found: list[Object] = []
+        found: list[Instance] = []
         if self.objects:
-            found = find_objects(mask, confidence, self.table, self.objects)
-            with whole(self.file("objects", source.name)) as partial:
+            found = find_instances(mask, confidence, self.table, self.objects)
+            with atomic_write(self.file("objects", source.name)) as partial:
                 partial.write_text(
-                    json.dumps(coco({source.path: ((height, width), found)}, self.table)), encoding="ascii"
+                    json.dumps(to_coco({source.path: ((height, width), found)}, self.table)), encoding="ascii"
                 )
         counts = Counter(self.table.names[one.class_id] for one in found)
         return [
@@ -141,12 +141,12 @@ class Outputs:
 
 
 def _write_grey(pixels: NDArray[np.uint8], path: Path) -> None:
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_bytes(cv2.imencode(".png", pixels, _PNG)[1].tobytes())
 
 
 def _write_colours(mask: NDArray[np.uint8], table: ClassTable, path: Path) -> None:
     picture = Image.fromarray(mask)
     picture.putpalette(table.palette.tobytes())
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         picture.save(partial, compress_level=1)

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from segdrone import figures
 from segdrone.classes import ClassTable
-from segdrone.data.read import resize_image, resize_mask
+from segdrone.raster.pixels import resize_image, resize_mask
 from segdrone.windows import Size
 
 _LONGER_SIDE = (640, 2000)  # pixels of the picture, at least (enlarged by a whole number) and at most

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segdrone.data import DataConfig
-from segdrone.data.read import resize_image
 from segdrone.errors import ConfigError, DataError
-from segdrone.inference.blend import Blender, Block, reaches
+from segdrone.inference.blend import Blender, FinishedTile, window_spans
 from segdrone.inference.options import check_options
-from segdrone.inference.photograph import forget, open_photograph
-from segdrone.inference.symmetries import AUGMENTS, mean_probabilities
+from segdrone.inference.tta import AUGMENTS, mean_probabilities
 from segdrone.model import SegmentationModule, load_module
-from segdrone.model.networks import fitting_size
+from segdrone.model.networks import round_up_to_stride
+from segdrone.raster.photograph import open_photograph, release_pages
+from segdrone.raster.pixels import resize_image
 from segdrone.windows import Size, Window, even_stride, grid
 
 _LEAST_OVERLAP = 2  # pixels: to interpolate between windows
@@ -159,7 +159,7 @@ class Predictor:
                 certain[part] = (block.confidence * 255).round_().byte().cpu().numpy()
         return Prediction(mask, certain)
 
-    def blocks(self, image: NDArray[np.uint8], progress: Progress | None = None) -> Iterator[Block]:
+    def blocks(self, image: NDArray[np.uint8], progress: Progress | None = None) -> Iterator[FinishedTile]:
         """Yields the parts of a photograph's mask, strip by strip, each as soon as it is finished.
 
         Args:
@@ -174,8 +174,8 @@ class Predictor:
         pixels = image if seen == size else resize_image(image, seen, self.data.interpolation)
         windows = self.windows(size)
         tops, lefts = (sorted({window[side] for window in windows}) for side in range(2))
-        down = reaches(size[0], seen[0], tops, windows[0].height)
-        across = reaches(size[1], seen[1], lefts, windows[0].width)
+        down = window_spans(size[0], seen[0], tops, windows[0].height)
+        across = window_spans(size[1], seen[1], lefts, windows[0].width)
         blender = Blender(size, seen, down, across)
         probabilities = self._probabilities(pixels, windows)
         for row in range(len(tops)):
@@ -184,7 +184,7 @@ class Predictor:
                 yield from blender.add(row, column, next(probabilities))
                 if progress is not None:
                     progress(row * len(lefts) + column + 1, len(windows))
-            forget(pixels)
+            release_pages(pixels)
 
     def seen_size(self, size: Size) -> Size:
         """Returns height and width at which the network sees a photograph of `size`, in pixels."""
@@ -202,7 +202,7 @@ class Predictor:
         least = 0 if seen == size else _LEAST_OVERLAP
         strides = [
             even_stride(length, side, min(max(round(self.overlap * side), least), side - 1), step)
-            for length, side, step in zip(seen, window, fitting_size(self.module.network, 1, 1), strict=True)
+            for length, side, step in zip(seen, window, round_up_to_stride(self.module.network, 1, 1), strict=True)
         ]
         return grid(seen, window, (strides[0], strides[1]))
 

@@ -10,7 +10,7 @@ from torch import Tensor
 _AT_ONCE = 1 << 18  # pixels whose probabilities are interpolated together: 24 MB of 23 classes
 
 
-class Places(NamedTuple):
+class InterpolationWeights(NamedTuple):
     """Where pixels along one side lie between those of a window.
 
     Attributes:
@@ -24,7 +24,9 @@ class Places(NamedTuple):
     share: Tensor
 
 
-def places(begin: int, end: int, scale: float, length: int, start: int, window: int, device: torch.device) -> Places:
+def interpolation_weights(
+    begin: int, end: int, scale: float, length: int, start: int, window: int, device: torch.device
+) -> InterpolationWeights:
     """Returns where the pixels `begin` to `end` of a photograph's side lie in a window.
 
     By the middles of pixels, as OpenCV and torch (`align_corners=False`) resize: pixel `i` lies at
@@ -43,10 +45,10 @@ def places(begin: int, end: int, scale: float, length: int, start: int, window: 
     before = at.floor()
     index = before.long() - start
     after = (index + 1).clamp_(max=window - 1)
-    return Places(index.to(device), after.to(device), (at - before).float().to(device))
+    return InterpolationWeights(index.to(device), after.to(device), (at - before).float().to(device))
 
 
-def interpolate(values: Tensor, rows: Places, columns: Places) -> Tensor:
+def interpolate(values: Tensor, rows: InterpolationWeights, columns: InterpolationWeights) -> Tensor:
     """Returns values, float `[h, w, ...]`, bilinearly interpolated at each row and column: `[H, W, ...]`."""
     extra = (1,) * (values.dim() - 2)
     across = rows.share.view(-1, 1, *extra)
@@ -54,7 +56,7 @@ def interpolate(values: Tensor, rows: Places, columns: Places) -> Tensor:
     return torch.lerp(between[:, columns.before], between[:, columns.after], columns.share.view(1, -1, *extra))
 
 
-class Winners:
+class ArgmaxUpsampler:
     """The most probable class of each pixel of a photograph, as if all probabilities were interpolated first.
 
     They are interpolated only where they must be: between four pixels of one class every pixel is of
@@ -71,7 +73,7 @@ class Winners:
         below, right = _shifted(self._winner, 0), _shifted(self._winner, 1)
         self._settled = (self._winner == below) & (self._winner == right) & (self._winner == _shifted(below, 1))
 
-    def at(self, rows: Places, columns: Places) -> tuple[Tensor, Tensor]:
+    def at(self, rows: InterpolationWeights, columns: InterpolationWeights) -> tuple[Tensor, Tensor]:
         """Returns classes, uint8 `[H, W]`, and their probabilities, float `[H, W]`, at each row and column."""
         confidence = interpolate(self._best, rows, columns)
         classes = self._winner[rows.before][:, columns.before]

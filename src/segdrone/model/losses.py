@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segdrone.errors import ConfigError, DataError, listed
+from segdrone.errors import ConfigError, DataError, format_options
 from segdrone.model.lovasz import lovasz_softmax
 
 
@@ -58,7 +58,7 @@ class PixelBatch:
         return sums.sum((0, 1))
 
 
-class CrossEntropy(nn.Module):
+class CrossEntropyLoss(nn.Module):
     """Mean cross-entropy over the labelled pixels; 0 where none is labelled, not NaN.
 
     With class weights the mean is weighted too, so that a batch of one class has the loss that it
@@ -100,7 +100,7 @@ class CrossEntropy(nn.Module):
         return torch.where(divisor > 0, losses.sum() / divisor.where(divisor > 0, 1), 0)
 
 
-class Focal(nn.Module):
+class FocalLoss(nn.Module):
     """Cross-entropy that looks away from pixels that are right already; the mean over the labelled ones.
 
     `(1 - p)^gamma * -log(p)` with the softmax probability p of the true class: Lin et al. 2017, "Focal
@@ -126,7 +126,7 @@ class Focal(nn.Module):
         return pixels.mean(wrong.clamp(min=1e-6) ** self.gamma * pixels.nll)  # the power's slope at 0 is no number
 
 
-class Tversky(nn.Module):
+class TverskyLoss(nn.Module):
     """1 - TP / (TP + alpha FP + beta FN), the mean over the classes that the batch's labels hold.
 
     Salehi, Erdogmus and Gholipour 2017, "Tversky loss function for image segmentation", counted in
@@ -157,7 +157,7 @@ class Tversky(nn.Module):
         return losses.sum() / present.sum().clamp(min=1)
 
 
-class Lovasz(nn.Module):
+class LovaszLoss(nn.Module):
     """`lovasz_softmax` of a batch."""
 
     def forward(self, pixels: PixelBatch) -> Tensor:
@@ -166,12 +166,12 @@ class Lovasz(nn.Module):
 
 
 LOSSES: dict[str, Callable[..., nn.Module]] = {
-    "ce": CrossEntropy,
-    "dice": partial(Tversky, alpha=0.5, beta=0.5),
-    "jaccard": partial(Tversky, alpha=1.0, beta=1.0),
-    "tversky": Tversky,
-    "focal": Focal,
-    "lovasz": Lovasz,
+    "ce": CrossEntropyLoss,
+    "dice": partial(TverskyLoss, alpha=0.5, beta=0.5),
+    "jaccard": partial(TverskyLoss, alpha=1.0, beta=1.0),
+    "tversky": TverskyLoss,
+    "focal": FocalLoss,
+    "lovasz": LovaszLoss,
 }
 
 
@@ -255,4 +255,4 @@ def _build(name: str, where: str, options: Mapping[str, Any]) -> nn.Module:
     try:
         return LOSSES[name](**options)
     except TypeError as error:
-        raise ConfigError(f"{where} cannot be made with {listed(options)} ({error}): mend it") from None
+        raise ConfigError(f"{where} cannot be made with {format_options(options)} ({error}): mend it") from None

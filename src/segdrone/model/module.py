@@ -14,11 +14,11 @@ from torchmetrics import MeanMetric
 
 from segdrone.classes import ClassTable
 from segdrone.errors import ConfigError
+from segdrone.model.distributed import mean_over_processes
 from segdrone.model.losses import build_loss
 from segdrone.model.metrics import SplitMetrics
-from segdrone.model.networks import build_network, fitting_size, learns_from_one
-from segdrone.model.optimisation import build_optimizer, build_scheduler
-from segdrone.model.reduce import mean_over_processes
+from segdrone.model.networks import build_network, round_up_to_stride, supports_batch_of_one
+from segdrone.model.optim import build_optimizer, build_scheduler
 
 Batch = Mapping[str, Any]
 Options = Mapping[str, Any]
@@ -84,7 +84,7 @@ class SegmentationModule(L.LightningModule):
         are padded by their edge pixels, and the logits cut back.
         """
         height, width = image.shape[-2:]
-        taken_height, taken_width = fitting_size(self.network, height, width)
+        taken_height, taken_width = round_up_to_stride(self.network, height, width)
         if (taken_height, taken_width) != (height, width):
             padding = (0, taken_width - width, 0, taken_height - height)
             image = torch.nn.functional.pad(image, padding, mode="replicate")
@@ -101,7 +101,7 @@ class SegmentationModule(L.LightningModule):
         Raises:
             ConfigError: The network cannot learn from one image, and the batches leave one.
         """
-        if learns_from_one(self.network):
+        if supports_batch_of_one(self.network):
             return
         loader: Any = self.trainer.train_dataloader
         samples, batch_size = len(loader.sampler), loader.batch_size

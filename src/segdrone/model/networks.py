@@ -37,7 +37,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
 _UPSAMPLING: dict[str, Callable[[int], int]] = {"fpn": lambda depth: 2 ** (depth - 3), "pspnet": lambda depth: 2**depth}
 
 # Arguments of smp that are no choice: the contract settles them.
-_SETTLED = {"in_channels", "classes", "activation", "upsampling", "aux_params", "encoder_weights", "kwargs"}
+_FIXED = {"in_channels", "classes", "activation", "upsampling", "aux_params", "encoder_weights", "kwargs"}
 
 # Encoders of smp whose mean and std are not ImageNet's own, by the names of timm: smp has these on its hub only.
 _TIMM_NAMES = {
@@ -46,7 +46,7 @@ _TIMM_NAMES = {
 }  # fmt: skip
 
 # Networks with batch-norm behind a global pooling: one image alone gives it nothing to take a variance of.
-_OF_TWO_AT_LEAST = (smp.PAN, smp.DeepLabV3, smp.DeepLabV3Plus, smp.UPerNet)
+_NEEDS_BATCH_OF_TWO = (smp.PAN, smp.DeepLabV3, smp.DeepLabV3Plus, smp.UPerNet)
 
 
 def build_network(name: str, *, classes: int, **options: Any) -> nn.Module:
@@ -66,7 +66,7 @@ def build_network(name: str, *, classes: int, **options: Any) -> nn.Module:
         raise ConfigError(f"model.name={name} is unknown: choose one of {', '.join(NETWORKS)}")
     # smp passes names that it does not know on to the encoder, where most of them vanish.
     parameters = inspect.signature(NETWORKS[name]).parameters
-    unknown = sorted(options.keys() - (parameters.keys() - _SETTLED))
+    unknown = sorted(options.keys() - (parameters.keys() - _FIXED))
     if unknown:
         raise ConfigError(f"model.{unknown[0]} is no option of {name}: mend conf/model")
     _check_encoder(str(options.get("encoder_name")))
@@ -84,7 +84,7 @@ def build_network(name: str, *, classes: int, **options: Any) -> nn.Module:
     return network.to(memory_format=torch.channels_last)
 
 
-def fitting_size(network: nn.Module, height: int, width: int) -> tuple[int, int]:
+def round_up_to_stride(network: nn.Module, height: int, width: int) -> tuple[int, int]:
     """Returns the smallest size from `height` x `width` pixels up that the network takes.
 
     Both sides are multiples of the coarsest feature map's stride. DPT has one that is coarser than
@@ -99,9 +99,9 @@ def fitting_size(network: nn.Module, height: int, width: int) -> tuple[int, int]
     return max(height + -height % stride, least), max(width + -width % stride, least)
 
 
-def learns_from_one(network: nn.Module) -> bool:
+def supports_batch_of_one(network: nn.Module) -> bool:
     """Tells whether a training batch may be of one image; if not, torch raises an error."""
-    return not isinstance(network, _OF_TWO_AT_LEAST)
+    return not isinstance(network, _NEEDS_BATCH_OF_TWO)
 
 
 def pretrained_normalisation(encoder_name: str) -> tuple[Sequence[float], Sequence[float]] | None:

@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from segdrone.errors import ConfigError
-from segdrone.files import whole
+from segdrone.utils.atomic import atomic_write
 
 _FAILURE = "error.txt"  # its first line says why the job has no score; the traceback follows
 UNFINISHED = "it has not come to its end"
@@ -94,7 +94,7 @@ def read_sweep(folder: Path) -> Sweep | None:
 
 def note_failure(folder: Path, reason: str, details: str) -> None:
     """Writes down in a job's folder why it has no score: one line, and the traceback or nothing."""
-    with whole(folder / _FAILURE) as partial:
+    with atomic_write(folder / _FAILURE) as partial:
         partial.write_text(f"{' '.join(reason.split())}\n{details}", encoding="utf-8")
 
 

@@ -8,8 +8,8 @@ import shlex
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from segdrone.files import whole
 from segdrone.sweep.jobs import SCORES, Job, Sweep
+from segdrone.utils.atomic import atomic_write
 
 _OF_THE_SWEEP = ("search", "launcher", "output_dir")  # overrides that a run of its own must not have
 
@@ -74,7 +74,10 @@ def _print_table(sweep: Sweep) -> None:
 
 def _write_csv(sweep: Sweep) -> None:
     parameters = sweep.parameters()
-    with whole(sweep.folder / "comparison.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
+    with (
+        atomic_write(sweep.folder / "comparison.csv") as partial,
+        partial.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(["job", *parameters, "objective", "reached", *SCORES, "error"])
         for job in sweep.jobs:
@@ -84,9 +87,9 @@ def _write_csv(sweep: Sweep) -> None:
 
 
 def _draw(sweep: Sweep) -> None:
-    from segdrone.figures import save, score_by_choice  # here, so that --help need not wait for it
+    from segdrone.figures import plot_sweep, save  # here, so that --help need not wait for it
 
     choices = {key: [job.choices.get(key, "") for job in sweep.jobs] for key in sweep.parameters()}
     if choices:
         scores = [math.nan if job.failure else job.reached for job in sweep.jobs]
-        save(score_by_choice(choices, scores, 0, sweep.objective), sweep.folder / "sweep.png")
+        save(plot_sweep(choices, scores, 0, sweep.objective), sweep.folder / "sweep.png")

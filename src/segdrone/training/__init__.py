@@ -1,23 +1,50 @@
-"""Training: what train.py calls, and the callbacks of a run."""
+"""Train a network: `train(cfg)`, and the callbacks of a run."""
 
-from segdrone.training.averaging import ExponentialAverage, StochasticAverage
-from segdrone.training.curves import Curves
-from segdrone.training.divergence import Divergence
-from segdrone.training.folder import claimed
-from segdrone.training.freeze import FreezeEncoder
-from segdrone.training.lr_finder import LearningRateFinder
-from segdrone.training.pictures import TensorBoardPictures
-from segdrone.training.run import objective, train
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from segdrone.training.freeze import FreezeEncoder
+    from segdrone.training.log_predictions import LogPredictions
+    from segdrone.training.lr_finder import LearningRateFinder
+    from segdrone.training.plot_metrics import PlotMetrics
+    from segdrone.training.refuse_overwrite import RefuseOverwrite
+    from segdrone.training.run import objective, train
+    from segdrone.training.run_dir import run_dir_lock
+    from segdrone.training.terminate_on_nan import TerminateOnNaN
+    from segdrone.training.weight_averaging import EMA, SWA
 
 __all__ = [
-    "Curves",
-    "Divergence",
-    "ExponentialAverage",
+    "EMA",
+    "SWA",
     "FreezeEncoder",
     "LearningRateFinder",
-    "StochasticAverage",
-    "TensorBoardPictures",
-    "claimed",
+    "LogPredictions",
+    "PlotMetrics",
+    "RefuseOverwrite",
+    "TerminateOnNaN",
     "objective",
+    "run_dir_lock",
     "train",
 ]
+
+_MODULES = {
+    "EMA": "weight_averaging",
+    "SWA": "weight_averaging",
+    "FreezeEncoder": "freeze",
+    "LearningRateFinder": "lr_finder",
+    "LogPredictions": "log_predictions",
+    "PlotMetrics": "plot_metrics",
+    "RefuseOverwrite": "refuse_overwrite",
+    "TerminateOnNaN": "terminate_on_nan",
+    "objective": "run",
+    "run_dir_lock": "run_dir",
+    "train": "run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports on first use: Lightning takes seconds, and Hydra asks for `RefuseOverwrite` before `--help`."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -16,26 +16,25 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
-from segdrone.data import DataConfig, DroneDataModule
-from segdrone.data.balance import STATS_FILE, check_scheme, class_weights, read_counts
-from segdrone.data.labels import warn_of_unused_table
+from segdrone.data import DataConfig, SegmentationDataModule
+from segdrone.data.class_weights import STATS_FILE, check_scheme, class_weights, read_class_pixels
 from segdrone.data.layout import find_folders
-from segdrone.data.read import read_mask
+from segdrone.data.mask_encoding import read_mask, warn_unused_class_table
 from segdrone.data.split import SPLITS
 from segdrone.errors import ConfigError
 from segdrone.model import (
     SegmentationModule,
-    describe_cost,
     load_encoder_weights,
-    load_weights,
+    load_pretrained,
     model_settings,
     pretrained_normalisation,
+    summarize,
 )
-from segdrone.processes import check_processes
-from segdrone.settings import plain
+from segdrone.model.distributed import check_processes
 from segdrone.training.checkpoint_io import AtomicCheckpointIO
 from segdrone.training.checks import check_callbacks
 from segdrone.training.precision import choose_precision
+from segdrone.utils.config import to_container
 
 log = logging.getLogger(__name__)
 
@@ -64,28 +63,28 @@ def build_trainer(cfg: DictConfig, callbacks: list[L.Callback], loggers: list[Lo
     return trainer
 
 
-def build_datamodule(cfg: DictConfig) -> DroneDataModule:
+def build_datamodule(cfg: DictConfig) -> SegmentationDataModule:
     """Makes the datamodule, set up to fit, with the normalisation that the encoder was trained with.
 
     Raises:
         SegdroneError: The photographs or the settings cannot be used.
     """
-    config = DataConfig.from_dict(plain(cfg.data))
+    config = DataConfig.from_dict(to_container(cfg.data))
     if config.mean is None and config.std is None:
         expected = pretrained_normalisation(str(cfg.model.encoder_name))
         if expected is not None:
             config = config.but(mean=tuple(expected[0]), std=tuple(expected[1]))
-    datamodule = DroneDataModule(config, plain(cfg.augment), seed=cfg.seed)
+    datamodule = SegmentationDataModule(config, to_container(cfg.augment), seed=cfg.seed)
     datamodule.prepare_data()
     datamodule.setup("fit")
-    warn_of_unused_table(Path(config.root), config.classes)
+    warn_unused_class_table(Path(config.root), config.classes)
     _warn_of_binary_masks(datamodule)
     counts = ", ".join(f"{len(datamodule.splits[split])} {split}" for split in SPLITS)
     log.info("%s: %s photographs", config.root, counts)
     return datamodule
 
 
-def _warn_of_binary_masks(datamodule: DroneDataModule) -> None:
+def _warn_of_binary_masks(datamodule: SegmentationDataModule) -> None:
     """Says so where masks of two classes hold 0 and 255, which is not labelled, alone; looks at the first few."""
     labels = datamodule.labels
     if len(labels.source) != 2 or labels.encoding == "binary":
@@ -99,7 +98,7 @@ def _warn_of_binary_masks(datamodule: DroneDataModule) -> None:
         )
 
 
-def build_module(cfg: DictConfig, datamodule: DroneDataModule) -> SegmentationModule:
+def build_module(cfg: DictConfig, datamodule: SegmentationDataModule) -> SegmentationModule:
     """Makes the module, with its first weights.
 
     Raises:
@@ -118,21 +117,19 @@ def build_module(cfg: DictConfig, datamodule: DroneDataModule) -> SegmentationMo
         std=tuple(datamodule.std),
     )
     module = SegmentationModule(
-        model=model_settings(plain(cfg.model)),
+        model=model_settings(to_container(cfg.model)),
         classes=datamodule.table.to_dict(),
         data=data.to_dict(),
         splits={split: [pair.id for pair in datamodule.splits[split]] for split in SPLITS},
-        loss=_loss(plain(cfg.loss), datamodule),
-        optimizer=plain(cfg.optimizer),
-        scheduler=plain(cfg.scheduler),
+        loss=_loss(to_container(cfg.loss), datamodule),
+        optimizer=to_container(cfg.optimizer),
+        scheduler=to_container(cfg.scheduler),
     )
-    log.info(
-        "%s on %s: %s", cfg.model.name, cfg.model.encoder_name, describe_cost(module.network, config.training_size)
-    )
+    log.info("%s on %s: %s", cfg.model.name, cfg.model.encoder_name, summarize(module.network, config.training_size))
     if cfg.init_from is not None:
         if cfg.ckpt_path is not None:
             raise ConfigError("init_from starts a run and ckpt_path resumes one: give one of them")
-        log.info(load_weights(module, cfg.init_from))
+        log.info(load_pretrained(module, cfg.init_from))
     elif cfg.model.encoder_weights is not None and cfg.ckpt_path is None:
         log.info(load_encoder_weights(module.encoder, cfg.model.encoder_name, cfg.model.encoder_weights))
     if cfg.compile:
@@ -140,7 +137,7 @@ def build_module(cfg: DictConfig, datamodule: DroneDataModule) -> SegmentationMo
     return module
 
 
-def _loss(options: dict[str, Any], datamodule: DroneDataModule) -> dict[str, Any]:
+def _loss(options: dict[str, Any], datamodule: SegmentationDataModule) -> dict[str, Any]:
     """Puts numbers in the place of a name in `class_weights`, of the loss itself or of the `ce` in a sum."""
     terms = options.get("terms")
     if isinstance(terms, dict) and isinstance(terms.get("ce"), dict):
@@ -148,7 +145,7 @@ def _loss(options: dict[str, Any], datamodule: DroneDataModule) -> dict[str, Any
     return _weighted(options, "loss", datamodule)
 
 
-def _weighted(options: dict[str, Any], where: str, datamodule: DroneDataModule) -> dict[str, Any]:
+def _weighted(options: dict[str, Any], where: str, datamodule: SegmentationDataModule) -> dict[str, Any]:
     """Puts class weights from the pixels of the training photographs in the place of a name."""
     weights, table = options.get("class_weights"), datamodule.table
     if isinstance(weights, str):
@@ -157,7 +154,7 @@ def _weighted(options: dict[str, Any], where: str, datamodule: DroneDataModule) 
         check_scheme(scheme)
         file = Path(weights) if elsewhere else Path(datamodule.config.root) / STATS_FILE
         if elsewhere or file.exists():
-            counts = read_counts(file, table, [pair.id for pair in datamodule.splits["train"]])
+            counts = read_class_pixels(file, table, [pair.id for pair in datamodule.splits["train"]])
         else:
             counts = datamodule.class_pixels()
         weights = class_weights(scheme, counts)
@@ -169,19 +166,19 @@ def _weighted(options: dict[str, Any], where: str, datamodule: DroneDataModule) 
     return options if weights is None else {**options, "class_weights": weights}
 
 
-def validates(cfg: DictConfig, datamodule: DroneDataModule) -> bool:
+def has_validation(cfg: DictConfig, datamodule: SegmentationDataModule) -> bool:
     """Tells whether there is anything to validate on, and whether it is to be done."""
     return bool(datamodule.splits["val"]) and cfg.trainer.limit_val_batches != 0
 
 
-def build_callbacks(cfg: DictConfig, datamodule: DroneDataModule) -> list[L.Callback]:
+def build_callbacks(cfg: DictConfig, datamodule: SegmentationDataModule) -> list[L.Callback]:
     """Makes the callbacks; without validation the best epoch is the training's, and nothing stops early.
 
     Raises:
         ConfigError: The last epochs would not be validated, or a callback cannot be made as it is chosen.
     """
-    callbacks = plain(cfg.get("callbacks") or OmegaConf.create())
-    has_val = validates(cfg, datamodule)
+    callbacks = to_container(cfg.get("callbacks") or OmegaConf.create())
+    has_val = has_validation(cfg, datamodule)
     check_callbacks(callbacks, datamodule.table, has_val=has_val)
     epochs, every = cfg.trainer.max_epochs, cfg.trainer.get("check_val_every_n_epoch") or 1
     if has_val and epochs is not None and epochs > 0 and epochs % every:
@@ -196,10 +193,10 @@ def build_callbacks(cfg: DictConfig, datamodule: DroneDataModule) -> list[L.Call
             if "monitor" in part:
                 part["monitor"] = part["monitor"].replace("val/", "train/")
                 part["save_on_train_epoch_end"] = True
-    return parts(callbacks, "callbacks")
+    return instantiate_all(callbacks, "callbacks")
 
 
-def parts(named: Mapping[str, Any] | None, group: str) -> list[Any]:
+def instantiate_all(named: Mapping[str, Any] | None, group: str) -> list[Any]:
     """Makes the named parts of a dict of `_target_`; a part that is set to null is left out.
 
     Raises:

@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from segdrone.errors import CheckpointError
-from segdrone.files import whole
+from segdrone.utils.atomic import atomic_write
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -28,7 +28,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             CheckpointError: It could not be written; nothing is left behind.
         """
         try:
-            with whole(Path(path)) as partial, partial.open("wb") as file:
+            with atomic_write(Path(path)) as partial, partial.open("wb") as file:
                 torch.save(checkpoint, file)
                 file.flush()
                 os.fsync(file.fileno())

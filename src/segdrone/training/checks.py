@@ -21,7 +21,7 @@ _LEAST = {  # of Trainer's whole numbers
 }
 
 
-def choosing_metrics(table: ClassTable, *, has_val: bool) -> list[str]:
+def monitorable_metrics(table: ClassTable, *, has_val: bool) -> list[str]:
     """Returns the names of the metrics by which an epoch or a run may be chosen: none of the final test's.
 
     Those of validation stand for those of training where nothing is validated, but for a class's IoU.
@@ -40,9 +40,9 @@ def check_metric(key: str, name: Any, table: ClassTable, *, has_val: bool) -> No
         has_val: Whether the run validates.
 
     Raises:
-        ConfigError: It is none of `choosing_metrics`.
+        ConfigError: It is none of `monitorable_metrics`.
     """
-    names = choosing_metrics(table, has_val=has_val)
+    names = monitorable_metrics(table, has_val=has_val)
     if name not in names:
         general = [name for name in names if "/iou/" not in name] + ["val/iou/CLASS"] * has_val
         raise ConfigError(f"{key}={name} is no metric that a run may be chosen by: give one of {', '.join(general)}")

@@ -62,7 +62,7 @@ class LearningRateFinder(callbacks.LearningRateFinder):
         pl_module.split_metrics("train").reset()  # a search may end within an epoch
         if self.optimal_lr is None:  # trainer.fast_dev_run
             return
-        rates, losses = self.optimal_lr.results["lr"], corrected(self.optimal_lr.results["loss"])
+        rates, losses = self.optimal_lr.results["lr"], unbias(self.optimal_lr.results["loss"])
         rate, before = suggest(rates, losses), trainer.optimizers[0].defaults["lr"]
         if rate is None:
             log.warning("%d steps suggest no learning rate: it stays %s", len(rates), before)
@@ -77,7 +77,7 @@ class LearningRateFinder(callbacks.LearningRateFinder):
         trainer.strategy.setup_optimizers(trainer)
 
 
-def corrected(losses: Sequence[float]) -> list[float]:
+def unbias(losses: Sequence[float]) -> list[float]:
     """Returns Lightning's smoothed losses without its bias, by which the first is half of what it was.
 
     It divides the running mean after step k by 1 - beta^(k + 1), which should be 1 - beta^k (Kingma and Ba 2015,

@@ -20,17 +20,24 @@ from lightning.pytorch.plugins import Precision
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig
 
-from segdrone.data import DroneDataModule
+from segdrone.data import SegmentationDataModule
 from segdrone.errors import ConfigError
 from segdrone.evaluation import check_pictures, describe_run, inference_options, score_split
-from segdrone.files import write_json
-from segdrone.memory import keep_freed_memory
 from segdrone.model import SegmentationModule, check_resumable, load_module
-from segdrone.processes import how_to_go_on, together
-from segdrone.quiet import lightning_to_itself
-from segdrone.settings import plain
-from segdrone.training.build import build_callbacks, build_datamodule, build_module, build_trainer, parts, validates
+from segdrone.model.distributed import resume_hint, supervise
+from segdrone.training.build import (
+    build_callbacks,
+    build_datamodule,
+    build_module,
+    build_trainer,
+    has_validation,
+    instantiate_all,
+)
 from segdrone.training.checks import check_metric, check_trainer
+from segdrone.utils.atomic import write_json
+from segdrone.utils.config import to_container
+from segdrone.utils.memory import keep_freed_memory
+from segdrone.utils.warnings import suppress_lightning_warnings
 
 log = logging.getLogger(__name__)
 
@@ -53,12 +60,12 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     if type(cfg.seed) is not int or not 0 <= cfg.seed < 2**32:
         raise ConfigError(f"seed={cfg.seed} must be a whole number from 0 to {2**32 - 1}")
     check_pictures(cfg)
-    check_trainer(plain(cfg.trainer))
+    check_trainer(to_container(cfg.trainer))
     inference_options(cfg)  # a mistake there would show after the training
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     folder = Path(cfg.output_dir)
     datamodule = build_datamodule(cfg)
-    check_metric("objective", cfg.objective, datamodule.table, has_val=validates(cfg, datamodule))
+    check_metric("objective", cfg.objective, datamodule.table, has_val=has_validation(cfg, datamodule))
     module = build_module(cfg, datamodule)
     if cfg.ckpt_path is not None:
         check_resumable(cfg.ckpt_path, module)
@@ -68,7 +75,7 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
                 "resumed elsewhere: best.ckpt is of the epochs from here on; output_dir=%s would go on", earlier
             )
     callbacks = build_callbacks(cfg, datamodule)
-    loggers: list[Logger] = parts(cfg.get("logger"), "logger")
+    loggers: list[Logger] = instantiate_all(cfg.get("logger"), "logger")
     trainer = build_trainer(cfg, callbacks, loggers, folder)
     record: dict[str, Any] = {}
     if trainer.is_global_zero:  # one process writes the run's folder
@@ -77,11 +84,11 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
             "processes": trainer.world_size,
             "precision": trainer.precision,
             "seed": cfg.seed,
-            "config": plain(cfg),
+            "config": to_container(cfg),
         }
         record = describe_run(datamodule.splits["all"], trainer.strategy.root_device, **facts)
         write_json(record, folder / "run.json")
-    with together(trainer):
+    with supervise(trainer):
         _fit(cfg, trainer, module, datamodule)
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         report = _score(cfg, trainer, module, datamodule, folder, record)
@@ -101,14 +108,14 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     return metrics, made
 
 
-def _fit(cfg: DictConfig, trainer: L.Trainer, module: SegmentationModule, datamodule: DroneDataModule) -> None:
+def _fit(cfg: DictConfig, trainer: L.Trainer, module: SegmentationModule, datamodule: SegmentationDataModule) -> None:
     try:
-        with lightning_to_itself():
+        with suppress_lightning_warnings():
             trainer.fit(module, datamodule=datamodule, ckpt_path=cfg.ckpt_path)
     except SystemExit as error:
         if trainer.interrupted:  # Lightning's way out after Ctrl+C or SIGTERM
             if trainer.is_global_zero:
-                print(f"interrupted: {how_to_go_on(trainer)}", file=sys.stderr)
+                print(f"interrupted: {resume_hint(trainer)}", file=sys.stderr)
             raise SystemExit(143 if isinstance(error, SIGTERMException) else 130) from None
         raise
     except MisconfigurationException as error:
@@ -131,7 +138,7 @@ def _score(
     cfg: DictConfig,
     trainer: L.Trainer,
     module: SegmentationModule,
-    datamodule: DroneDataModule,
+    datamodule: SegmentationDataModule,
     folder: Path,
     record: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -162,7 +169,7 @@ def _log_choices(loggers: list[Logger], cfg: DictConfig, metrics: dict[str, floa
     choices = {
         f"{group}.{key}": value if isinstance(value, int | float | str | bool) else str(value)
         for group in ("data", "model", "loss", "optimizer", "scheduler", "trainer")
-        for key, value in plain(cfg[group]).items()
+        for key, value in to_container(cfg[group]).items()
     }
     scores = {f"hp/{name}": value for name, value in metrics.items() if name in ("miou", "accuracy", "val/miou")}
     for logger in loggers:

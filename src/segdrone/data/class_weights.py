@@ -1,0 +1,149 @@
+"""Class weights from the pixels of each class, and the file that keeps these counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segdrone.classes import ClassTable
+from segdrone.errors import ConfigError, DataError
+from segdrone.utils.atomic import write_json
+
+STATS_FILE = Path("stats", "stats.json")
+"""Where below a dataset's root `segdrone data stats` leaves the counts."""
+
+Counts = NDArray[np.int64]
+Weights = NDArray[np.float64]
+
+
+def inverse(counts: Counts) -> Weights:
+    """Weighs a class by one over its share of all pixels."""
+    return np.asarray(counts.sum() / counts.sum(0))
+
+
+def inverse_sqrt(counts: Counts) -> Weights:
+    """Weighs a class by one over the square root of its share of all pixels.
+
+    The smoothed inverse that Cui et al. 2019 (CVPR), section 1, name. On the Semantic Drone Dataset the
+    rarest class weighs 52 times the most frequent, where the inverse makes it 2665 times.
+    """
+    return np.sqrt(inverse(counts))
+
+
+def median_frequency(counts: Counts) -> Weights:
+    """Weighs a class by median(freq) / freq(class), as Eigen & Fergus 2015, section 6.3.2.
+
+    freq is a class's share of the labelled pixels of the photographs where it occurs.
+    """
+    where = np.where(counts > 0, counts.sum(1, keepdims=True), 0).sum(0)
+    frequency = counts.sum(0) / where
+    return np.asarray(np.median(frequency) / frequency)
+
+
+def effective_number(counts: Counts, beta: float = 0.99) -> Weights:
+    """Weighs a class by one over its effective number of samples, (1 - beta^n) / (1 - beta).
+
+    Cui et al. 2019 (CVPR), section 3. A sample is here a photograph that shows the class, since the
+    pixels of one photograph are near copies of one another: n counted in pixels would run into
+    the millions, where every beta in use gives all classes the same weight. beta = (N - 1) / N for N
+    photographs that differ; 0.99, of the paper's four, lies nearest to sets of some hundred.
+    """
+    return np.asarray((1 - beta) / (1 - beta ** (counts > 0).sum(0)))
+
+
+WEIGHTINGS: dict[str, Callable[[Counts], Weights]] = {
+    "inverse_sqrt": inverse_sqrt,
+    "inverse": inverse,
+    "median_frequency": median_frequency,
+    "effective_number": effective_number,
+}
+RECOMMENDED = "inverse_sqrt"
+"""Of the four the highest mIoU in a short run: 306 photographs of the Semantic Drone Dataset at 160 x 240, 6 epochs."""
+
+
+def check_scheme(scheme: str) -> None:
+    """Makes sure that a scheme is known, before any mask is looked at for it.
+
+    Raises:
+        ConfigError: It is neither `auto` nor one of `WEIGHTINGS`.
+    """
+    if scheme not in {"auto", *WEIGHTINGS}:
+        raise ConfigError(f"class weights {scheme} are unknown: choose one of auto, {', '.join(WEIGHTINGS)}")
+
+
+def class_weights(scheme: str, counts: Counts) -> list[float]:
+    """Returns one weight per class: mean 1 over the classes that occur, and 1 for those that do not.
+
+    A class that training never shows has no pixel that its weight could apply to; 1 keeps the errors
+    on such pixels of a validation loss, which 0 would hide.
+
+    Args:
+        scheme: One of `WEIGHTINGS`, or `auto` for the recommended one.
+        counts: Labelled pixels per photograph and class, int64 `[N, C]`.
+
+    Raises:
+        ConfigError: The scheme is unknown.
+    """
+    check_scheme(scheme)
+    weights, occurs = np.ones(counts.shape[1]), counts.any(0)
+    if occurs.any():
+        found = WEIGHTINGS[RECOMMENDED if scheme == "auto" else scheme](counts[:, occurs])
+        weights[occurs] = found / found.mean()
+    return [float(weight) for weight in weights]
+
+
+def write_stats(path: Path, table: ClassTable, ids: Sequence[str], counts: Counts, **facts: Any) -> None:
+    """Writes counts as JSON: `classes`, their names; `pixels`, one list per photograph; and `facts`.
+
+    Args:
+        path: The file.
+        table: The classes.
+        ids: The photographs.
+        counts: Their labelled pixels by class, int64 `[N, C]`.
+        **facts: Anything else worth keeping, as plain containers.
+    """
+    pixels = dict(zip(ids, counts.tolist(), strict=True))
+    write_json({"classes": list(table.names), **facts, "pixels": pixels}, path)
+
+
+def read_class_pixels(path: Path, table: ClassTable, ids: Sequence[str]) -> Counts:
+    """Reads the counts of some photographs, int64 `[N, C]`, from the file of `write_stats`.
+
+    Args:
+        path: The file, `STATS_FILE` below the dataset's root.
+        table: The classes in use; their names must be the file's.
+        ids: The photographs, such as those of the train split; their order is the rows'.
+
+    Raises:
+        DataError: The file is missing or none of `write_stats`, counts other classes, or lacks a
+            photograph.
+    """
+    again = "run `segdrone data stats ROOT` again"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        classes, pixels = content["classes"], content["pixels"]
+        missing = [name for name in ids if name not in pixels]
+        rows = [[int(n) for n in pixels[name]] for name in ids if name in pixels]
+        if any(len(row) != len(classes) or min(row) < 0 for row in rows):
+            raise ValueError("rows of other lengths than its classes, or below 0")
+    except FileNotFoundError:
+        raise DataError(
+            f"class weights need the pixels of each class, but {path} does not exist: run `segdrone data stats ROOT`"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} cannot be read as the counts of a dataset ({error}): {again}") from None
+    if classes != list(table.names):
+        differ = [str(name) for name in [*classes, *table.names] if (name in classes) != (name in table.names)]
+        raise DataError(
+            f"{path} counts {len(classes)} classes, not the {len(table)} in use (they differ in "
+            f"{', '.join(differ[:3]) or 'their order'}{', ...' if len(differ) > 3 else ''}): {again} with "
+            "the --classes and --class-groups that you train with"
+        )
+    if missing:
+        raise DataError(f"{path} lacks {len(missing)} of {len(ids)} photographs, {missing[0]} first: {again}")
+    return np.array(rows, np.int64).reshape(len(rows), len(table))

@@ -1,0 +1,55 @@
+"""Bring a dataset to its folder: render the sample scenes, or download the real photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from segdrone.data.config import DataConfig
+from segdrone.errors import DataError
+from segdrone.synthetic import write_scenes
+from segdrone.utils.atomic import file_lock
+
+KAGGLE_HANDLE = "bulentsiyah/semantic-drone-dataset"
+
+_ABSENT = """data.root={root} does not exist; there are three ways on:
+  data=sample          trains on scenes that segdrone renders itself, nothing to fetch
+  data.root=FOLDER     trains on photographs you have: the folder of images/ and masks/, or of the dataset's own
+                       original_images/ and label_images_semantic/
+  data=drone data.download=true
+                       fetches the Semantic Drone Dataset (4 GB) from Kaggle into {root}; by hand: download the
+                       dataset "{handle}" from kaggle.com, unpack the zip into {root}"""
+
+
+def ensure_dataset(config: DataConfig) -> None:
+    """Makes sure that the dataset's folder is there.
+
+    Raises:
+        DataError: The folder is missing and neither rendering nor a download was asked for, or the
+            download failed.
+    """
+    root = Path(config.root)
+    if config.sample is not None:
+        scenes = config.sample
+        write_scenes(root, count=scenes.count, height=scenes.height, width=scenes.width, seed=scenes.seed)
+    elif config.images is None and not root.exists():
+        if not config.download:
+            raise DataError(_ABSENT.format(root=root, handle=KAGGLE_HANDLE))
+        with file_lock(root.with_name(f".{root.name}.lock")):
+            if not root.exists():
+                _download(root)
+
+
+def _download(root: Path) -> None:
+    try:
+        import kagglehub
+    except ImportError:
+        raise DataError("data.download=true needs kagglehub: pip install 'segdrone[download]'") from None
+    unpacked = root.with_name(root.name + ".part")
+    try:
+        kagglehub.dataset_download(KAGGLE_HANDLE, output_dir=str(unpacked), force_download=True)
+        unpacked.rename(root)
+    except Exception as error:  # kagglehub raises what its HTTP client, its archives and the disk raise
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"the download of {KAGGLE_HANDLE} failed ({reason}): try again, or unpack the dataset into {root} by hand"
+        ) from error

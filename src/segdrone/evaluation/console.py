@@ -1,0 +1,64 @@
+"""The scores of an evaluation as tables on the screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from segdrone.evaluation.bootstrap import MIN_IMAGES
+from segdrone.evaluation.compare import Comparison
+from segdrone.evaluation.scores import OVERALL_SCORES
+
+_COLUMNS = {"iou": "IoU", "boundary_iou": "boundary", "dice": "Dice", "precision": "precision", "recall": "recall"}
+
+
+def print_scores(metrics: dict[str, Any], title: str) -> None:
+    """Prints overall scores with their intervals, and the table of classes, most frequent first.
+
+    Args:
+        metrics: The content of `metrics.json`.
+        title: What was scored.
+    """
+    console = Console()
+    console.print(f"\n[bold]{escape(title)}[/bold]", soft_wrap=True, highlight=False)
+    overall = Table(show_header=False)
+    for key, label in OVERALL_SCORES.items():
+        if metrics[key] is not None:
+            overall.add_row(label, f"{metrics[key]:.4f}", _interval(metrics["intervals"][key]))
+    console.print(overall)
+    if metrics["photographs"] > 1:
+        few = ", too narrow of so few" if metrics["photographs"] < MIN_IMAGES else ""
+        console.print(f"[dim]to: {100 * metrics['level']:.0f} % intervals over photographs (bootstrap){few}[/dim]")
+    classes = Table("class", *(f"{label:>6}" for label in _COLUMNS.values()), "truth %")
+    for name, values in sorted(metrics["classes"].items(), key=lambda item: -(item[1]["truth_share"] or 0)):
+        share = f"{100 * (values['truth_share'] or 0):>7.2f}"
+        classes.add_row(escape(name), *(_number(values[key]) for key in _COLUMNS), share)
+    console.print(classes)
+    if metrics["objects"] is not None and metrics["objects"]["map"] is not None:
+        found = metrics["objects"]["classes"].values()
+        truth, hit = (sum(values[key] for values in found) for key in ("truth", "found"))
+        console.print(f"objects: {hit} of {truth} found, mAP {metrics['objects']['map']:.4f}", highlight=False)
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """Prints what differs, and the answer in a sentence."""
+    console = Console()
+    for heading, rows in (("score", comparison.overall), ("IoU of class", comparison.classes)):
+        table = Table(heading, "first", "second", "change", "interval", "second is")
+        for row in rows:
+            low, high = row["interval"]
+            figures = [f"{row['first']:.4f}", f"{row['second']:.4f}", f"{row['difference']:+.3f}"]
+            table.add_row(escape(row["name"]), *figures, f"{low:+.3f} to {high:+.3f}", row["verdict"])
+        console.print(table)
+    console.print(escape(f"{comparison.sentence}."), soft_wrap=True, highlight=False)
+
+
+def _interval(ends: list[float] | None) -> str:
+    return "" if ends is None else f"{ends[0]:.4f} to {ends[1]:.4f}"
+
+
+def _number(value: float | None) -> str:
+    return "absent" if value is None else f"{value:.4f}"

@@ -1,0 +1,91 @@
+"""What `segdrone data stats` leaves: tables on the screen, `stats.json`, and two pictures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from segdrone import figures
+from segdrone.data.class_weights import RECOMMENDED, STATS_FILE, WEIGHTINGS, write_stats
+from segdrone.inspection.stats import Stats
+from segdrone.utils.atomic import writable_dir
+
+
+def print_stats(stats: Stats) -> None:
+    """Prints the set as a whole, then its classes, the most frequent first, and their suggested weights."""
+    console = Console()
+    overall = Table(show_header=False)
+    overall.add_row("photographs", f"{len(stats.ids)}")
+    overall.add_row("width x height", _sizes(stats))
+    overall.add_row("mean of red, green, blue", _three(stats.mean))
+    overall.add_row("standard deviation", _three(stats.std))
+    overall.add_row("ignored pixels", f"{100 * stats.ignored:.3g} %")
+    console.print(overall)
+    order = np.argsort(-stats.pixels.sum(0), kind="stable")
+    shares = {
+        "pixels %": stats.pixels,
+        **{f"{split} %": stats.of(split) for split in stats.splits if stats.of(split).size},
+    }
+    classes = Table("class", *(f"{name:>8}" for name in shares), "photographs", "regions")
+    weights = Table("class", *WEIGHTINGS)
+    for i in order:
+        name = stats.table.names[i]
+        percent = [
+            f"{100 * rows[:, i].sum() / max(1, rows.sum()):.3f}" if rows[:, i].any() else "absent"
+            for rows in shares.values()
+        ]
+        classes.add_row(
+            name, *(f"{v:>8}" for v in percent), f"{stats.photographs[i]:>11}", f"{stats.regions[:, i].sum():>7}"
+        )
+        weights.add_row(name, *(f"{values[i]:>{len(scheme)}.3f}" for scheme, values in stats.weights.items()))
+    console.print(classes)
+    source = "the train split" if stats.splits else "all photographs"
+    console.print(f"\nclass weights from {source}, mean 1; auto is {RECOMMENDED}", soft_wrap=True, highlight=False)
+    console.print(weights)
+
+
+def save_stats(stats: Stats, folder: Path) -> None:
+    """Writes `stats.json`, `classes.png` and `cooccurrence.png`.
+
+    Raises:
+        DataError: The folder cannot be written to.
+    """
+    names, pixels = stats.table.names, stats.pixels.sum(0)
+    sizes = [{"height": h, "width": w, "photographs": n} for (h, w), n in Counter(stats.sizes).most_common()]
+    facts = {
+        "photographs": len(stats.ids),
+        "sizes": sizes,
+        "mean": stats.mean,
+        "std": stats.std,
+        "ignored_share": stats.ignored,
+        "per_class": {
+            name: {
+                "pixels": int(pixels[i]),
+                "share": float(pixels[i] / max(1, pixels.sum())),
+                "photographs": int(stats.photographs[i]),
+                "regions": int(stats.regions[:, i].sum()),
+            }
+            for i, name in enumerate(names)
+        },
+        "class_weights": {scheme: dict(zip(names, values, strict=True)) for scheme, values in stats.weights.items()},
+        "cooccurrence": stats.cooccurrence.tolist(),
+    }
+    with writable_dir(folder):
+        write_stats(folder / STATS_FILE.name, stats.table, stats.ids, stats.pixels, **facts)
+        columns = {"photographs": stats.photographs, "regions": stats.regions.sum(0)}
+        title = f"Classes of {len(stats.ids)} photographs"
+        figures.save(figures.plot_class_shares(pixels, columns, stats.table, title), folder / "classes.png")
+        figures.save(figures.plot_cooccurrence(stats.cooccurrence, stats.table), folder / "cooccurrence.png")
+
+
+def _sizes(stats: Stats) -> str:
+    found = [f"{width} x {height} ({n})" for (height, width), n in Counter(stats.sizes).most_common()]
+    return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+
+
+def _three(values: list[float]) -> str:
+    return ", ".join(f"{value:.4f}" for value in values)

@@ -1,0 +1,1 @@
+"""Every pixel that comes from or goes to a file."""

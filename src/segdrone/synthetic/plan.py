@@ -1,0 +1,167 @@
+"""What lies where: grounds, obstacles to keep clear of, and things, all in metres."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike
+
+from segdrone.synthetic import materials
+from segdrone.synthetic.canvas import Canvas, Points, View
+from segdrone.synthetic.materials import Material
+from segdrone.synthetic.solids import Vector
+
+Rng = np.random.Generator
+Draw = Callable[[Canvas, Rng], None]
+
+GROUNDS: dict[str, Callable[[Rng], Material]] = {
+    "paved-area": materials.paving,
+    "grass": materials.grass,
+    "dirt": materials.dirt,
+    "gravel": materials.gravel,
+    "water": materials.water,
+    "pool": materials.pool,
+    "vegetation": materials.groundcover,
+}
+
+
+@dataclass(frozen=True)
+class Region:
+    """A piece of ground: its class, its outline `[N, 2]` in metres, and its material."""
+
+    label: str
+    outline: Points
+    material: Material
+
+
+@dataclass(frozen=True)
+class Line:
+    """A kerb or a painted line `[N, 2]` on the ground: metres wide, of one colour, without a class."""
+
+    path: Points
+    width: float
+    colour: materials.Colour
+
+
+@dataclass
+class Plan:
+    """A scene before it is drawn; the picture's size in pixels plays no part in it.
+
+    Args:
+        view: The camera.
+        rng: Source of every choice.
+    """
+
+    view: View
+    rng: Rng
+    grounds: list[Region | Line] = field(default_factory=list)
+    items: list[tuple[float, Draw, Rng]] = field(default_factory=list)
+    taken: list[tuple[Points, float]] = field(default_factory=list)
+    blocked: list[Points] = field(default_factory=list)
+
+    def ground(self, label: str, shape: ArrayLike, material: Material | None = None) -> Points:
+        """Lays a ground over those before it and returns its outline."""
+        points = np.asarray(shape, np.float64)
+        self.grounds.append(Region(label, points, material or GROUNDS[label](self.rng)))
+        return points
+
+    def line(self, points: ArrayLike, width: float, colour: materials.Colour) -> None:
+        """Draws a painted line or a kerb `[N, 2]` on the ground without changing its class."""
+        self.grounds.append(Line(np.asarray(points, np.float64), width, colour))
+
+    def add(self, height: float, draw: Draw) -> None:
+        """Adds a thing; those with less height are drawn before it."""
+        self.items.append((height, draw, self.rng.spawn(1)[0]))
+
+    def block(self, shape: ArrayLike) -> None:
+        """Keeps scattered things out of a polygon `[N, 2]`."""
+        self.blocked.append(np.asarray(shape, np.float64))
+
+    def at(self, point: ArrayLike) -> str:
+        """Returns the class of the ground at a point, or "" where a building stands."""
+        if any(_inside(shape, point) for shape in self.blocked):
+            return ""
+        regions = (ground for ground in reversed(self.grounds) if isinstance(ground, Region))
+        return next((region.label for region in regions if _inside(region.outline, point)), "")
+
+    def clear_run(self, start: Vector, end: Vector, on: Collection[str]) -> tuple[Vector, Vector] | None:
+        """Returns the longest part of a line, over 1 m, that crosses only the given grounds."""
+        path = np.linspace(start, end, 1 + max(2, int(np.hypot(*np.subtract(end, start)) / 0.4)))
+        best: tuple[int, int] = (0, 0)
+        first = 0
+        for i, point in enumerate(path):
+            if self.at(point) not in on:
+                first = i + 1
+            elif i - first > best[1] - best[0]:
+                best = (first, i)
+        if best[1] - best[0] < 3:
+            return None
+        (x0, y0), (x1, y1) = path[list(best)].tolist()
+        return (x0, y0), (x1, y1)
+
+    def spot(self, radius: float, on: Collection[str], margin: float = 0.0) -> Vector | None:
+        """Finds room for a thing of `radius` metres on the given grounds, in view; None if there is none."""
+        limits = np.array([self.view.width / self.view.height, 1.0]) * self.view.height / 2 * (1 - margin)
+        centre = np.array([self.view.width, self.view.height]) / 2
+        found: Vector | None = None
+        for pixel in centre + self.rng.uniform(-1, 1, (24, 2)) * limits:
+            point = self.view.ground([pixel])[0]
+            rim = point + radius * 0.8 * np.array([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]])
+            clear = all(np.hypot(*(point - p)) > radius + r for p, r in self.taken)
+            if found is None and clear and all(self.at(p) in on for p in rim):
+                found = (float(point[0]), float(point[1]))
+        if found is not None:
+            self.taken.append((np.asarray(found), radius))
+        return found
+
+
+def _inside(shape: Points, point: ArrayLike) -> bool:
+    x, y = np.asarray(point, np.float64).tolist()
+    return cv2.pointPolygonTest(shape.astype(np.float32), (x, y), False) >= 0
+
+
+def box(x0: float, y0: float, x1: float, y1: float) -> Points:
+    """Returns a rectangle, float64 `[4, 2]`."""
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+
+
+def blob(rng: Rng, at: Vector, radius: float, stretch: float = 1.0, wobble: float = 0.25) -> Points:
+    """Returns a smooth uneven round outline, float64 `[96, 2]`."""
+    angle = np.linspace(0, 2 * np.pi, 96, endpoint=False)
+    reach = np.ones(96)
+    for k in range(2, 6):
+        reach += wobble / k * rng.normal() * np.cos(k * angle + rng.uniform(0, 2 * np.pi))
+    reach = np.clip(reach, 0.4, 1.7) * radius
+    yaw = rng.uniform(0, np.pi)
+    x, y = stretch * reach * np.cos(angle), reach * np.sin(angle)
+    return np.stack([x * np.cos(yaw) - y * np.sin(yaw), x * np.sin(yaw) + y * np.cos(yaw)], 1) + at
+
+
+def strip(points: ArrayLike, width: float) -> Points:
+    """Returns the outline of a band of `width` metres along a path `[N, 2]`."""
+    path = np.asarray(points, np.float64)
+    along = np.gradient(path, axis=0)
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    side = np.stack([-along[:, 1], along[:, 0]], 1) * width / 2
+    return np.vstack([path + side, (path - side)[::-1]])
+
+
+def winding(rng: Rng, length: float, y: float, sway: float) -> Points:
+    """Returns a path, float64 `[60, 2]`, that winds along x through (0, y)."""
+    x = np.linspace(-length, length, 60)
+    a, b = rng.uniform(0, 2 * np.pi, 2)
+    swing = np.sin(x / length * rng.uniform(2, 4) + a) + 0.4 * np.sin(x / length * 7 + b)
+    return np.stack([x, y + sway * swing], 1)
+
+
+def frayed(rng: Rng, shape: Points, depth: float) -> Points:
+    """Returns an outline with an irregular edge, as turf and earth have it."""
+    edges = np.roll(shape, -1, axis=0) - shape
+    steps = np.maximum(1, (np.hypot(edges[:, 0], edges[:, 1]) / 0.35).astype(int))
+    dense = np.vstack([a + e * np.arange(n)[:, None] / n for a, e, n in zip(shape, edges, steps, strict=True)])
+    jitter = rng.normal(0, depth, dense.shape)
+    smooth = (jitter + np.roll(jitter, 1, 0) + np.roll(jitter, 2, 0)) / 1.7
+    return np.asarray(dense + smooth)

@@ -1,0 +1,75 @@
+"""Composes and renders one scene."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segdrone.errors import DataError
+from segdrone.synthetic.canvas import Canvas, View
+from segdrone.synthetic.layouts import SCENE_LAYOUTS
+from segdrone.synthetic.light import develop, draw_sun
+from segdrone.synthetic.plan import Plan, Region
+from segdrone.synthetic.solids import raised
+
+SMALLEST, LARGEST = 64, 12000
+
+
+def check_size(height: int, width: int) -> None:
+    """Raises DataError if a scene cannot be rendered at this size in pixels."""
+    if not (SMALLEST <= height <= LARGEST and SMALLEST <= width <= LARGEST):
+        raise DataError(
+            f"sample scenes cannot be {height} x {width} pixels (height x width): "
+            f"choose sides from {SMALLEST} to {LARGEST}"
+        )
+
+
+def render_scene(height: int, width: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Renders a suburban scene as a low-flying drone photographs it, with its mask.
+
+    The scene is laid out in metres, so a seed gives the same scene at every size of the same
+    proportions, in more or less detail.
+
+    Args:
+        height: Picture height in pixels, 64 to 12000.
+        width: Picture width in pixels, 64 to 12000.
+        seed: Any whole number from 0 up.
+
+    Returns:
+        The image, uint8 `[height, width, 3]` RGB, and the mask, uint8 `[height, width]`, with the
+        class ids 0 to 22 of `segdrone.classes.DRONE`.
+
+    Raises:
+        DataError: A side or the seed is out of range.
+    """
+    check_size(height, width)
+    if seed < 0:
+        raise DataError(f"the seed of a sample scene is {seed}: choose 0 or more")
+    layout_rng, light_rng, camera_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
+    span = float(np.exp(layout_rng.uniform(np.log(8.5), np.log(21.0))))
+    nadir = layout_rng.uniform([-0.25, -0.5], [0.25, 0.05]) * span
+    view = View(
+        height=height,
+        width=width,
+        span=span,
+        angle=float(layout_rng.uniform(0, 2 * np.pi)),
+        nadir=(float(nadir[0]), float(nadir[1])),
+        altitude=span * 0.9 + 8.0,
+    )
+    makers, weights = zip(*SCENE_LAYOUTS.values(), strict=True)
+    plan = Plan(view, layout_rng)
+    makers[layout_rng.choice(len(makers), p=np.array(weights) / sum(weights))](plan)
+
+    canvas = Canvas(view, draw_sun(light_rng))
+    for ground in plan.grounds:
+        if isinstance(ground, Region):
+            canvas.polygon(ground.outline, ground.material, ground.label)
+        else:
+            path = raised(ground.path, 0.0)
+            parts = [(a, b, ground.width / 2) for a, b in pairwise(path)]
+            canvas.capsules(parts, ground.colour, None)
+    for _, draw, rng in sorted(plan.items, key=lambda item: item[0]):
+        draw(canvas, rng)
+    return develop(canvas.image, canvas.shade, canvas.sun, camera_rng), canvas.mask

@@ -1,0 +1,29 @@
+"""The folder of a run: its alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from filelock import Timeout
+
+from segdrone.errors import ConfigError
+from segdrone.utils.atomic import file_lock
+from segdrone.utils.launch import is_rank_zero
+
+
+@contextmanager
+def run_dir_lock(folder: Path) -> Iterator[None]:
+    """Keeps a folder for one run at a time.
+
+    Raises:
+        ConfigError: Another run writes there.
+    """
+    with ExitStack() as stack:
+        if is_rank_zero():  # of the processes of a run
+            try:
+                stack.enter_context(file_lock(folder / ".running", wait=False))
+            except Timeout:
+                raise ConfigError(f"another run writes to {folder}: give another output_dir") from None
+        yield

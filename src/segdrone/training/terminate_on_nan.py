@@ -1,0 +1,48 @@
+"""End a run that diverged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning.pytorch as L
+import torch
+
+from segdrone.errors import ConfigError
+from segdrone.model import SegmentationModule
+
+
+class TerminateOnNaN(L.Callback):
+    """Ends a run whose loss is not finite, at the end of the epoch or before a validation, and so before it is kept.
+
+    Its scores would be finite, those of one class everywhere. Lightning's `EarlyStopping(check_finite=True)` ends a
+    run as if it had come to its end.
+    """
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Looks at the epoch's loss after its last batch.
+
+        Raises:
+            ConfigError: The loss is not finite.
+        """
+        if trainer.is_last_batch:
+            self._check(trainer, pl_module)
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Looks at the loss so far, as an epoch may be validated in its midst.
+
+        Raises:
+            ConfigError: The loss is not finite.
+        """
+        if not trainer.sanity_checking:
+            self._check(trainer, pl_module)
+
+    def _check(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        assert isinstance(pl_module, SegmentationModule)
+        loss = pl_module.epoch_loss("train").compute()
+        if not torch.isfinite(loss):
+            raise ConfigError(
+                f"training diverged: the loss of epoch {trainer.current_epoch} is {loss:.3g}; give a lower "
+                f"optimizer.lr than {trainer.optimizers[0].defaults['lr']:.3g}, or trainer.gradient_clip_val=1"
+            )

@@ -1,0 +1,1 @@
+"""Plumbing without domain knowledge: atomic files, launch and ranks, warnings, memory."""

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from segdrone.annotations import checked
+from segdrone.annotations.checked import CheckedNode, read_document
+from segdrone.errors import DataError
+
+BILLION_LAUGHS = """<?xml version="1.0"?>
+<!DOCTYPE lolz [<!ENTITY lol "lol"><!ENTITY lol2 "&lol;&lol;&lol;&lol;&lol;&lol;&lol;&lol;&lol;&lol;">
+<!ENTITY lol3 "&lol2;&lol2;&lol2;&lol2;&lol2;&lol2;&lol2;&lol2;&lol2;&lol2;">]>
+<annotation><filename>&lol3;</filename></annotation>"""
+EXTERNAL = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><annotation><filename>&x;</filename></annotation>'
+
+
+def refusal(path: Path, content: str | bytes) -> str:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(DataError) as caught:
+        read_document(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("content", [BILLION_LAUGHS, EXTERNAL, '<!DOCTYPE a SYSTEM "http://x/a.dtd"><a/>'])
+def test_a_document_type_is_refused(tmp_path: Path, content: str) -> None:
+    assert "holds a document type (DTD), which no labelling tool writes" in refusal(tmp_path / "a.xml", content)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "<a><b></a>", "<a>", b"<a>\xff\xfe</a>", '<?xml version="1.0" encoding="x"?><a/>']
+)
+def test_broken_xml_is_refused(tmp_path: Path, content: str | bytes) -> None:
+    assert "is broken XML" in refusal(tmp_path / "a.xml", content)
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"a": }', b'{"a": "\xff"}', '{"a": NaN}', "[-Infinity]", "1" * 5000])
+def test_broken_json_is_refused(tmp_path: Path, content: str | bytes) -> None:
+    assert "is broken JSON" in refusal(tmp_path / "a.json", content)
+
+
+@pytest.mark.parametrize("content", ["[" * 200_000 + "]" * 200_000, '{"a":' * 100_000 + "1" + "}" * 100_000])
+def test_deep_nesting_is_refused(tmp_path: Path, content: str) -> None:
+    assert "is nested too deeply" in refusal(tmp_path / "a.json", content)
+
+
+def test_deep_xml_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.xml"
+    path.write_text("<a>" * 100_000 + "</a>" * 100_000)
+    assert read_document(path).tag == "a"
+
+
+def test_a_huge_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checked, "MOST_BYTES", 1 << 20)
+    path = tmp_path / "a.json"
+    with path.open("wb") as file:
+        file.truncate(3 << 20)
+    with pytest.raises(DataError, match="has 3 MiB, more than 1: export it in parts"):
+        read_document(path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be read"):
+        read_document(tmp_path / "a.json")
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf{"a": "\xc3\xa4"}')
+    assert read_document(tmp_path / "a.json") == {"a": "ä"}
+
+
+ROOT = CheckedNode({"a": {"b": [1, {"c": None}]}}, Path("f.json"))
+
+
+@pytest.mark.parametrize(
+    ("content", "method", "told"),
+    [
+        ("x", "each", "is 'x', not a list"),
+        ([1], "mapping", "is a list, not a mapping"),
+        (3, "text", "is 3, not a text"),
+        ("  ", "text", "not a text"),
+        ("a\x1b[31m", "label", "cannot name a class"),
+        ("a" * 101, "label", "cannot name a class"),
+        (1.5, "key", "is 1.5, not a number or a text"),
+        (True, "key", "not a number or a text"),
+        ({}, "numbers", "is a dict, not numbers"),
+        ([[1, 2], [3]], "numbers", "is a list, not numbers"),
+        (["x"], "numbers", "is a list, not numbers"),
+        ([None], "numbers", "not finite or beyond 1000000"),
+        (["nan"], "numbers", "not finite or beyond 1000000"),
+        ([1e999], "numbers", "not finite or beyond 1000000"),
+        ([1e7], "numbers", "not finite or beyond 1000000"),
+        ([10**400], "numbers", "is a list, not numbers"),
+        (10**400, "number", "not numbers"),
+        ([1], "number", "not one number"),
+        (True, "number", "not one number"),
+        (1.5, "whole", "is 1.5, not a whole number"),
+        ([[1, 2, 3]], "points", "not a list of points"),
+        ([1, 2], "points", "not a list of points"),
+        (3, "points", "not a list of points"),
+        ([1.0], "counts", "not a list of whole numbers"),
+        (["1"], "counts", "not a list of whole numbers"),
+        ([True], "counts", "not a list of whole numbers"),
+        ([[1]], "counts", "not a list of whole numbers"),
+        ([[1], 2], "counts", "not a list of whole numbers"),
+        ([2**64], "counts", "not a list of whole numbers"),
+        ("12", "counts", "not a list of whole numbers"),
+    ],
+)
+def test_a_wrong_type_is_told_with_its_place(content: Any, method: str, told: str) -> None:
+    with pytest.raises(DataError) as caught:
+        for _ in getattr(CheckedNode(content, Path("f.json"), "a[3].b"), method)():
+            pass
+    text = str(caught.value)
+    assert text.startswith("f.json: a[3].b ")
+    assert told in text
+    assert "\n" not in text
+    assert len(text) < 200
+
+
+def test_places_are_named_as_in_the_file() -> None:
+    second = list(ROOT["a"]["b"].each())[1]
+    assert second.where == "f.json: a.b[1]"
+    assert second.get("c") is None
+    with pytest.raises(DataError, match=r"^f.json: a.b\[1\] has no c: mend it"):
+        second["c"]
+    assert ROOT.where == "f.json"
+
+
+def test_right_types_pass() -> None:
+    def value(content: Any) -> CheckedNode:
+        return CheckedNode(content, Path("f"))
+
+    assert value("  a \n b ").label() == "a b"
+    assert value("7").number() == 7
+    assert value([[1, 2], ["3", 4.5]]).points().tolist() == [[1, 2], [3, 4.5]]
+    assert value([]).points().shape == (0, 2)
+    assert value([3, 4]).counts().dtype == np.int64
+    assert value({"h": 3, "w": 4}).size("h", "w") == (3, 4)
+    assert value({"h": 0, "w": 4}).size("h", "w") is None
+    assert value({"w": 4}).size("h", "w") is None

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segdrone.cli.main import app
+from segdrone.inference import Predictor
+from segdrone.inference.cleanup import Cleanup
+from tests.helpers.training import THREE, tiny_checkpoint
+from tests.helpers.video import pan, write
+
+Run = Callable[..., tuple[int, str, list[str]]]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    (tmp_path / "photos").mkdir()
+    for i in range(3):
+        pixels = np.random.default_rng(i).integers(0, 256, (64, 96, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "photos" / f"{i}.png")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `segdrone predict` with a checkpoint; gives exit code, stdout, and the lines of stderr that are no bar."""
+    checkpoint = tiny_checkpoint(tmp_path / "a.ckpt")
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str | Path, ckpt: Path = checkpoint) -> tuple[int, str, list[str]]:
+        monkeypatch.setattr(sys, "argv", ["segdrone", "predict", str(ckpt), *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            app()
+        told = capsys.readouterr()
+        assert "Traceback" not in told.err
+        lines = told.err.replace("\r", "\n").splitlines()
+        return int(end.value.code or 0), told.out, [line for line in lines if line.strip() and "%|" not in line]
+
+    return call
+
+
+def test_options_reach_the_predictor_and_the_clean_up(run: Run, photos: Path) -> None:
+    code, out, _ = run(
+        photos, "--out", "o", "--scale", "0.75", "--window", "48x32", "--overlap", "0.5", "--augment", "flips",
+        "--device", "cpu", "--batch-size", "2", "--min-area", "car=30, person=20", "--fill-holes", "9", "--refine", "2",
+        "--confidence", "--no-overlays", "--no-colours",
+    )  # fmt: skip
+    assert code == 0
+    assert out == "3 predicted, 0 done before, 0 failed: see o\n"
+    settings = json.loads(Path("o/predict.json").read_text())
+    predictor = Predictor.from_checkpoint(
+        "a.ckpt", scale=0.75, window=(32, 48), overlap=0.5, augment="flips", device="cpu", batch_size=2
+    )
+    cleanup = Cleanup(min_area={"car": 30, "person": 20}, fill_holes=9, refine=2)
+    assert settings["predictor"] == predictor.settings
+    assert settings["cleanup"] == cleanup.to_dict()
+    image = np.asarray(Image.open(photos / "1.png"))
+    expected = cleanup(predictor(image).mask, image, predictor.table)
+    np.testing.assert_array_equal(np.asarray(Image.open("o/masks/1.png")), expected)
+    assert sorted(path.name for path in Path("o").iterdir()) == ["confidence", "masks", "predict.json", "summary.csv"]
+
+
+def test_one_area_for_all_classes(run: Run, photos: Path) -> None:
+    assert run(photos / "0.png", "--out", "o", "--min-area", "40")[0] == 0
+    assert json.loads(Path("o/predict.json").read_text())["cleanup"]["min_area"] == 40
+
+
+def test_objects_are_counted(run: Run, photos: Path) -> None:
+    assert run(photos, "--out", "all", "--objects")[0] == 0
+    assert run(photos, "--out", "two", "--object-class", "roof", "--object-class", "tree")[0] == 0
+    with Path("all/summary.csv").open() as file:
+        every = [name for name in next(csv.reader(file)) if name.startswith("objects_")]
+    assert {"objects_person", "objects_car", "objects_dog", "objects_bicycle"} <= set(every)
+    assert "objects_grass" not in every
+    with Path("two/summary.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [name for name in rows[0] if name.startswith("objects_")] == ["objects_roof", "objects_tree"]
+    for row in rows:
+        document = json.loads(Path("two/objects", row["path"]).with_suffix(".json").read_text())
+        assert len(document["annotations"]) == int(row["objects_roof"]) + int(row["objects_tree"])
+
+
+def test_objects_of_classes_without_things_to_count_must_be_named(run: Run, photos: Path, tmp_path: Path) -> None:
+    ground = tiny_checkpoint(tmp_path / "ground.ckpt", THREE)
+    code, _, (line,) = run(photos, "--out", "o", "--objects", ckpt=ground)
+    assert code == 2
+    assert "--objects: the checkpoint knows no person, car or the like: name a class with --object-class" in line
+    assert run(photos, "--out", "o", "--objects", "--object-class", "water", ckpt=ground)[0] == 0
+
+
+def test_a_photograph_that_fails_is_told_and_counted(run: Run, photos: Path) -> None:
+    (photos / "1.png").write_text("no image")
+    code, out, told = run("photos", "--out", "o")
+    assert code == 1
+    assert out == "2 predicted, 0 done before, 1 failed: see o\n"
+    assert told == [
+        "error: photos/1.png is not an image (JPEG, PNG, TIFF or WebP), whatever its name says: replace or remove it"
+    ]
+    assert run(photos, "--out", "o")[1] == "0 predicted, 2 done before, 1 failed: see o\n"
+    assert run(photos, "--out", "o", "--redo")[1] == "2 predicted, 0 done before, 1 failed: see o\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["gone"], "gone does not exist"),
+        (["photos", "gone*"], "gone* leads to no photographs"),
+        (["photos", "--scale", "0"], "scale=0.0 must lie above 0"),
+        (["photos", "--window", "32"], "--window 32 must be WIDTHxHEIGHT in pixels, such as 1056x704"),
+        (["photos", "--augment", "turns"], "augment=turns is unknown"),
+        (["photos", "--device", "tpu"], "device=tpu is unknown"),
+        (["photos", "--min-area", "car"], "--min-area car must be pixels"),
+        (["photos", "--min-area", "car=-3"], "--min-area car=-3 must be pixels"),
+        (["photos", "--min-area", "boat=3"], "boat"),
+        (["photos", "--object-class", "boat"], "no class boat"),
+    ],
+)
+def test_a_choice_that_cannot_be_carried_out_is_one_line(
+    run: Run, photos: Path, arguments: list[str], told: str
+) -> None:
+    code, out, lines = run(*arguments, "--out", "o")
+    assert (code, out, len(lines)) == (2, "", 1), lines
+    assert lines[0].startswith("error: ")
+    assert told in lines[0]
+    assert not Path("o").exists()
+
+
+def test_inputs_are_looked_for_before_the_checkpoint(run: Run, photos: Path) -> None:
+    assert "photos/gone.jpg does not exist" in run("photos/gone.jpg", "--out", "o", ckpt=Path("gone.ckpt"))[2][0]
+    assert "gone.ckpt does not exist" in run(photos, "--out", "o", ckpt=Path("gone.ckpt"))[2][0]
+
+
+def test_an_interruption_says_how_to_go_on(run: Run, photos: Path) -> None:
+    for i in range(3, 60):
+        shutil.copy(photos / "0.png", photos / f"{i}.png")
+
+    def interrupt() -> None:
+        while not Path("o/summary.csv").exists():
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGINT)  # Ctrl-C
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    code, out, told = run("photos", "--out", "o")
+    thread.join()
+    assert (code, out) == (130, "")
+    assert told == ["interrupted: o keeps what is done; the same command goes on from there"]
+    code, out, _ = run("photos", "--out", "o")
+    predicted, skipped = (int(out.split()[place]) for place in (0, 2))
+    assert (code, predicted + skipped) == (0, 60)
+    assert skipped > 0
+
+
+def test_other_settings_need_redo(run: Run, photos: Path) -> None:
+    assert run(photos, "--out", "o")[0] == 0
+    code, _, (line,) = run(photos, "--out", "o", "--overlap", "0.5")
+    assert code == 2
+    assert line == (
+        "error: o holds predictions made with predictor.overlap 0.25, not 0.5: give another --out, or --redo to "
+        "replace them"
+    )
+    assert run(photos, "--out", "o", "--overlap", "0.5", "--redo")[:2] == (
+        0, "3 predicted, 0 done before, 0 failed: see o\n",
+    )  # fmt: skip
+
+
+def test_films_and_photographs_in_one_go(run: Run, photos: Path) -> None:
+    film = write(Path("flight.mp4"), pan(3))
+    code, out, _ = run(photos, film, "--out", "o", "--smooth", "3")
+    assert (code, out) == (0, "4 predicted, 0 done before, 0 failed: see o\n")
+    assert sorted(path.name for path in Path("o/films").iterdir()) == ["flight.csv", "flight.json", "flight.mp4"]
+    assert run(film, "--out", "o", "--smooth", "3")[1] == "0 predicted, 1 done before, 0 failed: see o\n"
+    Path("broken.mov").write_text("no film")
+    code, out, errors = run("broken.mov", "--out", "p")
+    assert (code, out) == (1, "0 predicted, 0 done before, 1 failed: see p\n")
+    assert len(errors) == 1
+    assert errors[0].startswith("error: broken.mov")

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from segdrone.data.multi_image import ImageAndMask, MultiImageAugment, cutmix, mosaic
+from segdrone.errors import ConfigError
+from segdrone.windows import Size
+
+SIZE = (60, 90)
+
+
+def label(rows: NDArray[Any], columns: NDArray[Any], source: NDArray[Any] | int) -> NDArray[np.uint8]:
+    """What the mask of a source holds at a place."""
+    return ((rows * 7 + columns * 3 + source * 59) % 251).astype(np.uint8)
+
+
+def source(number: int, size: Size = SIZE) -> ImageAndMask:
+    """A photograph that tells each pixel's row, column and source, and a mask that follows from these."""
+    rows, columns = np.indices(size)
+    image = np.dstack([rows, columns, np.full(size, number)]).astype(np.uint8)
+    return image, label(rows, columns, number)
+
+
+def sources(size: Size = SIZE) -> list[ImageAndMask]:
+    return [source(number, size) for number in range(4)]
+
+
+def assert_labels_follow(sample: ImageAndMask) -> None:
+    """Every pixel has the label that its photograph has at its place."""
+    rows, columns, number = np.moveaxis(sample[0].astype(int), -1, 0)
+    np.testing.assert_array_equal(sample[1], label(rows, columns, number))
+
+
+def box(where: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The rectangle that `where` fills."""
+    rows, columns = (np.flatnonzero(where.any(axis)) for axis in (1, 0))
+    found = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    assert where[found].all()
+    return found
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), size=st.tuples(st.integers(4, 60), st.integers(4, 60)))
+def test_mosaic_shows_a_part_of_every_source_around_a_point_in_the_middle(seed: int, size: Size) -> None:
+    image, mask = mosaic(sources(size), np.random.default_rng(seed))
+    assert image.shape == (*size, 3) and mask.shape == size
+    assert image.dtype == mask.dtype == np.uint8
+    assert_labels_follow((image, mask))
+    cells = [box(image[..., 2] == number) for number in range(4)]
+    for number, (rows, columns) in enumerate(cells):
+        assert (rows.start == 0, columns.start == 0) == (number < 2, number % 2 == 0)
+        for axis, (cell, length) in enumerate(zip((rows, columns), size, strict=True)):
+            shift = image[rows, columns, axis].astype(int) - np.indices(size)[axis][rows, columns]
+            assert (shift == shift.flat[0]).all()  # one part of its source, at its own scale
+            split = cell.stop if cell.start == 0 else cell.start
+            assert length // 4 <= split <= length * 3 / 4
+
+
+def test_mosaic_shows_any_part_of_its_sources_and_splits_anywhere_in_the_middle() -> None:
+    rng, size = np.random.default_rng(0), (12, 16)
+    given_ones, shown, splits = sources(size), np.zeros((4, *size), bool), set()
+    for _ in range(1500):
+        image, _ = mosaic(given_ones, rng)
+        shown[image[..., 2], image[..., 0], image[..., 1]] = True
+        first = box(image[..., 2] == 0)
+        splits.add((first[0].stop, first[1].stop))
+    assert shown.all()
+    assert splits == {(row, column) for row in range(3, 9) for column in range(4, 12)}
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), size=st.tuples(st.integers(1, 60), st.integers(1, 60)))
+def test_cutmix_pastes_a_rectangle_of_the_other_at_its_place(seed: int, size: Size) -> None:
+    image, mask = cutmix(source(0, size), source(1, size), np.random.default_rng(seed))
+    assert image.shape == (*size, 3) and mask.shape == size
+    assert_labels_follow((image, mask))
+    np.testing.assert_array_equal(np.moveaxis(image[..., :2], -1, 0), np.indices(size))  # nothing moves
+    pasted = image[..., 2] == 1
+    if pasted.any():
+        box(pasted)
+
+
+def test_cutmix_takes_shares_as_published() -> None:
+    rng = np.random.default_rng(0)
+    first, other = source(0, (100, 150)), source(1, (100, 150))
+    pasted = np.stack([cutmix(first, other, rng)[0][..., 2] for _ in range(3000)])
+    shares = pasted.mean((1, 2), dtype=float)
+    # The side s of a rectangle is the root of a uniform number; its edges cut s * s / 4 off on average, so
+    # E[(s - s ** 2 / 4) ** 2] = E[s ** 2] - E[s ** 3] / 2 + E[s ** 4] / 16
+    assert shares.mean() == pytest.approx(1 / 2 - 2 / 5 / 2 + 1 / 3 / 16, abs=0.015)
+    assert shares.min() < 0.01 and shares.max() > 0.85
+    often = pasted.mean(0, dtype=float)
+    np.testing.assert_allclose(often, often[::-1], atol=0.06)
+    np.testing.assert_allclose(often, often[:, ::-1], atol=0.06)
+    assert often.min() > 0.1
+
+
+def test_sources_stay_as_they_were() -> None:
+    given_ones, rng = sources(), np.random.default_rng(0)
+    for _ in range(50):
+        for image, mask in (mosaic(given_ones, rng), cutmix(given_ones[0], given_ones[1], rng)):
+            image[:], mask[:] = 99, 99  # nor may the result be a view of them
+    for one, expected in zip(given_ones, sources(), strict=True):
+        np.testing.assert_array_equal(one[0], expected[0])
+        np.testing.assert_array_equal(one[1], expected[1])
+
+
+def applied(combine: MultiImageAugment, rng: np.random.Generator) -> tuple[ImageAndMask, int]:
+    """A result, and how many other samples were drawn for it."""
+    drawn = iter(range(1, 5))
+    result = combine(source(0), lambda: source(next(drawn)), rng)
+    return result, next(drawn) - 1
+
+
+@pytest.mark.parametrize(("mosaics", "cutmixes"), [(0.3, 0.5), (0.1, 0.0), (0.0, 0.9), (0.5, 0.5), (1, 0), (0, 1)])
+def test_samples_are_combined_as_often_as_asked(mosaics: float, cutmixes: float) -> None:
+    rng = np.random.default_rng(0)
+    combine = MultiImageAugment(mosaics, cutmixes)
+    drawn = [applied(combine, rng)[1] for _ in range(1000)]
+    assert {*drawn} <= {0, 1, 3}
+    assert drawn.count(3) / 1000 == pytest.approx(mosaics, abs=0.05 if 0 < mosaics < 1 else 0)
+    assert drawn.count(1) / 1000 == pytest.approx(cutmixes, abs=0.05 if 0 < cutmixes < 1 else 0)
+
+
+def test_nothing_is_combined_by_default() -> None:
+    sample, rng = source(0), np.random.default_rng(0)
+    for combine in (MultiImageAugment(), MultiImageAugment.from_dict({})):
+        for _ in range(50):
+            image, mask = combine(sample, lambda: pytest.fail("another sample was drawn"), rng)
+            assert image is sample[0] and mask is sample[1]
+
+
+@pytest.mark.parametrize(("values", "count"), [({"mosaic": 1.0}, 4), ({"cutmix": 1}, 2)])
+def test_the_sample_itself_is_the_first_source(values: dict[str, float], count: int) -> None:
+    seen = set()
+    for seed in range(30):
+        sample, _ = applied(MultiImageAugment.from_dict(values), np.random.default_rng(seed))
+        assert_labels_follow(sample)
+        seen |= {*np.unique(sample[0][..., 2]).tolist()}
+        if count == 4:
+            assert sample[0][0, 0, 2] == 0
+    assert seen == {*range(count)}
+
+
+@pytest.mark.parametrize(
+    "combine", [MultiImageAugment(mosaic=1), MultiImageAugment(cutmix=1), MultiImageAugment(0.5, 0.5)]
+)
+def test_the_same_seed_combines_alike_and_another_does_not(combine: MultiImageAugment) -> None:
+    first, again, other = (applied(combine, np.random.default_rng(seed))[0] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first[0], again[0])
+    np.testing.assert_array_equal(first[1], again[1])
+    assert (first[0] != other[0]).any()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"mosaic": -0.1}, {"cutmix": -1}, {"mosaic": 1.1}, {"mosaic": 0.6, "cutmix": 0.5}, {"mosaic": float("nan")}],
+)
+def test_what_is_no_probability_is_refused(values: dict[str, float]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        MultiImageAugment.from_dict(values)
+    whole = {"mosaic": 0.0, "cutmix": 0.0, **values}
+    assert str(caught.value) == (
+        f"augment.combine: mosaic={whole['mosaic']} and cutmix={whole['cutmix']} "
+        "must be probabilities of at most 1 together"
+    )
+
+
+@pytest.mark.parametrize(
+    "values", [{"mosaik": 0.5}, {"mosaic": "0.5"}, {"mosaic": None}, {"cutmix": [0.5]}, {"mosaic": True}]
+)
+def test_unknown_keys_and_what_is_no_number_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        MultiImageAugment.from_dict(values)
+    assert str(caught.value) == f"augment.combine={values} must give numbers for mosaic and cutmix"

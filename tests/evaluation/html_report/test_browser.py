@@ -1,0 +1,143 @@
+"""The page opened in a browser: sorted, wiped, switched, on a phone and without script."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segdrone.evaluation.html_report import write_html
+from tests.helpers.reports import HOSTILE, QUOTED, hostile
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if BROWSER is None:
+        pytest.skip("no Chromium on PATH (chromium, chromium-browser, google-chrome, chrome): the page is not opened")
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=BROWSER, headless=True, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def opened(browser: Any, tmp_path: Path) -> Iterator[Any]:
+    """Opens the page of hostile names; at the end nothing may have gone wrong in it."""
+    write_html(hostile(), tmp_path / "report.html")
+    address = (tmp_path / "report.html").as_uri()
+    wrong: list[str] = []
+
+    def page(width: int = 1200, **options: Any) -> Any:
+        new = browser.new_context(viewport={"width": width, "height": 800}, **options).new_page()
+        new.on("console", lambda message: wrong.append(f"console: {message.text}"))
+        new.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+        new.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        new.on("request", lambda request: request.url.startswith(("data:", address)) or wrong.append(request.url))
+        new.goto(address)
+        return new
+
+    yield page
+    for context in browser.contexts:
+        context.close()
+    assert wrong == []
+
+
+def column(page: Any, place: int) -> list[str]:
+    cells = page.locator(f"#class-table tbody tr > :nth-child({place})")
+    return [cell.get_attribute("data-value") for cell in cells.all()]
+
+
+def test_classes_are_sorted_by_click_and_by_key(opened: Any) -> None:
+    page = opened()
+    heading = page.locator("#class-table thead th").nth(1)
+    heading.get_by_role("button").click()
+    assert heading.get_attribute("aria-sort") == "descending"
+    assert page.locator("#class-table [aria-sort]").count() == 1
+    values = column(page, 2)
+    known = [float(value) for value in values if value]
+    assert known == sorted(known, reverse=True)
+    assert values.index("") == len(known), "absent classes come last"
+    heading.get_by_role("button").press("Enter")
+    assert heading.get_attribute("aria-sort") == "ascending"
+    assert [float(value) for value in column(page, 2) if value] == known[::-1]
+    assert column(page, 2)[-1] == ""
+    page.locator("#class-table thead th").first.get_by_role("button").press("Space")
+    assert column(page, 1)[2:5] == sorted(column(page, 1)[2:5])
+
+
+def test_the_slider_wipes_between_the_chosen_pictures(opened: Any) -> None:
+    page = opened()
+    compare = page.locator(".compare").first
+    left, slider = compare.locator(".layer.left"), compare.get_by_role("slider")
+
+    def clip() -> str:
+        return str(left.evaluate("element => getComputedStyle(element).clipPath"))
+
+    assert "truth" in left.get_attribute("class")
+    before = clip()
+    slider.focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    assert slider.input_value() == "60"
+    assert clip() != before
+    assert "40%" in clip()
+    slider.click(position={"x": 30, "y": 50})
+    assert int(slider.input_value()) < 15
+    compare.get_by_label("photograph | truth").check()
+    assert "photograph" in left.get_attribute("class")
+    assert compare.locator(".layer.prediction").is_hidden()
+
+
+def test_the_matrix_is_switched_and_read(opened: Any) -> None:
+    page = opened()
+    truth, prediction = page.locator(".matrix.truth"), page.locator(".matrix.prediction")
+    assert truth.is_visible()
+    assert prediction.is_hidden()
+    page.get_by_role("radio", name="Shares of the prediction").check()
+    assert prediction.is_visible()
+    assert truth.is_hidden()
+    cell = prediction.locator("td[title]").first
+    cell.hover()
+    assert page.locator("#pointed").inner_text() == cell.get_attribute("title")
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_nothing_sticks_out_on_a_phone(opened: Any, script: bool) -> None:
+    page = opened(360, java_script_enabled=script)
+    assert page.locator("html").evaluate("element => element.scrollWidth") == 360
+    boxes = [section.bounding_box() for section in page.locator("section").all()]
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= 360 for box in boxes)
+
+
+def test_hostile_names_are_seen_as_text(opened: Any) -> None:
+    page = opened()
+    assert page.get_by_role("heading", name=HOSTILE, exact=True).is_visible()
+    assert page.locator("#class-table").get_by_text("<b>x").first.is_visible()
+    page.get_by_role("heading", name=QUOTED, exact=True).hover()
+    assert page.locator("img:not([src^='data:'])").count() == 0
+
+
+def test_without_script_all_is_there(opened: Any) -> None:
+    page = opened(java_script_enabled=False)
+    assert page.locator(".figure").first.is_visible()
+    layers = page.locator(".example").first.locator(".layer")
+    boxes = [layer.bounding_box() for layer in layers.all()]
+    assert len(boxes) == 4
+    assert all(one["x"] + one["width"] <= other["x"] for one, other in pairwise(boxes))
+    assert page.get_by_role("slider").count() == 0
+    assert page.locator("#class-table thead button").count() == 0
+    page.get_by_text("Shares of the prediction").click()
+    assert page.locator(".matrix.prediction").is_visible()

@@ -1,0 +1,104 @@
+"""What the written page holds, and that it asks for nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from segdrone.classes import DRONE
+from segdrone.evaluation.html_report import HtmlReport, panels, write_html
+from tests.helpers.reports import HOSTILE, QUOTED, hostile, report, triple
+
+
+def written(what: HtmlReport, folder: Path) -> str:
+    write_html(what, folder / "report.html")
+    assert [path.name for path in folder.iterdir()] == ["report.html"]
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+class Elements(HTMLParser):
+    """Which elements and attributes a page holds, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_names_are_text_wherever_they_stand(tmp_path: Path) -> None:
+    page = written(hostile(), tmp_path)
+    found = Elements(page)
+    assert found.tags.count("script") == 1
+    assert "<b>x" not in page
+    assert not [name for name, _ in found.attributes if name.startswith("on")]
+    assert {value[:5] for name, value in found.attributes if name == "src"} == {"data:"}
+    assert HOSTILE in found.text
+    assert f"Photograph {HOSTILE}" in [value for name, value in found.attributes if name == "alt"]
+    assert f"Photograph {QUOTED}" in [value for name, value in found.attributes if name == "alt"]
+
+
+def test_the_page_asks_for_nothing(tmp_path: Path) -> None:
+    found = Elements(written(report(), tmp_path))
+    assert not {"link", "iframe", "object", "base", "form"} & set(found.tags)
+    assert all(value.startswith(("#", "data:")) for name, value in found.attributes if name in ("href", "src"))
+    policy = next(value for name, value in found.attributes if name == "content" and "default-src" in value)
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_figures_stand_with_their_intervals_and_what_is_missing_has_a_dash(tmp_path: Path) -> None:
+    what = report()
+    text = Elements(written(what, tmp_path)).text
+    miou = what.metrics["miou"]
+    assert f"{miou:.3f} (95 % interval {miou - 0.02:.3f} to {miou + 0.03:.3f})" in text
+    assert "too sure by 15.0 percentage points" in text
+    assert "ar-marker" in text.split("Absent, so without a score:")[1].split("Neither")[0]
+    assert not re.findall(r"\b(?:nan|None)\b", text)
+
+
+@pytest.mark.parametrize(("photographs", "said"), [(19, True), (20, False)])
+def test_intervals_of_few_photographs_are_called_too_narrow(photographs: int, said: bool, tmp_path: Path) -> None:
+    full = report()
+    page = written(dataclasses.replace(full, metrics={**full.metrics, "photographs": photographs}), tmp_path)
+    assert ("Of so few photographs they are too narrow" in page) == said
+
+
+def test_a_page_of_little(tmp_path: Path) -> None:
+    full = report()
+    nothing = {"ece": None, "reliability": None, "objects": None, "intervals": {"miou": None}, "miou": None}
+    classes = {name: {**row, "iou_interval": None} for name, row in full.metrics["classes"].items()}
+    page = written(
+        dataclasses.replace(
+            full, metrics={**full.metrics, **nothing, "classes": classes}, history=[], best=[], worst=[], record={}
+        ),
+        tmp_path,
+    )
+    for section in ("confidence", "objects", "training", "best", "worst"):
+        assert f'id="{section}"' not in page
+        assert f'href="#{section}"' not in page
+    assert 'class="interval"' not in page
+    assert "% interval" not in page
+    assert '<p class="value">\N{EN DASH}</p>' in page
+
+
+def test_without_photographs_the_masks_are_compared_on_white(tmp_path: Path) -> None:
+    row = triple("a.jpg")._replace(image=None)
+    page = written(dataclasses.replace(report(), best=[row], worst=[]), tmp_path)
+    assert page.count('<figure class="layer') == 3
+    assert 'data-left="truth" data-right="prediction"' in page
+    assert 'data-left="photograph"' not in page
+    right = (row.truth == row.prediction) & (row.truth != 255)
+    assert (panels.error_map(row, DRONE)[right] == 255).all()

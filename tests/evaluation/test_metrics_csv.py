@@ -1,0 +1,27 @@
+from pathlib import Path
+
+import pytest
+
+from segdrone.evaluation.metrics_csv import read_history
+from segdrone.training import train
+from tests.conftest import Compose
+
+
+def test_a_run_and_the_one_it_resumed_are_one_curve(small_config: Compose, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(small_config("trainer.max_epochs=2", "trainer.limit_train_batches=1"))
+    _, made = train(
+        small_config("trainer.max_epochs=3", "trainer.limit_train_batches=1", f"ckpt_path={run}/checkpoints/last.ckpt")
+    )
+    history = read_history(run)
+    assert [row["epoch"] for row in history] == [0, 1, 2]
+    for row in history:
+        assert {"train/loss", "val/loss", "train/miou", "val/miou", "val/accuracy"} < row.keys()
+    drawn = next(callback for callback in made["callbacks"] if hasattr(callback, "history")).history
+    for row, values in zip(history, drawn, strict=True):
+        assert row["val/miou"] == pytest.approx(values["val/miou"], abs=1e-6)
+        assert row["train/loss"] == pytest.approx(values["train/loss"], abs=1e-6)
+
+
+def test_no_run_has_no_curve(tmp_path: Path) -> None:
+    assert read_history(tmp_path) == []

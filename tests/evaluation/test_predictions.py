@@ -1,0 +1,162 @@
+"""Masks of any model against the true ones, through evaluate.py's config."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+
+from segdrone.errors import ConfigError, DataError, SegdroneError
+from segdrone.evaluation import score_split
+from segdrone.raster.decode import read_header
+from tests.conftest import REPO
+
+
+def scored(out: Path, *choices: str) -> dict[str, object]:
+    with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
+        return score_split(compose("evaluate", [f"output_dir={out}", "pictures=1", *choices]))
+
+
+@pytest.fixture
+def predicted(all_scenes: Path, tmp_path: Path) -> Path:
+    """The true masks, a tenth of whose pixels are something else."""
+    folder = tmp_path / "predicted"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for path in sorted((all_scenes / "label_images_semantic").glob("*.png")):
+        mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        cv2.imwrite(str(folder / path.name), np.where(rng.random(mask.shape) < 0.1, 3, mask))
+    return folder
+
+
+def test_masks_are_scored_with_all_that_a_checkpoint_is(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    metrics = scored(out, f"predictions={predicted}", f"data.root={all_scenes}")
+    truths = sorted((all_scenes / "label_images_semantic").glob("*.png"))
+    right = [
+        cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) == cv2.imread(str(predicted / path.name), cv2.IMREAD_GRAYSCALE)
+        for path in truths
+    ]
+    assert metrics["accuracy"] == pytest.approx(np.mean(right))
+    assert (metrics["photographs"], metrics["split"], metrics["ece"]) == (20, "all", None)
+    assert metrics["predictions"] == str(predicted)
+    assert json.loads((out / "metrics.json").read_text()) == metrics
+    assert {path.name for path in out.iterdir()} >= {
+        "report.html", "per_class.csv", "per_image.csv", "confusion.csv", "counts.npz", "evaluation.json",
+        "tensorboard",
+    }  # fmt: skip
+
+
+def test_photographs_need_not_be_there(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
+    masks = all_scenes / "label_images_semantic"
+    alone = scored(tmp_path / "a", f"predictions={predicted}", f"data.masks={masks}")
+    shown = scored(tmp_path / "b", f"predictions={predicted}", f"data.root={all_scenes}")
+    assert {**alone, "root": None} == {**shown, "root": None}
+    assert (tmp_path / "a" / "figures" / "best.png").is_file()
+
+
+def test_what_segdrone_predict_wrote_brings_its_confidences(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "written"
+    (out / "confidence").mkdir(parents=True)
+    (out / "predict.json").write_text("{}")
+    predicted.rename(out / "masks")
+    for path in (out / "masks").iterdir():
+        cv2.imwrite(str(out / "confidence" / path.name), np.full((64, 96), 204, np.uint8))
+    metrics = scored(tmp_path / "scored", f"predictions={out}", f"data.root={all_scenes}")
+    assert metrics["ece"] == pytest.approx(abs(metrics["accuracy"] - 0.8))  # type: ignore[operator]
+
+
+def test_both_masks_are_brought_to_one_size(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
+    for path in predicted.iterdir():
+        mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        cv2.imwrite(str(path), cv2.resize(mask, (48, 32), interpolation=cv2.INTER_NEAREST_EXACT))
+    choices = [f"predictions={predicted}", f"data.root={all_scenes}"]
+    with pytest.raises(DataError, match=r"48 x 32 pixels and .* 96 x 64: compare them at one size with data\.test_i"):
+        scored(tmp_path / "a", *choices)
+    metrics = scored(tmp_path / "b", *choices, "data.test_image_size=[32,48]")
+    assert 0.85 < metrics["accuracy"] < 0.95  # type: ignore[operator]
+
+
+def test_a_split_is_scored_by_name(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
+    splits = tmp_path / "splits"
+    splits.mkdir()
+    (splits / "train.txt").write_text("000\n001\n")
+    (splits / "val.txt").write_text("002\n003\n004\n")
+    for path in predicted.iterdir():
+        if path.stem not in ("002", "003", "004"):
+            path.unlink()
+    choices = [f"predictions={predicted}", f"data.root={all_scenes}"]
+    assert scored(tmp_path / "a", *choices, "split=val", f"data.split_dir={splits}")["photographs"] == 3
+    with pytest.raises(DataError, match=r"17 of 20 photographs, 000 first, have no mask of their name"):
+        scored(tmp_path / "b", *choices)
+    with pytest.raises(ConfigError, match=r"split=val needs data\.split_dir"):
+        scored(tmp_path / "b", *choices, "split=val")
+
+
+def test_classes_are_merged_in_both(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
+    choices = [f"predictions={predicted}", f"data.root={all_scenes}", "data.class_groups=landing_zone"]
+    merged = scored(tmp_path / "a", *choices)
+    assert len(merged["iou"]) < 23  # type: ignore[arg-type]
+    assert merged["accuracy"] >= scored(tmp_path / "b", *choices[:2])["accuracy"]  # type: ignore[operator]
+
+
+def test_bad_predictions_are_told(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
+    def told(*choices: str) -> str:
+        with pytest.raises(SegdroneError) as error:
+            scored(tmp_path / "out", *choices)
+        return str(error.value)
+
+    root, folder = f"data.root={all_scenes}", f"predictions={predicted}"
+    assert "predictions=FOLDER" in told(root)
+    assert "one of both" in told(root, folder, "ckpt_path=x.ckpt")
+    assert "give the true masks" in told(folder)
+    assert "inference=tiled does nothing" in told(root, folder, "inference=tiled")
+    assert "data.sampling does nothing" in told(root, folder, "data.sampling=tiles")
+    assert "nowhere is no folder" in told(root, f"predictions={tmp_path / 'nowhere'}")
+    victim = predicted / "007.png"
+    fine = victim.read_bytes()
+    victim.write_bytes(fine[: len(fine) // 2])
+    assert "007.png cannot be decoded" in told(root, folder)
+    cv2.imwrite(str(victim), np.full((64, 96), 77, np.uint8))
+    assert "007.png holds id 77 (6144 pixels)" in told(root, folder)
+    mask = cv2.imread(str(all_scenes / "label_images_semantic" / "007.png"), cv2.IMREAD_GRAYSCALE)
+    mask[:2] = 255
+    cv2.imwrite(str(victim), mask)
+    assert "007.png has no class (id 255) at 192 pixels where the truth has one" in told(root, folder)
+    assert read_header(victim).size == (64, 96)
+    assert not (tmp_path / "out" / "metrics.json").exists()
+
+
+def test_a_folder_holds_one_evaluation_and_not_the_rest_of_another(
+    predicted: Path, all_scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, choices = tmp_path / "out", [f"predictions={predicted}", f"data.root={all_scenes}"]
+    scored(out, *choices)
+    (out / "figures" / "loss.png").write_text("of the training")
+    scored(out, *choices, "pictures=0")
+    assert {path.name for path in (out / "figures").iterdir()} == {"confusion.png", "recall_by_size.png", "loss.png"}
+    monkeypatch.setattr(
+        "segdrone.evaluation.run.judge_folder", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        scored(out, *choices, "pictures=1")
+    assert not {"metrics.json", "counts.npz", "report.html"} & {path.name for path in out.iterdir()}
+
+
+def test_a_full_disk_is_told_with_its_folder(
+    predicted: Path, all_scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("segdrone.evaluation.report.write_page", full)
+    with pytest.raises(DataError, match=r"output_dir=.*out cannot be written to \(No space left on device\)"):
+        scored(tmp_path / "out", f"predictions={predicted}", f"data.root={all_scenes}")
+
+
+@pytest.mark.parametrize("pictures", ["abc", "-1", "1.5", "true"])
+def test_pictures_are_counted(pictures: str, predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="must be a whole number from 0 up"):
+        scored(tmp_path / "out", f"predictions={predicted}", f"data.root={all_scenes}", f"pictures={pictures}")

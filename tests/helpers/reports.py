@@ -1,0 +1,109 @@
+"""Reports on three small scenes for the page to show, one of them with hostile names."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segdrone.classes import DRONE, ClassTable
+from segdrone.evaluation.html_report import HtmlReport
+from segdrone.figures import ImageTruthPrediction
+from segdrone.synthetic import render_scene
+
+HOSTILE = "<img src=x onerror=alert(1)>.jpg"
+
+
+QUOTED = "\"' onmouseover=alert(2) x='\">.jpg"
+
+
+SCENES = [render_scene(64, 96, seed) for seed in (1, 2, 3)]
+
+
+def distorted(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    prediction = np.roll(mask, 3, axis=1)
+    prediction[20:40, 30:60] = 3
+    return prediction
+
+
+def triple(title: str, place: int = 0) -> ImageTruthPrediction:
+    image, mask = SCENES[place]
+    truth = mask.copy()
+    truth[:10, :20] = 255
+    return ImageTruthPrediction(title, image, truth, distorted(mask))
+
+
+def metrics(table: ClassTable, counts: NDArray[np.int64]) -> dict[str, Any]:
+    hits, truth, predicted = np.diag(counts), counts.sum(1), counts.sum(0)
+    union = truth + predicted - hits
+    iou = {name: float(hits[i] / union[i]) if union[i] else None for i, name in enumerate(table.names)}
+    known = [value for value in iou.values() if value is not None]
+    keys = ("dice", "precision", "recall", "fwiou", "boundary_miou", "miou_per_image", "accuracy_per_image")
+    overall = {
+        "miou": sum(known) / len(known),
+        "accuracy": float(hits.sum() / counts.sum()),
+        **dict.fromkeys(keys, 0.5),
+    }
+    return {
+        **overall,
+        "ece": 0.0512,
+        "intervals": {key: [value - 0.02, value + 0.03] for key, value in overall.items()} | {"ece": None},
+        "level": 0.95,
+        "resamples": 1000,
+        "iou": iou,
+        "absent": [name for name, value in iou.items() if value is None],
+        "classes": {
+            name: {
+                "iou": iou[name],
+                "iou_interval": None if iou[name] is None else [0.8 * iou[name], min(1.0, 1.1 * iou[name])],
+                **dict.fromkeys(("dice", "precision", "recall", "boundary_iou"), iou[name]),
+                "truth_share": float(truth[i] / counts.sum()),
+                "predicted_share": float(predicted[i] / counts.sum()),
+            }
+            for i, name in enumerate(table.names)
+        },
+        "reliability": [
+            {"from": 0.0, "to": 0.5, "pixels": 0, "confidence": None, "accuracy": None},
+            {"from": 0.5, "to": 1.0, "pixels": 1234, "confidence": 0.9, "accuracy": 0.75},
+        ],
+        "objects": {
+            "map": 0.25, "map_50": 0.5, "map_75": None,
+            "classes": {table.names[-1]: {"map": None, "truth": 3, "predicted": 1, "found": 1}},
+            "sizes": [
+                {"from": 0, "to": 1024, "truth": 4, "found": 1, "recall": 0.25},
+                {"from": 1024, "to": None, "truth": 0, "found": 0, "recall": None},
+            ],
+        },
+        "photographs": 3, "split": "val", "root": "/data", "inference": {"window": 512},
+    }  # fmt: skip
+
+
+def report(table: ClassTable = DRONE, names: tuple[str, str, str] = ("a.jpg", "b.jpg", "c.jpg")) -> HtmlReport:
+    rows = [triple(name, place) for place, name in enumerate(names)]
+    counts = np.zeros((len(table), len(table)), np.int64)
+    for row in rows:
+        labelled = row.truth != 255
+        np.add.at(counts, (row.truth[labelled], row.prediction[labelled]), 1)
+    return HtmlReport(
+        title="3 photographs",
+        table=table,
+        metrics=metrics(table, counts),
+        confusion=counts,
+        photographs=[
+            {"id": names[2], "miou": None, "accuracy": None, "worst_class": None},
+            {"id": names[1], "miou": 0.25, "accuracy": 0.5, "worst_class": table.names[1]},
+            {"id": names[0], "miou": 0.5, "accuracy": 0.75, "worst_class": table.names[-1]},
+        ],
+        best=rows[:1],
+        worst=rows[1:],
+        history=[{"epoch": float(i), "train/loss": 2 / (i + 1), "val/miou": 0.1 * i} for i in range(4)],
+        record={"command": "python evaluate.py", "git_commit": None, "packages": {"torch": "2", "timm": None},
+                "config": {"seed": 0, "note": "</pre><script>alert(3)</script>"}},
+    )  # fmt: skip
+
+
+def hostile() -> HtmlReport:
+    table = dataclasses.replace(DRONE, names=("<b>x", *DRONE.names[1:-1], "\"'></td><script>alert(4)</script>"))
+    return dataclasses.replace(report(table, (HOSTILE, QUOTED, "\udce9.jpg")), title=f"of {HOSTILE}")

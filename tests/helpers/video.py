@@ -1,0 +1,76 @@
+"""Small films: a camera moves over a rendered scene."""
+
+import resource
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from segdrone.synthetic import render_scene
+
+Frames = list[NDArray[np.uint8]]
+
+
+def pan(count: int = 12, height: int = 64, width: int = 96) -> Frames:
+    """Cuts frames, uint8 `[height, width, 3]`, out of a scene, from its upper left to its lower right corner."""
+    scene, _ = render_scene(2 * height + 64, 2 * width + 64, seed=3)
+    steps = np.linspace(0, 1, count)
+    corners = [(round(step * (height + 64)), round(step * (width + 64))) for step in steps]
+    return [np.ascontiguousarray(scene[y : y + height, x : x + width]) for y, x in corners]
+
+
+def write(path: Path, frames: Frames, rate: Fraction | int = 25, *, index_first: bool = False) -> Path:
+    """Writes an MP4 as cameras do, with frames that refer to later ones, but in MPEG-4 Part 2, which FFmpeg always has.
+
+    Its index lies at the end, or, as for streaming, at the beginning.
+    """
+    options = {"movflags": "faststart"} if index_first else {}
+    with av.open(str(path), "w", format="mp4", options=options) as container:
+        stream = container.add_stream("mpeg4", rate=rate, options={"bf": "2", "qmax": "2"})
+        stream.height, stream.width = frames[0].shape[:2] if frames else (64, 96)
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame)))
+        container.mux(stream.encode(None))
+    return path
+
+
+def turned(path: Path, quarters: int) -> Path:
+    """Makes players turn a film by quarters with the clock, as a phone held upright does."""
+    cos, sin = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarters]
+    matrix = [cos << 16, sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30]
+    content = bytearray(path.read_bytes())
+    at = content.index(b"tkhd") + 44  # ISO/IEC 14496-12, 8.3.2: the track header's matrix
+    content[at : at + 36] = struct.pack(">9i", *matrix)
+    path.write_bytes(content)
+    return path
+
+
+def soundtrack(path: Path) -> Path:
+    """Makes a film one without pictures: what handles them says `soun`."""
+    path.write_bytes(path.read_bytes().replace(b"vide", b"soun", 1))
+    return path
+
+
+def without_rate(path: Path) -> Path:
+    """Takes the duration of the frames away."""
+    content = bytearray(path.read_bytes())
+    at = content.index(b"stts") + 16  # 8.6.1.2: after version, number of entries, number of samples
+    content[at : at + 4] = bytes(4)
+    path.write_bytes(content)
+    return path
+
+
+@contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """Lets no file grow beyond a size in bytes, as if the disk were full then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import csv
+import json
+import resource
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segdrone.errors import ConfigError, DataError
+from segdrone.inference import Predictor
+from segdrone.inference.cleanup import Cleanup
+from segdrone.inference.inputs import InputImage, find_inputs
+from segdrone.inference.predict_folder import _read_ahead, predict_folder
+from segdrone.raster.decode import read_image
+from segdrone.utils.atomic import file_lock
+from tests.helpers.training import tiny_checkpoint
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_checkpoint(tmp_path_factory.mktemp("model") / "a.ckpt")
+
+
+@pytest.fixture(scope="module")
+def predictor(checkpoint: Path) -> Predictor:
+    return Predictor.from_checkpoint(checkpoint, device="cpu")
+
+
+@pytest.fixture
+def photos(all_scenes: Path, tmp_path: Path) -> Path:
+    for name, scene in (("a.jpg", "000"), ("sub/b.jpg", "001"), ("sub/c.jpg", "002"), ("z.jpg", "003")):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(all_scenes / "original_images" / f"{scene}.jpg", tmp_path / "photos" / name)
+    return tmp_path / "photos"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def summary(out: Path) -> dict[str, dict[str, str]]:
+    with (out / "summary.csv").open(newline="") as file:
+        return {row["path"]: row for row in csv.DictReader(file)}
+
+
+def mask(out: Path, name: str) -> np.ndarray:
+    return np.asarray(Image.open(out / "masks" / f"{name}.png"))
+
+
+def times(out: Path) -> dict[str, int]:
+    return {path.stem: path.stat().st_mtime_ns for path in out.glob("masks/**/*.png")}
+
+
+def test_every_photograph_gets_what_the_predictor_and_the_clean_up_give(
+    predictor: Predictor, photos: Path, tmp_path: Path
+) -> None:
+    cleanup, out = Cleanup(min_area=20), tmp_path / "out"
+    done = predict_folder(predictor, [photos], out, cleanup=cleanup, confidence=True, progress=False)
+    assert done == (4, 0, {})
+    assert sorted(contents(out)) == sorted(
+        ["predict.json", "summary.csv"]
+        + [f"{kind}/{name}.{suffix}" for name in ("a", "sub/b", "sub/c", "z")
+           for kind, suffix in (("masks", "png"), ("colours", "png"), ("overlays", "jpg"), ("confidence", "png"))]
+    )  # fmt: skip
+    image = read_image(photos / "sub" / "b.jpg")
+    expected = predictor(image, confidence=True)
+    assert expected.confidence is not None
+    cleaned = cleanup(expected.mask, image, predictor.table)
+    assert (cleaned != expected.mask).any()
+    np.testing.assert_array_equal(mask(out, "sub/b"), cleaned)
+    np.testing.assert_array_equal(np.asarray(Image.open(out / "confidence/sub/b.png")), expected.confidence)
+    assert list(summary(out)) == ["a.jpg", "sub/b.jpg", "sub/c.jpg", "z.jpg"]
+    assert json.loads((out / "predict.json").read_text())["cleanup"]["min_area"] == 20
+
+
+def test_a_broken_file_is_told_in_a_line_and_the_rest_goes_on(
+    predictor: Predictor, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "sub" / "b.jpg").write_bytes((photos / "sub" / "b.jpg").read_bytes()[:1500])
+    (photos / "text.jpg").write_text("no photograph")
+    (photos / "empty.png").touch()
+    (photos / "notes.txt").write_text("by name only")
+    one = Image.fromarray(np.full((1, 1, 3), 99, np.uint8))
+    one.save(photos / "one.png")
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "maker", 6
+    one.save(photos / "exif.jpg", exif=exif)
+    content = (photos / "exif.jpg").read_bytes()
+    (photos / "exif.jpg").write_bytes(content.replace(b"\x01\x0f\x00\x02", b"\x01\x00\x00\x02"))  # a width as text
+    done = predict_folder(predictor, [photos, photos / "notes.txt"], tmp_path / "out")
+    assert (done.predicted, done.skipped) == (4, 0)
+    assert list(done.failed) == ["empty.png", "exif.jpg", "notes.txt", "sub/b.jpg", "text.jpg"]
+    told = [line for line in capsys.readouterr().err.replace("\r", "\n").splitlines() if line.startswith("error: ")]
+    for line, (name, reason) in zip(
+        told,
+        [("empty.png", "not an image"), ("exif.jpg", "cannot be decoded (error: "),
+         ("notes.txt", "no photograph by its name"), ("sub/b.jpg", "truncated"),
+         ("text.jpg", "not an image")],
+        strict=True,
+    ):  # fmt: skip
+        assert str(photos / name) in line
+        assert reason in line
+    assert list(summary(tmp_path / "out")) == ["a.jpg", "one.png", "sub/c.jpg", "z.jpg"]
+    assert mask(tmp_path / "out", "one").shape == (1, 1)
+    assert not any("text" in name or "sub/b" in name for name in contents(tmp_path / "out"))
+
+
+def test_what_is_done_is_skipped_and_what_is_missing_is_predicted(
+    predictor: Predictor, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    predict_folder(predictor, [photos], out, progress=False)
+    whole, before = contents(out), times(out)
+    assert predict_folder(predictor, [photos], out, progress=False) == (0, 4, {})
+    assert times(out) == before
+    (out / "overlays" / "a.jpg").unlink()
+    lines = (out / "summary.csv").read_text().splitlines(keepends=True)
+    (out / "summary.csv").write_text("".join(line for line in lines if not line.startswith("sub/c.jpg")))
+    assert predict_folder(predictor, [photos], out, progress=False) == (2, 2, {})
+    assert {name for name, time in times(out).items() if time != before[name]} == {"a", "c"}
+    assert contents(out) == whole
+
+
+def test_another_folder_with_the_same_settings_adds_to_the_summary(
+    predictor: Predictor, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert predict_folder(predictor, [photos / "sub"], out, progress=False).predicted == 2
+    assert predict_folder(predictor, [photos / "z.jpg", photos / "a.jpg"], out, progress=False).predicted == 2
+    assert list(summary(out)) == ["a.jpg", "b.jpg", "c.jpg", "z.jpg"]
+
+
+def test_redo_predicts_everything_again(predictor: Predictor, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    predict_folder(predictor, [photos], out, progress=False)
+    whole, before = contents(out), times(out)
+    Image.fromarray(np.zeros((64, 96), np.uint8)).save(out / "masks" / "a.png")
+    assert predict_folder(predictor, [photos / "a.jpg", photos / "z.jpg"], out, redo=True, progress=False) == (2, 0, {})
+    assert contents(out) == whole
+    assert {name for name, time in times(out).items() if time != before[name]} == {"a", "z"}
+
+
+def test_a_photograph_that_breaks_before_it_is_redone_leaves_nothing(
+    predictor: Predictor, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    predict_folder(predictor, [photos], out, progress=False)
+    (photos / "a.jpg").write_bytes(b"")
+    assert list(predict_folder(predictor, [photos], out, redo=True, progress=False).failed) == ["a.jpg"]
+    assert list(summary(out)) == ["sub/b.jpg", "sub/c.jpg", "z.jpg"]
+    assert not [name for name in contents(out) if name.rpartition("/")[2].startswith("a.")]
+
+
+def test_interrupted_anywhere_and_started_again_it_ends_with_the_same_bytes(
+    predictor: Predictor, photos: Path, tmp_path: Path
+) -> None:
+    class Stops(Predictor):
+        def __init__(self, after: int) -> None:
+            vars(self).update(vars(predictor), after=after)
+
+        def __call__(self, *args: object, **options: object) -> object:  # type: ignore[override]
+            self.after -= 1
+            if self.after < 0:
+                raise KeyboardInterrupt
+            return predictor(*args, **options)  # type: ignore[arg-type]
+
+    predict_folder(predictor, [photos], tmp_path / "whole", progress=False)
+    for after in (0, 1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            predict_folder(Stops(after), [photos], tmp_path / "out", progress=False)
+        rows = summary(tmp_path / "out") if after else {}
+        assert len(rows) == after + (after == 2)
+    # what SIGKILL leaves: files without their row, and halves
+    (tmp_path / "out" / "masks" / "z.png").write_bytes(b"old")
+    for half in (".summary.0123abcd.part.csv", "masks/sub/.c.0123abcd.part.png", ".predict.lock"):
+        (tmp_path / "out" / half).write_bytes(b"half")
+    assert predict_folder(predictor, [photos], tmp_path / "out", progress=False) == (1, 3, {})
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_decoding_is_one_photograph_ahead(photos: Path) -> None:
+    begun: list[str] = []
+
+    def watched() -> Iterator[InputImage]:
+        for source in find_inputs([photos], "out"):
+            begun.append(source.path)
+            yield source
+
+    for place, (source, reading) in enumerate(_read_ahead(watched())):
+        assert source.path == begun[place]
+        np.testing.assert_array_equal(reading.result(), read_image(source.file))
+        assert len(begun) == min(place + 2, 4)
+    assert place == 3
+
+
+def test_two_processes_do_not_write_to_one_folder(predictor: Predictor, photos: Path, tmp_path: Path) -> None:
+    with (
+        file_lock(tmp_path / "out" / ".predict.lock"),
+        pytest.raises(ConfigError, match="another segdrone predict writes to .*out: wait until it ends"),
+    ):
+        predict_folder(predictor, [photos], tmp_path / "out", progress=False)
+    assert predict_folder(predictor, [photos], tmp_path / "out", progress=False).predicted == 4
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_predicted(
+    predictor: Predictor, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="file/out cannot be written to.*another place with --out"):
+        predict_folder(predictor, [photos], tmp_path / "file" / "out", progress=False)
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """Lets no file grow beyond 1500 bytes, as if the disk were full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1500, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_file_that_cannot_be_written_whole_is_told_and_not_left(
+    predictor: Predictor, photos: Path, tmp_path: Path, small_files: None
+) -> None:
+    with pytest.raises(DataError, match=r"out cannot be written to \(File too large\): free some disk space") as told:
+        predict_folder(predictor, [photos], tmp_path / "out", progress=False)
+    assert "\n" not in str(told.value)
+    assert list(contents(tmp_path / "out")) == ["predict.json"]
+
+
+def test_an_unknown_class_is_refused_before_the_folder_is_made(
+    predictor: Predictor, photos: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError):
+        predict_folder(predictor, [photos], tmp_path / "out", cleanup=Cleanup({"unicorn": 3}), progress=False)
+    with pytest.raises(ConfigError):
+        predict_folder(predictor, [photos], tmp_path / "out", objects=["unicorn"], progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_photograph_has_a_bar_over_its_windows(
+    checkpoint: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    predictor = Predictor.from_checkpoint(checkpoint, window=(32, 32), device="cpu")
+    predict_folder(predictor, [photos / "a.jpg"], tmp_path / "out")
+    told = capsys.readouterr().err
+    assert "12/12" in told  # 3 x 4 windows
+    assert "window" in told
+    assert "photo/s" not in told
+    predict_folder(predictor, [photos], tmp_path / "all")
+    told = capsys.readouterr().err
+    assert "4/4" in told
+    assert "photo" in told
+    assert "window" not in told
+    for name in ("a", "z"):
+        (tmp_path / "all" / "masks" / f"{name}.png").unlink()
+    predict_folder(predictor, [photos], tmp_path / "all")
+    told = capsys.readouterr().err
+    assert "2/4" in told  # where it starts
+    assert "4/4" in told

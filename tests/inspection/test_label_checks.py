@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segdrone.data.split import random_split
+from tests.helpers.small_dataset import HEIGHT, MASKS, NAMES, WIDTH, check, mask, named, told, write_set
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_set(tmp_path / "set")
+
+
+def test_pixels_are_counted_by_class(root: Path) -> None:
+    only_grass = mask()
+    only_grass[only_grass == 2] = 1
+    Image.fromarray(only_grass).save(root / MASKS / "000.png")
+    facts = named(check(root), "classes").facts
+    grass, road, roof = facts["classes"]
+    half = HEIGHT // 2 * WIDTH
+    assert (grass["pixels"], road["pixels"], roof["pixels"]) == (8 * (half - WIDTH), half * 9 // 2, half * 7 // 2)
+    assert (facts["masks"], facts["ignored"]) == (8, 8 * WIDTH)
+    assert (roof["id"], roof["name"], roof["photographs"], road["photographs"]) == (2, "roof", 7, 8)
+    assert sum(row["share"] for row in facts["classes"]) == pytest.approx(1)
+
+
+def test_a_class_that_never_occurs_is_named(root: Path) -> None:
+    (root / "classes.csv").write_text("name,r,g,b\ngrass,0,255,0\nroad,90,90,90\nroof,255,0,0\npool,0,0,255\n")
+    report = check(root)
+    status, text, where = told(report, "classes")
+    assert (status, where) == ("WARNING", ["pool"])
+    assert "data.classes" in text
+    assert not report.failed
+
+
+def test_masks_of_0_and_255_alone_may_be_binary(root: Path) -> None:
+    for name in NAMES:
+        Image.fromarray(np.where(mask() == 2, 255, 0).astype(np.uint8)).save(root / MASKS / f"{name}.png")
+    status, text, where = told(check(root), "classes")
+    assert (status, where) == ("WARNING", ["road", "roof"])
+    assert "0 and 255 (not labelled) alone: if 255 is a class, say data.mask_encoding=binary" in text
+
+
+def test_a_table_of_the_folder_that_is_not_used_is_named(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    check(root)
+    assert not caplog.text
+    check(root, classes="drone")
+    assert f"{root / 'classes.csv'} is not used, but the 23 classes of the drone dataset" in caplog.text
+
+
+def test_classes_are_counted_as_merged(root: Path) -> None:
+    report = check(root, groups={"ground": ["grass", "road"], "ignored": ["roof"]})
+    facts = named(report, "classes").facts
+    assert [(row["name"], row["pixels"]) for row in facts["classes"]] == [("ground", 8 * WIDTH * 47)]
+    assert facts["ignored"] == 8 * WIDTH * 17
+    assert named(report, "content").status == "OK"
+
+
+def test_unknown_ids_are_told_by_file_and_count(root: Path) -> None:
+    spoilt = mask()
+    spoilt[10, :7], spoilt[11, :3] = 99, 42
+    Image.fromarray(spoilt).save(root / MASKS / "004.png")
+    report = check(root)
+    status, text, where = told(report, "labels")
+    assert (status, where) == ("ERROR", ["masks/004.png: id 99 (7 pixels), id 42 (3 pixels)"])
+    assert text == "1 mask with values that no class has: mend it, or give its class table with data.classes=FILE.csv"
+    assert named(report, "labels").facts == {"unknown": {"masks/004.png": {"id 99": 7, "id 42": 3}}}
+    assert named(report, "reading").status == "OK"
+    assert report.failed
+
+
+def test_unknown_ids_of_a_jpeg_are_told_with_their_cause(root: Path) -> None:
+    (root / MASKS / "004.png").unlink()
+    Image.fromarray(mask() * 50).save(root / MASKS / "004.jpg")
+    assert told(check(root), "labels")[1].endswith("; a JPEG changes what it stores: export PNG files")
+
+
+def test_unknown_colours_point_to_the_tolerance(root: Path) -> None:
+    palette = np.full((256, 3), 254, np.uint8)
+    palette[:3] = [(0, 255, 0), (90, 90, 90), (255, 0, 0)]
+    for name in NAMES:
+        Image.fromarray(palette[np.minimum(mask(), 2)]).save(root / MASKS / f"{name}.png")
+    near = palette[np.minimum(mask(), 2)]
+    near[5, :9] = (90, 90, 95)
+    Image.fromarray(near).save(root / MASKS / "001.png")
+    _, text, where = told(check(root), "labels")
+    assert where == ["masks/001.png: colour rgb(90, 90, 95) (9 pixels)"]
+    assert "data.colour_tolerance=20" in text
+    tolerant = check(root, colour_tolerance=20)
+    assert named(tolerant, "labels").status == "OK"
+    assert named(tolerant, "classes").facts["classes"][1]["pixels"] == 8 * WIDTH * HEIGHT // 4 + 9
+
+
+def test_binary_masks_are_read_by_their_threshold(root: Path) -> None:
+    (root / "classes.csv").write_text("name,r,g,b\nground,0,0,0\nroof,255,0,0\n")
+    for name in NAMES:
+        Image.fromarray(np.where(mask() == 1, 200, 100).astype(np.uint8)).save(root / MASKS / f"{name}.png")
+    rows = named(check(root, encoding="binary"), "classes").facts["classes"]
+    assert rows[1]["pixels"] == 8 * WIDTH * HEIGHT // 4
+    status, _, where = told(check(root, encoding="binary", threshold=220), "content")
+    assert (status, where[0], len(where)) == ("WARNING", "masks/000.png: ground", 8)
+
+
+def test_masks_without_labels_and_of_one_value_are_told(root: Path) -> None:
+    first, second = random_split(NAMES)["train"][:2]
+    Image.fromarray(np.full((HEIGHT, WIDTH), 255, np.uint8)).save(root / MASKS / f"{first}.png")
+    Image.fromarray(np.full((HEIGHT, WIDTH), 1, np.uint8)).save(root / MASKS / f"{second}.png")
+    report = check(root)
+    empty, single = named(report, "content").findings
+    assert (empty.status, empty.where) == ("WARNING", [f"masks/{first}.png"])
+    assert (single.status, single.where) == ("WARNING", [f"masks/{second}.png: road"])
+    assert "nothing labelled" in empty.text
+    assert named(report, "content").facts == {"empty": 1, "single": 1}
+    assert not report.failed
+
+
+def test_a_split_without_a_label_is_an_error(root: Path) -> None:
+    for name in random_split(NAMES)["test"]:
+        Image.fromarray(np.full((HEIGHT, WIDTH), 255, np.uint8)).save(root / MASKS / f"{name}.png")
+    report = check(root)
+    error, _ = named(report, "content").findings
+    assert (error.status, error.where) == ("ERROR", ["test"])
+    assert "nothing to learn or score" in error.text
+    assert report.failed
+
+
+def test_a_mask_whose_classes_are_all_ignored_is_empty(root: Path) -> None:
+    Image.fromarray(np.full((HEIGHT, WIDTH), 2, np.uint8)).save(root / MASKS / "002.png")
+    _, text, where = told(check(root, groups={"ignored": ["roof"]}), "content")
+    assert "nothing labelled" in text
+    assert where == ["masks/002.png"]
+
+
+def test_large_masks_are_counted_to_the_pixel(root: Path) -> None:
+    large = np.ones((4097, 4099), np.uint8)  # above 2^24 of one value: float32 would miss the last one
+    Image.fromarray(large).save(root / MASKS / "000.png")
+    road = named(check(root), "classes").facts["classes"][1]
+    assert road["pixels"] == 4097 * 4099 + 7 * WIDTH * HEIGHT // 4

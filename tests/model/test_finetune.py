@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import lightning.pytorch as L
+import pytest
+import torch
+
+from segdrone.classes import ClassTable
+from segdrone.errors import CheckpointError
+from segdrone.model import SegmentationModule, load_pretrained
+from tests.helpers.training import MODEL, tiny_module, weights
+
+HEAD = ("network.segmentation_head.0.weight", "network.segmentation_head.0.bias")
+
+
+def _table(*names: str) -> ClassTable:
+    return ClassTable(names=names, colours=tuple((place, 0, 0) for place in range(len(names))))
+
+
+def _save(module: SegmentationModule, path: Path) -> Path:
+    trainer = L.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu", enable_model_summary=False)
+    trainer.strategy.connect(module)
+    trainer.save_checkpoint(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def given() -> SegmentationModule:
+    return tiny_module(_table("grass", "roof", "water"), seed=0)
+
+
+@pytest.fixture(scope="module")
+def saved(given: SegmentationModule, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _save(given, tmp_path_factory.mktemp("given") / "a.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("names", "rows", "told"),
+    [
+        (("water", "grass", "roof"), (2, 0, 1), ("3 classes keep", "(water, grass, roof)", "0 are new", "0 of")),
+        (("grass", "car", "water", "tree"), (0, None, 2, None), ("2 are new (car, tree)", "are dropped (roof)")),
+        (("roof",), (1,), ("1 classes keep", "2 of the checkpoint's are dropped (grass, water)")),
+        (("a", "b", "c"), (None, None, None), ("0 classes keep their rows of the head (none)", "3 are new (a, b, c)")),
+    ],
+)
+def test_classes_keep_their_rows_by_name(
+    names: tuple[str, ...], rows: tuple[int | None, ...], told: tuple[str, ...], given: SegmentationModule, saved: Path
+) -> None:
+    module = tiny_module(_table(*names), seed=1)
+    fresh, theirs = {name: tensor.clone() for name, tensor in module.state_dict().items()}, given.state_dict()
+    line = load_pretrained(module, saved)
+    for name, tensor in module.state_dict().items():
+        if name in HEAD:
+            for row, source in enumerate(rows):
+                assert torch.equal(tensor[row], fresh[name][row] if source is None else theirs[name][source])
+        else:
+            assert torch.equal(tensor, theirs[name]), name
+    for part in told:
+        assert part in line
+
+
+def test_another_network_is_refused_and_nothing_changes(saved: Path) -> None:
+    torch.manual_seed(1)
+    other = SegmentationModule({**MODEL, "decoder_channels": [8, 8, 8, 8, 4]}, _table("roof").to_dict(), {}, {})
+    before = weights(other)
+    with pytest.raises(CheckpointError, match=r"init_from=.*a.ckpt is of .*8, 8, 8.*8, 8, 4\].*same model") as caught:
+        load_pretrained(other, saved)
+    assert "\n" not in str(caught.value)
+    assert torch.equal(weights(other), before)
+
+
+def test_a_checkpoint_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="the checkpoint .*none.ckpt does not exist"):
+        load_pretrained(tiny_module(), tmp_path / "none.ckpt")
+
+
+def test_photographs_normalised_otherwise_are_warned_of(
+    given: SegmentationModule, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def module(mean: list[float]) -> SegmentationModule:
+        return SegmentationModule(MODEL, _table("roof").to_dict(), {"mean": mean, "std": [1.0]}, {})
+
+    path = _save(module([0.5]), tmp_path / "b.ckpt")
+    load_pretrained(module([0.5]), path)
+    assert "normalised" not in caplog.text
+    load_pretrained(module([0.4]), path)
+    assert "normalised by data.mean=[0.5], now it is [0.4]" in caplog.text
+
+
+def test_photographs_that_were_trained_on_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def module(**splits: list[str]) -> SegmentationModule:
+        return SegmentationModule(MODEL, _table("roof").to_dict(), {}, splits)
+
+    path = _save(module(train=["a", "b", "c"], val=["d"]), tmp_path / "b.ckpt")
+    load_pretrained(module(train=["a", "b"], val=["d"], test=["e"]), path)
+    assert "trained on" not in caplog.text
+    load_pretrained(module(train=["d"], val=["a"], test=["b", "e"]), path)
+    assert "2 photographs to validate and test on have names that the checkpoint was trained on" in caplog.text

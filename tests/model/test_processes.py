@@ -1,0 +1,47 @@
+import lightning.pytorch as L
+import pytest
+
+from segdrone.errors import ConfigError
+from segdrone.model.distributed import check_processes, supervise
+from segdrone.utils.launch import rank_and_world_size
+
+
+def test_a_process_without_others_is_the_first_of_one() -> None:
+    assert rank_and_world_size() == (0, 1)
+
+
+def test_errors_of_a_process_that_is_alone_pass() -> None:
+    with pytest.raises(RuntimeError, match="gloo"), supervise(trainer(devices=1)):
+        raise RuntimeError("gloo")
+
+
+def trainer(**choices: object) -> L.Trainer:
+    return L.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, **choices)  # type: ignore[arg-type]
+
+
+def test_processes_that_a_trainer_does_not_want_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_processes(trainer(devices=1))
+    check_processes(trainer(devices=2))
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    check_processes(trainer(devices=2, num_nodes=2))
+    for choices in ({"devices": 1}, {"devices": 2}):
+        with pytest.raises(ConfigError, match=rf"4 processes were started.* is {choices['devices']}: give trainer=ddp"):
+            check_processes(trainer(**choices))
+
+
+def test_a_job_of_slurm_without_srun_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"NTASKS": "2", "NTASKS_PER_NODE": "2", "PROCID": "0", "LOCALID": "0", "NODEID": "0"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    monkeypatch.setattr("shutil.which", lambda _: None)  # srun's absence, or Lightning would warn
+    with pytest.raises(ConfigError, match=r"1 processes were started.* is 2: give .* by srun or torchrun"):
+        check_processes(trainer(devices=2, strategy="ddp"))
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
+    check_processes(trainer(devices=2, strategy="ddp"))
+    monkeypatch.setenv("SLURM_NNODES", "2")
+    with pytest.raises(ConfigError, match=r"conf/trainer differ \(.*--nodes=2.*\): see conf/trainer/ddp\.yaml"):
+        check_processes(trainer(devices=2, strategy="ddp"))
+
+
+def test_processes_that_do_not_run_the_script_are_refused() -> None:
+    with pytest.raises(ConfigError, match="strategy=ddp"):
+        check_processes(trainer(devices=2, strategy="ddp_spawn"))

@@ -1,0 +1,76 @@
+from functools import cache
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from segdrone.classes import DRONE
+from segdrone.errors import DataError
+from segdrone.synthetic import render_scene
+
+Scene = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+
+@cache
+def scenes(first: int) -> list[Scene]:
+    return [render_scene(96, 144, first + i) for i in range(60)]
+
+
+def test_a_seed_is_a_scene() -> None:
+    image, mask = render_scene(96, 144, 7)
+    again, mask_again = render_scene(96, 144, 7)
+    other, _ = render_scene(96, 144, 8)
+    assert np.array_equal(image, again) and np.array_equal(mask, mask_again)
+    assert not np.array_equal(image, other)
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (65, 201), (150, 97), (64, 640)])
+def test_any_size(height: int, width: int) -> None:
+    image, mask = render_scene(height, width, 3)
+    assert image.shape == (height, width, 3) and image.dtype == np.uint8
+    assert mask.shape == (height, width) and mask.dtype == np.uint8
+    assert mask.max() < len(DRONE)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_larger_picture_shows_the_same_scene(seed: int) -> None:
+    image, mask = render_scene(96, 144, seed)
+    large_image, large_mask = render_scene(288, 432, seed)
+    assert (large_mask[1::3, 1::3] == mask).mean() > 0.8
+    shrunk = large_image.reshape(96, 3, 144, 3, 3).mean((1, 3))
+    assert np.abs(shrunk - image).mean() < 20
+
+
+@pytest.mark.parametrize("first", [0, 1000])
+def test_sixty_scenes_show_every_class_several_times(first: int) -> None:
+    present = np.array([np.bincount(mask.ravel(), minlength=len(DRONE)) > 0 for _, mask in scenes(first)])
+    counts = dict(zip(DRONE.names, present.sum(axis=0).tolist(), strict=True))
+    assert min(counts.values()) >= 3, counts
+    assert all(counts[name] >= 12 for name in ("person", "car", "dog", "bicycle")), counts
+
+
+def test_shares_resemble_the_real_set() -> None:
+    pixels = np.sum([np.bincount(mask.ravel(), minlength=len(DRONE)) for _, mask in scenes(0)], axis=0)
+    share = dict(zip(DRONE.names, (pixels / pixels.sum()).tolist(), strict=True))
+    assert 0.25 < share["paved-area"] < 0.55
+    assert 0.1 < share["grass"] < 0.35
+    assert sum(share[name] for name in ("person", "dog", "bicycle", "ar-marker", "door")) < 0.06
+
+
+def test_colour_alone_does_not_tell_the_classes() -> None:
+    images = np.array([image for image, _ in scenes(0)], np.float32).reshape(60, -1, 3)
+    masks = np.array([mask for _, mask in scenes(0)]).reshape(60, -1)
+    classes = len(DRONE)
+    means = np.array([images[:40][masks[:40] == c].mean(axis=0) for c in range(classes)])
+    nearest = ((images[40:, :, None] - means) ** 2).sum(axis=-1).argmin(axis=-1)
+    pairs = masks[40:].astype(np.int64) * classes + nearest
+    confusion = np.bincount(pairs.ravel(), minlength=classes**2).reshape(classes, classes)
+    union = confusion.sum(axis=0) + confusion.sum(axis=1) - np.diag(confusion)
+    assert np.mean(np.diag(confusion)[union > 0] / union[union > 0]) < 0.35
+
+
+@pytest.mark.parametrize(("height", "width", "seed"), [(63, 64, 0), (64, 12001, 0), (64, 64, -1)])
+def test_bad_arguments_are_named(height: int, width: int, seed: int) -> None:
+    with pytest.raises(DataError) as caught:
+        render_scene(height, width, seed)
+    assert "\n" not in str(caught.value) and "choose" in str(caught.value)

@@ -1,0 +1,117 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from segdrone.classes import DRONE, ClassTable
+from segdrone.errors import DataError
+from segdrone.synthetic import render_scene, write_scenes
+from segdrone.synthetic.write import scene_seed
+
+REPO = Path(__file__).parents[2]
+
+
+def write(root: Path, *, count: int = 3, height: int = 64, width: int = 96, seed: int = 5) -> None:
+    write_scenes(root, count=count, height=height, width=width, seed=seed, progress=False)
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+def test_the_folder_is_laid_out_as_the_real_set(tmp_path: Path) -> None:
+    write(tmp_path / "new" / "set")
+    root = tmp_path / "new" / "set"
+    names = [f"{i:03d}" for i in range(3)]
+    assert set(contents(root)) == {
+        *(f"original_images/{name}.jpg" for name in names),
+        *(f"label_images_semantic/{name}.png" for name in names),
+        "class_dict_seg.csv",
+        "scenes.json",
+    }
+    table = ClassTable.from_csv(root / "class_dict_seg.csv")
+    assert (table.names, table.colours) == (DRONE.names, DRONE.colours)
+
+
+def test_files_hold_the_rendered_scenes(tmp_path: Path) -> None:
+    write(tmp_path)
+    for i in range(3):
+        image, mask = render_scene(64, 96, scene_seed(5, i))
+        stored = cv2.imread(str(tmp_path / f"label_images_semantic/{i:03d}.png"), cv2.IMREAD_UNCHANGED)
+        assert stored is not None and stored.dtype == np.uint8
+        assert np.array_equal(stored, mask)
+        photo = cv2.imread(str(tmp_path / f"original_images/{i:03d}.jpg"), cv2.IMREAD_COLOR_RGB)
+        assert photo is not None and photo.shape == image.shape
+        assert np.abs(photo.astype(int) - image).mean() < 12
+
+
+def test_an_interrupted_set_is_carried_on(tmp_path: Path) -> None:
+    write(tmp_path)
+    whole = contents(tmp_path)
+    (tmp_path / "scenes.json").rename(tmp_path / "scenes.json.part")
+    (tmp_path / "original_images/001.jpg").unlink()
+    (tmp_path / "label_images_semantic/002.png").unlink()
+    kept = (tmp_path / "original_images/000.jpg").stat().st_mtime_ns
+    write(tmp_path)
+    assert contents(tmp_path) == whole
+    assert (tmp_path / "original_images/000.jpg").stat().st_mtime_ns == kept
+
+
+def test_a_complete_set_is_left_alone_and_a_damaged_one_mended(tmp_path: Path) -> None:
+    write(tmp_path)
+    whole = contents(tmp_path)
+    times = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
+    write(tmp_path)
+    assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")} == times
+    (tmp_path / "label_images_semantic/001.png").unlink()
+    (tmp_path / "notes.txt").write_text("mine")
+    write(tmp_path)
+    assert contents(tmp_path) == {**whole, "notes.txt": b"mine"}
+
+
+@pytest.mark.parametrize("change", [{"count": 2}, {"height": 72}, {"width": 97}, {"seed": 6}])
+def test_another_set_is_not_overwritten(tmp_path: Path, change: dict[str, int]) -> None:
+    write(tmp_path)
+    whole = contents(tmp_path)
+    with pytest.raises(DataError, match="holds other sample scenes") as caught:
+        write(tmp_path, **change)
+    assert "\n" not in str(caught.value)
+    assert contents(tmp_path) == whole
+
+
+@pytest.mark.parametrize("foreign", ["notes.txt", "original_images/000.jpg"])
+def test_foreign_files_are_not_touched(tmp_path: Path, foreign: str) -> None:
+    (tmp_path / foreign).parent.mkdir(exist_ok=True)
+    (tmp_path / foreign).write_text("mine")
+    with pytest.raises(DataError, match="choose an empty folder") as caught:
+        write(tmp_path)
+    assert foreign.split("/")[0] in str(caught.value)
+    assert contents(tmp_path) == {foreign: b"mine"}
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be written to .*free some disk space or choose another folder"):
+        write(tmp_path / "file" / "set")
+
+
+@pytest.mark.parametrize("change", [{"count": 0}, {"count": -3}, {"height": 63}, {"width": 12001}, {"seed": -1}])
+def test_bad_arguments_are_named(tmp_path: Path, change: dict[str, int]) -> None:
+    with pytest.raises(DataError) as caught:
+        write(tmp_path / "set", **change)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "set").exists()
+
+
+def test_processes_that_write_the_same_set_at_once_do_not_disturb_one_another(tmp_path: Path) -> None:
+    write(tmp_path / "one")
+    code = "import sys; from tests.scenes.test_write import Path, write; write(Path(sys.argv[1]))"
+    start = [sys.executable, "-c", code, str(tmp_path / "set")]
+    several = [subprocess.Popen(start, stderr=subprocess.PIPE, text=True, cwd=REPO) for _ in range(3)]
+    for process in several:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+    assert contents(tmp_path / "set") == contents(tmp_path / "one")

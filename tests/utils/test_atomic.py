@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import filelock
+import pytest
+
+from segdrone.errors import DataError
+from segdrone.utils.atomic import atomic_write, file_lock, stale_partials, writable_dir, write_json
+
+
+def test_success_replaces_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text("old")
+    with atomic_write(path) as partial:
+        partial.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_temporary_file_lies_beside_the_file_with_its_suffix(tmp_path: Path) -> None:
+    with atomic_write(tmp_path / "figure.png") as partial:
+        partial.touch()
+        assert partial.parent == tmp_path
+        assert partial.suffix == ".png"
+        assert partial.name != "figure.png"
+
+
+def test_folder_is_made(tmp_path: Path) -> None:
+    with atomic_write(tmp_path / "a" / "b" / "x.txt") as partial:
+        partial.write_text("x")
+    assert (tmp_path / "a" / "b" / "x.txt").read_text() == "x"
+
+
+@pytest.mark.parametrize("kind", [OSError, KeyboardInterrupt])
+def test_failure_keeps_the_old_file_and_leaves_nothing_else(tmp_path: Path, kind: type[BaseException]) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text("old")
+    with pytest.raises(kind), atomic_write(path) as partial:
+        partial.write_text("half")
+        raise kind
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_failure_before_anything_is_written_is_the_callers_own(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), atomic_write(tmp_path / "x.txt"):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_is_written_for_people_and_programs(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    write_json({"miou": 0.5, "absent": None}, path)
+    assert json.loads(path.read_text()) == {"miou": 0.5, "absent": None}
+    assert path.read_text() == '{\n  "miou": 0.5,\n  "absent": null\n}\n'
+
+
+def test_json_refuses_nan_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json({"miou": float("nan")}, tmp_path / "metrics.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_writers_in_one_process_do_not_meet(tmp_path: Path) -> None:
+    with atomic_write(tmp_path / "a.txt") as one, atomic_write(tmp_path / "a.txt") as other:
+        assert one != other
+        one.write_text("one")
+        other.write_text("other")
+    assert (tmp_path / "a.txt").read_text() == "one"  # the last to end
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_who_waits_for_another_comes_after_it(tmp_path: Path) -> None:
+    lock, entered, order = tmp_path / "new" / ".lock", threading.Event(), []
+
+    def second() -> None:
+        entered.wait()
+        with file_lock(lock):
+            order.append("second")
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with file_lock(lock):
+        entered.set()
+        time.sleep(0.2)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_an_error_lets_the_next_one_in(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="full"), file_lock(tmp_path / ".lock"):
+        raise OSError("full")
+    with file_lock(tmp_path / ".lock"):
+        pass
+
+
+def test_who_does_not_wait_is_told(tmp_path: Path) -> None:
+    lock = tmp_path / "new" / ".lock"
+    with file_lock(lock), pytest.raises(filelock.Timeout), file_lock(lock, wait=False):
+        pytest.fail("two are in")
+    with file_lock(lock, wait=False):
+        pass
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_found_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    with atomic_write(tmp_path / "a.b.png") as one, atomic_write(tmp_path / "sub" / "table") as other:
+        for path in (one, other):
+            path.touch()
+        for name in (".a.part.png", "a.0123abcd.part.png", ".a.0123abcd.parts", ".a.0123abcx.part.png", ".hidden"):
+            (tmp_path / name).touch()
+        assert stale_partials(tmp_path) == [one]
+        assert stale_partials(tmp_path, "a.b") == [one]
+        assert stale_partials(tmp_path, "a") == stale_partials(tmp_path, "table") == []
+        assert stale_partials(tmp_path, deep=True) == sorted([one, other])
+    assert stale_partials(tmp_path, deep=True) == stale_partials(tmp_path / "none", deep=True) == []
+
+
+def test_a_place_that_cannot_be_written_to_is_told_before_and_in_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(DataError, match=r"file/stats cannot be written to \(.*choose another place with --out$"),
+        writable_dir(tmp_path / "file" / "stats"),
+    ):
+        pytest.fail("began the work")
+    with pytest.raises(DataError, match=r"new cannot be written to \(full\)"), writable_dir(tmp_path / "new"):
+        raise OSError("full")
+    assert list((tmp_path / "new").iterdir()) == []
