@@ -72,6 +72,24 @@ def even_stride(length: int, window: int, overlap: int, step: int = 1) -> int:
     return max(step, step * math.ceil((length - window) / gaps / step))
 
 
+def proportional_size(size: Size, area_of: Size) -> Size:
+    """Returns `size` resized, proportions kept, to as many pixels as `area_of` has.
+
+    Training, validation, evaluation and prediction see whole photographs at this size, so that they agree on the
+    scale whatever the photograph's shape.
+
+    Args:
+        size: Height and width of a photograph in pixels.
+        area_of: Height and width whose product is aimed at.
+
+    Example:
+        >>> proportional_size((4000, 6000), area_of=(704, 1056)), proportional_size((6000, 4000), area_of=(704, 1056))
+        ((704, 1056), (1056, 704))
+    """
+    scale = math.sqrt(math.prod(area_of) / math.prod(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
 def _starts(length: int, window: int, stride: int) -> list[int]:
     last = max(length - window, 0)
     return [*range(0, last, stride), last]

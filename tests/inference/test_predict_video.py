@@ -17,7 +17,7 @@ from segdrone.inference.predict_video import predict_video
 from segdrone.inference.video_io import open_video
 from tests.helpers.video import Frames, full_disk, pan, write
 from tests.inference.test_predictor import CLASSES, TABLE, module
-from tests.inference.test_vote import brute_force
+from tests.inference.test_temporal import brute_force
 
 
 @pytest.fixture(scope="module")

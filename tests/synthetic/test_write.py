@@ -108,7 +108,7 @@ def test_bad_arguments_are_named(tmp_path: Path, change: dict[str, int]) -> None
 
 def test_processes_that_write_the_same_set_at_once_do_not_disturb_one_another(tmp_path: Path) -> None:
     write(tmp_path / "one")
-    code = "import sys; from tests.scenes.test_write import Path, write; write(Path(sys.argv[1]))"
+    code = "import sys; from tests.synthetic.test_write import Path, write; write(Path(sys.argv[1]))"
     start = [sys.executable, "-c", code, str(tmp_path / "set")]
     several = [subprocess.Popen(start, stderr=subprocess.PIPE, text=True, cwd=REPO) for _ in range(3)]
     for process in several:

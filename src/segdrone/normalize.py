@@ -1,0 +1,31 @@
+"""Normalize photographs: the one place where uint8 pixels become what a network sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Normalize:
+    """Scales pixels to 0..1, subtracts a mean and divides by a standard deviation, in one look-up.
+
+    Args:
+        mean: Mean of the red, green and blue channel scaled to 0..1.
+        std: Standard deviation of these channels.
+
+    Example:
+        >>> normalize = Normalize(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+        >>> normalize(np.full((1, 1, 3), 255, np.uint8)).tolist()
+        [[[1.0, 1.0, 1.0]]]
+    """
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        values = (np.arange(256)[:, None] / 255 - np.array(mean)) / np.array(std)
+        self._table = values.astype(np.float32)[None]  # of each uint8 value, by channel
+
+    def __call__(self, image: NDArray[np.uint8], out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Returns an image, uint8 `[H, W, 3]`, normalized: float32 `[H, W, 3]`, written to `out` where it is given."""
+        return np.asarray(cv2.LUT(np.ascontiguousarray(image), self._table, dst=out), np.float32)

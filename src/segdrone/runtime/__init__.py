@@ -1,0 +1,1 @@
+"""Run a finished model: one call, whatever computes it."""

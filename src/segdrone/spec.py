@@ -1,0 +1,133 @@
+"""What a finished model is, apart from its network: the one record that every consumer of a model reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from segdrone.classes import ClassTable
+from segdrone.errors import CheckpointError
+from segdrone.windows import Size
+
+VERSION = 1
+"""Of the JSON form. A newer one is refused, since what it adds may change what the pixels mean."""
+
+SAMPLINGS = ("whole", "tiles", "crops")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Classes, normalization and scale of a finished model, as plain data with one JSON form.
+
+    A checkpoint carries it under `spec`, an ONNX file in `metadata_props`.
+
+    Args:
+        classes: Classes that the network predicts, with the ignored id.
+        mean: Mean of the red, green and blue channel of training photographs scaled to 0..1.
+        std: Standard deviation of these channels.
+        training_size: Height and width of what the network saw in training, in pixels.
+        sampling: How training cut photographs: `whole`, `tiles` or `crops`.
+        scale: Scale that `tiles` and `crops` were cut at, 1 for the photograph's own size.
+        interpolation: How photographs were resized: `area`, `linear` or `nearest`.
+        gsd: Smallest and largest ground sampling distance of the training photographs, in meters per pixel at
+            their own size; None if unknown.
+        reference_statistics: Statistics of the training photographs that monitoring compares with; None if there are
+            none.
+        data_license: License of the training data; None if unknown.
+        made_by: What made the model: versions, network, run.
+
+    Raises:
+        CheckpointError: A value is of another type or out of its range.
+
+    Example:
+        >>> from segdrone.classes import DRONE
+        >>> spec = ModelSpec(DRONE, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), training_size=(256, 384))
+        >>> ModelSpec.from_json(spec.to_json()) == spec
+        True
+    """
+
+    classes: ClassTable
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    training_size: Size
+    sampling: str = "whole"
+    scale: float = 1.0
+    interpolation: str = "area"
+    gsd: tuple[float, float] | None = None
+    reference_statistics: Mapping[str, Any] | None = None
+    data_license: str | None = None
+    made_by: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise CheckpointError(f"mean={self.mean} and std={self.std} must be three numbers each, std above 0")
+        if len(self.training_size) != 2 or min(self.training_size) < 1:
+            raise CheckpointError(f"training_size={self.training_size} must be a height and a width of 1 pixel or more")
+        if self.sampling not in SAMPLINGS:
+            raise CheckpointError(f"sampling={self.sampling} is unknown: it must be one of {', '.join(SAMPLINGS)}")
+        if not 0 < self.scale <= 16:
+            raise CheckpointError(f"scale={self.scale} must be above 0 and at most 16")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain containers, fit for a checkpoint or JSON."""
+        values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return {"version": VERSION, **values, "classes": self.classes.to_dict(), "made_by": dict(self.made_by)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ModelSpec:
+        """Builds the spec that `to_dict` wrote.
+
+        Raises:
+            CheckpointError: A key is missing or unknown, a value is of another type, or the version is newer.
+        """
+        given = dict(values)
+        version = given.pop("version", None)
+        if version != VERSION:
+            raise CheckpointError(f"its spec has version {version}, this segdrone reads {VERSION}: update segdrone")
+        try:
+            return cls(
+                classes=ClassTable.from_dict(given.pop("classes")),
+                mean=_floats(given.pop("mean"), 3),
+                std=_floats(given.pop("std"), 3),
+                training_size=_size(given.pop("training_size")),
+                scale=float(given.pop("scale")),
+                gsd=None if (gsd := given.pop("gsd")) is None else _floats(gsd, 2),
+                **given,
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CheckpointError(
+                f"its spec cannot be read ({type(error).__name__}: {error}): export it again"
+            ) from None
+
+    def to_json(self) -> str:
+        """Returns the JSON text of `to_dict`."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelSpec:
+        """Builds the spec from the text of `to_json`.
+
+        Raises:
+            CheckpointError: The text is no such JSON.
+        """
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise CheckpointError(f"its spec is no JSON ({error}): export it again") from None
+        if not isinstance(values, dict):
+            raise CheckpointError("its spec is no JSON object: export it again")
+        return cls.from_dict(values)
+
+
+def _floats(values: Any, count: int) -> Any:
+    numbers = tuple(float(value) for value in values)
+    if len(numbers) != count:
+        raise ValueError(f"{list(numbers)} must be {count} numbers")
+    return numbers
+
+
+def _size(values: Any) -> Size:
+    height, width = (int(value) for value in values)
+    return height, width
