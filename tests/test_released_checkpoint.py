@@ -7,7 +7,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from PIL import Image
 
-from segdrone.evaluation import score_split
+from segdrone.evaluation import evaluate
 from segdrone.inference import Predictor
 from segdrone.model import load_module
 from segdrone.training import train
@@ -30,7 +30,7 @@ def test_it_predicts_the_same_mask() -> None:
 def test_it_has_the_same_scores(all_scenes: Path, tmp_path: Path) -> None:
     overrides = [f"ckpt_path={CHECKPOINT}", f"data.root={all_scenes}", "split=all", "trainer=cpu", "pictures=0"]
     with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
-        metrics = score_split(compose("evaluate", [*overrides, f"output_dir={tmp_path}"]))
+        metrics = evaluate(compose("evaluate", [*overrides, f"output_dir={tmp_path}"]))
     before = {
         "miou": 0.550709,
         "boundary_miou": 0.294776,

@@ -10,7 +10,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from segdrone.evaluation import score_split
+from segdrone.evaluation import evaluate
 from segdrone.training import train
 from tests.conftest import REPO, Command, Compose, assert_one_line, small
 from tests.helpers.background_run import started
@@ -27,7 +27,7 @@ def evaluated(checkpoint: Path, split: str, out: Path, *choices: str) -> dict[st
     with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
         overrides = [f"ckpt_path={checkpoint}", f"split={split}", f"output_dir={out}", "trainer=cpu", "pictures=1"]
         overrides += choices
-        return score_split(compose("evaluate", overrides))
+        return evaluate(compose("evaluate", overrides))
 
 
 def logged(run: Path, metric: str) -> list[float]:

@@ -9,14 +9,14 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from segdrone.errors import ConfigError, DataError, SegdroneError
-from segdrone.evaluation import score_split
+from segdrone.evaluation import evaluate
 from segdrone.raster.decode import read_header
 from tests.conftest import REPO
 
 
 def scored(out: Path, *choices: str) -> dict[str, object]:
     with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
-        return score_split(compose("evaluate", [f"output_dir={out}", "pictures=1", *choices]))
+        return evaluate(compose("evaluate", [f"output_dir={out}", "pictures=1", *choices]))
 
 
 @pytest.fixture

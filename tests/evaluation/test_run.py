@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 
 from segdrone.data.split import random_split
 from segdrone.errors import DataError
-from segdrone.evaluation import score_split
+from segdrone.evaluation import evaluate
 from segdrone.training import train
 from tests.conftest import REPO, Compose
 
@@ -26,7 +26,7 @@ def _evaluate(trained: Path, *overrides: str) -> dict[str, object]:
             "evaluate",
             [f"ckpt_path={trained}/checkpoints/best.ckpt", f"output_dir={out}", "trainer=cpu", *overrides],
         )
-    metrics = score_split(cfg)
+    metrics = evaluate(cfg)
     assert json.loads((out / "metrics.json").read_text()) == metrics
     return metrics
 

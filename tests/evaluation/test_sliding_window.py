@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from segdrone.data import DataConfig, SegmentationDataModule
 from segdrone.data.mask_encoding import read_mask
 from segdrone.errors import ConfigError
-from segdrone.evaluation import score_split
+from segdrone.evaluation import evaluate
 from segdrone.evaluation.evaluator import Evaluator
 from segdrone.evaluation.sliding_window import evaluate_sliding_window
 from segdrone.inference import Predictor
@@ -30,7 +30,7 @@ def trained(all_scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _evaluate(trained: Path, tmp_path: Path, *overrides: str) -> dict[str, object]:
     with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
         base = [f"ckpt_path={trained}/checkpoints/best.ckpt", f"output_dir={tmp_path}", "trainer=cpu"]
-        return score_split(compose("evaluate", [*base, *overrides]))
+        return evaluate(compose("evaluate", [*base, *overrides]))
 
 
 def test_every_labelled_pixel_of_the_masks_is_scored(trained: Path, all_scenes: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from segdrone.evaluation import score_split
+from segdrone.evaluation import evaluate
 from segdrone.training import train
 from segdrone.training.precision import choose_precision
 from tests.conftest import REPO, Compose
@@ -56,4 +56,4 @@ def test_a_run_trains_in_the_chosen_precision_and_is_scored_in_full(
     with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
         cfg = compose("evaluate", [f"ckpt_path={run}/checkpoints/best.ckpt", f"output_dir={tmp_path}/e", "trainer=cpu"])
     assert cfg.trainer.precision == "32-true"
-    assert score_split(cfg) == json.loads((run / "metrics.json").read_text())
+    assert evaluate(cfg) == json.loads((run / "metrics.json").read_text())
