@@ -124,7 +124,8 @@ def train(options: argparse.Namespace, choices: list[str], callbacks: list[L.Cal
         plainly = ["trainer.max_epochs=1", "+trainer.enable_progress_bar=false", "+trainer.enable_checkpointing=false"]
         cfg = compose("train", [*choices, *plainly])
     parts = {name: to_container(cfg[name]) for name in ("loss", "optimizer", "scheduler")}
-    module = SegmentationModule(model_settings(to_container(cfg.model)), DRONE.to_dict(), {}, {}, **parts)
+    data = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+    module = SegmentationModule(model_settings(to_container(cfg.model)), DRONE.to_dict(), data, {}, **parts)
     if cfg.compile:
         module.network.compile()
     trainer = build_trainer(cfg, callbacks, [], Path(tempfile.gettempdir()))

@@ -13,6 +13,7 @@ from segdrone.model import SegmentationModule
 from segdrone.training.checkpoint_io import AtomicCheckpointIO
 
 MODEL = {"name": "unet", "encoder_name": "tu-mobilenetv3_small_050", "decoder_channels": [8, 8, 8, 8, 8]}
+DATA: dict[str, Any] = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3], "image_size": [32, 32]}
 THREE = ClassTable(names=("grass", "roof", "water"), colours=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
 
 
@@ -28,7 +29,7 @@ class StopAfter(L.Callback):
 
 def tiny_module(table: ClassTable = THREE, seed: int = 0, **options: Any) -> SegmentationModule:
     torch.manual_seed(seed)
-    return SegmentationModule(MODEL, table.to_dict(), {}, {}, **options)
+    return SegmentationModule(MODEL, table.to_dict(), DATA, {}, **options)
 
 
 def tiny_checkpoint(path: Path, table: ClassTable = DRONE, seed: int = 0) -> Path:

@@ -7,7 +7,7 @@ import torch
 from segdrone.classes import ClassTable
 from segdrone.errors import CheckpointError
 from segdrone.model import SegmentationModule, load_pretrained
-from tests.helpers.training import MODEL, tiny_module, weights
+from tests.helpers.training import DATA, MODEL, tiny_module, weights
 
 HEAD = ("network.segmentation_head.0.weight", "network.segmentation_head.0.bias")
 
@@ -60,7 +60,7 @@ def test_classes_keep_their_rows_by_name(
 
 def test_another_network_is_refused_and_nothing_changes(saved: Path) -> None:
     torch.manual_seed(1)
-    other = SegmentationModule({**MODEL, "decoder_channels": [8, 8, 8, 8, 4]}, _table("roof").to_dict(), {}, {})
+    other = SegmentationModule({**MODEL, "decoder_channels": [8, 8, 8, 8, 4]}, _table("roof").to_dict(), DATA, {})
     before = weights(other)
     with pytest.raises(CheckpointError, match=r"init_from=.*a.ckpt is of .*8, 8, 8.*8, 8, 4\].*same model") as caught:
         load_pretrained(other, saved)
@@ -77,18 +77,18 @@ def test_photographs_normalised_otherwise_are_warned_of(
     given: SegmentationModule, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def module(mean: list[float]) -> SegmentationModule:
-        return SegmentationModule(MODEL, _table("roof").to_dict(), {"mean": mean, "std": [1.0]}, {})
+        return SegmentationModule(MODEL, _table("roof").to_dict(), {**DATA, "mean": mean}, {})
 
-    path = _save(module([0.5]), tmp_path / "b.ckpt")
-    load_pretrained(module([0.5]), path)
+    path = _save(module([0.5, 0.5, 0.5]), tmp_path / "b.ckpt")
+    load_pretrained(module([0.5, 0.5, 0.5]), path)
     assert "normalised" not in caplog.text
-    load_pretrained(module([0.4]), path)
-    assert "normalised by data.mean=[0.5], now it is [0.4]" in caplog.text
+    load_pretrained(module([0.4, 0.5, 0.6]), path)
+    assert "normalised by data.mean=[0.5, 0.5, 0.5], now it is [0.4, 0.5, 0.6]" in caplog.text
 
 
 def test_photographs_that_were_trained_on_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def module(**splits: list[str]) -> SegmentationModule:
-        return SegmentationModule(MODEL, _table("roof").to_dict(), {}, splits)
+        return SegmentationModule(MODEL, _table("roof").to_dict(), DATA, splits)
 
     path = _save(module(train=["a", "b", "c"], val=["d"]), tmp_path / "b.ckpt")
     load_pretrained(module(train=["a", "b"], val=["d"], test=["e"]), path)

@@ -66,7 +66,7 @@ def test_a_label_that_the_table_does_not_know_is_named(
     name: str, options: dict[str, Any], label: int, logits: Tensor, mask: Tensor
 ) -> None:
     mask[0, 0], mask[1, 2, 3] = 255, label
-    with pytest.raises(DataError, match=rf"labels \[{label}\].*none of the 4 classes.*id 255: mend") as caught:
+    with pytest.raises(DataError, match=rf"labels \[{label}\].*neither one of the 4 classes.*id 255: fix") as caught:
         build_loss(name, ignore_index=255, **options)(logits, mask)
     assert "\n" not in str(caught.value)
 
@@ -226,9 +226,9 @@ def test_a_sum_weighs_its_terms(logits: Tensor, mask: Tensor) -> None:
         ("focal", {"gamma": -1}, "loss.gamma=-1"),
         ("tversky", {"alpha": -0.1}, "loss.alpha=-0.1"),
         ("tversky", {"beta": 0.0}, "loss.beta=0.0"),
-        ("sum", {}, "loss sum takes terms alone"),
-        ("sum", {"terms": {}}, "loss sum takes terms alone"),
-        ("sum", {"terms": {"ce": {}}, "weight": 1.0}, "loss sum takes terms alone"),
+        ("sum", {}, "loss sum takes only terms"),
+        ("sum", {"terms": {}}, "loss sum takes only terms"),
+        ("sum", {"terms": {"ce": {}}, "weight": 1.0}, "loss sum takes only terms"),
         ("sum", {"terms": {"ce": {"weight": 0}}}, "loss.terms.ce.weight=0 "),
         ("sum", {"terms": {"ce": {"weight": "much"}}}, "loss.terms.ce.weight=much"),
         ("sum", {"terms": {"ce": 1.0}}, "loss.terms.ce=1.0"),

@@ -5,12 +5,13 @@ import torch
 
 from segdrone.classes import DRONE
 from segdrone.model import SegmentationModule
+from tests.helpers.training import DATA
 
 
 @pytest.fixture(scope="module")
 def module() -> SegmentationModule:
     torch.manual_seed(0)
-    return SegmentationModule({"name": "unet", "encoder_name": "mobilenet_v2"}, DRONE.to_dict(), {}, {}).eval()
+    return SegmentationModule({"name": "unet", "encoder_name": "mobilenet_v2"}, DRONE.to_dict(), DATA, {}).eval()
 
 
 @pytest.mark.parametrize("size", [(64, 96), (65, 97), (31, 50)])
@@ -28,7 +29,7 @@ def test_logits_are_of_full_precision_under_autocast_too(module: SegmentationMod
 
 
 def test_training_lowers_the_loss(module: SegmentationModule) -> None:
-    network = SegmentationModule({"name": "unet", "encoder_name": "mobilenet_v2"}, DRONE.to_dict(), {}, {})
+    network = SegmentationModule({"name": "unet", "encoder_name": "mobilenet_v2"}, DRONE.to_dict(), DATA, {})
     network.log = lambda *args, **kwargs: None  # type: ignore[method-assign]  # there is no trainer to log to
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
     mask = torch.zeros(2, 64, 64, dtype=torch.long)

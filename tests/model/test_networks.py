@@ -25,6 +25,7 @@ from segdrone.model.networks import (
 )
 from segdrone.training import train
 from tests.conftest import REPO, Compose
+from tests.helpers.training import DATA
 
 TABLE = ClassTable(names=("a", "b", "c"), colours=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
 MODELS = sorted((REPO / "conf" / "model").glob("*.yaml"))
@@ -58,7 +59,7 @@ def test_every_network_is_tried() -> None:
 def made(request: pytest.FixtureRequest) -> SegmentationModule:
     torch.manual_seed(0)
     options = {"name": request.param, "encoder_name": "resnet18", **SMALL[request.param]}
-    return SegmentationModule(options, TABLE.to_dict(), {}, {}).eval()
+    return SegmentationModule(options, TABLE.to_dict(), DATA, {}).eval()
 
 
 class TestEveryNetwork:

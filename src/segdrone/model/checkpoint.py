@@ -1,35 +1,39 @@
-"""Open a checkpoint: data only, nothing in it can run."""
+"""Read a checkpoint as plain data, and open the finished model in it.
+
+Nothing here imports Lightning: a finished model needs no trainer.
+"""
 
 from __future__ import annotations
 
-import logging
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from segdrone.errors import CheckpointError, SegdroneError
-from segdrone.model.module import SegmentationModule
+from segdrone.model.hparams import spec_from_hparams
+from segdrone.model.networks import build_network
+from segdrone.spec import ModelSpec
 
-log = logging.getLogger(__name__)
-
-_KEYS = ("model", "classes", "data", "splits")
+HPARAMS = ("model", "classes", "data", "splits")
+"""Hyper-parameters that every checkpoint of segdrone holds."""
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Reads a checkpoint that `train.py` wrote, on CPU, and makes sure that it is one.
+    """Reads a checkpoint that `train.py` wrote, on CPU, and checks that it is one.
 
-    `torch.load(weights_only=True)` admits tensors and plain containers alone. Lightning's own
-    `load_from_checkpoint` is not used: a hyper-parameter can name a function for it to import.
+    `torch.load(weights_only=True)` accepts only tensors and plain containers. Lightning's own
+    `load_from_checkpoint` is not used: it imports a function that a hyper-parameter names.
 
     Args:
-        path: The checkpoint.
+        path: Path of the checkpoint.
 
     Raises:
-        CheckpointError: The file is missing, cut short, holds more than data, or is no checkpoint
-            of segdrone.
+        CheckpointError: The file is missing or truncated, holds more than data, or was not written by segdrone.
     """
     path = Path(path)
     if path.is_dir():
@@ -42,81 +46,81 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise CheckpointError(
-            f"{path} is no checkpoint, or holds more than weights and plain data, which is not opened because it could "
-            "run code: take one that segdrone wrote"
+            f"{path} is not a checkpoint, or holds more than weights and plain data; it is not opened, because it "
+            "could run code: give a checkpoint that segdrone wrote"
         ) from None
     except Exception as error:  # a broken archive or pickle can fail in any way
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(
-            f"{path} is cut short or no checkpoint ({reason}): copy it again or take another"
+            f"{path} is truncated or not a checkpoint ({reason}): copy it again or give another"
         ) from None
-    settings = checkpoint.get("hyper_parameters") if isinstance(checkpoint, dict) else None
-    if not isinstance(settings, Mapping) or "state_dict" not in checkpoint or any(key not in settings for key in _KEYS):
+    hparams = checkpoint.get("hyper_parameters") if isinstance(checkpoint, dict) else None
+    if not isinstance(hparams, Mapping) or "state_dict" not in checkpoint or any(key not in hparams for key in HPARAMS):
         raise CheckpointError(f"{path} was not written by segdrone's train.py: it lacks the class table or the network")
     return checkpoint
 
 
-def load_module(path: str | Path) -> SegmentationModule:
-    """Returns the module of a checkpoint, with its weights, in evaluation mode on CPU.
+def load_network(path: str | Path) -> tuple[nn.Module, ModelSpec]:
+    """Opens the finished model of a checkpoint: its network and what it expects, without loss, metrics or Lightning.
+
+    Args:
+        path: Path of the checkpoint.
+
+    Returns:
+        The network, in evaluation mode on CPU, and its spec.
 
     Raises:
-        CheckpointError: As `read_checkpoint`, or the weights do not fit the network that it names.
+        CheckpointError: As `read_checkpoint`, the weights do not fit the network that the checkpoint names, or the
+            spec and the hyper-parameters of the checkpoint contradict each other.
     """
     checkpoint = read_checkpoint(path)
+    spec = read_spec(checkpoint, path)
+    weights = {
+        name.removeprefix("network."): tensor
+        for name, tensor in checkpoint["state_dict"].items()
+        if name.startswith("network.")
+    }
+    with must_fit(path):
+        network = build_network(**checkpoint["hyper_parameters"]["model"], classes=len(spec.classes))
+        network.load_state_dict(weights)
+    return network.eval(), spec
+
+
+def read_spec(checkpoint: Mapping[str, Any], path: str | Path) -> ModelSpec:
+    """Returns the spec of a checkpoint; for one of version 0.1.0, which has none, from its hyper-parameters.
+
+    Args:
+        checkpoint: Content of the checkpoint, from `read_checkpoint`.
+        path: Its path, for the text of errors.
+
+    Raises:
+        CheckpointError: The spec cannot be read, or its class names, mean or std are not those of the
+            hyper-parameters.
+    """
+    hparams = checkpoint["hyper_parameters"]
     try:
-        module = SegmentationModule(**{key: checkpoint["hyper_parameters"][key] for key in _KEYS})
-        module.load_state_dict(checkpoint["state_dict"])
+        expected = spec_from_hparams(hparams["model"], hparams["classes"], hparams["data"])
+        spec = ModelSpec.from_dict(checkpoint["spec"]) if "spec" in checkpoint else expected
+    except (SegdroneError, TypeError, KeyError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"{path} does not describe a model ({error}): give another checkpoint") from None
+    for name, ours, theirs in (
+        ("class names", spec.classes.names, expected.classes.names),
+        ("mean", spec.mean, expected.mean),
+        ("std", spec.std, expected.std),
+    ):
+        if ours != theirs:
+            raise CheckpointError(
+                f"{path} contradicts itself: the {name} of its spec are {list(ours)}, those of its hyper-parameters "
+                f"{list(theirs)}: give another checkpoint"
+            )
+    return spec
+
+
+@contextmanager
+def must_fit(path: str | Path) -> Iterator[None]:
+    """Reports any failure to build a network from a checkpoint's settings and weights as a CheckpointError."""
+    try:
+        yield
     except (SegdroneError, RuntimeError, TypeError, KeyError, ValueError, AttributeError) as error:
-        raise CheckpointError(
-            f"{path} does not fit the network it names ({str(error).splitlines()[0]}): take another"
-        ) from None
-    return module.eval()
-
-
-def check_resumable(path: str | Path, module: SegmentationModule) -> None:
-    """Makes sure that training of `module` can go on from a checkpoint.
-
-    Raises:
-        CheckpointError: As `read_checkpoint`, or the checkpoint holds weights alone, or is of other classes, another
-            network, split, normalisation, optimizer or schedule.
-    """
-    checkpoint = read_checkpoint(path)
-    settings, afresh = checkpoint["hyper_parameters"], f"start from its weights with init_from={path}"
-    theirs, ours = settings["classes"]["names"], list(module.table.names)
-    if theirs != ours:
-        raise CheckpointError(
-            f"{path} was trained on {len(theirs)} classes ({', '.join(theirs[:3])}, ...), the data has {len(ours)} "
-            f"({', '.join(ours[:3])}, ...): give data.classes of the checkpoint, or {afresh}"
-        )
-    if settings["model"] != dict(module.hparams["model"]):
-        raise CheckpointError(
-            f"{path} is of the network {settings['model']}, not of {module.hparams['model']}: give the same model"
-        )
-    before, now = _split_of_each(settings["splits"]), _split_of_each(module.hparams["splits"])
-    if moved := sum(before.get(photograph) != now.get(photograph) for photograph in before | now):
-        raise CheckpointError(
-            f"{path} was trained with another split, in which {moved} photographs have another place or none: give "
-            f"the same photographs, split_dir, split_seed and shares, or {afresh}"
-        )
-    for key in ("mean", "std"):
-        if settings["data"].get(key) != module.hparams["data"].get(key):
-            raise CheckpointError(f"{path} was trained with data.{key}={settings['data'].get(key)}: give the same")
-    _check_optimisation(checkpoint, module, path, afresh)
-    log.info("going on from %s, after %d epochs", path, checkpoint["epoch"] + 1)
-
-
-def _split_of_each(splits: Mapping[str, list[str]]) -> dict[str, str]:
-    return {photograph: split for split, photographs in splits.items() for photograph in photographs}
-
-
-def _check_optimisation(checkpoint: Mapping[str, Any], module: SegmentationModule, path: str | Path, or_: str) -> None:
-    if not checkpoint.get("optimizer_states") or not checkpoint.get("lr_schedulers"):
-        raise CheckpointError(f"{path} holds weights alone, from which training cannot go on: {or_}")
-    ours = {"optimizer": module.optimizer_options, "scheduler": module.scheduler_options}
-    theirs = checkpoint.get("optimisation", ours)
-    for part in ours:
-        if theirs[part]["name"] != ours[part]["name"]:
-            raise CheckpointError(f"{path} was trained with {part}={theirs[part]['name']}: give the same, or {or_}")
-    for key, value in ours["optimizer"].items():
-        if theirs["optimizer"].get(key) != value:
-            log.warning("resumed: optimizer.%s stays %s, not %s", key, theirs["optimizer"].get(key), value)
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise CheckpointError(f"{path} does not fit the network it names ({reason}): give another checkpoint") from None

@@ -12,12 +12,13 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torchmetrics import MeanMetric
 
-from segdrone.classes import ClassTable
+from segdrone import __version__
 from segdrone.errors import ConfigError
 from segdrone.model.distributed import mean_over_processes
+from segdrone.model.hparams import spec_from_hparams
 from segdrone.model.losses import build_loss
 from segdrone.model.metrics import SplitMetrics
-from segdrone.model.networks import build_network, round_up_to_stride, supports_batch_of_one
+from segdrone.model.networks import build_network, forward_any_size, supports_batch_of_one
 from segdrone.model.optim import build_optimizer, build_scheduler
 
 Batch = Mapping[str, Any]
@@ -62,7 +63,8 @@ class SegmentationModule(L.LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters("model", "classes", "data", "splits", logger=False)
-        self.table = ClassTable.from_dict(classes)
+        self.spec = spec_from_hparams(model, classes, data, version=__version__)
+        self.table = self.spec.classes
         self.network = build_network(**model, classes=len(self.table))
         self.loss = build_loss(**(loss or {"name": "ce"}), ignore_index=self.table.ignore_index)
         self.optimizer_options = dict(optimizer or {"name": "adamw"})
@@ -78,18 +80,8 @@ class SegmentationModule(L.LightningModule):
         return encoder
 
     def forward(self, image: Tensor) -> Tensor:
-        """Maps normalised photographs, float32 `[B, 3, H, W]`, to logits, float32 `[B, C, H, W]`.
-
-        Height and width may be anything: where the network takes only some sizes, the photographs
-        are padded by their edge pixels, and the logits cut back.
-        """
-        height, width = image.shape[-2:]
-        taken_height, taken_width = round_up_to_stride(self.network, height, width)
-        if (taken_height, taken_width) != (height, width):
-            padding = (0, taken_width - width, 0, taken_height - height)
-            image = torch.nn.functional.pad(image, padding, mode="replicate")
-        logits: Tensor = self.network(image)
-        return logits[..., :height, :width].float()  # of half precision, losses would sum too coarsely
+        """Maps normalized images, float32 `[B, 3, H, W]` of any size, to logits, float32 `[B, C, H, W]`."""
+        return forward_any_size(self.network, image)
 
     def setup(self, stage: str) -> None:
         """Keeps the run's seed, before any callback may train."""
@@ -133,10 +125,6 @@ class SegmentationModule(L.LightningModule):
         """
         _, prediction, logits = self._step("test", batch)
         return {"prediction": prediction, "confidence": logits.softmax(1).amax(1)}
-
-    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Returns the class of each pixel, int64 `[B, H, W]`."""
-        return self(batch["image"]).argmax(1)  # type: ignore[no-any-return]
 
     def _step(self, split: str, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Counts a batch; returns its loss, the class of each pixel and the logits."""
@@ -190,7 +178,8 @@ class SegmentationModule(L.LightningModule):
         metrics.reset()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keeps how the weights are optimised, as a run that resumes must go on in the same way."""
+        """Adds the spec, and the options of the optimizer and the schedule, which a resumed run continues with."""
+        checkpoint["spec"] = self.spec.to_dict()
         checkpoint["optimisation"] = {"optimizer": self.optimizer_options, "scheduler": self.scheduler_options}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import segmentation_models_pytorch as smp
 import timm
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from segdrone.errors import ConfigError
 from segdrone.model.fcn import FCN
@@ -97,6 +97,28 @@ def round_up_to_stride(network: nn.Module, height: int, width: int) -> tuple[int
     if isinstance(network, smp.PAN):
         least = 8 * stride
     return max(height + -height % stride, least), max(width + -width % stride, least)
+
+
+def forward_any_size(network: nn.Module, image: Tensor) -> Tensor:
+    """Runs a network on images of any size.
+
+    Where the network takes only some sizes, images are padded on the right and below by repeating their last pixels,
+    and the logits are cut back.
+
+    Args:
+        network: A network of `build_network`.
+        image: Normalized images, float32 `[B, 3, H, W]`.
+
+    Returns:
+        Logits, float32 `[B, C, H, W]`, under autocast too: sums over half-precision logits would be too coarse.
+    """
+    height, width = image.shape[-2:]
+    padded_height, padded_width = round_up_to_stride(network, height, width)
+    if (padded_height, padded_width) != (height, width):
+        padding = (0, padded_width - width, 0, padded_height - height)
+        image = torch.nn.functional.pad(image, padding, mode="replicate")
+    logits: Tensor = network(image)
+    return logits[..., :height, :width].float()
 
 
 def supports_batch_of_one(network: nn.Module) -> bool:

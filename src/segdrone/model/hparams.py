@@ -1,0 +1,59 @@
+"""Build a ModelSpec from the hyper-parameters of a SegmentationModule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from segdrone.classes import ClassTable
+from segdrone.errors import CheckpointError
+from segdrone.spec import ModelSpec
+
+_SIZES = {"whole": ("image_size", (704, 1056)), "tiles": ("tile_size", (512, 768)), "crops": ("crop_size", (512, 768))}
+"""Key of the training size by sampling, and its default in conf/data of version 0.1.0."""
+
+
+def spec_from_hparams(
+    model: Mapping[str, Any], classes: Mapping[str, Any], data: Mapping[str, Any], version: str | None = None
+) -> ModelSpec:
+    """Builds the spec that the hyper-parameters of a model describe.
+
+    Args:
+        model: Name and options of the network, as in `conf/model`.
+        classes: The class table, as `ClassTable.to_dict` writes it.
+        data: The data config, as `DataConfig.to_dict` writes it. `mean` and `std` are required.
+        version: Version of segdrone that makes the model; None if unknown.
+
+    Raises:
+        CheckpointError: `data` has no mean and std, or a value is out of its range.
+
+    Example:
+        >>> table = {"names": ["road"], "colours": [[0, 0, 0]], "ignore_index": 255}
+        >>> data = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "image_size": [256, 384]}
+        >>> spec_from_hparams({"name": "unet", "encoder_name": "resnet18"}, table, data).training_size
+        (256, 384)
+    """
+    sampling = data.get("sampling", "whole")
+    if sampling not in _SIZES:
+        raise CheckpointError(f"data.sampling={sampling} is unknown: it must be one of {', '.join(_SIZES)}")
+    missing = [key for key in ("mean", "std") if data.get(key) is None]
+    if missing:
+        raise CheckpointError(f"data.{' and data.'.join(missing)} missing: a model needs its normalization")
+    key, default_size = _SIZES[sampling]
+    height, width = data.get(key, default_size)
+    made_by = {"segdrone": version, "network": model.get("name"), "encoder": model.get("encoder_name")}
+    return ModelSpec(
+        classes=ClassTable.from_dict(classes),
+        mean=_three(data["mean"]),
+        std=_three(data["std"]),
+        training_size=(int(height), int(width)),
+        sampling=sampling,
+        scale=float(data.get("scale", 1.0)),
+        interpolation=data.get("interpolation", "area"),
+        made_by={name: value for name, value in made_by.items() if value is not None},
+    )
+
+
+def _three(values: Any) -> tuple[float, float, float]:
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue
