@@ -96,7 +96,7 @@ def test_triples_have_titles() -> None:
 def test_large_photographs_are_reduced_without_mixing_ids() -> None:
     mask = np.zeros((1000, 1800), np.uint8)
     mask[:, 900:] = 2
-    small = ImageTruthPrediction("a", np.full((1000, 1800, 3), 7, np.uint8), mask, mask[:, ::-1]).reduced()
+    small = ImageTruthPrediction("a", np.full((1000, 1800, 3), 7, np.uint8), mask, mask[:, ::-1]).downscale()
     assert small.image.shape == (500, 900, 3)
     assert small.truth.shape == small.prediction.shape == (500, 900)
     assert set(np.unique(small.truth)) == {0, 2}

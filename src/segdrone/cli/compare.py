@@ -35,7 +35,6 @@ def compare(
     from segdrone import figures
     from segdrone.evaluation.compare import compare as compared
     from segdrone.evaluation.console import print_comparison
-    from segdrone.evaluation.plots import plot_differences
     from segdrone.utils.atomic import writable_dir, write_json
 
     comparisons = compared(folders)
@@ -48,6 +47,6 @@ def compare(
                 write_json(content, out / f"{name}.json")
                 rows = sorted(comparison.classes, key=lambda row: -row["difference"])
                 title = f"IoU by class: {comparison.second} less {comparison.first}"
-                figures.save(plot_differences(rows, title), out / f"{name}.png")
+                figures.save(figures.plot_differences(rows, title), out / f"{name}.png")
     if out is not None:
         print(f"written to {out}")

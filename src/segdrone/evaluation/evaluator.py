@@ -96,7 +96,7 @@ class Evaluator:
         if min(above, len(self._pictures) - above) >= self.most:
             return
         image = None if photograph.image is None else photograph.image()
-        picture = ImageTruthPrediction(photograph.name, image, photograph.truth, photograph.prediction).reduced()
+        picture = ImageTruthPrediction(photograph.name, image, photograph.truth, photograph.prediction).downscale()
         self._pictures.insert(above, (miou, photograph.name, picture))
         if len(self._pictures) > 2 * self.most:
             del self._pictures[self.most]

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 
-import matplotlib
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from segdrone import figures
 from segdrone.classes import ClassTable
@@ -38,7 +34,7 @@ def draw_overlay(
     picture = _resized(image, mask, table, min(1.0, _LONGER_SIDE[1] / max(size)))
     times = math.ceil(_LONGER_SIDE[0] / max(picture.shape[:2]))
     picture = picture.repeat(times, axis=0).repeat(times, axis=1)
-    return _above(picture, _legend(table, shares, max(picture.shape[1], _LONGER_SIDE[0])))
+    return _above(picture, figures.shares_legend(table, shares, max(picture.shape[1], _LONGER_SIDE[0])))
 
 
 def _resized(image: NDArray[np.uint8], mask: NDArray[np.uint8], table: ClassTable, factor: float) -> NDArray[np.uint8]:
@@ -46,30 +42,6 @@ def _resized(image: NDArray[np.uint8], mask: NDArray[np.uint8], table: ClassTabl
         size = max(1, round(mask.shape[0] * factor)), max(1, round(mask.shape[1] * factor))
         image, mask = resize_image(image, size, "area"), resize_mask(mask, size)
     return figures.overlay(image, mask, table)
-
-
-def _legend(table: ClassTable, shares: Sequence[float], width: int) -> NDArray[np.uint8]:
-    """Draws colour, name and share of each class that occurs, in rows of equal columns."""
-    order = sorted((i for i, share in enumerate(shares) if share > 0), key=lambda i: -shares[i])
-    texts = [f"{table.names[i]}  {_percent(shares[i])}" for i in order]
-    height = int(np.clip(width / 70, 14, 24))  # of the letters, in pixels
-    font, gap = _font(height), height // 2
-    cell = max((math.ceil(font.getlength(text)) for text in texts), default=0) + 2 * height + 3 * gap
-    columns = max(1, min(len(texts), (width - gap) // cell))
-    line = height + 2 * gap
-    strip = Image.new("RGB", (max(width, cell + gap), math.ceil(len(texts) / columns) * line + gap), "white")
-    draw = ImageDraw.Draw(strip)
-    for place, (i, text) in enumerate(zip(order, texts, strict=True)):
-        row, column = divmod(place, columns)
-        left, top = gap + column * cell, gap + row * line
-        box = (left, top, left + 2 * height, top + height)
-        draw.rectangle(box, fill=table.colours[i], outline="grey")
-        draw.text((left + 2 * height + gap, top + height // 2), text, fill="black", font=font, anchor="lm")
-    return np.asarray(strip)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f} %" if share >= 0.00005 else "< 0.01 %"
 
 
 def _above(picture: NDArray[np.uint8], legend: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -80,9 +52,3 @@ def _above(picture: NDArray[np.uint8], legend: NDArray[np.uint8]) -> NDArray[np.
     whole[:height, left : left + width] = picture
     whole[height:, : legend.shape[1]] = legend
     return whole
-
-
-@cache
-def _font(height: int) -> ImageFont.FreeTypeFont:
-    """The letters of matplotlib's pictures, which has them for most alphabets."""
-    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), height)

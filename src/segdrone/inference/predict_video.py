@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from segdrone.errors import ConfigError, DataError
-from segdrone.figures import overlay
+from segdrone.figures import InsetLegend, overlay
 from segdrone.inference.cleanup import Cleanup
-from segdrone.inference.legend import Legend
 from segdrone.inference.predictor import Predictor
 from segdrone.inference.temporal import TemporalMajority
 from segdrone.utils.atomic import atomic_write
@@ -111,7 +110,7 @@ def predict_video(
             table_path.open("w", newline="", encoding="utf-8") as file,
             tqdm(film, source.name, film.promised or None, unit="frame", disable=not progress) as images,
         ):
-            rows, legend = csv.writer(file), Legend(table, film.size)
+            rows, legend = csv.writer(file), InsetLegend(table, film.size)
             rows.writerow(["frame", "seconds", *table.names])
             for image in images:
                 mask = vote(cleanup(predictor(image).mask, image, table))

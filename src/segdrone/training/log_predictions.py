@@ -45,7 +45,7 @@ class LogPredictions(L.Callback):
         for place, name in enumerate(batch["id"][:wanted]):  # the first process has no blanks
             image = _photograph(batch["image"][place], pl_module.hparams["data"])
             truth, prediction = (_mask(mask[place]) for mask in (batch["mask"], outputs["prediction"]))
-            self._rows.append(figures.ImageTruthPrediction(name, image, truth, prediction).reduced())
+            self._rows.append(figures.ImageTruthPrediction(name, image, truth, prediction).downscale())
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Sends the pictures to TensorBoard, from the first process."""

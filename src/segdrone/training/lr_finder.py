@@ -9,7 +9,6 @@ from pathlib import Path
 import lightning.pytorch as L
 import torch
 from lightning.pytorch import callbacks
-from matplotlib.figure import Figure
 
 from segdrone import figures
 from segdrone.errors import ConfigError
@@ -68,7 +67,7 @@ class LearningRateFinder(callbacks.LearningRateFinder):
             log.warning("%d steps suggest no learning rate: it stays %s", len(rates), before)
             return
         if trainer.is_global_zero:
-            figures.save(_draw(rates, losses, rate), self.folder / "lr_finder.png")
+            figures.save(figures.plot_learning_rates(rates, losses, rate), self.folder / "lr_finder.png")
         log.info("learning rate %.2e found, in place of %s: figures/lr_finder.png", rate, before)
         options = pl_module.optimizer_options
         if options.get("encoder_lr") is not None:
@@ -100,17 +99,3 @@ def suggest(rates: Sequence[float], losses: Sequence[float]) -> float | None:
         return None
     slopes = torch.gradient(torch.tensor([loss for _, loss in points]))[0]
     return points[int(slopes.argmin())][0]
-
-
-def _draw(rates: Sequence[float], losses: Sequence[float], rate: float) -> Figure:
-    figure = Figure(figsize=(7, 4.5), dpi=100, facecolor="white", layout="constrained")
-    axis = figure.subplots()
-    axis.plot(rates, losses)
-    axis.plot(rate, losses[list(rates).index(rate)], "o", color="red", label=f"suggested: {rate:.2e}")
-    axis.legend()
-    axis.set_title("Loss by learning rate")
-    axis.set_xscale("log")
-    axis.set_xlabel("learning rate")
-    axis.set_ylabel("loss, running mean")
-    axis.grid(alpha=0.3)
-    return figure

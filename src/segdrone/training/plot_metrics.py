@@ -9,12 +9,6 @@ import lightning.pytorch as L
 
 from segdrone import figures
 
-_PLOTS = {
-    "loss": ("Loss", "cross-entropy or what conf/loss chose"),
-    "miou": ("Mean IoU over the set", "mIoU, 0 to 1"),
-    "accuracy": ("Pixel accuracy", "share of pixels, 0 to 1"),
-}
-
 
 class PlotMetrics(L.Callback):
     """Draws `loss.png`, `miou.png` and `accuracy.png`, train and, where it was validated, val, after every epoch.
@@ -36,15 +30,17 @@ class PlotMetrics(L.Callback):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Keeps the epoch's values and draws."""
-        keys, self._splits = [f"{split}/{name}" for split in self._splits for name in _PLOTS], ["train"]
+        keys, self._splits = (
+            [f"{split}/{name}" for split in self._splits for name in figures.TRAINING_CURVES],
+            ["train"],
+        )
         logged = trainer.callback_metrics
         epoch = {"epoch": float(trainer.current_epoch)}
         self.history.append({**epoch, **{key: float(logged[key]) for key in keys if key in logged}})
         if not trainer.is_global_zero:
             return
-        for name, (title, unit) in _PLOTS.items():
-            lines = {f"train/{name}": "train", f"val/{name}": "val"}
-            figures.save(figures.plot_curves(self.history, lines, title, unit), self.folder / f"{name}.png")
+        for name in figures.TRAINING_CURVES:
+            figures.save(figures.plot_training_curve(self.history, name), self.folder / f"{name}.png")
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the values so far."""

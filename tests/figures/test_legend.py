@@ -5,14 +5,14 @@ import pytest
 from numpy.typing import NDArray
 
 from segdrone.classes import DRONE, ClassTable
-from segdrone.inference.legend import Legend
+from segdrone.figures import InsetLegend
 
 FEW = ClassTable(("road", "grass", "roof"), ((200, 10, 40), (10, 180, 60), (20, 60, 220)))
 
 
 def drawn(table: ClassTable, height: int, width: int, grey: int = 128) -> NDArray[np.uint8]:
     picture = np.full((height, width, 3), grey, np.uint8)
-    Legend(table, (height, width)).draw(picture)
+    InsetLegend(table, (height, width)).draw(picture)
     return picture
 
 
@@ -32,7 +32,7 @@ def test_it_shows_every_class_with_its_colour_and_a_name() -> None:
     for colour in DRONE.colours:
         seen = 0.25 * 128 + 0.75 * np.array(colour)
         assert (np.abs(picture - seen) <= 1).all(-1).sum() >= 60, colour  # a swatch of 12 x 9 without its frame
-    plain = Legend(DRONE, (720, 1280))
+    plain = InsetLegend(DRONE, (720, 1280))
     renamed = ClassTable(("x", *DRONE.names[1:]), DRONE.colours)
     assert (drawn(renamed, 720, 1280) != picture).any()
     again = np.full_like(picture, 128)
