@@ -1,186 +1,176 @@
-"""The doors train.py and evaluate.py: what a user reads when something is wrong."""
+"""Run a Hydra main function as a command: exit codes, one-line errors, and sweeps that survive failed jobs."""
 
 from __future__ import annotations
 
+import argparse
 import functools
 import gc
 import math
 import os
-import re
 import sys
-import textwrap
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+from hydra._internal.utils import get_args_parser  # hydra.main's own
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
-from segdrone.errors import ConfigError, SegdroneError, exit_with_error, user_message
+from segdrone.cli.hydra_errors import explain_config_error, explain_error
+from segdrone.cli.hydra_help import print_help
+from segdrone.errors import ConfigError, SegdroneError, exit_with_error
 from segdrone.sweep import UNFINISHED, CompareAtEnd, Sweep, clear_failure, note_failure, read_sweep, report
 from segdrone.utils.launch import silence_nonzero_ranks, single_job_argv, wait_for_rank_zero
 
-_EXTRAS = {  # what brings the plugins of Hydra that conf/search and conf/launcher choose
-    "hydra/sweeper/optuna": "sweeps",
-    "hydra/launcher/joblib": "sweeps",
-    "hydra/launcher/submitit_slurm": "slurm",
-    "hydra/launcher/ray": "ray",
-}
 _FULL_ERROR = "HYDRA_FULL_ERROR"
-_FAILED: list[int] = []  # jobs of a sweep that this process ran
-# What the user asked for, before `door` asks for more; the processes that this one starts take it over.
-_TRACEBACKS = os.environ.setdefault("SEGDRONE_TRACEBACKS", os.environ.get(_FULL_ERROR, "0")) == "1"
+# What the user asked for, read before `run` sets HYDRA_FULL_ERROR itself. Processes started by this one inherit it.
+_SHOW_TRACEBACKS = os.environ.setdefault("SEGDRONE_TRACEBACKS", os.environ.get(_FULL_ERROR, "0")) == "1"
+_failed_jobs: list[int] = []  # numbers of the sweep's jobs that failed in this process
 
 
-def task_wrapper(job: Callable[[DictConfig], float]) -> Callable[[DictConfig], float | None]:
-    """Makes a job end with the text of a `SegdroneError` and exit code 2, not with a traceback.
+def task_wrapper(task: Callable[[DictConfig], float]) -> Callable[[DictConfig], float | None]:
+    """Decorates a Hydra task: an error of the user ends it with one line on stderr and exit code 2.
 
-    It leaves by SystemExit, since Hydra would add lines of its own to any other error. `output_dir`
-    becomes the job's own folder, which in a sweep is one below the sweep's.
+    It ends with SystemExit, because Hydra would print lines of its own for any other exception. `output_dir`
+    of the config becomes the job's own folder; in a sweep that is a folder below the sweep's.
     """
 
-    @functools.wraps(job)
+    @functools.wraps(task)
     def wrapped(cfg: DictConfig) -> float | None:
         hydra = HydraConfig.get()
         cfg.output_dir = hydra.runtime.output_dir
         if hydra.mode == RunMode.MULTIRUN:
-            # _TRACEBACKS is handed on: a launcher's worker, in which `door` was not run, would read it anew.
-            return _attempt(job, cfg, hydra.job.num, tracebacks=_TRACEBACKS)
+            # _SHOW_TRACEBACKS is passed on: in a launcher's worker `run` has not been called.
+            return _run_sweep_job(task, cfg, hydra.job.num, show_traceback=_SHOW_TRACEBACKS)
         try:
-            return job(cfg)
+            return task(cfg)
         except (SegdroneError, OSError) as error:
-            if _TRACEBACKS:
+            if _SHOW_TRACEBACKS:
                 raise
-            _leave(_text(error))
+            _exit_after_rank_zero(explain_error(error))
 
     return wrapped
 
 
-def _attempt(job: Callable[[DictConfig], float], cfg: DictConfig, number: int, *, tracebacks: bool) -> float | None:
-    """Runs a job of a sweep; one that fails, or whose score is NaN, is told and noted, and the others go on.
+def run(main: Callable[[], None], config_name: str) -> None:
+    """Runs a function decorated by `hydra.main` as a command.
+
+    An error of the user outside of the task, such as an unknown key, ends it like one inside: one line, exit
+    code 2. At the end of a sweep, even an interrupted one, the jobs are compared; the sweep fails if no job
+    has a score. A sweep that compares nothing (of evaluations) fails if any job in this process failed.
+
+    Args:
+        main: The decorated function.
+        config_name: Its primary config, whose help template `--help` prints.
+    """
+    os.environ[_FULL_ERROR] = "1"  # Hydra then raises its errors instead of printing them
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network at import
+    try:
+        arguments = _parse_arguments()
+        if arguments.help:
+            print_help(arguments.config_name or config_name, arguments)
+            return
+        silence_nonzero_ranks()
+        with _compare_at_end():
+            main()
+    except KeyboardInterrupt:
+        sys.exit(130)  # the exit code of a shell after Ctrl+C
+    except Exception as error:
+        text = explain_config_error(error)
+        if text is None and CompareAtEnd.folder is not None:  # an error of a sweeper or a launcher
+            text = f"the sweep stopped: {explain_error(error)} ({_FULL_ERROR}=1 shows the traceback)"
+        if text is None or _SHOW_TRACEBACKS:
+            raise
+        _exit_after_rank_zero(text)
+
+
+def _parse_arguments() -> argparse.Namespace:
+    """Parses Hydra's command line, and rewrites `sys.argv` with options before overrides.
+
+    Lightning appends overrides to `sys.argv` for the processes that it starts, and argparse accepts overrides
+    only in one piece. `--config-path` is taken relative to the working folder.
+    """
+    parser = get_args_parser()
+    parser.exit_on_error = False
+    try:
+        arguments, unknown = parser.parse_known_intermixed_args(sys.argv[1:])
+    except argparse.ArgumentError as error:
+        raise ConfigError(f"{error} (see --help)") from None
+    if unknown:
+        raise ConfigError(f"{unknown[0]} is not an option: give settings as KEY=VALUE (see --help)")
+    options = [argument for argument in sys.argv[1:] if argument not in arguments.overrides]
+    if arguments.config_path is not None:
+        options.append(f"--config-path={Path(arguments.config_path).absolute()}")
+    sys.argv[1:] = [*options, *arguments.overrides]
+    return arguments
+
+
+def _run_sweep_job(
+    task: Callable[[DictConfig], float], cfg: DictConfig, number: int, *, show_traceback: bool
+) -> float | None:
+    """Runs one job of a sweep. If it fails, or its score is NaN, the reason is printed and kept, and the sweep goes on.
 
     Returns:
-        The score; None where there is none, which no sweeper of Hydra's stumbles over: an exception
-        would end the basic one, NaN Optuna's.
+        The score, or None: an exception would end Hydra's basic sweeper, and NaN Optuna's.
     """
     folder = Path(cfg.output_dir)
-    note_failure(folder, UNFINISHED, "")  # stands if the process is killed, whatever an earlier job left here
+    note_failure(folder, UNFINISHED, "")  # remains if the process is killed
     try:
-        with single_job_argv(HydraConfig.get().overrides.task):
-            score = job(cfg)
+        with single_job_argv([*_config_options(), *HydraConfig.get().overrides.task]):
+            score = task(cfg)
     except Exception as error:
-        reason, details = _text(error), traceback.format_exc()
+        reason, details = explain_error(error), traceback.format_exc()
     else:
         if math.isfinite(score):
             clear_failure(folder)
             return score
-        reason, details = f"{cfg.get('objective', 'its score')} came out as {score}", ""
+        reason, details = f"{cfg.get('objective', 'the score')} came out as {score}", ""
     note_failure(folder, reason, details)
-    _FAILED.append(number)
-    sys.stderr.write(f"error: job {number}: {reason}\n")  # in one piece, as jobs may run side by side
-    if tracebacks:
+    _failed_jobs.append(number)
+    sys.stderr.write(f"error: job {number}: {reason}\n")  # one write, because jobs may run in parallel
+    if show_traceback:
         print(details, file=sys.stderr)
-    gc.collect()  # networks lie in circles of references, and the next job may need their memory
+    gc.collect()  # networks contain reference cycles, and the next job may need their memory
     return None
 
 
-def run(main: Callable[[], None]) -> None:
-    """Runs a Hydra main function; a mistake in the configuration ends like one in `task_wrapper`.
-
-    The jobs of a sweep are compared at its end, however that comes; it fails where none reached a score. One that
-    compares nothing, of evaluations, fails where a job in this process did.
-
-    Hydra is told to let its errors through, so that they can be caught here.
-    """
-    os.environ[_FULL_ERROR] = "1"
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network at import
-    try:
-        silence_nonzero_ranks()
-        with _compared():
-            main()
-    except KeyboardInterrupt:
-        sys.exit(130)  # what a shell makes of it
-    except Exception as error:
-        text = _mistake(error)
-        if text is None or _TRACEBACKS:
-            raise
-        _leave(text)
+def _config_options() -> Sequence[str]:
+    """Returns the options that lead the processes of a sweep's job to the same configuration files."""
+    hydra = HydraConfig.get()
+    paths = {source.provider: source.path for source in hydra.runtime.config_sources}
+    options = [f"--config-path={paths['main']}", f"--config-name={hydra.job.config_name}"]
+    return [*options, f"--config-dir={paths['command-line']}"] if "command-line" in paths else options
 
 
 @contextmanager
-def _compared() -> Iterator[None]:
+def _compare_at_end() -> Iterator[None]:
     sweep: Sweep | None
     try:
         yield
     except BaseException as error:
-        sweep = _report()
+        sweep = _report_sweep()
+        # Optuna raises a ValueError if no trial has a score; the ConfigError below says it better.
         if sweep is None or sweep.scored or not isinstance(error, ValueError):
-            raise  # but not what Optuna says where no trial is the best
+            raise
     else:
-        sweep = _report()
+        sweep = _report_sweep()
     if sweep is not None and not sweep.scored:
-        raise ConfigError(f"none of the {len(sweep.jobs)} jobs reached a score: mend what is said of them above")
-    if sweep is None and _FAILED:
-        raise ConfigError(f"{len(_FAILED)} of the jobs failed: mend what is said of them above")
+        raise ConfigError(f"none of the {len(sweep.jobs)} jobs has a score: fix the errors above")
+    if sweep is None and _failed_jobs:
+        raise ConfigError(f"{len(_failed_jobs)} of the jobs failed: fix the errors above")
 
 
-def _report() -> Sweep | None:
+def _report_sweep() -> Sweep | None:
     sweep = None if CompareAtEnd.folder is None else read_sweep(CompareAtEnd.folder)
     if sweep is not None:
         report(sweep)
     return sweep
 
 
-def _mistake(error: Exception) -> str | None:
-    """Returns what the user should read of an error outside of a job; None where only the traceback tells."""
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file in _EXTRAS:
-        extra = _EXTRAS[error.missing_cfg_file]
-        return f"{error.missing_cfg_file} is not installed: pip install 'segdrone[{extra}]'"
-    if isinstance(error, OverrideParseException) and "=" not in error.override.strip("="):
-        return f"{error.override} is no choice: give KEY=VALUE, without spaces around the ="
-    if isinstance(error, OverrideParseException):
-        return (
-            f"{error.override} cannot be read: a path or text with other signs than letters, digits, spaces and ._-/ "
-            "needs quotes of its own within the shell's: 'data.root=\"FOLDER\"'"
-        )
-    if isinstance(error, HydraException | OmegaConfBaseException):
-        return f"{_of_hydra(' '.join(str(error).split()))} (see --help for all keys)"
-    if isinstance(error, ValueError) and "Config group override" in str(error):
-        return "a group of conf/, such as callbacks= or model=, takes the name of a file, or several (see --help)"
-    if isinstance(error, SegdroneError | OSError):
-        return _text(error)
-    if CompareAtEnd.folder is not None:  # of a sweeper or a launcher
-        return f"the sweep broke off: {_text(error)} ({_FULL_ERROR}=1 shows the traceback)"
-    return None
-
-
-def _of_hydra(text: str) -> str:
-    """Says what an unknown key may be: Hydra's advice, to append it, is no good for a key that nothing would read."""
-    unknown = re.match(r"Could not override '(.+?)'", text)
-    if unknown is None:
-        return text.partition(" Config search path:")[0]
-    key = unknown[1]
-    other = f", or give +{key}=VALUE if the part itself takes it" if "." in key else ""
-    return f"{key} is no setting here: mend the name{other}"
-
-
-def _text(error: Exception) -> str:
-    if isinstance(error, SegdroneError):
-        return user_message(error)
-    if isinstance(error, OSError):
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror or error}: check the path, its permissions and the free disk space"
-    text = f"{type(error).__name__}: {error}".strip(": \n")
-    if "Traceback" in text:  # a DataLoader's worker sends all of its own
-        text = text.splitlines()[-1]
-    return textwrap.shorten(text, 300, placeholder=" ...")
-
-
-def _leave(text: str) -> NoReturn:
+def _exit_after_rank_zero(text: str) -> NoReturn:
+    """Exits with one line; a process other than the first waits, so that the first prints the same error once."""
     wait_for_rank_zero()
     exit_with_error(text)

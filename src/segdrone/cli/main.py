@@ -1,51 +1,83 @@
-"""The `segdrone` command: datasets and finished models."""
+"""The `segdrone` command. Each subcommand imports what it needs when it runs, so that --help is fast."""
 
 from __future__ import annotations
 
+import os
+import runpy
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from segdrone.cli import compare, data, predict
 from segdrone.errors import ConfigError, SegdroneError, exit_with_error, user_message
-from segdrone.sweep import read_sweep, report
 
 commands = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Datasets and finished models. To train and to evaluate: python train.py --help, python evaluate.py --help",
+    help="Train, evaluate and use segmentation networks for drone photographs.",
 )
-commands.add_typer(data.commands, name="data")
-commands.command()(predict.predict)
-commands.command()(compare.compare)
+_HYDRA: dict[str, Any] = {  # all arguments, --help included, are Hydra's
+    "add_help_option": False,
+    "context_settings": {"ignore_unknown_options": True, "allow_extra_args": True},
+}
 
 
 @commands.callback()
 def main(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks instead of one-line errors.")] = False,
 ) -> None:
-    """Takes the options that all commands share; `app` looks for --debug itself, as it must outlive this call."""
+    """Takes the options of all commands."""
+    if debug:
+        os.environ["HYDRA_FULL_ERROR"] = "1"
+
+
+commands.add_typer(data.commands, name="data")
+
+
+@commands.command(**_HYDRA)
+def train(context: typer.Context) -> None:
+    """Train a network on photographs and masks, then score it on the test split."""
+    _run_module("segdrone.cli.train", context.args)
+
+
+@commands.command(**_HYDRA)
+def evaluate(context: typer.Context) -> None:
+    """Score a checkpoint, or predicted masks, on photographs with masks."""
+    _run_module("segdrone.cli.evaluate", context.args)
+
+
+commands.command()(predict.predict)
+commands.command()(compare.compare)
 
 
 @commands.command()
 def sweep(
-    folder: Annotated[Path, typer.Argument(help="Of the sweep: where train.py -m wrote.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="Folder of a sweep by segdrone train -m.", show_default=False)],
 ) -> None:
-    """Compare the jobs of a sweep again: those of one that was cut short, or still runs on a cluster."""
-    found = read_sweep(folder)
-    if found is None:
-        raise ConfigError(f"{folder} holds no job of train.py -m: give the folder of a sweep")
-    report(found)
+    """Compare the jobs of a sweep again, also of one that was interrupted or still runs on a cluster."""
+    from segdrone.sweep import read_sweep, report
+
+    jobs = read_sweep(folder)
+    if jobs is None:
+        raise ConfigError(f"{folder} contains no job of segdrone train -m: give the folder of a sweep")
+    report(jobs)
+
+
+def _run_module(module: str, arguments: list[str]) -> None:
+    """Becomes `python -m MODULE ARGUMENTS`: Lightning starts further processes by the name of the main module."""
+    sys.argv = [sys.argv[0], *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 def app() -> None:
-    """Runs the command; a mistake the user can mend becomes its text and exit code 2."""
+    """Runs the command. An error of the user ends it with one line on stderr and exit code 2."""
+    debug = "--debug" in sys.argv[1:2]
     try:
         commands()
     except SegdroneError as error:
-        if "--debug" in sys.argv[1:2]:
+        if debug:
             raise
         exit_with_error(user_message(error))

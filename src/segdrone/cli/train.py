@@ -1,0 +1,31 @@
+"""`segdrone train`: train a network, then score it on the test split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from segdrone.cli.hydra_main import run, task_wrapper
+from segdrone.utils.config import config_dir
+
+
+@hydra.main(config_path=str(config_dir()), config_name="train", version_base="1.3")
+@task_wrapper
+def train(cfg: DictConfig) -> float:
+    """Trains and tests as conf/train.yaml says; returns the objective of a sweep."""
+    from segdrone import training  # imports torch, which --help does not need
+
+    with training.run_dir_lock(Path(cfg.output_dir)):
+        metrics, _ = training.train(cfg)
+    return training.objective(cfg, metrics)
+
+
+def main() -> None:
+    """Runs the command with the arguments in `sys.argv`."""
+    run(train, "train")
+
+
+if __name__ == "__main__":  # also how Lightning starts further processes: python -m segdrone.cli.train
+    main()
