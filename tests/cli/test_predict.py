@@ -106,7 +106,7 @@ def test_a_photograph_that_fails_is_told_and_counted(run: Run, photos: Path) -> 
     assert code == 1
     assert out == "2 predicted, 0 done before, 1 failed: see o\n"
     assert told == [
-        "error: photos/1.png is not an image (JPEG, PNG, TIFF or WebP), whatever its name says: replace or remove it"
+        "error: photos/1.png is not an image (JPEG, PNG, TIFF or WebP) despite its name: replace or remove it"
     ]
     assert run(photos, "--out", "o")[1] == "0 predicted, 2 done before, 1 failed: see o\n"
     assert run(photos, "--out", "o", "--redo")[1] == "2 predicted, 0 done before, 1 failed: see o\n"

@@ -116,7 +116,7 @@ def test_text_called_jpg_is_refused(tmp_path: Path) -> None:
     path.write_text("not a photograph")
     assert (
         refusal(root)
-        == f"{path} is not an image (JPEG, PNG, TIFF or WebP), whatever its name says: replace or remove it"
+        == f"{path} is not an image (JPEG, PNG, TIFF or WebP) despite its name: replace or remove it"
     )
     with pytest.raises(DataError, match=r"a\.jpg is not an image"):
         find_photographs(root / "images")
@@ -206,7 +206,7 @@ def test_alpha_of_photographs_is_told_once(tmp_path: Path, caplog: pytest.LogCap
 def test_photographs_of_more_than_8_bits_are_refused_before_any_is_decoded(tmp_path: Path, mode: str) -> None:
     image = turned(tmp_path / "images" / "a.tiff", 1, mode=mode)
     mask(tmp_path / "masks" / "a.png")
-    assert refusal(tmp_path) == f"{image} has pixels of type {mode}, not 8 bits a channel: convert it to 8-bit RGB"
+    assert refusal(tmp_path) == f"{image} has pixels of type {mode}, not 8 bits per channel: convert it to 8-bit RGB"
 
 
 def test_accents_written_apart_pair_with_those_written_together(tmp_path: Path) -> None:

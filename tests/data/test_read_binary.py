@@ -10,7 +10,7 @@ from PIL import Image
 
 from segdrone.classes import ClassTable
 from segdrone.data.mask_encoding import MaskEncoding, read_mask
-from tests.helpers.image_files import HEIGHT, WIDTH, paletted, write
+from tests.helpers.image_files import HEIGHT, WIDTH, palette_image, save
 
 TWO = ClassTable(("dark", "light"), ((0, 0, 0), (255, 255, 255)))
 
@@ -33,14 +33,14 @@ LIGHT = np.random.default_rng(4).random((HEIGHT, WIDTH)) < 0.4
         ("a.png", Image.fromarray(LIGHT), 127),
         ("a.tiff", Image.fromarray(LIGHT), 0),
         ("a.png", Image.fromarray(np.dstack([LIGHT * 255, np.full(LIGHT.shape, 7)]).astype(np.uint8)), 127),
-        ("a.png", paletted(LIGHT.astype(np.uint8), TWO.palette), 127),
+        ("a.png", palette_image(LIGHT.astype(np.uint8), TWO.palette), 127),
     ],
     ids=["0/255", "0/1", "127/128", "16", "16 at 40000", "32", "float", "RGB", "WebP", "1", "1 TIFF", "LA", "P"],
 )
 def test_light_pixels_of_a_binary_mask_are_class_1(
     tmp_path: Path, name: str, image: Image.Image, threshold: int
 ) -> None:
-    path = write(tmp_path / name, image, **({"lossless": True} if name.endswith("webp") else {}))
+    path = save(tmp_path / name, image, **({"lossless": True} if name.endswith("webp") else {}))
     mask = read_mask(path, MaskEncoding(TWO, encoding="binary", threshold=threshold))
     assert mask.dtype == np.uint8
     np.testing.assert_array_equal(mask, LIGHT)
@@ -48,5 +48,5 @@ def test_light_pixels_of_a_binary_mask_are_class_1(
 
 def test_binary_mask_that_was_saved_as_jpeg_is_read(tmp_path: Path) -> None:
     light = np.repeat(np.repeat(LIGHT, 8, axis=0), 8, axis=1)
-    path = write(tmp_path / "a.jpg", Image.fromarray((light * 255).astype(np.uint8)), quality=60)
+    path = save(tmp_path / "a.jpg", Image.fromarray((light * 255).astype(np.uint8)), quality=60)
     np.testing.assert_array_equal(read_mask(path, MaskEncoding(TWO, encoding="binary")), light)

@@ -17,7 +17,7 @@ from segdrone.raster.decode import read_image, read_size
 from segdrone.raster.pixels import resize_image
 from segdrone.synthetic import render_scene
 from segdrone.windows import Size
-from tests.helpers.image_files import colours, smooth, write
+from tests.helpers.image_files import gradient_image, random_image, save
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -28,9 +28,9 @@ def test_reduced_photograph_is_as_large_as_asked_and_turned_as_the_whole_one(
 ) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    picture = Image.fromarray(smooth(*size)).convert(mode)
-    path = write(tmp_path / "a.jpg", picture, quality=95, exif=exif)
-    upright = write(tmp_path / "upright.jpg", picture, quality=95)
+    picture = Image.fromarray(gradient_image(*size)).convert(mode)
+    path = save(tmp_path / "a.jpg", picture, quality=95, exif=exif)
+    upright = save(tmp_path / "upright.jpg", picture, quality=95)
     whole = read_image(path)
     assert whole.shape[:2] == (size[::-1] if orientation > 4 else size)
     scales = set()
@@ -53,39 +53,39 @@ def test_reduced_photograph_is_as_large_as_asked_and_turned_as_the_whole_one(
 def test_reduced_photograph_of_any_size_is_no_smaller_than_asked(size: Size, data: st.DataObject) -> None:
     asked = data.draw(st.tuples(st.integers(1, size[0]), st.integers(1, size[1])))
     with TemporaryDirectory() as folder:
-        reduced = read_image(write(Path(folder) / "a.jpg", Image.fromarray(smooth(*size))), at_least=asked)
+        reduced = read_image(save(Path(folder) / "a.jpg", Image.fromarray(gradient_image(*size))), at_least=asked)
     assert reduced.shape[0] >= asked[0]
     assert reduced.shape[1] >= asked[1]
     assert any(reduced.shape == (-(-size[0] // scale), -(-size[1] // scale), 3) for scale in (1, 2, 4, 8))
 
 
 def test_reduced_photograph_may_be_asked_for_in_one_direction_only(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.jpg", Image.fromarray(smooth(64, 96)))
+    path = save(tmp_path / "a.jpg", Image.fromarray(gradient_image(64, 96)))
     assert read_image(path, at_least=(8, 96)).shape == read_image(path, at_least=(64, 12)).shape == (64, 96, 3)
     assert read_image(path, at_least=(640, 960)).shape == (64, 96, 3)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tiff", ".webp"])
 def test_other_files_come_whole(tmp_path: Path, suffix: str) -> None:
-    path = write(tmp_path / f"a{suffix}", Image.fromarray(colours()))
+    path = save(tmp_path / f"a{suffix}", Image.fromarray(random_image()))
     np.testing.assert_array_equal(read_image(path, at_least=(1, 1)), read_image(path))
 
 
 def test_photograph_with_a_preview_behind_it_is_read_and_reduced(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"  # as drones write: a JPEG of several pictures (MPO)
-    Image.fromarray(smooth(64, 96)).save(
-        path, format="MPO", save_all=True, append_images=[Image.fromarray(colours(8, 12))], quality=95
+    Image.fromarray(gradient_image(64, 96)).save(
+        path, format="MPO", save_all=True, append_images=[Image.fromarray(random_image(8, 12))], quality=95
     )
     with Image.open(path) as image:
         assert image.format == "MPO"
     assert read_size(path) == (64, 96)
-    assert np.abs(read_image(path).astype(int) - smooth(64, 96)).mean() < 3
+    assert np.abs(read_image(path).astype(int) - gradient_image(64, 96)).mean() < 3
     assert read_image(path, at_least=(16, 24)).shape == (16, 24, 3)
 
 
 @pytest.mark.parametrize("progressive", [False, True])
 def test_jpeg_cut_anywhere_is_refused_when_reduced_too(tmp_path: Path, progressive: bool) -> None:
-    path = write(tmp_path / "a.jpg", Image.fromarray(colours(64, 96)), quality=92, progressive=progressive)
+    path = save(tmp_path / "a.jpg", Image.fromarray(random_image(64, 96)), quality=92, progressive=progressive)
     content = path.read_bytes()
     lengths = [*range(1000, len(content) - 40, len(content) // 12), len(content) - 400, len(content) - 40]
     for length in lengths:
@@ -100,7 +100,7 @@ def detailed(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Scenes of 1.5 megapixels, sharper than a photograph of that size: the worst that area has to average."""
     folder = tmp_path_factory.mktemp("detailed")
     return [
-        write(folder / f"{seed}.jpg", Image.fromarray(render_scene(1000, 1504, seed)[0]), quality=92) for seed in (1, 4)
+        save(folder / f"{seed}.jpg", Image.fromarray(render_scene(1000, 1504, seed)[0]), quality=92) for seed in (1, 4)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Small photographs and masks in files, and what is said against them."""
+"""Small images and masks in files, and the errors of broken ones."""
 
 from __future__ import annotations
 
@@ -10,61 +10,57 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segdrone.classes import DRONE, ClassTable
-from segdrone.data.mask_encoding import MaskEncoding, read_mask
 from segdrone.errors import DataError
 from segdrone.raster.decode import read_image
 
 HEIGHT, WIDTH = 8, 12
+SMALL_TABLE = ClassTable(("road", "grass", "tree"), ((10, 20, 30), (100, 110, 120), (200, 40, 90)))
 
 
-def colours(height: int = HEIGHT, width: int = WIDTH) -> NDArray[np.uint8]:
+def random_image(height: int = HEIGHT, width: int = WIDTH) -> NDArray[np.uint8]:
+    """An image of random colors: uint8 `[H, W, 3]`."""
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def ids(height: int = HEIGHT, width: int = WIDTH) -> NDArray[np.uint8]:
+def gradient_image(height: int, width: int) -> NDArray[np.uint8]:
+    """An image that every reflection and every turn changes: uint8 `[H, W, 3]`."""
+    rows, columns = np.mgrid[:height, :width]
+    return np.stack([rows * 255 / height, columns * 255 / width, np.full((height, width), 60)], -1).astype(np.uint8)
+
+
+def random_ids(height: int = HEIGHT, width: int = WIDTH) -> NDArray[np.uint8]:
+    """A mask of random ids of the drone table: uint8 `[H, W]`."""
     return np.random.default_rng(1).integers(0, len(DRONE), (height, width), dtype=np.uint8)
 
 
-def write(path: Path, image: Image.Image, **options: object) -> Path:
-    image.save(path, **options)
-    return path
+def random_small_mask(height: int = HEIGHT, width: int = WIDTH) -> NDArray[np.uint8]:
+    """A mask of random ids of `SMALL_TABLE`: uint8 `[H, W]`."""
+    return np.random.default_rng(3).integers(0, len(SMALL_TABLE), (height, width), dtype=np.uint8)
 
 
-def refusal(path: Path, table: ClassTable | None = None) -> str:
-    with pytest.raises(DataError) as caught:
-        if table is None:
-            read_image(path)
-        else:
-            read_mask(path, MaskEncoding(table))
-    text = str(caught.value)
-    assert "\n" not in text
-    assert str(path) in text
-    return text
-
-
-FEW = ClassTable(("road", "grass", "tree"), ((10, 20, 30), (100, 110, 120), (200, 40, 90)))
-
-
-def few(height: int = HEIGHT, width: int = WIDTH) -> NDArray[np.uint8]:
-    return np.random.default_rng(3).integers(0, len(FEW), (height, width), dtype=np.uint8)
-
-
-def paletted(values: NDArray[np.uint8], palette: NDArray[np.uint8]) -> Image.Image:
+def palette_image(values: NDArray[np.uint8], palette: NDArray[np.uint8]) -> Image.Image:
+    """A palette image of the indices `values`."""
     image = Image.fromarray(values)
     image.putpalette(palette.tobytes())
     return image
 
 
-def told(path: Path, labels: MaskEncoding) -> str:
-    """What is said against a mask, in one line that names the file."""
+def save(path: Path, image: Image.Image, **options: object) -> Path:
+    """Saves an image with Pillow's options and returns its path."""
+    image.save(path, **options)
+    return path
+
+
+def image_error(path: Path) -> str:
+    """The error of reading an image: one line that names the file."""
     with pytest.raises(DataError) as caught:
-        read_mask(path, labels)
-    assert "\n" not in str(caught.value)
-    assert str(path) in str(caught.value)
-    return str(caught.value)
+        read_image(path)
+    return checked_text(path, caught.value)
 
 
-def smooth(height: int, width: int) -> NDArray[np.uint8]:
-    """A picture that no reflection or turn leaves as it is."""
-    rows, columns = np.mgrid[:height, :width]
-    return np.stack([rows * 255 / height, columns * 255 / width, np.full((height, width), 60)], -1).astype(np.uint8)
+def checked_text(path: Path, error: DataError) -> str:
+    """The text of an error, which must be one line that names the file."""
+    text = str(error)
+    assert "\n" not in text
+    assert str(path) in text
+    return text

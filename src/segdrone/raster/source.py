@@ -1,4 +1,4 @@
-"""Where pixels come from: one interface for photographs, arrays and, later, orthomosaics."""
+"""The interface of images that are read window by window."""
 
 from __future__ import annotations
 
@@ -11,34 +11,43 @@ from segdrone.windows import Size, Window
 
 
 class ImageSource(Protocol):
-    """An image that is read window by window.
+    """An image that is read window by window: `open_image` opens a file, `ArraySource` wraps an array."""
 
-    Attributes:
-        size: Height and width in pixels as displayed, that is with the EXIF orientation applied.
-        fully_valid: Whether every pixel is there: no alpha below 255, no nodata, no internal mask. `valid` need
-            not be asked then.
-    """
+    @property
+    def size(self) -> Size:
+        """Height and width in pixels as displayed, i.e. with the EXIF orientation applied."""
 
-    size: Size
-    fully_valid: bool
+    @property
+    def fully_valid(self) -> bool:
+        """Whether every pixel is valid; `valid` is then True everywhere and need not be called.
 
-    def read(self, window: Window, size: Size) -> NDArray[np.uint8]:
+        For a file it may have to decode the image, but only if its header says that pixels can be no data.
+        """
+
+    def read(self, window: Window, size: Size | None = None) -> NDArray[np.uint8]:
         """Returns a window of the image, resized.
 
         Args:
             window: Rows and columns in the image's own pixels, inside the image.
-            size: Height and width of the result; those of the window read its pixels as they are.
+            size: Height and width of the result; None is the window's own size.
 
         Returns:
-            uint8 `[H, W, 3]`, RGB.
+            uint8 `[H, W, 3]`, RGB. Do not write to it: at the window's own size it may be a view.
 
         Raises:
             DataError: The file cannot be read.
+            ValueError: The window is not inside the image.
         """
 
-    def valid(self, window: Window, size: Size) -> NDArray[np.bool_]:
-        """Returns which pixels of a window are there, bool `[H, W]`, resized as masks are.
+    def valid(self, window: Window, size: Size | None = None) -> NDArray[np.bool_]:
+        """Returns which pixels of a window are valid: bool `[H, W]`, resized like a mask.
+
+        Pixels are no data where alpha is 0, or where they have the file's nodata value.
 
         Raises:
             DataError: The file cannot be read.
+            ValueError: The window is not inside the image.
         """
+
+    def release_pages(self) -> None:
+        """Frees the memory of pixels that have been read from disk; they can be read again."""

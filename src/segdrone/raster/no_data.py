@@ -1,0 +1,83 @@
+"""Find out which pixels of an image file are no data: transparent, or of the nodata value."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+_GDAL_NODATA = 42113  # TIFF tag: a number as ASCII text
+_GRAY_STEP = {"L;2": 85, "L;4": 17}  # Pillow scales gray values of 2 and 4 bits to 0..255, but not those of tRNS
+
+Color = tuple[int, ...]
+
+
+class NoDataMarks(NamedTuple):
+    """How an image file marks pixels as no data; false if it does not.
+
+    Attributes:
+        alpha: It has an alpha channel. Pixels of alpha 0 are no data, partly transparent ones are valid.
+        colors: Values that mark no data, one number per channel: a palette index, a gray value, or a color.
+    """
+
+    alpha: bool
+    colors: tuple[Color, ...]
+
+    def __bool__(self) -> bool:
+        return self.alpha or bool(self.colors)
+
+    def valid(self, image: Image.Image) -> NDArray[np.bool_]:
+        """Returns which pixels of an image, or of a part of it, are valid: bool `[H, W]`."""
+        valid = np.ones((image.height, image.width), np.bool_)
+        if self.alpha:
+            valid &= np.asarray(image.getchannel("A")) > 0
+        if self.colors:
+            values = _color_values(image)
+            for color in self.colors:
+                valid &= cv2.inRange(values, color, color) == 0
+        return valid
+
+
+def no_data_marks(image: Image.Image) -> NoDataMarks:
+    """Returns how an open image marks pixels as no data, from its header.
+
+    Checked are the alpha channel, the transparent colors of a PNG (tRNS chunk), and GDAL's nodata value of a TIFF
+    (tag 42113), which a pixel must have in every channel.
+    """
+    alpha = "A" in image.getbands()
+    colors = [*_transparent_colors(image), *_nodata_colors(image)]
+    return NoDataMarks(alpha, tuple(color for color in colors if all(0 <= value <= 255 for value in color)))
+
+
+def _transparent_colors(image: Image.Image) -> list[Color]:
+    transparency = image.info.get("transparency")
+    if isinstance(transparency, bytes):  # alpha by palette index
+        return [(index,) for index, alpha in enumerate(transparency) if alpha == 0]
+    if isinstance(transparency, int):
+        tiles = getattr(image, "tile", ())
+        return [(transparency * (_GRAY_STEP.get(str(tiles[0][3]), 1) if tiles else 1),)]
+    return [transparency] if isinstance(transparency, tuple) else []
+
+
+def _nodata_colors(image: Image.Image) -> list[Color]:
+    text = image.getexif().get(_GDAL_NODATA) if image.format == "TIFF" else None
+    try:
+        value = float(str(text).strip("\0 "))
+    except ValueError:
+        return []
+    if not value.is_integer():  # NaN, infinity and fractions are no value of a uint8 pixel
+        return []
+    channels = 3 if image.mode == "YCbCr" else len(image.getbands()) - ("A" in image.getbands())
+    return [(int(value) * (255 if image.mode == "1" else 1),) * channels]
+
+
+def _color_values(image: Image.Image) -> NDArray[np.uint8]:
+    """Returns the channels without alpha: uint8 `[H, W]` or `[H, W, C]`."""
+    if image.mode in ("1", "L", "P", "RGB", "CMYK"):
+        return np.asarray(image.convert("L") if image.mode == "1" else image)
+    if image.mode in ("LA", "PA"):
+        return np.asarray(image.getchannel(0))
+    return np.asarray(image.convert("RGB"))
