@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from segdrone.errors import DataError
-from segdrone.raster.decode import read_image, read_size
+from segdrone.raster.decode import read_image
+from segdrone.raster.header import read_size
 from segdrone.raster.pixels import resize_image
 from segdrone.synthetic import render_scene
 from segdrone.windows import Size

@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 
 from segdrone.errors import ConfigError, DataError, SegdroneError
 from segdrone.evaluation import evaluate
-from segdrone.raster.decode import read_header
+from segdrone.raster.header import read_header
 from tests.conftest import REPO
 
 

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from segdrone.errors import DataError
-from segdrone.raster.decode import read_header, read_image, read_size
+from segdrone.raster.decode import read_image
+from segdrone.raster.header import read_header, read_size
 from tests.helpers.image_files import HEIGHT, WIDTH, gradient_image, image_error, random_image, save
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from segdrone.errors import DataError
-from segdrone.raster.decode import IMAGE_SUFFIXES
+from segdrone.raster.header import IMAGE_SUFFIXES
 
 
 class Photographs:

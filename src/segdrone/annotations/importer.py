@@ -17,7 +17,7 @@ from segdrone.annotations.images import Photographs
 from segdrone.annotations.shapes import Annotated, Annotations
 from segdrone.annotations.summary import ImportSummary
 from segdrone.errors import DataError
-from segdrone.raster.decode import read_size
+from segdrone.raster.header import read_size
 
 
 class AnnotationFormat(NamedTuple):

@@ -18,7 +18,7 @@ import numpy as np
 from segdrone.annotations.bitmaps import Brush
 from segdrone.annotations.checked import CheckedNode
 from segdrone.annotations.shapes import Annotated, Annotations, Points, Shape, box, ellipse, turned
-from segdrone.raster.decode import IMAGE_SUFFIXES
+from segdrone.raster.header import IMAGE_SUFFIXES
 from segdrone.windows import Size
 
 

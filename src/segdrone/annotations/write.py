@@ -16,7 +16,7 @@ from segdrone.annotations.shapes import Shape, make_mask
 from segdrone.classes import ClassTable
 from segdrone.data.mask_encoding import CLASSES_FILE
 from segdrone.errors import DataError
-from segdrone.raster.decode import IMAGE_SUFFIXES, read_size
+from segdrone.raster.header import IMAGE_SUFFIXES, read_size
 from segdrone.raster.pixels import count_values
 from segdrone.utils.atomic import atomic_write
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from segdrone.data.layout import FOLDER_LAYOUTS
 from segdrone.errors import ConfigError, DataError
-from segdrone.raster.decode import IMAGE_SUFFIXES
+from segdrone.raster.header import IMAGE_SUFFIXES
 
 _SAMPLE = 1 << 16  # bytes
 SETTINGS = "predict.json"  # what a folder of predictions holds

@@ -23,7 +23,7 @@ from segdrone.inference.inputs import InputImage, find_inputs, is_image
 from segdrone.inference.manifest import Manifest
 from segdrone.inference.outputs import Outputs
 from segdrone.inference.predictor import Prediction, Predictor, Progress
-from segdrone.raster.decode import IMAGE_SUFFIXES as PHOTOGRAPHS
+from segdrone.raster.header import IMAGE_SUFFIXES as PHOTOGRAPHS
 from segdrone.raster.photograph import open_photograph
 from segdrone.utils.atomic import file_lock, writable_dir
 

@@ -14,7 +14,7 @@ from segdrone.inspection import file_checks, label_checks, split_checks
 from segdrone.inspection.dataset_scan import DatasetScan
 from segdrone.inspection.report import DatasetReport
 from segdrone.inspection.scan import scan_dataset
-from segdrone.raster.decode import IMAGE_SUFFIXES
+from segdrone.raster.header import IMAGE_SUFFIXES
 
 CHECKS = (
     file_checks.files,

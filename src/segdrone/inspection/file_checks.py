@@ -8,7 +8,7 @@ from segdrone.data.layout import stem
 from segdrone.inspection.dataset_scan import DatasetScan
 from segdrone.inspection.report import ERROR, WARNING, Check, Finding, about, all_shown, counted, shown
 from segdrone.inspection.scan import ScannedImage, ScannedMask
-from segdrone.raster.decode import IMAGE_SUFFIXES
+from segdrone.raster.header import IMAGE_SUFFIXES
 from segdrone.windows import Size
 
 _ALPHA, _CONVERTED, _PLAIN = ("RGBA", "LA", "PA"), ("CMYK", "YCbCr"), ("RGB", "P", "L", "1")

@@ -19,7 +19,8 @@ from segdrone.data.layout import stem
 from segdrone.data.mask_encoding import MaskEncoding, UnknownLabelsError, read_ids
 from segdrone.errors import DataError
 from segdrone.inspection.hashes import SIDE, perceptual_hashes
-from segdrone.raster.decode import Header, read_header, read_image
+from segdrone.raster.decode import read_image
+from segdrone.raster.header import Header, read_header
 from segdrone.raster.pixels import count_values
 
 
