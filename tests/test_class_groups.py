@@ -14,7 +14,7 @@ from segdrone.classes import DRONE, ClassTable
 from segdrone.errors import DataError
 
 PRESETS = {"drone12": 12, "landing_zone": 2}
-PRESET_FILES = Path(module.__file__).parent / "class_groups"
+PRESET_FILES = Path(module.__file__).parent / "class_group_presets"
 TABLE = ClassTable(
     ("road", "grass", "tree", "dog", "cat"),
     ((1, 0, 0), (2, 0, 0), (3, 0, 0), (4, 0, 0), (5, 0, 0)),
@@ -98,10 +98,10 @@ def test_ignored_ids_and_ids_of_no_class_become_the_ignored_id() -> None:
         ({"a": ["dog", "cat"], "b": ["cat"]}, "names cat twice: a class belongs to one group"),
         ({"a": ["dog"], IGNORED_GROUP: ["dog"]}, "names dog twice"),
         ({"a": ["dog", "dog"]}, "names dog twice"),
-        ({"a": ["dog"], "b": [], "c": []}, "b, c has no classes: give it some or remove it"),
-        ({IGNORED_GROUP: [*TABLE.names]}, "ignores every class: keep one to learn"),
+        ({"a": ["dog"], "b": [], "c": []}, "b, c has no classes: add some or remove it"),
+        ({IGNORED_GROUP: [*TABLE.names]}, "ignores every class: keep at least one"),
         ({"grass": ["tree"]}, "group grass has the name of a class that it leaves out"),
-        ({"animal": "dog"}, "data.class_groups must give lists of classes, one group a line: `GROUP: [CLASS, CLASS]`"),
+        ({"animal": "dog"}, "data.class_groups must give lists of classes, one group per line: `GROUP: [CLASS, CLASS]`"),
         ({"animal": None}, "data.class_groups must give lists"),
         ({"animal": {"dog": 1}}, "data.class_groups must give lists"),
     ],
@@ -154,5 +154,5 @@ def test_file_that_holds_no_groups_is_refused_with_its_path(tmp_path: Path, cont
 def test_missing_file_is_refused_with_the_presets(tmp_path: Path, name: str) -> None:
     source = tmp_path / name  # a folder is no file either
     assert refusal(source) == (
-        f"data.class_groups={source} is neither one of drone12, landing_zone nor a YAML file: mend the name or the path"
+        f"data.class_groups={source} is neither one of drone12, landing_zone nor a YAML file: fix the name or the path"
     )

@@ -66,12 +66,12 @@ def test_quoted_name_may_follow_a_space(tmp_path: Path) -> None:
         ("id,name,r,g,b\n0,a,0,0,1\n1,b,0,0,2\n1,c,0,0,3\n", ("gives id 1 to 2 classes", "must differ")),
         ("id,name,r,g,b\n0,a,0,0,1\n2,b,0,0,2\n", ("has ids [0, 2]", "must be 0 to 1 without a gap")),
         ("name,r,g,b\na,0,0,1\na,0,0,2\n", ("names a twice", "rename")),
-        ("name,r,g\na,0,0\n", ("'b'", "name, r, g, b", "mend")),
-        ("name,r,g,b\na,0,zero,1\n", ("'zero'", "whole numbers", "mend")),
-        ("name,r,g,b\na,0,0\n", ("whole numbers", "mend")),
+        ("name,r,g\na,0,0\n", ("'b'", "name, r, g, b", "fix")),
+        ("name,r,g,b\na,0,zero,1\n", ("'zero'", "whole numbers", "fix")),
+        ("name,r,g,b\na,0,0\n", ("whole numbers", "fix")),
         ("name,r,g,b\na,0,0,256\n", ("0 to 255",)),
         ("name,r,g,b\n", ("1 to 255 names", "not 0 names")),
-        ("id,name,r,g,b\nx,a,0,0,1\n", ("'x'", "whole numbers", "mend")),
+        ("id,name,r,g,b\nx,a,0,0,1\n", ("'x'", "whole numbers", "fix")),
     ],
 )
 def test_unusable_csv_is_refused_in_one_line(tmp_path: Path, text: str, parts: tuple[str, ...]) -> None:
@@ -83,7 +83,7 @@ def test_unusable_csv_is_refused_in_one_line(tmp_path: Path, text: str, parts: t
 def test_binary_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "classes.csv"
     path.write_bytes(b"\xff\xfe\x00n\x00a")
-    with pytest.raises(DataError, match="is no table of name, r, g, b") as caught:
+    with pytest.raises(DataError, match="is not a table of name, r, g, b") as caught:
         ClassTable.from_csv(path)
     assert "\n" not in str(caught.value)
 
@@ -98,14 +98,14 @@ def test_missing_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_ignored_id_must_not_be_a_class() -> None:
-    with pytest.raises(DataError, match=r"ignored id 1 must lie above the last class id \(1\)"):
+    with pytest.raises(DataError, match=r"ignored id 1 must be above the last class id \(1\)"):
         ClassTable(("a", "b"), ((0, 0, 0), (1, 1, 1)), ignore_index=1)
     with pytest.raises(DataError, match="at most 255"):
         ClassTable(("a",), ((0, 0, 0),), ignore_index=256)
 
 
 def test_names_and_colours_must_match() -> None:
-    with pytest.raises(DataError, match="not 2 names and 1 colours"):
+    with pytest.raises(DataError, match="not 2 names and 1 colors"):
         ClassTable(("a", "b"), ((0, 0, 0),))
 
 

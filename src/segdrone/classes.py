@@ -1,4 +1,4 @@
-"""The class table: one object for data, loss, metrics and pictures."""
+"""Define the class table: names, colors and ids of the classes."""
 
 from __future__ import annotations
 
@@ -17,42 +17,50 @@ from segdrone.errors import DataError
 
 IGNORE_INDEX = 255
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
+"""Red, green and blue, 0 to 255."""
 
 
 @dataclass(frozen=True)
 class ClassTable:
-    """Names and colours of the classes; a class's id is its place in the table.
+    """Names and colors of the classes; the id of a class is its position in the table.
 
     Args:
-        names: Unique class names, at most 255.
-        colours: One RGB colour per class, each channel 0 to 255.
-        ignore_index: The id in a mask that stands for "not labelled": loss and metrics skip it.
+        names: Unique class names, 1 to 255.
+        colours: One RGB color per class, each channel 0 to 255.
+        ignore_index: Id of pixels without a label, which loss and metrics skip.
 
     Raises:
-        DataError: The table is empty, names a class twice, holds a colour outside 0 to 255, or
-            `ignore_index` is the id of a class.
+        DataError: The table is empty, repeats a name, has a color outside 0 to 255, or `ignore_index` is the id of a
+            class.
+
+    Example:
+        >>> table = ClassTable(names=("road", "grass"), colours=((128, 64, 128), (0, 102, 0)))
+        >>> len(table), table.names.index("grass"), table.ignore_index
+        (2, 1, 255)
+        >>> table.palette[np.array([[0, 1]])].tolist()
+        [[[128, 64, 128], [0, 102, 0]]]
     """
 
     names: tuple[str, ...]
-    colours: tuple[Colour, ...]
+    colours: tuple[Color, ...]
     ignore_index: int = IGNORE_INDEX
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.names) <= 255 or len(self.names) != len(self.colours):
             raise DataError(
-                f"a class table needs 1 to 255 names with one colour each, not {len(self.names)} "
-                f"names and {len(self.colours)} colours"
+                f"a class table needs 1 to 255 names with one color each, not {len(self.names)} "
+                f"names and {len(self.colours)} colors"
             )
-        doubled = [name for name, n in Counter(self.names).items() if n > 1]
-        if doubled:
-            raise DataError(f"the class table names {', '.join(doubled)} twice: rename one of them")
-        if any(len(c) != 3 or not all(0 <= v <= 255 for v in c) for c in self.colours):
-            raise DataError("a class colour needs three values from 0 to 255")
+        repeated = [name for name, count in Counter(self.names).items() if count > 1]
+        if repeated:
+            raise DataError(f"the class table names {', '.join(repeated)} twice: rename one of them")
+        if any(len(color) != 3 or not all(0 <= value <= 255 for value in color) for color in self.colours):
+            raise DataError("a class color needs three values from 0 to 255")
         if not len(self.names) <= self.ignore_index <= 255:
             raise DataError(
-                f"the ignored id {self.ignore_index} must lie above the last class id "
-                f"({len(self.names) - 1}) and be at most 255"
+                f"the ignored id {self.ignore_index} must be above the last class id "
+                f"({len(self.names) - 1}) and at most 255"
             )
 
     def __len__(self) -> int:
@@ -60,16 +68,16 @@ class ClassTable:
 
     @cached_property
     def palette(self) -> NDArray[np.uint8]:
-        """Colours by mask value: uint8 `[256, 3]`, RGB; the ignored id and unused ids are white."""
+        """Color of each mask value: uint8 `[256, 3]`, RGB; the ignored id and unused ids are white."""
         palette = np.full((256, 3), 255, np.uint8)
         palette[: len(self)] = self.colours
         return palette
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the table as plain str, int and list, fit for a checkpoint."""
+        """Returns the table as plain str, int and list, for a checkpoint or JSON."""
         return {
             "names": list(self.names),
-            "colours": [list(colour) for colour in self.colours],
+            "colours": [list(color) for color in self.colours],
             "ignore_index": self.ignore_index,
         }
 
@@ -78,19 +86,19 @@ class ClassTable:
         """Builds the table that `to_dict` wrote."""
         return cls(
             names=tuple(str(name) for name in table["names"]),
-            colours=tuple(_colour(colour) for colour in table["colours"]),
+            colours=tuple(_color(color) for color in table["colours"]),
             ignore_index=int(table["ignore_index"]),
         )
 
     @classmethod
     def from_csv(cls, path: str | Path) -> ClassTable:
-        """Reads a table with the columns `name, r, g, b` and, if wanted, `id`.
+        """Reads a table with the columns `name, r, g, b` and optionally `id`.
 
-        Kaggle's `class_dict_seg.csv` is such a file; spaces around names and values are dropped.
-        Without an `id` column a row's place is its id.
+        Kaggle's `class_dict_seg.csv` is such a file. Spaces around names and values are dropped. Without an `id`
+        column the id of a class is the position of its row.
 
         Raises:
-            DataError: The file is missing or not such a table, or its ids are not 0, 1, 2, ...
+            DataError: The file is missing or is not such a table, or its ids are not 0, 1, 2, ...
         """
         path = Path(path)
         if not path.is_file():
@@ -101,38 +109,44 @@ class ClassTable:
                     {(key or "").strip().lower(): (value or "").strip() for key, value in row.items() if key}
                     for row in csv.DictReader(file, skipinitialspace=True)
                 ]
-            ids = [int(row.get("id", place)) for place, row in enumerate(rows)]
-            entries = [(row["name"], _colour((row["r"], row["g"], row["b"]))) for row in rows]
+            ids = [int(row.get("id", position)) for position, row in enumerate(rows)]
+            entries = [(row["name"], _color((row["r"], row["g"], row["b"]))) for row in rows]
         except (KeyError, ValueError, UnicodeDecodeError, csv.Error) as error:
             raise DataError(
-                f"class table {path} is no table of name, r, g, b with whole numbers ({error}): mend header or rows"
+                f"class table {path} is not a table of name, r, g, b with whole numbers ({error}): fix its header or "
+                "rows"
             ) from None
-        doubled = sorted(i for i, n in Counter(ids).items() if n > 1)
-        if doubled:
+        repeated = sorted(id_ for id_, count in Counter(ids).items() if count > 1)
+        if repeated:
             raise DataError(
-                f"class table {path} gives id {doubled[0]} to {ids.count(doubled[0])} classes: ids must differ"
+                f"class table {path} gives id {repeated[0]} to {ids.count(repeated[0])} classes: ids must differ"
             )
         if sorted(ids) != list(range(len(ids))):
             raise DataError(f"class table {path} has ids {sorted(ids)}: they must be 0 to {len(ids) - 1} without a gap")
         entries = [entry for _, entry in sorted(zip(ids, entries, strict=True), key=lambda pair: pair[0])]
         try:
-            return cls(names=tuple(name for name, _ in entries), colours=tuple(colour for _, colour in entries))
+            return cls(names=tuple(name for name, _ in entries), colours=tuple(color for _, color in entries))
         except DataError as error:
             raise DataError(f"class table {path}: {error}") from None
 
     @classmethod
     def load(cls, source: str | Path) -> ClassTable:
-        """Returns the built-in table named `source` (`drone`), or reads the CSV file at that path."""
+        """Returns the built-in table of this name (`drone`), or reads the CSV file at this path.
+
+        Example:
+            >>> ClassTable.load("drone").names[:3]
+            ('unlabeled', 'paved-area', 'dirt')
+        """
         return BUILT_IN[str(source)] if str(source) in BUILT_IN else cls.from_csv(source)
 
 
-def _colour(values: Any) -> Colour:
+def _color(values: Any) -> Color:
     red, green, blue = (int(value) for value in values)
     return red, green, blue
 
 
-# The 23 classes and colours of the TU Graz Semantic Drone Dataset, as Kaggle's class_dict_seg.csv
-# gives them; its 24th row, "conflicting", never occurs in the masks.
+# The 23 classes and colors of the TU Graz Semantic Drone Dataset, from Kaggle's class_dict_seg.csv. The 24th row of
+# that file, "conflicting", never occurs in the masks.
 DRONE = ClassTable(
     names=(
         "unlabeled", "paved-area", "dirt", "grass", "gravel", "water", "rocks", "pool",

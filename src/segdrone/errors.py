@@ -1,7 +1,7 @@
-"""The errors that a user can meet and mend.
+"""Errors that a user can fix.
 
-Each text says what is wrong, where, and what to do, in one line wherever that is possible. The
-commands print it and exit with code 2; a library user catches `SegdroneError`.
+Each text says what is wrong, where, and what to do, in one line where possible. The commands print it and exit with
+code 2; a library user catches `SegdroneError`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import NoReturn
 
 
 class SegdroneError(Exception):
-    """Any mistake that the user can mend."""
+    """Base class: a mistake that the user can fix."""
 
 
 class ConfigError(SegdroneError):
-    """A choice in the configuration that cannot be carried out."""
+    """An invalid choice in the configuration."""
 
 
 class DataError(SegdroneError):
@@ -24,29 +24,38 @@ class DataError(SegdroneError):
 
 
 class CheckpointError(SegdroneError):
-    """A checkpoint or a weights file that cannot be read, written, or used for this job."""
+    """A checkpoint or weights file that cannot be read, written, or used for this task."""
 
 
 class ProcessLostError(SegdroneError):
-    """Another process of the same run was killed, or its machine is gone."""
+    """Another process of the same run was killed, or its machine is lost."""
 
 
 def user_message(error: SegdroneError) -> str:
-    """Returns what the user should read of `error`.
+    """Returns the part of an error's text that is meant for the user.
 
-    A DataLoader worker re-raises an error with its whole traceback as the text; the part that was
-    meant for the user then stands last, behind the name of the error's class.
+    A DataLoader worker re-raises an error with its whole traceback as the text. The user's part then comes last, after
+    the name of the error's class.
+
+    Example:
+        >>> user_message(ConfigError("data.root is not set: give data.root=FOLDER"))
+        'data.root is not set: give data.root=FOLDER'
     """
     name = f"{type(error).__module__}.{type(error).__qualname__}: "
     return str(error).rsplit(name, maxsplit=1)[-1].strip()
 
 
 def format_options(options: Mapping[str, object]) -> str:
-    """Returns options as they are given on the command line: `lr=0.1, momentum=0.9`; for the text of an error."""
+    """Returns options in the form of the command line, for the text of an error.
+
+    Example:
+        >>> format_options({"lr": 0.1, "momentum": 0.9})
+        'lr=0.1, momentum=0.9'
+    """
     return ", ".join(f"{key}={value}" for key, value in options.items()) or "no options"
 
 
 def exit_with_error(text: str) -> NoReturn:
-    """Ends the command as a mistake of the user does: one line on stderr, and exit code 2."""
+    """Prints one line of error to stderr and exits with code 2."""
     print(f"error: {text}", file=sys.stderr)
     sys.exit(2)

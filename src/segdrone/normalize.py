@@ -1,4 +1,4 @@
-"""Normalize photographs: the one place where uint8 pixels become what a network sees."""
+"""Normalize photographs: the only place where uint8 pixels become the values that a network takes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Normalize:
     """Scales pixels to 0..1, subtracts a mean and divides by a standard deviation, in one look-up.
 
     Args:
-        mean: Mean of the red, green and blue channel scaled to 0..1.
+        mean: Mean of the red, green and blue channel, of pixels scaled to 0..1.
         std: Standard deviation of these channels.
 
     Example:
@@ -24,8 +24,16 @@ class Normalize:
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         values = (np.arange(256)[:, None] / 255 - np.array(mean)) / np.array(std)
-        self._table = values.astype(np.float32)[None]  # of each uint8 value, by channel
+        self._table = values.astype(np.float32)[None]  # normalized value of each uint8 value, by channel
 
     def __call__(self, image: NDArray[np.uint8], out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """Returns an image, uint8 `[H, W, 3]`, normalized: float32 `[H, W, 3]`, written to `out` where it is given."""
+        """Returns a normalized image.
+
+        Args:
+            image: uint8 `[H, W, 3]`, RGB.
+            out: Array to write to, float32 `[H, W, 3]`, contiguous; None makes a new one.
+
+        Returns:
+            float32 `[H, W, 3]`.
+        """
         return np.asarray(cv2.LUT(np.ascontiguousarray(image), self._table, dst=out), np.float32)

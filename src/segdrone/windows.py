@@ -1,4 +1,4 @@
-"""The grid of windows over an image: training tiles and inference share it."""
+"""Place windows over an image; training tiles and inference use the same grid."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ import math
 from typing import NamedTuple
 
 Size = tuple[int, int]
+"""Height and width, in pixels."""
 
 
 class Window(NamedTuple):
-    """A rectangle of pixels; `image[window.rows, window.columns]` cuts it out."""
+    """A rectangle of pixels; `image[window.rows, window.columns]` crops it.
+
+    Example:
+        >>> window = Window(top=10, left=20, height=2, width=3)
+        >>> window.rows, window.columns
+        (slice(10, 12, None), slice(20, 23, None))
+    """
 
     top: int
     left: int
@@ -18,21 +25,21 @@ class Window(NamedTuple):
 
     @property
     def rows(self) -> slice:
-        """The rows the window covers."""
+        """Rows of the image that the window covers."""
         return slice(self.top, self.top + self.height)
 
     @property
     def columns(self) -> slice:
-        """The columns the window covers."""
+        """Columns of the image that the window covers."""
         return slice(self.left, self.left + self.width)
 
 
 def grid(image_size: Size, window_size: Size, stride: Size) -> list[Window]:
     """Returns windows that cover every pixel of an image, row by row.
 
-    All windows have `window_size`; those at the lower and right edge are pulled inside, so they
-    overlap their neighbours instead of hanging over. Along a side where the image is smaller than
-    the window there is one window, which hangs over: the caller pads.
+    All windows have `window_size`. The last ones of a side are moved inside the image, so they overlap their neighbors
+    by more than the others do. Along a side where the image is smaller than the window there is one window, which
+    extends beyond the image: the caller pads.
 
     Args:
         image_size: Height and width of the image in pixels.
@@ -41,6 +48,10 @@ def grid(image_size: Size, window_size: Size, stride: Size) -> list[Window]:
 
     Raises:
         ValueError: A size is below 1, or the stride would leave pixels uncovered.
+
+    Example:
+        >>> [window.left for window in grid((4, 10), window_size=(4, 4), stride=(4, 4))]
+        [0, 4, 6]
     """
     if min(*image_size, *window_size, *stride) < 1 or stride[0] > window_size[0] or stride[1] > window_size[1]:
         raise ValueError(
@@ -53,34 +64,40 @@ def grid(image_size: Size, window_size: Size, stride: Size) -> list[Window]:
 
 
 def even_stride(length: int, window: int, overlap: int, step: int = 1) -> int:
-    """Returns the stride at which windows that overlap lie evenly along a side.
+    """Returns the stride that spaces overlapping windows evenly along a side.
 
-    `grid` pulls its last window inside; at this stride it overlaps its neighbour about as much as the
-    others do theirs, and there are no more windows than at the largest stride.
+    `grid` moves its last window inside the image. At this stride it overlaps its neighbor about as much as the other
+    windows overlap theirs, and there are no more windows than at the largest stride that the overlap allows.
 
     Args:
-        length: The side in pixels.
-        window: A window's side in pixels.
-        overlap: Pixels that neighbours share at least, 0 to `window - 1`.
-        step: What the stride is a multiple of, where the overlap leaves room for one: windows that
-            start at multiples of a network's stride see the same of its coarse grid as the whole.
+        length: Length of the side in pixels.
+        window: Length of a window's side in pixels.
+        overlap: Smallest overlap of neighbors in pixels, 0 to `window - 1`.
+        step: Number that the stride is a multiple of, if the overlap leaves room: windows that start at multiples of
+            a network's stride share the cells of its feature maps with the full image.
+
+    Example:
+        >>> [window.left for window in grid((1, 100), (1, 40), (1, 40 - 8))]
+        [0, 32, 60]
+        >>> [window.left for window in grid((1, 100), (1, 40), (1, even_stride(100, 40, overlap=8)))]
+        [0, 30, 60]
     """
-    most = window - overlap
-    step = step if step <= most else 1
-    most -= most % step
-    gaps = max(1, math.ceil((length - window) / most))
+    largest = window - overlap
+    step = step if step <= largest else 1
+    largest -= largest % step
+    gaps = max(1, math.ceil((length - window) / largest))
     return max(step, step * math.ceil((length - window) / gaps / step))
 
 
 def proportional_size(size: Size, area_of: Size) -> Size:
-    """Returns `size` resized, proportions kept, to as many pixels as `area_of` has.
+    """Returns `size` resized, with its aspect ratio, to as many pixels as `area_of` has.
 
-    Training, validation, evaluation and prediction see whole photographs at this size, so that they agree on the
+    Training, validation, evaluation and prediction resize full photographs to this size, so that they agree on the
     scale whatever the photograph's shape.
 
     Args:
         size: Height and width of a photograph in pixels.
-        area_of: Height and width whose product is aimed at.
+        area_of: Height and width whose product is the number of pixels to reach.
 
     Example:
         >>> proportional_size((4000, 6000), area_of=(704, 1056)), proportional_size((6000, 4000), area_of=(704, 1056))

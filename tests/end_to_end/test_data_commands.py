@@ -138,7 +138,7 @@ def test_merged_classes_are_learnt_and_scored_from_the_files_own(
     assert scored.returncode == 0, scored.stderr
     assert "ground" in scored.stdout
     wrong = command("train.py", *small(scenes, tmp_path / "wrong"), "data.class_groups={ground: [paved, grass]}")
-    assert_one_line(wrong, "data.class_groups names paved, not in the class table", "mend the name")
+    assert_one_line(wrong, "data.class_groups names paved, not in the class table", "fix the name")
 
 
 def test_crops_are_trained_on_validated_and_scored(scenes: Path, tmp_path: Path, command: Command) -> None:

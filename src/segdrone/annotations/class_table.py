@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from segdrone.annotations.shapes import Shape
-from segdrone.classes import IGNORE_INDEX, ClassTable, Colour
+from segdrone.classes import IGNORE_INDEX, ClassTable, Color
 from segdrone.errors import DataError
 
 _GOLDEN = 0.618034  # of the circle of hues: each next hue falls into the widest gap
@@ -15,7 +15,7 @@ _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 
 
 def class_table(
-    shapes: Iterable[Shape], colours: Mapping[str, Colour], classes: str | None, background: str | None
+    shapes: Iterable[Shape], colours: Mapping[str, Color], classes: str | None, background: str | None
 ) -> ClassTable:
     """Returns the table named `classes`, or one of the labels of `shapes` in alphabetical order.
 
@@ -48,10 +48,10 @@ def class_table(
     return table
 
 
-def _made(names: list[str], colours: Mapping[str, Colour]) -> ClassTable:
+def _made(names: list[str], colours: Mapping[str, Color]) -> ClassTable:
     if not 1 <= len(names) <= IGNORE_INDEX:
         raise DataError(f"the annotations hold {len(names)} labels: a mask can tell 1 to {IGNORE_INDEX} apart")
-    chosen: dict[str, Colour] = {}
+    chosen: dict[str, Color] = {}
     for name in names:
         if (colour := colours.get(name, _WHITE)) != _WHITE and colour not in chosen.values():
             chosen[name] = colour
@@ -62,7 +62,7 @@ def _made(names: list[str], colours: Mapping[str, Colour]) -> ClassTable:
     return ClassTable(tuple(names), tuple(chosen[name] for name in names))
 
 
-def _spread() -> Iterator[Colour]:
+def _spread() -> Iterator[Color]:
     """Yields colours that are easy to tell apart, without end; neither white, which is "ignored", nor black."""
     i = 0
     while True:

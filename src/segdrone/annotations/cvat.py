@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element
 from segdrone.annotations.bitmaps import Runs
 from segdrone.annotations.checked import CheckedNode, node_from_xml
 from segdrone.annotations.shapes import Annotated, Annotations, Points, Shape, box, ellipse, turned
-from segdrone.classes import Colour
+from segdrone.classes import Color
 from segdrone.errors import DataError
 
 
@@ -50,7 +50,7 @@ def read(document: Any, path: Path) -> Annotations:
     return Annotations(photographs, _colours(document, path), left_out)
 
 
-def _colours(document: Element, path: Path) -> dict[str, Colour]:
+def _colours(document: Element, path: Path) -> dict[str, Color]:
     colours = {}
     for element in document.iterfind("meta//labels/label"):
         label = node_from_xml(element, path, "meta.labels", name=element.findtext("name"))["name"].label()

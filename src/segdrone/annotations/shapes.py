@@ -19,7 +19,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.classes import Colour
+from segdrone.classes import Color
 from segdrone.errors import DataError
 from segdrone.windows import Size
 
@@ -98,7 +98,7 @@ class Annotations:
     """What one or several files of a tool hold: photographs, class colours, what was left out and counted."""
 
     photographs: list[Annotated] = field(default_factory=list)
-    colours: dict[str, Colour] = field(default_factory=dict)
+    colours: dict[str, Color] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Annotations) -> None:
