@@ -1,8 +1,9 @@
-"""What a user reads of a sweep whose jobs fail, through a small script with the real doors and the real conf/."""
+"""Sweeps whose jobs fail, in a small script that uses the real `hydra_main` and the real conf/."""
 
 from __future__ import annotations
 
 import csv
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -15,16 +16,16 @@ SCRIPT = """
 import json, os, signal
 from pathlib import Path
 import hydra
-from segdrone.door import door, plain_errors
+from segdrone.cli.hydra_main import run, task_wrapper
 from segdrone.errors import ConfigError
 
 @hydra.main(config_path="conf", config_name="app", version_base="1.3")
-@plain_errors
+@task_wrapper
 def main(cfg):
-    if cfg.kind == "mistaken":
-        raise ConfigError("kind=mistaken cannot be carried out: choose fine")
-    if cfg.kind == "greedy":
-        bytearray(2**62)  # a MemoryError, as a network too large would raise
+    if cfg.kind == "wrong":
+        raise ConfigError("kind=wrong is unknown: choose fine")
+    if cfg.kind == "large":
+        bytearray(2**62)  # a MemoryError, as a network that is too large raises
     if cfg.kind == "broken":
         raise RuntimeError("Caught it in worker 0.\\nTraceback (most recent call last):\\nRuntimeError: the end")
     if cfg.kind == "stopped":
@@ -35,7 +36,7 @@ def main(cfg):
     return value
 
 if __name__ == "__main__":
-    door(main)
+    run(main, "app")
 """
 CONFIG = f"""
 defaults: [_self_, search: null, launcher: null]
@@ -49,7 +50,7 @@ hydra:
   searchpath: ["file://{REPO}/conf"]
   run: {{dir: "${{output_dir}}"}}
   sweep: {{dir: "${{output_dir}}", subdir: "${{hydra.job.num}}"}}
-  callbacks: {{comparison: {{_target_: segdrone.sweep.Comparison}}}}
+  callbacks: {{comparison: {{_target_: segdrone.sweep.CompareAtEnd}}}}
 """
 Sweep = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -63,25 +64,25 @@ def sweep(tmp_path: Path, command: Command) -> Sweep:
     return lambda *overrides, **options: command(str(tmp_path / "app.py"), "-m", *overrides, **options)
 
 
-def told(result: subprocess.CompletedProcess[str]) -> list[str]:
+def error_lines(result: subprocess.CompletedProcess[str]) -> list[str]:
     return [line for line in result.stderr.splitlines() if line.startswith("error: ")]
 
 
-OPTUNA = ["search=optuna", "hydra.sweeper.n_trials=8", "hydra.sweeper.sampler.seed=3"]  # which draws each kind below
+OPTUNA = ["search=optuna", "hydra.sweeper.n_trials=8", "hydra.sweeper.sampler.seed=3"]  # with this seed each kind below is drawn
 
 
 @pytest.mark.parametrize("by", [[], OPTUNA, ["launcher=joblib"]], ids=["basic", "optuna", "joblib"])
-def test_jobs_that_fail_are_named_and_the_best_of_the_rest_is_found(
+def test_failed_jobs_are_named_and_the_best_of_the_others_is_reported(
     by: list[str], sweep: Sweep, tmp_path: Path
 ) -> None:
-    result = sweep(*by, "kind=fine,mistaken,greedy,broken,diverged", "x=1.0,2.0")
+    result = sweep(*by, "kind=fine,wrong,large,broken,diverged", "x=1.0,2.0")
     assert result.returncode == 0, result.stderr
     assert "Traceback" not in result.stderr
     rows = list(csv.DictReader((tmp_path / "sweep" / "comparison.csv").open()))
-    assert {row["kind"] for row in rows} == {"fine", "mistaken", "greedy", "broken", "diverged"}
+    assert {row["kind"] for row in rows} == {"fine", "wrong", "large", "broken", "diverged"}
     reasons = {
-        "mistaken": "kind=mistaken cannot be carried out: choose fine",
-        "greedy": "MemoryError",
+        "wrong": "kind=wrong is unknown: choose fine",
+        "large": "MemoryError",
         "broken": "RuntimeError: the end",
         "diverged": "val/miou came out as nan",
         "fine": "",
@@ -89,7 +90,7 @@ def test_jobs_that_fail_are_named_and_the_best_of_the_rest_is_found(
     for row in rows:
         assert row["error"] == reasons[row["kind"]]
     failed = [row for row in rows if row["kind"] != "fine"]
-    assert sorted(told(result)) == sorted(f"error: job {row['job']}: {row['error']}" for row in failed)
+    assert sorted(error_lines(result)) == sorted(f"error: job {row['job']}: {row['error']}" for row in failed)
     for row in failed:
         assert f"no score: job {row['job']} (kind={row['kind']} x={row['x'].rstrip('.0')}" in result.stdout
     best = max((row for row in rows if row["kind"] == "fine"), key=lambda row: float(row["x"]))
@@ -97,7 +98,7 @@ def test_jobs_that_fail_are_named_and_the_best_of_the_rest_is_found(
     assert (tmp_path / "sweep" / "sweep.png").is_file()
 
 
-def test_the_traceback_of_a_failed_job_lies_in_its_folder(sweep: Sweep, tmp_path: Path) -> None:
+def test_the_traceback_of_a_failed_job_is_written_to_its_folder(sweep: Sweep, tmp_path: Path) -> None:
     result = sweep("kind=broken,fine")
     assert "Traceback" not in result.stderr
     written = (tmp_path / "sweep" / "0" / "error.txt").read_text()
@@ -105,9 +106,7 @@ def test_the_traceback_of_a_failed_job_lies_in_its_folder(sweep: Sweep, tmp_path
     assert "app.py" in written and "in main" in written
 
 
-def test_the_full_error_is_shown_where_it_is_asked_for_and_the_others_go_on(sweep: Sweep, tmp_path: Path) -> None:
-    import os
-
+def test_hydra_full_error_shows_the_traceback_and_the_sweep_goes_on(sweep: Sweep, tmp_path: Path) -> None:
     result = sweep("kind=broken,fine", env={**os.environ, "HYDRA_FULL_ERROR": "1"})
     assert result.returncode == 0
     assert "in main" in result.stderr
@@ -115,75 +114,75 @@ def test_the_full_error_is_shown_where_it_is_asked_for_and_the_others_go_on(swee
 
 
 @pytest.mark.parametrize("by", [[], ["search=optuna", "hydra.sweeper.n_trials=2"]], ids=["basic", "optuna"])
-def test_a_sweep_without_any_score_is_a_failure(by: list[str], sweep: Sweep) -> None:
-    result = sweep(*by, "kind=mistaken,diverged")
+def test_a_sweep_without_any_score_fails(by: list[str], sweep: Sweep) -> None:
+    result = sweep(*by, "kind=wrong,diverged")
     assert result.returncode == 2, result.stderr
     assert "Traceback" not in result.stderr
-    assert told(result)[-1].endswith("jobs reached a score: mend what is said of them above")
+    assert error_lines(result)[-1].endswith("jobs has a score: fix the errors above")
     assert "best" not in result.stdout
 
 
-def test_a_sweep_that_compares_nothing_fails_where_a_job_did(sweep: Sweep) -> None:
-    choices = ["~hydra.callbacks.comparison", "output_dir=done"]
-    assert sweep("kind=fine", *choices).returncode == 0
-    result = sweep("kind=mistaken,fine", *choices)
+def test_a_sweep_without_a_comparison_fails_if_a_job_failed(sweep: Sweep) -> None:
+    overrides = ["~hydra.callbacks.comparison", "output_dir=done"]
+    assert sweep("kind=fine", *overrides).returncode == 0
+    result = sweep("kind=wrong,fine", *overrides)
     assert result.returncode == 2
-    assert told(result)[1:] == ["error: 1 of the jobs failed: mend what is said of them above"]
+    assert error_lines(result)[1:] == ["error: 1 of the jobs failed: fix the errors above"]
 
 
-def test_the_lowest_wins_by_optuna_too(sweep: Sweep, tmp_path: Path) -> None:
+def test_optuna_can_minimize(sweep: Sweep, tmp_path: Path) -> None:
     result = sweep(*OPTUNA, "direction=minimize", "x=1.0,2.0,3.0")
     assert result.returncode == 0, result.stderr
     assert "(x=1) with val/miou 1.0000" in result.stdout
     assert "best_value: 1.0" in (tmp_path / "sweep" / "optimization_results.yaml").read_text()
 
 
-def test_an_interrupted_sweep_compares_what_was_done(sweep: Sweep) -> None:
+def test_an_interrupted_sweep_compares_the_finished_jobs(sweep: Sweep) -> None:
     result = sweep("kind=fine,stopped,fine", "x=1.0,2.0")
     assert result.returncode == 130
     assert "Traceback" not in result.stderr
     assert "best: job 1 (kind=fine x=2)" in result.stdout
     assert "job 2 (kind=stopped x=1): it has not come to its end" in result.stdout
     assert "3 jobs in" in result.stdout
-    nothing_done = sweep("kind=stopped,fine", "output_dir=other")
-    assert nothing_done.returncode == 130
-    assert told(nothing_done) == []
+    none_done = sweep("kind=stopped,fine", "output_dir=other")
+    assert none_done.returncode == 130
+    assert error_lines(none_done) == []
 
 
-def test_jobs_of_an_earlier_sweep_are_left_alone(sweep: Sweep, tmp_path: Path) -> None:
+def test_an_earlier_sweep_is_not_overwritten(sweep: Sweep, tmp_path: Path) -> None:
     assert sweep("kind=fine").returncode == 0
     before = (tmp_path / "sweep" / "comparison.csv").read_text()
-    assert_one_line(sweep("kind=mistaken"), "sweep holds the jobs of an earlier sweep", "another output_dir")
+    assert_one_line(sweep("kind=wrong"), "sweep holds the jobs of an earlier sweep", "another output_dir")
     assert (tmp_path / "sweep" / "comparison.csv").read_text() == before
     assert not (tmp_path / "sweep" / "0" / "error.txt").exists()
 
 
-def test_a_single_run_still_ends_at_its_error(command: Command, sweep: Sweep, tmp_path: Path) -> None:
-    assert_one_line(command(str(tmp_path / "app.py"), "kind=mistaken"), "choose fine")
+def test_a_single_run_ends_with_its_error(command: Command, sweep: Sweep, tmp_path: Path) -> None:
+    assert_one_line(command(str(tmp_path / "app.py"), "kind=wrong"), "choose fine")
     unexpected = command(str(tmp_path / "app.py"), "kind=broken")
     assert unexpected.returncode == 1
     assert "Traceback" in unexpected.stderr
 
 
 @pytest.mark.parametrize(
-    ("choices", "parts"),
+    ("overrides", "parts"),
     [
         (["direction=up"], ["direction=up", "maximize or minimize"]),
         (["hydra/sweeper=optuna"], ["hydra.sweeper.direction=minimize", "direction=maximize", "search=optuna"]),
         (["search=optuna", "direction=minimise"], ["direction=minimise"]),
         (["search=optuna", "hydra.sweeper.n_trials=0"], ["n_trials=0 must be a whole number from 1 up"]),
-        (["launcher=slurm"], ["the sweep broke off", "srun", "HYDRA_FULL_ERROR=1"]),
+        (["launcher=slurm"], ["the sweep stopped", "srun", "HYDRA_FULL_ERROR=1"]),
         (["kinds=fine,nan"], ["kinds", "--help"]),
         (["launcher=nonsense"], ["launcher/nonsense", "joblib"]),
     ],
     ids=lambda value: value[0],
 )
-def test_a_mistake_ends_before_any_job(choices: list[str], parts: list[str], sweep: Sweep, tmp_path: Path) -> None:
-    assert_one_line(sweep(*choices, "x=1.0,2.0"), *parts)
+def test_a_wrong_setting_ends_the_sweep_before_its_first_job(overrides: list[str], parts: list[str], sweep: Sweep, tmp_path: Path) -> None:
+    assert_one_line(sweep(*overrides, "x=1.0,2.0"), *parts)
     assert not (tmp_path / "sweep" / "0").exists()
 
 
-def test_a_search_of_nothing_is_a_mistake(sweep: Sweep) -> None:
+def test_a_search_without_parameters_is_refused(sweep: Sweep) -> None:
     assert_one_line(sweep("search=optuna", "x=1.0"), "search=optuna has nothing to draw", "search=basics")
 
 
@@ -197,10 +196,10 @@ def test_a_search_of_nothing_is_a_mistake(sweep: Sweep) -> None:
         ("launcher=ray", "ray"),
     ],
 )
-def test_a_plugin_that_is_missing_is_named_with_its_remedy(
+def test_a_missing_plugin_is_named_with_the_command_that_installs_it(
     choice: str, extra: str, sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # An interpreter to which no plugin of Hydra is installed.
+    # No plugin of Hydra can be imported.
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['hydra_plugins'] = None\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
     assert_one_line(sweep(choice, "x=1.0,2.0"), "is not installed", f"pip install 'segdrone[{extra}]'")

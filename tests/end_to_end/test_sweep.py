@@ -90,7 +90,7 @@ def test_a_sweep_can_be_compared_again(searched: Searched, command: Command, tmp
     assert again.returncode == 0, again.stderr
     assert again.stdout.splitlines() == result.stdout[result.stdout.index("\n8 jobs in") :].splitlines()
     assert len(rows_of(sweep)) == 8
-    assert_one_line(command("segdrone", "sweep", tmp_path), "holds no job of train.py -m")
+    assert_one_line(command("segdrone", "sweep", tmp_path), "contains no job of segdrone train -m")
 
 
 def test_jobs_run_side_by_side_and_are_compared(all_scenes: Path, tmp_path: Path, command: Command) -> None:
@@ -121,7 +121,7 @@ def test_jobs_are_handed_to_slurm_with_what_they_need(tmp_path: Path, command: C
     path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     choices = ["launcher=slurm", "hydra.launcher.partition=large", "hydra.launcher.timeout_min=90", "data.root=x"]
     result = command("train.py", "-m", *choices, "seed=1,2,3", env={**os.environ, **path})
-    assert_one_line(result, "the sweep broke off", "invalid partition: large")
+    assert_one_line(result, "the sweep stopped", "invalid partition: large")
     script = (tmp_path / "script").read_text()
     for wanted in ("array=0-2%3", "partition=large", "time=90", "gpus-per-node=1", "ntasks-per-node=1", "mem=32GB"):
         assert f"#SBATCH --{wanted}\n" in script
