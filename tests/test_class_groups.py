@@ -101,7 +101,10 @@ def test_ignored_ids_and_ids_of_no_class_become_the_ignored_id() -> None:
         ({"a": ["dog"], "b": [], "c": []}, "b, c has no classes: add some or remove it"),
         ({IGNORED_GROUP: [*TABLE.names]}, "ignores every class: keep at least one"),
         ({"grass": ["tree"]}, "group grass has the name of a class that it leaves out"),
-        ({"animal": "dog"}, "data.class_groups must give lists of classes, one group per line: `GROUP: [CLASS, CLASS]`"),
+        (
+            {"animal": "dog"},
+            "data.class_groups must give lists of classes, one group per line: `GROUP: [CLASS, CLASS]`",
+        ),
         ({"animal": None}, "data.class_groups must give lists"),
         ({"animal": {"dog": 1}}, "data.class_groups must give lists"),
     ],

@@ -1,8 +1,9 @@
-"""What a finished model is, apart from its network: the one record that every consumer of a model reads."""
+"""Describe a finished model apart from its network: classes, normalization, scale, origin."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -12,34 +13,35 @@ from segdrone.errors import CheckpointError
 from segdrone.windows import Size
 
 VERSION = 1
-"""Of the JSON form. A newer one is refused, since what it adds may change what the pixels mean."""
+"""Version of the JSON form. Another one is refused, since it may change what the pixels mean."""
 
 SAMPLINGS = ("whole", "tiles", "crops")
+INTERPOLATIONS = ("area", "linear", "nearest")
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Classes, normalization and scale of a finished model, as plain data with one JSON form.
+    """What a finished model expects and predicts, as plain data with one JSON form.
 
-    A checkpoint carries it under `spec`, an ONNX file in `metadata_props`.
+    Everything that runs, exports or describes a model reads this record. A checkpoint holds it under the key `spec`,
+    an ONNX file in `metadata_props`.
 
     Args:
         classes: Classes that the network predicts, with the ignored id.
-        mean: Mean of the red, green and blue channel of training photographs scaled to 0..1.
+        mean: Mean of the red, green and blue channel of photographs scaled to 0..1, for normalization.
         std: Standard deviation of these channels.
-        training_size: Height and width of what the network saw in training, in pixels.
-        sampling: How training cut photographs: `whole`, `tiles` or `crops`.
-        scale: Scale that `tiles` and `crops` were cut at, 1 for the photograph's own size.
+        training_size: Height and width of the images that the network was trained on, in pixels.
+        sampling: How training sampled photographs: `whole` (resized), `tiles` or `crops`.
+        scale: Scale at which `tiles` and `crops` were cut, 1 for the photograph's own size.
         interpolation: How photographs were resized: `area`, `linear` or `nearest`.
         gsd: Smallest and largest ground sampling distance of the training photographs, in meters per pixel at
             their own size; None if unknown.
-        reference_statistics: Statistics of the training photographs that monitoring compares with; None if there are
-            none.
+        reference_statistics: Statistics of the training photographs for monitoring to compare with; None if unknown.
         data_license: License of the training data; None if unknown.
-        made_by: What made the model: versions, network, run.
+        made_by: Origin of the model: `segdrone` (version), `network`, `encoder`.
 
     Raises:
-        CheckpointError: A value is of another type or out of its range.
+        CheckpointError: A value is out of its range.
 
     Example:
         >>> from segdrone.classes import DRONE
@@ -61,17 +63,24 @@ class ModelSpec:
     made_by: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
-            raise CheckpointError(f"mean={self.mean} and std={self.std} must be three numbers each, std above 0")
+        if len(self.mean) != 3 or len(self.std) != 3 or not all(map(math.isfinite, self.mean)):
+            raise CheckpointError(f"mean={self.mean} and std={self.std} must be three numbers each")
+        if not all(0 < value < math.inf for value in self.std):
+            raise CheckpointError(f"std={self.std} must be above 0")
         if len(self.training_size) != 2 or min(self.training_size) < 1:
             raise CheckpointError(f"training_size={self.training_size} must be a height and a width of 1 pixel or more")
         if self.sampling not in SAMPLINGS:
             raise CheckpointError(f"sampling={self.sampling} is unknown: it must be one of {', '.join(SAMPLINGS)}")
         if not 0 < self.scale <= 16:
             raise CheckpointError(f"scale={self.scale} must be above 0 and at most 16")
+        if self.interpolation not in INTERPOLATIONS:
+            known = ", ".join(INTERPOLATIONS)
+            raise CheckpointError(f"interpolation={self.interpolation} is unknown: it must be one of {known}")
+        if self.gsd is not None and not 0 < self.gsd[0] <= self.gsd[1] < math.inf:
+            raise CheckpointError(f"gsd={self.gsd} must be a smallest and a largest length above 0")
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns plain containers, fit for a checkpoint or JSON."""
+        """Returns plain containers, for a checkpoint or JSON."""
         values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         return {"version": VERSION, **values, "classes": self.classes.to_dict(), "made_by": dict(self.made_by)}
 
@@ -85,7 +94,9 @@ class ModelSpec:
         given = dict(values)
         version = given.pop("version", None)
         if version != VERSION:
-            raise CheckpointError(f"its spec has version {version}, this segdrone reads {VERSION}: update segdrone")
+            raise CheckpointError(
+                f"the model's spec has version {version}, this segdrone reads {VERSION}: update segdrone"
+            )
         try:
             return cls(
                 classes=ClassTable.from_dict(given.pop("classes")),
@@ -98,7 +109,7 @@ class ModelSpec:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(
-                f"its spec cannot be read ({type(error).__name__}: {error}): export it again"
+                f"the model's spec cannot be read ({type(error).__name__}: {error}): export the model again"
             ) from None
 
     def to_json(self) -> str:
@@ -110,14 +121,14 @@ class ModelSpec:
         """Builds the spec from the text of `to_json`.
 
         Raises:
-            CheckpointError: The text is no such JSON.
+            CheckpointError: The text is not the JSON of a spec.
         """
         try:
             values = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise CheckpointError(f"its spec is no JSON ({error}): export it again") from None
+            raise CheckpointError(f"the model's spec is not JSON ({error}): export the model again") from None
         if not isinstance(values, dict):
-            raise CheckpointError("its spec is no JSON object: export it again")
+            raise CheckpointError("the model's spec is not a JSON object: export the model again")
         return cls.from_dict(values)
 
 

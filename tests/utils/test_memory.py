@@ -7,7 +7,7 @@ import pytest
 PROGRAM = """
 import resource, sys
 import torch
-from segdrone.memory import keep_freed_memory
+from segdrone.utils.memory import keep_freed_memory
 
 print(keep_freed_memory() if sys.argv[1] == "kept" else False)
 for _ in range(5):  # the heap grows

@@ -1,1 +1,1 @@
-"""Plumbing without domain knowledge: atomic files, launch and ranks, warnings, memory."""
+"""Utilities without domain knowledge: atomic files, launchers and ranks, configs, warnings, memory."""

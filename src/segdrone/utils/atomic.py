@@ -1,4 +1,4 @@
-"""Write files whole or not at all, and one process at a time."""
+"""Write files atomically, and let one process at a time do a job."""
 
 from __future__ import annotations
 
@@ -16,15 +16,22 @@ from filelock import FileLock
 
 from segdrone.errors import DataError
 
-_PARTIAL = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part(\.[^.]*)?")  # what `whole` calls a file it has not finished
+_PARTIAL = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part(\.[^.]*)?")  # name of a file that `atomic_write` has not finished
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; what was written there takes its place at the end.
+    """Yields a temporary path beside `path`; at the end, the file written there replaces `path`.
 
-    The folder is made if need be. If the body fails, the temporary file is removed and `path` stays
-    as it was. The temporary name keeps the suffix, which image writers go by.
+    The folder is created if needed. If the body fails, the temporary file is removed and `path` stays as it was. The
+    temporary name keeps the suffix, by which image writers choose the format.
+
+    Example:
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with atomic_write(folder / "scores.txt") as partial:
+        ...     _ = partial.write_text("0.5")
+        >>> (folder / "scores.txt").read_text()
+        '0.5'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
@@ -37,21 +44,21 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def stale_partials(folder: Path, stem: str | None = None, *, deep: bool = False) -> list[Path]:
-    """Returns what `whole` left half-written in a folder where a process was killed.
+    """Returns the temporary files of `atomic_write` that killed processes left in a folder.
 
     Args:
-        folder: Where to look; it need not be there.
-        stem: The file's name without suffix; None is any.
-        deep: Also look into the folders below.
+        folder: Where to search; it may be missing.
+        stem: Name of the file without suffix; None matches any.
+        deep: Also search the subfolders.
     """
-    found = folder.rglob(".*.part*") if deep else folder.glob(".*.part*")
-    named = ((path, _PARTIAL.fullmatch(path.name)) for path in found)
-    return sorted(path for path, name in named if name and stem in (None, name[1]))
+    candidates = folder.rglob(".*.part*") if deep else folder.glob(".*.part*")
+    matches = ((path, _PARTIAL.fullmatch(path.name)) for path in candidates)
+    return sorted(path for path, match in matches if match and stem in (None, match[1]))
 
 
 @contextmanager
 def writable_dir(folder: Path) -> Iterator[None]:
-    """Makes a folder if need be and tries to write there, before the body takes its time.
+    """Creates a folder if needed and checks that it can be written to, before the body spends time.
 
     Raises:
         DataError: The folder cannot be written to, now or in the body.
@@ -69,23 +76,27 @@ def writable_dir(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def file_lock(lock: Path, *, wait: bool = True) -> Iterator[None]:
-    """Waits until no other process holds `lock`, a file that is made, with its folder, and removed.
+    """Holds an exclusive lock on a file, which is created with its folder, and removed at the end.
 
-    Who has waited should look again: what it was about to make may be there.
+    After a wait, check again whether the job is still to do: the process before may have done it.
+
+    Args:
+        lock: Path of the lock file.
+        wait: Wait for another process that holds the lock.
 
     Raises:
-        filelock.Timeout: Another process holds it, and `wait` is false.
+        filelock.Timeout: Another process holds the lock, and `wait` is false.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock, timeout=-1 if wait else 0):
         try:
             yield
         finally:
-            with suppress(OSError):  # who waits for it makes it anew
+            with suppress(OSError):  # a process that waits for it creates it again
                 lock.unlink()
 
 
 def write_json(content: Any, path: Path) -> None:
-    """Writes indented JSON."""
+    """Writes indented JSON atomically; NaN is refused, as it is not JSON."""
     with atomic_write(path) as partial:
         partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Hydra's settings as plain data."""
+"""Hydra configs: where they are, and as plain data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 
 def to_container(node: DictConfig) -> dict[str, Any]:
-    """Returns a dict of plain containers, with every reference resolved."""
+    """Returns a config as a dict of plain containers, with every interpolation resolved."""
     settings = OmegaConf.to_container(node, resolve=True)
     assert isinstance(settings, dict)
     return {str(key): value for key, value in settings.items()}

@@ -1,4 +1,4 @@
-"""Which process of a run this is, by what started it; torch need not be there to ask."""
+"""Find out which process of a run this is, from the launcher's environment variables; torch is not imported."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ from contextlib import contextmanager
 
 from segdrone.errors import ConfigError
 
-# What the processes beside the first do without: a folder of their own, and files in it.
-_BESIDE = (
+# Hydra overrides for ranks above 0: no output folder, no log file.
+_NONZERO_RANK_OVERRIDES = (
     "hydra.run.dir=.",
     "hydra.output_subdir=null",
     f"hydra.job_logging.handlers.file.filename={os.devnull}",
 )
-_ALONE = "hydra.mode=RUN"  # which conf/search sets otherwise
-GRACE_PERIOD = 5.0  # seconds that a process with an error leaves to another that may know better, and then ends it
+_SINGLE_JOB = "hydra.mode=RUN"  # overrides the mode that conf/search sets
+GRACE_PERIOD = 5.0
+"""Seconds that a failed process waits, so that another process that knows the cause can report it first."""
 
 
 def is_rank_zero() -> bool:
-    """Tells whether this is the first process of its run, or the only one."""
-    if "RANK" in os.environ:  # of torchrun
+    """Returns whether this is the first process of its run, or the only one."""
+    if "RANK" in os.environ:  # set by torchrun
         return os.environ["RANK"] == "0"
     return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
 
 
 def world_size() -> int:
-    """Returns how many processes torchrun, SLURM or Lightning started to be one run; 1 where none did."""
+    """Returns the number of processes that torchrun, SLURM or Lightning started for this run; 1 without them."""
     return int(os.environ.get("WORLD_SIZE", os.environ.get("SLURM_STEP_NUM_TASKS", "1")))
 
 
 def rank_and_world_size() -> tuple[int, int]:
     """Returns this process's rank and the number of processes of its `torch.distributed` group.
 
-    0 and 1 where there is no group; torch is not imported to find out.
+    Without a group they are 0 and 1. torch is not imported to find out.
 
     Example:
         >>> rank_and_world_size()
@@ -49,31 +50,31 @@ def rank_and_world_size() -> tuple[int, int]:
 
 
 def silence_nonzero_ranks() -> None:
-    """Makes a process beside the first write no files, and say nothing but errors; for Hydra to read `sys.argv` then.
+    """Makes a process of rank above 0 write no files and log only errors; call it before Hydra reads `sys.argv`.
 
     Raises:
-        ConfigError: All processes were started to run a sweep, each of whose jobs starts its own.
+        ConfigError: Several processes were started to run a sweep, whose jobs start their own processes.
     """
-    sweeps = any(argument in ("-m", "--multirun") or argument.startswith("search=") for argument in sys.argv[1:])
-    if world_size() > 1 and sweeps and _ALONE not in sys.argv:
+    is_sweep = any(argument in ("-m", "--multirun") or argument.startswith("search=") for argument in sys.argv[1:])
+    if world_size() > 1 and is_sweep and _SINGLE_JOB not in sys.argv:
         raise ConfigError("a sweep starts the processes of each job itself: run it without torchrun or srun")
     if not is_rank_zero():
-        sys.argv += _BESIDE
+        sys.argv += _NONZERO_RANK_OVERRIDES
         logging.disable(logging.WARNING)
         logging.captureWarnings(True)
 
 
 def wait_for_rank_zero() -> None:
-    """Lets the first process, if it fails like this one, say so and end all others."""
+    """Waits in ranks above 0, so that rank 0, if it fails too, reports the error and ends the others."""
     if not is_rank_zero():
         time.sleep(GRACE_PERIOD)
 
 
 @contextmanager
 def single_job_argv(overrides: Sequence[str]) -> Iterator[None]:
-    """Makes the processes that Lightning starts run this job, not the sweep that it belongs to."""
+    """Sets `sys.argv` so that processes that Lightning starts run this job instead of the sweep it belongs to."""
     arguments = sys.argv
-    sys.argv = [arguments[0], *overrides, _ALONE]
+    sys.argv = [arguments[0], *overrides, _SINGLE_JOB]
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Keep memory that was freed, where the system's allocator would give it back."""
+"""Keep freed memory in the process, where the system's allocator would return it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
 
 
 def keep_freed_memory() -> bool:
-    """Tells glibc's malloc to use the memory of freed tensors again instead of returning it to the system.
+    """Makes glibc's malloc reuse the memory of freed tensors instead of returning it to the system.
 
-    By default every tensor of 32 MB or more is mapped anew, and the system fills it with zeros page
-    by page when it is first written: at 3 x 704 x 1056 a training step on CPU spends a third of its
-    time so. The process then stays as large as it has been at its largest. It holds for the rest of the
-    process, and for processes forked from it.
+    By default each tensor of 32 MB or more gets new pages, which the system fills with zeros at the first write: at
+    3 x 704 x 1056 that is a third of the time of a training step on CPU. With this setting the process stays as large
+    as it ever was. It holds until the process ends, and for processes forked from it.
 
     Returns:
-        Whether the allocator is glibc's, and took the settings; elsewhere nothing is changed.
+        Whether the allocator is glibc's and accepted the settings; others are not changed.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    # Never map a block of its own; never give the top of the heap back; grow it by 64 MB at a time.
+    # Never map a block separately; never return the top of the heap; grow it by 64 MB at a time.
     return all([mallopt(_MMAP_MAX, 0), mallopt(_TRIM_THRESHOLD, -1), mallopt(_TOP_PAD, 64 << 20)])

@@ -1,4 +1,4 @@
-"""Warnings of a library to itself."""
+"""Suppress Lightning's internal warnings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def suppress_lightning_warnings() -> Iterator[None]:
-    """Holds back what Lightning says of its own use of torch, at the start of whatever its Trainer does."""
+    """Suppresses the warning about Lightning's own use of torch, which every call of its Trainer shows."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
         yield
