@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def palette_image(values: NDArray[np.uint8], palette: NDArray[np.uint8]) -> Imag
     return image
 
 
-def save(path: Path, image: Image.Image, **options: object) -> Path:
+def save(path: Path, image: Image.Image, **options: Any) -> Path:
     """Saves an image with Pillow's options and returns its path."""
     image.save(path, **options)
     return path

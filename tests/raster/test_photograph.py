@@ -1,3 +1,5 @@
+"""Photographs read by windows, in memory and on disk."""
+
 from __future__ import annotations
 
 import tempfile
@@ -8,46 +10,192 @@ import pytest
 from PIL import Image
 
 from segdrone.errors import DataError
-from segdrone.raster import photograph
+from segdrone.raster import ImageSource, PhotographSource, open_image, photograph
 from segdrone.raster.decode import read_image
-from segdrone.raster.photograph import open_photograph, release_pages
+from segdrone.raster.photograph import draft_size
+from segdrone.raster.pixels import resize_image
+from segdrone.windows import Window
+from tests.helpers.image_files import gradient_image, random_image, save
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    path = tmp_path / "picture.jpg"
-    pixels = np.random.default_rng(0).integers(0, 256, (600, 40, 3), np.uint8)
+def jpeg(tmp_path: Path) -> Path:
     exif = Image.Exif()
-    exif[0x0112] = 6  # displayed a quarter turned
-    Image.fromarray(pixels).save(path, exif=exif)
-    return path
+    exif[0x0112] = 6  # displayed as 40 x 600
+    return save(tmp_path / "photograph.jpg", Image.fromarray(random_image(600, 40)), exif=exif)
 
 
-def test_a_large_photograph_lies_in_a_file_and_reads_the_same(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not isinstance(open_photograph(picture), np.memmap)
+@pytest.fixture
+def png_with_alpha(tmp_path: Path) -> Path:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    alpha = np.random.default_rng(4).choice([0, 255], (600, 40)).astype(np.uint8)
+    return save(tmp_path / "photograph.png", Image.fromarray(np.dstack([random_image(600, 40), alpha])), exif=exif)
+
+
+def whole(source: ImageSource) -> Window:
+    return Window(0, 0, *source.size)
+
+
+@pytest.mark.parametrize("interpolation", ["area", "linear", "nearest"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tiff", ".webp"])
+def test_reading_the_whole_is_resizing_the_decoded_image(tmp_path: Path, suffix: str, interpolation: str) -> None:
+    path = save(tmp_path / f"a{suffix}", Image.fromarray(gradient_image(37, 51)))
+    source, image = open_image(path, interpolation), read_image(path)
+    assert source.size == (37, 51)
+    np.testing.assert_array_equal(source.read(whole(source)), image)
+    for size in ((37, 51), (12, 17), (37, 17), (80, 99)):
+        np.testing.assert_array_equal(source.read(whole(source), size), resize_image(image, size, interpolation))
+    np.testing.assert_array_equal(source.read(Window(5, 7, 20, 30)), image[5:25, 7:37])
+    np.testing.assert_array_equal(
+        source.read(Window(5, 7, 20, 30), (9, 8)), resize_image(image[5:25, 7:37], (9, 8), interpolation)
+    )
+
+
+def test_a_large_photograph_is_kept_on_disk_and_reads_the_same(jpeg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = PhotographSource(jpeg)
+    assert small.size == (40, 600)
+    assert not isinstance(small.read(whole(small)), np.memmap)
     monkeypatch.setattr(photograph, "_LARGE", 600 * 40)
-    image = open_photograph(picture)
-    assert isinstance(image, np.memmap)
-    assert (image == read_image(picture)).all()
-    release_pages(image)
-    assert (image == read_image(picture)).all()
+    large = PhotographSource(jpeg)
+    for _ in range(2):
+        image = large.read(whole(large))
+        assert isinstance(image, np.memmap)
+        np.testing.assert_array_equal(image, read_image(jpeg))
+        large.release_pages()
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_what_is_read_cannot_be_written_to(jpeg: Path, monkeypatch: pytest.MonkeyPatch, large: bool) -> None:
+    monkeypatch.setattr(photograph, "_LARGE", 1 if large else 10**9)
+    source = PhotographSource(jpeg)
     with pytest.raises(ValueError, match="read-only"):
-        image[0] = 0
+        source.read(Window(3, 4, 5, 6))[0] = 0
 
 
-def test_without_room_on_the_disk_it_stays_in_memory(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_validity_of_a_large_photograph_is_kept_on_disk(
+    png_with_alpha: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = PhotographSource(png_with_alpha)
+    expected = small.valid(whole(small))
+    with Image.open(png_with_alpha) as image:
+        np.testing.assert_array_equal(expected, np.rot90(np.asarray(image)[..., 3] > 0, -1))
+    monkeypatch.setattr(photograph, "_LARGE", 600 * 40)
+    large = PhotographSource(png_with_alpha)
+    assert not large.fully_valid
+    valid = large.valid(whole(large))
+    assert isinstance(valid, np.memmap)
+    np.testing.assert_array_equal(valid, expected)
+    large.release_pages()
+    np.testing.assert_array_equal(
+        large.valid(Window(3, 5, 30, 500), (10, 50)), small.valid(Window(3, 5, 30, 500), (10, 50))
+    )
+    np.testing.assert_array_equal(large.read(whole(large)), read_image(png_with_alpha))
+
+
+@pytest.mark.parametrize("name", ["jpeg", "png_with_alpha"])
+def test_it_stays_in_memory_where_the_disk_is_full(
+    name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path: Path = request.getfixturevalue(name)
     full = Path("/dev/full")
     if not full.exists():
-        pytest.skip("there is no /dev/full here")
+        pytest.skip("this system has no /dev/full")
     monkeypatch.setattr(photograph, "_LARGE", 1)
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: full.open("wb"))
-    image = open_photograph(picture)
+    source = PhotographSource(path)
+    image = source.read(whole(source))
     assert not isinstance(image, np.memmap)
-    assert (image == read_image(picture)).all()
+    np.testing.assert_array_equal(image, read_image(path))
+    assert source.fully_valid == (name == "jpeg")
 
 
-def test_a_truncated_large_photograph_is_refused(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_stays_in_memory_where_no_temporary_file_can_be_made(jpeg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(photograph, "_LARGE", 1)
-    picture.write_bytes(picture.read_bytes()[:-5000])
-    with pytest.raises(DataError, match="picture.jpg cannot be decoded"):
-        open_photograph(picture)
+    monkeypatch.setattr(tempfile, "tempdir", str(jpeg.parent / "missing"))
+    source = PhotographSource(jpeg)
+    np.testing.assert_array_equal(source.read(whole(source)), read_image(jpeg))
+
+
+@pytest.mark.parametrize("name", ["jpeg", "png_with_alpha"])
+@pytest.mark.parametrize("large", [False, True])
+def test_a_truncated_photograph_opens_and_does_not_read(
+    name: str, large: bool, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path: Path = request.getfixturevalue(name)
+    monkeypatch.setattr(photograph, "_LARGE", 1 if large else 10**9)
+    path.write_bytes(path.read_bytes()[:-5000])
+    source = PhotographSource(path)
+    with pytest.raises(DataError, match=f"{path.name} cannot be decoded"):
+        source.read(whole(source))
+    if name == "png_with_alpha":
+        with pytest.raises(DataError, match=f"{path.name} cannot be decoded"):
+            _ = source.fully_valid
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("shape", [(40, 601), (41, 600), (39, 600), (40, 599)])
+def test_a_photograph_that_changes_after_it_was_opened_is_refused(
+    jpeg: Path, shape: tuple[int, int], large: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photograph, "_LARGE", 1 if large else 10**9)
+    source = PhotographSource(jpeg)
+    save(jpeg, Image.fromarray(random_image(*shape)))
+    with pytest.raises(DataError, match="has changed since it was opened"):
+        source.read(whole(source))
+
+
+def test_bad_files_are_refused_when_opened(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="does not exist"):
+        open_image(tmp_path / "a.jpg")
+    (tmp_path / "a.jpg").write_text("text")
+    with pytest.raises(DataError, match="is not an image"):
+        open_image(str(tmp_path / "a.jpg"))
+    deep = save(tmp_path / "deep.png", Image.fromarray(np.full((4, 5), 300, np.uint16)))
+    with pytest.raises(DataError, match="not 8 bits per channel: convert it to 8-bit RGB"):
+        open_image(deep)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_draft_is_decoded_small_and_resembles_the_image(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(tmp_path / "a.jpg", Image.fromarray(gradient_image(320, 480)), exif=exif, quality=95)
+    draft, full = PhotographSource(path, draft=True), PhotographSource(path)
+    size = (draft.size[0] // 8, draft.size[1] // 8)
+    np.testing.assert_array_equal(draft.read(whole(draft), size), read_image(path, at_least=size))
+    size = (draft.size[0] // 12, draft.size[1] // 12)
+    reduced = draft_size(draft.size, size)
+    assert reduced == (draft.size[0] // 8, draft.size[1] // 8)
+    result = draft.read(whole(draft), size)
+    np.testing.assert_array_equal(result, resize_image(read_image(path, at_least=reduced), size, "area"))
+    assert np.abs(result.astype(int) - full.read(whole(full), size)).mean() < 3
+
+
+def test_a_draft_is_used_only_for_the_whole_image_reduced_by_area(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.jpg", Image.fromarray(random_image(64, 96)))
+    for source, window in (
+        (PhotographSource(path, draft=True), Window(0, 0, 63, 96)),
+        (PhotographSource(path, draft=True), Window(0, 0, 64, 96)),
+        (PhotographSource(path, "linear", draft=True), Window(0, 0, 64, 96)),
+    ):
+        full = PhotographSource(path, source.interpolation)
+        for size in (None, (50, 70)) if source.interpolation == "area" else ((8, 12),):
+            np.testing.assert_array_equal(source.read(window, size), full.read(window, size))
+
+
+@pytest.mark.parametrize(
+    ("full", "size", "expected"),
+    [
+        ((800, 1600), (100, 200), (100, 200)),
+        ((800, 1600), (99, 198), (200, 400)),
+        ((800, 1600), (71, 142), (100, 200)),
+        ((804, 1600), (71, 142), (201, 400)),
+        ((801, 1600), (71, 142), None),
+        ((800, 1600), (600, 1200), None),
+    ],
+)
+def test_draft_size_divides_the_image_evenly(
+    full: tuple[int, int], size: tuple[int, int], expected: tuple[int, int] | None
+) -> None:
+    assert draft_size(full, size) == expected

@@ -121,6 +121,8 @@ def open_file(path: Path) -> Iterator[Image.Image]:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # real cameras have 90 to 179 megapixels
             image = Image.open(path, formats=_FORMATS)
         with image:
+            if image.format == "TIFF" and is_transposed(image):
+                image.filename = ""  # or Pillow 13 maps uncompressed pixels to memory with height and width swapped
             yield image
     except FileNotFoundError:
         raise DataError(f"{path} does not exist: restore it, or remove its name from the list") from None

@@ -1,4 +1,4 @@
-"""Resize and count pixels of photographs and masks."""
+"""Resize images and masks, and count their values."""
 
 from __future__ import annotations
 
@@ -8,29 +8,43 @@ from numpy.typing import NDArray
 
 from segdrone.windows import Size
 
+INTERPOLATIONS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}
+_EXACT = 2**23  # pixels: OpenCV counts in float32, which is exact up to 2**24
+
 
 def resize_image(image: NDArray[np.uint8], size: Size, interpolation: str) -> NDArray[np.uint8]:
-    """Resizes a photograph to `size` (height, width) by one of `INTERPOLATIONS`."""
+    """Resizes an image, uint8 `[H, W, 3]`, to `size` (height, width) by one of `INTERPOLATIONS`."""
     return np.asarray(cv2.resize(image, size[::-1], interpolation=INTERPOLATIONS[interpolation]), np.uint8)
 
 
 def resize_mask(mask: NDArray[np.uint8], size: Size, interpolation: str = "area") -> NDArray[np.uint8]:
-    """Resizes a mask to `size` (height, width) as its photograph is by `interpolation`.
+    """Resizes a mask, uint8 `[H, W]`, to `size` (height, width), to fit an image resized by `interpolation`.
 
-    Ids cannot be averaged, so a pixel is always one of the old ones: that in the middle of the area it
-    covers; by `nearest` that in its upper left corner, where OpenCV's nearest, the tutorial's, takes
-    the photograph's pixel.
+    Ids cannot be averaged, so each pixel takes the id of one old pixel: the one in the middle of the area it covers.
+    With `nearest` it is the upper left one, as OpenCV's nearest (which the tutorial uses) takes that of the image.
+
+    Example:
+        >>> resize_mask(np.array([[1, 2, 3]], np.uint8), (1, 1)).tolist()
+        [[2]]
+        >>> resize_mask(np.array([[1, 2, 3]], np.uint8), (1, 1), "nearest").tolist()
+        [[1]]
     """
     nearest = cv2.INTER_NEAREST if interpolation == "nearest" else cv2.INTER_NEAREST_EXACT
     return np.asarray(cv2.resize(mask, size[::-1], interpolation=nearest), np.uint8)
 
 
-INTERPOLATIONS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}
-
-
 def count_values(pixels: NDArray[np.uint8], channel: int = 0) -> NDArray[np.int64]:
-    """Returns the pixels of each value, int64 `[256]`, of a mask or of a channel of a photograph."""
+    """Returns the number of pixels of each value: int64 `[256]`.
+
+    Args:
+        pixels: A mask, uint8 `[H, W]`, or an image, uint8 `[H, W, C]`.
+        channel: The channel of an image to count.
+
+    Example:
+        >>> count_values(np.array([[0, 2], [2, 2]], np.uint8))[:3].tolist()
+        [1, 0, 3]
+    """
     counts = np.zeros(256, np.int64)
-    for rows in np.array_split(pixels, 1 + pixels.size // 2**23):  # OpenCV counts in float32, exact to 2**24
+    for rows in np.array_split(pixels, 1 + pixels.size // _EXACT):
         counts += cv2.calcHist([rows], [channel], None, [256], [0, 256]).ravel().astype(np.int64)
     return counts
