@@ -24,7 +24,8 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from segdrone.classes import DRONE
-from segdrone.data.layout import ImageMaskPair, find_folders, find_pairs
+from segdrone.data.layout import find_folders
+from segdrone.data.pairs import ImageMaskPair, find_pairs
 from segdrone.evaluation.counts import Counts, count_image, stack_counts
 from segdrone.evaluation.scores import score
 

@@ -28,7 +28,8 @@ sys.path.insert(0, str(REPO))
 
 from benchmarks.article import ArticleLoop
 
-from segdrone.data.layout import ImageMaskPair, find_folders, find_pairs
+from segdrone.data.layout import find_folders
+from segdrone.data.pairs import ImageMaskPair, find_pairs
 from segdrone.synthetic import write_scenes
 from segdrone.training import train
 from segdrone.utils.atomic import atomic_write

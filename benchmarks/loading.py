@@ -78,7 +78,7 @@ def samples_per_second(loader: DataLoader[Any]) -> float:
 def repeated(module: SegmentationDataModule) -> DataLoader[Any]:
     """Training's loader, over photographs that occur several times."""
     loader = module.train_dataloader()
-    loader.dataset.items *= REPEAT  # type: ignore[attr-defined]
+    loader.dataset.samples *= REPEAT  # type: ignore[attr-defined]
     loader.sampler.length *= REPEAT  # type: ignore[union-attr]
     return loader
 

@@ -16,7 +16,7 @@ from segdrone.data.class_weights import (
     read_class_pixels,
     write_stats,
 )
-from segdrone.data.layout import FOLDER_LAYOUTS
+from segdrone.data.layout import LAYOUTS
 from segdrone.errors import ConfigError, DataError
 
 TABLE = ClassTable(("road", "grass", "dog"), ((200, 10, 40), (10, 180, 60), (20, 60, 220)))
@@ -143,4 +143,4 @@ def test_another_file_is_refused_in_one_line(tmp_path: Path, content: str) -> No
 
 
 def test_the_folder_of_counts_is_none_that_photographs_are_looked_for_in() -> None:
-    assert not {part for pair in FOLDER_LAYOUTS for folder in pair for part in Path(folder).parts} & {*STATS_FILE.parts}
+    assert not {part for pair in LAYOUTS for folder in pair for part in Path(folder).parts} & {*STATS_FILE.parts}

@@ -78,9 +78,9 @@ def test_dict_round_trip_holds_only_plain_types(sample: SampleScenes | None) -> 
 
 def test_but_changes_one_value_and_checks_it() -> None:
     config = DataConfig(root="photos")
-    assert config.but(batch_size=7) == DataConfig(root="photos", batch_size=7)
+    assert config.replace(batch_size=7) == DataConfig(root="photos", batch_size=7)
     with pytest.raises(ConfigError, match=r"data\.batch_size=0"):
-        config.but(batch_size=0)
+        config.replace(batch_size=0)
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "data").glob("*.yaml") if path.stem != "base"))

@@ -16,8 +16,8 @@ from segdrone.data import sampling
 from segdrone.data.augment import Pipeline, build_transforms
 from segdrone.data.cache import NoCache
 from segdrone.data.dataset import SegmentationDataset
-from segdrone.data.layout import ImageMaskPair
 from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.pairs import ImageMaskPair
 from segdrone.data.reader import CachedReader
 from segdrone.data.sampler import SampleIndex
 from segdrone.errors import DataError

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from segdrone.classes import DRONE
-from segdrone.data.layout import ImageMaskPair, find_pairs, find_photographs
-from segdrone.data.mask_encoding import MaskEncoding, read_mask
+from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.mask_files import read_mask
+from segdrone.data.pairs import ImageMaskPair, find_pairs, find_photographs
 from segdrone.errors import DataError
 from segdrone.raster.decode import read_image
 from tests.helpers.dataset_folders import SIZE, folders, mask
@@ -114,10 +115,7 @@ def test_text_called_jpg_is_refused(tmp_path: Path) -> None:
     root = folders(tmp_path)
     path = root / "images" / "a.jpg"
     path.write_text("not a photograph")
-    assert (
-        refusal(root)
-        == f"{path} is not an image (JPEG, PNG, TIFF or WebP) despite its name: replace or remove it"
-    )
+    assert refusal(root) == f"{path} is not an image (JPEG, PNG, TIFF or WebP) despite its name: replace or remove it"
     with pytest.raises(DataError, match=r"a\.jpg is not an image"):
         find_photographs(root / "images")
 

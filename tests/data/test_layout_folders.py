@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from segdrone.data.layout import FOLDER_LAYOUTS, ImageMaskPair, find_folders, find_image_folder, find_photographs
+from segdrone.data.layout import LAYOUTS, find_folders, find_image_folder
+from segdrone.data.pairs import ImageMaskPair, find_photographs
 from segdrone.errors import DataError
 from tests.helpers.dataset_folders import SIZE, folders, photograph
 
 
-@pytest.mark.parametrize("layout", FOLDER_LAYOUTS)
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_each_layout_is_found_by_itself(tmp_path: Path, layout: tuple[str, str]) -> None:
     images, masks = (tmp_path / folder for folder in layout)
     images.mkdir(parents=True)
@@ -22,8 +23,8 @@ def test_each_layout_is_found_by_itself(tmp_path: Path, layout: tuple[str, str])
 
 def test_public_copies_are_among_the_layouts() -> None:
     kaggle = "dataset/semantic_drone_dataset/"
-    assert (f"{kaggle}original_images", f"{kaggle}label_images_semantic") in FOLDER_LAYOUTS
-    assert ("training_set/images", "training_set/gt/semantic/label_images") in FOLDER_LAYOUTS
+    assert (f"{kaggle}original_images", f"{kaggle}label_images_semantic") in LAYOUTS
+    assert ("training_set/images", "training_set/gt/semantic/label_images") in LAYOUTS
 
 
 def test_folders_are_named_below_the_root_and_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

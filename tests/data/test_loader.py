@@ -12,9 +12,9 @@ from segdrone.classes import DRONE
 from segdrone.data.augment import Pipeline, build_transforms
 from segdrone.data.cache import NoCache
 from segdrone.data.dataset import SegmentationDataset
-from segdrone.data.layout import ImageMaskPair
 from segdrone.data.loader import BatchLoader, SharedMemoryCollate
 from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.pairs import ImageMaskPair
 from segdrone.data.reader import CachedReader
 from segdrone.data.sampler import SeededDistributedSampler
 from segdrone.data.sampling import full_images
@@ -99,7 +99,7 @@ def test_an_epoch_left_half_way_does_not_disturb_the_next(dataset: SegmentationD
 
 def test_an_augmentation_may_change_the_size_from_batch_to_batch(dataset: SegmentationDataset) -> None:
     scales = build_transforms([{"transform": "RandomScale", "scale_limit": [-0.5, 0.5], "p": 1.0}], "augment.train")
-    varied = SegmentationDataset(dataset.items, dataset.pixels, Pipeline(scales, (0, 0, 0), (1, 1, 1)))
+    varied = SegmentationDataset(dataset.samples, dataset.pixels, Pipeline(scales, (0, 0, 0), (1, 1, 1)))
     order = SeededDistributedSampler(COUNT, seed=0, shuffle=True)
     runs = [list(BatchLoader(varied, 1, order, num_workers=workers)) for workers in (0, 2)]
     assert len({batch["image"].shape for batch in runs[0]}) > 3

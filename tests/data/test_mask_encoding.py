@@ -28,7 +28,7 @@ def nearest(colour: NDArray[np.uint8], table: ClassTable, tolerance: float) -> i
 
 def unknown(labels: MaskEncoding, colours: NDArray[np.uint8]) -> Counter[str]:
     with pytest.raises(UnknownLabelsError) as caught:
-        labels.from_colours(colours)
+        labels.decode_colors(colours)
     return caught.value.found
 
 
@@ -49,7 +49,7 @@ def test_colours_become_the_nearest_class_within_the_tolerance(seed: int, tolera
     if far:
         assert unknown(labels, colours) == Counter(f"colour rgb({r}, {g}, {b})" for r, g, b in far)
     else:
-        found = labels.from_colours(colours)
+        found = labels.decode_colors(colours)
         assert found.dtype == np.uint8
         assert found.tolist() == expected
 
@@ -57,7 +57,7 @@ def test_colours_become_the_nearest_class_within_the_tolerance(seed: int, tolera
 @pytest.mark.parametrize("colour", [(103, 104, 100), (100, 95, 100), (97, 100, 104), (100, 97, 96)])
 def test_a_colour_at_the_tolerance_counts_and_one_beyond_does_not(colour: tuple[int, int, int]) -> None:
     painted = np.full((3, 5, 3), colour, np.uint8)  # at a distance of 5 from grass
-    assert (MaskEncoding(FOUR, colour_tolerance=5).from_colours(painted) == 1).all()
+    assert (MaskEncoding(FOUR, colour_tolerance=5).decode_colors(painted) == 1).all()
     assert unknown(MaskEncoding(FOUR, colour_tolerance=4.99), painted) == {"colour rgb({}, {}, {})".format(*colour): 15}
     painted[2, 4, np.argmax(np.array(colour) == 100)] = 101  # sqrt(26)
     assert unknown(MaskEncoding(FOUR, colour_tolerance=5), painted).total() == 1
@@ -65,7 +65,7 @@ def test_a_colour_at_the_tolerance_counts_and_one_beyond_does_not(colour: tuple[
 
 def test_without_a_tolerance_only_exact_colours_count() -> None:
     ids = np.arange(23, dtype=np.uint8).reshape(1, 23)
-    assert MaskEncoding(DRONE).from_colours(DRONE.palette[ids]).tolist() == ids.tolist()
+    assert MaskEncoding(DRONE).decode_colors(DRONE.palette[ids]).tolist() == ids.tolist()
     off = DRONE.palette[ids].copy()
     off[0, 4, 2] += 1
     assert unknown(MaskEncoding(DRONE), off) == {"colour rgb(112, 103, 88)": 1}
@@ -78,10 +78,10 @@ def test_more_colours_than_are_looked_up_at_a_time() -> None:
     assert len(np.unique(colours[:256].reshape(-1, 3), axis=0)) == 1 << 16  # one part exactly; with the next, more
     wide = colours.reshape(256, 768, 3)  # all of them in the rows of one block
     expected = ((wide[..., None, :].astype(int) - np.array(table.colours)) ** 2).sum(-1)
-    found = MaskEncoding(table, colour_tolerance=441).from_colours(wide)
+    found = MaskEncoding(table, colour_tolerance=441).decode_colors(wide)
     np.testing.assert_array_equal(found, expected.argmin(-1))
     np.testing.assert_array_equal(
-        MaskEncoding(table, colour_tolerance=441).from_colours(colours), found.reshape(768, 256)
+        MaskEncoding(table, colour_tolerance=441).decode_colors(colours), found.reshape(768, 256)
     )
     beyond = unknown(MaskEncoding(table, colour_tolerance=150), wide)
     assert beyond.total() == len(beyond) == int((expected.min(-1) > 150**2).sum()) > 10_000
@@ -95,20 +95,20 @@ def test_colours_are_remembered_from_mask_to_mask_and_still_unknown_the_second_t
         assert unknown(labels, tall) == {"colour rgb(50, 50, 50)": 1}
     tall[300, 0] = (0, 196, 250)
     for _ in range(2):
-        ids = labels.from_colours(tall)
+        ids = labels.decode_colors(tall)
         assert (ids[599] == 1).all() and ids[300, 0] == 3 and ids.sum() == 5
 
 
 def test_a_colour_of_several_classes_is_refused() -> None:
     table = ClassTable(("a", "b"), ((5, 5, 5), (5, 5, 5)))
     with pytest.raises(DataError, match=r"gives rgb\(5, 5, 5\) to several classes"):
-        MaskEncoding(table).from_colours(np.full((2, 2, 3), 5, np.uint8))
+        MaskEncoding(table).decode_colors(np.full((2, 2, 3), 5, np.uint8))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32, np.float64, ">u2", bool])
 def test_ids_of_any_number_type_are_checked_and_kept(dtype: type | str) -> None:
     values = np.array([[0, 1], [1, 0]]) if dtype is bool else np.array([[0, 3, 77], [1, 2, 77]])
-    ids = MaskEncoding(FOUR).from_ids(values.astype(dtype))
+    ids = MaskEncoding(FOUR).decode_ids(values.astype(dtype))
     assert ids.dtype == np.uint8
     assert ids.tolist() == values.tolist()
 
@@ -125,7 +125,7 @@ def test_ids_of_any_number_type_are_checked_and_kept(dtype: type | str) -> None:
 )
 def test_values_of_no_class_are_counted(values: NDArray[np.generic], found: dict[str, int]) -> None:
     with pytest.raises(UnknownLabelsError) as caught:
-        MaskEncoding(FOUR).from_ids(values)
+        MaskEncoding(FOUR).decode_ids(values)
     assert caught.value.found == found
 
 
@@ -134,7 +134,7 @@ def test_values_of_no_class_are_counted(values: NDArray[np.generic], found: dict
 )
 def test_above_the_threshold_is_class_1(dtype: type, threshold: int) -> None:
     values = np.array([[0, 1, threshold, threshold + 1, 255]]).astype(dtype)
-    ids = MaskEncoding(TWO, encoding="binary", threshold=threshold).from_grey(values)
+    ids = MaskEncoding(TWO, encoding="binary", threshold=threshold).decode_binary(values)
     assert ids.dtype == np.uint8
     assert ids.tolist() == [[int(value > threshold) for value in values[0]]]
 
@@ -161,11 +161,11 @@ def test_groups_rename_classes_and_merge_masks_and_counts_alike() -> None:
     mask = np.random.default_rng(0).choice(np.array([0, 1, 2, 3, 77], np.uint8), (30, 40))
     expected = np.array([77, 0, 0, 1, 77])[np.searchsorted([0, 1, 2, 3, 77], mask)]
     before = mask.copy()
-    merged = labels.merged(mask)
+    merged = labels.remap(mask)
     assert merged.dtype == np.uint8
     np.testing.assert_array_equal(merged, expected)
     np.testing.assert_array_equal(mask, before)
-    counts = labels.merged_counts(np.bincount(mask.ravel(), minlength=256))
+    counts = labels.remap_counts(np.bincount(mask.ravel(), minlength=256))
     assert counts.dtype == np.int64
     np.testing.assert_array_equal(counts, np.bincount(merged.ravel(), minlength=256))
 
@@ -174,21 +174,21 @@ def test_without_groups_masks_and_counts_stay() -> None:
     labels = MaskEncoding(FOUR)
     mask = np.arange(256, dtype=np.uint8).reshape(16, 16)
     assert labels.table == FOUR
-    np.testing.assert_array_equal(labels.merged(mask), mask)
-    np.testing.assert_array_equal(labels.merged_counts(np.arange(256)), np.arange(256))
+    np.testing.assert_array_equal(labels.remap(mask), mask)
+    np.testing.assert_array_equal(labels.remap_counts(np.arange(256)), np.arange(256))
 
 
 def test_counts_beyond_32_bits_stay_whole() -> None:
     counts = np.zeros(256, np.int64)
     counts[[0, 1, 2, 3]] = 2**40 + 1
-    merged = MaskEncoding(FOUR, GROUPS).merged_counts(counts)
+    merged = MaskEncoding(FOUR, GROUPS).remap_counts(counts)
     assert merged[[0, 1, 77]].tolist() == [2**41 + 2, 2**40 + 1, 2**40 + 1]
 
 
 def test_a_copy_for_a_worker_is_small_and_does_the_same() -> None:
     labels = MaskEncoding(FOUR, GROUPS, "colours", 30.0, 5)
     colours = np.array([[(9, 9, 9), (200, 20, 9), (100, 100, 100)]], np.uint8)
-    ids = labels.from_colours(colours)
+    ids = labels.decode_colors(colours)
     written = pickle.dumps(labels)
     assert len(written) < 10_000
     copy = pickle.loads(written)
@@ -197,9 +197,12 @@ def test_a_copy_for_a_worker_is_small_and_does_the_same() -> None:
     assert copy.table == labels.table
     for _ in range(2):  # the original has its table of colours still
         assert (
-            copy.from_colours(colours).tolist() == labels.from_colours(colours).tolist() == ids.tolist() == [[0, 2, 1]]
+            copy.decode_colors(colours).tolist()
+            == labels.decode_colors(colours).tolist()
+            == ids.tolist()
+            == [[0, 2, 1]]
         )
-        assert copy.merged(ids).tolist() == labels.merged(ids).tolist() == [[77, 0, 0]]
+        assert copy.remap(ids).tolist() == labels.remap(ids).tolist() == [[77, 0, 0]]
     assert unknown(copy, colours + np.uint8(40)).total() == 3
 
 

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from segdrone.classes import ClassTable
-from segdrone.data.mask_encoding import MaskEncoding, read_mask
+from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.mask_files import read_mask
 from tests.helpers.image_files import HEIGHT, WIDTH, palette_image, save
 
 TWO = ClassTable(("dark", "light"), ((0, 0, 0), (255, 255, 255)))

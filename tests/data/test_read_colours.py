@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from segdrone.classes import DRONE, ClassTable
-from segdrone.data.mask_encoding import MaskEncoding, read_mask
+from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.mask_files import read_mask
 from tests.helpers.image_files import HEIGHT, SMALL_TABLE, WIDTH, random_ids, random_small_mask, save
 from tests.helpers.mask_error import mask_error
 

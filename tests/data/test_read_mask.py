@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from segdrone.classes import DRONE, ClassTable
-from segdrone.data.mask_encoding import MaskEncoding, read_mask
+from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.mask_files import read_mask
 from tests.helpers.image_files import HEIGHT, SMALL_TABLE, WIDTH, palette_image, random_ids, random_small_mask, save
 from tests.helpers.mask_error import mask_error
 
@@ -126,7 +127,7 @@ def test_mask_is_not_merged_when_it_is_read(tmp_path: Path) -> None:
     labels = MaskEncoding(SMALL_TABLE, {"ground": ["tree", "road"], "ignored": ["grass"]})
     path = save(tmp_path / "a.png", Image.fromarray(random_small_mask()))
     np.testing.assert_array_equal(read_mask(path, labels), random_small_mask())
-    np.testing.assert_array_equal(labels.merged(read_mask(path, labels)), np.array([0, 255, 0])[random_small_mask()])
+    np.testing.assert_array_equal(labels.remap(read_mask(path, labels)), np.array([0, 255, 0])[random_small_mask()])
 
 
 @pytest.mark.parametrize("kind", ["ids", "16 bits", "palette", "colours"])

@@ -14,8 +14,8 @@ from PIL import Image
 
 from segdrone.classes import ClassTable
 from segdrone.data.cache import NoCache
-from segdrone.data.layout import ImageMaskPair
 from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.pairs import ImageMaskPair
 from segdrone.data.reader import CachedReader
 from segdrone.errors import DataError
 from segdrone.synthetic import render_scene

@@ -19,7 +19,7 @@ def draws(epoch: int = 0, *, length: int = 50, seed: int = 42, shuffle: bool = T
 @pytest.mark.parametrize("length", [1, 2, 50])
 @pytest.mark.parametrize("epoch", [0, 3])
 def test_every_sample_is_drawn_once(length: int, epoch: int) -> None:
-    assert sorted(draw.place for draw in draws(epoch, length=length)) == list(range(length))
+    assert sorted(draw.index for draw in draws(epoch, length=length)) == list(range(length))
 
 
 def test_samples_have_seeds_of_their_own() -> None:
@@ -30,7 +30,7 @@ def test_samples_have_seeds_of_their_own() -> None:
 
 def test_epochs_differ_in_order_and_seeds() -> None:
     first, second = draws(0), draws(1)
-    assert [draw.place for draw in first] != [draw.place for draw in second]
+    assert [draw.index for draw in first] != [draw.index for draw in second]
     assert not {draw.seed for draw in first} & {draw.seed for draw in second}
 
 
@@ -44,7 +44,7 @@ def test_same_seed_and_epoch_draw_the_same() -> None:
 def test_seed_0_is_a_seed_like_any_other() -> None:
     assert draws(seed=0) == draws(seed=0)
     assert draws(seed=0) != draws(seed=1)
-    assert [draw.place for draw in draws(seed=0)] != list(range(50))
+    assert [draw.index for draw in draws(seed=0)] != list(range(50))
 
 
 def test_seed_and_epoch_do_not_stand_for_one_another() -> None:
@@ -53,7 +53,7 @@ def test_seed_and_epoch_do_not_stand_for_one_another() -> None:
 
 def test_unshuffled_order_and_seeds_stay() -> None:
     first = draws(0, shuffle=False)
-    assert [draw.place for draw in first] == list(range(50))
+    assert [draw.index for draw in first] == list(range(50))
     assert draws(7, shuffle=False) == first
 
 
@@ -73,9 +73,9 @@ def test_the_batches_of_all_processes_are_together_the_batch_of_one(
     assert {len(share) for share in shares} == {len(alone)}
     for one, *together in zip(alone, *shares, strict=True):
         turns = [draw for turn in zip_longest(*together) for draw in turn if draw is not None]
-        assert [draw for draw in turns if not draw.blank] == list(one)
+        assert [draw for draw in turns if not draw.padding] == list(one)
         assert len({len(share) for share in together}) == 1
-    assert not any(draw.blank for batch in shares[0] for draw in batch)
+    assert not any(draw.padding for batch in shares[0] for draw in batch)
 
 
 def test_a_process_asks_for_its_share_when_it_is_alone() -> None:
@@ -89,9 +89,9 @@ def test_each_photograph_is_drawn_whole_by_one_process_and_all_draw_as_many(tile
     samplers = [GroupedSampler(ids, processes=(rank, world)) for rank in range(world)]
     drawn = [list(sampler) for sampler in samplers]
     assert {len(one) for one in drawn} == {len(samplers[0])}
-    real = [[draw.place for draw in one if not draw.blank] for one in drawn]
+    real = [[draw.index for draw in one if not draw.padding] for one in drawn]
     assert sorted(place for one in real for place in one) == list(range(len(ids)))
     for one in real:
         assert one == sorted(one)
         assert not {ids[place] for place in one} & {ids[place] for other in real if other is not one for place in other}
-    assert all(not draw.blank for one, places in zip(drawn, real, strict=True) for draw in one[: len(places)])
+    assert all(not draw.padding for one, places in zip(drawn, real, strict=True) for draw in one[: len(places)])

@@ -11,8 +11,8 @@ from PIL import Image
 
 from segdrone.classes import ClassTable
 from segdrone.data.cache import NoCache
-from segdrone.data.layout import ImageMaskPair
 from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.pairs import ImageMaskPair
 from segdrone.data.reader import CachedReader
 from segdrone.data.sampling import (
     RandomCropSampler,

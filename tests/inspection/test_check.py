@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segdrone.errors import DataError
+from segdrone.errors import ConfigError, DataError
 from segdrone.inspection.check import check_dataset
 from segdrone.synthetic.write import IMAGES as SCENE_IMAGES
 from segdrone.synthetic.write import write_scenes
@@ -110,7 +110,7 @@ def test_choices_that_cannot_be_used_are_refused_at_once(tmp_path: Path) -> None
         check_dataset(tmp_path / "nowhere")
     with pytest.raises(DataError, match="class table .* does not exist"):
         check(root, classes="nothing.csv")
-    with pytest.raises(DataError, match="mask encoding colors is unknown: choose one of auto, ids, colours"):
+    with pytest.raises(ConfigError, match="data.mask_encoding=colors: input should be 'auto', 'ids', 'colours' or"):
         check(root, encoding="colors")
     with pytest.raises(DataError, match="class_groups names lawn, not in the class table"):
         check(root, groups={"green": ["lawn"]})

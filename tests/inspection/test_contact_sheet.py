@@ -186,7 +186,7 @@ def test_other_files_than_transforms_are_told_in_one_line(tmp_path: Path, conten
 
 def test_an_unknown_transform_is_told_before_photographs_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("train: [{transform: Flop}]")
-    with pytest.raises(ConfigError, match=r"augment.train\[0\]: Flop is no transform"):
+    with pytest.raises(ConfigError, match=r"augment.train\[0\]: Flop is not a transform"):
         contact_sheet(tmp_path / "nowhere", augment=str(tmp_path / "a.yaml"))
 
 

@@ -49,7 +49,7 @@ def test_a_table_of_the_folder_that_is_not_used_is_named(root: Path, caplog: pyt
     check(root)
     assert not caplog.text
     check(root, classes="drone")
-    assert f"{root / 'classes.csv'} is not used, but the 23 classes of the drone dataset" in caplog.text
+    assert f"{root / 'classes.csv'} is not used, but the 23 classes of the Semantic Drone Dataset" in caplog.text
 
 
 def test_classes_are_counted_as_merged(root: Path) -> None:

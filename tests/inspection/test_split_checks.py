@@ -81,8 +81,8 @@ def test_alike_photographs_without_a_split_are_still_told(root: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "part"),
     [
-        ({"train": NAMES[:5], "val": NAMES[4:]}, "photograph 004 stands in"),
-        ({"train": [*NAMES[:5], "900"], "val": NAMES[5:]}, "names 1 photographs that are not there, 900 first"),
+        ({"train": NAMES[:5], "val": NAMES[4:]}, "photograph 004 is listed in"),
+        ({"train": [*NAMES[:5], "900"], "val": NAMES[5:]}, "names 1 photographs that do not exist, 900 first"),
         ({"val": NAMES}, "no photograph to train on"),
     ],
 )

@@ -12,7 +12,8 @@ from scipy import ndimage
 from segdrone.classes import DRONE
 from segdrone.data.class_weights import STATS_FILE, class_weights, read_class_pixels
 from segdrone.data.layout import find_folders
-from segdrone.data.mask_encoding import MaskEncoding, read_mask
+from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.mask_files import read_mask
 from segdrone.errors import DataError
 from segdrone.inspection.stats import Stats, dataset_stats
 from segdrone.inspection.stats_report import print_stats, save_stats

@@ -1,4 +1,4 @@
-"""Decode once and keep the pixels: what is kept, in memory or only the last ones."""
+"""Keep decoded pixels in memory, so that each file is decoded once."""
 
 from __future__ import annotations
 
@@ -30,115 +30,115 @@ Decode = Callable[[], Pixels]
 
 @dataclass(frozen=True)
 class CacheKey:
-    """One photograph or mask at one size.
+    """A photograph or mask at one size.
 
     Attributes:
-        source: The file that it is decoded from, absolute.
-        shape: Of the decoded pixels: `(H, W, 3)` or `(H, W)`.
-        how: What else the pixels depend on: interpolation, encoding of labels.
+        source: File that it is decoded from, an absolute path.
+        shape: Shape of the decoded pixels: `(H, W, 3)` or `(H, W)`.
+        variant: What else the pixels depend on: interpolation, encoding of the mask.
     """
 
     source: Path
     shape: tuple[int, ...]
-    how: str = ""
+    variant: str = ""
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the pixels."""
+        """Size of the pixels in bytes."""
         return math.prod(self.shape)
 
     @cached_property
     def name(self) -> str:
-        """A name for a file: the same for every run that needs these pixels."""
-        key = json.dumps([str(self.source), self.shape, self.how])
+        """File name without suffix, the same in every run that needs these pixels."""
+        key = json.dumps([str(self.source), self.shape, self.variant])
         return hashlib.sha256(key.encode()).hexdigest()[:32]
 
     @property
-    def stamp(self) -> list[int]:
-        """Size in bytes and time of change, in ns, of the source as it is now; zeros if it is gone."""
+    def file_state(self) -> list[int]:
+        """Size in bytes and modification time in ns of the source now; zeros if it is missing."""
         try:
             state = self.source.stat()
         except OSError:
-            return [0, 0]  # whatever was kept is stale, and decoding says that the file is gone
+            return [0, 0]  # what is cached counts as stale, and decoding raises that the file is missing
         return [state.st_size, state.st_mtime_ns]
 
 
 class Cache(ABC):
-    """Pixels of entries, by window; decoded on first use."""
+    """Pixels by key and window, decoded on first use."""
 
     @abstractmethod
-    def window(self, entry: CacheKey, window: Window, decode: Decode, step: int = 1) -> Pixels:
-        """Returns a copy of the part of `window` that lies within the entry, every `step`-th row and column.
+    def window(self, key: CacheKey, window: Window, decode: Decode, step: int = 1) -> Pixels:
+        """Returns a copy of the part of `window` that is inside the image, every `step`-th row and column.
 
         Args:
-            entry: What to read.
-            window: Which rows and columns, in pixels.
-            decode: Makes the whole entry, uint8 of `entry.shape`.
+            key: What to read.
+            window: Rows and columns, in pixels.
+            decode: Returns all pixels, uint8 of shape `key.shape`.
             step: 1 for all pixels.
         """
 
-    def counts(self, entry: CacheKey, decode: Decode) -> NDArray[np.int64]:
-        """Returns the pixels of each value of a mask: int64 `[256]`."""
-        return count_values(self.window(entry, Window(0, 0, *entry.shape[:2]), decode))
+    def counts(self, key: CacheKey, decode: Decode) -> NDArray[np.int64]:
+        """Returns the number of pixels of each value of a mask: int64 `[256]`."""
+        return count_values(self.window(key, Window(0, 0, *key.shape[:2]), decode))
 
 
 class NoCache(Cache):
-    """Keeps the last photograph and the last mask, since the tiles of one often follow one another."""
+    """Keeps only the last pixels of each variant, since tiles of one photograph often follow one another."""
 
     def __init__(self) -> None:
-        self._last: dict[int, tuple[CacheKey, list[int], Pixels]] = {}  # by number of dimensions
+        self._last: dict[str, tuple[CacheKey, list[int], Pixels]] = {}  # by variant
 
-    def window(self, entry: CacheKey, window: Window, decode: Decode, step: int = 1) -> Pixels:  # noqa: D102
-        stamp = entry.stamp
-        last = self._last.get(len(entry.shape))
-        if last is None or last[:2] != (entry, stamp):
-            last = self._last[len(entry.shape)] = (entry, stamp, decode())
+    def window(self, key: CacheKey, window: Window, decode: Decode, step: int = 1) -> Pixels:  # noqa: D102
+        state = key.file_state
+        last = self._last.get(key.variant)
+        if last is None or last[:2] != (key, state):
+            last = self._last[key.variant] = (key, state, decode())
         return crop(last[2], window, step)
 
 
 class MemoryCache(Cache):
-    """Keeps everything in memory, one copy for a process and all its workers.
+    """Keeps all pixels in memory, once for a process and all its workers.
 
     Args:
-        entries: All that will be asked for.
-        shared: Whether worker processes will read.
-        copies: Processes on this machine that keep as much, each for itself.
+        keys: All that will be asked for.
+        shared: Whether worker processes read from it.
+        copies: Number of processes on this machine that keep the same.
 
     Raises:
-        DataError: The memory is not free.
+        DataError: There is not enough free memory.
     """
 
-    def __init__(self, entries: Iterable[CacheKey], *, shared: bool, copies: int = 1) -> None:
+    def __init__(self, keys: Iterable[CacheKey], *, shared: bool, copies: int = 1) -> None:
         self._starts: dict[CacheKey, int] = {}
         total = 0
-        for entry in entries:
-            if entry not in self._starts:
-                self._starts[entry] = total
-                total += entry.nbytes
+        for key in keys:
+            if key not in self._starts:
+                self._starts[key] = total
+                total += key.nbytes
         free = psutil.virtual_memory().available
-        if shared and Path("/dev/shm").is_dir():  # where shared memory lies on Linux
+        if shared and Path("/dev/shm").is_dir():  # Linux keeps shared memory there
             free = min(free, shutil.disk_usage("/dev/shm").free)
         if copies * total > free:
             raise DataError(
-                f"data.cache=memory needs {format_bytes(copies * total)}, where {format_bytes(free)} are free"
+                f"data.cache=memory needs {format_bytes(copies * total)}, but {format_bytes(free)} are free"
                 f"{' in /dev/shm' if shared else ''}: give data.cache=disk"
             )
         self._pixels = torch.empty(total, dtype=torch.uint8)
-        self._stamps = torch.zeros(len(self._starts), 2, dtype=torch.int64)
+        self._states = torch.zeros(len(self._starts), 2, dtype=torch.int64)
         if shared:
             self._pixels.share_memory_()  # type: ignore[no-untyped-call]
-            self._stamps.share_memory_()  # type: ignore[no-untyped-call]
-        self._places = {entry: place for place, entry in enumerate(self._starts)}
+            self._states.share_memory_()  # type: ignore[no-untyped-call]
+        self._indices = {key: index for index, key in enumerate(self._starts)}
 
-    def window(self, entry: CacheKey, window: Window, decode: Decode, step: int = 1) -> Pixels:  # noqa: D102
-        start, place, stamp = self._starts[entry], self._places[entry], entry.stamp
-        pixels = self._pixels[start : start + entry.nbytes].numpy().reshape(entry.shape)
-        kept = self._stamps[place].tolist()
-        if kept != stamp or stamp == [0, 0]:
-            if kept != [0, 0]:
-                log.warning("%s was changed: it is decoded again", entry.source)
+    def window(self, key: CacheKey, window: Window, decode: Decode, step: int = 1) -> Pixels:  # noqa: D102
+        start, index, state = self._starts[key], self._indices[key], key.file_state
+        pixels = self._pixels[start : start + key.nbytes].numpy().reshape(key.shape)
+        cached_state = self._states[index].tolist()
+        if cached_state != state or state == [0, 0]:
+            if cached_state != [0, 0]:
+                log.warning("%s has changed: it is decoded again", key.source)
             pixels[:] = decode()
-            self._stamps[place] = torch.tensor(stamp)  # last: who reads it finds the pixels there
+            self._states[index] = torch.tensor(state)  # last, so that a reader who sees it finds the pixels
         return crop(pixels, window, step)
 
 
@@ -148,5 +148,10 @@ def crop(pixels: Pixels, window: Window, step: int) -> Pixels:
 
 
 def format_bytes(size: int) -> str:
-    """Returns bytes as people read them."""
+    """Returns a number of bytes as text.
+
+    Example:
+        >>> format_bytes(1_300_000), format_bytes(1_300_000_000)
+        ('1.3 MB', '1.3 GB')
+    """
     return f"{size / 1e9:.1f} GB" if size >= 5e7 else f"{size / 1e6:.1f} MB"

@@ -1,4 +1,4 @@
-"""Class weights from the pixels of each class, and the file that keeps these counts."""
+"""Compute class weights from pixel counts, and read and write the file of these counts."""
 
 from __future__ import annotations
 
@@ -15,43 +15,43 @@ from segdrone.errors import ConfigError, DataError
 from segdrone.utils.atomic import write_json
 
 STATS_FILE = Path("stats", "stats.json")
-"""Where below a dataset's root `segdrone data stats` leaves the counts."""
+"""File of the counts below a dataset's root, which `segdrone data stats` writes."""
 
 Counts = NDArray[np.int64]
 Weights = NDArray[np.float64]
 
 
 def inverse(counts: Counts) -> Weights:
-    """Weighs a class by one over its share of all pixels."""
+    """Weights a class by one over its share of all pixels."""
     return np.asarray(counts.sum() / counts.sum(0))
 
 
 def inverse_sqrt(counts: Counts) -> Weights:
-    """Weighs a class by one over the square root of its share of all pixels.
+    """Weights a class by one over the square root of its share of all pixels.
 
-    The smoothed inverse that Cui et al. 2019 (CVPR), section 1, name. On the Semantic Drone Dataset the
-    rarest class weighs 52 times the most frequent, where the inverse makes it 2665 times.
+    The smoothed inverse in Cui et al. 2019 (CVPR), section 1. On the Semantic Drone Dataset the rarest class has 52
+    times the weight of the most frequent one, with `inverse` 2665 times.
     """
     return np.sqrt(inverse(counts))
 
 
 def median_frequency(counts: Counts) -> Weights:
-    """Weighs a class by median(freq) / freq(class), as Eigen & Fergus 2015, section 6.3.2.
+    """Weights a class by median(freq) / freq(class), as Eigen & Fergus 2015, section 6.3.2.
 
-    freq is a class's share of the labelled pixels of the photographs where it occurs.
+    freq is the share of a class in the labelled pixels of the photographs where it occurs.
     """
-    where = np.where(counts > 0, counts.sum(1, keepdims=True), 0).sum(0)
-    frequency = counts.sum(0) / where
+    total = np.where(counts > 0, counts.sum(1, keepdims=True), 0).sum(0)
+    frequency = counts.sum(0) / total
     return np.asarray(np.median(frequency) / frequency)
 
 
 def effective_number(counts: Counts, beta: float = 0.99) -> Weights:
-    """Weighs a class by one over its effective number of samples, (1 - beta^n) / (1 - beta).
+    """Weights a class by one over its effective number of samples, (1 - beta^n) / (1 - beta).
 
-    Cui et al. 2019 (CVPR), section 3. A sample is here a photograph that shows the class, since the
-    pixels of one photograph are near copies of one another: n counted in pixels would run into
-    the millions, where every beta in use gives all classes the same weight. beta = (N - 1) / N for N
-    photographs that differ; 0.99, of the paper's four, lies nearest to sets of some hundred.
+    Cui et al. 2019 (CVPR), section 3. Here a sample is a photograph that shows the class, since the pixels of one
+    photograph are almost copies of one another: counted in pixels, n would be in the millions, where every usual beta
+    gives all classes the same weight. beta is (N - 1) / N for N different photographs; of the paper's four values, 0.99
+    fits datasets of some hundred photographs best.
     """
     return np.asarray((1 - beta) / (1 - beta ** (counts > 0).sum(0)))
 
@@ -63,24 +63,23 @@ WEIGHTINGS: dict[str, Callable[[Counts], Weights]] = {
     "effective_number": effective_number,
 }
 RECOMMENDED = "inverse_sqrt"
-"""Of the four the highest mIoU in a short run: 306 photographs of the Semantic Drone Dataset at 160 x 240, 6 epochs."""
+"""Highest mIoU of the four in a short run: 306 photographs of the Semantic Drone Dataset, 160 x 240, 6 epochs."""
 
 
 def check_scheme(scheme: str) -> None:
-    """Makes sure that a scheme is known, before any mask is looked at for it.
+    """Checks that a scheme is `auto` or one of `WEIGHTINGS`, before any mask is read for it.
 
     Raises:
-        ConfigError: It is neither `auto` nor one of `WEIGHTINGS`.
+        ConfigError: It is unknown.
     """
     if scheme not in {"auto", *WEIGHTINGS}:
         raise ConfigError(f"class weights {scheme} are unknown: choose one of auto, {', '.join(WEIGHTINGS)}")
 
 
 def class_weights(scheme: str, counts: Counts) -> list[float]:
-    """Returns one weight per class: mean 1 over the classes that occur, and 1 for those that do not.
+    """Returns one weight per class: with mean 1 over the classes that occur, and 1 for those that do not.
 
-    A class that training never shows has no pixel that its weight could apply to; 1 keeps the errors
-    on such pixels of a validation loss, which 0 would hide.
+    The weight of a class that never occurs in training matters only for the validation loss; 0 would hide errors there.
 
     Args:
         scheme: One of `WEIGHTINGS`, or `auto` for the recommended one.
@@ -88,12 +87,16 @@ def class_weights(scheme: str, counts: Counts) -> list[float]:
 
     Raises:
         ConfigError: The scheme is unknown.
+
+    Example:
+        >>> class_weights("inverse", np.array([[90, 10, 0]]))
+        [0.2, 1.8, 1.0]
     """
     check_scheme(scheme)
     weights, occurs = np.ones(counts.shape[1]), counts.any(0)
     if occurs.any():
-        found = WEIGHTINGS[RECOMMENDED if scheme == "auto" else scheme](counts[:, occurs])
-        weights[occurs] = found / found.mean()
+        raw = WEIGHTINGS[RECOMMENDED if scheme == "auto" else scheme](counts[:, occurs])
+        weights[occurs] = raw / raw.mean()
     return [float(weight) for weight in weights]
 
 
@@ -103,25 +106,24 @@ def write_stats(path: Path, table: ClassTable, ids: Sequence[str], counts: Count
     Args:
         path: The file.
         table: The classes.
-        ids: The photographs.
-        counts: Their labelled pixels by class, int64 `[N, C]`.
-        **facts: Anything else worth keeping, as plain containers.
+        ids: Names of the photographs.
+        counts: Labelled pixels per photograph and class, int64 `[N, C]`.
+        **facts: Anything else to keep, as plain containers.
     """
     pixels = dict(zip(ids, counts.tolist(), strict=True))
     write_json({"classes": list(table.names), **facts, "pixels": pixels}, path)
 
 
 def read_class_pixels(path: Path, table: ClassTable, ids: Sequence[str]) -> Counts:
-    """Reads the counts of some photographs, int64 `[N, C]`, from the file of `write_stats`.
+    """Reads the counts of some photographs, int64 `[N, C]`, from the file that `write_stats` wrote.
 
     Args:
         path: The file, `STATS_FILE` below the dataset's root.
-        table: The classes in use; their names must be the file's.
-        ids: The photographs, such as those of the train split; their order is the rows'.
+        table: The classes in use, which must have the names of those in the file.
+        ids: Names of the photographs, such as those of the train split, in the order of the rows.
 
     Raises:
-        DataError: The file is missing or none of `write_stats`, counts other classes, or lacks a
-            photograph.
+        DataError: The file is missing or unreadable, counts other classes, or lacks a photograph.
     """
     again = "run `segdrone data stats ROOT` again"
     try:
@@ -130,13 +132,13 @@ def read_class_pixels(path: Path, table: ClassTable, ids: Sequence[str]) -> Coun
         missing = [name for name in ids if name not in pixels]
         rows = [[int(n) for n in pixels[name]] for name in ids if name in pixels]
         if any(len(row) != len(classes) or min(row) < 0 for row in rows):
-            raise ValueError("rows of other lengths than its classes, or below 0")
+            raise ValueError("rows with negative values, or not as long as its classes")
     except FileNotFoundError:
         raise DataError(
-            f"class weights need the pixels of each class, but {path} does not exist: run `segdrone data stats ROOT`"
+            f"class weights need pixel counts, but {path} does not exist: run `segdrone data stats ROOT`"
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} cannot be read as the counts of a dataset ({error}): {again}") from None
+        raise DataError(f"{path} does not hold the pixel counts of a dataset ({error}): {again}") from None
     if classes != list(table.names):
         differ = [str(name) for name in [*classes, *table.names] if (name in classes) != (name in table.names)]
         raise DataError(

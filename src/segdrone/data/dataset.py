@@ -1,4 +1,4 @@
-"""Windows of photographs as samples for a network."""
+"""A torch dataset of photograph windows and their masks."""
 
 from __future__ import annotations
 
@@ -11,99 +11,116 @@ from torch.utils.data import Dataset, default_collate
 
 from segdrone.data.augment import Pipeline
 from segdrone.data.multi_image import ImageAndMask, MultiImageAugment
-from segdrone.data.reader import CachedReader
+from segdrone.data.reader import CachedReader, pad
 from segdrone.data.sampler import SampleIndex
 from segdrone.data.sampling import RandomCropSampler, Sample
-from segdrone.windows import Window
+from segdrone.windows import Size, Window
 
 
 class SegmentationDataset(Dataset[dict[str, Any]]):
-    """Samples of photographs and masks, by place or by `SampleIndex`.
+    """Samples by index, or by `SampleIndex`.
 
-    A sample is a dict: `image` float32 `[3, H, W]` normalised, `mask` int64 `[H, W]` (absent where
-    the pair has none), `id` the photograph's. Padding has the ignored id in the mask. A blank has it
-    all over, and an empty `id`.
+    A sample is a dict: `image` float32 `[3, H, W]` normalized, `mask` int64 `[H, W]`, `id` of the photograph. The
+    samples of a batch are padded at the bottom and right to its largest height and width: the image by black, the mask
+    by the ignored id. A `SampleIndex` that is padding gives a mask of ignored pixels and an empty `id`.
 
     Args:
-        items: What each sample shows.
-        pixels: Reads it.
-        pipeline: Augmentation and normalisation.
-        crops: Draws the window of items that have none.
+        samples: Window of each sample.
+        reader: Reads it.
+        pipeline: Augmentation and normalization.
+        crops: Draws the window of samples that have none.
         combine: Combines samples with others, before augmentation.
-        count_once: In a mask, ignore the pixels that an earlier tile has shown, so that scores
-            count every pixel once.
+        count_once: Ignore the pixels of a tile's mask that an earlier tile covers, so that scores count each once.
     """
 
     def __init__(
         self,
-        items: Sequence[Sample],
-        pixels: CachedReader,
+        samples: Sequence[Sample],
+        reader: CachedReader,
         pipeline: Pipeline,
         *,
         crops: RandomCropSampler | None = None,
         combine: MultiImageAugment | None = None,
         count_once: bool = False,
     ) -> None:
-        self.items, self.pixels, self.pipeline = list(items), pixels, pipeline
+        self.samples, self.reader, self.pipeline = list(samples), reader, pipeline
         self.crops, self.combine, self.count_once = crops, combine, count_once
 
     def __len__(self) -> int:
-        return len(self.items)
+        return len(self.samples)
 
-    def __getitem__(self, draw: SampleIndex | int) -> dict[str, Any]:
-        batch = self.pipeline.finish(default_collate(self.__getitems__([draw])))
+    @property
+    def shapes(self) -> list[Size]:
+        """Height and width of each sample before augmentation."""
+        windows = [sample.window for sample in self.samples]
+        crop = self.crops.size if self.crops else (0, 0)
+        return [crop if window is None else (window.height, window.width) for window in windows]
+
+    def __getitem__(self, index: SampleIndex | int) -> dict[str, Any]:
+        batch = self.pipeline.finish(default_collate(self.__getitems__([index])))
         return {key: values[0] for key, values in batch.items()}
 
-    def __getitems__(self, draws: Sequence[SampleIndex | int]) -> list[dict[str, Any]]:
-        """Returns samples that are not normalised yet, which is what DataLoader asks for."""
-        known = [draw if isinstance(draw, SampleIndex) else SampleIndex(draw, 0) for draw in draws]
-        return [self._blank(draw) if draw.blank else self._varied(draw.place, draw.seed) for draw in known]
+    def __getitems__(self, indices: Sequence[SampleIndex | int]) -> list[dict[str, Any]]:
+        """Returns the samples of a batch, padded to one size and not normalized yet, for DataLoader."""
+        draws = [index if isinstance(index, SampleIndex) else SampleIndex(index, 0) for index in indices]
+        samples = [self._ignored(draw) if draw.padding else self._augmented(draw) for draw in draws]
+        size = max(len(sample["mask"]) for sample in samples), max(sample["mask"].shape[1] for sample in samples)
+        for sample in samples:
+            sample["image"] = pad(sample["image"], size, 0)
+            sample["mask"] = pad(sample["mask"], size, self._ignore_index)
+        return samples
 
-    def _blank(self, draw: SampleIndex) -> dict[str, Any]:
-        sample = self._varied(draw.place, draw.seed)
-        if "mask" in sample:
-            sample["mask"] = np.full_like(sample["mask"], self.pixels.labels.table.ignore_index)
-        return {**sample, "id": ""}
+    @property
+    def _ignore_index(self) -> int:
+        return self.reader.encoding.table.ignore_index
 
-    def _varied(self, place: int, seed: int) -> dict[str, Any]:
-        """A sample as uint8: `image` `[H, W, 3]`, `mask` `[H, W]`, and its `id`."""
-        rng = np.random.default_rng([seed, 1])  # the pipeline's own begins at `seed`
-        item = self._drawn(place, rng)
-        image, mask = self.read(item)
-        if mask is None:
-            return {**self.pipeline.augment(seed, image=image), "id": item.pair.id}
+    def _ignored(self, draw: SampleIndex) -> dict[str, Any]:
+        sample = self._augmented(draw)
+        return {**sample, "mask": np.full_like(sample["mask"], self._ignore_index), "id": ""}
+
+    def _augmented(self, draw: SampleIndex) -> dict[str, Any]:
+        """A sample in uint8: `image` `[H, W, 3]`, `mask` `[H, W]`, and its `id`."""
+        rng = np.random.default_rng([draw.seed, 1])  # the pipeline's own generator is seeded with `seed`
+        sample = self._with_window(draw.index, rng)
+        image, mask = self.read(sample)
         if self.combine is not None:
-            image, mask = self.combine((image, mask), lambda: self._other(rng), rng)
-        return {**self.pipeline.augment(seed, image=image, mask=mask), "id": item.pair.id}
+            image, mask = self.combine((image, mask), lambda: self._read_other(rng), rng)
+        return {**self.pipeline.augment(draw.seed, image=image, mask=mask), "id": sample.pair.id}
 
-    def read(self, item: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-        """Returns an item's photograph, uint8 `[H, W, 3]`, and mask, uint8 `[H, W]` or None."""
-        pair, size, window = item
+    def read(self, sample: Sample) -> ImageAndMask:
+        """Returns a sample's photograph, uint8 `[H, W, 3]`, and mask, uint8 `[H, W]`.
+
+        Raises:
+            DataError: A file cannot be read.
+        """
+        pair, size, window = sample
         assert window is not None
-        image = self.pixels.image(pair, size, window)
-        if pair.mask is None:
-            return image, None
-        mask = self.pixels.mask(pair, size, window)
+        image, mask = self.reader.image(pair, size, window), self.reader.mask(pair, size, window)
         if self.count_once:
-            rows, columns = first_shown(window)
-            mask[: rows.start] = self.pixels.labels.table.ignore_index
-            mask[:, : columns.start] = self.pixels.labels.table.ignore_index
+            rows, columns = uncovered_part(window)
+            mask[: rows.start] = self._ignore_index
+            mask[:, : columns.start] = self._ignore_index
         return image, mask
 
-    def photograph(self, item: Sample) -> NDArray[np.uint8]:
-        """Returns the whole photograph of an item at the size that it is cut from, uint8 `[H, W, 3]`."""
-        return self.pixels.image(item.pair, item.size, Window(0, 0, *item.size))
+    def full_image(self, sample: Sample) -> NDArray[np.uint8]:
+        """Returns the full photograph of a sample at the size that its window is cut from, uint8 `[H, W, 3]`."""
+        return self.reader.image(sample.pair, sample.size, Window(0, 0, *sample.size))
 
-    def _drawn(self, place: int, rng: np.random.Generator) -> Sample:
-        item = self.items[place]
-        return item if item.window is not None or self.crops is None else self.crops.draw(item, self.pixels, rng)
+    def _with_window(self, index: int, rng: np.random.Generator) -> Sample:
+        sample = self.samples[index]
+        return sample if sample.window is not None or not self.crops else self.crops.draw(sample, self.reader, rng)
 
-    def _other(self, rng: np.random.Generator) -> ImageAndMask:
-        image, mask = self.read(self._drawn(int(rng.integers(len(self))), rng))
-        assert mask is not None
-        return image, mask
+    def _read_other(self, rng: np.random.Generator) -> ImageAndMask:
+        return self.read(self._with_window(int(rng.integers(len(self))), rng))
 
 
-def first_shown(window: Window) -> tuple[slice, slice]:
-    """Returns the rows and columns of a tile that no earlier tile of its grid has shown."""
+def uncovered_part(window: Window) -> tuple[slice, slice]:
+    """Returns the rows and columns of a tile that no earlier tile of its grid covers.
+
+    Tiles at the bottom and right edge are shifted inside the photograph, so they overlap their neighbors.
+
+    Example:
+        >>> uncovered_part(Window(top=60, left=100, height=50, width=50))
+        (slice(40, None, None), slice(0, None, None))
+    """
     return slice(-window.top % window.height, None), slice(-window.left % window.width, None)

@@ -1,4 +1,4 @@
-"""Keep decoded pixels on disk, mapped into memory; tell what is kept, and remove it."""
+"""Keep decoded pixels in files that are mapped into memory; list and remove these files."""
 
 from __future__ import annotations
 
@@ -32,67 +32,67 @@ log = logging.getLogger(__name__)
 VERSION = 1
 SUFFIX = ".pixels"
 
-_HEADER = 4096  # bytes before the pixels, a page: JSON, padded
-_BLOCKS = 64  # checksums in it, each of as many rows
+_HEADER = 4096  # bytes before the pixels: one page of JSON, padded
+_BLOCKS = 64  # checksums in the header, each of as many rows
 
 
 def default_folder() -> Path:
-    """Returns where the pixels are kept: `$SEGDRONE_CACHE`, else the user's cache folder of the system."""
+    """Returns the default folder: `$SEGDRONE_CACHE`, else the user's cache folder of the system."""
     return Path(os.environ.get("SEGDRONE_CACHE") or platformdirs.user_cache_path("segdrone")).absolute()
 
 
-class _Unfit(Exception):
-    """Why a file of the cache cannot be used."""
+class _UnusableError(Exception):
+    """A file of the cache cannot be used; the text says why."""
 
 
 @dataclass
 class DiskCache(Cache):
-    """Keeps pixels in files, one for each entry, that any number of processes read and write at once.
+    """Keeps pixels in files, one per key, which any number of processes can read and write at the same time.
 
-    A file is a header of 4096 bytes, JSON, and the pixels as they lie in memory, which are mapped: a
-    window reads its own rows from disk. The header names the source with size and time of change, so
-    that a changed photograph is decoded again, and holds checksums of blocks of rows, each compared
-    when a process first reads the block. Files are written aside and renamed.
+    A file is a header, 4096 bytes of JSON, followed by the pixels, which are mapped into memory, so that a window reads
+    only its rows from disk. The header holds the path, size and modification time of the source, so that a changed
+    photograph is decoded again, and checksums of blocks of rows, each verified when a process first reads the block.
+    Files are written under another name and renamed.
 
     Args:
-        folder: Where they lie.
+        folder: Folder of the files.
     """
 
     folder: Path
-    _checked: dict[str, tuple[list[int], set[int]]] = field(default_factory=dict, init=False)
+    _verified: dict[str, tuple[list[int], set[int]]] = field(default_factory=dict, init=False)
     _writable: bool = field(default=True, init=False)
 
-    def window(self, entry: CacheKey, window: Window, decode: Decode, step: int = 1) -> Pixels:  # noqa: D102
-        stamp = entry.stamp
+    def window(self, key: CacheKey, window: Window, decode: Decode, step: int = 1) -> Pixels:  # noqa: D102
+        state = key.file_state
         try:
-            return self._read(entry, stamp, window, step)
+            return self._read(key, state, window, step)
         except FileNotFoundError:
             pass
-        except (_Unfit, OSError) as error:
-            log.warning("cached pixels of %s: %s; they are made again", entry.source, error)
+        except (_UnusableError, OSError) as error:
+            log.warning("cached pixels of %s: %s; they are decoded again", key.source, error)
         pixels = decode()
-        self._write(entry, stamp, pixels)
+        self._write(key, state, pixels)
         return crop(pixels, window, step)
 
-    def counts(self, entry: CacheKey, decode: Decode) -> NDArray[np.int64]:
-        """Returns the pixels of each value of a mask, int64 `[256]`, from the header alone if it is there."""
+    def counts(self, key: CacheKey, decode: Decode) -> NDArray[np.int64]:
+        """Returns the number of pixels of each value of a mask, int64 `[256]`, from the file's header if it exists."""
         for _ in range(2):
             try:
-                with self._path(entry).open("rb") as file:
+                with self._path(key).open("rb") as file:
                     header = _header(file)
-                _refuse_unfit(header, entry, entry.stamp)
+                _check_header(header, key, key.file_state)
                 counts = np.zeros(256, np.int64)
                 counts[[value for value, _ in header["counts"]]] = [n for _, n in header["counts"]]
                 return counts
-            except (_Unfit, OSError):
-                self.window(entry, Window(0, 0, 1, 1), decode)  # makes the file
-        return super().counts(entry, decode)
+            except (_UnusableError, OSError):
+                self.window(key, Window(0, 0, 1, 1), decode)  # writes the file
+        return super().counts(key, decode)
 
-    def reserve(self, entries: Iterable[CacheKey]) -> None:
-        """Makes sure that the folder can be written, and has room for what is missing.
+    def reserve(self, keys: Iterable[CacheKey]) -> None:
+        """Checks that the folder can be written and has room for what is missing.
 
         Raises:
-            DataError: It cannot, or has not.
+            DataError: It cannot be written, or is too small.
         """
         remedy = "give data.cache_dir=FOLDER elsewhere, or data.cache=none"
         try:
@@ -101,50 +101,50 @@ class DiskCache(Cache):
                 pass
         except OSError as error:
             raise DataError(f"the cache folder {self.folder} cannot be written ({error.strerror}): {remedy}") from None
-        missing = {entry for entry in entries if not self._path(entry).exists()}
-        need, free = sum(_HEADER + entry.nbytes for entry in missing), shutil.disk_usage(self.folder).free
+        missing = {key for key in keys if not self._path(key).exists()}
+        need, free = sum(_HEADER + key.nbytes for key in missing), shutil.disk_usage(self.folder).free
         if need > free:
             raise DataError(
-                f"the cache needs {format_bytes(need)} in {self.folder}, where {format_bytes(free)} are free: free "
+                f"the cache needs {format_bytes(need)} in {self.folder}, but {format_bytes(free)} are free there: free "
                 f"some (segdrone data cache --info), {remedy}"
             )
         if missing:
-            log.info("pixels are kept in %s: %s more when all are read", self.folder, format_bytes(need))
+            log.info("decoded pixels are kept in %s: %s more when all are read", self.folder, format_bytes(need))
 
-    def _path(self, entry: CacheKey) -> Path:
-        return self.folder / f"{entry.name}{SUFFIX}"
+    def _path(self, key: CacheKey) -> Path:
+        return self.folder / f"{key.name}{SUFFIX}"
 
-    def _read(self, entry: CacheKey, stamp: list[int], window: Window, step: int) -> Pixels:
-        with self._path(entry).open("rb") as file:
+    def _read(self, key: CacheKey, state: list[int], window: Window, step: int) -> Pixels:
+        with self._path(key).open("rb") as file:
             header = _header(file)
-            _refuse_unfit(header, entry, stamp)
+            _check_header(header, key, state)
             pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        pixels = np.frombuffer(pages, np.uint8, entry.nbytes, _HEADER).reshape(entry.shape)
-        self._check(pixels, header["crc32"], window, entry.name)
+        pixels = np.frombuffer(pages, np.uint8, key.nbytes, _HEADER).reshape(key.shape)
+        self._verify(pixels, header["crc32"], window, key.name)
         return crop(pixels, window, step)
 
-    def _check(self, pixels: Pixels, checksums: list[int], window: Window, name: str) -> None:
-        known, good = self._checked.get(name, (None, set()))
-        if known != checksums:
+    def _verify(self, pixels: Pixels, checksums: list[int], window: Window, name: str) -> None:
+        checksums_seen, good = self._verified.get(name, (None, set()))
+        if checksums_seen != checksums:
             good = set()
-            self._checked[name] = (checksums, good)
+            self._verified[name] = (checksums, good)
         rows = _block_rows(len(pixels))
         for block in range(window.top // rows, math.ceil(min(window.rows.stop, len(pixels)) / rows)):
             if block not in good:
                 if zlib.crc32(pixels[block * rows : (block + 1) * rows].data) != checksums[block]:
-                    raise _Unfit("damaged")
+                    raise _UnusableError("damaged")
                 good.add(block)
 
-    def _write(self, entry: CacheKey, stamp: list[int], pixels: Pixels) -> None:
+    def _write(self, key: CacheKey, state: list[int], pixels: Pixels) -> None:
         if not self._writable:
             return
         pixels = np.ascontiguousarray(pixels)
         rows = _block_rows(len(pixels))
         header: dict[str, Any] = {
             "version": VERSION,
-            "source": str(entry.source),
-            "stamp": stamp,
-            "shape": entry.shape,
+            "source": str(key.source),
+            "stamp": state,
+            "shape": key.shape,
             "crc32": [zlib.crc32(pixels[top : top + rows].data) for top in range(0, len(pixels), rows)],
         }
         if pixels.ndim == 2:
@@ -152,17 +152,19 @@ class DiskCache(Cache):
             header["counts"] = [[int(value), int(counts[value])] for value in np.flatnonzero(counts)]
         text = json.dumps(header).encode()
         if len(text) > _HEADER:
-            return  # a path of thousands of letters, or a mask of hundreds of values: decoded each time
+            return  # a path of thousands of characters or a mask of hundreds of values is decoded each time
         try:
-            with atomic_write(self._path(entry)) as partial, partial.open("wb") as file:
+            with atomic_write(self._path(key)) as partial, partial.open("wb") as file:
                 file.write(text.ljust(_HEADER))
                 file.write(pixels.data)
-            self._checked[entry.name] = (header["crc32"], {*range(len(header["crc32"]))})
-        except FileNotFoundError:  # cleared meanwhile: who reads it next makes it again
+            self._verified[key.name] = (header["crc32"], {*range(len(header["crc32"]))})
+        except FileNotFoundError:  # the cache was cleared meanwhile: the next reader writes the file again
             return
         except OSError as error:
             self._writable = False
-            log.warning("the cache in %s cannot be written (%s): going on without, slower", self.folder, error.strerror)
+            log.warning(
+                "the cache in %s cannot be written (%s): continuing without, slower", self.folder, error.strerror
+            )
 
 
 def _header(file: BinaryIO) -> dict[str, Any]:
@@ -171,19 +173,19 @@ def _header(file: BinaryIO) -> dict[str, Any]:
         header = json.loads(file.read(_HEADER))
         version, shape = header["version"], header["shape"]
         if version == VERSION and length != _HEADER + math.prod(shape):
-            raise _Unfit("cut short")
+            raise _UnusableError("truncated")
     except (ValueError, KeyError, TypeError):
-        raise _Unfit("damaged") from None
+        raise _UnusableError("damaged") from None
     if version != VERSION:
-        raise _Unfit("kept by another version of segdrone")
+        raise _UnusableError("written by another version of segdrone")
     return dict(header)
 
 
-def _refuse_unfit(header: dict[str, Any], entry: CacheKey, stamp: list[int]) -> None:
-    if header.get("stamp") != stamp:
-        raise _Unfit("the file has been changed since")
-    if tuple(header["shape"]) != entry.shape or len(header.get("crc32", ())) != _blocks(entry.shape[0]):
-        raise _Unfit("damaged")
+def _check_header(header: dict[str, Any], key: CacheKey, state: list[int]) -> None:
+    if header.get("stamp") != state:
+        raise _UnusableError("the file has changed since")
+    if tuple(header["shape"]) != key.shape or len(header.get("crc32", ())) != _blocks(key.shape[0]):
+        raise _UnusableError("damaged")
 
 
 def _block_rows(height: int) -> int:
@@ -195,46 +197,52 @@ def _blocks(height: int) -> int:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What a disk cache holds of one folder of photographs or masks."""
+class CachedFolder:
+    """What a disk cache holds of a folder of photographs or masks.
+
+    Attributes:
+        folder: Folder of the source files.
+        files: Number of cache files.
+        nbytes: Their size in bytes.
+        missing: Number of cache files whose source no longer exists.
+    """
 
     folder: Path
     files: int
     nbytes: int
-    gone: int
-    """Files whose photograph or mask is not there any more."""
+    missing: int
 
 
-def info(folder: Path, below: Path | None = None) -> list[Kept]:
-    """Tells what lies in a disk cache, by the folder that it was decoded from; empty where there is none.
+def info(folder: Path, below: Path | None = None) -> list[CachedFolder]:
+    """Returns what a disk cache holds, by folder of the source files; empty if there is no cache.
 
     Args:
         folder: The cache.
-        below: Only what was decoded from files below this folder.
+        below: Restricts to source files below this folder.
     """
-    found: dict[Path, list[tuple[int, bool]]] = {}
+    by_folder: dict[Path, list[tuple[int, bool]]] = {}
     for path, source in _files(folder, below):
-        gone = source is None or not source.exists()
+        missing = source is None or not source.exists()
         try:
             size = path.stat().st_size
-        except FileNotFoundError:  # cleared meanwhile
+        except FileNotFoundError:  # cleared in the meantime
             continue
-        found.setdefault(source.parent if source else folder, []).append((size, gone))
+        by_folder.setdefault(source.parent if source else folder, []).append((size, missing))
     return [
-        Kept(where, len(files), sum(size for size, _ in files), sum(gone for _, gone in files))
-        for where, files in sorted(found.items())
+        CachedFolder(where, len(files), sum(size for size, _ in files), sum(missing for _, missing in files))
+        for where, files in sorted(by_folder.items())
     ]
 
 
-def print_info(folder: Path, kept: Sequence[Kept]) -> None:
-    """Prints what `info` tells."""
-    total = sum(one.nbytes for one in kept)
-    if not kept:
-        print(f"nothing is kept in {folder}")
+def print_info(folder: Path, content: Sequence[CachedFolder]) -> None:
+    """Prints what `info` returns."""
+    total = sum(row.nbytes for row in content)
+    if not content:
+        print(f"the cache in {folder} is empty")
         return
-    table = Table(Column("decoded from", overflow="fold"), "files", "size", "of files that are gone")
-    for one in kept:
-        table.add_row(str(one.folder), f"{one.files:>5}", f"{format_bytes(one.nbytes):>8}", f"{one.gone:>22}")
+    table = Table(Column("decoded from", overflow="fold"), "files", "size", "source missing")
+    for row in content:
+        table.add_row(str(row.folder), f"{row.files:>5}", f"{format_bytes(row.nbytes):>8}", f"{row.missing:>14}")
     Console().print(table)
     print(f"{format_bytes(total)} in {folder}; {format_bytes(shutil.disk_usage(folder).free)} are free there")
 
@@ -244,10 +252,10 @@ def clear(folder: Path, below: Path | None = None) -> tuple[int, int]:
 
     Args:
         folder: The cache.
-        below: Only what was decoded from files below this folder.
+        below: Restricts to source files below this folder.
 
     Returns:
-        Number and bytes of the files removed.
+        Number and size in bytes of the removed files.
 
     Raises:
         DataError: A file cannot be removed.
@@ -257,16 +265,16 @@ def clear(folder: Path, below: Path | None = None) -> tuple[int, int]:
         try:
             size = path.stat().st_size
             path.unlink()
-        except FileNotFoundError:  # another process was quicker
+        except FileNotFoundError:  # another process removed it
             continue
         except OSError as error:
-            raise DataError(f"{path} cannot be removed ({error.strerror}): mend its permissions") from None
+            raise DataError(f"{path} cannot be removed ({error.strerror}): fix its permissions") from None
         files, nbytes = files + 1, nbytes + size
     return files, nbytes
 
 
 def _files(folder: Path, below: Path | None) -> Iterator[tuple[Path, Path | None]]:
-    """The cache's files, and what killed processes left of some, with what each was decoded from."""
+    """The files of a cache, and partial ones that killed processes left, each with its source."""
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         source = _source(path)
         if below is None or (source is not None and source.is_relative_to(below.resolve())):
@@ -277,5 +285,5 @@ def _source(path: Path) -> Path | None:
     try:
         with path.open("rb") as file:
             return Path(_header(file)["source"])
-    except (_Unfit, OSError, KeyError):
+    except (_UnusableError, OSError, KeyError):
         return None

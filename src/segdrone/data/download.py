@@ -1,4 +1,4 @@
-"""Bring a dataset to its folder: render the sample scenes, or download the real photographs."""
+"""Render the sample scenes, or download the Semantic Drone Dataset, if the dataset's folder is missing."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from segdrone.utils.atomic import file_lock
 
 KAGGLE_HANDLE = "bulentsiyah/semantic-drone-dataset"
 
-_ABSENT = """data.root={root} does not exist; there are three ways on:
-  data=sample          trains on scenes that segdrone renders itself, nothing to fetch
-  data.root=FOLDER     trains on photographs you have: the folder of images/ and masks/, or of the dataset's own
+_MISSING = """data.root={root} does not exist; there are three ways to continue:
+  data=sample          trains on scenes that segdrone renders, without a download
+  data.root=FOLDER     trains on your photographs: a folder with images/ and masks/, or with the dataset's own
                        original_images/ and label_images_semantic/
   data=drone data.download=true
-                       fetches the Semantic Drone Dataset (4 GB) from Kaggle into {root}; by hand: download the
-                       dataset "{handle}" from kaggle.com, unpack the zip into {root}"""
+                       downloads the Semantic Drone Dataset (4 GB) from Kaggle into {root}; by hand: download the
+                       dataset "{handle}" from kaggle.com and unpack the zip into {root}"""
 
 
 def ensure_dataset(config: DataConfig) -> None:
-    """Makes sure that the dataset's folder is there.
+    """Makes sure that the dataset's folder exists.
 
     Raises:
-        DataError: The folder is missing and neither rendering nor a download was asked for, or the
-            download failed.
+        DataError: The folder is missing and `config` asks for neither rendering nor a download, or the download failed.
     """
     root = Path(config.root)
     if config.sample is not None:
@@ -33,7 +32,7 @@ def ensure_dataset(config: DataConfig) -> None:
         write_scenes(root, count=scenes.count, height=scenes.height, width=scenes.width, seed=scenes.seed)
     elif config.images is None and not root.exists():
         if not config.download:
-            raise DataError(_ABSENT.format(root=root, handle=KAGGLE_HANDLE))
+            raise DataError(_MISSING.format(root=root, handle=KAGGLE_HANDLE))
         with file_lock(root.with_name(f".{root.name}.lock")):
             if not root.exists():
                 _download(root)

@@ -1,4 +1,4 @@
-"""The order of an epoch, a seed for each sample of it, and each process's share."""
+"""Order the samples of an epoch, give each a seed, and distribute them over processes."""
 
 from __future__ import annotations
 
@@ -7,41 +7,64 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 from segdrone.utils.launch import rank_and_world_size
+from segdrone.windows import Size
 
 
 class SampleIndex(NamedTuple):
-    """One sample to make: its place in the dataset, and the seed of its random choices.
+    """A sample to make.
 
-    A blank is one that another process counts: it is there so that all have as many.
+    Attributes:
+        index: Its index in the dataset.
+        seed: Seed of its random choices.
+        padding: Whether it only makes all processes have the same number of samples, and is not counted.
     """
 
-    place: int
+    index: int
     seed: int
-    blank: bool = False
+    padding: bool = False
 
 
 class SeededDistributedSampler(Sampler[SampleIndex]):
-    """Draws every sample once an epoch; order and seeds depend on `seed` and the epoch alone.
+    """Draws every sample once per epoch; order and seeds depend on `seed` and the epoch only.
 
-    So the batches are the same whatever the number of workers, and a resumed run draws what the
+    So batches are the same whatever the number of workers, and a resumed run continues with the batches that the
     interrupted one would have drawn. Lightning calls `set_epoch` before each epoch.
 
-    Of several processes each draws every so many-th sample: their batches of one step are together the
-    batch that one process would draw, were it as large. Where the samples do not divide evenly, the
-    last processes draw a blank, since each waits for all others at every step.
+    Of N processes each draws every N-th sample: their batches of one step together are the batch that a single process
+    would draw if its batches were N times as large. If the samples cannot be distributed evenly, the last processes
+    draw padding, since all processes must take the same number of steps.
+
+    Samples of several shapes are ordered so that those of one shape are in the same batches, as far as they fill them:
+    a batch is padded to its largest sample. Batches, not samples, are then shuffled a second time. With samples of one
+    shape this changes nothing.
 
     Args:
         length: Number of samples in the dataset.
-        seed: Seed of the run; 0 is a seed like any other.
-        shuffle: Draw in a new order with new seeds every epoch; else always alike.
-        processes: Rank of this process and number of all; None asks for them when they are known, in use.
+        seed: Seed of the run, 0 or more.
+        shuffle: Draw in a new order with new seeds in every epoch; otherwise every epoch is the same.
+        processes: Rank of this process and number of processes; None asks the launcher when iteration begins.
+        shapes: Height and width of each sample; None if all have the same.
+        batch_size: Samples per batch and process, which matters only with `shapes`.
     """
 
-    def __init__(self, length: int, *, seed: int, shuffle: bool, processes: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        length: int,
+        *,
+        seed: int,
+        shuffle: bool,
+        processes: tuple[int, int] | None = None,
+        shapes: Sequence[Size] | None = None,
+        batch_size: int = 1,
+    ) -> None:
         self.length, self.seed, self.shuffle, self.processes = length, seed, shuffle, processes
+        self.batch_size = batch_size
+        ids = {shape: number for number, shape in enumerate(dict.fromkeys(shapes or ()))}
+        self._shape_ids = np.array([ids[shape] for shape in shapes]) if shapes is not None and len(ids) > 1 else None
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -49,47 +72,57 @@ class SeededDistributedSampler(Sampler[SampleIndex]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        _, world = self.processes or rank_and_world_size()
-        return math.ceil(self.length / world)
+        _, world_size = self.processes or rank_and_world_size()
+        return math.ceil(self.length / world_size)
 
     def __iter__(self) -> Iterator[SampleIndex]:
         rng = np.random.default_rng([self.seed, self.epoch if self.shuffle else 0])
         order = rng.permutation(self.length) if self.shuffle else np.arange(self.length)
         seeds = rng.integers(2**32, size=self.length)
-        rank, world = self.processes or rank_and_world_size()
-        for turn in range(rank, world * len(self), world):
-            again = turn % self.length
-            yield SampleIndex(int(order[again]), int(seeds[again]), blank=turn >= self.length)
+        rank, world_size = self.processes or rank_and_world_size()
+        if self._shape_ids is not None:
+            turns = self._group_by_shape(self._shape_ids[order], self.batch_size * world_size, rng)
+            order, seeds = order[turns], seeds[turns]
+        for turn in range(rank, world_size * len(self), world_size):
+            wrapped = turn % self.length
+            yield SampleIndex(int(order[wrapped]), int(seeds[wrapped]), padding=turn >= self.length)
+
+    def _group_by_shape(self, shapes: NDArray[np.int64], batch: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Returns in which order to take samples of `shapes`, so that batches hold one shape if possible."""
+        turns = np.argsort(shapes, kind="stable")
+        if not self.shuffle:
+            return turns
+        full = len(turns) // batch * batch  # the last batch, which may be smaller, stays the last
+        return np.concatenate([rng.permutation(turns[:full].reshape(-1, batch)).ravel(), turns[full:]])
 
 
 class GroupedSampler(Sampler[SampleIndex]):
-    """Draws every sample once, photograph by photograph, always alike.
+    """Draws every sample once, photograph by photograph, in the same order every time.
 
-    Of several processes each draws all samples of every so many-th photograph; those that have fewer
-    draw blanks, since each waits for all others at every step.
+    Of N processes each draws all samples of every N-th photograph. Processes with fewer samples draw padding, since
+    all processes must take the same number of steps.
 
     Args:
-        ids: The photograph that each sample shows; the samples of one stand together.
-        processes: As `SeededDistributedSampler` takes them.
+        ids: Photograph of each sample; the samples of a photograph follow one another.
+        processes: As `SeededDistributedSampler` takes it.
     """
 
     def __init__(self, ids: Sequence[str], *, processes: tuple[int, int] | None = None) -> None:
         self.ids, self.processes = ids, processes
 
     def __len__(self) -> int:
-        return max(map(len, self._shares()))
+        return max(map(len, self._indices_by_rank()))
 
     def __iter__(self) -> Iterator[SampleIndex]:
         rank, _ = self.processes or rank_and_world_size()
-        mine = self._shares()[rank]
-        yield from (SampleIndex(place, 0) for place in mine)
-        yield from [SampleIndex(0, 0, blank=True)] * (len(self) - len(mine))
+        indices = self._indices_by_rank()[rank]
+        yield from (SampleIndex(index, 0) for index in indices)
+        yield from [SampleIndex(0, 0, padding=True)] * (len(self) - len(indices))
 
-    def _shares(self) -> list[list[int]]:
-        """The places of each process's samples."""
-        _, world = self.processes or rank_and_world_size()
+    def _indices_by_rank(self) -> list[list[int]]:
+        _, world_size = self.processes or rank_and_world_size()
         numbers = {name: number for number, name in enumerate(dict.fromkeys(self.ids))}
-        shares: list[list[int]] = [[] for _ in range(world)]
-        for place, name in enumerate(self.ids):
-            shares[numbers[name] % world].append(place)
-        return shares
+        indices: list[list[int]] = [[] for _ in range(world_size)]
+        for index, name in enumerate(self.ids):
+            indices[numbers[name] % world_size].append(index)
+        return indices

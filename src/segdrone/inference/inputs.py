@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from segdrone.data.layout import FOLDER_LAYOUTS
+from segdrone.data.layout import find_layout
 from segdrone.errors import ConfigError, DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
 
@@ -41,8 +41,8 @@ def find_inputs(inputs: Iterable[str | Path], out: str | Path) -> list[InputImag
     """Returns every photograph that the inputs lead to, sorted by path, each file once.
 
     Files are taken as named, whatever their suffix. Folders are searched to any depth, but for hidden
-    files, links to other folders, `out`, and predictions of other runs; of a dataset in one of
-    `FOLDER_LAYOUTS` only the photographs are taken; a pattern with `*`, `**`, `?` or `[` likewise, its paths
+    files, links to other folders, `out`, and predictions of other runs; of a dataset in a known layout
+    only the photographs are taken; a pattern with `*`, `**`, `?` or `[` likewise, its paths
     counted from its last folder without a wildcard.
 
     Args:
@@ -132,10 +132,8 @@ def _refuse_as_out(folder: Path, out: Path) -> None:
 
 def _photographs_of_dataset(folder: Path) -> Path:
     """Returns where a dataset to train on has its photographs, whose masks are none; else the folder."""
-    for images, masks in FOLDER_LAYOUTS:
-        if (folder / images).is_dir() and (folder / masks).is_dir():
-            return folder / images
-    return folder
+    folders = find_layout(folder)
+    return folder if folders is None else folders.images
 
 
 def _matches(pattern: Path) -> tuple[Path, Iterator[Path]]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from segdrone.data.layout import find_folders, stem
-from segdrone.data.mask_encoding import MaskEncoding, warn_unused_class_table
+from segdrone.data import DataConfig, open_dataset
+from segdrone.data.pairs import stem
 from segdrone.data.split import random_split, read_split
 from segdrone.errors import DataError
 from segdrone.inspection import file_checks, label_checks, split_checks
@@ -47,7 +47,7 @@ def check_dataset(
     """Carries out all checks; each looks at whatever is readable, and none stops the next.
 
     Args:
-        root: The dataset's folder, in one of `segdrone.data.layout.FOLDER_LAYOUTS`.
+        root: The dataset's folder, in one of `segdrone.data.layout.LAYOUTS`.
         images: The folder of photographs instead, below `root` or anywhere.
         masks: The folder of masks instead.
         classes: `drone`, or the path of a CSV file with name, r, g, b.
@@ -64,9 +64,14 @@ def check_dataset(
         DataError: The folders, the class table or its groups cannot be used, or a worker was killed.
             Whatever is wrong with a file or with the split is in the report instead.
     """
-    image_folder, mask_folder = find_folders(root, images, masks)
-    labels = MaskEncoding.load(classes, groups, encoding, colour_tolerance, threshold)
-    warn_unused_class_table(root, classes)
+    config = DataConfig.from_dict(
+        {
+            "root": str(root), "images": images, "masks": masks, "classes": str(classes), "class_groups": groups,
+            "mask_encoding": encoding, "colour_tolerance": colour_tolerance, "mask_threshold": threshold,
+        }
+    )  # fmt: skip
+    dataset = open_dataset(config)
+    (image_folder, mask_folder), labels = dataset.folders, dataset.encoding
 
     (photographs, strays), (label_files, more) = _listed(image_folder), _listed(mask_folder)
     ids = {stem(path) for path in photographs} & {stem(path) for path in label_files}

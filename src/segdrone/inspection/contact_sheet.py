@@ -19,9 +19,10 @@ from yaml import YAMLError
 from segdrone import figures
 from segdrone.classes import ClassTable
 from segdrone.data.augment import Pipeline, build_transforms
-from segdrone.data.layout import ImageMaskPair
-from segdrone.data.mask_encoding import MaskEncoding, read_mask
+from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.mask_files import read_mask
 from segdrone.data.multi_image import MultiImageAugment
+from segdrone.data.pairs import ImageMaskPair
 from segdrone.data.split import SPLITS, random_split, read_split
 from segdrone.errors import ConfigError, DataError
 from segdrone.inspection.stats import open_dataset
@@ -214,7 +215,7 @@ def _scaled(size: Size, factor: float) -> Size:
 def _read(pair: ImageMaskPair, labels: MaskEncoding, size: Size) -> Photograph:
     assert pair.mask is not None  # find_pairs gives masks
     image = resize_image(read_image(pair.image, at_least=size), size, "area")
-    return image, resize_mask(labels.merged(read_mask(pair.mask, labels)), size)
+    return image, resize_mask(labels.remap(read_mask(pair.mask, labels)), size)
 
 
 def _vary(recipe: Recipe, seed: int, photograph: Photograph, others: Sequence[Photograph]) -> Photograph:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.data.layout import stem
 from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.pairs import stem
 from segdrone.inspection.scan import ScannedImage, ScannedMask
 
 
@@ -51,4 +51,4 @@ class DatasetScan:
     @cached_property
     def counts(self) -> dict[str, NDArray[np.int64]]:
         """Pixels by id after merging, int64 `[256]`, of each mask that could be counted, by its name."""
-        return {stem(m.path): self.labels.merged_counts(m.counts) for m in self.masks if m.counts is not None}
+        return {stem(m.path): self.labels.remap_counts(m.counts) for m in self.masks if m.counts is not None}

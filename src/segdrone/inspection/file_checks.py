@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from segdrone.data.layout import stem
+from segdrone.data.pairs import stem
 from segdrone.inspection.dataset_scan import DatasetScan
 from segdrone.inspection.report import ERROR, WARNING, Check, Finding, about, all_shown, counted, shown
 from segdrone.inspection.scan import ScannedImage, ScannedMask

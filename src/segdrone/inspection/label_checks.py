@@ -64,7 +64,7 @@ def content(seen: DatasetScan) -> Check:
     empty, single = [], []
     for mask in seen.masks:
         if mask.counts is not None:
-            labelled = seen.labels.merged_counts(mask.counts)[: len(seen.labels.table)]
+            labelled = seen.labels.remap_counts(mask.counts)[: len(seen.labels.table)]
             if not labelled.any():
                 empty.append(shown(mask.path))
             elif np.count_nonzero(mask.counts) == 1:

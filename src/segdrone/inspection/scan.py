@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from segdrone.data.layout import stem
-from segdrone.data.mask_encoding import MaskEncoding, UnknownLabelsError, read_ids
+from segdrone.data.mask_encoding import MaskEncoding, UnknownLabelsError
+from segdrone.data.mask_files import read_ids
+from segdrone.data.pairs import stem
 from segdrone.errors import DataError
 from segdrone.inspection.hashes import SIDE, perceptual_hashes
 from segdrone.raster.decode import read_image
@@ -114,7 +115,7 @@ def scan_mask(path: Path, labels: MaskEncoding) -> ScannedMask:
         try:
             seen.counts = count_values(read_ids(path, labels))
         except UnknownLabelsError as unknown:
-            seen.unknown = dict(unknown.found.most_common())
+            seen.unknown = dict(unknown.counts.most_common())
     return seen
 
 

@@ -16,8 +16,10 @@ from tqdm import tqdm
 
 from segdrone.classes import ClassTable
 from segdrone.data.class_weights import WEIGHTINGS, class_weights
-from segdrone.data.layout import ImageMaskPair, find_folders, find_pairs
-from segdrone.data.mask_encoding import MaskEncoding, read_mask
+from segdrone.data.layout import find_folders
+from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.mask_files import read_mask
+from segdrone.data.pairs import ImageMaskPair, find_pairs
 from segdrone.data.split import read_split
 from segdrone.raster.decode import read_image
 from segdrone.raster.pixels import count_values
@@ -169,7 +171,7 @@ def dataset_stats(
 
 def _measure(pair: ImageMaskPair, labels: MaskEncoding) -> _Measured:
     assert pair.mask is not None  # find_pairs gives masks
-    mask = labels.merged(read_mask(pair.mask, labels))
+    mask = labels.remap(read_mask(pair.mask, labels))
     image = read_image(pair.image)
     pixels = count_values(mask)[: len(labels.table)]
     regions = np.array([_regions(mask, i) if n else 0 for i, n in enumerate(pixels)], np.int64)

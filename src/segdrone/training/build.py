@@ -18,8 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from segdrone.data import DataConfig, SegmentationDataModule
 from segdrone.data.class_weights import STATS_FILE, check_scheme, class_weights, read_class_pixels
-from segdrone.data.layout import find_folders
-from segdrone.data.mask_encoding import read_mask, warn_unused_class_table
+from segdrone.data.mask_files import read_mask
 from segdrone.data.split import SPLITS
 from segdrone.errors import ConfigError
 from segdrone.model import (
@@ -73,11 +72,10 @@ def build_datamodule(cfg: DictConfig) -> SegmentationDataModule:
     if config.mean is None and config.std is None:
         expected = pretrained_normalisation(str(cfg.model.encoder_name))
         if expected is not None:
-            config = config.but(mean=tuple(expected[0]), std=tuple(expected[1]))
+            config = config.replace(mean=tuple(expected[0]), std=tuple(expected[1]))
     datamodule = SegmentationDataModule(config, to_container(cfg.augment), seed=cfg.seed)
     datamodule.prepare_data()
     datamodule.setup("fit")
-    warn_unused_class_table(Path(config.root), config.classes)
     _warn_of_binary_masks(datamodule)
     counts = ", ".join(f"{len(datamodule.splits[split])} {split}" for split in SPLITS)
     log.info("%s: %s photographs", config.root, counts)
@@ -86,8 +84,8 @@ def build_datamodule(cfg: DictConfig) -> SegmentationDataModule:
 
 def _warn_of_binary_masks(datamodule: SegmentationDataModule) -> None:
     """Says so where masks of two classes hold 0 and 255, which is not labelled, alone; looks at the first few."""
-    labels = datamodule.labels
-    if len(labels.source) != 2 or labels.encoding == "binary":
+    labels = datamodule.encoding
+    if len(labels.source) != 2 or labels.kind == "binary":
         return
     masks = [pair.mask for pair in datamodule.splits["train"][:3] if pair.mask is not None]
     values = {int(value) for mask in masks for value in np.unique(read_mask(mask, labels))}
@@ -107,12 +105,12 @@ def build_module(cfg: DictConfig, datamodule: SegmentationDataModule) -> Segment
     """
     config = datamodule.config
     if config.images is not None:  # found from wherever the checkpoint is opened
-        images, masks = find_folders(Path(config.root), config.images, config.masks)
-        config = config.but(images=str(images.resolve()), masks=str(masks.resolve()))
-    data = config.but(
+        images, masks = datamodule.dataset.folders
+        config = config.replace(images=str(images.resolve()), masks=str(masks.resolve()))
+    data = config.replace(
         root=str(Path(config.root).resolve()),
-        classes=datamodule.labels.source.to_dict(),
-        class_groups={group: list(names) for group, names in datamodule.labels.groups.items()} or None,
+        classes=datamodule.encoding.source.to_dict(),
+        class_groups={group: list(names) for group, names in datamodule.encoding.groups.items()} or None,
         mean=tuple(datamodule.mean),
         std=tuple(datamodule.std),
     )

@@ -1,0 +1,121 @@
+"""Open a dataset: the one way for training, checks, statistics, pictures and scores."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from segdrone.classes import ClassTable
+from segdrone.data.config import DataConfig
+from segdrone.data.layout import CLASSES_FILE, Folders, find_folders, named_folder
+from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.pairs import ImageMaskPair, find_pairs, find_photographs
+from segdrone.data.split import SPLITS, random_split, read_split
+from segdrone.errors import DataError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DatasetFolder:
+    """A dataset: its folders, the encoding of its masks, and its pairs and splits.
+
+    Pairs are found, and splits made, on first use. Only file headers are read for it.
+
+    Attributes:
+        config: The choices it was opened with.
+        folders: Folders of photographs and masks.
+        encoding: How mask files hold classes.
+        ids: Names of the photographs in `train`, `val` and `test`, replacing the split of `config`.
+    """
+
+    config: DataConfig
+    folders: Folders
+    encoding: MaskEncoding
+    ids: Mapping[str, Sequence[str]] | None = None
+
+    @property
+    def root(self) -> Path:
+        """The dataset's folder."""
+        return Path(self.config.root)
+
+    @property
+    def table(self) -> ClassTable:
+        """Classes after merging."""
+        return self.encoding.table
+
+    @cached_property
+    def pairs(self) -> list[ImageMaskPair]:
+        """Photographs with their masks, sorted by id.
+
+        Raises:
+            DataError: As `find_pairs`.
+        """
+        if self.folders.images == self.folders.masks:
+            return [replace(pair, mask=pair.image) for pair in find_photographs(self.folders.masks)]
+        return find_pairs(*self.folders, allow_unpaired=self.config.allow_unpaired)
+
+    @cached_property
+    def splits(self) -> dict[str, list[ImageMaskPair]]:
+        """Pairs of `train`, `val`, `test` and `all`.
+
+        Raises:
+            DataError: As `pairs`, `read_split` and `random_split`; or a photograph of `ids` is missing.
+        """
+        pairs = {pair.id: pair for pair in self.pairs}
+        ids = split_ids(self.config, list(pairs)) if self.ids is None else self.ids
+        missing = [name for split in SPLITS for name in ids.get(split, []) if name not in pairs]
+        if missing:
+            raise DataError(
+                f"{len(missing)} photographs of the split, {missing[0]} first, are not in data.root={self.root}: "
+                "use all photographs there with split=all, or give data.split_dir=FOLDER"
+            )
+        return {split: [pairs[name] for name in ids.get(split, [])] for split in SPLITS} | {"all": self.pairs}
+
+
+def open_dataset(
+    config: DataConfig, *, ids: Mapping[str, Sequence[str]] | None = None, masks_only: bool = False
+) -> DatasetFolder:
+    """Opens a dataset of photographs and masks.
+
+    Args:
+        config: Where it is, how its masks hold classes, and how it is split.
+        ids: Names of the photographs in `train`, `val` and `test`, replacing the split of `config`.
+        masks_only: Open the masks in `config.masks` without photographs; a pair's `image` is then its mask.
+
+    Raises:
+        DataError: The folders do not exist or have no known layout, or the class table, its groups or the
+            encoding cannot be used.
+
+    Example:
+        >>> dataset = open_dataset(DataConfig(root="datasets/mine"))  # doctest: +SKIP
+        >>> len(dataset.splits["train"]), dataset.table.names  # doctest: +SKIP
+        (306, ('grass', 'road', 'roof'))
+    """
+    root, masks = Path(config.root), config.masks
+    if masks_only and masks is not None:
+        folder = named_folder(root, masks, "data.masks")
+        return DatasetFolder(config, Folders(folder, folder), MaskEncoding.from_config(config), ids)
+    folders = find_folders(root, config.images, masks)
+    own_table = root / CLASSES_FILE
+    if config.classes == "drone" and own_table.is_file():
+        log.warning(
+            "%s is not used, but the 23 classes of the Semantic Drone Dataset: give data.classes=%s",
+            own_table,
+            own_table,
+        )
+    return DatasetFolder(config, folders, MaskEncoding.from_config(config), ids)
+
+
+def split_ids(config: DataConfig, ids: Sequence[str]) -> dict[str, list[str]]:
+    """Returns the ids of `train`, `val` and `test`: from `config.split_dir`, else split at random.
+
+    Raises:
+        DataError: As `read_split` and `random_split`.
+    """
+    if config.split_dir is not None:
+        return read_split(Path(config.split_dir), ids)
+    return random_split(ids, test=config.test_share, val=config.val_share, seed=config.split_seed)

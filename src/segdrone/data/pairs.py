@@ -1,0 +1,146 @@
+"""Pair photographs with their masks by name, and check both before any pixel is decoded."""
+
+from __future__ import annotations
+
+import logging
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from segdrone.errors import DataError
+from segdrone.raster.header import IMAGE_SUFFIXES, check_eight_bit, read_header, read_size
+from segdrone.windows import Size
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ImageMaskPair:
+    """A photograph with its mask.
+
+    Attributes:
+        id: File name without suffix, the same for both files.
+        image: The photograph.
+        mask: Its mask; None if there is only a photograph.
+        size: Height and width in pixels as displayed, that is with the EXIF orientation applied.
+        marks_no_data: Whether pixels of the photograph may be transparent or no data, as its header says.
+    """
+
+    id: str
+    image: Path
+    mask: Path | None
+    size: Size
+    marks_no_data: bool = False
+
+
+def find_pairs(images: Path, masks: Path, *, allow_unpaired: bool = False) -> list[ImageMaskPair]:
+    """Returns every photograph in `images` with the mask of the same name, sorted by id.
+
+    Args:
+        images: Folder of photographs.
+        masks: Folder of masks of the same sizes.
+        allow_unpaired: Skip files without a partner instead of refusing them.
+
+    Raises:
+        DataError: A folder holds no images, two files in it have the same name, partners are missing, a file is
+            not an image, or a mask differs in size from its photograph.
+    """
+    image_files, mask_files = _files_by_id(images), _files_by_id(masks)
+    paired = sorted(image_files.keys() & mask_files.keys())
+    without_mask = sorted(image_files.keys() - mask_files.keys())
+    without_photograph = sorted(mask_files.keys() - image_files.keys())
+    if (without_mask or without_photograph) and not (allow_unpaired and paired):
+        problems = [
+            f"{len(ids)} {what}: {_shorten(files[i].name for i in ids)}"
+            for ids, what, files in (
+                (without_mask, f"in {images} without a mask", image_files),
+                (without_photograph, f"in {masks} without a photograph", mask_files),
+            )
+            if ids
+        ]
+        remedy = f"add them, or train on the {len(paired)} pairs with data.allow_unpaired=true"
+        raise DataError(f"{'; '.join(problems)}; {remedy if paired else 'give each mask the name of its photograph'}")
+    pairs = _build_all(paired, lambda name: _build_pair(name, image_files[name], mask_files[name]))
+    transparent = [pair.image.name for pair in pairs if pair.marks_no_data]
+    if transparent:
+        log.warning(
+            "%d photographs may have transparent or no-data pixels, which are not trained on: %s",
+            len(transparent),
+            _shorten(transparent, 3),
+        )
+    return pairs
+
+
+def find_photographs(images: Path) -> list[ImageMaskPair]:
+    """Returns every photograph in a folder, without masks, sorted by id.
+
+    Raises:
+        DataError: The folder does not exist or holds no images, two files have the same name, or a file is not
+            an image.
+    """
+    files = _files_by_id(images)
+    return _build_all(sorted(files), lambda name: ImageMaskPair(name, files[name], None, read_size(files[name])))
+
+
+def stem(path: Path) -> str:
+    """Returns the id by which a photograph and its mask are paired: the file name without suffix.
+
+    Accents are joined to their letters (Unicode NFC), since macOS stores them apart.
+
+    Example:
+        >>> stem(Path("flight 1/DJI.0001.JPG"))
+        'DJI.0001'
+    """
+    return unicodedata.normalize("NFC", path.stem)
+
+
+def _files_by_id(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder: fix the path")
+    files: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
+            name = stem(path)
+            if name in files:
+                raise DataError(f"{files[name]} and {path} have the same name: rename or remove one of them")
+            files[name] = path
+    if not files:
+        raise DataError(f"{folder} holds no images ({', '.join(IMAGE_SUFFIXES)}): give the folder that does")
+    return files
+
+
+def _build_pair(name: str, image: Path, mask: Path) -> ImageMaskPair:
+    header, mask_header = read_header(image), read_header(mask)
+    size, mask_size = header.size, mask_header.size
+    check_eight_bit(image, header.mode)
+    if size == mask_size[::-1] and header.orientation != mask_header.orientation:
+        raise DataError(
+            f"{image} is rotated by its EXIF orientation {header.orientation} and its mask {mask} by "
+            f"{mask_header.orientation}, so they do not match: rotate the mask, or save the photograph upright"
+        )
+    if size != mask_size:
+        raise DataError(
+            f"{mask} is {mask_size[1]} x {mask_size[0]} pixels but its photograph {image.name} is "
+            f"{size[1]} x {size[0]}: export the mask again at the photograph's size"
+        )
+    return ImageMaskPair(name, image, mask, size, marks_no_data=header.marks_no_data)
+
+
+def _build_all(names: Sequence[str], build: Callable[[str], ImageMaskPair]) -> list[ImageMaskPair]:
+    """Builds all pairs; the error reports several failures at once."""
+    pairs, problems = [], []
+    for name in names:
+        try:
+            pairs.append(build(name))
+        except DataError as error:
+            problems.append(str(error))
+    if problems:
+        more = f" (and {len(problems) - 3} more such files)" if len(problems) > 3 else ""
+        raise DataError("; ".join(problems[:3]) + more)
+    return pairs
+
+
+def _shorten(names: Iterable[str], limit: int = 10) -> str:
+    listed = list(names)
+    return ", ".join(listed[:limit]) + (f" and {len(listed) - limit} more" if len(listed) > limit else "")
