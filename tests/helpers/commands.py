@@ -1,0 +1,131 @@
+"""Run the project's commands in processes of their own, as a user would."""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import resource
+import runpy
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+REPO = Path(__file__).parents[2]
+TIMEOUT = 300.0  # seconds
+_PYTHONPATH = os.environ.get("PYTHONPATH")
+
+# What takes seconds to import. A server imports it once for all tests of a worker, and each command is a fork of the
+# server: a process of its own in all else. Nothing of segdrone is here, so that each command imports it anew.
+PRELOADED = [
+    "torch", "torch._dynamo", "torch.utils.tensorboard", "torchvision", "lightning.pytorch", "torchmetrics",
+    "segmentation_models_pytorch", "albumentations", "cv2", "hydra.main", "matplotlib.pyplot",
+    "pycocotools.cocoeval", "jinja2", "rich.table", "typer",
+]  # fmt: skip
+
+
+class Command(Protocol):
+    """Runs a script of the repository (`train.py`) or a module (`segdrone`): see `run_command`."""
+
+    def __call__(
+        self,
+        script: str,
+        *arguments: str | Path,
+        env: Mapping[str, str] | None = None,
+        file_size_limit: int | None = None,
+        fresh: bool = False,
+    ) -> subprocess.CompletedProcess[str]: ...
+
+
+def run_command(
+    cwd: Path,
+    script: str,
+    *arguments: str | Path,
+    env: Mapping[str, str] | None = None,
+    file_size_limit: int | None = None,
+    fresh: bool = False,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command and wait for it.
+
+    Args:
+        cwd: Working directory.
+        script: A script of the repository, or a module to run as `python -m`.
+        arguments: Command-line arguments.
+        env: Environment; by default this process's.
+        file_size_limit: Bytes that no file may exceed (RLIMIT_FSIZE): what a full disk does.
+        fresh: Start a new interpreter, which takes seconds to import torch, instead of forking one that has imported
+            it. Always so where `PYTHONPATH` differs, which only a new interpreter reads.
+    """
+    environment = dict(os.environ if env is None else env)
+    given = list(map(str, arguments))
+    if fresh or environment.get("PYTHONPATH") != _PYTHONPATH:
+        assert file_size_limit is None
+        start = [str(REPO / script)] if script.endswith(".py") else ["-m", script]
+        return subprocess.run(
+            [sys.executable, *start, *given], cwd=cwd, env=environment, capture_output=True, text=True, timeout=TIMEOUT
+        )
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = [Path(folder) / "stdout", Path(folder) / "stderr"]
+        process = context.Process(target=_become, args=(script, given, cwd, environment, outputs, file_size_limit))
+        process.start()
+        process.join(TIMEOUT)
+        out, err = (file.read_text() if file.exists() else "" for file in outputs)
+        if process.exitcode is None:
+            process.kill()
+            raise subprocess.TimeoutExpired([script, *given], TIMEOUT, out, err)
+        return subprocess.CompletedProcess([script, *given], process.exitcode, out, err)
+
+
+def _become(
+    script: str,
+    arguments: list[str],
+    cwd: Path,
+    environment: dict[str, str],
+    outputs: list[Path],
+    file_size_limit: int | None,
+) -> None:
+    """Do in this fork what `python SCRIPT` or `python -m MODULE` does, up to its exit."""
+    for file, descriptor in zip(outputs, (1, 2), strict=True):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(cwd)
+    if file_size_limit is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_size_limit, file_size_limit))
+    multiprocessing.set_start_method("fork", force=True)
+    code: object = 0
+    try:
+        if script.endswith(".py"):
+            path = str(REPO / script)
+            sys.argv, sys.path[0] = [path, *arguments], str(Path(path).parent)
+            runpy.run_path(path, run_name="__main__")
+        else:
+            sys.argv, sys.path[0] = [script, *arguments], str(cwd)
+            runpy.run_module(script, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        code = end.code
+        if code is not None and not isinstance(code, int):
+            print(code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+def assert_one_line(result: subprocess.CompletedProcess[str], *parts: str) -> None:
+    """Assert that a command ended with exit code 2 and one error line that contains all parts."""
+    assert result.returncode == 2, result.stderr
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    for part in parts:
+        assert part in errors[0], errors[0]

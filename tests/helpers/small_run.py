@@ -1,0 +1,44 @@
+"""Overrides of conf/ that make a training run small enough for a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from tests.helpers.commands import REPO
+
+Compose = Callable[..., DictConfig]
+
+# Drawing takes more than half of the time of a run on small photographs: tests of figures do not use these.
+UNDRAWN = ["logger.tensorboard=null", "callbacks.curves=null", "callbacks.pictures=null", "pictures=0"]
+
+
+def drawn(root: Path, output_dir: Path) -> list[str]:
+    """Return the overrides of a small run that draws everything a run draws."""
+    return [
+        f"data.root={root}",
+        "data.image_size=[64,96]",
+        "data.test_image_size=[64,96]",
+        "data.cache=disk",
+        "data.num_workers=0",
+        "model.encoder_weights=null",
+        "trainer=cpu",
+        "trainer.max_epochs=1",
+        "trainer.precision=32-true",  # on any machine
+        "pictures=1",
+        f"output_dir={output_dir}",
+    ]
+
+
+def small(root: Path, output_dir: Path) -> list[str]:
+    """Return the overrides of a small run that draws little."""
+    return [*drawn(root, output_dir)[:-2], *UNDRAWN, f"output_dir={output_dir}"]
+
+
+def compose_config(name: str, *overrides: str) -> DictConfig:
+    """Return conf/`name`.yaml with overrides applied."""
+    with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
+        return compose(name, list(overrides))
