@@ -1,4 +1,4 @@
-"""From a finished model and photographs of any size to masks."""
+"""Predict masks of photographs of any size, and of videos, with a finished model."""
 
 from segdrone.inference.predictor import Prediction, Predictor
 

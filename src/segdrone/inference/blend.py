@@ -1,47 +1,51 @@
-"""Join the probabilities of overlapping windows into one mask, strip by strip.
+"""Blend the probabilities of overlapping windows into one mask, tile by tile.
 
-A window's outer pixels lack what lies around them. So in the overlap of two windows the one gives
-way to the other in the middle, where both see equally far (the overlap-tile strategy of Ronneberger
-et al., U-Net, 2015, section 2), over a short ramp, so that no seam shows. A network that looks no
-further than 3/8 of the overlap from each pixel gives the same as if it saw the photograph whole.
+The outer pixels of a window lack context. In the overlap of two windows the first one therefore gives way to the
+second in the middle, where both have the same context (the overlap-tile strategy of Ronneberger et al., U-Net, 2015,
+section 2), over a short ramp that leaves no seam. A network whose receptive field reaches no further than 3/8 of the
+overlap from each pixel gives the same result as on the whole image.
 
-Weights of the windows over a pixel are above 0 and add up to 1, so nothing is divided, and what is
-kept are the probabilities on the ramps: to the next window, and to the next row of windows.
+The weights of the windows at each pixel are above 0 and sum to 1, so no division is needed. Only the probabilities on
+ramps are kept: those to the next window, and those to the next row of windows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise, product
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 
+from segdrone.inference.argmax import Argmax, argmax
+from segdrone.inference.threads import submit_ahead
 from segdrone.inference.upsample import ArgmaxUpsampler, InterpolationWeights, interpolate, interpolation_weights
+from segdrone.windows import Size
 
-_RAMP = 4  # the ramp is this part of an overlap
-_LONGEST_RAMP = 64  # pixels of the photograph: what is kept of it is as wide as the photograph, for every class
-_AT_ONCE = 1 << 19  # pixels that are decided together
+_RAMP = 4  # an overlap is this many times as long as its ramp
+_LONGEST_RAMP = 64  # pixels of the image: ramps are kept over the width of the image, for every class
+_TILE = 1 << 18  # pixels of a finished tile
 
 
 class Segment(NamedTuple):
-    """Part of a side: `begin` to `end` in the photograph's pixels, and the window's weight there if not 1."""
+    """Part of a side: pixels `begin` to `end` of the image, and the window's weights there; None is 1."""
 
     begin: int
     end: int
-    weight: Tensor | None = None
+    weight: NDArray[np.float32] | None = None
 
 
 class WindowSpan(NamedTuple):
-    """Where along one side a window counts.
+    """The part of an image's side that a window contributes to.
 
     Attributes:
-        start: The window's first pixel, of those that the network sees.
-        lead: The ramp it shares with the window before; empty for the first.
-        body: What it alone decides.
-        tail: The ramp it shares with the window after; empty for the last.
+        start: First pixel of the window, at the network's scale.
+        lead: Ramp shared with the window before; empty for the first window.
+        body: Pixels that only this window decides.
+        tail: Ramp shared with the window after; empty for the last window.
     """
 
     start: int
@@ -50,139 +54,175 @@ class WindowSpan(NamedTuple):
     tail: Segment
 
     @property
-    def pieces(self) -> tuple[Segment, ...]:
-        """The parts in order that have any pixels."""
-        return tuple(piece for piece in (self.lead, self.body, self.tail) if piece.end > piece.begin)
+    def segments(self) -> tuple[Segment, ...]:
+        """The segments in order, without empty ones."""
+        return tuple(segment for segment in (self.lead, self.body, self.tail) if segment.end > segment.begin)
 
 
 class FinishedTile(NamedTuple):
-    """A finished part of a mask: its place, classes uint8 `[h, w]`, probabilities float `[h, w]`."""
+    """A finished part of a mask.
+
+    Attributes:
+        top: First row in the image.
+        left: First column in the image.
+        classes: Class ids, uint8 `[h, w]`.
+        confidence: Probability of the class, float32 `[h, w]`.
+    """
 
     top: int
     left: int
-    classes: Tensor
-    confidence: Tensor
+    classes: NDArray[np.uint8]
+    confidence: NDArray[np.float32]
 
 
-def window_spans(length: int, seen: int, starts: Sequence[int], window: int) -> list[WindowSpan]:
-    """Shares a side among the windows along it.
+def window_spans(length: int, network_length: int, starts: Sequence[int], window: int) -> list[WindowSpan]:
+    """Divides a side among the windows along it.
 
     Args:
-        length: The photograph's side in pixels.
-        seen: The same side as the network sees it.
-        starts: Where windows begin, in pixels that the network sees.
-        window: Their length, likewise.
+        length: Length of the image's side in pixels.
+        network_length: Length of the same side at the network's scale.
+        starts: First pixel of each window, at the network's scale.
+        window: Length of the windows, at the network's scale.
     """
-    stride = min((b - a for a, b in pairwise(starts[:-1])), default=window)  # the last is pulled inside
+    stride = min((b - a for a, b in pairwise(starts[:-1])), default=window)  # the last window is pulled inside
     ramps = [(0, 0)]
     for before, after in pairwise(starts):
         overlap = before + window - after
-        ramp = min(round(min(overlap // _RAMP, stride // 2) * length / seen), _LONGEST_RAMP)
-        begin = max(ramps[-1][1], round((after + overlap / 2) * length / seen - ramp / 2))
+        ramp = min(round(min(overlap // _RAMP, stride // 2) * length / network_length), _LONGEST_RAMP)
+        begin = max(ramps[-1][1], round((after + overlap / 2) * length / network_length - ramp / 2))
         ramps.append((begin, begin + ramp))
     ramps.append((length, length))
-    found = []
+    spans = []
     for start, (lead_begin, lead_end), (tail_begin, tail_end) in zip(starts, ramps[:-1], ramps[1:], strict=True):
-        rise = _ramp(lead_end - lead_begin)
-        fall = 1 - _ramp(tail_end - tail_begin)
-        lead, tail = Segment(lead_begin, lead_end, rise), Segment(tail_begin, tail_end, fall)
-        found.append(WindowSpan(start, lead, Segment(lead_end, tail_begin), tail))
-    return found
+        lead = Segment(lead_begin, lead_end, _ramp(lead_end - lead_begin))
+        tail = Segment(tail_begin, tail_end, 1 - _ramp(tail_end - tail_begin))
+        spans.append(WindowSpan(start, lead, Segment(lead_end, tail_begin), tail))
+    return spans
 
 
-def _ramp(length: int) -> Tensor:
-    return torch.arange(1, length + 1) / (length + 1)
+def _ramp(length: int) -> NDArray[np.float32]:
+    return np.arange(1, length + 1, dtype=np.float32) / np.float32(length + 1)
 
 
 class Blender:
-    """Takes windows row by row, from left to right, and gives the mask's parts as they are finished.
+    """Takes windows row by row, from left to right, and yields the tiles of the mask as they are finished.
 
     Args:
-        size: Height and width of the photograph in pixels.
-        seen: Height and width that the network sees of it.
-        rows: The windows' reaches from top to bottom.
-        columns: Their reaches from left to right.
+        size: Height and width of the image in pixels.
+        network_size: Height and width of the image at the network's scale.
+        rows: Spans of the windows from top to bottom.
+        columns: Spans of the windows from left to right.
+        threads: Threads that choose classes; None takes OpenCV's number.
     """
 
     def __init__(
-        self, size: tuple[int, int], seen: tuple[int, int], rows: Sequence[WindowSpan], columns: Sequence[WindowSpan]
+        self,
+        size: Size,
+        network_size: Size,
+        rows: Sequence[WindowSpan],
+        columns: Sequence[WindowSpan],
+        threads: int | None = None,
     ) -> None:
-        self.size, self.seen, self.rows, self.columns = size, seen, rows, columns
-        self._right: dict[int, Tensor] = {}  # probabilities on the ramp to the next window, by their first row
-        self._below: Tensor | None = None  # and on the ramp to the next row of windows
+        self.size, self.network_size, self.rows, self.columns = size, network_size, rows, columns
+        self._threads = threads or max(1, cv2.getNumThreads())
+        self._pool = ThreadPoolExecutor(self._threads)  # its threads end with the blender
+        self._right: dict[int, NDArray[np.float32]] = {}  # ramps to the next window, by their first row
+        self._below: NDArray[np.float32] | None = None  # ramp to the next row of windows, over the image's width
 
-    def add(self, row: int, column: int, probabilities: Tensor) -> Iterator[FinishedTile]:
-        """Adds a window's probabilities, float `[h, w, C]`, and yields what is finished by it."""
-        view = _WindowView(probabilities, self.rows[row].start, self.columns[column].start, self.size, self.seen)
-        for down, across in product(self.rows[row].pieces, self.columns[column].pieces):
+    def add(self, row: int, column: int, probabilities: NDArray[np.float32]) -> Iterator[FinishedTile]:
+        """Adds the probabilities of a window, float32 `[C, h, w]`, and yields the tiles that it finishes."""
+        window = self._window(probabilities, self.rows[row].start, self.columns[column].start)
+        for down, across in product(self.rows[row].segments, self.columns[column].segments):
             if down.weight is None and across.weight is None:
-                height = max(1, _AT_ONCE // (across.end - across.begin))
-                for begin in range(down.begin, down.end, height):
-                    part = Segment(begin, min(begin + height, down.end))
-                    yield FinishedTile(begin, across.begin, *view.decided(part, across))
+                yield from self._choose(window, down, across)
             else:
-                yield from self._blend(view, self.rows[row], self.columns[column], down, across)
+                yield from self._blend(window, self.rows[row], self.columns[column], down, across)
+
+    def _window(self, probabilities: NDArray[np.float32], top: int, left: int) -> _Window:
+        if self.size == self.network_size:
+            return _Window(probabilities, top, left)
+        strips = np.array_split(probabilities, self._threads, axis=1)
+        best = (np.concatenate(parts) for parts in zip(*self._pool.map(argmax, strips), strict=True))
+        return _ResizedWindow(probabilities, top, left, self.size, self.network_size, Argmax(*best))
+
+    def _choose(self, window: _Window, down: Segment, across: Segment) -> Iterator[FinishedTile]:
+        """Yields what one window decides alone."""
+        height = max(1, _TILE // (across.end - across.begin))
+        tops = range(down.begin, down.end, height)
+        segments = [Segment(top, min(top + height, down.end)) for top in tops]
+        chosen = submit_ahead(self._pool, lambda rows: window.argmax(rows, across), segments, self._threads)
+        for rows, best in chosen:
+            yield FinishedTile(rows.begin, across.begin, *best.result())
 
     def _blend(
-        self, view: _WindowView, rows: WindowSpan, columns: WindowSpan, down: Segment, across: Segment
+        self, window: _Window, rows: WindowSpan, columns: WindowSpan, down: Segment, across: Segment
     ) -> Iterator[FinishedTile]:
-        """Adds to what the windows before have given, and decides where no other comes after."""
-        mixed = view.weighted(down, across)
+        """Adds a window's ramp to those of the windows before; yields a tile if no other window follows there."""
+        blended = window.weighted(down, across)
         if across is columns.lead:
-            mixed += self._right.pop(down.begin)
+            blended += self._right.pop(down.begin)
         if across is columns.tail:
-            self._right[down.begin] = mixed
+            self._right[down.begin] = blended
             return
         if down is rows.lead:
             assert self._below is not None
-            mixed += self._below[: down.end - down.begin, across.begin : across.end]
+            blended += self._below[:, : down.end - down.begin, across.begin : across.end]
         if down is rows.tail:
-            below = self._below_rows(mixed)
-            below[: down.end - down.begin, across.begin : across.end] = mixed
+            if self._below is None:
+                longest = max(span.tail.end - span.tail.begin for span in self.rows)
+                self._below = np.empty((len(blended), longest, self.size[1]), np.float32)
+            self._below[:, : down.end - down.begin, across.begin : across.end] = blended
             return
-        confidence, winner = mixed.max(-1)
-        yield FinishedTile(down.begin, across.begin, winner.byte(), confidence)
-
-    def _below_rows(self, like: Tensor) -> Tensor:
-        if self._below is None:
-            most = max(reach.tail.end - reach.tail.begin for reach in self.rows)
-            self._below = like.new_empty(most, self.size[1], like.shape[-1])
-        return self._below
+        yield FinishedTile(down.begin, across.begin, *argmax(blended))
 
 
-class _WindowView:
-    """A window's probabilities, by the photograph's pixels."""
+class _Window:
+    """Probabilities of a window, float32 `[C, h, w]`, addressed by the pixels of the image."""
+
+    def __init__(self, probabilities: NDArray[np.float32], top: int, left: int) -> None:
+        self.probabilities, self.starts = probabilities, (top, left)
+
+    def part(self, down: Segment, across: Segment) -> NDArray[np.float32]:
+        """Returns the probabilities of a part of the image, float32 `[C, H, W]`."""
+        top, left = self.starts
+        return self.probabilities[:, down.begin - top : down.end - top, across.begin - left : across.end - left]
+
+    def argmax(self, down: Segment, across: Segment) -> Argmax:
+        """Returns classes and probabilities of a part of the image."""
+        return argmax(self.part(down, across))
+
+    def weighted(self, down: Segment, across: Segment) -> NDArray[np.float32]:
+        """Returns the probabilities of a part of the image, times the window's weights, float32 `[C, H, W]`."""
+        vertical, horizontal = (
+            np.ones(1, np.float32) if segment.weight is None else segment.weight for segment in (down, across)
+        )
+        return self.part(down, across) * (vertical[:, None] * horizontal)
+
+
+class _ResizedWindow(_Window):
+    """Probabilities of a window at the network's scale, addressed by the pixels of the image."""
 
     def __init__(
-        self, probabilities: Tensor, top: int, left: int, size: tuple[int, int], seen: tuple[int, int]
+        self,
+        probabilities: NDArray[np.float32],
+        top: int,
+        left: int,
+        size: Size,
+        network_size: Size,
+        best: Argmax,
     ) -> None:
-        self.probabilities, self.starts, self.size, self.seen = probabilities, (top, left), size, seen
+        super().__init__(probabilities, top, left)
+        self.size, self.network_size = size, network_size
+        self._upsampler = ArgmaxUpsampler(probabilities, best)
 
-    def weighted(self, down: Segment, across: Segment) -> Tensor:
-        """Returns the probabilities of a part by the window's weights, float `[H, W, C]`."""
-        if self.size == self.seen:
-            part = self._part(down, across)
-        else:
-            part = interpolate(self.probabilities, self._places(0, down), self._places(1, across))
-        weights = [torch.ones(()) if piece.weight is None else piece.weight for piece in (down, across)]
-        return part * (weights[0].view(-1, 1, 1) * weights[1].view(1, -1, 1)).to(part)
+    def part(self, down: Segment, across: Segment) -> NDArray[np.float32]:
+        return interpolate(self.probabilities, self._weights(0, down), self._weights(1, across))
 
-    def decided(self, down: Segment, across: Segment) -> tuple[Tensor, Tensor]:
-        """Returns the classes of a part, uint8 `[H, W]`, and their probabilities."""
-        if self.size == self.seen:
-            confidence, winner = self._part(down, across).max(-1)
-            return winner.byte(), confidence
-        return self._winners.at(self._places(0, down), self._places(1, across))
+    def argmax(self, down: Segment, across: Segment) -> Argmax:
+        return self._upsampler.at(self._weights(0, down), self._weights(1, across))
 
-    @cached_property
-    def _winners(self) -> ArgmaxUpsampler:
-        return ArgmaxUpsampler(self.probabilities)
-
-    def _part(self, down: Segment, across: Segment) -> Tensor:
-        (top, left), (rows, columns) = self.starts, (down[:2], across[:2])
-        return self.probabilities[rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left]
-
-    def _places(self, side: int, piece: Segment) -> InterpolationWeights:
-        size, seen, start = self.size[side], self.seen[side], self.starts[side]
-        window, device = self.probabilities.shape[side], self.probabilities.device
-        return interpolation_weights(piece.begin, piece.end, seen / size, seen, start, window, device)
+    def _weights(self, side: int, segment: Segment) -> InterpolationWeights:
+        size, network_size, start = self.size[side], self.network_size[side], self.starts[side]
+        window = self.probabilities.shape[side + 1]
+        scale = network_size / size
+        return interpolation_weights(segment.begin, segment.end, scale, network_size, start, window)

@@ -1,4 +1,4 @@
-"""The options of `Predictor`, checked: also before there is a network to predict with."""
+"""Check the options of `Predictor`, also before there is a model to predict with."""
 
 from __future__ import annotations
 
@@ -17,24 +17,27 @@ def check_options(
     scales: Any = (1.0,),
     batch_size: Any = None,
 ) -> None:
-    """Makes sure that options from a config or a command are of their kinds and in their ranges.
+    """Checks types and ranges of options that come from a config or a command line.
 
     Args:
-        scale: As `Predictor` takes it, like all of them.
-        window: Likewise.
-        overlap: Likewise.
-        augment: Likewise.
-        scales: Likewise.
-        batch_size: Likewise.
+        scale: As for `Predictor`, like the others.
+        window: Height and width.
+        overlap: Share of a window.
+        augment: A key of `AUGMENTS`.
+        scales: Factors of TTA.
+        batch_size: Windows per batch.
 
     Raises:
-        ConfigError: One of them is not.
+        ConfigError: An option has another type or is out of its range.
+
+    Example:
+        >>> check_options(scale=0.5, window=(704, 1056), augment="flips")
     """
     for name, value in {"scale": 1.0 if scale is None else scale, "overlap": overlap}.items():
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise ConfigError(f"{name}={value} must be a number")
     if scale is not None and not 0 < scale <= 16:
-        raise ConfigError(f"scale={scale} must lie above 0 and be at most 16: 1 is the photograph's own size")
+        raise ConfigError(f"scale={scale} must be above 0 and at most 16: 1 is the photograph's own size")
     if window is not None and not (
         isinstance(window, list | tuple) and len(window) == 2 and all(type(side) is int for side in window)
     ):
@@ -42,7 +45,7 @@ def check_options(
     if window is not None and min(window) < 1:
         raise ConfigError(f"window={window} must be a height and a width of 1 pixel or more")
     if not 0 <= overlap <= 0.9:
-        raise ConfigError(f"overlap={overlap} must lie between 0 and 0.9 of a window")
+        raise ConfigError(f"overlap={overlap} must be between 0 and 0.9 of a window")
     if augment not in AUGMENTS:
         raise ConfigError(f"augment={augment} is unknown: choose one of {', '.join(AUGMENTS)}")
     if not isinstance(scales, list | tuple) or not all(isinstance(value, int | float) for value in scales):

@@ -1,42 +1,33 @@
-"""A finished model, and photographs of any size."""
+"""Predict the mask of an image of any size with a finished model."""
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from segdrone.data import DataConfig
 from segdrone.errors import ConfigError, DataError
 from segdrone.inference.blend import Blender, FinishedTile, window_spans
 from segdrone.inference.options import check_options
 from segdrone.inference.tta import AUGMENTS, mean_probabilities
-from segdrone.model import SegmentationModule, load_module
-from segdrone.model.networks import round_up_to_stride
-from segdrone.raster.photograph import open_photograph, release_pages
-from segdrone.raster.pixels import resize_image
-from segdrone.windows import Size, Window, even_stride, grid
+from segdrone.raster import ArraySource, BlockCollector, ImageSource, open_image
+from segdrone.runtime.backend import Backend, OutOfMemory
+from segdrone.windows import Size, Window, even_stride, grid, proportional_size
 
-_LEAST_OVERLAP = 2  # pixels: to interpolate between windows
-_MOST_WINDOWS = 32  # in a batch: more does not make a GPU faster
+_MIN_OVERLAP = 2  # pixels: to interpolate between windows
 Progress = Callable[[int, int], None]
 
 
 class Prediction(NamedTuple):
-    """What a photograph shows.
+    """A predicted mask.
 
     Attributes:
-        mask: Class ids, uint8 `[H, W]`, at the photograph's own size.
-        confidence: Probability of the chosen class, uint8 `[H, W]`, 0 to 255 for 0 to 1; None if not asked for.
+        mask: Class ids, uint8 `[H, W]`, at the image's own size; the ignored id where the image has no data.
+        confidence: Probability of the class, uint8 `[H, W]`, 0 to 255 for 0 to 1; 0 where the image has no data. None
+            if not requested.
     """
 
     mask: NDArray[np.uint8]
@@ -44,208 +35,209 @@ class Prediction(NamedTuple):
 
 
 class Predictor:
-    """Predicts the mask of a photograph, window by window, in memory that does not grow with its height.
+    """Predicts the mask of an image, window by window, in memory that does not grow with its height.
+
+    An image is resized to the network's scale and cut into windows that overlap. The probabilities of the windows
+    are blended and interpolated at the image's own size, where classes are chosen.
 
         predictor = Predictor.from_checkpoint("best.ckpt")
         mask = predictor("photograph.jpg").mask
 
-    A photograph is resized to the scale of the training, cut into windows that overlap, and the
-    probabilities of the windows, blended, are brought to its own size, before classes are chosen.
+    Args:
+        backend: A finished model. Its spec says at which scale it was trained.
+        scale: The network's scale: 1 for the image's own size, 0.5 for half. None is the scale of training: as many
+            pixels as the training size has if that resized whole photographs, else the spec's scale.
+        window: Height and width of a window, in pixels at the network's scale. None is the training size, or the
+            whole image at the scale of a training on whole photographs.
+        overlap: Least share of a window that its neighbor covers too, 0 to 0.9.
+        augment: Test-time augmentation: `none`, `flips` (4 ways) or `symmetries` (8).
+        scales: Test-time augmentation: sizes at which each window is predicted, as factors of its own size.
+            Windows are resized as uint8.
+        batch_size: Windows that the network computes at once; None is the backend's choice. If the device's memory
+            is too small, it is halved until they fit.
 
     Attributes:
-        module: The model.
-        table: The classes of the masks.
-        settings: Plain values: all that the predictions depend on.
-
-    Args:
-        module: A finished model; its hyper-parameters say what training saw of photographs.
-        scale: What the network sees: 1 the photograph at its own size, 0.5 at half. None is the
-            training's scale: as many pixels as the training's `data.image_size` has where that
-            resized whole photographs, else its `data.scale`.
-        window: Height and width of a window in pixels that the network sees; None is the training's size, or
-            at the scale of a training on whole photographs the whole photograph.
-        overlap: What neighbouring windows share at least, as a part of the window, 0 to 0.9.
-        augment: Test-time augmentation: `none`, `flips` (4 ways) or `symmetries` (8).
-        scales: Test-time augmentation: each window is predicted at all of these sizes, 1 its own.
-        device: `auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:1`. On a GPU the network computes in
-            half precision.
-        batch_size: Windows that the network sees at once; None is 1 on CPU, where more gains
-            nothing, and on a GPU 32, or what its memory holds of that.
+        backend: The model.
+        table: Classes of the masks.
+        settings: All that predictions depend on, as plain values.
 
     Raises:
-        ConfigError: An option is out of its range, or there is no such device.
+        ConfigError: An option is out of its range.
+
+    Example:
+        >>> from segdrone.classes import ClassTable
+        >>> from segdrone.spec import ModelSpec
+        >>> table = ClassTable(names=("dark", "bright"), colours=((0, 0, 0), (255, 255, 255)))
+        >>> class Threshold:
+        ...     spec = ModelSpec(table, mean=(0.5,) * 3, std=(0.5,) * 3, training_size=(4, 4), sampling="tiles")
+        ...     stride, device, batch_size, settings = (1, 1), "cpu", 1, {}
+        ...     def __call__(self, windows):
+        ...         bright = windows[..., 0].astype(np.float32) / 255
+        ...         return np.stack([1 - bright, bright], axis=1)
+        >>> image = np.array([[10, 250]], np.uint8).repeat(4, 1).repeat(6, 0)[..., None].repeat(3, 2)
+        >>> Predictor(Threshold())(image).mask[0].tolist()
+        [0, 0, 0, 0, 1, 1, 1, 1]
     """
 
     def __init__(
         self,
-        module: SegmentationModule,
+        backend: Backend,
         *,
         scale: float | None = None,
         window: Size | None = None,
         overlap: float = 0.25,
         augment: str = "none",
         scales: Sequence[float] = (1.0,),
-        device: str = "auto",
         batch_size: int | None = None,
     ) -> None:
-        self.data = DataConfig.from_dict(module.hparams["data"])
-        self.table = module.table
-        self.scale, self.window, self.overlap, self.scales = scale, window or self.data.training_size, overlap, scales
-        self._whole = window is None and scale is None and self.data.sampling == "whole"
         check_options(
             scale=scale, window=window, overlap=overlap, augment=augment, scales=scales, batch_size=batch_size
         )
-        self.symmetries = AUGMENTS[augment]
-        self.device = _device(device)
+        self.backend, self.table = backend, backend.spec.classes
+        self._spec, self._scale, self._overlap, self._scales = backend.spec, scale, overlap, scales
+        self._window: Size = backend.spec.training_size if window is None else (window[0], window[1])
+        self._whole = window is None and scale is None and backend.spec.sampling == "whole"
+        self._transforms = AUGMENTS[augment]
+        self._batch_size = batch_size or backend.batch_size
         self.settings: dict[str, Any] = {
-            "scale": scale, "window": None if self._whole else list(self.window), "overlap": overlap,
+            **backend.settings,
+            "scale": scale, "window": None if self._whole else list(self._window), "overlap": overlap,
             "augment": augment, "scales": [float(value) for value in scales],
-            "half_precision": self.device.type == "cuda",
         }  # fmt: skip
-        self.batch_size = batch_size or (1 if self.device.type == "cpu" else _MOST_WINDOWS)
-        self.module = module.eval().to(self.device)
-        assert self.data.mean is not None and self.data.std is not None
-        values = (np.arange(256)[:, None] / 255 - np.array(self.data.mean)) / np.array(self.data.std)
-        self._normalised = values.astype(np.float32)[None]  # of each uint8 value, by channel
 
     @classmethod
-    def from_checkpoint(cls, path: str | Path, **options: Any) -> Predictor:
-        """Opens a checkpoint that `train.py` wrote; nothing in it can run.
+    def from_checkpoint(cls, path: str | Path, *, device: str = "auto", **options: Any) -> Predictor:
+        """Opens a checkpoint that `train.py` wrote, as plain data: nothing in it is executed.
 
         Args:
             path: The checkpoint.
-            **options: As the class takes them.
+            device: `auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:1`. On a GPU the network computes in half
+                precision.
+            **options: Options of the class.
 
         Raises:
-            CheckpointError: The file is missing, broken, or no checkpoint of segdrone.
-            ConfigError: As the class.
+            CheckpointError: The file is missing, broken, or not a checkpoint of segdrone.
+            ConfigError: An option is out of its range, or the device is missing.
         """
-        predictor = cls(load_module(path), **options)
-        with Path(path).open("rb") as file:
-            checkpoint = hashlib.file_digest(file, "sha256").hexdigest()
-        predictor.settings = {"checkpoint": checkpoint, **predictor.settings}
-        return predictor
+        from segdrone.runtime.torch_backend import TorchBackend
+
+        return cls(TorchBackend.from_checkpoint(path, device=device), **options)
 
     def __call__(
         self,
-        image: NDArray[np.uint8] | str | Path,
+        image: NDArray[np.uint8] | str | Path | ImageSource,
         *,
         confidence: bool = False,
         progress: Progress | None = None,
     ) -> Prediction:
-        """Predicts a photograph.
+        """Predicts an image.
 
         Args:
-            image: uint8 `[H, W, 3]`, RGB, or the path of a file.
-            confidence: Also give the probability of the chosen class.
-            progress: Called after each window with the number of those done, and of all.
+            image: uint8 `[H, W, 3]`, RGB, the path of a file, or an opened image.
+            confidence: Also return the probability of the class.
+            progress: Called after each window with the number of finished windows, and of all.
 
         Raises:
-            DataError: The file cannot be read, or the array is no photograph.
-            ConfigError: The GPU's memory does not hold a single window.
+            DataError: The file cannot be read, or the array is not an image.
+            ConfigError: The device's memory is too small for a single window.
         """
-        if not isinstance(image, np.ndarray | str | Path):
-            raise DataError(f"{type(image).__name__} is no photograph: give a path, or an array uint8 [H, W, 3]")
-        pixels = image if isinstance(image, np.ndarray) else open_photograph(Path(image))
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
-            raise DataError(f"an array of {pixels.dtype} {list(pixels.shape)} is no photograph: give uint8 [H, W, 3]")
-        mask = np.empty(pixels.shape[:2], np.uint8)
-        certain = np.empty(pixels.shape[:2], np.uint8) if confidence else None
-        for block in self.blocks(pixels, progress):
-            height, width = block.classes.shape
-            part = slice(block.top, block.top + height), slice(block.left, block.left + width)
-            mask[part] = block.classes.cpu().numpy()
-            if certain is not None:
-                certain[part] = (block.confidence * 255).round_().byte().cpu().numpy()
-        return Prediction(mask, certain)
+        source = self.open(image)
+        mask, probability = BlockCollector(source.size), BlockCollector(source.size) if confidence else None
+        for tile in self.blocks(source, progress):
+            mask.write(tile.top, tile.left, tile.classes)
+            if probability is not None:
+                probability.write(tile.top, tile.left, np.rint(tile.confidence * 255).astype(np.uint8))
+        return Prediction(mask.result(), None if probability is None else probability.result())
 
-    def blocks(self, image: NDArray[np.uint8], progress: Progress | None = None) -> Iterator[FinishedTile]:
-        """Yields the parts of a photograph's mask, strip by strip, each as soon as it is finished.
+    def open(self, image: NDArray[np.uint8] | str | Path | ImageSource) -> ImageSource:
+        """Returns a source of the image's pixels that resizes them as in training.
+
+        Raises:
+            DataError: The file cannot be read, or the array is not an image.
+        """
+        if isinstance(image, np.ndarray):
+            return ArraySource(image, interpolation=self._spec.interpolation)
+        if isinstance(image, str | Path):
+            return open_image(image, self._spec.interpolation)
+        if not hasattr(image, "read"):
+            raise DataError(f"{type(image).__name__} is not an image: give a path, or an array uint8 [H, W, 3]")
+        return image
+
+    def blocks(self, source: ImageSource, progress: Progress | None = None) -> Iterator[FinishedTile]:
+        """Yields the tiles of an image's mask, strip by strip, each as soon as it is finished.
+
+        Where the source has no data, classes are the ignored id and the confidence is 0.
 
         Args:
-            image: uint8 `[H, W, 3]`, RGB.
-            progress: As in calling the predictor.
+            source: The image, as `open` returns it.
+            progress: As for a call of the predictor.
 
         Raises:
-            ConfigError: The GPU's memory does not hold a single window.
+            DataError: The source cannot be read.
+            ConfigError: The device's memory is too small for a single window.
         """
-        size: Size = (image.shape[0], image.shape[1])
-        seen = self.seen_size(size)
-        pixels = image if seen == size else resize_image(image, seen, self.data.interpolation)
-        windows = self.windows(size)
+        size, network_size, windows = source.size, self.network_size(source.size), self.windows(source.size)
         tops, lefts = (sorted({window[side] for window in windows}) for side in range(2))
-        down = window_spans(size[0], seen[0], tops, windows[0].height)
-        across = window_spans(size[1], seen[1], lefts, windows[0].width)
-        blender = Blender(size, seen, down, across)
-        probabilities = self._probabilities(pixels, windows)
+        rows = window_spans(size[0], network_size[0], tops, windows[0].height)
+        columns = window_spans(size[1], network_size[1], lefts, windows[0].width)
+        blender = Blender(size, network_size, rows, columns)
+        probabilities = self._probabilities(source, network_size, windows)
         for row in range(len(tops)):
             for column in range(len(lefts)):
-                # Not held by a name here: they would stay while the network sees the next window.
-                yield from blender.add(row, column, next(probabilities))
+                # Without a name here, probabilities are freed before the next window is computed.
+                for tile in blender.add(row, column, next(probabilities)):
+                    self._ignore_no_data(tile, source)
+                    yield tile
                 if progress is not None:
                     progress(row * len(lefts) + column + 1, len(windows))
-            release_pages(pixels)
+            source.release_pages()
 
-    def seen_size(self, size: Size) -> Size:
-        """Returns height and width at which the network sees a photograph of `size`, in pixels."""
-        scale = self.scale
-        if scale is None:
-            scale = self.data.scale
-            if self.data.sampling == "whole":
-                scale = math.sqrt(math.prod(self.data.image_size) / math.prod(size))
+    def network_size(self, size: Size) -> Size:
+        """Returns height and width of an image of `size` at the network's scale, in pixels."""
+        if self._scale is None and self._spec.sampling == "whole":
+            return proportional_size(size, self._spec.training_size)
+        scale = self._spec.scale if self._scale is None else self._scale
         return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
     def windows(self, size: Size) -> list[Window]:
-        """Returns the windows of a photograph of `size`, row by row, in pixels that the network sees."""
-        seen = self.seen_size(size)
-        window = seen if self._whole else (min(self.window[0], seen[0]), min(self.window[1], seen[1]))
-        least = 0 if seen == size else _LEAST_OVERLAP
+        """Returns the windows of an image of `size`, row by row, in pixels at the network's scale."""
+        network_size = self.network_size(size)
+        window = network_size
+        if not self._whole:
+            window = min(self._window[0], network_size[0]), min(self._window[1], network_size[1])
+        min_overlap = 0 if network_size == size else _MIN_OVERLAP
         strides = [
-            even_stride(length, side, min(max(round(self.overlap * side), least), side - 1), step)
-            for length, side, step in zip(seen, window, round_up_to_stride(self.module.network, 1, 1), strict=True)
+            even_stride(length, side, min(max(round(self._overlap * side), min_overlap), side - 1), step)
+            for length, side, step in zip(network_size, window, self.backend.stride, strict=True)
         ]
-        return grid(seen, window, (strides[0], strides[1]))
+        return grid(network_size, window, (strides[0], strides[1]))
 
-    def _probabilities(self, pixels: NDArray[np.uint8], windows: Sequence[Window]) -> Iterator[Tensor]:
-        """Yields each window's probabilities, float32 `[h, w, C]`."""
+    def _ignore_no_data(self, tile: FinishedTile, source: ImageSource) -> None:
+        if not source.fully_valid:
+            no_data = ~source.valid(Window(tile.top, tile.left, *tile.classes.shape))
+            tile.classes[no_data] = self.table.ignore_index
+            tile.confidence[no_data] = 0
+
+    def _probabilities(
+        self, source: ImageSource, network_size: Size, windows: Sequence[Window]
+    ) -> Iterator[NDArray[np.float32]]:
+        """Yields the probabilities of each window, float32 `[C, h, w]`."""
+        if network_size != source.size:  # resized as a whole, as in training
+            source = ArraySource(source.read(Window(0, 0, *source.size), network_size))
         done = 0
         while done < len(windows):
+            batch = windows[done : done + self._batch_size]
+            pixels = np.stack([source.read(window) for window in batch])
             try:
-                batch = self._predicted(pixels, windows[done : done + self.batch_size])
-            except torch.OutOfMemoryError:  # of a GPU
-                if self.batch_size == 1:
+                probabilities = mean_probabilities(self.backend, pixels, self._transforms, self._scales)
+            except OutOfMemory:
+                if self._batch_size == 1:
                     raise ConfigError(
-                        f"{self.device} has no memory for a window of {windows[0].height} x {windows[0].width}: "
-                        "give a smaller window, or device=cpu"
+                        f"{self.backend.device} has no memory for a window of {windows[0].height} x "
+                        f"{windows[0].width}: give a smaller window, or device=cpu"
                     ) from None
-                self.batch_size //= 2  # for all that come after
-                torch.cuda.empty_cache()
+                self._batch_size //= 2  # for all later windows too
                 continue
             done += len(batch)
-            yield from batch
-            del batch
-
-    @torch.inference_mode()
-    def _predicted(self, pixels: NDArray[np.uint8], windows: Sequence[Window]) -> Tensor:
-        images = np.empty((len(windows), windows[0].height, windows[0].width, 3), np.float32)
-        for window, image in zip(windows, images, strict=True):
-            cv2.LUT(np.ascontiguousarray(pixels[window.rows, window.columns]), self._normalised, dst=image)
-        tensor = torch.from_numpy(images).permute(0, 3, 1, 2).to(self.device)
-        with self._half():
-            return mean_probabilities(self.module, tensor, self.symmetries, self.scales)
-
-    def _half(self) -> AbstractContextManager[Any]:
-        if self.device.type == "cpu":
-            return nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind, colon, number = name.partition(":")
-    if kind not in ("cpu", "cuda") or (colon and not (kind == "cuda" and number.isascii() and number.isdecimal())):
-        raise ConfigError(f"device={name} is unknown: choose auto, cpu, cuda or cuda:NUMBER")
-    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
-        raise ConfigError(f"device={name}: torch sees {torch.cuda.device_count()} GPUs here: choose auto or cpu")
-    return torch.device(name)
+            yield from probabilities
+            del probabilities

@@ -1,29 +1,46 @@
-"""Test-time augmentation: predict a window several ways, and take the mean."""
+"""Test-time augmentation (TTA): predict a window several ways, and average the probabilities."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segdrone.inference.upsample import interpolate, interpolation_weights
+from segdrone.windows import Size
 
 
 class D4Transform(NamedTuple):
-    """One of the eight ways to lay a square onto itself."""
+    """One of the eight symmetries of a square: the dihedral group D4.
+
+    Attributes:
+        turns: Quarter turns, counterclockwise.
+        mirrored: Whether the turned image is flipped left to right.
+
+    Example:
+        >>> image = np.array([[1, 2], [3, 4]])
+        >>> transform = D4Transform(turns=1, mirrored=False)
+        >>> transform.apply(image).tolist()
+        [[2, 4], [1, 3]]
+        >>> transform.undo(transform.apply(image)).tolist()
+        [[1, 2], [3, 4]]
+    """
 
     turns: int
     mirrored: bool
 
-    def apply(self, images: Tensor) -> Tensor:
-        """Turns images `[..., H, W]` by quarters against the clock, then mirrors them left to right."""
-        turned = torch.rot90(images, self.turns, (-2, -1)) if self.turns else images
-        return turned.flip(-1) if self.mirrored else turned
+    def apply(self, images: NDArray[Any], axes: tuple[int, int] = (-2, -1)) -> NDArray[Any]:
+        """Returns a view of turned and flipped images, whose rows and columns run along `axes`."""
+        turned = np.rot90(images, self.turns, axes)
+        return np.flip(turned, axes[1]) if self.mirrored else turned
 
-    def undo(self, images: Tensor) -> Tensor:
-        """Returns what `apply` was given."""
-        turned = images.flip(-1) if self.mirrored else images
-        return torch.rot90(turned, -self.turns, (-2, -1)) if self.turns else turned
+    def undo(self, images: NDArray[Any], axes: tuple[int, int] = (-2, -1)) -> NDArray[Any]:
+        """Returns a view of the images that `apply` was called with."""
+        turned = np.flip(images, axes[1]) if self.mirrored else images
+        return np.rot90(turned, -self.turns, axes)
 
 
 AUGMENTS: dict[str, tuple[D4Transform, ...]] = {
@@ -34,31 +51,49 @@ AUGMENTS: dict[str, tuple[D4Transform, ...]] = {
 
 
 def mean_probabilities(
-    network: Callable[[Tensor], Tensor], images: Tensor, symmetries: Sequence[D4Transform], scales: Sequence[float]
-) -> Tensor:
-    """Returns class probabilities, the mean over all symmetries at all scales.
+    backend: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+    windows: NDArray[np.uint8],
+    transforms: Sequence[D4Transform],
+    scales: Sequence[float],
+) -> NDArray[np.float32]:
+    """Returns class probabilities, averaged over all transforms at all scales.
 
     Args:
-        network: Maps images float32 `[B, 3, H, W]` to logits `[B, C, H, W]`.
-        images: Normalised, float32 `[B, 3, H, W]`.
-        symmetries: How they are turned and mirrored.
-        scales: By what they are resized, bilinearly; 1 is as they are.
+        backend: Maps windows, uint8 `[N, h, w, 3]`, to probabilities, float32 `[N, C, h, w]`.
+        windows: uint8 `[N, h, w, 3]`, RGB.
+        transforms: How windows are turned and flipped.
+        scales: Factors that windows are resized by, bilinearly and rounded to uint8; 1 keeps their size.
 
     Returns:
-        Float32 `[B, H, W, C]`.
+        float32 `[N, C, h, w]`.
     """
-    total: Tensor | None = None
+    size: Size = (windows.shape[1], windows.shape[2])
+    total: NDArray[np.float32] | None = None
     for scale in scales:
-        resized = images if scale == 1 else _resized(images, [max(1, round(scale * side)) for side in images.shape[2:]])
-        for symmetry in symmetries:
-            # Along the last dimension: for a network in channels-last layout that is how its logits lie in memory.
-            probabilities = network(symmetry.apply(resized)).float().permute(0, 2, 3, 1).softmax(-1)
-            given = symmetry.undo(probabilities.permute(0, 3, 1, 2))
-            given = (given if scale == 1 else _resized(given, images.shape[2:])).permute(0, 2, 3, 1)
-            total = given if total is None else total.add_(given)
+        resized = windows if scale == 1 else _resize_windows(windows, scale)
+        for transform in transforms:
+            given = np.ascontiguousarray(transform.apply(resized, (1, 2)))
+            probabilities = _resize_probabilities(transform.undo(backend(given)), size)
+            if total is None:
+                total = np.ascontiguousarray(probabilities)
+            else:
+                total += probabilities
     assert total is not None
-    return total if len(symmetries) * len(scales) == 1 else total / (len(symmetries) * len(scales))
+    count = len(transforms) * len(scales)
+    if count > 1:
+        total /= count
+    return total
 
 
-def _resized(images: Tensor, size: Sequence[int]) -> Tensor:
-    return torch.nn.functional.interpolate(images, tuple(size), mode="bilinear", align_corners=False)
+def _resize_windows(windows: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    height, width = (max(1, round(scale * side)) for side in windows.shape[1:3])
+    return np.stack([cv2.resize(window, (width, height), interpolation=cv2.INTER_LINEAR) for window in windows])
+
+
+def _resize_probabilities(values: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
+    height, width = values.shape[-2:]
+    if (height, width) == size:
+        return values
+    rows = interpolation_weights(0, size[0], height / size[0], height, 0, height)
+    columns = interpolation_weights(0, size[1], width / size[1], width, 0, width)
+    return interpolate(values, rows, columns)

@@ -1,97 +1,170 @@
-"""Class probabilities at the size the network saw, looked at from the pixels of the photograph."""
+"""Interpolate class probabilities at the pixels of a photograph, and choose classes there."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-_AT_ONCE = 1 << 18  # pixels whose probabilities are interpolated together: 24 MB of 23 classes
+from segdrone.inference.argmax import Argmax, argmax, update_argmax
+
+_BLOCK = 12_000  # pixels whose classes are chosen together, so that they stay in the cache
 
 
 class InterpolationWeights(NamedTuple):
-    """Where pixels along one side lie between those of a window.
+    """The two pixels of a window that each pixel of a photograph lies between, along one side.
 
     Attributes:
-        before: The window's pixel before each, int64 `[N]`.
-        after: The one after, which is the same where there is none.
-        share: Of the pixel after, float32 `[N]`, 0 to 1.
+        before: Index in the window of the pixel before, int64 `[N]`, not decreasing.
+        after: Index of the pixel after: the next one, or the window's last.
+        share: Weight of the pixel after, float32 `[N]`, 0 to 1.
     """
 
-    before: Tensor
-    after: Tensor
-    share: Tensor
+    before: NDArray[np.int64]
+    after: NDArray[np.int64]
+    share: NDArray[np.float32]
 
 
 def interpolation_weights(
-    begin: int, end: int, scale: float, length: int, start: int, window: int, device: torch.device
+    begin: int, end: int, scale: float, length: int, start: int, window: int
 ) -> InterpolationWeights:
-    """Returns where the pixels `begin` to `end` of a photograph's side lie in a window.
+    """Returns the weights of the pixels `begin` to `end` of a photograph's side in a window.
 
-    By the middles of pixels, as OpenCV and torch (`align_corners=False`) resize: pixel `i` lies at
-    `(i + 0.5) * scale - 0.5`, and beyond the first and the last middle at these.
+    Coordinates are those of pixel centers, as in OpenCV and torch (`align_corners=False`): pixel `i` has the
+    coordinate `(i + 0.5) * scale - 0.5`, clamped to the first and last center. They are computed in float64: float32,
+    as `torch.nn.functional.interpolate` uses, is 1e-5 off at 100 pixels.
 
     Args:
-        begin: The first pixel.
-        end: The one after the last.
-        scale: Pixels that the network saw, for each pixel of the photograph.
-        length: The side that the network saw of the whole, in pixels.
-        start: Where the window begins along it.
-        window: The window's side in pixels.
-        device: Where the result goes.
+        begin: First pixel.
+        end: End of the pixels, exclusive.
+        scale: Length of the side at the network's scale, divided by its length in the photograph.
+        length: Length of the side at the network's scale, in pixels.
+        start: First pixel of the window, at the network's scale.
+        window: Length of the window in pixels.
+
+    Example:
+        >>> interpolation_weights(0, 4, scale=0.5, length=2, start=0, window=2).share.tolist()
+        [0.0, 0.25, 0.75, 0.0]
     """
-    at = ((torch.arange(begin, end, dtype=torch.float64) + 0.5) * scale - 0.5).clamp_(0, length - 1)
-    before = at.floor()
-    index = before.long() - start
-    after = (index + 1).clamp_(max=window - 1)
-    return InterpolationWeights(index.to(device), after.to(device), (at - before).float().to(device))
+    position = ((np.arange(begin, end, dtype=np.float64) + 0.5) * scale - 0.5).clip(0, length - 1)
+    before = position.astype(np.int64)
+    index = before - start
+    return InterpolationWeights(index, np.minimum(index + 1, window - 1), (position - before).astype(np.float32))
 
 
-def interpolate(values: Tensor, rows: InterpolationWeights, columns: InterpolationWeights) -> Tensor:
-    """Returns values, float `[h, w, ...]`, bilinearly interpolated at each row and column: `[H, W, ...]`."""
-    extra = (1,) * (values.dim() - 2)
-    across = rows.share.view(-1, 1, *extra)
-    between = torch.lerp(values[rows.before], values[rows.after], across)
-    return torch.lerp(between[:, columns.before], between[:, columns.after], columns.share.view(1, -1, *extra))
+def interpolate(
+    values: NDArray[np.float32], rows: InterpolationWeights, columns: InterpolationWeights
+) -> NDArray[np.float32]:
+    """Returns values, float32 `[..., h, w]`, bilinearly interpolated at rows and columns: `[..., H, W]`."""
+    first = int(rows.before[0])
+    strip = values[..., first : int(rows.after[-1]) + 1, :]
+    between = _lerp(strip[..., columns.before], strip[..., columns.after], columns.share)
+    return _lerp(between[..., rows.before - first, :], between[..., rows.after - first, :], rows.share[:, None])
+
+
+def _lerp(lower: NDArray[np.float32], upper: NDArray[np.float32], share: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Interpolates between two arrays; `upper` is overwritten by the result."""
+    upper -= lower
+    upper *= share
+    upper += lower
+    return upper
 
 
 class ArgmaxUpsampler:
     """The most probable class of each pixel of a photograph, as if all probabilities were interpolated first.
 
-    They are interpolated only where they must be: between four pixels of one class every pixel is of
-    that class too, as a weighted mean keeps the order, and its probability is the mean of the four.
+    Between four neighbors of one class every pixel is of that class too, since a weighted mean keeps the order, and
+    its probability is the mean of the four. Elsewhere, along the borders of classes, all classes are interpolated.
 
     Args:
-        probabilities: Of a window, float `[h, w, C]`.
+        probabilities: Probabilities of a window, float32 `[C, h, w]`.
+        best: Their `argmax`; None computes it.
     """
 
-    def __init__(self, probabilities: Tensor) -> None:
-        self._probabilities = probabilities
-        self._best, winner = probabilities.max(-1)
-        self._winner = winner.byte()
-        below, right = _shifted(self._winner, 0), _shifted(self._winner, 1)
-        self._settled = (self._winner == below) & (self._winner == right) & (self._winner == _shifted(below, 1))
+    def __init__(self, probabilities: NDArray[np.float32], best: Argmax | None = None) -> None:
+        self._probabilities = np.ascontiguousarray(probabilities)
+        self._best = argmax(probabilities) if best is None else best
+        classes = self._best.classes
+        below, right = _shifted(classes, 0), _shifted(classes, 1)
+        self._unsettled = (classes != below) | (classes != right) | (classes != _shifted(below, 1))
 
-    def at(self, rows: InterpolationWeights, columns: InterpolationWeights) -> tuple[Tensor, Tensor]:
-        """Returns classes, uint8 `[H, W]`, and their probabilities, float `[H, W]`, at each row and column."""
-        confidence = interpolate(self._best, rows, columns)
-        classes = self._winner[rows.before][:, columns.before]
-        unsettled = (~self._settled[rows.before][:, columns.before]).nonzero()
-        for y, x in (part.unbind(1) for part in torch.split(unsettled, _AT_ONCE)):
-            across, along = columns.share[x, None], rows.share[y, None]
-            upper, lower = (
-                torch.lerp(
-                    self._probabilities[side, columns.before[x]], self._probabilities[side, columns.after[x]], across
-                )
-                for side in (rows.before[y], rows.after[y])
-            )
-            confidence[y, x], chosen = torch.lerp(upper, lower, along).max(-1)
-            classes[y, x] = chosen.byte()
-        return classes, confidence
+    def at(self, rows: InterpolationWeights, columns: InterpolationWeights) -> Argmax:
+        """Returns classes and their probabilities at each row and column, `[H, W]`."""
+        sources, first, count = np.unique(rows.before, return_index=True, return_counts=True)
+        classes = np.repeat(self._best.classes[sources].take(columns.before, 1), count, axis=0)
+        confidence = np.empty(classes.shape, np.float32)
+        upper, change = self._columns_between(self._best.confidence[None], sources, rows.after[first], columns)
+        for source, (begin, length) in enumerate(zip(first, count, strict=True)):
+            part = confidence[begin : begin + length]
+            np.multiply(change[0, source], rows.share[begin : begin + length, None], out=part)
+            part += upper[0, source]
+        strip, place = np.nonzero(self._unsettled[sources].take(columns.before, 1))
+        step = max(256, _BLOCK // int(count.max()))
+        for begin in range(0, len(strip), step):
+            part = slice(begin, begin + step)
+            self._choose(classes, confidence, rows, columns, first[strip[part]], count[strip[part]], place[part])
+        return Argmax(classes, confidence)
+
+    @staticmethod
+    def _columns_between(
+        planes: NDArray[np.float32], before: NDArray[np.int64], after: NDArray[np.int64], columns: InterpolationWeights
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Returns values of the rows before, interpolated along columns, and their change to the rows after."""
+        upper, lower = (
+            _lerp(lines.take(columns.before, 2), lines.take(columns.after, 2), columns.share)
+            for lines in (planes[:, before], planes[:, after])
+        )
+        lower -= upper
+        return upper, lower
+
+    def _choose(
+        self,
+        classes: NDArray[np.uint8],
+        confidence: NDArray[np.float32],
+        rows: InterpolationWeights,
+        columns: InterpolationWeights,
+        first: NDArray[np.int64],
+        count: NDArray[np.int64],
+        place: NDArray[np.int64],
+    ) -> None:
+        """Interpolates all classes at given columns, for all of the photograph's rows between two of the window.
+
+        Args:
+            classes: Written to at these pixels.
+            confidence: Written to at these pixels.
+            rows: All rows.
+            columns: All columns.
+            first: First row of each, int64 `[N]`.
+            count: Number of rows.
+            place: Column of each, int64 `[N]`.
+        """
+        planes = self._probabilities.reshape(len(self._probabilities), -1)
+        width = self._probabilities.shape[2]
+        left, right, across = columns.before[place], columns.after[place], columns.share[place]
+        above, below = rows.before[first] * width, rows.after[first] * width
+        upper = _lerp(planes.take(above + left, 1), planes.take(above + right, 1), across)
+        change = _lerp(planes.take(below + left, 1), planes.take(below + right, 1), across)
+        change -= upper
+        # Where there are fewer rows than elsewhere, the last one is computed several times.
+        row = first + np.minimum(np.arange(count.max())[:, None], count - 1)
+        down = rows.share[row]
+        chosen, best, greater = (
+            np.zeros(row.shape, np.uint8),
+            change[0] * down + upper[0],
+            np.empty(row.shape, np.bool_),
+        )
+        plane = np.empty_like(best)
+        for class_id in range(1, len(planes)):
+            np.multiply(change[class_id], down, out=plane)
+            plane += upper[class_id]
+            update_argmax(chosen, best, plane, class_id, greater)
+        target = row * classes.shape[1] + place
+        classes.reshape(-1)[target] = chosen
+        confidence.reshape(-1)[target] = best
 
 
-def _shifted(values: Tensor, side: int) -> Tensor:
-    """Each pixel's neighbour below (side 0) or to the right (1); the last has itself."""
-    last = values.shape[side] - 1
-    return torch.cat([values.narrow(side, min(1, last), max(1, last)), values.narrow(side, last, min(1, last))], side)
+def _shifted(values: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Returns each pixel's neighbor below (side 0) or to the right (1); the last row or column has itself."""
+    length = values.shape[side]
+    return values.take(np.minimum(np.arange(1, length + 1), length - 1), side)
