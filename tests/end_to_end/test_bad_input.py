@@ -1,8 +1,7 @@
-"""Every mistake of a user ends in one line, through the real command."""
+"""A mistake in the input or the configuration ends each command with one line."""
 
 import csv
 import os
-import resource
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +27,7 @@ def _empty(root: Path) -> None:
 
 
 def _truncate(root: Path) -> None:
-    for path in (root / IMAGES).iterdir():  # wherever the split puts it, it is met
+    for path in (root / IMAGES).iterdir():  # each split has one
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
@@ -55,7 +54,7 @@ def _unknown_colour(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "parts"),
+    ("damage", "parts"),
     [
         (shutil.rmtree, ["does not exist", "data=sample", "data.root=FOLDER", "data.download=true"]),
         (_empty, ["holds no images", "give the folder that does"]),
@@ -68,10 +67,10 @@ def _unknown_colour(root: Path) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_spoilt_dataset(
-    spoil: Callable[[Path], None], parts: list[str], scenes: Path, tmp_path: Path, command: Command
+def test_damaget_dataset(
+    damage: Callable[[Path], None], parts: list[str], scenes: Path, tmp_path: Path, command: Command
 ) -> None:
-    spoil(scenes)
+    damage(scenes)
     result = command("train.py", *small(scenes, tmp_path / "run"))
     assert result.returncode == 2, result.stderr
     assert "Traceback" not in result.stderr
@@ -80,13 +79,13 @@ def test_spoilt_dataset(
         assert part in result.stderr
 
 
-def test_error_in_a_reading_process_is_the_same_line(scenes: Path, tmp_path: Path, command: Command) -> None:
+def test_error_in_a_dataloader_worker_is_the_same_line(scenes: Path, tmp_path: Path, command: Command) -> None:
     _truncate(scenes)
     result = command("train.py", *small(scenes, tmp_path / "run"), "data.num_workers=1")
     assert_one_line(result, ".jpg cannot be decoded", "copy it again")
 
 
-def test_unpaired_can_be_left_out(scenes: Path, tmp_path: Path, command: Command) -> None:
+def test_unpaired_files_can_be_skipped(scenes: Path, tmp_path: Path, command: Command) -> None:
     _no_masks(scenes)
     result = command("train.py", *small(scenes, tmp_path / "run"), "data.allow_unpaired=true")
     assert result.returncode == 0, result.stderr
@@ -135,24 +134,16 @@ def _id_in_two_splits(root: Path) -> list[str]:
     ],
     ids=lambda value: "" if isinstance(value, list) else getattr(value, "__name__", ""),
 )
-def test_mistaken_choice(
+def test_invalid_choice(
     mistake: Callable[[Path], list[str]], parts: list[str], scenes: Path, tmp_path: Path, command: Command
 ) -> None:
     result = command("train.py", *small(scenes, tmp_path / "run"), *mistake(scenes))
     assert_one_line(result, *parts)
 
 
-@pytest.fixture(scope="module")
-def checkpoint(all_scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import subprocess
-    import sys
-
-    from tests.conftest import REPO
-
-    run = tmp_path_factory.mktemp("trained")
-    arguments = [*small(all_scenes, run), "trainer.limit_train_batches=1"]
-    subprocess.run([sys.executable, str(REPO / "train.py"), *arguments], check=True, capture_output=True, cwd=run)
-    return run / "checkpoints" / "best.ckpt"
+@pytest.fixture
+def checkpoint(trained_run: Path) -> Path:
+    return trained_run / "checkpoints" / "best.ckpt"
 
 
 def test_checkpoint_of_other_classes(checkpoint: Path, scenes: Path, tmp_path: Path, command: Command) -> None:
@@ -198,19 +189,12 @@ def test_evaluation_of_other_photographs(checkpoint: Path, scenes: Path, command
 
 
 def test_full_disk_leaves_the_previous_checkpoint(
-    checkpoint: Path, scenes: Path, tmp_path: Path, command: Command
+    trained_run: Path, scenes: Path, tmp_path: Path, command: Command
 ) -> None:
-    run = tmp_path / "run"
-    first = command("train.py", *small(scenes, run), "trainer.limit_train_batches=1")
-    assert first.returncode == 0, first.stderr
+    run = Path(shutil.copytree(trained_run, tmp_path / "run"))
     before = {path.name: path.read_bytes() for path in (run / "checkpoints").iterdir()}
-
-    def small_disk() -> None:  # no file may grow past half a checkpoint
-        half = len(before["last.ckpt"]) // 2
-        resource.setrlimit(resource.RLIMIT_FSIZE, (half, half))
-
     resumed = [*small(scenes, run), "trainer.max_epochs=2", f"ckpt_path={run}/checkpoints/last.ckpt"]
-    result = command("train.py", *resumed, preexec_fn=small_disk)
+    result = command("train.py", *resumed, file_size_limit=len(before["last.ckpt"]) // 2)
     assert_one_line(result, "could not be written", "free some disk space", "untouched")
     assert {path.name: path.read_bytes() for path in (run / "checkpoints").iterdir()} == before
     assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 0

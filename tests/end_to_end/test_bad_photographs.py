@@ -1,8 +1,7 @@
-"""Photographs and caches that are not as they should be, through the real command."""
+"""Photographs and caches that cannot be used as they are, through the real commands."""
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -21,7 +20,7 @@ IMAGES, MASKS = "original_images", "label_images_semantic"
 
 
 def _all(root: Path, change: Callable[[Image.Image, Path], object]) -> None:
-    """Rewrites every photograph, since any may be the one that a split holds."""
+    """Rewrite every photograph, so that each split has one."""
     for path in sorted((root / IMAGES).iterdir()):
         with Image.open(path) as image:
             image.load()
@@ -49,7 +48,7 @@ def _megapixels(root: Path) -> None:
 
 
 def _bomb(root: Path) -> None:
-    """A kilobyte that says it holds 3,600 megapixels."""
+    """Write a file of one kilobyte whose header claims 3,600 megapixels."""
     Image.new("1", (8, 8)).save(root / IMAGES / "big.png")
     content = bytearray((root / IMAGES / "big.png").read_bytes())
     content[16:24] = (60_000).to_bytes(4, "big") * 2
@@ -59,7 +58,7 @@ def _bomb(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "parts"),
+    ("damage", "parts"),
     [
         (_gif, [".jpg is not an image (JPEG, PNG, TIFF or WebP)", "replace or remove"]),
         (_sixteen_bits, [".jpg has pixels of type I;16", "convert it to 8-bit RGB"]),
@@ -70,13 +69,15 @@ def _bomb(root: Path) -> None:
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_photographs_that_cannot_be_used(
-    spoil: Callable[[Path], None], parts: list[str], scenes: Path, tmp_path: Path, command: Command
+    damage: Callable[[Path], None], parts: list[str], scenes: Path, tmp_path: Path, command: Command
 ) -> None:
-    spoil(scenes)
+    damage(scenes)
     assert_one_line(command("train.py", *small(scenes, tmp_path / "run")), *parts)
 
 
-def test_unusual_photographs_are_read_and_alpha_is_said_once(scenes: Path, tmp_path: Path, command: Command) -> None:
+def test_unusual_pixel_formats_are_read_and_dropped_alpha_is_warned_of_once(
+    scenes: Path, tmp_path: Path, command: Command
+) -> None:
     modes = iter(("CMYK", "L", "RGBA", "RGBA", "P") * 4)
 
     def convert(image: Image.Image, path: Path) -> None:
@@ -90,14 +91,14 @@ def test_unusual_photographs_are_read_and_alpha_is_said_once(scenes: Path, tmp_p
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["miou"] > 0
 
 
-def test_cache_folder_that_cannot_be_written(scenes: Path, tmp_path: Path, command: Command) -> None:
+def test_cache_folder_without_write_access(scenes: Path, tmp_path: Path, command: Command) -> None:
     (tmp_path / "file").write_text("")
     result = command("train.py", *small(scenes, tmp_path / "run"), f"data.cache_dir={tmp_path}/file")
     assert_one_line(result, f"the cache folder {tmp_path}/file cannot be written", "data.cache_dir=FOLDER")
 
 
 def test_disk_too_full_for_the_cache(tmp_path: Path, command: Command) -> None:
-    """Headers of 100 megapixels, as many as the disk has no room for; no pixel of them is ever read."""
+    """More images of 100 megapixels than the disk has room for. Only their headers are read."""
     root, side = tmp_path / "root", 10_000
     for folder, mode in (("images", "RGB"), ("masks", "L")):
         (root / folder).mkdir(parents=True)
@@ -108,38 +109,37 @@ def test_disk_too_full_for_the_cache(tmp_path: Path, command: Command) -> None:
     assert_one_line(command("train.py", *arguments), "the cache needs", "GB are free", "data.cache=none")
 
 
-def test_disk_that_fills_up_under_way(scenes: Path, tmp_path: Path, command: Command) -> None:
+def test_disk_that_fills_up_during_a_run(scenes: Path, tmp_path: Path, command: Command) -> None:
     arguments = [*small(scenes, tmp_path / "run"), "data.image_size=[256,384]", "debug=one_batch"]
-
-    def small_disk() -> None:  # a photograph has 300 kB there, its mask 100
-        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
-
-    result = command("train.py", *arguments, f"data.cache_dir={tmp_path}/cache", preexec_fn=small_disk)
+    # In the cache a photograph takes 300 kB, and its mask 100 kB.
+    result = command("train.py", *arguments, f"data.cache_dir={tmp_path}/cache", file_size_limit=200_000)
     assert "the cache in" in result.stdout + result.stderr
     assert "going on without" in result.stdout + result.stderr
     assert all(path.stat().st_size < 200_000 for path in (tmp_path / "cache").iterdir())
 
 
-def test_cache_of_another_version_and_a_damaged_one(scenes: Path, tmp_path: Path, command: Command) -> None:
-    def trained(run: str) -> subprocess.CompletedProcess[str]:
+def test_cache_files_of_another_version_and_damaged_ones_are_made_again(
+    scenes: Path, tmp_path: Path, command: Command
+) -> None:
+    def train(run: str) -> subprocess.CompletedProcess[str]:
         return command("train.py", *small(scenes, tmp_path / run), f"data.cache_dir={tmp_path}/cache")
 
-    assert trained("run").returncode == 0
+    assert train("run").returncode == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "cache").iterdir()}
     assert len(before) == 36  # photographs and masks of train and val
     old, damaged = sorted(before)[:2]
     (tmp_path / "cache" / old).write_bytes(before[old].replace(b'"version": 1', b'"version": 0'))
     (tmp_path / "cache" / damaged).write_bytes(before[damaged][:-100] + bytes(100))
-    again = trained("again")
+    again = train("again")
     assert again.returncode == 0, again.stderr
-    told = again.stdout + again.stderr
-    assert told.count("kept by another version of segdrone; they are made again") == 1
-    assert told.count("damaged; they are made again") == 1
+    output = again.stdout + again.stderr
+    assert output.count("kept by another version of segdrone; they are made again") == 1
+    assert output.count("damaged; they are made again") == 1
     assert {path.name: path.read_bytes() for path in (tmp_path / "cache").iterdir()} == before
 
 
 @pytest.mark.parametrize("size", [(64, 96), (32, 48)])
-def test_photograph_replaced_while_a_run_is_under_way(size: tuple[int, int], scenes: Path, tmp_path: Path) -> None:
+def test_photograph_replaced_during_a_run(size: tuple[int, int], scenes: Path, tmp_path: Path) -> None:
     arguments = [*small(scenes, tmp_path / "run"), "trainer.max_epochs=400", "trainer.limit_val_batches=1"]
     errors = subprocess.DEVNULL if size == (64, 96) else subprocess.PIPE
     with subprocess.Popen(
@@ -159,14 +159,14 @@ def test_photograph_replaced_while_a_run_is_under_way(size: tuple[int, int], sce
                 os.replace(tmp_path / "new.jpg", path)
             if size == (64, 96):
                 assert process.stdout is not None
-                told = ""
-                while "has been changed since; they are made again" not in told:
+                output = ""
+                while "has been changed since; they are made again" not in output:
                     assert process.poll() is None
-                    told = process.stdout.readline()
-                assert str(scenes) in told
+                    output = process.stdout.readline()
+                assert str(scenes) in output
                 return
-            _, told = process.communicate(timeout=120)
+            _, output = process.communicate(timeout=120)
             assert process.returncode == 2
-            assert ".jpg is 48 x 32 pixels now, and was 96 x 64 when it was found" in told.splitlines()[-1]
+            assert ".jpg is 48 x 32 pixels now, and was 96 x 64 when it was found" in output.splitlines()[-1]
         finally:
             process.kill()

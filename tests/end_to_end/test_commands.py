@@ -1,5 +1,6 @@
-"""The commands as the README gives them, and what their --help says."""
+"""The commands of the README, and what --help prints."""
 
+import os
 import re
 import shlex
 from pathlib import Path
@@ -12,6 +13,12 @@ from segdrone.cli.main import commands
 from tests.conftest import REPO, Command, small
 
 
+def without_torch(folder: Path) -> dict[str, str]:
+    """Return an environment whose torch cannot be imported, nor waited for."""
+    (folder / "torch.py").write_text("raise ImportError('--help must not import torch')")
+    return {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]), "PATH": ""}
+
+
 @pytest.mark.parametrize(
     ("script", "parts"),
     [
@@ -19,10 +26,8 @@ from tests.conftest import REPO, Command, small
         ("evaluate.py", ["ckpt_path=", "split=all", "metrics.json", "Exit code 2"]),
     ],
 )
-def test_help_teaches_without_loading_torch(script: str, parts: list[str], command: Command, tmp_path: Path) -> None:
-    # A torch that cannot be imported: --help must neither need it nor wait for it.
-    (tmp_path / "torch.py").write_text("raise ImportError('--help must not wait for torch')")
-    result = command(script, "--help", env={"PYTHONPATH": str(tmp_path), "PATH": ""})
+def test_help_does_not_import_torch(script: str, parts: list[str], command: Command, tmp_path: Path) -> None:
+    result = command(script, "--help", env=without_torch(tmp_path))
     assert result.returncode == 0, result.stderr
     for part in parts:
         assert part in result.stdout
@@ -34,14 +39,23 @@ def test_segdrone_help(command: Command) -> None:
     assert "--size" in command("segdrone", "data", "sample", "--help").stdout
 
 
+def test_predict_help_does_not_import_torch(command: Command, tmp_path: Path) -> None:
+    result = command("segdrone", "predict", "--help", env=without_torch(tmp_path))
+    assert result.returncode == 0, result.stderr
+    for part in ("segdrone predict best.ckpt flights/ --out", "--redo", "summary.csv", "Exit code 0"):
+        assert part in result.stdout
+
+
 def test_sample_scenes_can_be_trained_on_and_scored(tmp_path: Path, command: Command) -> None:
-    made = command("segdrone", "data", "sample", tmp_path / "scenes", "--count", "12", "--size", "96x64", "--seed", "3")
+    """Each command in an interpreter of its own, as a user starts them."""
+    sample = ["data", "sample", tmp_path / "scenes", "--count", "12", "--size", "96x64", "--seed", "3"]
+    made = command("segdrone", *sample, fresh=True)
     assert made.returncode == 0, made.stderr
     run = tmp_path / "run"
-    trained = command("train.py", *small(tmp_path / "scenes", run))
+    trained = command("train.py", *small(tmp_path / "scenes", run), fresh=True)
     assert trained.returncode == 0, trained.stderr
     assert "mIoU" in trained.stdout
-    scored = command("evaluate.py", f"ckpt_path={run}/checkpoints/best.ckpt", "split=val")
+    scored = command("evaluate.py", f"ckpt_path={run}/checkpoints/best.ckpt", "split=val", fresh=True)
     assert scored.returncode == 0, scored.stderr
     written = list((tmp_path / "outputs" / "evaluate").glob("*/*/metrics.json"))
     assert len(written) == 1
@@ -68,10 +82,9 @@ def test_readme_commands_exist() -> None:
 )
 def test_readme_choices_compose(line: str, command: Command) -> None:
     _, script, *arguments = shlex.split(line)
-    arguments = [
+    arguments = [  # of the first job, if this is a sweep
         re.sub(r"tag\(log, interval\(|,(?![^[]*\]).*", "", argument) for argument in arguments if argument != "-m"
     ]
-    # ... which is a sweep's first job
     result = command(script, *arguments, "--cfg", "job")
     assert result.returncode == 0, f"{line}\n{result.stderr}"
 
