@@ -48,7 +48,7 @@ def mask(out: Path, name: str = "a") -> NDArray[np.uint8]:
         return np.array(image)
 
 
-def centres(size: tuple[int, int] = SIZE) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """x and y of every pixel's centre."""
+def centers(size: tuple[int, int] = SIZE) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """x and y of every pixel's center."""
     y, x = np.mgrid[: size[0], : size[1]] + 0.5
     return x, y

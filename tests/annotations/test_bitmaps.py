@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco
 
-from segdrone.annotations.bitmaps import Brush, Png, Runs, coco_counts
+from segdrone.annotations.bitmaps import Brush, EmbeddedPng, RunLengths, decode_coco_counts
 from segdrone.annotations.shapes import Bitmap
 
 Mask = NDArray[np.bool_]
@@ -24,10 +24,10 @@ def some_mask(size: tuple[int, int], seed: int, share: float = 0.5) -> Mask:
 
 
 def placed(bitmap: Bitmap, size: tuple[int, int]) -> Mask:
-    top, left, block = bitmap.pixels(size)
-    whole = np.zeros(size, bool)
-    whole[top : top + block.shape[0], left : left + block.shape[1]] = block
-    return whole
+    top, left, block = bitmap.decode(size)
+    canvas = np.zeros(size, bool)
+    canvas[top : top + block.shape[0], left : left + block.shape[1]] = block
+    return canvas
 
 
 def runs_of(values: Mask) -> list[int]:
@@ -38,59 +38,59 @@ def runs_of(values: Mask) -> list[int]:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(0, 99), st.sampled_from([0, 0.02, 0.5, 1]))
-def test_compressed_and_plain_lengths_are_those_of_pycocotools(h: int, w: int, seed: int, share: float) -> None:
+def test_run_lengths_equal_pycocotools(h: int, w: int, seed: int, share: float) -> None:
     truth = some_mask((h, w), seed, share)
     packed = coco.encode(np.asfortranarray(truth.astype(np.uint8)))
-    counts = coco_counts(packed["counts"].decode())
+    counts = decode_coco_counts(packed["counts"].decode())
     assert counts.tolist() == runs_of(truth.ravel(order="F"))
-    runs = Runs(counts, (h, w), by_columns=True)
+    runs = RunLengths(counts, (h, w), by_columns=True)
     np.testing.assert_array_equal(placed(runs, (h, w)), truth)
     assert runs.area == coco.area(packed)
 
 
-def test_lengths_of_many_digits_are_those_of_pycocotools() -> None:
+def test_long_run_lengths_equal_pycocotools() -> None:
     truth = np.zeros((3000, 4000), bool)
     truth[1000:2500, 100:3900] = True
     truth[5, 7] = True
     packed = coco.encode(np.asfortranarray(truth.astype(np.uint8)))
-    runs = Runs(coco_counts(packed["counts"].decode()), truth.shape, by_columns=True)
+    runs = RunLengths(decode_coco_counts(packed["counts"].decode()), truth.shape, by_columns=True)
     np.testing.assert_array_equal(placed(runs, truth.shape), truth)
 
 
-def test_runs_along_rows_lie_where_they_say() -> None:
+def test_runs_along_rows_are_placed_in_their_rectangle() -> None:
     truth = some_mask((20, 30), 1)
-    runs = Runs(np.array(runs_of(truth.ravel())), (20, 30), top=7, left=11)
-    whole = placed(runs, (64, 96))
-    np.testing.assert_array_equal(whole[7:27, 11:41], truth)
-    assert whole.sum() == truth.sum()
+    runs = RunLengths(np.array(runs_of(truth.ravel())), (20, 30), top=7, left=11)
+    canvas = placed(runs, (64, 96))
+    np.testing.assert_array_equal(canvas[7:27, 11:41], truth)
+    assert canvas.sum() == truth.sum()
 
 
 @pytest.mark.parametrize("counts", [[3, 4], [10, 14, 1], [-1, 25], [], [2**62, 2**62, 2**62, 2**62, 24], [25, -1]])
-def test_lengths_that_do_not_fill_their_rectangle_are_refused(counts: list[int]) -> None:
+def test_run_lengths_must_fill_their_rectangle(counts: list[int]) -> None:
     with pytest.raises(ValueError, match="not the 24 of 6 x 4"):
-        Runs(np.array(counts, np.int64), (4, 6))
+        RunLengths(np.array(counts, np.int64), (4, 6))
 
 
-def test_a_rectangle_of_negative_sides_is_refused() -> None:
+def test_negative_size_is_refused() -> None:
     with pytest.raises(ValueError, match="not the 24 of -6 x -4"):
-        Runs(np.array([24]), (-4, -6))
+        RunLengths(np.array([24]), (-4, -6))
 
 
-def test_huge_runs_are_refused_by_their_photograph_before_they_are_unrolled() -> None:
-    runs = Runs(np.array([1, 10**12 - 1]), (10**6, 10**6))
+def test_runs_larger_than_the_photograph_are_refused_before_decoding() -> None:
+    runs = RunLengths(np.array([1, 10**12 - 1]), (10**6, 10**6))
     with pytest.raises(ValueError, match="does not fit into 96 x 64"):
-        runs.pixels((64, 96))
+        runs.decode((64, 96))
 
 
 @pytest.mark.parametrize("text", ["~~~", "\x00", "ö", "\ud800", "0123P", "o" * 4])
-def test_what_is_no_compressed_string_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="cut short, or no run lengths"):
-        coco_counts(text)
+def test_invalid_compressed_string_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="cut short, or is not a compressed RLE string of COCO"):
+        decode_coco_counts(text)
 
 
-def test_a_number_of_many_characters_is_refused() -> None:
-    with pytest.raises(ValueError, match="a run length that no photograph has"):
-        coco_counts("o" * 40 + "0")
+def test_too_large_run_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="a run length larger than any photograph"):
+        decode_coco_counts("o" * 40 + "0")
 
 
 def packed(values: NDArray[np.uint8], length_bits: tuple[int, ...] = (3, 4, 8, 16), least: int = 3) -> bytes:
@@ -128,47 +128,47 @@ def rgba(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @pytest.mark.parametrize("least", [1, 3, 50])
 @pytest.mark.parametrize("share", [0, 0.1, 0.5, 1])
-def test_a_brush_is_unpacked(share: float, least: int) -> None:
+def test_brush_is_decoded(share: float, least: int) -> None:
     truth = some_mask((37, 53), 2, share)
     brush = Brush(packed(rgba(truth * np.uint8(255)), least=least))
     np.testing.assert_array_equal(placed(brush, truth.shape), truth)
 
 
-def test_alpha_above_0_counts_and_colour_does_not() -> None:
+def test_brush_pixels_are_those_with_alpha() -> None:
     pixels = np.zeros((2, 3, 4), np.uint8)
     pixels[0, 1] = (9, 9, 9, 1)
     pixels[1, 2] = (200, 200, 200, 0)
     assert np.argwhere(placed(Brush(packed(pixels.ravel())), (2, 3))).tolist() == [[0, 1]]
 
 
-def test_other_length_bits_are_read() -> None:
+def test_brush_with_other_length_bits_is_decoded() -> None:
     truth = some_mask((300, 300), 3)
     brush = Brush(packed(rgba(truth * np.uint8(255)), (1, 5, 10, 16)))
     np.testing.assert_array_equal(placed(brush, truth.shape), truth)
 
 
-def test_a_brush_cut_anywhere_is_refused() -> None:
-    whole = packed(rgba(some_mask((20, 30), 4) * np.uint8(255)))
-    for length in range(len(whole)):
+def test_truncated_brush_is_refused() -> None:
+    canvas = packed(rgba(some_mask((20, 30), 4) * np.uint8(255)))
+    for length in range(len(canvas)):
         with pytest.raises(ValueError, match="is a brush that is cut short"):
-            Brush(whole[:length]).pixels((20, 30))
+            Brush(canvas[:length]).decode((20, 30))
 
 
-def test_a_brush_of_another_size_is_refused_before_it_is_unpacked() -> None:
+def test_brush_of_another_size_is_refused_before_decoding() -> None:
     announced = (2**32 - 1).to_bytes(4, "big") + bytes(60)
     with pytest.raises(ValueError, match="of 4294967295 values, not the 24 of its photograph"):
-        Brush(announced).pixels((2, 3))
+        Brush(announced).decode((2, 3))
 
 
-def test_a_brush_longer_than_it_announces_is_refused() -> None:
+def test_brush_with_more_values_than_its_header_says_is_refused() -> None:
     longer = packed(np.full(400, 255, np.uint8))
-    with pytest.raises(ValueError, match="is a brush of more than the 24 values it announces"):
-        Brush((24).to_bytes(4, "big") + longer[4:]).pixels((2, 3))
+    with pytest.raises(ValueError, match="is a brush of more than the 24 values in its header"):
+        Brush((24).to_bytes(4, "big") + longer[4:]).decode((2, 3))
 
 
-def test_a_brush_of_wide_values_is_refused() -> None:
-    with pytest.raises(ValueError, match="of 32 bits a value, not 8"):
-        Brush((24).to_bytes(4, "big") + b"\xff" * 20).pixels((2, 3))
+def test_brush_of_more_than_8_bits_is_refused() -> None:
+    with pytest.raises(ValueError, match="of 32 bits per value, not 8"):
+        Brush((24).to_bytes(4, "big") + b"\xff" * 20).decode((2, 3))
 
 
 def png(pixels: NDArray[np.uint8] | Mask, form: str = "PNG") -> str:
@@ -178,38 +178,38 @@ def png(pixels: NDArray[np.uint8] | Mask, form: str = "PNG") -> str:
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8])
-def test_a_png_is_placed(dtype: type) -> None:
+def test_png_is_placed_in_the_photograph(dtype: type) -> None:
     truth = some_mask((12, 17), 5)
-    bitmap = Png(png(truth.astype(dtype)), (12, 17), top=4, left=8)
-    whole = placed(bitmap, (64, 96))
-    np.testing.assert_array_equal(whole[4:16, 8:25], truth)
-    assert whole.sum() == truth.sum()
+    bitmap = EmbeddedPng(png(truth.astype(dtype)), (12, 17), top=4, left=8)
+    canvas = placed(bitmap, (64, 96))
+    np.testing.assert_array_equal(canvas[4:16, 8:25], truth)
+    assert canvas.sum() == truth.sum()
 
 
 @pytest.mark.parametrize(
-    ("encoded", "told"),
+    ("encoded", "expected"),
     [
-        ("!!!", "is no mask in PNG"),
+        ("!!!", "is not a mask in PNG"),
         (base64.b64encode(b"hello").decode(), "cannot identify"),
-        (png(np.ones((8, 8), bool))[:60], "is no mask in PNG"),
+        (png(np.ones((8, 8), bool))[:60], "is not a mask in PNG"),
         (png(np.ones((8, 8, 3), np.uint8), "JPEG"), "cannot identify"),
-        (png(np.ones((8, 8, 3), np.uint8)), "pixels of type RGB"),
+        (png(np.ones((8, 8, 3), np.uint8)), "pixels of mode RGB"),
         (png(np.ones((9, 8), bool)), "8 x 9 pixels at column 0, row 0, which does not fit into 8 x 8"),
         (png(np.ones((6000, 6000), bool)), "6000 x 6000 pixels"),
     ],
 )
-def test_what_is_no_mask_in_png_is_refused(encoded: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
-        Png(encoded, (8, 8), 0, 0).pixels((64, 96))
+def test_invalid_png_is_refused(encoded: str, expected: str) -> None:
+    with pytest.raises(ValueError, match=expected):
+        EmbeddedPng(encoded, (8, 8), 0, 0).decode((64, 96))
 
 
-def test_a_png_as_large_as_its_rectangle_claims_is_bounded_by_the_photograph() -> None:
+def test_png_larger_than_the_photograph_is_refused() -> None:
     with pytest.raises(ValueError, match="does not fit into 96 x 64"):
-        Png(png(np.ones((65, 96), bool)), (10**6, 10**6), 0, 0).pixels((64, 96))
+        EmbeddedPng(png(np.ones((65, 96), bool)), (10**6, 10**6), 0, 0).decode((64, 96))
 
 
-def test_a_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = png(np.ones((60, 60), bool))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(ValueError, match="decompression bomb"):
-        Png(encoded, (60, 60), 0, 0).pixels((64, 96))
+        EmbeddedPng(encoded, (60, 60), 0, 0).decode((64, 96))

@@ -27,8 +27,8 @@ def refusal(path: Path, content: str | bytes) -> str:
 
 
 @pytest.mark.parametrize("content", [BILLION_LAUGHS, EXTERNAL, '<!DOCTYPE a SYSTEM "http://x/a.dtd"><a/>'])
-def test_a_document_type_is_refused(tmp_path: Path, content: str) -> None:
-    assert "holds a document type (DTD), which no labelling tool writes" in refusal(tmp_path / "a.xml", content)
+def test_document_type_is_refused(tmp_path: Path, content: str) -> None:
+    assert "contains a document type (DTD), which no labelling tool writes" in refusal(tmp_path / "a.xml", content)
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_deep_xml_is_read(tmp_path: Path) -> None:
     assert read_document(path).tag == "a"
 
 
-def test_a_huge_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checked, "MOST_BYTES", 1 << 20)
+def test_huge_file_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checked, "MAX_BYTES", 1 << 20)
     path = tmp_path / "a.json"
     with path.open("wb") as file:
         file.truncate(3 << 20)
@@ -63,12 +63,12 @@ def test_a_huge_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         read_document(path)
 
 
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+def test_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         read_document(tmp_path / "a.json")
 
 
-def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+def test_byte_order_mark_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf{"a": "\xc3\xa4"}')
     assert read_document(tmp_path / "a.json") == {"a": "ä"}
 
@@ -77,14 +77,14 @@ ROOT = CheckedNode({"a": {"b": [1, {"c": None}]}}, Path("f.json"))
 
 
 @pytest.mark.parametrize(
-    ("content", "method", "told"),
+    ("content", "method", "expected"),
     [
-        ("x", "each", "is 'x', not a list"),
+        ("x", "items", "is 'x', not a list"),
         ([1], "mapping", "is a list, not a mapping"),
         (3, "text", "is 3, not a text"),
         ("  ", "text", "not a text"),
-        ("a\x1b[31m", "label", "cannot name a class"),
-        ("a" * 101, "label", "cannot name a class"),
+        ("a\x1b[31m", "label", "cannot be a class name"),
+        ("a" * 101, "label", "cannot be a class name"),
         (1.5, "key", "is 1.5, not a number or a text"),
         (True, "key", "not a number or a text"),
         ({}, "numbers", "is a dict, not numbers"),
@@ -98,40 +98,40 @@ ROOT = CheckedNode({"a": {"b": [1, {"c": None}]}}, Path("f.json"))
         (10**400, "number", "not numbers"),
         ([1], "number", "not one number"),
         (True, "number", "not one number"),
-        (1.5, "whole", "is 1.5, not a whole number"),
+        (1.5, "integer", "is 1.5, not an integer"),
         ([[1, 2, 3]], "points", "not a list of points"),
         ([1, 2], "points", "not a list of points"),
         (3, "points", "not a list of points"),
-        ([1.0], "counts", "not a list of whole numbers"),
-        (["1"], "counts", "not a list of whole numbers"),
-        ([True], "counts", "not a list of whole numbers"),
-        ([[1]], "counts", "not a list of whole numbers"),
-        ([[1], 2], "counts", "not a list of whole numbers"),
-        ([2**64], "counts", "not a list of whole numbers"),
-        ("12", "counts", "not a list of whole numbers"),
+        ([1.0], "integers", "not a list of integers"),
+        (["1"], "integers", "not a list of integers"),
+        ([True], "integers", "not a list of integers"),
+        ([[1]], "integers", "not a list of integers"),
+        ([[1], 2], "integers", "not a list of integers"),
+        ([2**64], "integers", "not a list of integers"),
+        ("12", "integers", "not a list of integers"),
     ],
 )
-def test_a_wrong_type_is_told_with_its_place(content: Any, method: str, told: str) -> None:
+def test_wrong_type_is_reported_with_its_place(content: Any, method: str, expected: str) -> None:
     with pytest.raises(DataError) as caught:
         for _ in getattr(CheckedNode(content, Path("f.json"), "a[3].b"), method)():
             pass
     text = str(caught.value)
     assert text.startswith("f.json: a[3].b ")
-    assert told in text
+    assert expected in text
     assert "\n" not in text
     assert len(text) < 200
 
 
 def test_places_are_named_as_in_the_file() -> None:
-    second = list(ROOT["a"]["b"].each())[1]
+    second = list(ROOT["a"]["b"].items())[1]
     assert second.where == "f.json: a.b[1]"
     assert second.get("c") is None
-    with pytest.raises(DataError, match=r"^f.json: a.b\[1\] has no c: mend it"):
+    with pytest.raises(DataError, match=r"^f.json: a.b\[1\] has no c: fix it"):
         second["c"]
     assert ROOT.where == "f.json"
 
 
-def test_right_types_pass() -> None:
+def test_right_types_are_accepted() -> None:
     def value(content: Any) -> CheckedNode:
         return CheckedNode(content, Path("f"))
 
@@ -139,7 +139,7 @@ def test_right_types_pass() -> None:
     assert value("7").number() == 7
     assert value([[1, 2], ["3", 4.5]]).points().tolist() == [[1, 2], [3, 4.5]]
     assert value([]).points().shape == (0, 2)
-    assert value([3, 4]).counts().dtype == np.int64
+    assert value([3, 4]).integers().dtype == np.int64
     assert value({"h": 3, "w": 4}).size("h", "w") == (3, 4)
     assert value({"h": 0, "w": 4}).size("h", "w") is None
     assert value({"w": 4}).size("h", "w") is None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from segdrone.annotations.class_table import class_table
+from segdrone.annotations.class_table import build_class_table
 from segdrone.annotations.shapes import Shape
 from segdrone.classes import DRONE, ClassTable
 from segdrone.errors import DataError
@@ -15,9 +15,9 @@ def shapes(*labels: str) -> list[Shape]:
     return [Shape(label, f"f.json: shapes[{i}]") for i, label in enumerate(labels)]
 
 
-def test_a_table_of_the_names_is_sorted_and_its_colours_differ() -> None:
+def test_built_table_is_sorted_and_its_colors_differ() -> None:
     names = tuple(f"class {i:03d}" for i in range(255))
-    table = class_table(shapes(*reversed(names)), {}, None, None)
+    table = build_class_table(shapes(*reversed(names)), {}, None, None)
     assert table.names == names
     assert len(set(table.colours)) == 255
     assert not {(0, 0, 0), (255, 255, 255)} & set(table.colours)
@@ -25,38 +25,38 @@ def test_a_table_of_the_names_is_sorted_and_its_colours_differ() -> None:
         assert max(abs(a - b) for a, b in zip(one, other, strict=True)) > 40
 
 
-def test_more_labels_than_a_mask_can_tell_apart_are_refused() -> None:
-    with pytest.raises(DataError, match="the annotations hold 256 labels: a mask can tell 1 to 255 apart"):
-        class_table(shapes(*map(str, range(256))), {}, None, None)
+def test_more_labels_than_a_mask_can_store_are_refused() -> None:
+    with pytest.raises(DataError, match="the annotations have 256 labels: a mask can store 1 to 255"):
+        build_class_table(shapes(*map(str, range(256))), {}, None, None)
 
 
-def test_the_colours_of_the_tool_are_kept_where_they_differ() -> None:
+def test_colors_of_the_tool_are_kept_if_they_differ() -> None:
     colours = {"a": (1, 2, 3), "b": (1, 2, 3), "c": (255, 255, 255), "unused": (9, 9, 9)}
-    table = class_table(shapes("c", "b", "a"), colours, None, None)
+    table = build_class_table(shapes("c", "b", "a"), colours, None, None)
     assert table.names == ("a", "b", "c")
     assert table.colours[0] == (1, 2, 3)
     assert len({*table.colours, (255, 255, 255)}) == 4
 
 
-def test_the_background_is_id_0_unless_a_shape_has_it() -> None:
-    assert class_table(shapes("a", "z"), {}, None, "ground").names == ("ground", "a", "z")
-    assert class_table(shapes("a", "z"), {}, None, "ground").colours[0] == (0, 0, 0)
-    assert class_table(shapes("a", "ground"), {}, None, "ground").names == ("a", "ground")
+def test_background_is_id_0_unless_a_shape_has_that_label() -> None:
+    assert build_class_table(shapes("a", "z"), {}, None, "ground").names == ("ground", "a", "z")
+    assert build_class_table(shapes("a", "z"), {}, None, "ground").colours[0] == (0, 0, 0)
+    assert build_class_table(shapes("a", "ground"), {}, None, "ground").names == ("a", "ground")
 
 
-def test_a_given_table_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_given_table_is_used_unchanged(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("name,r,g,b\nz,1,1,1\na,2,2,2\n")
-    assert class_table(shapes("a"), {"a": (9, 9, 9)}, str(tmp_path / "t.csv"), "z") == ClassTable(
+    assert build_class_table(shapes("a"), {"a": (9, 9, 9)}, str(tmp_path / "t.csv"), "z") == ClassTable(
         ("z", "a"), ((1, 1, 1), (2, 2, 2))
     )
-    assert class_table(shapes("car"), {}, "drone", "unlabeled") is DRONE
+    assert build_class_table(shapes("car"), {}, "drone", "unlabeled") is DRONE
 
 
-def test_labels_that_the_table_lacks_are_all_told() -> None:
+def test_all_labels_that_the_table_lacks_are_reported() -> None:
     with pytest.raises(DataError) as caught:
-        class_table(shapes("car", "lorry", "bus", "lorry"), {}, "drone", "ground")
+        build_class_table(shapes("car", "lorry", "bus", "lorry"), {}, "drone", "ground")
     assert str(caught.value) == (
         "the class table drone lacks 'lorry' (2 shapes, first in f.json: shapes[1]), "
         "'bus' (1 shapes, first in f.json: shapes[2]), 'ground' (the background): "
-        "add them, rename the labels in the tool, or leave out --classes to make a table"
+        "add them, rename the labels in the tool, or leave out --classes to build a table"
     )

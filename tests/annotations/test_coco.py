@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def test_larger_areas_lie_below_whatever_the_order(folder: Path) -> None:
+def test_larger_areas_are_drawn_first(folder: Path) -> None:
     coco(folder / "a.json", annotation(90, [SMALL]), annotation(1, [SQUARE]))
     imported(folder, folder.parent / "out")
     expected = np.full((64, 96), 255, np.uint8)
@@ -45,16 +45,16 @@ def test_larger_areas_lie_below_whatever_the_order(folder: Path) -> None:
     np.testing.assert_array_equal(mask(folder.parent / "out"), expected)
 
 
-def test_several_polygons_are_one_shape_of_their_union(folder: Path) -> None:
+def test_several_polygons_are_joined(folder: Path) -> None:
     coco(folder / "a.json", annotation(1, [SMALL, SQUARE, [1, 1, 2, 2]]))
     summary = imported(folder, folder.parent / "out")
     assert (mask(folder.parent / "out") == 0).sum() == 30 * 40
     assert summary.shapes.tolist() == [1]
-    assert summary.left_out == {"polygons of fewer than 3 points": 1}
+    assert summary.skipped == {"polygons of fewer than 3 points": 1}
 
 
 @pytest.mark.parametrize("compressed", [True, False])
-def test_run_lengths_are_those_of_pycocotools(folder: Path, compressed: bool) -> None:
+def test_rle_masks_equal_pycocotools(folder: Path, compressed: bool) -> None:
     truth = np.kron(np.random.default_rng(0).random((16, 24)) < 0.4, np.ones((4, 4), bool))
     counts: Any = cocotools.encode(np.asfortranarray(truth.astype(np.uint8)))["counts"].decode()
     if not compressed:
@@ -65,7 +65,7 @@ def test_run_lengths_are_those_of_pycocotools(folder: Path, compressed: bool) ->
     np.testing.assert_array_equal(mask(folder.parent / "out") == 0, truth)
 
 
-def test_small_runs_lie_over_large_polygons(folder: Path) -> None:
+def test_small_rle_masks_are_drawn_over_large_polygons(folder: Path) -> None:
     truth = np.zeros((64, 96), np.uint8, order="F")
     truth[20:25, 20:30] = 1
     segmentation = {"size": [64, 96], "counts": cocotools.encode(truth)["counts"].decode()}
@@ -74,19 +74,19 @@ def test_small_runs_lie_over_large_polygons(folder: Path) -> None:
     np.testing.assert_array_equal(mask(folder.parent / "out") == 0, truth)
 
 
-def test_annotations_of_boxes_alone_are_counted(folder: Path) -> None:
+def test_annotations_with_only_boxes_are_counted_as_skipped(folder: Path) -> None:
     boxes = annotation(1, []), annotation(1, None)
     coco(folder / "a.json", *boxes, annotation(1, [SQUARE]))
-    assert imported(folder, folder.parent / "out").left_out == {"annotations without a segmentation": 2}
+    assert imported(folder, folder.parent / "out").skipped == {"annotations without a segmentation": 2}
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("invalid", "expected"),
     [
         (annotation(1, [[1, 2, 3]]), "annotations[1].segmentation[0] is not a list of x, y, x, y"),
         (annotation(1, [[[1, 2], [3, 4], [5, 6]]]), "annotations[1].segmentation[0] is not a list of x, y, x, y"),
         (annotation(1, "text"), "annotations[1].segmentation is 'text', not a list"),
-        (annotation(1, [[1, 2, 3, 4, 5, 1e30]]), "annotations[1].segmentation[0] holds a number that is not finite"),
+        (annotation(1, [[1, 2, 3, 4, 5, 1e30]]), "annotations[1].segmentation[0] contains a number that is not finite"),
         (annotation(2, [SMALL]), "annotations[1] has the category_id 2, which no category has"),
         (annotation(1, [SMALL], image_id=8), "annotations[1] has the image_id 8, which no image has"),
         (annotation([1], [SMALL]), "annotations[1].category_id is a list, not a number or a text"),
@@ -94,23 +94,23 @@ def test_annotations_of_boxes_alone_are_counted(folder: Path) -> None:
         (annotation(1, {"counts": [6144]}), "annotations[1].segmentation has no size"),
         (annotation(1, {"counts": [6144], "size": [96, 64]}), "has the size [96, 64], not the height and width of"),
         (annotation(1, {"counts": [6144], "size": [10**9, 10**9]}), "has the size [1000000000, 1000000000], not"),
-        (annotation(1, {"counts": [6143], "size": [64, 96]}), "counts has run lengths of 6143 pixels in all"),
-        (annotation(1, {"counts": [6143, 2], "size": [64, 96]}), "counts has run lengths of 6145 pixels in all"),
-        (annotation(1, {"counts": [6144.5], "size": [64, 96]}), "counts is not a list of whole numbers"),
-        (annotation(1, {"counts": "abc~", "size": [64, 96]}), "counts is cut short, or no run lengths as COCO"),
-        (annotation(1, {"counts": "0123", "size": [64, 96]}), "counts has run lengths of"),
-        (annotation(1, {"counts": {}, "size": [64, 96]}), "counts is not a list of whole numbers"),
+        (annotation(1, {"counts": [6143], "size": [64, 96]}), "counts has run lengths for 6143 pixels"),
+        (annotation(1, {"counts": [6143, 2], "size": [64, 96]}), "counts has run lengths for 6145 pixels"),
+        (annotation(1, {"counts": [6144.5], "size": [64, 96]}), "counts is not a list of integers"),
+        (annotation(1, {"counts": "abc~", "size": [64, 96]}), "counts is cut short, or is not a compressed RLE string"),
+        (annotation(1, {"counts": "0123", "size": [64, 96]}), "counts has run lengths for"),
+        (annotation(1, {"counts": {}, "size": [64, 96]}), "counts is not a list of integers"),
     ],
 )
-def test_a_wrong_annotation_is_told_with_file_and_item(folder: Path, wrong: Any, told: str) -> None:
-    path = coco(folder / "a.json", annotation(1, [SQUARE]), wrong)
+def test_invalid_annotation_is_reported_with_file_and_item(folder: Path, invalid: Any, expected: str) -> None:
+    path = coco(folder / "a.json", annotation(1, [SQUARE]), invalid)
     text = refusal(folder, folder.parent / "out")
     assert text.startswith(f"{path}: annotations[1]")
-    assert told in text
+    assert expected in text
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "expected"),
     [
         (
             {"images": [{"id": 7, "file_name": "a.png"}, {"id": 7, "file_name": "b.png"}]},
@@ -122,12 +122,12 @@ def test_a_wrong_annotation_is_told_with_file_and_item(folder: Path, wrong: Any,
         ({"categories": [{"id": 1, "name": ["x"]}]}, "categories[0].name is a list, not a text"),
     ],
 )
-def test_a_wrong_head_is_told(folder: Path, more: dict[str, Any], told: str) -> None:
+def test_invalid_header_is_reported(folder: Path, more: dict[str, Any], expected: str) -> None:
     coco(folder / "a.json", **more)
-    assert told in refusal(folder, folder.parent / "out")
+    assert expected in refusal(folder, folder.parent / "out")
 
 
-def test_run_lengths_of_an_image_without_a_size_must_fit_the_photograph(folder: Path) -> None:
+def test_rle_mask_of_an_image_without_size_must_fit_the_photograph(folder: Path) -> None:
     images = [{"id": 7, "file_name": "a.png"}]
     runs = annotation(1, {"counts": [0, 10**12], "size": [10**6, 10**6]})
     coco(folder / "a.json", runs, images=images)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.annotations.conftest import centres, document, imported, mask, photograph, refusal
+from tests.annotations.conftest import centers, document, imported, mask, photograph, refusal
 
 HEAD = """<?xml version="1.0" encoding="utf-8"?>
 <annotations><version>1.1</version><meta><job><id>1</id><size>1</size><mode>annotation</mode><labels>
@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("z_order", "above"), [(1, 0), (0, 0), (-1, 1)])
-def test_shapes_lie_by_z_order_and_then_by_order(folder: Path, z_order: int, above: int) -> None:
+def test_shapes_are_drawn_by_z_order_then_file_order(folder: Path, z_order: int, above: int) -> None:
     cvat(folder / "annotations.xml", STREET, CAR.format(z_order))
     summary = imported(folder, folder.parent / "out")
     expected = np.full((64, 96), 255, np.uint8)
@@ -48,14 +48,14 @@ def test_shapes_lie_by_z_order_and_then_by_order(folder: Path, z_order: int, abo
     }
 
 
-def test_labels_without_a_colour_or_in_white_get_one(folder: Path) -> None:
+def test_labels_without_a_color_or_in_white_get_one(folder: Path) -> None:
     cvat(folder / "a.xml", STREET, STREET.replace("street", "plain"), STREET.replace("street", "white"))
     colours = imported(folder, folder.parent / "out").table.colours
     assert len(set(colours)) == 3
     assert (255, 255, 255) not in colours
 
 
-def test_a_mask_lies_in_its_rectangle(folder: Path) -> None:
+def test_mask_is_placed_in_its_rectangle(folder: Path) -> None:
     runs = 'rle="1, 2, 4, 5" left="7" top="9" width="4" height="3" z_order="0"'
     cvat(folder / "a.xml", f'<mask label="car" source="manual" occluded="0" {runs}></mask>')
     imported(folder, folder.parent / "out")
@@ -64,8 +64,8 @@ def test_a_mask_lies_in_its_rectangle(folder: Path) -> None:
     np.testing.assert_array_equal(mask(folder.parent / "out") == 0, expected)
 
 
-def test_an_ellipse_and_its_rotation(folder: Path) -> None:
-    x, y = centres()
+def test_rotated_ellipse(folder: Path) -> None:
+    x, y = centers()
     ellipse = (
         '<ellipse label="car" source="manual" occluded="0" cx="40" cy="30" rx="20" ry="8" {} z_order="0"></ellipse>'
     )
@@ -80,7 +80,7 @@ def test_an_ellipse_and_its_rotation(folder: Path) -> None:
     assert ((mask(folder.parent / "out") == 0) != ((along / 20) ** 2 + (across / 8) ** 2 <= 1)).sum() <= 4
 
 
-def test_a_box_turns_about_its_centre(folder: Path) -> None:
+def test_box_rotates_about_its_center(folder: Path) -> None:
     cvat(folder / "a.xml", '<box label="car" xtl="20" ytl="20" xbr="40" ybr="30" rotation="90.0"/>')
     imported(folder, folder.parent / "out")
     expected = np.zeros((64, 96), bool)
@@ -88,17 +88,17 @@ def test_a_box_turns_about_its_centre(folder: Path) -> None:
     np.testing.assert_array_equal(mask(folder.parent / "out") == 0, expected)
 
 
-def test_what_covers_no_pixels_is_counted(folder: Path) -> None:
+def test_shapes_that_cover_no_pixels_are_counted_as_skipped(folder: Path) -> None:
     others = (
         '<polyline label="car" points="1,1;9,9"/><points label="car" points="1,1"/><tag label="car"/>'
         '<cuboid label="car"/><skeleton label="car"><points label="x" points="1,1"/></skeleton>'
     )
     cvat(folder / "a.xml", others, STREET)
-    left_out = imported(folder, folder.parent / "out").left_out
-    assert left_out == {"polylines, points, tags, cuboids and skeletons": 5}
+    skipped = imported(folder, folder.parent / "out").skipped
+    assert skipped == {"polylines, points, tags, cuboids and skeletons": 5}
 
 
-def test_an_image_without_shapes_is_left_out_or_background(folder: Path) -> None:
+def test_image_without_shapes_is_skipped_or_background(folder: Path) -> None:
     photograph(folder / "images" / "b.png")
     photograph(folder / "images" / "unknown.png")
     path = cvat(folder / "a.xml", STREET)
@@ -106,28 +106,28 @@ def test_an_image_without_shapes_is_left_out_or_background(folder: Path) -> None
     path.write_text(text)
     first, second = folder.parent / "first", folder.parent / "second"
     unknown = "photographs that the annotations do not name"
-    assert imported(folder, first).left_out == {"photographs without a shape": 1, unknown: 1}
+    assert imported(folder, first).skipped == {"photographs without a shape": 1, unknown: 1}
     assert [file.name for file in (first / "masks").iterdir()] == ["a.png"]
-    assert imported(folder, second, background="ground").left_out == {unknown: 1}
+    assert imported(folder, second, background="ground").skipped == {unknown: 1}
     assert (mask(second, "b") == 0).all()
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("invalid", "expected"),
     [
         (STREET.replace("50.00,40.00", "50.00"), "polygon (shape 2).points is a list, not numbers"),
-        (STREET.replace("50.00,40.00", "nan,40"), "polygon (shape 2).points holds a number that is not finite"),
-        (STREET.replace("50.00,40.00", "5e9,40"), "polygon (shape 2).points holds a number that is not finite"),
-        ('<polygon label="street" points="1,1;2,2"/>', "polygon (shape 2) has 2 points, which enclose nothing"),
+        (STREET.replace("50.00,40.00", "nan,40"), "polygon (shape 2).points contains a number that is not finite"),
+        (STREET.replace("50.00,40.00", "5e9,40"), "polygon (shape 2).points contains a number that is not finite"),
+        ('<polygon label="street" points="1,1;2,2"/>', "polygon (shape 2) has 2 points, a polygon needs 3"),
         ('<polygon label="street"/>', "polygon (shape 2) has no points"),
         (STREET.replace('label="street"', ""), "polygon (shape 2) has no label"),
         (STREET.replace('z_order="0"', 'z_order="top"'), "polygon (shape 2).z_order is 'top', not numbers"),
         (CAR.format(0).replace("20.00", "x", 1), "box (shape 2).xtl is 'x', not numbers"),
         ('<mask label="car" left="0" top="0" width="2" height="2"/>', "mask (shape 2) has no rle"),
-        ('<mask label="car" rle="1,x" left="0" top="0" width="2" height="2"/>', "rle is not a list of whole numbers"),
-        ('<mask label="car" rle="1,2" left="0" top="0" width="2" height="2"/>', "run lengths of 3 pixels in all"),
-        ('<mask label="car" rle="1,4" left="0" top="0" width="2" height="2"/>', "run lengths of 5 pixels in all"),
-        ('<mask label="car" rle="4" left="0" top="0" width="1e99" height="2"/>', "width holds a number that is not"),
+        ('<mask label="car" rle="1,x" left="0" top="0" width="2" height="2"/>', "rle is not a list of integers"),
+        ('<mask label="car" rle="1,2" left="0" top="0" width="2" height="2"/>', "run lengths for 3 pixels"),
+        ('<mask label="car" rle="1,4" left="0" top="0" width="2" height="2"/>', "run lengths for 5 pixels"),
+        ('<mask label="car" rle="4" left="0" top="0" width="1e99" height="2"/>', "width contains a number that is not"),
         ('<mask label="car" rle="1,3" left="95" top="0" width="2" height="2"/>', "2 x 2 pixels at column 95, row 0"),
         ('<mask label="car" rle="1,3" left="-1" top="0" width="2" height="2"/>', "2 x 2 pixels at column -1, row 0"),
         (
@@ -136,13 +136,13 @@ def test_an_image_without_shapes_is_left_out_or_background(folder: Path) -> None
         ),
     ],
 )
-def test_a_wrong_shape_is_told_with_file_and_item(folder: Path, wrong: str, told: str) -> None:
-    path = cvat(folder / "a.xml", STREET, wrong)
+def test_invalid_shape_is_reported_with_file_and_item(folder: Path, invalid: str, expected: str) -> None:
+    path = cvat(folder / "a.xml", STREET, invalid)
     text = refusal(folder, folder.parent / "out")
     assert text.startswith(f"{path}: image 'job/a.png' ")
-    assert told in text
+    assert expected in text
 
 
-def test_a_video_is_refused(folder: Path) -> None:
+def test_video_is_refused(folder: Path) -> None:
     document(folder / "a.xml", f'{HEAD}<track id="0" label="car"/></annotations>')
-    assert "holds the tracks of a video: export it as CVAT for images 1.1" in refusal(folder, folder.parent / "out")
+    assert "contains the tracks of a video: export it as CVAT for images 1.1" in refusal(folder, folder.parent / "out")

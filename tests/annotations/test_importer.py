@@ -11,8 +11,10 @@ from PIL import Image
 
 from segdrone.annotations import ANNOTATION_FORMATS, import_annotations
 from segdrone.classes import ClassTable
-from segdrone.data.layout import find_folders, find_pairs
-from segdrone.data.mask_encoding import MaskEncoding, read_mask
+from segdrone.data.layout import find_folders
+from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.mask_files import read_mask
+from segdrone.data.pairs import find_pairs
 from segdrone.raster.decode import read_image
 from tests.annotations import test_coco, test_cvat, test_label_studio, test_labelme_xml
 from tests.annotations.conftest import document, imported, mask, photograph, refusal
@@ -40,25 +42,25 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("named", [True, False])
 @pytest.mark.parametrize("kind", ANNOTATION_FORMATS)
-def test_each_kind_is_recognised(folder: Path, kind: str, named: bool) -> None:
+def test_each_format_is_recognized(folder: Path, kind: str, named: bool) -> None:
     path = EXPORTS[kind](folder)
-    summary = imported(path, folder.parent / "out", kind=kind if named else None)
-    assert (summary.kind, summary.photographs, summary.shapes.tolist()) == (kind, 1, [1])
+    summary = imported(path, folder.parent / "out", annotation_format=kind if named else None)
+    assert (summary.annotation_format, summary.photographs, summary.shapes.tolist()) == (kind, 1, [1])
 
 
 @pytest.mark.parametrize("kind", ANNOTATION_FORMATS)
 @pytest.mark.parametrize("other", ANNOTATION_FORMATS)
-def test_a_kind_is_not_taken_for_another(folder: Path, kind: str, other: str) -> None:
+def test_formats_are_not_confused(folder: Path, kind: str, other: str) -> None:
     path = EXPORTS[kind](folder)
     if kind != other:
-        text = refusal(path, folder.parent / "out", kind=other)
+        text = refusal(path, folder.parent / "out", annotation_format=other)
         assert (
-            f"is not of the kind {other}" in text
-            or f"{path} holds no annotations ({ANNOTATION_FORMATS[other].suffix})" in text
+            f"is not in the format {other}" in text
+            or f"{path} contains no annotations ({ANNOTATION_FORMATS[other].suffix})" in text
         )
 
 
-def test_the_dataset_can_be_trained_on(tmp_path: Path) -> None:
+def test_imported_dataset_can_be_opened_for_training(tmp_path: Path) -> None:
     source, out = tmp_path / "export", tmp_path / "dataset"
     exif = Image.Exif()
     exif[0x0112] = 6  # shown turned by 90 degrees, as the tools show it
@@ -83,7 +85,7 @@ def test_the_dataset_can_be_trained_on(tmp_path: Path) -> None:
     assert summary.shapes.tolist() == [2, 2]
 
 
-def test_the_background_takes_what_nothing_covers(folder: Path) -> None:
+def test_background_fills_uncovered_pixels(folder: Path) -> None:
     labelme(folder / "a.json", CAR)
     summary = imported(folder, folder.parent / "out", background="ground")
     assert summary.table.names == ("ground", "car")
@@ -91,7 +93,7 @@ def test_the_background_takes_what_nothing_covers(folder: Path) -> None:
     assert (values[25, 25], values[0, 0], (values == 0).sum()) == (1, 0, 64 * 96 - 100)
 
 
-def test_an_import_can_be_repeated_with_other_shapes(folder: Path) -> None:
+def test_import_can_be_repeated_with_other_shapes(folder: Path) -> None:
     out = folder.parent / "out"
     labelme(folder / "a.json", CAR)
     imported(folder, out)
@@ -102,7 +104,7 @@ def test_an_import_can_be_repeated_with_other_shapes(folder: Path) -> None:
     assert sorted(path.name for path in out.rglob("*") if path.is_file()) == ["a.png", "a.png", "classes.csv"]
 
 
-def test_a_photograph_of_an_earlier_import_is_not_kept_with_other_ids(folder: Path) -> None:
+def test_photographs_of_another_import_are_refused(folder: Path) -> None:
     photograph(folder / "b.png")
     labelme(folder / "a.json", CAR)
     labelme(folder / "b.json", STREET, imagePath="b.png")
@@ -110,23 +112,23 @@ def test_a_photograph_of_an_earlier_import_is_not_kept_with_other_ids(folder: Pa
     imported(folder, out)
     (folder / "b.json").unlink()
     (out / "classes.csv").unlink()
-    assert "b.png is of another import: remove" in refusal(folder, out)
+    assert "b.png belongs to another import: remove" in refusal(folder, out)
 
 
-def test_photographs_without_annotations_are_left_out_and_counted(folder: Path) -> None:
+def test_photographs_without_annotations_are_counted_as_skipped(folder: Path) -> None:
     photograph(folder / "b.png")
     photograph(folder / "c.png")
     labelme(folder / "a.json", CAR)
     labelme(folder / "b.json", imagePath="b.png")
     out = folder.parent / "out"
-    assert imported(folder, out).left_out == {
+    assert imported(folder, out).skipped == {
         "photographs without a shape": 1,
         "photographs that the annotations do not name": 1,
     }
     assert [path.name for path in (out / "masks").iterdir()] == ["a.png"]
 
 
-def test_annotations_and_photographs_may_lie_apart(folder: Path) -> None:
+def test_annotations_and_photographs_may_be_in_separate_folders(folder: Path) -> None:
     path = labelme(folder.parent / "labels" / "a.json", CAR)
     assert imported(path, folder.parent / "out", images=folder).photographs == 1
     text = refusal(path, folder.parent / "out2")
@@ -134,19 +136,19 @@ def test_annotations_and_photographs_may_lie_apart(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../secret.png", "{tmp}/secret.png", "deep/../../secret.png", "..\\secret.png"])
-def test_no_path_leads_out_of_the_folder(folder: Path, name: str) -> None:
+def test_paths_never_lead_out_of_the_folder(folder: Path, name: str) -> None:
     photograph(folder.parent / "secret.png")
     labelme(folder / "a.json", CAR, imagePath=name.format(tmp=folder.parent))
     assert "1 annotated photographs are not in" in refusal(folder, folder.parent / "out")
 
 
-def test_a_link_that_leaves_the_folder_is_refused(folder: Path) -> None:
+def test_link_to_a_file_outside_the_folder_is_refused(folder: Path) -> None:
     (folder / "s.png").symlink_to(photograph(folder.parent / "secret.png"))
     labelme(folder / "a.json", CAR, imagePath="s.png")
-    assert "s.png is a link that leaves" in refusal(folder, folder.parent / "out")
+    assert "s.png is a link to a file outside" in refusal(folder, folder.parent / "out")
 
 
-def test_a_doubled_name_is_refused(folder: Path) -> None:
+def test_ambiguous_name_is_refused(folder: Path) -> None:
     photograph(folder / "x" / "b.png")
     photograph(folder / "y" / "b.png")
     labelme(folder / "a.json", CAR, imagePath="C:\\b.png")
@@ -159,29 +161,29 @@ def test_photographs_that_would_share_a_mask_are_refused(folder: Path) -> None:
     labelme(folder / "a.json", CAR, imagePath="x/b.png")
     labelme(folder / "b.json", CAR, imagePath="y/b.jpg")
     assert "b.png and" in (text := refusal(folder, folder.parent / "out"))
-    assert "would have one mask: rename one of them" in text
+    assert "would share one mask: rename one of them" in text
 
 
-def test_a_photograph_annotated_twice_is_refused(folder: Path) -> None:
+def test_photograph_annotated_twice_is_refused(folder: Path) -> None:
     first, second = labelme(folder / "a.json", CAR), labelme(folder / "b.json", CAR)
-    assert f"{first} and {second} are both of" in refusal(folder, folder.parent / "out")
+    assert f"{first} and {second} both annotate" in refusal(folder, folder.parent / "out")
 
 
 @pytest.mark.parametrize("size", [(96, 64), (64, 95), (640, 960)])
-def test_another_size_than_the_photograph_has_is_refused(folder: Path, size: tuple[int, int]) -> None:
+def test_size_other_than_that_of_the_photograph_is_refused(folder: Path, size: tuple[int, int]) -> None:
     path = labelme(folder / "a.json", CAR, imageHeight=size[0], imageWidth=size[1])
     text = refusal(folder, folder.parent / "out")
-    assert f"{path} is of a photograph of {size[1]} x {size[0]} pixels, but {folder / 'a.png'} has 96 x 64" in text
+    assert f"{path} annotates a photograph of {size[1]} x {size[0]} pixels, but {folder / 'a.png'} has 96 x 64" in text
 
 
-def test_a_huge_size_is_refused_before_a_mask_is_made(folder: Path) -> None:
+def test_huge_size_is_refused_before_a_mask_is_drawn(folder: Path) -> None:
     labelme(folder / "a.json", CAR, imageHeight=1_000_000, imageWidth=1_000_000)
-    assert "is of a photograph of 1000000 x 1000000 pixels" in refusal(folder, folder.parent / "out")
+    assert "annotates a photograph of 1000000 x 1000000 pixels" in refusal(folder, folder.parent / "out")
     labelme(folder / "a.json", CAR, imageHeight=10**30, imageWidth=1)
-    assert "imageHeight holds a number that is not finite or beyond" in refusal(folder, folder.parent / "out")
+    assert "imageHeight contains a number that is not finite or beyond" in refusal(folder, folder.parent / "out")
 
 
-def test_unknown_labels_are_told_with_count_and_file(folder: Path) -> None:
+def test_unknown_labels_are_reported_with_count_and_file(folder: Path) -> None:
     lorry = {**CAR, "label": "lorry"}
     path = labelme(folder / "a.json", CAR, lorry, STREET, lorry)
     assert (
@@ -192,64 +194,67 @@ def test_unknown_labels_are_told_with_count_and_file(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         ("{", "a.json is broken JSON"),
         ("[" * 200_000, "a.json is nested too deeply"),
-        ("{}", "a.json holds no annotations of a known kind (labelme, labelme-xml, coco, cvat, label-studio)"),
-        ("3", "a.json holds no annotations of a known kind"),
-        ("[]", "a.json holds no annotations of a known kind"),
-        ("[[]]", "a.json holds no annotations of a known kind"),
+        (
+            "{}",
+            "contains no annotations in a known format: export it as labelme, labelme-xml, coco, cvat, label-studio",
+        ),
+        ("3", "a.json contains no annotations in a known format"),
+        ("[]", "a.json contains no annotations in a known format"),
+        ("[[]]", "a.json contains no annotations in a known format"),
     ],
 )
-def test_a_file_of_no_kind_is_refused(folder: Path, content: str, told: str) -> None:
+def test_unknown_format_is_refused(folder: Path, content: str, expected: str) -> None:
     document(folder / "a.json", content)
-    assert told in refusal(folder, folder.parent / "out")
+    assert expected in refusal(folder, folder.parent / "out")
 
 
-def test_kinds_are_not_mixed(folder: Path) -> None:
+def test_formats_cannot_be_mixed(folder: Path) -> None:
     labelme(folder / "a.json", CAR)
     test_coco.coco(folder / "b.json")
-    assert "b.json is not of the kind labelme" in refusal(folder, folder.parent / "out")
+    assert "b.json is not in the format labelme" in refusal(folder, folder.parent / "out")
 
 
 @pytest.mark.parametrize(
-    ("source", "options", "told"),
+    ("source", "options", "expected"),
     [
-        ("none", {}, "none does not exist: give a file of annotations"),
-        ("empty", {}, "empty holds no annotations (.json or .xml)"),
-        ("in/a.png", {}, "a.png holds no annotations (.json or .xml)"),
+        ("none", {}, "none does not exist: give an annotation file"),
+        ("empty", {}, "empty contains no annotations (.json or .xml)"),
+        ("in/a.png", {}, "a.png contains no annotations (.json or .xml)"),
         (
             "in",
-            {"kind": "voc"},
-            "'voc' is no kind of annotations: choose one of labelme, labelme-xml, coco, cvat, label-",
+            {"annotation_format": "voc"},
+            "'voc' is not an annotation format: choose one of labelme, labelme-xml, coco, cvat, label-",
         ),
-        ("in", {"kind": "cvat"}, "in holds no annotations (.xml)"),
-        ("in", {"images": Path("nowhere")}, "nowhere is no folder"),
+        ("in", {"annotation_format": "cvat"}, "in contains no annotations (.xml)"),
+        ("in", {"images": Path("nowhere")}, "nowhere is not a folder"),
         ("in", {"classes": "nowhere.csv"}, "class table nowhere.csv does not exist"),
         ("in", {"classes": "drone", "background": "ground"}, "lacks 'ground' (the background)"),
     ],
 )
-def test_a_wrong_call_is_told(folder: Path, source: str, options: dict[str, Any], told: str) -> None:
+def test_invalid_arguments_are_reported(folder: Path, source: str, options: dict[str, Any], expected: str) -> None:
     labelme(folder / "a.json", CAR)
     (folder.parent / "empty").mkdir()
-    assert told in refusal(folder.parent / source, folder.parent / "out", **options)
+    assert expected in refusal(folder.parent / source, folder.parent / "out", **options)
 
 
-def test_annotations_without_a_shape_are_refused(folder: Path) -> None:
+def test_annotations_without_shapes_are_refused(folder: Path) -> None:
     labelme(folder / "a.json")
     assert "has no shape on any photograph" in refusal(folder, folder.parent / "out")
     assert imported(folder, folder.parent / "out", background="ground").photographs == 1
 
 
 @pytest.mark.parametrize("out", ["in", "in/out"])
-def test_the_photographs_are_not_written_to(folder: Path, out: str) -> None:
+def test_folder_of_the_photographs_is_not_written_to(folder: Path, out: str) -> None:
     labelme(folder / "a.json", CAR)
     assert "would mix" in refusal(folder, folder.parent / out)
     assert sorted(path.name for path in folder.iterdir()) == ["a.json", "a.png"]
 
 
-def test_a_folder_that_cannot_be_written_to_is_told(folder: Path) -> None:
+def test_folder_without_write_permission_is_reported(folder: Path) -> None:
     labelme(folder / "a.json", CAR)
     out = folder.parent / "out"
     out.mkdir()
@@ -257,13 +262,13 @@ def test_a_folder_that_cannot_be_written_to_is_told(folder: Path) -> None:
     assert f"{out} cannot be written to" in refusal(folder, out)
 
 
-def test_a_broken_photograph_is_told(folder: Path) -> None:
+def test_broken_photograph_is_reported(folder: Path) -> None:
     labelme(folder / "a.json", CAR)
     (folder / "a.png").write_bytes(b"none")
     assert "a.png is not an image" in refusal(folder, folder.parent / "out")
 
 
-def test_a_bar_is_shown_on_demand(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_bar_is_shown_on_demand(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     labelme(folder / "a.json", CAR)
     import_annotations(folder, folder.parent / "out", progress=True)
     assert "masks: 100%" in capsys.readouterr().err

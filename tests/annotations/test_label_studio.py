@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.annotations.conftest import centres, document, imported, mask, photograph, refusal
+from tests.annotations.conftest import centers, document, imported, mask, photograph, refusal
 from tests.annotations.test_bitmaps import packed, rgba
 
 
@@ -44,7 +44,7 @@ def drawn(folder: Path, *results: Any) -> np.ndarray[Any, Any]:
     return mask(folder.parent / "out")
 
 
-def test_polygons_in_percent_lie_over_those_before(folder: Path) -> None:
+def test_polygons_in_percent_are_drawn_over_earlier_ones(folder: Path) -> None:
     rectangle = region("rectangle", "b", {"x": 25, "y": 50, "width": 12.5, "height": 12.5, "rotation": 0})
     expected = np.full((64, 96), 255, np.uint8)
     expected[16:48, 12:48] = 0
@@ -52,7 +52,7 @@ def test_polygons_in_percent_lie_over_those_before(folder: Path) -> None:
     np.testing.assert_array_equal(drawn(folder, SQUARE, rectangle), expected)
 
 
-def test_a_rectangle_turns_clockwise_about_its_upper_left_corner(folder: Path) -> None:
+def test_rectangle_rotates_clockwise_about_its_upper_left_corner(folder: Path) -> None:
     rectangle = region("rectangle", "a", {"x": 50, "y": 25, "width": 25, "height": 12.5, "rotation": 90})
     expected = np.zeros((64, 96), bool)
     expected[16:40, 40:48] = True  # 24 wide and 8 high: now 8 wide, to the left of column 48, and 24 high
@@ -60,16 +60,16 @@ def test_a_rectangle_turns_clockwise_about_its_upper_left_corner(folder: Path) -
 
 
 @pytest.mark.parametrize("rotation", [0, 30])
-def test_an_ellipse_turns_about_its_centre_in_pixels(folder: Path, rotation: int) -> None:
+def test_ellipse_rotates_about_its_center_in_pixels(folder: Path, rotation: int) -> None:
     value = {"x": 50, "y": 50, "radiusX": 25, "radiusY": 12.5, "rotation": rotation}
-    x, y = centres()
+    x, y = centers()
     sine, cosine = np.sin(np.radians(rotation)), np.cos(np.radians(rotation))
     along, across = (x - 48) * cosine + (y - 32) * sine, (y - 32) * cosine - (x - 48) * sine
     ellipse = drawn(folder, region("ellipse", "a", value)) == 0
     assert (ellipse != ((along / 24) ** 2 + (across / 8) ** 2 <= 1)).sum() <= 4
 
 
-def test_a_brush_is_drawn(folder: Path) -> None:
+def test_brush_is_drawn(folder: Path) -> None:
     truth = np.kron(np.random.default_rng(0).random((16, 24)) < 0.4, np.ones((4, 4), bool))
     value = {"format": "rle", "rle": list(packed(rgba(truth * np.uint8(255))))}
     np.testing.assert_array_equal(drawn(folder, region("brush", "a", value)) == 0, truth)
@@ -87,19 +87,19 @@ def test_a_brush_is_drawn(folder: Path) -> None:
         "../../a.png",
     ],
 )
-def test_the_photograph_is_found_by_what_label_studio_calls_it(folder: Path, image: str) -> None:
+def test_photograph_is_found_by_its_name_in_label_studio(folder: Path, image: str) -> None:
     document(folder / "a.json", [task(SQUARE, image=image)])
     assert imported(folder, folder.parent / "out").photographs == 1
 
 
-def test_the_name_with_its_digits_comes_first(folder: Path) -> None:
+def test_name_with_upload_digits_comes_first(folder: Path) -> None:
     photograph(folder / "b8c2e0a4-a.png")
     document(folder / "a.json", [task(SQUARE)])
     imported(folder, folder.parent / "out")
     assert [path.stem for path in (folder.parent / "out" / "masks").iterdir()] == ["b8c2e0a4-a"]
 
 
-def test_ground_truth_counts_before_the_last_updated(folder: Path) -> None:
+def test_ground_truth_comes_before_the_last_updated(folder: Path) -> None:
     def answer(label: str, **more: Any) -> Any:
         return task(region("polygon", label, SQUARE["value"] | {"polygonlabels": [label]}), **more)["annotations"][0]
 
@@ -109,10 +109,10 @@ def test_ground_truth_counts_before_the_last_updated(folder: Path) -> None:
         document(folder / "a.json", [{**task(), "annotations": answers}])
         summary = imported(folder, folder.parent / "out")
         assert summary.table.names == (chosen,)
-        assert summary.left_out["annotations by others of one photograph"] == (1 if chosen == "new" else 2)
+        assert summary.skipped["further annotations of the same photograph"] == (1 if chosen == "new" else 2)
 
 
-def test_what_is_left_out_is_counted(folder: Path) -> None:
+def test_skipped_results_are_counted(folder: Path) -> None:
     bare = {key: value for key, value in SQUARE["value"].items() if key != "polygonlabels"}
     choice = {"type": "choices", "value": {"choices": ["day"]}}
     key_point = region("keypoint", "a", {"x": 1, "y": 1, "width": 1})
@@ -120,7 +120,7 @@ def test_what_is_left_out_is_counted(folder: Path) -> None:
     results = [SQUARE, {**SQUARE, "value": bare}, choice, {"type": "relation"}, key_point, line]
     empty = {**task(), "annotations": []}
     document(folder / "a.json", [task(*results), empty])
-    assert imported(folder, folder.parent / "out").left_out == {
+    assert imported(folder, folder.parent / "out").skipped == {
         "regions without a label": 1,
         "results that cover no pixels": 3,
         "polygons of fewer than 3 points": 1,
@@ -136,36 +136,39 @@ WHOLE = list(packed(rgba(np.eye(64, 96, dtype=np.uint8))))
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("invalid", "expected"),
     [
-        (region("polygon", ["a", "b"], {"points": [[1, 1]]}), "value has 2 labels, but a pixel can have one"),
+        (region("polygon", ["a", "b"], {"points": [[1, 1]]}), "value has 2 labels, but a pixel can have only one"),
         (region("polygon", "a", {"points": [[1, 1], [2]]}), "value.points is a list, not numbers"),
-        (region("polygon", "a", {"points": [[1, 1], [2, "inf"]]}), "value.points holds a number that is not finite"),
+        (region("polygon", "a", {"points": [[1, 1], [2, "inf"]]}), "value.points contains a number that is not finite"),
         (region("rectangle", "a", {"x": 1, "y": 1, "height": 1}), "value has no width"),
         (region("ellipse", "a", {"x": 1, "y": 1, "radiusX": {}, "radiusY": 1}), "value.radiusX is a dict, not numbers"),
         ({**SQUARE, "original_width": None}, "has no original_width and original_height"),
-        ({**SQUARE, "original_width": 95}, "has no original_width and original_height, or others than the regions"),
-        ({**SQUARE, "image_rotation": 90}, "lies on a photograph that was turned in the tool"),
+        (
+            {**SQUARE, "original_width": 95},
+            "has no original_width and original_height, or other ones than",
+        ),
+        ({**SQUARE, "image_rotation": 90}, "is on a photograph that was rotated in the tool"),
         ({**SQUARE, "value": 3}, "value is 3, not a mapping"),
-        (brush("text"), "value.rle is not a list of whole numbers"),
+        (brush("text"), "value.rle is not a list of integers"),
         (brush([1, 256]), "value.rle is not a list of bytes"),
         (brush([-1]), "value.rle is not a list of bytes"),
         (brush([1, 2, 3]), "value is a brush that is cut short"),
         (brush(WHOLE[:-9]), "value is a brush that is cut short"),
         (brush([255] * 40), "value is a brush of 4294967295 values, not the 24576 of its photograph"),
         (brush(list(packed(np.ones(24580, np.uint8)))), "value is a brush of 24580 values, not the 24576"),
-        (brush([0, 0, 96, 0, *packed(np.ones(24580, np.uint8))[4:]]), "of more than the 24576 values it announces"),
+        (brush([0, 0, 96, 0, *packed(np.ones(24580, np.uint8))[4:]]), "of more than the 24576 values in its header"),
     ],
 )
-def test_a_wrong_result_is_told_with_file_and_item(folder: Path, wrong: Any, told: str) -> None:
-    path = document(folder / "a.json", [task(SQUARE, wrong)])
+def test_invalid_result_is_reported_with_file_and_item(folder: Path, invalid: Any, expected: str) -> None:
+    path = document(folder / "a.json", [task(SQUARE, invalid)])
     text = refusal(folder, folder.parent / "out")
     assert text.startswith(f"{path}: [0].annotations[0].result[1]")
-    assert told in text
+    assert expected in text
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("invalid", "expected"),
     [
         ({**task(SQUARE), "data": {"text": "a"}}, "[0].data names 0 photographs, not one"),
         ({**task(SQUARE), "data": {"a": "a.png", "b": "b.png"}}, "[0].data names 2 photographs, not one"),
@@ -175,6 +178,6 @@ def test_a_wrong_result_is_told_with_file_and_item(folder: Path, wrong: Any, tol
         ({**task(SQUARE), "annotations": [{}]}, "[0].annotations[0] has no result"),
     ],
 )
-def test_a_wrong_task_is_told(folder: Path, wrong: Any, told: str) -> None:
-    document(folder / "a.json", [wrong])
-    assert told in refusal(folder, folder.parent / "out")
+def test_invalid_task_is_reported(folder: Path, invalid: Any, expected: str) -> None:
+    document(folder / "a.json", [invalid])
+    assert expected in refusal(folder, folder.parent / "out")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.annotations.conftest import centres, document, imported, mask, photograph, refusal
+from tests.annotations.conftest import centers, document, imported, mask, photograph, refusal
 
 
 def shape(label: str, points: Any, kind: str | None = "polygon", **more: Any) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def drawn(folder: Path, *shapes: Any) -> np.ndarray[Any, Any]:
     return mask(folder.parent / "out")
 
 
-def test_polygons_lie_over_those_before(folder: Path) -> None:
+def test_polygons_are_drawn_over_earlier_ones(folder: Path) -> None:
     street = shape("street", [[10.0, 10.0], [50.0, 10.0], [50.0, 40.0], [10.0, 40.0]])
     car = shape("car", [[20.0, 20.0], [30.0, 20.0], [30.0, 30.0], [20.0, 30.0]], None)
     expected = np.full((64, 96), 255, np.uint8)
@@ -45,26 +45,26 @@ def test_polygons_lie_over_those_before(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("points", [[[50, 40], [10, 20]], [[10, 20], [50, 20], [50, 40], [10, 40]]])
-def test_rectangles_are_of_two_corners_or_four(folder: Path, points: list[list[float]]) -> None:
+def test_rectangles_have_two_corners_or_four(folder: Path, points: list[list[float]]) -> None:
     expected = np.full((64, 96), 255, np.uint8)
     expected[20:40, 10:50] = 0
     np.testing.assert_array_equal(drawn(folder, shape("a", points, "rectangle")), expected)
 
 
-def test_an_oriented_rectangle_is_a_polygon(folder: Path) -> None:
-    x, y = centres()
+def test_oriented_rectangle_is_a_polygon(folder: Path) -> None:
+    x, y = centers()
     diamond = shape("a", [[40, 10], [60, 30], [40, 50], [20, 30]], "oriented_rectangle")
-    assert ((drawn(folder, diamond) == 0) != (abs(x - 40) + abs(y - 30) < 20)).sum() <= 40  # centres on the rim
+    assert ((drawn(folder, diamond) == 0) != (abs(x - 40) + abs(y - 30) < 20)).sum() <= 40  # centers on the rim
 
 
-def test_a_circle_is_a_centre_and_a_point_on_the_rim(folder: Path) -> None:
-    x, y = centres()
+def test_circle_is_a_center_and_a_point_on_the_edge(folder: Path) -> None:
+    x, y = centers()
     circle = drawn(folder, shape("a", [[40, 30], [43, 34]], "circle")) == 0
     assert (circle != (np.hypot(x - 40, y - 30) <= 5)).sum() <= 4
 
 
-def test_lines_are_10_pixels_wide_and_points_10_across(folder: Path) -> None:
-    x, y = centres()
+def test_lines_and_points_are_10_pixels_wide(folder: Path) -> None:
+    x, y = centers()
     line = drawn(folder, shape("a", [[20, 30], [70, 30]], "line")) == 0
     assert (line != (np.hypot(x - np.clip(x, 20, 70), y - 30) <= 5)).sum() <= 4
     strip = drawn(folder, shape("a", [[20, 30], [70, 30], [70, 50]], "linestrip")) == 0
@@ -80,7 +80,7 @@ def encoded(pixels: Any) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-def test_a_mask_lies_in_its_rectangle_with_the_last_row_and_column(folder: Path) -> None:
+def test_mask_rectangle_includes_its_last_row_and_column(folder: Path) -> None:
     pixels = np.random.default_rng(0).random((21, 31)) < 0.5
     expected = np.full((64, 96), 255, np.uint8)
     expected[20:41, 10:41][pixels] = 0
@@ -88,10 +88,10 @@ def test_a_mask_lies_in_its_rectangle_with_the_last_row_and_column(folder: Path)
     np.testing.assert_array_equal(drawn(folder, mine), expected)
 
 
-def test_polygons_of_two_points_are_counted(folder: Path) -> None:
+def test_polygons_of_two_points_are_counted_as_skipped(folder: Path) -> None:
     labelme(folder / "a.json", shape("a", [[1, 1], [9, 9]]), shape("a", [[1, 1], [9, 1], [9, 9]]))
     summary = imported(folder, folder.parent / "out")
-    assert summary.left_out == {"polygons of fewer than 3 points": 1}
+    assert summary.skipped == {"polygons of fewer than 3 points": 1}
     assert summary.shapes.tolist() == [1]
 
 
@@ -99,38 +99,38 @@ SQUARE = [[1, 1], [9, 1], [9, 9]]
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("invalid", "expected"),
     [
         (shape("a", "none"), "shapes[1].points is 'none', not numbers"),
         (shape("a", [[1, 2], [3]]), "shapes[1].points is a list, not numbers"),
-        (shape("a", [[1, 1e300], [3, 4], [5, 6]]), "shapes[1].points holds a number that is not finite"),
-        (shape("a", [[1, "nan"], [3, 4], [5, 6]]), "shapes[1].points holds a number that is not finite"),
+        (shape("a", [[1, 1e300], [3, 4], [5, 6]]), "shapes[1].points contains a number that is not finite"),
+        (shape("a", [[1, "nan"], [3, 4], [5, 6]]), "shapes[1].points contains a number that is not finite"),
         (shape("", SQUARE), "shapes[1].label is '', not a text"),
         ({"points": SQUARE}, "shapes[1] has no label"),
         ({"label": "a"}, "shapes[1] has no points"),
         ("shape", "shapes[1] is 'shape', not a mapping"),
-        (shape("a", SQUARE, "spiral"), "shapes[1].shape_type is 'spiral', none of polygon, rectangle"),
-        (shape("a", SQUARE, "circle"), "shapes[1] has 3 points, which is no circle"),
-        (shape("a", [], "linestrip"), "shapes[1] has 0 points, which is no linestrip"),
+        (shape("a", SQUARE, "spiral"), "shapes[1].shape_type is 'spiral', not one of polygon, rectangle"),
+        (shape("a", SQUARE, "circle"), "shapes[1] has 3 points, which is not valid for a circle"),
+        (shape("a", [], "linestrip"), "shapes[1] has 0 points, which is not valid for a linestrip"),
         (shape("a", SQUARE, "mask", mask="x"), "shapes[1] has 3 points, not the 2 corners of a mask"),
         (shape("a", [[0, 0], [9, 9]], "mask"), "shapes[1] has no mask"),
-        (shape("a", [[0, 0], [9, 9]], "mask", mask="x"), "shapes[1] is no mask in PNG"),
-        (shape("a", [[9, 9], [0, 0]], "mask", mask=encoded(np.ones((9, 9), bool))), "shapes[1] is no mask in PNG"),
+        (shape("a", [[0, 0], [9, 9]], "mask", mask="x"), "shapes[1] is not a mask in PNG"),
+        (shape("a", [[9, 9], [0, 0]], "mask", mask=encoded(np.ones((9, 9), bool))), "shapes[1] is not a mask in PNG"),
         (
             shape("a", [[0, 0], [3, 3]], "mask", mask=encoded(np.ones((9, 9), bool))),
             "9 x 9 pixels at column 0, row 0, which does not fit into 4 x 4",
         ),
     ],
 )
-def test_a_wrong_shape_is_told_with_file_and_item(folder: Path, wrong: Any, told: str) -> None:
-    path = labelme(folder / "a.json", shape("a", SQUARE), wrong)
-    text = refusal(folder, folder.parent / "out", kind="labelme")
+def test_invalid_shape_is_reported_with_file_and_item(folder: Path, invalid: Any, expected: str) -> None:
+    path = labelme(folder / "a.json", shape("a", SQUARE), invalid)
+    text = refusal(folder, folder.parent / "out", annotation_format="labelme")
     assert text.startswith(f"{path}: ")
-    assert told in text
+    assert expected in text
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "expected"),
     [
         ({"shapes": {}}, "shapes is a dict, not a list"),
         ({"imagePath": None}, "has no imagePath"),
@@ -138,6 +138,6 @@ def test_a_wrong_shape_is_told_with_file_and_item(folder: Path, wrong: Any, told
         ({"imageWidth": "wide"}, "imageWidth is 'wide', not numbers"),
     ],
 )
-def test_a_wrong_head_is_told(folder: Path, more: dict[str, Any], told: str) -> None:
+def test_invalid_header_is_reported(folder: Path, more: dict[str, Any], expected: str) -> None:
     labelme(folder / "a.json", shape("a", SQUARE), **more)
-    assert told in refusal(folder, folder.parent / "out")
+    assert expected in refusal(folder, folder.parent / "out")

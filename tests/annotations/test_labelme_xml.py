@@ -40,7 +40,7 @@ CAR = ((20, 20), (30, 20), (30, 30), (20, 30))
 
 
 @pytest.mark.parametrize("size", ["", "<imagesize><nrows></nrows><ncols/></imagesize>", "<imagesize/>"])
-def test_objects_lie_over_those_before_and_deleted_ones_do_not(folder: Path, size: str) -> None:
+def test_objects_are_drawn_over_earlier_ones_except_deleted_ones(folder: Path, size: str) -> None:
     gone = thing("car", (0, 0), (90, 0), (90, 60), deleted=1)
     labelme_xml(folder / "a.xml", thing("paved-area", *STREET), gone, thing("fence pole", *CAR), size=size)
     summary = imported(folder, folder.parent / "out")
@@ -49,48 +49,51 @@ def test_objects_lie_over_those_before_and_deleted_ones_do_not(folder: Path, siz
     expected[20:30, 20:30] = 0
     np.testing.assert_array_equal(mask(folder.parent / "out"), expected)
     assert summary.table.names == ("fence pole", "paved-area")
-    assert summary.left_out == {"deleted objects": 1}
+    assert summary.skipped == {"deleted objects": 1}
 
 
-def test_the_table_of_the_dataset_fits(folder: Path) -> None:
+def test_labels_match_the_table_of_the_dataset(folder: Path) -> None:
     labelme_xml(folder / "a.xml", thing("paved-area", *STREET), thing("car", *CAR))
     imported(folder, folder.parent / "out", classes="drone", background="unlabeled")
     values = mask(folder.parent / "out")
     assert (values[25, 25], values[15, 15], values[60, 90]) == (17, 1, 0)
 
 
-def test_objects_without_an_outline_are_counted(folder: Path) -> None:
+def test_objects_without_an_outline_are_counted_as_skipped(folder: Path) -> None:
     flat = thing("a", (1, 1), (5, 5))
     labelme_xml(folder / "a.xml", "<object><name>a</name><segm/></object>", flat, thing("a", *CAR))
-    assert imported(folder, folder.parent / "out").left_out == {
+    assert imported(folder, folder.parent / "out").skipped == {
         "objects without a polygon": 1,
         "polygons of fewer than 3 points": 1,
     }
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("invalid", "expected"),
     [
         (thing("a", (1, 1), (5, "x"), (9, 9)), "object 2, polygon.points is a list, not numbers"),
-        (thing("a", (1, 1), (5, "nan"), (9, 9)), "object 2, polygon.points holds a number that is not finite"),
-        (thing("a", (1, 1), (5, "inf"), (9, 9)), "object 2, polygon.points holds a number that is not finite"),
+        (thing("a", (1, 1), (5, "nan"), (9, 9)), "object 2, polygon.points contains a number that is not finite"),
+        (thing("a", (1, 1), (5, "inf"), (9, 9)), "object 2, polygon.points contains a number that is not finite"),
         (thing("", *CAR), "object 2.name is '\\n\\n', not a text"),
         (thing("a", *CAR).replace("name>", "title>"), "object 2 has no name"),
-        (thing("a", *CAR).replace("<y>\n30\n</y>", ""), "object 2, polygon.points holds a number that is not finite"),
+        (
+            thing("a", *CAR).replace("<y>\n30\n</y>", ""),
+            "object 2, polygon.points contains a number that is not finite",
+        ),
     ],
 )
-def test_a_wrong_object_is_told_with_file_and_item(folder: Path, wrong: str, told: str) -> None:
-    path = labelme_xml(folder / "a.xml", thing("a", *CAR), wrong)
+def test_invalid_object_is_reported_with_file_and_item(folder: Path, invalid: str, expected: str) -> None:
+    path = labelme_xml(folder / "a.xml", thing("a", *CAR), invalid)
     text = refusal(folder, folder.parent / "out")
     assert text.startswith(f"{path}: ")
-    assert told in text
+    assert expected in text
 
 
-def test_a_file_that_names_no_photograph_is_refused(folder: Path) -> None:
+def test_file_without_a_photograph_name_is_refused(folder: Path) -> None:
     document(folder / "a.xml", f"<annotation>{thing('a', *CAR)}</annotation>")
     assert "annotation has no filename" in refusal(folder, folder.parent / "out")
 
 
-def test_pascal_voc_is_another_kind(folder: Path) -> None:
+def test_pascal_voc_is_not_labelme(folder: Path) -> None:
     document(folder / "a.xml", "<annotation><filename>a.png</filename><object><bndbox/></object></annotation>")
-    assert "a.xml holds no annotations of a known kind" in refusal(folder, folder.parent / "out")
+    assert "a.xml contains no annotations in a known format" in refusal(folder, folder.parent / "out")

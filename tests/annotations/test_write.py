@@ -20,36 +20,36 @@ def files(out: Path) -> list[str]:
     return sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
 
 
-def test_a_pair_is_a_mask_and_a_link(tmp_path: Path) -> None:
+def test_pair_is_a_mask_and_a_hard_link(tmp_path: Path) -> None:
     source, out = photograph(tmp_path / "in" / "a.png"), tmp_path / "out"
     for _ in range(2):
-        counts = write.pair(source, SHAPES, {"a": 3}, 255, out)
+        counts = write.write_pair(source, SHAPES, {"a": 3}, 255, out)
         assert files(out) == ["images/a.png", "masks/a.png"]
         assert (out / "images" / "a.png").samefile(source)
         assert (mask(out) == 3).sum() == 200
         assert (counts[3], counts[255], counts.sum()) == (200, 64 * 96 - 200, 64 * 96)
 
 
-def test_a_link_to_a_photograph_becomes_its_photograph(tmp_path: Path) -> None:
+def test_symbolic_link_becomes_the_photograph_itself(tmp_path: Path) -> None:
     source = photograph(tmp_path / "in" / "real.png")
     (tmp_path / "in" / "a.png").symlink_to(source)
-    write.pair(tmp_path / "in" / "a.png", SHAPES, {"a": 0}, 255, tmp_path / "out")
+    write.write_pair(tmp_path / "in" / "a.png", SHAPES, {"a": 0}, 255, tmp_path / "out")
     assert not (tmp_path / "out" / "images" / "a.png").is_symlink()
     assert (tmp_path / "out" / "images" / "a.png").samefile(source)
 
 
-def test_where_links_do_not_work_the_photograph_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_photograph_is_copied_where_links_do_not_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_link(*_: object) -> None:
         raise OSError(18, "Invalid cross-device link")
 
     source, out = photograph(tmp_path / "in" / "a.png"), tmp_path / "out"
     monkeypatch.setattr(os, "link", no_link)
-    write.pair(source, SHAPES, {"a": 0}, 255, out)
+    write.write_pair(source, SHAPES, {"a": 0}, 255, out)
     assert not (out / "images" / "a.png").samefile(source)
     assert (out / "images" / "a.png").read_bytes() == source.read_bytes()
 
 
-def test_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_leaves_no_partial_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: Path, content: bytes) -> int:
         with self.open("wb") as file:
             file.write(content[:9])
@@ -58,47 +58,47 @@ def test_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.Mon
     source = photograph(tmp_path / "in" / "a.png")
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(DataError, match=r"out cannot be written to \(No space left on device\): free some disk space"):
-        write.pair(source, SHAPES, {"a": 0}, 255, tmp_path / "out")
+        write.write_pair(source, SHAPES, {"a": 0}, 255, tmp_path / "out")
     assert files(tmp_path / "out") == []
 
 
-def test_pixels_are_counted_exactly_in_a_large_photograph(tmp_path: Path) -> None:
+def test_pixels_of_a_large_photograph_are_counted_exactly(tmp_path: Path) -> None:
     size = (4100, 4200)  # more than float32 can count
     source = tmp_path / "a.png"
     Image.fromarray(np.zeros(size, np.uint8)).save(source)
-    counts = write.pair(source, [Shape("a", "here", [box(0, 0, 1, 1)])], {"a": 0}, 255, tmp_path / "out")
+    counts = write.write_pair(source, [Shape("a", "here", [box(0, 0, 1, 1)])], {"a": 0}, 255, tmp_path / "out")
     assert (counts[0], counts[255]) == (1, size[0] * size[1] - 1)
 
 
-def test_the_table_is_read_back(tmp_path: Path) -> None:
+def test_class_table_can_be_read_back(tmp_path: Path) -> None:
     table = ClassTable(("paved, wet", 'a "b"', "ä"), ((1, 2, 3), (4, 5, 6), (7, 8, 9)))
-    write.classes(table, tmp_path / "out")
+    write.write_class_table(table, tmp_path / "out")
     assert ClassTable.from_csv(tmp_path / "out" / "classes.csv") == table
 
 
 @pytest.mark.parametrize("out", ["photos", "photos/out", "photos/deep/out", "photos/../photos", "link", "set"])
-def test_an_out_that_would_mix_with_the_photographs_is_refused(tmp_path: Path, out: str) -> None:
+def test_out_that_would_mix_with_the_photographs_is_refused(tmp_path: Path, out: str) -> None:
     for folder in ("photos", "set/images"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "photos")
     photographs = tmp_path / ("set/images" if out == "set" else "photos")
     with pytest.raises(DataError, match="would mix: choose another folder to write to"):
-        write.refuse_overlap(tmp_path / out, photographs.resolve())
-    write.refuse_overlap(tmp_path / "elsewhere", photographs.resolve())
-    write.refuse_overlap(tmp_path / "photos2", photographs.resolve())
+        write.check_folders(tmp_path / out, photographs.resolve())
+    write.check_folders(tmp_path / "elsewhere", photographs.resolve())
+    write.check_folders(tmp_path / "photos2", photographs.resolve())
 
 
-def test_a_file_is_no_folder_to_write_to(tmp_path: Path) -> None:
+def test_out_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     with pytest.raises(DataError, match="out is a file: give a folder to write to"):
-        write.refuse_overlap(tmp_path / "out", tmp_path / "photos")
+        write.check_folders(tmp_path / "out", tmp_path / "photos")
 
 
 @pytest.mark.parametrize("name", ["images/b.jpg", "masks/b.png", "images/a.jpg", "masks/a.tif"])
 def test_files_of_another_import_are_refused(tmp_path: Path, name: str) -> None:
     photographs = [photograph(tmp_path / "in" / "a.png")]
-    write.pair(photographs[0], SHAPES, {"a": 0}, 255, tmp_path / "out")
-    write.refuse_others(tmp_path / "out", photographs)
+    write.write_pair(photographs[0], SHAPES, {"a": 0}, 255, tmp_path / "out")
+    write.check_no_other_import(tmp_path / "out", photographs)
     photograph(tmp_path / "out" / name)
-    with pytest.raises(DataError, match=f"{name} is of another import: remove"):
-        write.refuse_others(tmp_path / "out", photographs)
+    with pytest.raises(DataError, match=f"{name} belongs to another import: remove"):
+        write.check_no_other_import(tmp_path / "out", photographs)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as cocotools
 from pycocotools.coco import COCO
 
-from segdrone.annotations.bitmaps import coco_counts
+from segdrone.annotations.bitmaps import decode_coco_counts
 from segdrone.classes import DRONE, ClassTable
 from segdrone.errors import ConfigError
 from segdrone.inference.instances import THING_CLASSES, Instance, find_instances, thing_classes, to_coco
@@ -72,7 +72,7 @@ def test_run_lengths_are_those_of_pycocotools(mask: NDArray[np.uint8]) -> None:
         found = find_instances(mask, None, TABLE, [name])
         count, labels = cv2.connectedComponents((mask == class_id).view(np.uint8), connectivity=8)
         packed = [cocotools.encode(np.asfortranarray(labels == label)) for label in range(1, count)]
-        expected = [(coco_counts(one["counts"].decode()).tolist(), cocotools.toBbox(one).tolist()) for one in packed]
+        expected = [(decode_coco_counts(one["counts"].decode()).tolist(), cocotools.toBbox(one).tolist()) for one in packed]
         assert sorted((thing.counts, [*thing.box]) for thing in found) == sorted(expected)
 
 

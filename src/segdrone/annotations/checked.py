@@ -1,4 +1,4 @@
-"""Read files that strangers wrote: bounded, and wrong in one line that names the file and the place."""
+"""Read untrusted annotation files: limited in size, with errors that name file and place in one line."""
 
 from __future__ import annotations
 
@@ -17,25 +17,28 @@ from numpy.typing import NDArray
 from segdrone.errors import DataError
 from segdrone.windows import Size
 
-MAX_BYTES = 1 << 30  # of one file; parsed it takes about ten times as much memory
-MAX_SIDE = 1e6  # pixels: no coordinate, width or height of a photograph's annotation lies beyond
+MAX_BYTES = 1 << 30
+"""Largest annotation file; parsed it takes about ten times as much memory."""
+
+MAX_NUMBER = 1e6
+"""Largest coordinate, width or height, in pixels."""
 
 
 def read_document(path: Path) -> Any:
-    """Returns the content of a JSON file, or the root `Element` of an XML file, by its suffix.
+    """Returns the content of a JSON file or the root `Element` of an XML file, depending on the suffix.
 
     Raises:
-        DataError: The file is missing, larger than `MAX_BYTES`, broken, nested too deeply, or an
-            XML file with a document type, which alone can define entities.
+        DataError: The file is missing, larger than `MAX_BYTES`, broken, nested too deeply, or an XML file with a
+            document type (which is needed to define entities).
     """
     try:
         if (size := path.stat().st_size) > MAX_BYTES:
             raise DataError(f"{path} has {size >> 20} MiB, more than {MAX_BYTES >> 20}: export it in parts")
         if path.suffix.lower() == ".xml":
             return SafeTree.parse(path, forbid_dtd=True).getroot()
-        return json.loads(path.read_bytes(), parse_constant=_no_number)
+        return json.loads(path.read_bytes(), parse_constant=_refuse_constant)
     except DefusedXmlException:
-        raise DataError(f"{path} holds a document type (DTD), which no labelling tool writes: remove it") from None
+        raise DataError(f"{path} contains a document type (DTD), which no labelling tool writes: remove it") from None
     except RecursionError:
         raise DataError(f"{path} is nested too deeply for annotations: export it again") from None
     except (ValueError, LookupError, ParseError) as error:
@@ -48,12 +51,22 @@ def read_document(path: Path) -> Any:
 
 @dataclass(frozen=True)
 class CheckedNode:
-    """A piece of a document that knows its place: every wrong type is told with file and item.
+    """A node of a document that knows its file and place, and checks the type of everything that is read from it.
+
+    All methods raise DataError, with file and place, if the content has another type.
 
     Attributes:
-        content: What JSON gave, or the attributes and texts of an XML element.
+        content: A value from JSON, or attributes and texts of an XML element.
         path: The file.
-        place: Where in the file, such as `shapes[3].points`; empty for the whole.
+        place: Place in the file, such as `shapes[3].points`; empty for the root.
+
+    Example:
+        >>> node = CheckedNode({"shapes": [{"label": "tree"}]}, Path("a.json"))
+        >>> [shape["label"].label() for shape in node["shapes"].items()]
+        ['tree']
+        >>> node["imagePath"]
+        Traceback (most recent call last):
+        segdrone.errors.DataError: a.json has no imagePath: fix it or export the annotations again
     """
 
     content: Any
@@ -62,119 +75,119 @@ class CheckedNode:
 
     @property
     def where(self) -> str:
-        """The file and the place in it, for the start of an error's text."""
+        """File and place, for the start of an error message."""
         return f"{self.path}: {self.place}" if self.place else str(self.path)
 
-    def wrong(self, what: object) -> DataError:
-        """Returns the error that says what is wrong here."""
-        return DataError(f"{self.where} {_one_line(what)}: mend it or export the annotations again")
+    def error(self, reason: object) -> DataError:
+        """Returns an error that names file, place and reason."""
+        return DataError(f"{self.where} {_one_line(reason)}: fix it or export the annotations again")
 
     def __getitem__(self, key: str) -> CheckedNode:
-        value = self.get(key)
-        if value is None:
-            raise self.wrong(f"has no {key}")
-        return value
+        child = self.get(key)
+        if child is None:
+            raise self.error(f"has no {key}")
+        return child
 
     def get(self, key: str) -> CheckedNode | None:
-        """Returns the entry `key`, None where it is absent or null."""
+        """Returns the entry `key`, or None if it is absent or null."""
         content = self.mapping().get(key)
         return (
             None if content is None else CheckedNode(content, self.path, f"{self.place}.{key}" if self.place else key)
         )
 
     def mapping(self) -> dict[str, Any]:
-        """Returns a mapping's contents by their keys."""
+        """Returns a mapping."""
         if not isinstance(self.content, dict):
-            raise self.wrong(f"is {_shown(self.content)}, not a mapping")
+            raise self.error(f"is {_describe(self.content)}, not a mapping")
         return self.content
 
-    def each(self) -> Iterator[CheckedNode]:
-        """Yields the entries of a list."""
+    def items(self) -> Iterator[CheckedNode]:
+        """Yields the items of a list."""
         if not isinstance(self.content, list):
-            raise self.wrong(f"is {_shown(self.content)}, not a list")
+            raise self.error(f"is {_describe(self.content)}, not a list")
         for i, content in enumerate(self.content):
             yield CheckedNode(content, self.path, f"{self.place}[{i}]")
 
     def text(self) -> str:
-        """Returns a text that is not empty."""
+        """Returns a text that is not empty, without surrounding spaces."""
         if not isinstance(self.content, str) or not self.content.strip():
-            raise self.wrong(f"is {_shown(self.content)}, not a text")
+            raise self.error(f"is {_describe(self.content)}, not a text")
         return self.content.strip()
 
     def label(self) -> str:
-        """Returns the name of a class: one line of at most 100 characters."""
+        """Returns a class name: one line of at most 100 characters."""
         label = " ".join(self.text().split())
         if len(label) > 100 or not label.isprintable():
-            raise self.wrong(f"is {_shown(label)}, which cannot name a class")
+            raise self.error(f"is {_describe(label)}, which cannot be a class name")
         return label
 
     def key(self) -> int | str:
-        """Returns a whole number or a text, as the tools number things."""
+        """Returns an id: an integer or a text."""
         if isinstance(self.content, bool) or not isinstance(self.content, int | str):
-            raise self.wrong(f"is {_shown(self.content)}, not a number or a text")
+            raise self.error(f"is {_describe(self.content)}, not a number or a text")
         return self.content
 
     def numbers(self) -> NDArray[np.float64]:
-        """Returns numbers, or texts of numbers, in lists of any depth: finite, at most `MAX_SIDE` in size."""
+        """Returns numbers, or texts of numbers, in lists of any depth: finite, up to `MAX_NUMBER` in magnitude."""
         try:
             numbers = np.array(self.content, dtype=np.float64)
         except (ValueError, TypeError, OverflowError):
-            raise self.wrong(f"is {_shown(self.content)}, not numbers") from None
-        if not (np.abs(numbers) <= MAX_SIDE).all():
-            raise self.wrong(f"holds a number that is not finite or beyond {MAX_SIDE:.0f}")
+            raise self.error(f"is {_describe(self.content)}, not numbers") from None
+        if not (np.abs(numbers) <= MAX_NUMBER).all():
+            raise self.error(f"contains a number that is not finite or beyond {MAX_NUMBER:.0f}")
         return numbers
 
     def number(self) -> float:
         """Returns one finite number."""
         numbers = self.numbers()
         if numbers.ndim or isinstance(self.content, bool):
-            raise self.wrong(f"is {_shown(self.content)}, not one number")
+            raise self.error(f"is {_describe(self.content)}, not one number")
         return float(numbers)
 
-    def whole(self) -> int:
-        """Returns one whole number."""
+    def integer(self) -> int:
+        """Returns one integer."""
         number = self.number()
         if not number.is_integer():
-            raise self.wrong(f"is {number}, not a whole number")
+            raise self.error(f"is {number}, not an integer")
         return int(number)
 
     def points(self) -> NDArray[np.float64]:
-        """Returns `[N, 2]`: x and y in pixels (or percent, as the tool has it), N 0 or more."""
+        """Returns `[N, 2]`: x and y in pixels (or percent, depending on the tool), N 0 or more."""
         points = self.numbers()
         if points.size and (points.ndim != 2 or points.shape[1] != 2):
-            raise self.wrong("is not a list of points, each of two numbers")
+            raise self.error("is not a list of points of two numbers each")
         return points.reshape(-1, 2)
 
-    def counts(self) -> NDArray[np.int64]:
-        """Returns the whole numbers of a list."""
+    def integers(self) -> NDArray[np.int64]:
+        """Returns a list of integers, int64 `[N]`."""
         try:
-            counts = np.array(self.content)
+            integers = np.array(self.content)
         except ValueError:
-            counts = np.empty((0, 0))
-        if counts.ndim != 1 or (counts.size and counts.dtype != np.int64):
-            raise self.wrong("is not a list of whole numbers")
-        return counts.astype(np.int64)
+            integers = np.empty((0, 0))
+        if integers.ndim != 1 or (integers.size and integers.dtype != np.int64):
+            raise self.error("is not a list of integers")
+        return integers.astype(np.int64)
 
     def size(self, height: str, width: str) -> Size | None:
-        """Returns height and width in pixels by the names they go by; None where they are absent."""
-        values = [self.get(height), self.get(width)]
-        sides = [value.whole() for value in values if value is not None]
+        """Returns height and width in pixels from the entries of these names; None if one is absent or not positive."""
+        nodes = [self.get(height), self.get(width)]
+        sides = [node.integer() for node in nodes if node is not None]
         return (sides[0], sides[1]) if len(sides) == 2 and min(sides) > 0 else None
 
 
 def node_from_xml(element: Element, path: Path, place: str, **texts: Any) -> CheckedNode:
-    """Returns an XML element's attributes, and the texts of its children given beside them, as a `CheckedNode`."""
+    """Returns a node of an XML element's attributes, together with `texts`, those of its children."""
     return CheckedNode({**element.attrib, **texts}, path, place)
 
 
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
 
 
-def _shown(content: Any) -> str:
+def _describe(content: Any) -> str:
     text = f"a {type(content).__name__}" if isinstance(content, (dict, list)) else ascii(content)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _one_line(what: object) -> str:
-    return " ".join(str(what).split())
+def _one_line(text: object) -> str:
+    return " ".join(str(text).split())

@@ -1,4 +1,4 @@
-"""LabelMe's JSON: one file a photograph.
+"""Read LabelMe's JSON: one file per photograph.
 
 Lines are 10 pixels wide and points have a radius of 5, as LabelMe's own `shape_to_mask` draws them.
 """
@@ -12,54 +12,54 @@ from typing import Any
 
 import numpy as np
 
-from segdrone.annotations.bitmaps import Png
+from segdrone.annotations.bitmaps import EmbeddedPng
 from segdrone.annotations.checked import CheckedNode
-from segdrone.annotations.shapes import Annotated, Annotations, Points, Shape, box, ellipse, stroke
+from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box, ellipse, stroke
 
 _LINE_WIDTH = 10.0
 
 
 def matches(document: Any) -> bool:
-    """Tells whether a document is of this kind."""
+    """Returns whether a document has this format."""
     return isinstance(document, dict) and "shapes" in document
 
 
 def read(document: Any, path: Path) -> Annotations:
-    """Returns what a document holds.
+    """Returns the annotations of a document.
 
     Raises:
-        DataError: Something is missing or of a wrong type.
+        DataError: Something is missing or has a wrong type.
     """
     root = CheckedNode(document, path)
-    left_out: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
     shapes = []
-    for value in root["shapes"].each():
-        shape = _shape(value)
+    for node in root["shapes"].items():
+        shape = _read_shape(node)
         if shape is None:
-            left_out["polygons of fewer than 3 points"] += 1
+            skipped["polygons of fewer than 3 points"] += 1
         else:
             shapes.append(shape)
     size = root.size("imageHeight", "imageWidth")
-    return Annotations([Annotated([root["imagePath"].text()], size, shapes, root.where)], left_out=left_out)
+    return Annotations([AnnotatedImage([root["imagePath"].text()], size, shapes, root.where)], skipped=skipped)
 
 
-def _shape(value: CheckedNode) -> Shape | None:
-    label, points = value["label"].label(), value["points"].points()
-    kind = given.text() if (given := value.get("shape_type")) else "polygon"
-    if kind == "mask":
+def _read_shape(node: CheckedNode) -> Shape | None:
+    label, points = node["label"].label(), node["points"].points()
+    shape_type = value.text() if (value := node.get("shape_type")) else "polygon"
+    if shape_type == "mask":
         if len(points) != 2:
-            raise value.wrong(f"has {len(points)} points, not the 2 corners of a mask")
+            raise node.error(f"has {len(points)} points, not the 2 corners of a mask")
         (left, top), (right, bottom) = np.round(points).astype(int).tolist()
         size = (bottom - top + 1, right - left + 1)
-        return Shape(label, value.where, bitmap=Png(value["mask"].text(), size, top, left))
-    if kind == "polygon" and len(points) < 3:
+        return Shape(label, node.where, bitmap=EmbeddedPng(node["mask"].text(), size, top, left))
+    if shape_type == "polygon" and len(points) < 3:
         return None
-    if kind not in _OUTLINES:
-        raise value["shape_type"].wrong(f"is {kind!a}, none of {', '.join(_OUTLINES)}, mask")
-    counts, outlines = _OUTLINES[kind]
+    if shape_type not in _OUTLINES:
+        raise node["shape_type"].error(f"is {shape_type!a}, not one of {', '.join(_OUTLINES)}, mask")
+    counts, outlines = _OUTLINES[shape_type]
     if len(points) not in counts:
-        raise value.wrong(f"has {len(points)} points, which is no {kind}")
-    return Shape(label, value.where, outlines(points))
+        raise node.error(f"has {len(points)} points, which is not valid for a {shape_type}")
+    return Shape(label, node.where, outlines(points))
 
 
 def _circle(points: Points) -> list[Points]:
@@ -68,14 +68,14 @@ def _circle(points: Points) -> list[Points]:
     return [ellipse(x, y, radius, radius)]
 
 
-_MANY = range(1, 1 << 40)
-# How many points each may have, and the outlines of them.
+_ANY_COUNT = range(1, 1 << 40)
+# Valid numbers of points, and the outlines that the points make.
 _OUTLINES: dict[str, tuple[range | tuple[int, ...], Callable[[Points], list[Points]]]] = {
-    "polygon": (_MANY, lambda points: [points]),
+    "polygon": (_ANY_COUNT, lambda points: [points]),
     "rectangle": ((2, 4), lambda points: [box(*points.ravel()) if len(points) == 2 else points]),
     "oriented_rectangle": ((4,), lambda points: [points]),
     "circle": ((2,), _circle),
     "line": ((2,), lambda points: stroke(points, _LINE_WIDTH)),
-    "linestrip": (_MANY, lambda points: stroke(points, _LINE_WIDTH)),
+    "linestrip": (_ANY_COUNT, lambda points: stroke(points, _LINE_WIDTH)),
     "point": ((1,), lambda points: stroke(points, _LINE_WIDTH)),
 }

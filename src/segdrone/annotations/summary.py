@@ -1,4 +1,4 @@
-"""What an import did, as a table on the screen."""
+"""The result of an import, and its table on the screen."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from segdrone.classes import ClassTable
 
 @dataclass(frozen=True)
 class ImportSummary:
-    """What an import wrote and left out.
+    """What an import wrote and what it skipped.
 
     Attributes:
-        kind: The kind of annotations, one of `ANNOTATION_FORMATS`.
-        out: The dataset's folder.
+        annotation_format: Format of the annotations, one of `ANNOTATION_FORMATS`.
+        out: Folder of the dataset.
         table: Its classes.
-        photographs: Photographs written, each with its mask.
-        shapes: Shapes drawn of each class, int64 `[C]`.
-        pixels: Pixels of each value in the masks, int64 `[256]`.
-        left_out: How many of what was left out.
+        photographs: Number of photographs written, each with its mask.
+        shapes: Number of shapes per class, int64 `[C]`.
+        pixels: Number of pixels per mask value, int64 `[256]`.
+        skipped: Counts of what was not imported, by description.
     """
 
-    kind: str
+    annotation_format: str
     out: Path
     table: ClassTable
     photographs: int
     shapes: NDArray[np.int64]
     pixels: NDArray[np.int64]
-    left_out: Mapping[str, int]
+    skipped: Mapping[str, int]
 
 
 def print_summary(summary: ImportSummary) -> None:
-    """Prints what was written, the classes by their share of the pixels, and what was left out."""
+    """Prints what was written, the classes by their share of the pixels, and what was skipped."""
     console = Console()
     console.print(
         f"{summary.photographs} photographs with masks of {summary.shapes.sum()} shapes "
-        f"({summary.kind}) in {summary.out}",
+        f"({summary.annotation_format}) in {summary.out}",
         soft_wrap=True, highlight=False, markup=False,
     )  # fmt: skip
     table, total = summary.table, summary.pixels.sum()
@@ -53,5 +53,5 @@ def print_summary(summary: ImportSummary) -> None:
         shapes = str(summary.shapes[i]) if i < len(table) else ""
         classes.add_row(str(i), Text(name), f"{shapes:>9}", f"{100 * summary.pixels[i] / total:9.2f}")
     console.print(classes)
-    for what, count in summary.left_out.items():
-        console.print(f"left out: {count} {what}", soft_wrap=True, highlight=False, markup=False)
+    for description, count in summary.skipped.items():
+        console.print(f"skipped: {count} {description}", soft_wrap=True, highlight=False, markup=False)

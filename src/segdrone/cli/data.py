@@ -83,7 +83,9 @@ def import_(
     """
     from segdrone.annotations import import_annotations, print_summary
 
-    print_summary(import_annotations(source, out, images=images, kind=kind, classes=classes, background=background))
+    print_summary(
+        import_annotations(source, out, images=images, annotation_format=kind, classes=classes, background=background)
+    )
 
 
 @commands.command("check")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from segdrone.annotations.images import Photographs
+from segdrone.annotations.image_folder import ImageFolder
 from segdrone.errors import DataError
 from tests.annotations.conftest import photograph
 
@@ -40,42 +40,42 @@ def folder(tmp_path: Path) -> Path:
         ("A.jpg", None),
     ],
 )
-def test_a_name_is_looked_up_and_never_followed(folder: Path, name: str, found: str | None) -> None:
+def test_names_are_looked_up_and_never_followed(folder: Path, name: str, found: str | None) -> None:
     expected = None if found is None else folder.resolve() / found
-    assert Photographs(folder).find([name], "here") == expected
+    assert ImageFolder(folder).find([name], "here") == expected
     secret = str(folder.parent / "secret.jpg")
-    assert Photographs(folder).find([secret], "here") is None
+    assert ImageFolder(folder).find([secret], "here") is None
 
 
-def test_the_first_name_that_is_there_counts(folder: Path) -> None:
-    assert Photographs(folder).find(["none.jpg", "b.png", "a.jpg"], "here") == folder.resolve() / "deep" / "b.png"
+def test_first_existing_name_is_used(folder: Path) -> None:
+    assert ImageFolder(folder).find(["none.jpg", "b.png", "a.jpg"], "here") == folder.resolve() / "deep" / "b.png"
 
 
-def test_a_doubled_name_is_refused(folder: Path) -> None:
+def test_ambiguous_name_is_refused(folder: Path) -> None:
     with pytest.raises(DataError, match=r"^f.json names 'c.jpg', but \S+ and \S+ have that name: rename") as caught:
-        Photographs(folder).find(["/home/them/c.jpg"], "f.json")
+        ImageFolder(folder).find(["/home/them/c.jpg"], "f.json")
     assert str(folder.resolve() / "deep" / "c.jpg") in str(caught.value)
 
 
-def test_a_link_that_leaves_the_folder_is_refused(folder: Path) -> None:
+def test_link_to_a_file_outside_the_folder_is_refused(folder: Path) -> None:
     (folder / "s.jpg").symlink_to(folder.parent / "secret.jpg")
-    with pytest.raises(DataError, match=r"s.jpg is a link that leaves .*images: copy the photograph there"):
-        Photographs(folder).find(["s.jpg"], "here")
+    with pytest.raises(DataError, match=r"s.jpg is a link to a file outside .*images: copy the photograph there"):
+        ImageFolder(folder).find(["s.jpg"], "here")
 
 
-def test_a_link_within_the_folder_is_a_photograph(folder: Path) -> None:
+def test_link_within_the_folder_is_accepted(folder: Path) -> None:
     (folder / "l.jpg").symlink_to(folder / "a.jpg")
-    assert Photographs(folder).find(["l.jpg"], "here") == folder.resolve() / "l.jpg"
+    assert ImageFolder(folder).find(["l.jpg"], "here") == folder.resolve() / "l.jpg"
 
 
-def test_links_to_folders_are_not_entered(folder: Path) -> None:
+def test_links_to_folders_are_not_followed(folder: Path) -> None:
     photograph(folder.parent / "other" / "o.jpg")
     (folder / "other").symlink_to(folder.parent / "other")
-    found = Photographs(folder)
+    found = ImageFolder(folder)
     assert found.find(["other/o.jpg"], "here") is None
     assert len(found) == 4
 
 
-def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is no folder: give the folder of the photographs with --images"):
-        Photographs(tmp_path / "none")
+def test_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is not a folder: give the folder of the photographs with --images"):
+        ImageFolder(tmp_path / "none")

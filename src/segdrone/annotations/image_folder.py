@@ -1,4 +1,4 @@
-"""The folder of photographs: what annotations call them by is looked up, never followed."""
+"""Find the photographs that annotations name: names are looked up in a folder, paths are never followed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from segdrone.errors import DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
 
 
-class Photographs:
-    """Every photograph below a folder, by its path in it and by its name.
+class ImageFolder:
+    """All photographs below a folder, by relative path and by file name.
 
     Args:
-        root: The folder; links to other folders are not followed.
+        root: The folder. Links to other folders are not followed.
 
     Raises:
-        DataError: `root` is no folder.
+        DataError: `root` is not a folder.
     """
 
     def __init__(self, root: Path) -> None:
         if not root.is_dir():
-            raise DataError(f"{root} is no folder: give the folder of the photographs with --images")
+            raise DataError(f"{root} is not a folder: give the folder of the photographs with --images")
         self.root = root.resolve()
         self._by_path: dict[str, Path] = {}
         self._by_name: dict[str, list[Path]] = defaultdict(list)
@@ -38,16 +38,19 @@ class Photographs:
         return len(self._by_path)
 
     def find(self, names: Iterable[str], where: str) -> Path | None:
-        """Returns the photograph that has one of `names` as its path here or, failing that, as its name.
+        """Returns the photograph with one of `names` as its relative path or, failing that, as its file name.
 
-        Tools write paths of the computer they ran on; all but the name of such a path is passed over.
+        Tools write paths of the computer they ran on. Of such a path only the file name counts.
 
         Args:
-            names: Paths or names as a tool wrote them, the likeliest first.
-            where: File and place that name it, for errors.
+            names: Paths or names as the tool wrote them, the most likely first.
+            where: File and place that name the photograph, for errors.
+
+        Returns:
+            Path of the photograph, or None if no photograph has one of the names.
 
         Raises:
-            DataError: Several photographs have the name, or it is a link to outside the folder.
+            DataError: Several photographs have the name, or it is a link to a file outside the folder.
         """
         for name in names:
             path = PurePosixPath(name.replace("\\", "/"))
@@ -58,8 +61,8 @@ class Photographs:
                 )
             if found and not found[0].resolve().is_relative_to(self.root):
                 raise DataError(
-                    f"{found[0]} is a link that leaves {self.root}: copy the photograph there, "
-                    "or give the folder it leads to with --images"
+                    f"{found[0]} is a link to a file outside {self.root}: copy the photograph there, "
+                    "or give the folder of that file with --images"
                 )
             if found:
                 return found[0]
