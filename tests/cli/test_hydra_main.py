@@ -68,7 +68,11 @@ def error_lines(result: subprocess.CompletedProcess[str]) -> list[str]:
     return [line for line in result.stderr.splitlines() if line.startswith("error: ")]
 
 
-OPTUNA = ["search=optuna", "hydra.sweeper.n_trials=8", "hydra.sweeper.sampler.seed=3"]  # with this seed each kind below is drawn
+OPTUNA = [
+    "search=optuna",
+    "hydra.sweeper.n_trials=8",
+    "hydra.sweeper.sampler.seed=3",
+]  # with this seed each kind below is drawn
 
 
 @pytest.mark.parametrize("by", [[], OPTUNA, ["launcher=joblib"]], ids=["basic", "optuna", "joblib"])
@@ -177,7 +181,9 @@ def test_a_single_run_ends_with_its_error(command: Command, sweep: Sweep, tmp_pa
     ],
     ids=lambda value: value[0],
 )
-def test_a_wrong_setting_ends_the_sweep_before_its_first_job(overrides: list[str], parts: list[str], sweep: Sweep, tmp_path: Path) -> None:
+def test_a_wrong_setting_ends_the_sweep_before_its_first_job(
+    overrides: list[str], parts: list[str], sweep: Sweep, tmp_path: Path
+) -> None:
     assert_one_line(sweep(*overrides, "x=1.0,2.0"), *parts)
     assert not (tmp_path / "sweep" / "0").exists()
 

@@ -13,7 +13,9 @@ def test_width_is_written_first_and_height_comes_first(width: int, height: int, 
     assert parse_size(f"{width}{separator}{height}", "--size") == (height, width)
 
 
-@pytest.mark.parametrize("text", ["", "x", "64", "64x", "x64", "64x48x3", "6.4x48", "-64x48", "64 x 48", "64,48", "a x b"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "64", "64x", "x64", "64x48x3", "6.4x48", "-64x48", "64 x 48", "64,48", "a x b"]
+)
 def test_other_texts_are_refused_with_the_option_and_an_example(text: str) -> None:
     with pytest.raises(ConfigError) as error:
         parse_size(text, "--window")

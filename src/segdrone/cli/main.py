@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from segdrone.cli import compare, data, predict
+from segdrone.cli.data_options import name_options
 from segdrone.errors import ConfigError, SegdroneError, exit_with_error, user_message
 
 commands = typer.Typer(
@@ -75,9 +76,11 @@ def _run_module(module: str, arguments: list[str]) -> None:
 def app() -> None:
     """Runs the command. An error of the user ends it with one line on stderr and exit code 2."""
     debug = "--debug" in sys.argv[1:2]
+    is_data = "data" in sys.argv[1 + debug : 2 + debug]
     try:
         commands()
     except SegdroneError as error:
         if debug:
             raise
-        exit_with_error(user_message(error))
+        text = user_message(error)
+        exit_with_error(name_options(text) if is_data else text)

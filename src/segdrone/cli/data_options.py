@@ -1,0 +1,57 @@
+"""Options that the `segdrone data` commands share. Their help texts are the descriptions in DataConfig."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from segdrone.data.config import DataConfig
+
+_KEYS = (  # of DataConfig, each an option of the same name
+    "images", "masks", "classes", "class_groups", "mask_encoding",
+    "colour_tolerance", "mask_threshold", "split_dir", "allow_unpaired",
+)  # fmt: skip
+
+
+def describe(key: str) -> str:
+    """Returns the description of a key of DataConfig as a sentence.
+
+    Example:
+        >>> describe("root")
+        'Folder of the dataset.'
+    """
+    text = DataConfig.model_fields[key].description or ""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def name_options(text: str) -> str:
+    """Replaces the configuration keys in an error message by the options of `segdrone data`.
+
+    Example:
+        >>> name_options("unknown class 7: give data.classes=FILE.csv, or data.allow_unpaired=true")
+        'unknown class 7: give --classes FILE.csv, or --allow-unpaired'
+        >>> name_options("data.root=scenes does not exist")
+        'scenes does not exist'
+    """
+    text = text.replace("data.allow_unpaired=true", "data.allow_unpaired").replace("data.root=", "")
+    return re.sub(
+        rf"data\.({'|'.join(_KEYS)})\b(=?)",
+        lambda match: f"--{match[1].replace('_', '-')}{' ' if match[2] else ''}",
+        text,
+    )
+
+
+Root = Annotated[Path, typer.Argument(help=describe("root"))]
+Images = Annotated[str | None, typer.Option(help=describe("images"))]
+Masks = Annotated[str | None, typer.Option(help=describe("masks"))]
+Classes = Annotated[str, typer.Option(help=describe("classes"))]
+ClassGroups = Annotated[str | None, typer.Option(help=describe("class_groups"))]
+Encoding = Annotated[str, typer.Option(help=describe("mask_encoding"))]
+Tolerance = Annotated[float, typer.Option(min=0, max=441, help=describe("colour_tolerance"))]
+Threshold = Annotated[int, typer.Option(min=0, max=65535, help=describe("mask_threshold"))]
+Unpaired = Annotated[bool, typer.Option("--allow-unpaired", help=describe("allow_unpaired"))]
+SplitDir = Annotated[Path | None, typer.Option(help=describe("split_dir"))]
+Workers = Annotated[int | None, typer.Option(min=1, help="Number of threads (default: one per core).")]
