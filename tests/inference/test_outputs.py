@@ -14,7 +14,7 @@ from segdrone.inference.inputs import InputImage
 from segdrone.inference.outputs import Outputs
 from segdrone.raster.decode import read_image
 
-SOURCE = InputImage(Path("photos/sub/a.b.jpg"), "sub/a.b.jpg", "sub/a.b", 1234)
+INPUT = InputImage(Path("photos/sub/a.b.jpg"), "sub/a.b.jpg", "sub/a.b", 1234)
 CAR, PERSON, GRASS = (DRONE.names.index(name) for name in ("car", "person", "grass"))
 MASK = np.full((40, 60), GRASS, np.uint8)
 MASK[2:8, 3:9] = MASK[20:30, 20:40] = CAR
@@ -25,10 +25,10 @@ ALL = {"confidence": True, "objects": ("person", "dog", "car")}
 
 
 def write(outputs: Outputs) -> dict[str, str]:
-    return dict(zip(outputs.columns, outputs.write(SOURCE, IMAGE, Prediction(MASK, CONFIDENCE)), strict=True))
+    return dict(zip(outputs.columns, outputs.write(INPUT, IMAGE, Prediction(MASK, CONFIDENCE)), strict=True))
 
 
-def test_files_hold_what_their_folders_say(tmp_path: Path) -> None:
+def test_each_folder_has_its_kind_of_file(tmp_path: Path) -> None:
     outputs = Outputs(tmp_path, DRONE, **ALL)  # type: ignore[arg-type]
     write(outputs)
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")) == [
@@ -45,7 +45,7 @@ def test_files_hold_what_their_folders_say(tmp_path: Path) -> None:
     assert read_image(outputs.file("overlays", "sub/a.b")).shape[1] == 660
 
 
-def test_objects_are_of_the_classes_asked_for(tmp_path: Path) -> None:
+def test_objects_are_of_the_chosen_classes(tmp_path: Path) -> None:
     write(Outputs(tmp_path, DRONE, objects=("car", "dog")))
     document = json.loads((tmp_path / "objects" / "sub" / "a.b.json").read_text())
     (image,) = document["images"]
@@ -66,14 +66,14 @@ def test_the_row_has_sizes_shares_confidence_and_counts(tmp_path: Path) -> None:
     assert [row[f"objects_{name}"] for name in ("person", "dog", "car")] == ["1", "0", "2"]
 
 
-def test_a_class_may_be_called_like_a_column(tmp_path: Path) -> None:
+def test_a_class_may_have_the_name_of_a_column(tmp_path: Path) -> None:
     table = ClassTable(("path", "bytes", "car"), ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
     columns = Outputs(tmp_path, table, objects=("car",)).columns
     assert len(set(columns)) == len(columns)
 
 
 @pytest.mark.parametrize("kind", ["colours", "overlays", "confidence", "objects"])
-def test_what_is_not_asked_for_is_neither_written_nor_missed(tmp_path: Path, kind: str) -> None:
+def test_what_is_not_chosen_is_neither_written_nor_needed(tmp_path: Path, kind: str) -> None:
     outputs = Outputs(tmp_path, DRONE, **{**ALL, kind: ()})  # type: ignore[arg-type]
     assert not outputs.complete("sub/a.b")
     row = write(outputs)

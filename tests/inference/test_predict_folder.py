@@ -6,6 +6,7 @@ import resource
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from segdrone.errors import ConfigError, DataError
 from segdrone.inference import Predictor
 from segdrone.inference.cleanup import Cleanup
 from segdrone.inference.inputs import InputImage, find_inputs
-from segdrone.inference.predict_folder import _read_ahead, predict_folder
+from segdrone.inference.predict_folder import PredictSummary, _read, _read_ahead, predict_folder
+from segdrone.raster import open_image
 from segdrone.raster.decode import read_image
 from segdrone.utils.atomic import file_lock
 from tests.helpers.training import tiny_checkpoint
@@ -39,6 +41,10 @@ def photos(all_scenes: Path, tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
+def predict(predictor: Predictor, inputs: list[Path], out: Path, **options: Any) -> PredictSummary:
+    return predict_folder(predictor, find_inputs(inputs, out), out, **options)
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -56,11 +62,11 @@ def times(out: Path) -> dict[str, int]:
     return {path.stem: path.stat().st_mtime_ns for path in out.glob("masks/**/*.png")}
 
 
-def test_every_photograph_gets_what_the_predictor_and_the_clean_up_give(
+def test_every_photograph_gets_the_cleaned_mask_of_the_predictor(
     predictor: Predictor, photos: Path, tmp_path: Path
 ) -> None:
     cleanup, out = Cleanup(min_area=20), tmp_path / "out"
-    done = predict_folder(predictor, [photos], out, cleanup=cleanup, confidence=True, progress=False)
+    done = predict(predictor, [photos], out, cleanup=cleanup, confidence=True, progress=False)
     assert done == (4, 0, {})
     assert sorted(contents(out)) == sorted(
         ["predict.json", "summary.csv"]
@@ -78,7 +84,7 @@ def test_every_photograph_gets_what_the_predictor_and_the_clean_up_give(
     assert json.loads((out / "predict.json").read_text())["cleanup"]["min_area"] == 20
 
 
-def test_a_broken_file_is_told_in_a_line_and_the_rest_goes_on(
+def test_a_broken_file_is_reported_in_one_line_and_the_others_are_predicted(
     predictor: Predictor, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (photos / "sub" / "b.jpg").write_bytes((photos / "sub" / "b.jpg").read_bytes()[:1500])
@@ -92,14 +98,14 @@ def test_a_broken_file_is_told_in_a_line_and_the_rest_goes_on(
     one.save(photos / "exif.jpg", exif=exif)
     content = (photos / "exif.jpg").read_bytes()
     (photos / "exif.jpg").write_bytes(content.replace(b"\x01\x0f\x00\x02", b"\x01\x00\x00\x02"))  # a width as text
-    done = predict_folder(predictor, [photos, photos / "notes.txt"], tmp_path / "out")
+    done = predict(predictor, [photos, photos / "notes.txt"], tmp_path / "out")
     assert (done.predicted, done.skipped) == (4, 0)
     assert list(done.failed) == ["empty.png", "exif.jpg", "notes.txt", "sub/b.jpg", "text.jpg"]
-    told = [line for line in capsys.readouterr().err.replace("\r", "\n").splitlines() if line.startswith("error: ")]
+    message = [line for line in capsys.readouterr().err.replace("\r", "\n").splitlines() if line.startswith("error: ")]
     for line, (name, reason) in zip(
-        told,
+        message,
         [("empty.png", "not an image"), ("exif.jpg", "cannot be decoded (error: "),
-         ("notes.txt", "no photograph by its name"), ("sub/b.jpg", "truncated"),
+         ("notes.txt", "does not have the suffix of a photograph"), ("sub/b.jpg", "truncated"),
          ("text.jpg", "not an image")],
         strict=True,
     ):  # fmt: skip
@@ -114,14 +120,14 @@ def test_what_is_done_is_skipped_and_what_is_missing_is_predicted(
     predictor: Predictor, photos: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    predict_folder(predictor, [photos], out, progress=False)
+    predict(predictor, [photos], out, progress=False)
     whole, before = contents(out), times(out)
-    assert predict_folder(predictor, [photos], out, progress=False) == (0, 4, {})
+    assert predict(predictor, [photos], out, progress=False) == (0, 4, {})
     assert times(out) == before
     (out / "overlays" / "a.jpg").unlink()
     lines = (out / "summary.csv").read_text().splitlines(keepends=True)
     (out / "summary.csv").write_text("".join(line for line in lines if not line.startswith("sub/c.jpg")))
-    assert predict_folder(predictor, [photos], out, progress=False) == (2, 2, {})
+    assert predict(predictor, [photos], out, progress=False) == (2, 2, {})
     assert {name for name, time in times(out).items() if time != before[name]} == {"a", "c"}
     assert contents(out) == whole
 
@@ -130,17 +136,17 @@ def test_another_folder_with_the_same_settings_adds_to_the_summary(
     predictor: Predictor, photos: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    assert predict_folder(predictor, [photos / "sub"], out, progress=False).predicted == 2
-    assert predict_folder(predictor, [photos / "z.jpg", photos / "a.jpg"], out, progress=False).predicted == 2
+    assert predict(predictor, [photos / "sub"], out, progress=False).predicted == 2
+    assert predict(predictor, [photos / "z.jpg", photos / "a.jpg"], out, progress=False).predicted == 2
     assert list(summary(out)) == ["a.jpg", "b.jpg", "c.jpg", "z.jpg"]
 
 
 def test_redo_predicts_everything_again(predictor: Predictor, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    predict_folder(predictor, [photos], out, progress=False)
+    predict(predictor, [photos], out, progress=False)
     whole, before = contents(out), times(out)
     Image.fromarray(np.zeros((64, 96), np.uint8)).save(out / "masks" / "a.png")
-    assert predict_folder(predictor, [photos / "a.jpg", photos / "z.jpg"], out, redo=True, progress=False) == (2, 0, {})
+    assert predict(predictor, [photos / "a.jpg", photos / "z.jpg"], out, redo=True, progress=False) == (2, 0, {})
     assert contents(out) == whole
     assert {name for name, time in times(out).items() if time != before[name]} == {"a", "z"}
 
@@ -149,9 +155,9 @@ def test_a_photograph_that_breaks_before_it_is_redone_leaves_nothing(
     predictor: Predictor, photos: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    predict_folder(predictor, [photos], out, progress=False)
+    predict(predictor, [photos], out, progress=False)
     (photos / "a.jpg").write_bytes(b"")
-    assert list(predict_folder(predictor, [photos], out, redo=True, progress=False).failed) == ["a.jpg"]
+    assert list(predict(predictor, [photos], out, redo=True, progress=False).failed) == ["a.jpg"]
     assert list(summary(out)) == ["sub/b.jpg", "sub/c.jpg", "z.jpg"]
     assert not [name for name in contents(out) if name.rpartition("/")[2].startswith("a.")]
 
@@ -169,17 +175,17 @@ def test_interrupted_anywhere_and_started_again_it_ends_with_the_same_bytes(
                 raise KeyboardInterrupt
             return predictor(*args, **options)  # type: ignore[arg-type]
 
-    predict_folder(predictor, [photos], tmp_path / "whole", progress=False)
+    predict(predictor, [photos], tmp_path / "whole", progress=False)
     for after in (0, 1, 2):
         with pytest.raises(KeyboardInterrupt):
-            predict_folder(Stops(after), [photos], tmp_path / "out", progress=False)
+            predict(Stops(after), [photos], tmp_path / "out", progress=False)
         rows = summary(tmp_path / "out") if after else {}
         assert len(rows) == after + (after == 2)
     # what SIGKILL leaves: files without their row, and halves
     (tmp_path / "out" / "masks" / "z.png").write_bytes(b"old")
     for half in (".summary.0123abcd.part.csv", "masks/sub/.c.0123abcd.part.png", ".predict.lock"):
         (tmp_path / "out" / half).write_bytes(b"half")
-    assert predict_folder(predictor, [photos], tmp_path / "out", progress=False) == (1, 3, {})
+    assert predict(predictor, [photos], tmp_path / "out", progress=False) == (1, 3, {})
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
@@ -187,15 +193,15 @@ def test_decoding_is_one_photograph_ahead(photos: Path) -> None:
     begun: list[str] = []
 
     def watched() -> Iterator[InputImage]:
-        for source in find_inputs([photos], "out"):
-            begun.append(source.path)
-            yield source
+        for image in find_inputs([photos], "out"):
+            begun.append(image.path)
+            yield image
 
-    for place, (source, reading) in enumerate(_read_ahead(watched())):
-        assert source.path == begun[place]
-        np.testing.assert_array_equal(reading.result(), read_image(source.file))
-        assert len(begun) == min(place + 2, 4)
-    assert place == 3
+    for position, (image, reading) in enumerate(_read_ahead(watched(), lambda image: _read(image, open_image))):
+        assert image.path == begun[position]
+        np.testing.assert_array_equal(reading.result()[1], read_image(image.file))
+        assert len(begun) == min(position + 2, 4)
+    assert position == 3
 
 
 def test_two_processes_do_not_write_to_one_folder(predictor: Predictor, photos: Path, tmp_path: Path) -> None:
@@ -203,16 +209,16 @@ def test_two_processes_do_not_write_to_one_folder(predictor: Predictor, photos: 
         file_lock(tmp_path / "out" / ".predict.lock"),
         pytest.raises(ConfigError, match="another segdrone predict writes to .*out: wait until it ends"),
     ):
-        predict_folder(predictor, [photos], tmp_path / "out", progress=False)
-    assert predict_folder(predictor, [photos], tmp_path / "out", progress=False).predicted == 4
+        predict(predictor, [photos], tmp_path / "out", progress=False)
+    assert predict(predictor, [photos], tmp_path / "out", progress=False).predicted == 4
 
 
-def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_predicted(
+def test_a_folder_that_cannot_be_written_to_is_reported_before_anything_is_predicted(
     predictor: Predictor, photos: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="file/out cannot be written to.*another place with --out"):
-        predict_folder(predictor, [photos], tmp_path / "file" / "out", progress=False)
+        predict(predictor, [photos], tmp_path / "file" / "out", progress=False)
 
 
 @pytest.fixture
@@ -224,12 +230,14 @@ def small_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_file_that_cannot_be_written_whole_is_told_and_not_left(
+def test_a_file_that_cannot_be_written_is_reported_and_removed(
     predictor: Predictor, photos: Path, tmp_path: Path, small_files: None
 ) -> None:
-    with pytest.raises(DataError, match=r"out cannot be written to \(File too large\): free some disk space") as told:
-        predict_folder(predictor, [photos], tmp_path / "out", progress=False)
-    assert "\n" not in str(told.value)
+    with pytest.raises(
+        DataError, match=r"out cannot be written to \(File too large\): free some disk space"
+    ) as message:
+        predict(predictor, [photos], tmp_path / "out", progress=False)
+    assert "\n" not in str(message.value)
     assert list(contents(tmp_path / "out")) == ["predict.json"]
 
 
@@ -237,9 +245,9 @@ def test_an_unknown_class_is_refused_before_the_folder_is_made(
     predictor: Predictor, photos: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError):
-        predict_folder(predictor, [photos], tmp_path / "out", cleanup=Cleanup({"unicorn": 3}), progress=False)
+        predict(predictor, [photos], tmp_path / "out", cleanup=Cleanup({"unicorn": 3}), progress=False)
     with pytest.raises(ConfigError):
-        predict_folder(predictor, [photos], tmp_path / "out", objects=["unicorn"], progress=False)
+        predict(predictor, [photos], tmp_path / "out", objects=["unicorn"], progress=False)
     assert not (tmp_path / "out").exists()
 
 
@@ -247,19 +255,79 @@ def test_one_photograph_has_a_bar_over_its_windows(
     checkpoint: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     predictor = Predictor.from_checkpoint(checkpoint, window=(32, 32), device="cpu")
-    predict_folder(predictor, [photos / "a.jpg"], tmp_path / "out")
-    told = capsys.readouterr().err
-    assert "12/12" in told  # 3 x 4 windows
-    assert "window" in told
-    assert "photo/s" not in told
-    predict_folder(predictor, [photos], tmp_path / "all")
-    told = capsys.readouterr().err
-    assert "4/4" in told
-    assert "photo" in told
-    assert "window" not in told
+    predict(predictor, [photos / "a.jpg"], tmp_path / "out")
+    message = capsys.readouterr().err
+    assert "12/12" in message  # 3 x 4 windows
+    assert "window" in message
+    assert "photo/s" not in message
+    predict(predictor, [photos], tmp_path / "all")
+    message = capsys.readouterr().err
+    assert "4/4" in message
+    assert "photo" in message
+    assert "window" not in message
     for name in ("a", "z"):
         (tmp_path / "all" / "masks" / f"{name}.png").unlink()
-    predict_folder(predictor, [photos], tmp_path / "all")
-    told = capsys.readouterr().err
-    assert "2/4" in told  # where it starts
-    assert "4/4" in told
+    predict(predictor, [photos], tmp_path / "all")
+    message = capsys.readouterr().err
+    assert "2/4" in message  # where it starts
+    assert "4/4" in message
+
+
+@pytest.fixture
+def transparent(all_scenes: Path, tmp_path: Path) -> Path:
+    """The left third of the first photograph is transparent, the second one is opaque, the third one transparent."""
+    (tmp_path / "transparent").mkdir()
+    for name, scene, share in (("part", "000", 1 / 3), ("opaque", "001", 0), ("empty", "002", 1)):
+        pixels = read_image(all_scenes / "original_images" / f"{scene}.jpg")
+        alpha = np.full(pixels.shape[:2], 255, np.uint8)
+        alpha[:, : round(share * alpha.shape[1])] = 0
+        Image.fromarray(np.dstack([pixels, alpha])).save(tmp_path / "transparent" / f"{name}.png")
+    return tmp_path / "transparent"
+
+
+def test_transparent_pixels_are_ignored_and_count_nowhere(
+    predictor: Predictor, transparent: Path, tmp_path: Path
+) -> None:
+    names, out = predictor.table.names, tmp_path / "out"
+    done = predict(predictor, [transparent], out, confidence=True, objects=names, progress=False)
+    assert done == (3, 0, {})
+    part, confidence = mask(out, "part"), np.asarray(Image.open(out / "confidence" / "part.png"))
+    np.testing.assert_array_equal(part, predictor(transparent / "part.png").mask)
+    assert (part[:, :32] == predictor.table.ignore_index).all() and (part[:, 32:] < len(names)).all()
+    assert not confidence[:, :32].any() and confidence[:, 32:].all()
+    colors = np.asarray(Image.open(out / "colours" / "part.png").convert("RGB"))
+    assert (colors[:, :32] == 255).all()
+    rows = summary(out)
+    row = rows["part.png"]
+    for i, name in enumerate(names):
+        assert float(row[f"share_{name}"]) == pytest.approx((part[:, 32:] == i).mean(), abs=1e-6)
+    assert float(row["confidence"]) == pytest.approx(confidence[:, 32:].mean() / 255, abs=1e-6)
+    assert sum(float(row[f"share_{name}"]) for name in names) == pytest.approx(1, abs=1e-5)
+    instances = json.loads((out / "objects" / "part.json").read_text())["annotations"]
+    assert sum(instance["area"] for instance in instances) == 64 * 64
+    assert min(instance["bbox"][0] for instance in instances) >= 32
+    empty = rows["empty.png"]
+    assert {empty[f"share_{name}"] for name in names} == {"0.000000"} and empty["confidence"] == "0.000000"
+    assert {empty[f"objects_{name}"] for name in names} == {"0"}
+    assert (mask(out, "empty") == predictor.table.ignore_index).all()
+
+
+def test_alpha_of_255_everywhere_gives_the_files_of_the_opaque_photograph(
+    predictor: Predictor, transparent: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "plain").mkdir()
+    Image.open(transparent / "opaque.png").convert("RGB").save(tmp_path / "plain" / "opaque.png")
+    options: dict[str, Any] = {"confidence": True, "objects": predictor.table.names, "progress": False}
+    predict(predictor, [transparent / "opaque.png"], tmp_path / "a", **options)
+    predict(predictor, [tmp_path / "plain" / "opaque.png"], tmp_path / "b", **options)
+    with_alpha, without = contents(tmp_path / "a"), contents(tmp_path / "b")
+    digests = [summary(tmp_path / name)["opaque.png"]["digest"].encode() for name in ("a", "b")]
+    with_alpha["summary.csv"] = with_alpha["summary.csv"].replace(*digests)  # the files differ
+    assert with_alpha == without
+
+
+def test_clean_up_leaves_pixels_without_data_ignored(predictor: Predictor, transparent: Path, tmp_path: Path) -> None:
+    cleanup = Cleanup(min_area=60, fill_holes=60, refine=2)
+    predict(predictor, [transparent / "part.png"], tmp_path / "out", cleanup=cleanup, progress=False)
+    part = mask(tmp_path / "out", "part")
+    np.testing.assert_array_equal(part == predictor.table.ignore_index, np.arange(96)[None].repeat(64, 0) < 32)

@@ -231,7 +231,9 @@ def test_batches_are_halved_until_they_fit_the_devices_memory() -> None:
     backend.batches.clear()
     predictor(image)
     assert max(backend.batches) == 2
-    with pytest.raises(ConfigError, match="cuda:3 has no memory for a window of 32 x 32: give a smaller window, or dev"):
+    with pytest.raises(
+        ConfigError, match="cuda:3 has no memory for a window of 32 x 32: give a smaller window, or dev"
+    ):
         Predictor(SmallMemory(0), window=(32, 32))(image)
 
 

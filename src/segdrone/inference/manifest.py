@@ -1,4 +1,4 @@
-"""What a folder of predictions says of itself: `predict.json`, how they were made, and `summary.csv`, a row each."""
+"""Keep the manifest of a folder of predictions: `predict.json` with its settings, `summary.csv` with its rows."""
 
 from __future__ import annotations
 
@@ -15,161 +15,170 @@ from segdrone.inference.outputs import SUFFIXES, Outputs
 from segdrone.utils.atomic import atomic_write, stale_partials, write_json
 
 SUMMARY = "summary.csv"
+_FIXED_COLUMNS = 5  # the others depend on the classes
 
 
 class Manifest:
-    """The record of a folder of predictions, which are all made in one way.
+    """Settings and rows of a folder of predictions, which all have the same settings.
 
     Attributes:
-        rows: What stands in `summary.csv`, by path: these photographs are done.
+        rows: Rows of `summary.csv`, by path. A photograph with a row is done.
 
     Args:
-        outputs: What the folder holds.
+        outputs: The files in the folder.
         settings: All that the files depend on, as plain values.
 
     Raises:
-        ConfigError: The folder holds something else than predictions, or they cannot be read.
+        ConfigError: The folder contains something else than predictions, or they cannot be read.
     """
 
     def __init__(self, outputs: Outputs, settings: Mapping[str, Any]) -> None:
         self._outputs, self._folder = outputs, outputs.folder
         self._settings = json.loads(json.dumps(settings))
-        self._known = self._read_settings()
+        self._old_settings = self._read_settings()
         self.rows = self._read_rows()
-        self._lines = {path: _line(list(row.values())) for path, row in self.rows.items()}
+        self._lines = {path: _csv_line(list(row.values())) for path, row in self.rows.items()}
 
-    def begin(self, sources: Sequence[InputImage], *, redo: bool) -> list[InputImage]:
-        """Makes the folder one of these settings, and returns what is to be predicted.
+    def begin(self, images: Sequence[InputImage], *, redo: bool) -> list[InputImage]:
+        """Writes the settings to the folder, and returns the photographs that are not done.
 
-        Files that a killed process left half-written are removed.
+        Temporary files of killed processes are removed.
 
         Args:
-            sources: The photographs.
-            redo: Predict all of them, and remove what was made with other settings.
+            images: The photographs.
+            redo: Return all of them, and remove what was made with other settings.
 
         Raises:
-            ConfigError: The folder holds predictions with other settings, or of other photographs of the
-                same path, and `redo` does not replace all of them.
+            ConfigError: The folder contains predictions with other settings, or of other photographs of the same path,
+                and `redo` does not replace all of them.
         """
-        if self._known is not None and self._known != self._settings:
-            self._clear(sources, redo)
-        todo = list(sources) if redo else [source for source in sources if not self._is_done(source)]
-        self._refuse_shared_names(sources)
-        for source in todo:
-            if source.path in self.rows and _name(self.rows[source.path]) != source.name:
-                self.drop(source)
-        if self._known != self._settings:
+        if self._old_settings is not None and self._old_settings != self._settings:
+            self._clear(images, redo)
+        todo = list(images) if redo else [image for image in images if not self._is_done(image)]
+        self._refuse_shared_names(images)
+        for image in todo:
+            if image.path in self.rows and _name(self.rows[image.path]) != image.name:
+                self.drop(image)
+        if self._old_settings != self._settings:
             write_json(self._settings, self._folder / SETTINGS)
-        own = [half for name in (SETTINGS, SUMMARY) for half in stale_partials(self._folder, Path(name).stem)]
-        for half in [*own, *(half for kind in SUFFIXES for half in stale_partials(self._folder / kind, deep=True))]:
-            half.unlink()
+        for name in (SETTINGS, SUMMARY):
+            _remove(stale_partials(self._folder, Path(name).stem))
+        for kind in SUFFIXES:
+            _remove(stale_partials(self._folder / kind, deep=True))
         return todo
 
     def add(self, cells: Sequence[str]) -> None:
-        """Writes `summary.csv` with a row more, its cells those of `Outputs.columns`."""
+        """Adds a row to `summary.csv`; its cells are those of `Outputs.columns`."""
         row = dict(zip(self._outputs.columns, cells, strict=True))
-        self.rows[row["path"]], self._lines[row["path"]] = row, _line(cells)
+        self.rows[row["path"]], self._lines[row["path"]] = row, _csv_line(cells)
         self._write_rows()
 
-    def drop(self, source: InputImage) -> None:
+    def drop(self, image: InputImage) -> None:
         """Removes a photograph's row, if it has one, and then its files."""
-        row = self.rows.pop(source.path, None)
+        row = self.rows.pop(image.path, None)
         if row is not None:
-            del self._lines[source.path]
+            del self._lines[image.path]
             self._write_rows()
             self._outputs.remove(_name(row))
-        self._outputs.remove(source.name)
+        self._outputs.remove(image.name)
 
-    def _clear(self, sources: Sequence[InputImage], redo: bool) -> None:
-        """Removes what was made with other settings: rows first, and the settings are the last to change."""
-        assert self._known is not None
-        differences = list(_differences(self._known, self._settings))
+    def _clear(self, images: Sequence[InputImage], redo: bool) -> None:
+        """Removes what was made with other settings: rows first; the settings are replaced last."""
+        assert self._old_settings is not None
+        differences = list(_differences(self._old_settings, self._settings))
         made = f"made with {', '.join(differences[:3])}{' and more' if len(differences) > 3 else ''}"
-        others = self.rows.keys() - {source.path for source in sources}
+        others = self.rows.keys() - {image.path for image in images}
         if not redo:
             raise ConfigError(f"{self._folder} holds predictions {made}: give another --out, or --redo to replace them")
         if others:
             raise ConfigError(
-                f"{self._folder} holds {len(others)} predictions of other photographs, such as {min(others)}, {made}: "
-                "give another --out, or these photographs too"
+                f"{self._folder} holds {len(others)} predictions of other photographs, such as {min(others)}, "
+                f"{made}: give another --out, or these photographs too"
             )
-        names = [*map(_name, self.rows.values()), *(source.name for source in sources)]
+        names = [*map(_name, self.rows.values()), *(image.name for image in images)]
         self.rows, self._lines = {}, {}
         self._write_rows()
         for name in names:
             self._outputs.remove(name)
 
-    def _is_done(self, source: InputImage) -> bool:
-        row = self.rows.get(source.path)
-        if row is None or not self._outputs.complete(source.name):
+    def _is_done(self, image: InputImage) -> bool:
+        row = self.rows.get(image.path)
+        if row is None or not self._outputs.complete(image.name):
             return False
-        if row["digest"] != source.digest:
+        if row["digest"] != image.digest:
             raise ConfigError(
-                f"{self._folder} holds the prediction of another {source.path} than {source.file}: give another --out, "
-                "or --redo to replace it"
+                f"{self._folder} holds the prediction of another {image.path} than {image.file}: give another "
+                "--out, or --redo to replace it"
             )
         return True
 
-    def _refuse_shared_names(self, sources: Sequence[InputImage]) -> None:
-        here = {source.name: source for source in sources}
-        paths = {source.path for source in sources}
+    def _refuse_shared_names(self, images: Sequence[InputImage]) -> None:
+        by_name = {image.name: image for image in images}
+        paths = {image.path for image in images}
         for path, row in self.rows.items():
-            if path not in paths and _name(row) in here:
+            if path not in paths and _name(row) in by_name:
                 raise ConfigError(
                     f"{self._folder} holds {row['mask']}, the prediction of {path}, which that of "
-                    f"{here[_name(row)].file} would replace: give another --out, or both photographs"
+                    f"{by_name[_name(row)].file} would replace: give another --out, or both photographs"
                 )
 
     def _read_settings(self) -> dict[str, Any] | None:
         path = self._folder / SETTINGS
         if path.is_file():
             try:
-                known = json.loads(path.read_text(encoding="utf-8"))
+                settings = json.loads(path.read_text(encoding="utf-8"))
             except ValueError:
-                known = None
-            if not isinstance(known, dict):
-                raise ConfigError(f"{path} is not what segdrone predict wrote: give another --out")
-            return known
+                settings = None
+            if not isinstance(settings, dict):
+                raise ConfigError(f"{path} was not written by segdrone predict: give another --out")
+            return settings
         foreign = next((name for name in (SUMMARY, *SUFFIXES) if (self._folder / name).exists()), None)
         if foreign is not None:
-            raise ConfigError(f"{self._folder} holds {foreign} that is not of segdrone predict: give another --out")
+            raise ConfigError(
+                f"{self._folder} holds {foreign}, which segdrone predict did not write: give another --out"
+            )
         return None
 
     def _read_rows(self) -> dict[str, dict[str, str]]:
         path = self._folder / SUMMARY
         if not path.is_file():
             return {}
-        own = len(self._outputs.columns) if self._known == self._settings else 5  # the classes may be others
+        known = len(self._outputs.columns) if self._old_settings == self._settings else _FIXED_COLUMNS
         try:
             with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
                 header, *rows = [*csv.reader(file)] or [[]]
         except csv.Error:
             header, rows = [], []
-        if header[:own] != self._outputs.columns[:own] or any(len(row) != len(header) for row in rows):
+        if header[:known] != self._outputs.columns[:known] or any(len(row) != len(header) for row in rows):
             raise ConfigError(f"{path} was changed by another program: give another --out, or remove {self._folder}")
         return {row[0]: dict(zip(header, row, strict=True)) for row in rows}
 
     def _write_rows(self) -> None:
-        lines = [_line(self._outputs.columns), *(self._lines[path] for path in sorted(self._lines))]
+        lines = [_csv_line(self._outputs.columns), *(self._lines[path] for path in sorted(self._lines))]
         with atomic_write(self._folder / SUMMARY) as partial:
             partial.write_text("".join(lines), encoding="utf-8", errors="surrogateescape", newline="")
+
+
+def _remove(files: Sequence[Path]) -> None:
+    for file in files:
+        file.unlink()
 
 
 def _name(row: Mapping[str, str]) -> str:
     return row["mask"].removeprefix("masks/").removesuffix(SUFFIXES["masks"])
 
 
-def _line(cells: Sequence[str]) -> str:
+def _csv_line(cells: Sequence[str]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()
 
 
-def _differences(known: Any, now: Any, name: str = "") -> Iterator[str]:
-    """Names what two settings differ in, and both values where they are short."""
-    if isinstance(known, dict) and isinstance(now, dict):
-        for key in [*known, *(key for key in now if key not in known)]:
-            yield from _differences(known.get(key), now.get(key), f"{name}.{key}".lstrip("."))
-    elif known != now:
-        values = f" {json.dumps(known)}, not {json.dumps(now)}"
+def _differences(old: Any, new: Any, name: str = "") -> Iterator[str]:
+    """Yields the names of settings that differ, with both values if they are short."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from _differences(old.get(key), new.get(key), f"{name}.{key}".lstrip("."))
+    elif old != new:
+        values = f" {json.dumps(old)}, not {json.dumps(new)}"
         yield name + values if len(values) < 60 else f"another {name}"

@@ -1,4 +1,4 @@
-"""The files that a prediction leaves, and its row of figures."""
+"""Write the files of a prediction, and its row of the summary."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from segdrone.classes import ClassTable
 from segdrone.errors import ConfigError
@@ -19,37 +17,37 @@ from segdrone.inference.inputs import InputImage
 from segdrone.inference.instances import Instance, find_instances, to_coco
 from segdrone.inference.overlays import draw_overlay
 from segdrone.inference.predictor import Prediction
+from segdrone.raster.encode import write_gray_png, write_jpeg, write_palette_png
 from segdrone.raster.pixels import count_values
 from segdrone.utils.atomic import atomic_write
 
 SUFFIXES = {"masks": ".png", "colours": ".png", "overlays": ".jpg", "confidence": ".png", "objects": ".json"}
 
-# Of even areas, run lengths are both faster to write than what PNG does by itself, and smaller.
-_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
-
 
 @dataclass(frozen=True)
 class Outputs:
-    """What is written of a photograph, and where.
+    """The files that are written for each photograph.
 
-    | file                   | holds                                                                   |
-    |------------------------|-------------------------------------------------------------------------|
-    | `masks/NAME.png`       | class ids, 8-bit grey                                                   |
-    | `colours/NAME.png`     | the same with the colours of the classes as its palette                 |
-    | `overlays/NAME.jpg`    | photograph, mask and legend, of 2000 pixels at most on the longer side  |
-    | `confidence/NAME.png`  | probability of the chosen class, 8-bit grey, 255 is certain             |
-    | `objects/NAME.json`    | objects as COCO                                                         |
+    | file                   | content                                                                     |
+    |------------------------|-----------------------------------------------------------------------------|
+    | `masks/NAME.png`       | class ids, 8-bit gray                                                       |
+    | `colours/NAME.png`     | the same, with the class colors as palette                                  |
+    | `overlays/NAME.jpg`    | photograph, mask and legend, at most 2000 pixels on the longer side         |
+    | `confidence/NAME.png`  | probability of the class, 8-bit gray, 255 is 1                              |
+    | `objects/NAME.json`    | instances as COCO                                                           |
+
+    Pixels without data have the ignored id. They count in no share, mean, area or instance.
 
     Args:
-        folder: Where all of them go.
+        folder: The folder of all files.
         table: The classes.
-        colours: Write colour masks.
+        colours: Write color masks.
         overlays: Write overlays.
         confidence: Write confidences.
-        objects: Names of the classes whose objects are written and counted; none by itself.
+        objects: Names of the classes whose instances are written and counted.
 
     Raises:
-        ConfigError: The table has no such class.
+        ConfigError: The table does not have one of these classes.
     """
 
     folder: Path
@@ -68,36 +66,36 @@ class Outputs:
 
     @property
     def settings(self) -> dict[str, object]:
-        """What was asked for, as plain values."""
-        asked = {"colours": self.colours, "overlays": self.overlays, "confidence": self.confidence}
-        return {**asked, "objects": list(self.objects)}
+        """What is written, as plain values."""
+        choices = {"colours": self.colours, "overlays": self.overlays, "confidence": self.confidence}
+        return {**choices, "objects": list(self.objects)}
 
     @property
     def columns(self) -> list[str]:
-        """Names of the cells of `write`: shares lie between 0 and 1, `confidence` is the mean."""
+        """Names of the cells that `write` returns. Shares are 0 to 1, `confidence` is the mean."""
         shares = [f"share_{name}" for name in self.table.names]
         objects = [f"objects_{name}" for name in self.objects]
         return ["path", "mask", "height", "width", "digest", "confidence", *shares, *objects]
 
     def file(self, kind: str, name: str) -> Path:
-        """Returns the place of one kind of file, a key of `VIDEO_SUFFIXES`."""
+        """Returns the path of a file of one kind, a key of `SUFFIXES`."""
         return self.folder / kind / (name + SUFFIXES[kind])
 
     def complete(self, name: str) -> bool:
-        """Tells whether all files of a photograph are there."""
-        return all(self.file(kind, name).is_file() for kind in self._wanted())
+        """Whether all files of a photograph exist."""
+        return all(self.file(kind, name).is_file() for kind in self._kinds())
 
     def remove(self, name: str) -> None:
-        """Removes all files of a photograph, of every kind, that are there."""
+        """Removes all files of a photograph, of every kind."""
         for kind in SUFFIXES:
             self.file(kind, name).unlink(missing_ok=True)
 
-    def write(self, source: InputImage, image: NDArray[np.uint8], prediction: Prediction) -> list[str]:
+    def write(self, image: InputImage, pixels: NDArray[np.uint8], prediction: Prediction) -> list[str]:
         """Writes the files of a photograph, each whole or not at all.
 
         Args:
-            source: The photograph.
-            image: Its pixels, uint8 `[H, W, 3]`, RGB.
+            image: The photograph.
+            pixels: Its pixels, uint8 `[H, W, 3]`, RGB.
             prediction: Its mask and confidence.
 
         Returns:
@@ -108,45 +106,42 @@ class Outputs:
         """
         mask, confidence = prediction
         assert confidence is not None
-        height, width = mask.shape
-        shares = [float(count / mask.size) for count in count_values(mask)[: len(self.table)]]
-        mean = float(confidence.sum(dtype=np.uint64) / (255 * confidence.size))
-        _write_grey(mask, self.file("masks", source.name))
+        shares, mean = _statistics(mask, confidence, len(self.table))
+        write_gray_png(mask, self.file("masks", image.name))
         if self.colours:
-            _write_colours(mask, self.table, self.file("colours", source.name))
+            write_palette_png(mask, self.table.palette, self.file("colours", image.name))
         if self.overlays:
-            with atomic_write(self.file("overlays", source.name)) as partial:
-                Image.fromarray(draw_overlay(image, mask, self.table, shares)).save(partial, quality=90)
+            write_jpeg(draw_overlay(pixels, mask, self.table, shares), self.file("overlays", image.name))
         if self.confidence:
-            _write_grey(confidence, self.file("confidence", source.name))
-        found: list[Instance] = []
-        if self.objects:
-            found = find_instances(mask, confidence, self.table, self.objects)
-            with atomic_write(self.file("objects", source.name)) as partial:
-                partial.write_text(
-                    json.dumps(to_coco({source.path: ((height, width), found)}, self.table)), encoding="ascii"
-                )
-        counts = Counter(self.table.names[one.class_id] for one in found)
+            write_gray_png(confidence, self.file("confidence", image.name))
+        counts = Counter(self.table.names[instance.class_id] for instance in self._write_objects(image, prediction))
         return [
-            source.path,
-            f"masks/{source.name}{SUFFIXES['masks']}",
-            *map(str, (height, width, source.digest)),
+            image.path,
+            f"masks/{image.name}{SUFFIXES['masks']}",
+            *map(str, (*mask.shape, image.digest)),
             *(f"{value:.6f}" for value in (mean, *shares)),
             *(str(counts[name]) for name in self.objects),
         ]
 
-    def _wanted(self) -> list[str]:
-        asked = {**self.settings, "masks": True}
-        return [kind for kind in SUFFIXES if asked[kind]]
+    def _write_objects(self, image: InputImage, prediction: Prediction) -> list[Instance]:
+        if not self.objects:
+            return []
+        mask, confidence = prediction
+        instances = find_instances(mask, confidence, self.table, self.objects)
+        document = to_coco({image.path: ((mask.shape[0], mask.shape[1]), instances)}, self.table)
+        with atomic_write(self.file("objects", image.name)) as partial:
+            partial.write_text(json.dumps(document), encoding="ascii")
+        return instances
+
+    def _kinds(self) -> list[str]:
+        chosen = {**self.settings, "masks": True}
+        return [kind for kind in SUFFIXES if chosen[kind]]
 
 
-def _write_grey(pixels: NDArray[np.uint8], path: Path) -> None:
-    with atomic_write(path) as partial:
-        partial.write_bytes(cv2.imencode(".png", pixels, _PNG)[1].tobytes())
-
-
-def _write_colours(mask: NDArray[np.uint8], table: ClassTable, path: Path) -> None:
-    picture = Image.fromarray(mask)
-    picture.putpalette(table.palette.tobytes())
-    with atomic_write(path) as partial:
-        picture.save(partial, compress_level=1)
+def _statistics(mask: NDArray[np.uint8], confidence: NDArray[np.uint8], classes: int) -> tuple[list[float], float]:
+    """Returns the share of each class, and the mean confidence, both over pixels with data; 0 if there are none."""
+    counts = count_values(mask)[:classes]
+    with_data = int(counts.sum())
+    if not with_data:
+        return [0.0] * classes, 0.0
+    return [float(count / with_data) for count in counts], float(confidence.sum(dtype=np.uint64) / (255 * with_data))

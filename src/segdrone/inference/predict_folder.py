@@ -1,43 +1,43 @@
-"""Predict photographs, each once however often the work is interrupted."""
+"""Predict many photographs, each once however often the work is interrupted."""
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import filelock
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from segdrone import __version__
-from segdrone.errors import ConfigError, DataError
+from segdrone.errors import DataError
 from segdrone.inference.cleanup import Cleanup
-from segdrone.inference.inputs import InputImage, find_inputs, is_image
+from segdrone.inference.inputs import InputImage, is_image
 from segdrone.inference.manifest import Manifest
+from segdrone.inference.output_dir import exclusive_dir
 from segdrone.inference.outputs import Outputs
 from segdrone.inference.predictor import Prediction, Predictor, Progress
-from segdrone.raster.header import IMAGE_SUFFIXES as PHOTOGRAPHS
-from segdrone.raster.photograph import open_photograph
-from segdrone.utils.atomic import file_lock, writable_dir
+from segdrone.inference.threads import submit_ahead
+from segdrone.raster import ImageSource
+from segdrone.raster.header import IMAGE_SUFFIXES
+from segdrone.windows import Window
 
-_AS_PREDICTED = Cleanup()
+_NO_CLEANUP = Cleanup()
 
 Pixels = NDArray[np.uint8]
+Predict = Callable[[ImageSource, Pixels, Progress], Prediction]
 
 
 class PredictSummary(NamedTuple):
-    """What became of photographs.
+    """Result of predicting many files.
 
     Attributes:
-        predicted: How many were predicted.
-        skipped: How many were done already.
+        predicted: Number of files that were predicted.
+        skipped: Number of files that had been predicted before.
         failed: Why the others could not be predicted, by path, one line each.
     """
 
@@ -48,10 +48,10 @@ class PredictSummary(NamedTuple):
 
 def predict_folder(
     predictor: Predictor,
-    inputs: Iterable[str | Path],
+    images: Sequence[InputImage],
     out: str | Path,
     *,
-    cleanup: Cleanup = _AS_PREDICTED,
+    cleanup: Cleanup = _NO_CLEANUP,
     colours: bool = True,
     overlays: bool = True,
     confidence: bool = False,
@@ -59,30 +59,31 @@ def predict_folder(
     redo: bool = False,
     progress: bool = True,
 ) -> PredictSummary:
-    """Predicts files, folders and patterns, and leaves `Outputs`, `summary.csv` and `predict.json` in a folder.
+    """Predicts photographs, and writes `Outputs`, `summary.csv` and `predict.json` to a folder.
 
-    Started again after an interruption, however it came, it goes on where it was, and ends with the same
-    files, byte by byte. A photograph that cannot be read or predicted leaves nothing, and the rest goes on.
+    After an interruption of any kind, the same call continues where it was, and ends with the same files, byte by
+    byte. A photograph that cannot be read leaves no files, and the others are predicted.
+
+        predict_folder(predictor, find_inputs(["flight/"], "predicted"), "predicted")
 
     Args:
-        predictor: Predicts each photograph.
-        inputs: As `find_inputs` takes them.
-        out: Folder to write to; made if need be.
-        cleanup: What is done to each mask.
-        colours: Write colour masks.
+        predictor: The model.
+        images: The photographs, as `find_inputs` returns them.
+        out: Output folder; created if needed.
+        cleanup: Clean-up of each mask.
+        colours: Write color masks.
         overlays: Write photographs under their masks.
-        confidence: Write the probability of the chosen class.
-        objects: Names of the classes whose objects are written and counted.
+        confidence: Write the probability of the class.
+        objects: Names of the classes whose instances are written and counted.
         redo: Predict again what is done, and replace what was made with other settings.
-        progress: Whether to show, on stderr, a bar and each error as it comes.
+        progress: Whether to show a progress bar and errors on stderr.
 
     Raises:
-        DataError: An input is missing or leads to no photograph, or the folder cannot be written to.
-        ConfigError: A choice does not fit the classes, two photographs would get one name, the folder holds
-            something else or other predictions, or another process writes there.
+        DataError: The folder cannot be written to.
+        ConfigError: An option does not fit the classes, the folder contains something else or other predictions,
+            or another process predicts into it.
     """
     out = Path(out)
-    sources = find_inputs(inputs, out)
     cleanup.check(predictor.table)
     outputs = Outputs(out, predictor.table, colours, overlays, confidence, objects)
     settings = {
@@ -92,95 +93,81 @@ def predict_folder(
         "outputs": outputs.settings,
     }
 
-    def predict(image: Pixels, tell: Progress | None) -> Prediction:
-        prediction = predictor(image, confidence=True, progress=tell)
-        return prediction._replace(mask=cleanup(prediction.mask, image, predictor.table))
+    def predict(source: ImageSource, pixels: Pixels, update: Progress) -> Prediction:
+        prediction = predictor(source, confidence=True, progress=update)
+        return prediction._replace(mask=cleanup(prediction.mask, pixels, predictor.table))
+
+    def read(image: InputImage) -> tuple[ImageSource, Pixels]:
+        return _read(image, predictor.open)
 
     with exclusive_dir(out):
-        record = Manifest(outputs, settings)
-        todo = record.begin(sources, redo=redo)
-        failed = _predict_all(todo, len(sources), predict, outputs, record, progress)
-    return PredictSummary(len(todo) - len(failed), len(sources) - len(todo), failed)
+        manifest = Manifest(outputs, settings)
+        todo = manifest.begin(images, redo=redo)
+        failed = _predict_all(todo, len(images), read, predict, outputs, manifest, progress)
+    return PredictSummary(len(todo) - len(failed), len(images) - len(todo), failed)
 
 
 def _predict_all(
     todo: Sequence[InputImage],
     total: int,
-    predict: Callable[[Pixels, Progress | None], Prediction],
+    read: Callable[[InputImage], tuple[ImageSource, Pixels]],
+    predict: Predict,
     outputs: Outputs,
-    record: Manifest,
+    manifest: Manifest,
     progress: bool,
 ) -> dict[str, str]:
-    """Predicts what is left of `total` photographs; returns why some could not be, by path."""
+    """Predicts those of `total` photographs that are left; returns why some could not be predicted, by path."""
     failed: dict[str, str] = {}
-    one = len(todo) == 1  # then the bar is over its windows
+    single = len(todo) == 1  # the progress bar then counts its windows
     with (
         warnings.catch_warnings(),
-        tqdm(total=total, initial=total - len(todo), unit="photo", disable=one or not progress) as photographs,
-        tqdm(unit="window", disable=not (one and progress)) as windows,
+        tqdm(total=total, initial=total - len(todo), unit="photo", disable=single or not progress) as photo_bar,
+        tqdm(unit="window", disable=not (single and progress)) as window_bar,
     ):
-        warnings.filterwarnings("ignore", module=r"PIL\.")  # of files that then decode or do not
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # on files that are then decoded, or fail with an error
 
-        def tell(done: int, of: int) -> None:
-            windows.total = of
-            windows.update(done - windows.n)
+        def update(done: int, total: int) -> None:
+            window_bar.total = total
+            window_bar.update(done - window_bar.n)
 
-        for source, reading in _read_ahead(todo):
+        for image, reading in _read_ahead(todo, read):
             try:
-                image = reading.result()
-                prediction = predict(image, tell)
+                source, pixels = reading.result()
+                prediction = predict(source, pixels, update)
             except DataError as error:
-                record.drop(source)
-                failed[source.path] = _line(source, error)
+                manifest.drop(image)
+                failed[image.path] = _error_line(image, error)
                 if progress:
-                    tqdm.write(f"error: {failed[source.path]}", file=sys.stderr)
+                    tqdm.write(f"error: {failed[image.path]}", file=sys.stderr)
             else:
-                record.add(outputs.write(source, image, prediction))
-            photographs.update()
+                manifest.add(outputs.write(image, pixels, prediction))
+            photo_bar.update()
     return failed
 
 
-def _read_ahead(sources: Iterable[InputImage]) -> Iterator[tuple[InputImage, Future[Pixels]]]:
-    """Yields photographs in order; while one is at work, the next one is decoded."""
+def _read_ahead(
+    images: Iterable[InputImage], read: Callable[[InputImage], tuple[ImageSource, Pixels]]
+) -> Iterator[tuple[InputImage, Future[tuple[ImageSource, Pixels]]]]:
+    """Yields photographs in order; the next one is decoded while one is predicted."""
     with ThreadPoolExecutor(1) as pool:
-        begun: deque[tuple[InputImage, Future[Pixels]]] = deque()
-        for source in sources:
-            begun.append((source, pool.submit(_read, source)))
-            if len(begun) == 2:
-                yield begun.popleft()
-        yield from begun
+        yield from submit_ahead(pool, read, images, ahead=1)
 
 
-def _read(source: InputImage) -> Pixels:
-    if not is_image(source.file):
-        raise DataError(f"{source.file} is no photograph by its name ({', '.join(PHOTOGRAPHS)}): leave it out")
+def _read(image: InputImage, open_source: Callable[[Path], ImageSource]) -> tuple[ImageSource, Pixels]:
+    """Opens and decodes a photograph; returns its source and a view of its pixels."""
+    if not is_image(image.file):
+        suffixes = ", ".join(IMAGE_SUFFIXES)
+        raise DataError(f"{image.file} does not have the suffix of a photograph ({suffixes}): leave it out")
     try:
-        return open_photograph(source.file)
+        source = open_source(image.file)
+        return source, source.read(Window(0, 0, *source.size))
     except DataError:
         raise
-    except Exception as error:  # what decoders raise on spoilt files has no end, and the rest must go on
+    except Exception as error:  # decoders raise errors of many types on damaged files, and the others must go on
         reason = f"{type(error).__name__}: {error}"
-        raise DataError(f"{source.file} cannot be decoded ({reason}): copy it again or remove it") from None
+        raise DataError(f"{image.file} cannot be decoded ({reason}): copy it again or remove it") from None
 
 
-def _line(source: InputImage, error: DataError) -> str:
-    text = str(error) if str(source.file) in str(error) else f"{source.file}: {error}"
+def _error_line(image: InputImage, error: DataError) -> str:
+    text = str(error) if str(image.file) in str(error) else f"{image.file}: {error}"
     return " ".join(text.split())
-
-
-@contextmanager
-def exclusive_dir(folder: Path) -> Iterator[None]:
-    """Makes a folder, and makes sure that no other process predicts into it.
-
-    Raises:
-        ConfigError: Another one does.
-        DataError: The folder cannot be written to, now or in the body.
-    """
-    with writable_dir(folder):
-        try:
-            with file_lock(folder / ".predict.lock", wait=False):
-                yield
-        except filelock.Timeout:  # an OSError too
-            raise ConfigError(
-                f"another segdrone predict writes to {folder}: wait until it ends, or give another --out"
-            ) from None
