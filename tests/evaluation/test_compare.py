@@ -83,7 +83,7 @@ def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:
     first = evaluation(tmp_path / "a", 0.5)
     with pytest.raises(ConfigError, match="two or more"):
         compare([first])
-    with pytest.raises(DataError, match=r"nowhere holds no counts\.npz: give a folder"):
+    with pytest.raises(DataError, match=r"nowhere has no counts\.npz: give a folder"):
         compare([first, tmp_path / "nowhere"])
     other = ClassTable(names=("land", "sea", "ice"), colours=TABLE.colours)
     with pytest.raises(DataError, match="evaluate both with the same classes"):

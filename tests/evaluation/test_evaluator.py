@@ -23,50 +23,50 @@ def photograph(name: str, wrong: int) -> EvalSample:
 @pytest.mark.parametrize("count", range(8))
 def test_the_best_and_the_worst_are_shown_each_once_whatever_their_order(count: int) -> None:
     order = np.random.default_rng(count).permutation(count)
-    judge = Evaluator(TABLE, pictures=2)
+    evaluator = Evaluator(TABLE, pictures=2)
     for number in order:
-        judge.add(photograph(f"p{number}", wrong=int(number)))  # p0 is the best
-        assert len(judge._pictures) <= 4
-    judge.gather()
-    best, worst = ([picture.title for picture in shown] for shown in judge.best_and_worst())
+        evaluator.update(photograph(f"p{number}", wrong=int(number)))  # p0 is the best
+        assert len(evaluator._kept) <= 4
+    evaluator.sync()
+    best, worst = ([picture.title for picture in shown] for shown in evaluator.best_and_worst())
     names = [f"p{number}" for number in range(count)]
     assert best == names[: min(2, math.ceil(count / 2))]
     assert worst == names[::-1][: min(2, count - len(best))]
-    assert [*judge.counts] == names
+    assert [*evaluator.counts] == names
 
 
 def test_only_photographs_that_are_shown_are_read() -> None:
-    judge = Evaluator(TABLE, pictures=1)
-    judge.add(photograph("best", 0))
-    judge.add(photograph("worst", 50))
-    unread = photograph("between", 10)._replace(image=lambda: pytest.fail("was read"))
-    judge.add(unread)
-    best, worst = judge.best_and_worst()
+    evaluator = Evaluator(TABLE, pictures=1)
+    evaluator.update(photograph("best", 0))
+    evaluator.update(photograph("worst", 50))
+    unread = photograph("between", 10)._replace(read_image=lambda: pytest.fail("was read"))
+    evaluator.update(unread)
+    best, worst = evaluator.best_and_worst()
     assert best[0].image is not None and worst[0].image is not None
     assert (best[0].image.max(), worst[0].image.max()) == (0, 50)
 
 
-def test_without_pictures_none_are_made() -> None:
-    judge = Evaluator(TABLE, pictures=0)
-    judge.add(photograph("a", 3)._replace(image=lambda: pytest.fail("was read")))
-    assert judge.best_and_worst() == ([], [])
+def test_without_kept_none_are_made() -> None:
+    evaluator = Evaluator(TABLE, pictures=0)
+    evaluator.update(photograph("a", 3)._replace(read_image=lambda: pytest.fail("was read")))
+    assert evaluator.best_and_worst() == ([], [])
 
 
 def test_what_is_predicted_where_nothing_is_known_does_not_count() -> None:
-    judge = Evaluator(TABLE, pictures=1)
+    evaluator = Evaluator(TABLE, pictures=1)
     truth = np.zeros((40, 40), np.uint8)
     truth[20:] = 255
     prediction = truth.copy()
     prediction[20:] = np.random.default_rng(0).integers(0, 2, (20, 40))  # a boundary there would spoil that of class 0
-    judge.add(EvalSample("a", truth, prediction, None, None))
-    found = score(stack_counts([*judge.counts.values()]))
+    evaluator.update(EvalSample("a", truth, prediction, None, None))
+    found = score(stack_counts([*evaluator.counts.values()]))
     assert found.overall["miou"] == found.overall["boundary_miou"] == found.overall["accuracy"] == 1
-    assert judge.best_and_worst()[0][0].image is None
+    assert evaluator.best_and_worst()[0][0].image is None
 
 
 def test_a_photograph_without_labels_is_counted_but_not_shown() -> None:
-    judge = Evaluator(TABLE, pictures=1)
+    evaluator = Evaluator(TABLE, pictures=1)
     nothing = np.full((4, 4), 255, np.uint8)
-    judge.add(EvalSample("empty", nothing, np.zeros_like(nothing), None, None))
-    assert judge.counts["empty"].confusion.sum() == 0
-    assert judge.best_and_worst() == ([], [])
+    evaluator.update(EvalSample("empty", nothing, np.zeros_like(nothing), None, None))
+    assert evaluator.counts["empty"].confusion.sum() == 0
+    assert evaluator.best_and_worst() == ([], [])

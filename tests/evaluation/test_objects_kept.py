@@ -32,7 +32,7 @@ def test_a_single_process_gathers_what_it_has() -> None:
     for name, one in blobs(0).items():
         scores.update(name, *one)
     before = scores.compute()
-    scores.gather()
+    scores.sync()
     assert scores.compute() == before
 
 
@@ -49,7 +49,7 @@ def test_of_a_large_photograph_little_is_kept() -> None:
         "predicted": 320,
         "found": 320,
     }
-    assert len(pickle.dumps(scores.photographs)) < 640 * 500  # bytes; as masks they would take 640 x 6,000,000
+    assert len(pickle.dumps(scores.images)) < 640 * 500  # bytes; as masks they would take 640 x 6,000,000
 
 
 def test_more_predicted_objects_than_count_are_not_kept() -> None:
@@ -70,4 +70,4 @@ def test_more_predicted_objects_than_count_are_not_kept() -> None:
     assert computed is not None
     assert computed["classes"]["car"]["found"] == 1
     assert computed["classes"]["car"]["map"] == pytest.approx(51 / 101)
-    assert len(scores.photographs["a"].predicted) == MAX_DETECTIONS + 1
+    assert len(scores.images["a"].predicted) == MAX_DETECTIONS + 1

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import torch
 
-from segdrone.data.layout import ImageMaskPair
+from segdrone.data.pairs import ImageMaskPair
 from segdrone.evaluation.provenance import describe_run, fingerprint
 
 

@@ -42,7 +42,7 @@ def test_hand_counted_case() -> None:
     assert math.isnan(iou[3])
     assert scores.overall["miou"] == pytest.approx((6 / 7 + 1 / 3 + 0) / 3)
     # The tutorial's figure: class 2 is not in x's truth, so it does not count there.
-    assert scores.photographs["miou"].tolist() == pytest.approx([(2 / 3 + 1 / 3) / 2, 1])
+    assert scores.images["miou"].tolist() == pytest.approx([(2 / 3 + 1 / 3) / 2, 1])
     assert scores.overall["miou_per_image"] == pytest.approx((0.5 + 1) / 2)
     assert scores.overall["accuracy"] == pytest.approx(7 / 9)
     assert scores.overall["accuracy_per_image"] == pytest.approx((3 / 5 + 1) / 2)
@@ -127,7 +127,7 @@ def test_boundary_iou_of_a_perfect_prediction_is_1_whatever_is_ignored() -> None
 
 def test_a_photograph_without_labels_has_no_score_and_spoils_none() -> None:
     scores = of(np.eye(2, dtype=np.int64), np.zeros((2, 2), np.int64))
-    assert math.isnan(scores.photographs["miou"][1])
+    assert math.isnan(scores.images["miou"][1])
     assert scores.overall["miou_per_image"] == scores.overall["accuracy_per_image"] == scores.overall["miou"] == 1
 
 

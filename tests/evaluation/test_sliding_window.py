@@ -8,7 +8,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from segdrone.data import DataConfig, SegmentationDataModule
-from segdrone.data.mask_encoding import read_mask
+from segdrone.data.mask_files import read_mask
 from segdrone.errors import ConfigError
 from segdrone.evaluation import evaluate
 from segdrone.evaluation.evaluator import Evaluator
@@ -36,7 +36,7 @@ def _evaluate(trained: Path, tmp_path: Path, *overrides: str) -> dict[str, objec
 def test_every_labelled_pixel_of_the_masks_is_scored(trained: Path, all_scenes: Path) -> None:
     datamodule = SegmentationDataModule(DataConfig(root=str(all_scenes)))
     datamodule.setup("test")
-    pairs, labels = datamodule.splits["test"], datamodule.labels
+    pairs, labels = datamodule.splits["test"], datamodule.encoding
     predictor = Predictor.from_checkpoint(trained / "checkpoints" / "best.ckpt", device="cpu", window=(16, 24))
     judge = Evaluator(predictor.table, pictures=1)
     evaluate_sliding_window(judge, predictor, pairs, labels)

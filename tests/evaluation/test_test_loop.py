@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from segdrone.data import DataConfig, SegmentationDataModule
-from segdrone.data.mask_encoding import read_mask
+from segdrone.data.mask_files import read_mask
 from segdrone.evaluation.evaluator import EvalSample, Evaluator
 from segdrone.evaluation.test_loop import evaluate_test_loop
 from segdrone.raster.decode import read_image
@@ -50,7 +50,7 @@ def test_whole_photographs_are_judged_as_the_network_sees_them(all_scenes: Path)
         one = judge.kept[pair.id]
         assert pair.mask is not None and one.image is not None and one.confidence is not None
         image = read_image(pair.image)
-        assert (one.truth == datamodule.labels.merged(read_mask(pair.mask, datamodule.labels))).all()
+        assert (one.truth == datamodule.encoding.remap(read_mask(pair.mask, datamodule.encoding))).all()
         assert (one.image() == image).all()
         mean, std = (np.array(values)[:, None, None] for values in (datamodule.mean, datamodule.std))
         seen = torch.tensor((image.transpose(2, 0, 1) / 255 - mean) / std, dtype=torch.float32)[None]
@@ -67,7 +67,7 @@ def test_tiles_become_the_photograph_they_were_cut_from(all_scenes: Path, tile: 
     for pair in datamodule.splits["val"]:
         one = judge.kept[pair.id]
         assert pair.mask is not None and one.image is not None
-        assert (one.truth == datamodule.labels.merged(read_mask(pair.mask, datamodule.labels))).all()
+        assert (one.truth == datamodule.encoding.remap(read_mask(pair.mask, datamodule.encoding))).all()
         assert one.image().shape == (64, 96, 3)
         assert judge.counts[pair.id].confusion.sum() == (one.truth != 255).sum()
 

@@ -1,4 +1,4 @@
-"""Reports on three small scenes for the page to show, one of them with hostile names."""
+"""Reports of three small scenes for the HTML page, one of them with hostile names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 
 from segdrone.classes import DRONE, ClassTable
 from segdrone.evaluation.html_report import HtmlReport
-from segdrone.figures import ImageTruthPrediction
+from segdrone.figures import (
+    ImageTruthPrediction,
+    plot_recall_by_size,
+    plot_reliability,
+    plot_training_curve,
+)
 from segdrone.synthetic import render_scene
 
 HOSTILE = "<img src=x onerror=alert(1)>.jpg"
@@ -28,8 +33,8 @@ def distorted(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return prediction
 
 
-def triple(title: str, place: int = 0) -> ImageTruthPrediction:
-    image, mask = SCENES[place]
+def sample(title: str, scene: int = 0) -> ImageTruthPrediction:
+    image, mask = SCENES[scene]
     truth = mask.copy()
     truth[:10, :20] = 255
     return ImageTruthPrediction(title, image, truth, distorted(mask))
@@ -81,15 +86,17 @@ def metrics(table: ClassTable, counts: NDArray[np.int64]) -> dict[str, Any]:
 
 
 def report(table: ClassTable = DRONE, names: tuple[str, str, str] = ("a.jpg", "b.jpg", "c.jpg")) -> HtmlReport:
-    rows = [triple(name, place) for place, name in enumerate(names)]
+    rows = [sample(name, scene) for scene, name in enumerate(names)]
     counts = np.zeros((len(table), len(table)), np.int64)
     for row in rows:
-        labelled = row.truth != 255
-        np.add.at(counts, (row.truth[labelled], row.prediction[labelled]), 1)
+        labeled = row.truth != 255
+        np.add.at(counts, (row.truth[labeled], row.prediction[labeled]), 1)
+    scores = metrics(table, counts)
+    history = [{"epoch": float(i), "train/loss": 2 / (i + 1), "val/miou": 0.1 * i} for i in range(4)]
     return HtmlReport(
         title="3 photographs",
         table=table,
-        metrics=metrics(table, counts),
+        metrics=scores,
         confusion=counts,
         photographs=[
             {"id": names[2], "miou": None, "accuracy": None, "worst_class": None},
@@ -98,8 +105,13 @@ def report(table: ClassTable = DRONE, names: tuple[str, str, str] = ("a.jpg", "b
         ],
         best=rows[:1],
         worst=rows[1:],
-        history=[{"epoch": float(i), "train/loss": 2 / (i + 1), "val/miou": 0.1 * i} for i in range(4)],
-        record={"command": "python evaluate.py", "git_commit": None, "packages": {"torch": "2", "timm": None},
+        plots={
+            "reliability": plot_reliability(scores["reliability"]),
+            "recall_by_size": plot_recall_by_size(scores["objects"]["sizes"]),
+            "loss": plot_training_curve(history, "loss"),
+            "miou": plot_training_curve(history, "miou"),
+        },
+        provenance={"command": "python evaluate.py", "git_commit": None, "packages": {"torch": "2", "timm": None},
                 "config": {"seed": 0, "note": "</pre><script>alert(3)</script>"}},
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""How sure a score is: what it would have been on other photographs of the same kind (bootstrap)."""
+"""Estimate how certain a score is, by bootstrap over images."""
 
 from __future__ import annotations
 
@@ -12,58 +12,73 @@ from segdrone.evaluation.scores import PerImageStats, Values
 
 CONFIDENCE_LEVEL = 0.95
 RESAMPLES = 10_000
-MIN_IMAGES = 20  # photographs, of which resamples are too alike
+MIN_IMAGES = 20
+"""Intervals of fewer images are too narrow: their resamples are too much alike."""
 
-_AT_ONCE = 1000  # resamples, to hold memory down
-_SEED = 0  # the same counts have the same intervals
+_CHUNK = 1000  # resamples at a time, to limit memory
+_SEED = 0  # fixed, so that the same counts always give the same intervals
 
 
 class Resamples(NamedTuple):
-    """Scores of resampled sets: `overall` each `[R]`, `classes` each `[R, C]`."""
+    """Scores of R resampled sets.
+
+    Attributes:
+        overall: Overall scores, each `[R]`.
+        classes: Scores per class, each `[R, C]`.
+    """
 
     overall: dict[str, Values]
     classes: dict[str, Values]
 
 
 def resample(*sets: Counts) -> list[Resamples]:
-    """Draws photographs with replacement, as many as there are, and scores each draw.
+    """Draws as many images as there are, with replacement, `RESAMPLES` times, and scores each draw.
 
-    Of several sets of counts, of the same photographs in the same order, all are scored on the same
-    draws, so that their differences are paired.
+    Several sets of counts must be of the same images in the same order. All are scored on the same draws, so that
+    their differences are paired.
 
     Source: Efron, Bootstrap methods: another look at the jackknife, Annals of Statistics 1979.
     """
-    parts = [PerImageStats(counts) for counts in sets]
-    drawn = [[part.resampled(weights) for weights in _weights(len(sets[0].confusion))] for part in parts]
-    return [
-        Resamples(
-            *(
-                {key: np.concatenate([chunk[kind][key] for chunk in chunks]) for key in chunks[0][kind]}
-                for kind in range(2)
-            )
-        )
-        for chunks in drawn
-    ]
+    return [_concatenate([*map(stats.weighted_scores, _draws(len(sets[0].confusion)))])
+            for stats in map(PerImageStats, sets)]  # fmt: skip
 
 
 def interval(values: Values, level: float = CONFIDENCE_LEVEL) -> Values:
-    """Returns the percentile interval of resampled scores, `[R, ...]`: `[2, ...]`, lower and upper end.
+    """Returns the percentile interval of resampled scores.
 
-    Resamples without a score, as those that miss a rare class, are passed over; NaN where none has one.
+    Resamples with NaN, such as those without any pixel of a rare class, are skipped.
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3.
+
+    Args:
+        values: Scores of R resamples, `[R, ...]`.
+        level: Share of the resamples inside the interval, 0 to 1.
+
+    Returns:
+        Lower and upper end, `[2, ...]`; NaN if every resample is NaN.
+
+    Example:
+        >>> interval(np.arange(101.0), level=0.9).tolist()
+        [5.0, 95.0]
     """
     ends = np.full((2, *values.shape[1:]), np.nan)
-    for place in np.ndindex(values.shape[1:]):
-        column = values[(slice(None), *place)]
+    for index in np.ndindex(values.shape[1:]):
+        column = values[(slice(None), *index)]
         known = column[~np.isnan(column)]
         if known.size:
-            ends[(slice(None), *place)] = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+            ends[(slice(None), *index)] = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
     return ends
 
 
-def _weights(photographs: int) -> Iterator[Values]:
-    """How often each photograph is drawn in each resample, `[1000, N]` at a time."""
+def _concatenate(chunks: list[tuple[dict[str, Values], dict[str, Values]]]) -> Resamples:
+    overall, classes = (
+        {key: np.concatenate([chunk[kind][key] for chunk in chunks]) for key in chunks[0][kind]} for kind in range(2)
+    )
+    return Resamples(overall, classes)
+
+
+def _draws(images: int) -> Iterator[Values]:
+    """Yields how often each image is drawn in each resample, `[1000, N]` at a time."""
     rng = np.random.default_rng(_SEED)
-    for _ in range(0, RESAMPLES, _AT_ONCE):
-        yield rng.multinomial(photographs, np.full(photographs, 1 / photographs), _AT_ONCE).astype(float)
+    for _ in range(0, RESAMPLES, _CHUNK):
+        yield rng.multinomial(images, np.full(images, 1 / images), _CHUNK).astype(float)

@@ -1,4 +1,4 @@
-"""The scores of an evaluation as tables on the screen."""
+"""Print the scores of an evaluation as tables."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from segdrone.evaluation.bootstrap import MIN_IMAGES
 from segdrone.evaluation.compare import Comparison
 from segdrone.evaluation.scores import OVERALL_SCORES
 
-_COLUMNS = {"iou": "IoU", "boundary_iou": "boundary", "dice": "Dice", "precision": "precision", "recall": "recall"}
+_CLASS_COLUMNS = {
+    "iou": "IoU", "boundary_iou": "boundary", "dice": "Dice", "precision": "precision", "recall": "recall",
+}  # fmt: skip
 
 
 def print_scores(metrics: dict[str, Any], title: str) -> None:
-    """Prints overall scores with their intervals, and the table of classes, most frequent first.
+    """Prints the overall scores with their intervals, and a table of the classes, most frequent first.
 
     Args:
         metrics: The content of `metrics.json`.
@@ -30,28 +32,29 @@ def print_scores(metrics: dict[str, Any], title: str) -> None:
             overall.add_row(label, f"{metrics[key]:.4f}", _interval(metrics["intervals"][key]))
     console.print(overall)
     if metrics["photographs"] > 1:
-        few = ", too narrow of so few" if metrics["photographs"] < MIN_IMAGES else ""
-        console.print(f"[dim]to: {100 * metrics['level']:.0f} % intervals over photographs (bootstrap){few}[/dim]")
-    classes = Table("class", *(f"{label:>6}" for label in _COLUMNS.values()), "truth %")
+        narrow = f", too narrow: fewer than {MIN_IMAGES} photographs" if metrics["photographs"] < MIN_IMAGES else ""
+        level = f"{100 * metrics['level']:.0f} %"
+        console.print(f"[dim]to: {level} intervals over photographs (bootstrap){narrow}[/dim]", soft_wrap=True)
+    classes = Table("class", *(f"{label:>6}" for label in _CLASS_COLUMNS.values()), "truth %")
     for name, values in sorted(metrics["classes"].items(), key=lambda item: -(item[1]["truth_share"] or 0)):
         share = f"{100 * (values['truth_share'] or 0):>7.2f}"
-        classes.add_row(escape(name), *(_number(values[key]) for key in _COLUMNS), share)
+        classes.add_row(escape(name), *(_number(values[key]) for key in _CLASS_COLUMNS), share)
     console.print(classes)
     if metrics["objects"] is not None and metrics["objects"]["map"] is not None:
-        found = metrics["objects"]["classes"].values()
-        truth, hit = (sum(values[key] for values in found) for key in ("truth", "found"))
-        console.print(f"objects: {hit} of {truth} found, mAP {metrics['objects']['map']:.4f}", highlight=False)
+        rows = metrics["objects"]["classes"].values()
+        truth, found = (sum(row[key] for row in rows) for key in ("truth", "found"))
+        console.print(f"objects: {found} of {truth} found, mAP {metrics['objects']['map']:.4f}", highlight=False)
 
 
 def print_comparison(comparison: Comparison) -> None:
-    """Prints what differs, and the answer in a sentence."""
+    """Prints the differences between two evaluations as tables, and the verdict as a sentence."""
     console = Console()
     for heading, rows in (("score", comparison.overall), ("IoU of class", comparison.classes)):
         table = Table(heading, "first", "second", "change", "interval", "second is")
         for row in rows:
             low, high = row["interval"]
-            figures = [f"{row['first']:.4f}", f"{row['second']:.4f}", f"{row['difference']:+.3f}"]
-            table.add_row(escape(row["name"]), *figures, f"{low:+.3f} to {high:+.3f}", row["verdict"])
+            numbers = [f"{row['first']:.4f}", f"{row['second']:.4f}", f"{row['difference']:+.3f}"]
+            table.add_row(escape(row["name"]), *numbers, f"{low:+.3f} to {high:+.3f}", row["verdict"])
         console.print(table)
     console.print(escape(f"{comparison.sentence}."), soft_wrap=True, highlight=False)
 

@@ -1,4 +1,4 @@
-"""What is counted of photographs: whole numbers that add up, and all that scores are made of."""
+"""Count the pixels of one image that all scores are computed from."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from segdrone.evaluation.boundary import boundary
 Mask = NDArray[np.uint8]
 Integers = NDArray[np.int64]
 
-LEVELS = 256  # of confidence
+CONFIDENCE_LEVELS = 256
 
-_AT_ONCE = 1 << 22  # pixels: OpenCV counts in float32, which is exact to 2^24
+_CHUNK_PIXELS = 1 << 22  # OpenCV counts in float32, which is exact up to 2^24
 
 
 class Counts(NamedTuple):
-    """Labelled pixels of one photograph; of several along a further first axis.
+    """Counts of labeled pixels of one image, or of N images along an additional first axis.
 
-    Args:
-        confusion: int64 `[C, C]`, rows are the truth and columns the prediction.
-        boundary: int64 `[3, C]`, pixels on the boundary of each class: in truth and prediction, in
-            the truth, in the prediction.
-        confidence: int64 `[2, 256]`, pixels at each level of confidence, 0 to 255 for 0 to 1: those
-            predicted wrong, and right; 0 all over where confidences are not known.
+    Counts of images can be added up; scores are computed from the sums.
+
+    Attributes:
+        confusion: int64 `[C, C]`, rows are the truth, columns the prediction.
+        boundary: int64 `[3, C]`, boundary pixels of each class: in both truth and prediction, in the truth, in the
+            prediction.
+        confidence: int64 `[2, 256]`, pixels at each level of confidence, 0 to 255 for 0 to 1: wrong ones, then
+            right ones. All 0 if the confidence is unknown.
     """
 
     confusion: Integers
@@ -37,46 +39,56 @@ class Counts(NamedTuple):
 
 
 def count_image(truth: Mask, prediction: Mask, confidence: Mask | None, table: ClassTable) -> Counts:
-    """Counts a photograph.
+    """Counts one image.
 
     Args:
-        truth: uint8 `[H, W]`, class ids and the ignored id.
-        prediction: uint8 `[H, W]`, likewise; ignored wherever the truth is, and nowhere else.
-        confidence: uint8 `[H, W]`, 0 to 255 for probabilities from 0 to 1, if they are known.
+        truth: True mask, uint8 `[H, W]`, class ids and the ignored id.
+        prediction: Predicted mask, uint8 `[H, W]`, class ids; the ignored id exactly where the truth has it.
+        confidence: Probability of the predicted class, uint8 `[H, W]`, 0 to 255 for 0 to 1; None if unknown.
         table: The classes.
     """
     classes = len(table)
-    edges = boundary(truth, classes), boundary(prediction, classes)
-    shared = edges[0] & edges[1] & (truth == prediction)
+    true_edge, predicted_edge = boundary(truth, classes), boundary(prediction, classes)
+    shared_edge = true_edge & predicted_edge & (truth == prediction)
     on_boundary = [
-        joint_histogram(truth, truth, mask=edge.view(np.uint8)).diagonal() for edge in (shared, edges[0])
-    ] + [joint_histogram(prediction, prediction, mask=edges[1].view(np.uint8)).diagonal()]
-    levels = np.zeros((2, LEVELS), np.int64)
+        joint_histogram(mask, mask, where=edge.view(np.uint8)).diagonal()
+        for mask, edge in ((truth, shared_edge), (truth, true_edge), (prediction, predicted_edge))
+    ]
+    levels = np.zeros((2, CONFIDENCE_LEVELS), np.int64)
     if confidence is not None:
-        right, known = (truth == prediction).view(np.uint8), (truth != table.ignore_index).view(np.uint8)
-        levels = joint_histogram(right, confidence, mask=known)[:2]
+        right, labeled = (truth == prediction).view(np.uint8), (truth != table.ignore_index).view(np.uint8)
+        levels = joint_histogram(right, confidence, where=labeled)[:2]
     confusion = joint_histogram(truth, prediction)[:classes, :classes]
     return Counts(confusion, np.stack(on_boundary)[:, :classes], levels)
 
 
 def stack_counts(counts: Sequence[Counts]) -> Counts:
-    """Puts the counts of several photographs together, along a first axis."""
+    """Stacks the counts of several images along a new first axis."""
     return Counts(*(np.stack(parts) for parts in zip(*counts, strict=True)))
 
 
-def joint_histogram(first: Mask, second: Mask, mask: Mask | None = None) -> Integers:
-    """Returns how often each pair of values occurs, int64 `[256, 256]`, where `mask` is not 0.
+def joint_histogram(first: Mask, second: Mask, where: Mask | None = None) -> Integers:
+    """Counts each pair of values that two masks have at the same pixel.
 
     Args:
-        first: uint8 `[H, W]`, values of the rows.
-        second: uint8 `[H, W]`, values of the columns.
-        mask: uint8 `[H, W]`; None counts everywhere.
+        first: uint8 `[H, W]`, the row of each pixel.
+        second: uint8 `[H, W]`, the column of each pixel.
+        where: uint8 `[H, W]`, pixels to count: those that are not 0. None counts all.
+
+    Returns:
+        int64 `[256, 256]`.
+
+    Example:
+        >>> truth, prediction = np.array([[0, 0, 1]], np.uint8), np.array([[0, 1, 1]], np.uint8)
+        >>> joint_histogram(truth, prediction)[:2, :2]
+        array([[1, 1],
+               [0, 1]])
     """
     total = np.zeros((256, 256), np.int64)
-    rows = max(1, _AT_ONCE // first.shape[1])
+    rows = max(1, _CHUNK_PIXELS // first.shape[1])
     for top in range(0, len(first), rows):
-        band = slice(top, top + rows)
-        within = None if mask is None else mask[band]
-        found = cv2.calcHist([first[band], second[band]], [0, 1], within, [256, 256], [0, 256, 0, 256])
-        total += found.astype(np.int64)
+        chunk = slice(top, top + rows)
+        counted = None if where is None else where[chunk]
+        histogram = cv2.calcHist([first[chunk], second[chunk]], [0, 1], counted, [256, 256], [0, 256, 0, 256])
+        total += histogram.astype(np.int64)
     return total

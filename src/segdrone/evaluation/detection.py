@@ -1,4 +1,4 @@
-"""How well the objects of masks are found: average precision as COCO counts it, and recall by size."""
+"""Score the objects of thing classes: average precision as in COCO, and recall by size."""
 
 from __future__ import annotations
 
@@ -19,165 +19,169 @@ from segdrone.inference.instances import find_instances, thing_classes
 from segdrone.utils.launch import rank_and_world_size
 
 MAX_DETECTIONS = 1000
-"""Of the predicted objects of a class in a photograph those of the highest scores count. COCO, whose photographs
-have 0.3 megapixels, takes 100: a car park from the air has more cars than that."""
+"""Predicted objects per class and image that count, highest scores first. COCO uses 100 for images of 0.3 megapixels,
+but a car park seen from the air has more cars than that."""
 
 SIZES = tuple(side**2 for side in (0, 32, 96, 288, 864))
-"""Least area in pixels of each class of size. COCO ends at 32² and 96², where its sides triple, and so they go on:
-at 5 mm a pixel, from a low flight, a car of 4.5 m x 1.8 m has 324,000 pixels, and all cars would be one size."""
+"""Smallest area in pixels of each class of size. COCO ends at 32² and 96². The sides triple there, and continue to do
+so here: at 5 mm per pixel, from a low flight, a car of 4.5 m x 1.8 m has 324,000 pixels, and all cars would have the
+same size."""
 
 IOUS: list[float] = Params("segm").iouThrs.tolist()
 RECALLS: list[float] = Params("segm").recThrs.tolist()
 
-Mask = tuple[tuple[int, int], bytes]  # height and width, and COCO's compressed RLE
+RunLengths = tuple[tuple[int, int], bytes]
+"""A mask as height and width, and COCO's compressed run-length encoding."""
 
 
-class _True(NamedTuple):
+class _TrueObject(NamedTuple):
     class_id: int
-    mask: Mask
+    mask: RunLengths
     area: int
     found: bool
 
 
-class _Predicted(NamedTuple):
+class _PredictedObject(NamedTuple):
     class_id: int
-    mask: Mask
+    mask: RunLengths
     score: float
 
 
-class _Photograph(NamedTuple):
-    truth: list[_True]
-    predicted: list[_Predicted]  # the best `MAX_SIDE` of each class, best first
-    numbers: Counter[int]  # of all predicted objects, by class
+class _ImageObjects(NamedTuple):
+    truth: list[_TrueObject]
+    predicted: list[_PredictedObject]  # the best `MAX_DETECTIONS` of each class, best first
+    num_predicted: Counter[int]  # all predicted objects, by class
 
 
 class DetectionScores:
-    """Compares the objects of predicted masks with those of true ones, photograph by photograph.
+    """Compares the objects of predicted masks with those of true masks.
 
-    Objects are the connected regions of the classes that are `countable`. Their outlines are kept as run lengths:
-    a few kilobytes each, where a mask of each would take as many bytes as the photograph has pixels.
+    Objects are the connected components of thing classes. Their outlines are kept as run lengths: a few kilobytes
+    each, while a mask of each would take as many bytes as the image has pixels.
 
     Args:
         table: The classes.
+
+    Attributes:
+        images: The objects of each image, by the name of the image.
     """
 
     def __init__(self, table: ClassTable) -> None:
         self.table = table
-        self.photographs: dict[str, _Photograph] = {}
+        self.images: dict[str, _ImageObjects] = {}
 
     def update(
         self, name: str, truth: NDArray[np.uint8], prediction: NDArray[np.uint8], confidence: NDArray[np.uint8] | None
     ) -> None:
-        """Compares one photograph; one of a known name takes that one's place.
+        """Adds one image, or replaces the image of the same name.
 
-        Average precision needs the predicted objects ranked. Their score is the mean confidence over their pixels;
-        where that is not known, the share of the photograph that they cover: larger ones are seldom noise, but
-        average precision says less then.
+        Average precision needs a score per predicted object. It is the mean confidence over the pixels of the object.
+        If the confidence is unknown it is the share of the image that the object covers: large objects are rarely
+        noise, but average precision then means less.
 
         Args:
-            name: Of the photograph.
-            truth: uint8 `[H, W]`, class ids.
-            prediction: uint8 `[H, W]`, class ids, and the ignored id wherever the truth has it.
-            confidence: uint8 `[H, W]`, 0 to 255 for 0 to 1, if known.
+            name: Name of the image.
+            truth: True mask, uint8 `[H, W]`, class ids.
+            prediction: Predicted mask, uint8 `[H, W]`, class ids, and the ignored id wherever the truth has it.
+            confidence: uint8 `[H, W]`, 0 to 255 for 0 to 1; None if unknown.
         """
         height, width = truth.shape
-        true_objects = find_instances(truth, None, self.table)
-        predicted_objects = find_instances(prediction, confidence, self.table)
-        numbers = Counter(thing.class_id for thing in predicted_objects)
-        scores = [
-            thing.area / truth.size if thing.confidence is None else thing.confidence for thing in predicted_objects
-        ]
-        ranked = sorted(zip(predicted_objects, scores, strict=True), key=lambda pair: -pair[1])
-        photograph = _Photograph([], [], numbers)
-        for class_id in sorted({thing.class_id for thing in true_objects} | numbers.keys()):
-            best = [(thing, score) for thing, score in ranked if thing.class_id == class_id][:MAX_DETECTIONS]
-            predicted = [_Predicted(class_id, _packed(thing.counts, height, width), score) for thing, score in best]
-            true = [thing for thing in true_objects if thing.class_id == class_id]
-            masks = [_packed(thing.counts, height, width) for thing in true]
-            found = _found(masks, [one.mask for one in predicted])
-            photograph.predicted.extend(predicted)
-            photograph.truth.extend(
-                _True(class_id, mask, thing.area, hit) for thing, mask, hit in zip(true, masks, found, strict=True)
+        true_instances = find_instances(truth, None, self.table)
+        predicted_instances = find_instances(prediction, confidence, self.table)
+        num_predicted = Counter(one.class_id for one in predicted_instances)
+        scores = [one.area / truth.size if one.confidence is None else one.confidence for one in predicted_instances]
+        ranked = sorted(zip(predicted_instances, scores, strict=True), key=lambda pair: -pair[1])
+        image = _ImageObjects([], [], num_predicted)
+        for class_id in sorted({one.class_id for one in true_instances} | num_predicted.keys()):
+            best = [(one, score) for one, score in ranked if one.class_id == class_id][:MAX_DETECTIONS]
+            predicted = [_PredictedObject(class_id, _compress(one.counts, height, width), score) for one, score in best]
+            true = [one for one in true_instances if one.class_id == class_id]
+            masks = [_compress(one.counts, height, width) for one in true]
+            found = _match(masks, [one.mask for one in predicted])
+            image.predicted.extend(predicted)
+            image.truth.extend(
+                _TrueObject(class_id, mask, one.area, hit) for one, mask, hit in zip(true, masks, found, strict=True)
             )
-        self.photographs[name] = photograph
+        self.images[name] = image
 
-    def gather(self) -> None:
-        """Shares what all processes have compared; each then has all photographs."""
+    def sync(self) -> None:
+        """Gives every process the objects of all processes."""
         _, world = rank_and_world_size()
         if world > 1:
-            shares: list[dict[str, _Photograph]] = [{}] * world
-            dist.all_gather_object(shares, self.photographs)
-            self.photographs = {name: one for share in shares for name, one in share.items()}
+            shares: list[dict[str, _ImageObjects]] = [{}] * world
+            dist.all_gather_object(shares, self.images)
+            self.images = {name: image for share in shares for name, image in share.items()}
 
     def compute(self) -> dict[str, Any] | None:
-        """Returns the scores, from 0 to 1, as JSON has them; None where the table has no class that is `countable`.
+        """Computes the scores, 0 to 1, as plain JSON values; None if the table has no thing class.
 
-        - `map`: Average precision of masks, the mean over classes and over the IoUs 0.5, 0.55, ... 0.95 (Lin et al.,
-          "Microsoft COCO", 2014, and cocodataset.org/#detection-eval); `map_50`, `map_75`: at these IoUs alone.
-          Classes that the truth lacks do not count, and it is None where the truth has no object.
-        - `classes`: For each class that is countable its `map`, None where the truth lacks it, and the numbers of true
-          objects (`truth`), predicted ones (`predicted`), and true ones that were found (`found`).
-        - `sizes`: For true objects `from` so many pixels and below so many (`to`, None for the largest) their number,
-          how many of them were found, and that share (`recall`), None where there are none.
+        - `map`: average precision of masks, averaged over classes and over the IoUs 0.5, 0.55, ... 0.95 (Lin et al.,
+          "Microsoft COCO", 2014, and cocodataset.org/#detection-eval). `map_50`, `map_75`: at these IoUs only.
+          Classes without a true object are skipped; None without any true object.
+        - `classes`: per thing class its `map`, None without a true object, and the number of true objects (`truth`),
+          of predicted objects (`predicted`), and of true objects that were found (`found`).
+        - `sizes`: per class of size, from `from` pixels to below `to` (None for the largest): the number of true
+          objects (`truth`) and of found ones (`found`), and their ratio (`recall`), None without true objects.
 
-        A true object is found if a predicted one of its class has an IoU above 0.5 with it, which only one can have
-        (Kirillov et al., "Panoptic Segmentation", 2019, section 4.1). Of the predicted objects of a class in a
-        photograph only the `MAX_SIDE` of the highest scores can find something; `predicted` counts all.
+        A true object is found if a predicted object of its class has an IoU above 0.5 with it. At most one can
+        (Kirillov et al., "Panoptic Segmentation", 2019, section 4.1). Only the `MAX_DETECTIONS` predicted objects
+        with the highest scores per class and image can find an object; `predicted` counts all of them.
         """
         names = thing_classes(self.table)
         if not names:
             return None
-        truth = [one for photograph in self.photographs.values() for one in photograph.truth]
-        predicted = sum((photograph.numbers for photograph in self.photographs.values()), Counter[int]())
+        truth = [one for image in self.images.values() for one in image.truth]
+        num_predicted = sum((image.num_predicted for image in self.images.values()), Counter[int]())
         precision = self._average_precision()
-        whole = np.array([*precision.values()]).reshape(-1, len(IOUS))
+        by_class_and_iou = np.array([*precision.values()]).reshape(-1, len(IOUS))
         classes = {}
         for name in names:
             class_id = self.table.names.index(name)
             found = [one.found for one in truth if one.class_id == class_id]
-            numbers = {"truth": len(found), "predicted": predicted[class_id], "found": sum(found)}
+            numbers = {"truth": len(found), "predicted": num_predicted[class_id], "found": sum(found)}
             classes[name] = {"map": _mean(precision.get(class_id, np.empty(0))), **numbers}
         return {
-            "map": _mean(whole),
-            "map_50": _mean(whole[:, IOUS.index(0.5)]),
-            "map_75": _mean(whole[:, IOUS.index(0.75)]),
+            "map": _mean(by_class_and_iou),
+            "map_50": _mean(by_class_and_iou[:, IOUS.index(0.5)]),
+            "map_75": _mean(by_class_and_iou[:, IOUS.index(0.75)]),
             "classes": classes,
-            "sizes": _by_size(truth),
+            "sizes": _recall_by_size(truth),
         }
 
     def _average_precision(self) -> dict[int, NDArray[np.float64]]:
-        """Average precision at each of `IOUS` of each class that the truth has, by class id."""
-        present = sorted({one.class_id for photograph in self.photographs.values() for one in photograph.truth})
-        if not any(photograph.predicted for photograph in self.photographs.values()):
-            return {class_id: np.zeros(len(IOUS)) for class_id in present}  # torchmetrics would say -1
-        # By its default torchmetrics counts in single precision, where 0.6 > 0.6: an IoU of 3/5 would be too little.
-        # Its "map" is -1 unless it looks at 100 objects, so that the mean is taken here, of the precisions themselves.
+        """Returns average precision at each of `IOUS` by class id, for classes with true objects."""
+        present = sorted({one.class_id for image in self.images.values() for one in image.truth})
+        if not any(image.predicted for image in self.images.values()):
+            return {class_id: np.zeros(len(IOUS)) for class_id in present}  # torchmetrics would return -1
+        # torchmetrics computes in single precision by default, where 0.6 > 0.6: an IoU of 3/5 would be too small.
+        # Its "map" is -1 unless 100 is among the limits, so the mean is computed here from the precisions themselves.
         metric = MeanAveragePrecision(
             iou_type="segm",
             iou_thresholds=IOUS,
             rec_thresholds=RECALLS,
             max_detection_thresholds=[1, 10, MAX_DETECTIONS],
             extended_summary=True,
-            sync_on_compute=False,  # each process has all photographs, and may compute alone
+            sync_on_compute=False,  # every process has all images and may compute alone
         )
-        metric.update([], [])  # else it warns that there was nothing to compute
-        for _, photograph in sorted(self.photographs.items()):
-            _append(metric, photograph)
+        metric.update([], [])  # otherwise it warns that compute was called before update
+        for _, image in sorted(self.images.items()):
+            _append(metric, image)
         values = metric.compute()
         precision = values["precision"][:, :, :, 0, -1].mean(1).numpy()  # IoU, recall, class, area, limit
         classes = values["classes"].reshape(-1).tolist()
         return {class_id: precision[:, classes.index(class_id)] for class_id in present}
 
 
-def _append(metric: MeanAveragePrecision, photograph: _Photograph) -> None:
-    """Does what `metric.update` does, which wants a bool mask as large as the photograph for each object."""
-    truth, predicted = photograph.truth, photograph.predicted
+def _append(metric: MeanAveragePrecision, image: _ImageObjects) -> None:
+    """Does what `metric.update` does. That method needs a bool mask of the image's size for each object."""
+    truth, predicted = image.truth, image.predicted
     crowd = 0
     if predicted and not truth:
-        # torchmetrics leaves out photographs without a true object, and so what is wrongly found there.
-        # A "crowd" is a true object that nobody need find, and of no pixel nobody can.
+        # torchmetrics skips images without true objects, and with them their false positives. A "crowd" is a true
+        # object that need not be found, and with 0 pixels it cannot be found.
         (height, width), _ = predicted[0].mask
-        truth, crowd = [_True(predicted[0].class_id, _packed([height * width], height, width), 0, False)], 1
+        empty = _compress([height * width], height, width)
+        truth, crowd = [_TrueObject(predicted[0].class_id, empty, 0, False)], 1
     states: dict[str, Any] = {
         "detection_mask": tuple(one.mask for one in predicted),
         "detection_scores": torch.tensor([one.score for one in predicted], dtype=torch.float64),
@@ -191,29 +195,29 @@ def _append(metric: MeanAveragePrecision, photograph: _Photograph) -> None:
         getattr(metric, name).append(value)
 
 
-def _packed(counts: list[int], height: int, width: int) -> Mask:
-    packed = cocotools.frPyObjects({"size": [height, width], "counts": counts}, height, width)
-    return (height, width), packed["counts"]
+def _compress(counts: list[int], height: int, width: int) -> RunLengths:
+    compressed = cocotools.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+    return (height, width), compressed["counts"]
 
 
-def _found(truth: Sequence[Mask], predicted: Sequence[Mask]) -> list[bool]:
-    """Says of each true object of a class whether a predicted one has an IoU > 0.5 with it."""
+def _match(truth: Sequence[RunLengths], predicted: Sequence[RunLengths]) -> list[bool]:
+    """Returns for each true object of a class whether a predicted one has an IoU > 0.5 with it."""
     if not truth or not predicted:
         return [False] * len(truth)
-    one, other = ([{"size": size, "counts": counts} for size, counts in masks] for masks in (predicted, truth))
-    found: list[bool] = (cocotools.iou(one, other, [0] * len(truth)) > 0.5).any(0).tolist()
+    first, second = ([{"size": size, "counts": counts} for size, counts in masks] for masks in (predicted, truth))
+    found: list[bool] = (cocotools.iou(first, second, [0] * len(truth)) > 0.5).any(0).tolist()
     return found
 
 
-def _by_size(truth: Iterable[_True]) -> list[dict[str, Any]]:
+def _recall_by_size(truth: Iterable[_TrueObject]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for least, limit in zip(SIZES, (*SIZES[1:], None), strict=True):
-        found = [one.found for one in truth if least <= one.area and (limit is None or one.area < limit)]
+    for smallest, limit in zip(SIZES, (*SIZES[1:], None), strict=True):
+        found = [one.found for one in truth if smallest <= one.area and (limit is None or one.area < limit)]
         numbers = {"truth": len(found), "found": sum(found)}
-        rows.append({"from": least, "to": limit, **numbers, "recall": sum(found) / len(found) if found else None})
+        rows.append({"from": smallest, "to": limit, **numbers, "recall": sum(found) / len(found) if found else None})
     return rows
 
 
 def _mean(values: NDArray[np.float64]) -> float | None:
-    # COCO adds 2e-16 to what it divides by: without rounding, all right would be 0.9999999999999998.
+    # COCO adds 2e-16 to denominators: without rounding, a perfect score would be 0.9999999999999998.
     return round(float(values.mean()), 12) if values.size else None

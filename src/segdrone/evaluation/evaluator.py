@@ -1,4 +1,4 @@
-"""Takes true and predicted masks, photograph by photograph, and keeps what scores and pictures need of them."""
+"""Collect what scores and figures need, image by image."""
 
 from __future__ import annotations
 
@@ -19,87 +19,86 @@ from segdrone.utils.launch import rank_and_world_size
 
 
 class EvalSample(NamedTuple):
-    """A photograph as it is scored.
+    """One image to evaluate.
 
-    Args:
-        name: The photograph's id.
-        truth: uint8 `[H, W]`, class ids and the ignored id.
-        prediction: uint8 `[H, W]`, class ids.
-        confidence: uint8 `[H, W]`, probability of the predicted class, 0 to 255 for 0 to 1; None where it
-            is not known.
-        image: Reads the photograph, uint8 `[H, W, 3]`, RGB; None where there is none.
+    Attributes:
+        name: Id of the image.
+        truth: True mask, uint8 `[H, W]`, class ids and the ignored id.
+        prediction: Predicted mask, uint8 `[H, W]`, class ids.
+        confidence: Probability of the predicted class, uint8 `[H, W]`, 0 to 255 for 0 to 1; None if unknown.
+        read_image: Reads the image, uint8 `[H, W, 3]`, RGB; None if there are only masks.
     """
 
     name: str
     truth: Mask
     prediction: Mask
     confidence: Mask | None
-    image: Callable[[], NDArray[np.uint8]] | None
+    read_image: Callable[[], NDArray[np.uint8]] | None
 
 
 class Evaluator:
-    """Counts photographs as they come, and keeps pictures of the best and the worst.
+    """Counts images one by one, and keeps pictures of the best and the worst ones.
 
-    Its memory is that of one photograph, and of as many pictures as it keeps.
-
-    Attributes:
-        counts: Of each photograph, by name.
-        objects: The objects found in them.
+    It needs the memory of one image and of the pictures that it keeps.
 
     Args:
         table: The classes.
-        pictures: How many of the best and how many of the worst photographs to keep pictures of.
+        pictures: How many of the best and how many of the worst images to keep pictures of.
+
+    Attributes:
+        counts: Counts of each image, by name.
+        objects: Scores of the objects.
     """
 
     def __init__(self, table: ClassTable, pictures: int) -> None:
-        self.table, self.most = table, pictures
+        self.table, self.pictures = table, pictures
         self.counts: dict[str, Counts] = {}
         self.objects = DetectionScores(table)
-        self._pictures: list[tuple[float, str, ImageTruthPrediction]] = []  # by mIoU, the best first
+        self._kept: list[tuple[float, str, ImageTruthPrediction]] = []  # mIoU, name and picture, best first
 
-    def add(self, photograph: EvalSample) -> None:
-        """Counts a photograph."""
-        name, truth, prediction, confidence, _ = photograph
+    def update(self, sample: EvalSample) -> None:
+        """Counts one image."""
+        name, truth, prediction, confidence, _ = sample
         ignored = truth == self.table.ignore_index
-        if ignored.any():  # neither class: no boundary runs between truth and prediction there
+        if ignored.any():  # ignored in both masks, so that no boundary of a class arises there
             prediction = np.where(ignored, truth, prediction)
         counts = count_image(truth, prediction, confidence, self.table)
         self.counts[name] = counts
         self.objects.update(name, truth, prediction, confidence)
-        miou = float(score(stack_counts([counts])).photographs["miou"][0])
+        miou = float(score(stack_counts([counts])).images["miou"][0])
         if not math.isnan(miou):
-            self._keep(miou, photograph)
+            self._keep(miou, sample)
 
-    def gather(self) -> None:
-        """Puts together what all processes have counted; each then has all photographs."""
-        self.objects.gather()
+    def sync(self) -> None:
+        """Gives every process the images of all processes, and sorts them by name."""
+        self.objects.sync()
         _, world = rank_and_world_size()
         if world > 1:
             shares: list[Any] = [None] * world
-            dist.all_gather_object(shares, (self.counts, self._pictures))
+            dist.all_gather_object(shares, (self.counts, self._kept))
             self.counts = {name: counts for share, _ in shares for name, counts in share.items()}
-            self._pictures = sorted((kept for _, share in shares for kept in share), key=_rank)
+            self._kept = sorted((kept for _, share in shares for kept in share), key=_rank)
         self.counts = dict(sorted(self.counts.items()))
 
     def best_and_worst(self) -> tuple[list[ImageTruthPrediction], list[ImageTruthPrediction]]:
-        """Returns pictures of the best photographs, best first, and of the worst, worst first; none is in both."""
+        """Returns pictures of the best images, best first, and of the worst, worst first. None is in both lists."""
         scored = sum(bool(counts.confusion.any()) for counts in self.counts.values())
-        best = min(self.most, math.ceil(scored / 2))
-        worst = min(self.most, scored - best)
-        pictures = [picture for _, _, picture in self._pictures]
+        best = min(self.pictures, math.ceil(scored / 2))
+        worst = min(self.pictures, scored - best)
+        pictures = [picture for _, _, picture in self._kept]
         return pictures[:best], pictures[::-1][:worst]
 
-    def _keep(self, miou: float, photograph: EvalSample) -> None:
-        """Makes a picture of a photograph, if it may be among the best or the worst."""
-        rank = (-miou, photograph.name)
-        above = sum(_rank(kept) < rank for kept in self._pictures)
-        if min(above, len(self._pictures) - above) >= self.most:
+    def _keep(self, miou: float, sample: EvalSample) -> None:
+        """Keeps a picture of an image if it may be among the best or the worst."""
+        rank = (-miou, sample.name)
+        above = sum(_rank(kept) < rank for kept in self._kept)
+        if min(above, len(self._kept) - above) >= self.pictures:
             return
-        image = None if photograph.image is None else photograph.image()
-        picture = ImageTruthPrediction(photograph.name, image, photograph.truth, photograph.prediction).downscale()
-        self._pictures.insert(above, (miou, photograph.name, picture))
-        if len(self._pictures) > 2 * self.most:
-            del self._pictures[self.most]
+        image = None if sample.read_image is None else sample.read_image()
+        picture = ImageTruthPrediction(sample.name, image, sample.truth, sample.prediction).downscale()
+        self._kept.insert(above, (miou, sample.name, picture))
+        if len(self._kept) > 2 * self.pictures:
+            del self._kept[self.pictures]
 
 
 def _rank(kept: tuple[float, str, ImageTruthPrediction]) -> tuple[float, str]:

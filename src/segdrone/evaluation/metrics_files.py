@@ -1,4 +1,4 @@
-"""The figures of an evaluation as files: `metrics.json`, tables as CSV, and the counts behind them."""
+"""Write and read the files of an evaluation: `metrics.json`, CSV tables, and the counts behind them."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ import numpy as np
 from segdrone.classes import ClassTable
 from segdrone.errors import DataError
 from segdrone.evaluation.bootstrap import CONFIDENCE_LEVEL, RESAMPLES, interval, resample
-from segdrone.evaluation.counts import Counts, Integers, stack_counts
-from segdrone.evaluation.scores import BINS, OVERALL_SCORES, Scores, Values, confidence_bins, score
+from segdrone.evaluation.counts import CONFIDENCE_LEVELS, Counts, Integers, stack_counts
+from segdrone.evaluation.scores import CALIBRATION_BINS, OVERALL_SCORES, Scores, Values, confidence_bins, score
 from segdrone.utils.atomic import atomic_write
 
 COUNTS_FILE = "counts.npz"
-BY_CLASS = ("iou", "boundary_iou", "dice", "precision", "recall", "truth_share", "predicted_share")
+CLASS_SCORES = ("iou", "boundary_iou", "dice", "precision", "recall", "truth_share", "predicted_share")
 
 
 class NamedCounts(NamedTuple):
-    """The counts of a set of photographs.
+    """The counts of a set of images.
 
-    Args:
-        names: The photographs' ids.
+    Attributes:
+        names: Ids of the images.
         classes: Names of the classes.
-        counts: Stacked in the order of `names`.
+        counts: Counts in the order of `names`, stacked along a first axis.
     """
 
     names: tuple[str, ...]
@@ -37,142 +37,153 @@ class NamedCounts(NamedTuple):
 
     @classmethod
     def of(cls, by_name: Mapping[str, Counts], table: ClassTable) -> NamedCounts:
-        """Puts together the counts of photographs."""
+        """Stacks the counts of images."""
         return cls(tuple(by_name), table.names, stack_counts([*by_name.values()]))
 
 
-def to_metrics(counted: NamedCounts, scores: Scores, objects: dict[str, Any] | None, **facts: Any) -> dict[str, Any]:
-    """Returns the content of `metrics.json`, as docs/metrics.md explains its keys; what has no value is None.
+def to_metrics(counts: NamedCounts, scores: Scores, objects: dict[str, Any] | None, **details: Any) -> dict[str, Any]:
+    """Returns the content of `metrics.json`. docs/metrics.md explains its keys. Unknown values are None.
 
     Args:
-        counted: The counts.
-        scores: Their scores.
-        objects: What `ObjectScores.compute` returns.
-        **facts: What was scored.
+        counts: Counts of the images.
+        scores: Scores of `counts`.
+        objects: What `DetectionScores.compute` returned.
+        **details: What was scored: further keys.
     """
-    names, classes = counted.names, counted.classes
-    (drawn,) = resample(counted.counts) if len(names) > 1 else [None]
-    ends = {} if drawn is None else {key: interval(values) for key, values in drawn.overall.items()}
-    class_ends = np.full((2, len(classes)), np.nan) if drawn is None else interval(drawn.classes["iou"])
+    names, classes = counts.names, counts.classes
+    overall_ends: dict[str, Values] = {}
+    class_ends = np.full((2, len(classes)), np.nan)
+    if len(names) > 1:  # one image says nothing about others
+        (resamples,) = resample(counts.counts)
+        overall_ends = {key: interval(values) for key, values in resamples.overall.items()}
+        class_ends = interval(resamples.classes["iou"])
     by_class = {
         name: {
-            **{key: plain_number(scores.classes[key][place]) for key in BY_CLASS},
-            "iou_interval": _ends(class_ends[:, place]),
+            **{key: plain_number(scores.classes[key][i]) for key in CLASS_SCORES},
+            "iou_interval": _plain_interval(class_ends[:, i]),
         }
-        for place, name in enumerate(classes)
+        for i, name in enumerate(classes)
     }
     return {
         **{key: plain_number(value) for key, value in scores.overall.items()},
-        "intervals": {key: _ends(ends[key]) if key in ends else None for key in OVERALL_SCORES},
+        "intervals": {
+            key: _plain_interval(overall_ends[key]) if key in overall_ends else None for key in OVERALL_SCORES
+        },
         "level": CONFIDENCE_LEVEL,
         "resamples": RESAMPLES,
         "iou": {name: values["iou"] for name, values in by_class.items()},
         "absent": [name for name, values in by_class.items() if values["iou"] is None],
         "classes": by_class,
-        "reliability": _reliability(counted.counts.confidence.sum(0)),
+        "reliability": _reliability(counts.counts.confidence.sum(0)),
         "objects": objects,
         "photographs": len(names),
-        **facts,
+        **details,
     }
 
 
-def image_rows(counted: NamedCounts, scores: Scores) -> list[dict[str, Any]]:
-    """Returns a row for each photograph, the worst first: `id`, `miou`, `accuracy`, `worst_class`.
+def image_rows(counts: NamedCounts, scores: Scores) -> list[dict[str, Any]]:
+    """Returns one row per image, worst first: `id`, `miou`, `accuracy`, `worst_class`.
 
-    The worst class is that of the lowest IoU among those that the photograph's truth holds.
+    The worst class has the lowest IoU of the classes in the truth of the image.
     """
     rows = []
-    for place, name in enumerate(counted.names):
-        confusion = counted.counts.confusion[place]
-        iou = score(Counts(*(part[place : place + 1] for part in counted.counts))).classes["iou"]
-        held = np.where(confusion.sum(1) > 0, iou, np.nan)
-        worst = None if np.isnan(held).all() else counted.classes[int(np.nanargmin(held))]
-        figures = {key: plain_number(values[place]) for key, values in scores.photographs.items()}
-        rows.append({"id": name, **figures, "worst_class": worst})
+    for i, name in enumerate(counts.names):
+        confusion = counts.counts.confusion[i]
+        iou = score(Counts(*(part[i : i + 1] for part in counts.counts))).classes["iou"]
+        in_truth = np.where(confusion.sum(1) > 0, iou, np.nan)
+        worst = None if np.isnan(in_truth).all() else counts.classes[int(np.nanargmin(in_truth))]
+        values = {key: plain_number(per_image[i]) for key, per_image in scores.images.items()}
+        rows.append({"id": name, **values, "worst_class": worst})
     return sorted(rows, key=lambda row: (row["miou"] is None, row["miou"] or 0.0, row["id"]))
 
 
-def write_tables(
-    metrics: dict[str, Any], rows: Sequence[Mapping[str, Any]], counted: NamedCounts, folder: Path
-) -> None:
+def write_tables(metrics: dict[str, Any], rows: Sequence[Mapping[str, Any]], counts: NamedCounts, folder: Path) -> None:
     """Writes `per_class.csv`, `per_image.csv`, `confusion.csv` and `counts.npz`.
 
     Args:
         metrics: What `to_metrics` returned.
         rows: What `image_rows` returned.
-        counted: The counts.
-        folder: Where to.
+        counts: Counts of the images.
+        folder: Where to write.
     """
     ends = [values["iou_interval"] or (None, None) for values in metrics["classes"].values()]
     classes = [
-        [name, *(values[key] for key in BY_CLASS), *limits]
+        [name, *(values[key] for key in CLASS_SCORES), *limits]
         for (name, values), limits in zip(metrics["classes"].items(), ends, strict=True)
     ]
-    _write_csv(folder / "per_class.csv", ("class", *BY_CLASS, "iou_low", "iou_high"), classes)
+    _write_csv(folder / "per_class.csv", ("class", *CLASS_SCORES, "iou_low", "iou_high"), classes)
     _write_csv(folder / "per_image.csv", tuple(rows[0]), [row.values() for row in rows])
-    total = counted.counts.confusion.sum(0)
+    total = counts.counts.confusion.sum(0)
     _write_csv(
         folder / "confusion.csv",
-        ("truth", *counted.classes),
-        [[name, *map(int, row)] for name, row in zip(counted.classes, total, strict=True)],
+        ("truth", *counts.classes),
+        [[name, *map(int, row)] for name, row in zip(counts.classes, total, strict=True)],
     )
     with atomic_write(folder / COUNTS_FILE) as partial:
-        parts = {name: part for name, part in counted.counts._asdict().items()}
-        np.savez_compressed(partial, names=np.array(counted.names), classes=np.array(counted.classes), **parts)
+        parts = counts.counts._asdict()
+        np.savez_compressed(partial, names=np.array(counts.names), classes=np.array(counts.classes), **parts)
 
 
 def read_counts(folder: Path) -> NamedCounts:
-    """Reads what `write_tables` wrote into `counts.npz`; nothing in it can run.
+    """Reads the `counts.npz` that `write_tables` wrote. Nothing in the file is executed.
+
+    Args:
+        folder: The folder with the file, or the file itself.
 
     Raises:
-        DataError: There is none, or it is no such file.
+        DataError: The file is missing or is not such a file.
+
+    Example:
+        >>> counts = read_counts(Path("outputs/evaluate/best"))  # doctest: +SKIP
+        >>> counts.counts.confusion.shape  # images, true classes, predicted classes  # doctest: +SKIP
+        (54, 23, 23)
     """
     path = folder / COUNTS_FILE if folder.is_dir() else folder
     if not path.is_file():
-        raise DataError(f"{folder} holds no {COUNTS_FILE}: give a folder that evaluate.py or train.py wrote")
+        raise DataError(f"{folder} has no {COUNTS_FILE}: give a folder that evaluate.py or train.py wrote")
     if not zipfile.is_zipfile(path):  # NumPy would take it for a pickle
-        raise DataError(f"{path} is no counts of an evaluation (no archive): evaluate again")
+        raise DataError(f"{path} does not hold the counts of an evaluation (not a zip archive): evaluate again")
     try:
         with np.load(path, allow_pickle=False) as file:
             names, classes = (tuple(map(str, file[key])) for key in ("names", "classes"))
-            counts = Counts(*(_whole_numbers(file[key]) for key in Counts._fields))
+            counts = Counts(*(_check_counts(file[key]) for key in Counts._fields))
         n, c = len(names), len(classes)
         shapes = [part.shape for part in counts]
-        if shapes != [(n, c, c), (n, 3, c), (n, 2, 256)]:
+        if shapes != [(n, c, c), (n, 3, c), (n, 2, CONFIDENCE_LEVELS)]:
             raise ValueError(f"arrays of {shapes} for {n} photographs and {c} classes")
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is no counts of an evaluation ({error}): evaluate again") from None
+        raise DataError(f"{path} does not hold the counts of an evaluation ({error}): evaluate again") from None
     return NamedCounts(names, classes, counts)
 
 
 def plain_number(value: float) -> float | None:
-    """Returns a number that JSON knows: NaN becomes None."""
+    """Returns a number that JSON can hold: NaN becomes None."""
     return None if math.isnan(value) else float(value)
 
 
-def _whole_numbers(array: Any) -> Integers:
+def _check_counts(array: Any) -> Integers:
     if array.dtype.kind not in "iu" or array.min(initial=0) < 0:
-        raise ValueError("counts are whole numbers from 0 up")
+        raise ValueError("counts must be whole numbers of 0 or more")
     return np.asarray(array, np.int64)
 
 
-def _ends(values: Values) -> list[float] | None:
-    return None if np.isnan(values).any() else [float(value) for value in values]
+def _plain_interval(ends: Values) -> list[float] | None:
+    return None if np.isnan(ends).any() else [float(value) for value in ends]
 
 
 def _reliability(levels: Integers) -> list[dict[str, Any]] | None:
-    """Accuracy and mean confidence of the pixels in each bin of confidence; None where none is known."""
+    """Returns accuracy and mean confidence of the pixels per bin of confidence; None if the confidence is unknown."""
     if not levels.any():
         return None
     return [
         {
-            "from": bin / BINS,
-            "to": (bin + 1) / BINS,
+            "from": i / CALIBRATION_BINS,
+            "to": (i + 1) / CALIBRATION_BINS,
             "pixels": int(pixels),
-            "confidence": sure / pixels if pixels else None,
+            "confidence": confidence / pixels if pixels else None,
             "accuracy": right / pixels if pixels else None,
         }
-        for bin, (pixels, right, sure) in enumerate(confidence_bins(levels).T.tolist())
+        for i, (pixels, right, confidence) in enumerate(confidence_bins(levels).T.tolist())
     ]
 
 

@@ -1,4 +1,4 @@
-"""Masks that anybody predicted, against the true ones."""
+"""Evaluate predicted masks, of any model, that are files in a folder."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from segdrone.data.layout import ImageMaskPair, find_photographs
-from segdrone.data.mask_encoding import MaskEncoding, read_mask
+from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.mask_files import read_mask, read_pair_mask
+from segdrone.data.pairs import ImageMaskPair, find_photographs
 from segdrone.errors import DataError
 from segdrone.evaluation.evaluator import EvalSample, Evaluator
 from segdrone.raster.decode import read_image
@@ -20,89 +21,97 @@ from segdrone.windows import Size
 
 
 class PredictedMask(NamedTuple):
-    """A photograph's predicted mask and, if there is one, the picture of its confidence."""
+    """The files of a prediction.
+
+    Attributes:
+        mask: The predicted mask.
+        confidence: Image of the confidence, 0 to 255 for 0 to 1; None if unknown.
+    """
 
     mask: Path
     confidence: Path | None
 
 
 def find_predictions(folder: Path, pairs: Sequence[ImageMaskPair]) -> dict[str, PredictedMask]:
-    """Returns the predicted mask of each photograph, by its id.
+    """Returns the predicted mask of each photograph, by id.
 
-    They bear the photographs' names; `folder` holds them, or is one that `segdrone predict` wrote.
+    Args:
+        folder: Masks with the names of the photographs, or a folder that `segdrone predict` wrote.
+        pairs: The photographs.
 
     Raises:
-        DataError: The folder is missing, a file in it is no image, or some photographs have no prediction.
+        DataError: The folder is missing, a file in it is not an image, or photographs have no predicted mask.
     """
-    masks = {pair.id: pair.image for pair in find_photographs(folder / "masks" if _written(folder) else folder)}
-    certain = folder / "confidence"
-    confidences = {pair.id: pair.image for pair in find_photographs(certain)} if certain.is_dir() else {}
-    missing = [pair.id for pair in pairs if pair.id not in masks]
+    masks = find_photographs(folder / "masks" if _is_predict_output(folder) else folder)
+    confidence_folder = folder / "confidence"
+    confidences = find_photographs(confidence_folder) if confidence_folder.is_dir() else []
+    mask_files, confidence_files = ({pair.id: pair.image for pair in found} for found in (masks, confidences))
+    missing = [pair.id for pair in pairs if pair.id not in mask_files]
     if missing:
         raise DataError(
-            f"{len(missing)} of {len(pairs)} photographs, {missing[0]} first, have no mask of their name in "
-            f"predictions={folder}: add them, or name those that have one in data.split_dir=FOLDER with split=test"
+            f"{len(missing)} of {len(pairs)} photographs, {missing[0]} first, have no mask of the same name in "
+            f"predictions={folder}: add the masks, or list the photographs that have one in data.split_dir=FOLDER "
+            "and give split=test"
         )
-    return {pair.id: PredictedMask(masks[pair.id], confidences.get(pair.id)) for pair in pairs}
+    return {pair.id: PredictedMask(mask_files[pair.id], confidence_files.get(pair.id)) for pair in pairs}
 
 
 def evaluate_predictions(
-    judge: Evaluator,
+    evaluator: Evaluator,
     pairs: Sequence[ImageMaskPair],
     predictions: Mapping[str, PredictedMask],
-    labels: MaskEncoding,
+    encoding: MaskEncoding,
     size: Size | None,
     *,
-    photographs: bool,
+    masks_only: bool,
 ) -> None:
-    """Judges predicted masks.
+    """Updates the evaluator with predicted masks.
 
     Args:
-        judge: Counts them.
-        pairs: True masks, with their photographs if `photographs`.
-        predictions: As `find_predictions` returns them.
-        labels: How masks hold classes, the true and the predicted ones.
-        size: Height and width to which both are brought before they are compared; None is their own.
-        photographs: Whether there are photographs to show.
+        evaluator: Counts the photographs.
+        pairs: Photographs with their true masks.
+        predictions: Predicted mask of each photograph, by id.
+        encoding: How mask files hold classes, true and predicted ones.
+        size: Height and width that both masks are resized to before they are compared; None keeps their own.
+        masks_only: There are no photographs to show: `image` of each pair is its mask.
 
     Raises:
-        DataError: A mask cannot be read, differs in size from its truth, or has no class where the truth has one.
+        DataError: A mask cannot be read, differs in size from the true mask, or has the ignored id where the true mask
+            has a class.
     """
+    ignored = encoding.table.ignore_index
     for pair in tqdm(pairs, desc="photographs"):
-        predicted = predictions[pair.id]
-        assert pair.mask is not None
-        truth = _resized(labels.merged(read_mask(pair.mask, labels)), size)
-        mask = _resized(labels.merged(read_mask(predicted.mask, labels)), size)
-        confidence = None if predicted.confidence is None else _resized(_grey(predicted.confidence), size)
-        for path, array in ((predicted.mask, mask), (predicted.confidence, confidence)):
+        files = predictions[pair.id]
+        truth = _resize(read_pair_mask(pair, encoding), size)
+        mask = _resize(encoding.remap(read_mask(files.mask, encoding)), size)
+        confidence = None if files.confidence is None else _resize(_read_gray(files.confidence), size)
+        for path, array in ((files.mask, mask), (files.confidence, confidence)):
             if array is not None and array.shape != truth.shape:
                 raise DataError(
                     f"{path} is {array.shape[1]} x {array.shape[0]} pixels and {pair.mask} {truth.shape[1]} x "
                     f"{truth.shape[0]}: compare them at one size with data.test_image_size=[HEIGHT,WIDTH]"
                 )
-        ignored = labels.table.ignore_index
-        if without := int(((mask == ignored) & (truth != ignored)).sum()):
+        if missing := int(((mask == ignored) & (truth != ignored)).sum()):
             raise DataError(
-                f"{predicted.mask} has no class (id {ignored}) at {without} pixels where the truth has one: "
-                "a prediction names a class for every pixel"
+                f"{files.mask} has no class (id {ignored}) at {missing} pixels where the truth has one: "
+                "predict a class for every pixel"
             )
-        image = (lambda path=pair.image, shape=truth.shape: _photograph(path, shape)) if photographs else None
-        judge.add(EvalSample(pair.id, truth, mask, confidence, image))
+        image = None if masks_only else (lambda path=pair.image, shape=truth.shape: _read_image(path, shape))
+        evaluator.update(EvalSample(pair.id, truth, mask, confidence, image))
 
 
-def _written(folder: Path) -> bool:
-    """Whether `segdrone predict` wrote the folder."""
+def _is_predict_output(folder: Path) -> bool:
     return (folder / "predict.json").is_file() and (folder / "masks").is_dir()
 
 
-def _resized(mask: NDArray[np.uint8], size: Size | None) -> NDArray[np.uint8]:
+def _resize(mask: NDArray[np.uint8], size: Size | None) -> NDArray[np.uint8]:
     return mask if size is None or mask.shape == size else resize_mask(mask, size)
 
 
-def _grey(path: Path) -> NDArray[np.uint8]:
+def _read_gray(path: Path) -> NDArray[np.uint8]:
     return np.ascontiguousarray(read_image(path)[..., 0])
 
 
-def _photograph(path: Path, shape: Size) -> NDArray[np.uint8]:
+def _read_image(path: Path, size: Size) -> NDArray[np.uint8]:
     image = read_image(path)
-    return image if image.shape[:2] == shape else resize_image(image, shape, "area")
+    return image if image.shape[:2] == size else resize_image(image, size, "area")

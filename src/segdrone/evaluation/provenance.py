@@ -1,4 +1,4 @@
-"""What made a run or an evaluation: `run.json`, `evaluation.json`."""
+"""Describe what produced a run or an evaluation, for `run.json` and `evaluation.json`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from segdrone.data.layout import ImageMaskPair
+from segdrone.data.pairs import ImageMaskPair
 
 _PACKAGES = (
     "segdrone", "torch", "torchvision", "lightning", "torchmetrics", "segmentation-models-pytorch", "timm",
@@ -24,8 +24,8 @@ _PACKAGES = (
 )  # fmt: skip
 
 
-def describe_run(pairs: Iterable[ImageMaskPair], device: torch.device, **facts: Any) -> dict[str, Any]:
-    """Returns the command, git commit, package versions, machine and data of a run, with `facts` beside them."""
+def describe_run(pairs: Iterable[ImageMaskPair], device: torch.device, **details: Any) -> dict[str, Any]:
+    """Returns command, git commit, package versions, machine and data fingerprint of a run, and `details`."""
     return {
         "command": shlex.join(["python", *sys.argv]),
         "git_commit": _git_commit(),
@@ -35,15 +35,15 @@ def describe_run(pairs: Iterable[ImageMaskPair], device: torch.device, **facts: 
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "cpu_count": os.cpu_count(),
         "data_fingerprint": fingerprint(pairs),
-        **facts,
+        **details,
     }
 
 
 def fingerprint(pairs: Iterable[ImageMaskPair]) -> str:
-    """Returns a SHA-256 over names, sizes in bytes and sizes in pixels of all files, in hex.
+    """Returns a SHA-256, in hex, of the names, the sizes in bytes and the sizes in pixels of all files.
 
-    It tells one copy of a dataset from another without reading gigabytes; a file changed in place
-    to one of the same length passes unseen.
+    It distinguishes two copies of a dataset without reading gigabytes. It does not notice a file that was changed
+    without changing its length.
     """
     digest = hashlib.sha256()
     for pair in pairs:
@@ -60,7 +60,7 @@ def _version(package: str) -> str | None:
 
 
 def _git_commit() -> str | None:
-    """The commit of the checkout that this file lies in; None where there is none."""
+    """Returns the commit of the git checkout that contains this file; None if there is no checkout."""
     here = Path(__file__).parent
     try:
         answer = subprocess.run(

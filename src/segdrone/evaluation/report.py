@@ -1,90 +1,102 @@
-"""What an evaluation leaves: tables on the screen and as files, pictures, and `report.html`."""
+"""Write everything that an evaluation leaves: tables, figures, TensorBoard logs and `report.html`."""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from matplotlib.figure import Figure
+from omegaconf import DictConfig
 
 from segdrone import figures
 from segdrone.classes import ClassTable
+from segdrone.data.pairs import ImageMaskPair
 from segdrone.errors import DataError
-from segdrone.evaluation import plots
 from segdrone.evaluation.console import print_scores
 from segdrone.evaluation.counts import Integers
 from segdrone.evaluation.evaluator import Evaluator
 from segdrone.evaluation.html_report import HtmlReport, write_html
 from segdrone.evaluation.metrics_csv import read_history
 from segdrone.evaluation.metrics_files import COUNTS_FILE, NamedCounts, image_rows, to_metrics, write_tables
+from segdrone.evaluation.provenance import describe_run
 from segdrone.evaluation.scores import OVERALL_SCORES, score
 from segdrone.figures import ImageTruthPrediction
 from segdrone.utils.atomic import write_json
+from segdrone.utils.config import to_container
 
 log = logging.getLogger(__name__)
 
-_PICTURES = ("confusion", "reliability", "recall_by_size", "best", "worst")
-_TABLES = ("metrics.json", "per_class.csv", "per_image.csv", "confusion.csv", COUNTS_FILE, "report.html")
+_FIGURES = ("confusion", "reliability", "recall_by_size", "best", "worst")
+_FILES = ("metrics.json", "per_class.csv", "per_image.csv", "confusion.csv", COUNTS_FILE, "report.html")
+
+
+def start_output(cfg: DictConfig, pairs: Iterable[ImageMaskPair], device: torch.device) -> dict[str, Any]:
+    """Removes the results of an earlier evaluation from `cfg.output_dir`, and writes `evaluation.json`.
+
+    Returns:
+        The content of `evaluation.json`: what `describe_run` returns, and the configuration.
+    """
+    provenance = describe_run(pairs, device, config=to_container(cfg))
+    remove_results(Path(cfg.output_dir))
+    write_json(provenance, Path(cfg.output_dir) / "evaluation.json")
+    return provenance
 
 
 def remove_results(folder: Path) -> None:
-    """Removes what an earlier evaluation left in a folder, so that what lies there is of one."""
-    for path in (*(folder / name for name in _TABLES), *(folder / "figures" / f"{name}.png" for name in _PICTURES)):
+    """Removes the results of an earlier evaluation, so that a folder never mixes two of them."""
+    for path in (*(folder / name for name in _FILES), *(folder / "figures" / f"{name}.png" for name in _FIGURES)):
         path.unlink(missing_ok=True)
 
 
 def write_report(
-    judge: Evaluator,
+    evaluator: Evaluator,
     title: str,
     folder: Path,
     *,
-    record: Mapping[str, Any],
+    provenance: Mapping[str, Any],
     run: Path | None,
     loggers: Sequence[Logger],
-    **facts: Any,
+    **details: Any,
 ) -> dict[str, Any]:
-    """Prints what was judged, and writes `metrics.json`, tables, `figures/` and `report.html`.
+    """Prints the scores and writes `metrics.json`, CSV tables, `figures/` and `report.html`.
 
     Args:
-        judge: Has judged all photographs.
+        evaluator: Has counted all photographs.
         title: What was scored.
-        folder: Where the files go.
-        record: What made the scores, for `report.html`.
-        run: Folder of the run that trained the network, whose curves are shown; None if unknown.
-        loggers: TensorBoard's takes the scores and the plots.
-        **facts: What was scored, for `metrics.json`.
+        folder: Where to write.
+        provenance: What `describe_run` returned, for `report.html`.
+        run: Folder of the run that trained the model, for its training curves; None if unknown.
+        loggers: TensorBoard loggers get the scores and the figures.
+        **details: What was scored, for `metrics.json`.
 
     Returns:
         The content of `metrics.json`.
 
     Raises:
-        DataError: No pixel is labelled, or the folder cannot be written to.
+        DataError: No pixel is labeled, or the folder cannot be written to.
     """
-    title = f"{len(judge.counts)} photographs of {title}"
-    counted = NamedCounts.of(judge.counts, judge.table)
-    scores = score(counted.counts)
+    title = f"{len(evaluator.counts)} photographs of {title}"
+    counts = NamedCounts.of(evaluator.counts, evaluator.table)
+    scores = score(counts.counts)
     if math.isnan(scores.overall["miou"]):
-        raise DataError(f"no pixel of {title} is labelled: there is nothing to score")
-    metrics = to_metrics(counted, scores, judge.objects.compute(), **facts)
-    rows = image_rows(counted, scores)
+        raise DataError(f"no pixel of {title} is labeled, so there is nothing to score: check the masks")
+    metrics = to_metrics(counts, scores, evaluator.objects.compute(), **details)
+    rows = image_rows(counts, scores)
     print_scores(metrics, title)
-    confusion = counted.counts.confusion.sum(0)
-    best, worst = judge.best_and_worst()
-    miou = {row["id"]: row["miou"] for row in rows}
-    titled = {
-        name: [picture._replace(title=f"{picture.title}   mIoU {miou[picture.title]:.3f}") for picture in pictures]
-        for name, pictures in (("best", best), ("worst", worst))
-    }
-    drawn = _draw(metrics, confusion, titled, judge.table)
-    history = [] if run is None else read_history(run)
-    page = HtmlReport(title, judge.table, metrics, confusion, rows, best, worst, history, dict(record))
+    confusion = counts.counts.confusion.sum(0)
+    best, worst = evaluator.best_and_worst()
+    drawn = _draw_figures(metrics, confusion, evaluator.table)
+    drawn |= _draw_samples({"best": best, "worst": worst}, rows, evaluator.table)
+    curves = _draw_curves(run)
+    page = HtmlReport(title, evaluator.table, metrics, confusion, rows, best, worst, drawn | curves, dict(provenance))
     try:
         remove_results(folder)
-        write_tables(metrics, rows, counted, folder)
+        write_tables(metrics, rows, counts, folder)
         for name, figure in drawn.items():
             figures.save(figure, folder / "figures" / f"{name}.png")
         _log(loggers, metrics, drawn)
@@ -95,27 +107,44 @@ def write_report(
             f"output_dir={folder} cannot be written to ({error.strerror or error}): free some disk space, or give "
             "another output_dir=FOLDER"
         ) from None
-    log.info("the report is in %s, all figures in %s", folder / "report.html", folder / "metrics.json")
+    log.info("the report is in %s, all scores in %s", folder / "report.html", folder / "metrics.json")
     return metrics
 
 
-def _draw(
-    metrics: Mapping[str, Any], confusion: Integers, shown: Mapping[str, list[ImageTruthPrediction]], table: ClassTable
-) -> dict[str, Figure]:
-    """Draws each of `_PICTURES` that there is something to see on."""
+def _draw_figures(metrics: Mapping[str, Any], confusion: Integers, table: ClassTable) -> dict[str, Figure]:
     drawn = {"confusion": figures.plot_confusion(confusion, table)}
     if metrics["reliability"] is not None:
-        drawn["reliability"] = plots.plot_reliability(metrics["reliability"])
+        drawn["reliability"] = figures.plot_reliability(metrics["reliability"])
     if metrics["objects"] is not None:
-        drawn["recall_by_size"] = plots.plot_recall_by_size(metrics["objects"]["sizes"])
-    for name, pictures in shown.items():
-        if pictures:
-            drawn[name] = figures.prediction_grid(pictures, table)
+        drawn["recall_by_size"] = figures.plot_recall_by_size(metrics["objects"]["sizes"])
     return drawn
 
 
+def _draw_samples(
+    samples: Mapping[str, Sequence[ImageTruthPrediction]], rows: Sequence[Mapping[str, Any]], table: ClassTable
+) -> dict[str, Figure]:
+    miou = {row["id"]: row["miou"] for row in rows}
+    return {
+        name: figures.prediction_grid(
+            [one._replace(title=f"{one.title}   mIoU {miou[one.title]:.3f}") for one in pictures], table
+        )
+        for name, pictures in samples.items()
+        if pictures
+    }
+
+
+def _draw_curves(run: Path | None) -> dict[str, Figure]:
+    """Plots loss and mIoU by epoch, those that the run logged."""
+    history = [] if run is None else read_history(run)
+    return {
+        name: figures.plot_training_curve(history, name)
+        for name in ("loss", "miou")
+        if any(math.isfinite(row.get(f"{split}/{name}", math.nan)) for row in history for split in ("train", "val"))
+    }
+
+
 def _log(loggers: Sequence[Logger], metrics: Mapping[str, Any], drawn: Mapping[str, Figure]) -> None:
-    """Shows scores and plots in TensorBoard: `scores/miou`, `scores/iou/car`, `scores/confusion` and so on."""
+    """Logs scores and figures to TensorBoard as `scores/miou`, `scores/iou/car`, `scores/confusion` and so on."""
     for logger in loggers:
         if isinstance(logger, TensorBoardLogger):
             board = logger.experiment

@@ -1,4 +1,4 @@
-"""Score a module on photographs, and leave the report of it in a folder."""
+"""Score a model on a split and write the report."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from segdrone.evaluation.sliding_window import evaluate_sliding_window
 from segdrone.evaluation.test_loop import evaluate_test_loop
 from segdrone.inference import Predictor
 from segdrone.model import SegmentationModule
+from segdrone.runtime.torch_backend import TorchBackend
+from segdrone.utils.launch import rank_and_world_size
 
 
 def score_split(
@@ -26,45 +28,55 @@ def score_split(
     pictures: int,
     inference: Mapping[str, Any] | None = None,
     *,
-    record: Mapping[str, Any],
+    provenance: Mapping[str, Any],
     run: Path | None,
 ) -> dict[str, Any]:
-    """Scores a split, and leaves what `report` says.
+    """Scores a split and writes the report.
 
-    Of several processes each predicts its share, and the first one prints, writes and draws.
+    Of several processes, each predicts its share of the photographs; rank 0 prints, writes and draws.
 
     Args:
-        trainer: Runs the network where it says.
-        module: The network.
+        trainer: Decides on which devices the model runs.
+        module: The model.
         datamodule: The photographs, set up.
         split: `train`, `val`, `test` or `all`.
-        folder: Where the files go.
+        folder: Where to write.
         pictures: How many of the best and how many of the worst photographs are drawn.
-        inference: Options of `Predictor`, to score photographs at their masks' own size, in windows;
-            None scores them at the size that `datamodule` gives.
-        record: What makes the scores, for the report.
-        run: Folder of the run that trained the network; None if unknown.
+        inference: Options of `Predictor`, to score photographs at the size of their masks, in windows. None scores
+            them at the size that `datamodule` gives.
+        provenance: What `describe_run` returned, for the report.
+        run: Folder of the run that trained the model; None if unknown.
 
     Returns:
-        The content of `metrics.json`.
+        The content of `metrics.json`, in every process.
 
     Raises:
-        DataError: The split is empty or has no labelled pixel, or a photograph or mask cannot be read.
+        DataError: The split is empty or has no labeled pixel, or a photograph or mask cannot be read.
         ConfigError: An option of `inference` is out of its range.
     """
-    judge = Evaluator(module.table, pictures)
+    evaluator = Evaluator(module.table, pictures)
     settings = None
     if inference is not None:
-        predictor = Predictor(module, **inference, device=str(trainer.strategy.root_device))
+        _start_processes(trainer)
+        backend = TorchBackend(module.network, module.spec, device=str(trainer.strategy.root_device))
+        predictor = Predictor(backend, **inference)
         settings = predictor.settings
-        evaluate_sliding_window(judge, predictor, datamodule.splits[split], datamodule.labels)
+        evaluate_sliding_window(evaluator, predictor, datamodule.splits[split], datamodule.encoding)
     else:
-        evaluate_test_loop(judge, trainer, module, datamodule, split)
-    judge.gather()
+        evaluate_test_loop(evaluator, trainer, module, datamodule, split)
+    evaluator.sync()
     metrics: dict[str, Any] = {}
     if trainer.is_global_zero:
         root = str(Path(datamodule.config.root).resolve())
-        facts: dict[str, Any] = {"split": split, "root": root, "inference": settings}
+        details: dict[str, Any] = {"split": split, "root": root, "inference": settings}
         title = f"{datamodule.config.root}" if split == "all" else f"the {split} split of {datamodule.config.root}"
-        metrics = write_report(judge, title, folder, record=record, run=run, loggers=trainer.loggers, **facts)
+        loggers = trainer.loggers
+        metrics = write_report(evaluator, title, folder, provenance=provenance, run=run, loggers=loggers, **details)
     return trainer.strategy.broadcast(metrics)
+
+
+def _start_processes(trainer: L.Trainer) -> None:
+    """Starts the other processes and their group, as Lightning does before a loop, unless a loop has run already."""
+    _, world = rank_and_world_size()
+    if trainer.strategy.launcher is not None and world < trainer.world_size:
+        trainer.strategy.launcher.launch(trainer.strategy.setup_environment, trainer=trainer)

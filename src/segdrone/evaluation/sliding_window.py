@@ -1,13 +1,15 @@
-"""Photographs at their masks' own size, predicted in windows."""
+"""Evaluate a predictor on photographs at the size of their masks, in overlapping windows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from tqdm import tqdm
 
-from segdrone.data.layout import ImageMaskPair
-from segdrone.data.mask_encoding import MaskEncoding, read_mask
+from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.mask_files import read_pair_mask
+from segdrone.data.pairs import ImageMaskPair
 from segdrone.errors import DataError
 from segdrone.evaluation.evaluator import EvalSample, Evaluator
 from segdrone.inference import Predictor
@@ -16,19 +18,23 @@ from segdrone.utils.launch import rank_and_world_size
 
 
 def evaluate_sliding_window(
-    judge: Evaluator, predictor: Predictor, pairs: Sequence[ImageMaskPair], labels: MaskEncoding
+    evaluator: Evaluator, predictor: Predictor, pairs: Sequence[ImageMaskPair], encoding: MaskEncoding
 ) -> None:
-    """Predicts and judges each photograph; of several processes each does its share.
+    """Predicts photographs and updates the evaluator; of several processes, each takes its share.
+
+    Args:
+        evaluator: Counts the photographs.
+        predictor: Predicts them.
+        pairs: All photographs with their masks.
+        encoding: How the mask files hold classes.
 
     Raises:
         DataError: A photograph or a mask cannot be read, or their sizes differ.
     """
     rank, world = rank_and_world_size()
     for pair in tqdm(pairs[rank::world], desc="photographs", disable=rank > 0):
-        if pair.mask is None:
-            raise DataError(f"{pair.image} has no mask: it can be predicted, but not scored")
-        image, truth = read_image(pair.image), labels.merged(read_mask(pair.mask, labels))
-        if truth.shape != image.shape[:2]:
-            raise DataError(f"{pair.mask} is of another size than {pair.image}: put the former file back")
-        prediction = predictor(image, confidence=True)
-        judge.add(EvalSample(pair.id, truth, prediction.mask, prediction.confidence, lambda image=image: image))  # type: ignore[misc]
+        truth, prediction = read_pair_mask(pair, encoding), predictor(pair.image, confidence=True)
+        if truth.shape != prediction.mask.shape:
+            raise DataError(f"{pair.mask} differs in size from {pair.image}: one of them was replaced, restore it")
+        read = partial(read_image, pair.image)
+        evaluator.update(EvalSample(pair.id, truth, prediction.mask, prediction.confidence, read))

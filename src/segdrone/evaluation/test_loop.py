@@ -1,4 +1,15 @@
-"""Photographs as training sees them: resized as a whole, or put together from tiles."""
+"""Evaluate a module with Lightning's test loop, on photographs as training sees them.
+
+This is the evaluation at `data.test_image_size`, or in tiles that do not overlap; `sliding_window` is the one at the
+masks' own size. They are two because a `Predictor` cannot give the same scores to the digit:
+
+- The test loop reads photographs as training does. A JPEG that is reduced is decoded at 1/2, 1/4 or 1/8 of its size;
+  the predictor decodes all of it, since it needs the mask at the photograph's own size.
+- Tiles meet without overlap here, while the predictor blends windows, and neighbors share at least 2 pixels at a scale
+  other than 1.
+- The truth is resized here to what the network sees; the predictor brings probabilities to the size of the truth.
+- The test loop also logs `test/loss`, over batches of `data.batch_size`, which needs logits and not probabilities.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segdrone.data import SegmentationDataModule
-from segdrone.data.dataset import SegmentationDataset, first_shown
+from segdrone.data.dataset import SegmentationDataset, uncovered_part
 from segdrone.data.sampling import Sample
 from segdrone.evaluation.evaluator import EvalSample, Evaluator
 from segdrone.model import SegmentationModule
@@ -21,16 +32,23 @@ from segdrone.utils.warnings import suppress_lightning_warnings
 
 
 def evaluate_test_loop(
-    judge: Evaluator, trainer: L.Trainer, module: SegmentationModule, datamodule: SegmentationDataModule, split: str
+    evaluator: Evaluator, trainer: L.Trainer, module: SegmentationModule, datamodule: SegmentationDataModule, split: str
 ) -> None:
-    """Has `trainer` test the module on a split, and judges each photograph.
+    """Tests the module on a split and updates the evaluator with each photograph.
+
+    Args:
+        evaluator: Counts the photographs.
+        trainer: Runs the test loop.
+        module: The model.
+        datamodule: The photographs, set up.
+        split: `train`, `val`, `test` or `all`.
 
     Raises:
         DataError: The split is empty, or a photograph or mask cannot be read.
     """
-    datamodule.trainer = trainer  # it knows how many processes share the machine
+    datamodule.trainer = trainer  # so that it knows how many processes share the machine
     loader = datamodule.test_dataloader(split)
-    assembler = _AssembleImages(judge, loader.dataset, loader.sampler)
+    assembler = _AssembleImages(evaluator, loader.dataset, loader.sampler)
     trainer.callbacks.append(assembler)  # type: ignore[attr-defined]
     try:
         with suppress_lightning_warnings():
@@ -40,17 +58,17 @@ def evaluate_test_loop(
 
 
 class _AssembleImages(L.Callback):
-    """Puts photographs together from the samples of the test loop, which come photograph by photograph."""
+    """Assembles photographs from the samples of the test loop. All samples of a photograph follow one another."""
 
-    def __init__(self, judge: Evaluator, dataset: SegmentationDataset, sampler: Any) -> None:
-        self.judge, self.dataset, self.sampler = judge, dataset, sampler
-        self._items: list[Sample] = []  # those still to come
-        self._begun: Sample | None = None  # the last of a photograph that is not finished
+    def __init__(self, evaluator: Evaluator, dataset: SegmentationDataset, sampler: Any) -> None:
+        self.evaluator, self.dataset, self.sampler = evaluator, dataset, sampler
+        self._remaining: list[Sample] = []
+        self._last: Sample | None = None  # last sample of an unfinished photograph
         self._truth = self._prediction = self._confidence = np.empty((0, 0), np.uint8)
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Asks for this process's samples, now that it is known which process this is."""
-        self._items = [self.dataset.items[draw.place] for draw in self.sampler if not draw.blank]
+        """Lists the samples of this process. Its rank is only known now."""
+        self._remaining = [self.dataset.samples[draw.index] for draw in self.sampler if not draw.padding]
 
     def on_test_batch_end(
         self,
@@ -61,37 +79,39 @@ class _AssembleImages(L.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Puts the samples of a batch into their places."""
+        """Puts the samples of a batch into their photographs."""
         levels = (outputs["confidence"] * 255).round()
-        parts = [_pixels(tensor) for tensor in (batch["mask"], outputs["prediction"], levels)]
-        for name, truth, prediction, confidence in zip(batch["id"], *parts, strict=True):
-            if name:  # a blank's is empty
-                self._put(self._items.pop(0), truth, prediction, confidence)
+        masks = [_to_numpy(tensor) for tensor in (batch["mask"], outputs["prediction"], levels)]
+        for name, truth, prediction, confidence in zip(batch["id"], *masks, strict=True):
+            if name:  # empty for padding
+                self._paste(self._remaining.pop(0), truth, prediction, confidence)
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Judges what there is of the last photograph, where the trainer was told to stop within it."""
+        """Counts the last photograph, even if `limit_test_batches` ended the loop within it."""
         self._finish()
 
-    def _put(self, item: Sample, *parts: NDArray[np.uint8]) -> None:
-        if self._begun is None:
-            self._truth = np.full(item.size, self.judge.table.ignore_index, np.uint8)
-            self._prediction, self._confidence = np.zeros(item.size, np.uint8), np.zeros(item.size, np.uint8)
-        assert item.window is not None
-        rows, columns = first_shown(item.window)
-        for canvas, part in zip((self._truth, self._prediction, self._confidence), parts, strict=True):
-            target = canvas[item.window.rows, item.window.columns]
-            inside = part[: target.shape[0], : target.shape[1]]
+    def _paste(self, sample: Sample, *masks: NDArray[np.uint8]) -> None:
+        if self._last is None:
+            self._truth = np.full(sample.size, self.evaluator.table.ignore_index, np.uint8)
+            self._prediction, self._confidence = np.zeros(sample.size, np.uint8), np.zeros(sample.size, np.uint8)
+        assert sample.window is not None
+        rows, columns = uncovered_part(sample.window)
+        for canvas, mask in zip((self._truth, self._prediction, self._confidence), masks, strict=True):
+            target = canvas[sample.window.rows, sample.window.columns]
+            inside = mask[: target.shape[0], : target.shape[1]]  # without the padding of the batch
             target[rows, columns] = inside[rows, columns]
-        self._begun = item
-        if not self._items or self._items[0].pair != item.pair:
+        self._last = sample
+        if not self._remaining or self._remaining[0].pair != sample.pair:
             self._finish()
 
     def _finish(self) -> None:
-        if (item := self._begun) is not None:
-            self._begun = None
-            read = partial(self.dataset.photograph, item)
-            self.judge.add(EvalSample(item.pair.id, self._truth, self._prediction, self._confidence, read))
+        if (sample := self._last) is not None:
+            self._last = None
+            read_image = partial(self.dataset.full_image, sample)
+            self.evaluator.update(
+                EvalSample(sample.pair.id, self._truth, self._prediction, self._confidence, read_image)
+            )
 
 
-def _pixels(tensor: Tensor) -> NDArray[np.uint8]:
+def _to_numpy(tensor: Tensor) -> NDArray[np.uint8]:
     return tensor.to(torch.uint8).cpu().numpy()

@@ -132,7 +132,7 @@ def test_hostile_names_are_seen_as_text(opened: Any) -> None:
 
 def test_without_script_all_is_there(opened: Any) -> None:
     page = opened(java_script_enabled=False)
-    assert page.locator(".figure").first.is_visible()
+    assert page.locator(".score").first.is_visible()
     layers = page.locator(".example").first.locator(".layer")
     boxes = [layer.bounding_box() for layer in layers.all()]
     assert len(boxes) == 4

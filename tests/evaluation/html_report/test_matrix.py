@@ -14,9 +14,9 @@ def test_the_matrix_reads_both_ways() -> None:
     truth, prediction = matrix.matrices(counts, table)
     assert truth.ids == [0, 1]
     assert truth.rows[0][1] is not None
-    assert truth.rows[0][1].words == "25.00 % of the true land is predicted as water: 2 pixels"
+    assert truth.rows[0][1].sentence == "25.00 % of the true land is predicted as water: 2 pixels"
     assert prediction.rows[0][1] is not None
-    assert prediction.rows[0][1].words == "66.67 % of what is predicted as water is land in truth: 2 pixels"
+    assert prediction.rows[0][1].sentence == "66.67 % of what is predicted as water is land in truth: 2 pixels"
     first, second = matrix.most_confused(counts, table)
     assert (first.truth, first.prediction, first.of_class, first.of_all) == (0, 1, 0.25, 0.2)
     assert (second.truth, second.prediction) == (1, 0)

@@ -1,4 +1,4 @@
-"""What the written page holds, and that it asks for nothing."""
+"""Content of the written page, and that it loads nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from segdrone.classes import DRONE
 from segdrone.evaluation.html_report import HtmlReport, panels, write_html
-from tests.helpers.reports import HOSTILE, QUOTED, hostile, report, triple
+from tests.helpers.reports import HOSTILE, QUOTED, hostile, report, sample
 
 
 def written(what: HtmlReport, folder: Path) -> str:
@@ -21,7 +21,7 @@ def written(what: HtmlReport, folder: Path) -> str:
 
 
 class Elements(HTMLParser):
-    """Which elements and attributes a page holds, and its text."""
+    """The elements, attributes and text of a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Elements(HTMLParser):
         self.text += data
 
 
-def test_names_are_text_wherever_they_stand(tmp_path: Path) -> None:
+def test_names_are_escaped_everywhere(tmp_path: Path) -> None:
     page = written(hostile(), tmp_path)
     found = Elements(page)
     assert found.tags.count("script") == 1
@@ -50,7 +50,7 @@ def test_names_are_text_wherever_they_stand(tmp_path: Path) -> None:
     assert f"Photograph {QUOTED}" in [value for name, value in found.attributes if name == "alt"]
 
 
-def test_the_page_asks_for_nothing(tmp_path: Path) -> None:
+def test_the_page_loads_nothing(tmp_path: Path) -> None:
     found = Elements(written(report(), tmp_path))
     assert not {"link", "iframe", "object", "base", "form"} & set(found.tags)
     assert all(value.startswith(("#", "data:")) for name, value in found.attributes if name in ("href", "src"))
@@ -59,30 +59,30 @@ def test_the_page_asks_for_nothing(tmp_path: Path) -> None:
     assert "unsafe" not in policy
 
 
-def test_figures_stand_with_their_intervals_and_what_is_missing_has_a_dash(tmp_path: Path) -> None:
+def test_scores_are_shown_with_their_intervals_and_missing_ones_as_a_dash(tmp_path: Path) -> None:
     what = report()
     text = Elements(written(what, tmp_path)).text
     miou = what.metrics["miou"]
     assert f"{miou:.3f} (95 % interval {miou - 0.02:.3f} to {miou + 0.03:.3f})" in text
-    assert "too sure by 15.0 percentage points" in text
-    assert "ar-marker" in text.split("Absent, so without a score:")[1].split("Neither")[0]
+    assert "overconfident by 15.0 percentage points" in text
+    assert "ar-marker" in text.split("Without a score, because they are absent:")[1].split("Neither")[0]
     assert not re.findall(r"\b(?:nan|None)\b", text)
 
 
-@pytest.mark.parametrize(("photographs", "said"), [(19, True), (20, False)])
-def test_intervals_of_few_photographs_are_called_too_narrow(photographs: int, said: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("photographs", "warned"), [(19, True), (20, False)])
+def test_intervals_of_few_photographs_are_called_too_narrow(photographs: int, warned: bool, tmp_path: Path) -> None:
     full = report()
     page = written(dataclasses.replace(full, metrics={**full.metrics, "photographs": photographs}), tmp_path)
-    assert ("Of so few photographs they are too narrow" in page) == said
+    assert ("too narrow: there are fewer than 20 photographs" in page) == warned
 
 
-def test_a_page_of_little(tmp_path: Path) -> None:
+def test_a_page_with_only_the_required_parts(tmp_path: Path) -> None:
     full = report()
     nothing = {"ece": None, "reliability": None, "objects": None, "intervals": {"miou": None}, "miou": None}
     classes = {name: {**row, "iou_interval": None} for name, row in full.metrics["classes"].items()}
     page = written(
         dataclasses.replace(
-            full, metrics={**full.metrics, **nothing, "classes": classes}, history=[], best=[], worst=[], record={}
+            full, metrics={**full.metrics, **nothing, "classes": classes}, plots={}, best=[], worst=[], provenance={}
         ),
         tmp_path,
     )
@@ -95,7 +95,7 @@ def test_a_page_of_little(tmp_path: Path) -> None:
 
 
 def test_without_photographs_the_masks_are_compared_on_white(tmp_path: Path) -> None:
-    row = triple("a.jpg")._replace(image=None)
+    row = sample("a.jpg")._replace(image=None)
     page = written(dataclasses.replace(report(), best=[row], worst=[]), tmp_path)
     assert page.count('<figure class="layer') == 3
     assert 'data-left="truth" data-right="prediction"' in page

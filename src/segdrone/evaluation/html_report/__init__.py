@@ -1,4 +1,4 @@
-"""The report's page: one HTML file for people, which asks nothing of the network."""
+"""Write the report as one HTML file that needs no network."""
 
 from segdrone.evaluation.html_report.write import HtmlReport, write_html
 

@@ -2,7 +2,7 @@
 "use strict";
 document.documentElement.classList.add("js");
 
-// Tables: a click on a heading sorts by it, numbers first from the largest, another click turns the order round.
+// Tables: a click on a heading sorts by that column, numbers from the largest; another click reverses the order.
 function sortRows(table, column, direction) {
   const sign = direction === "ascending" ? 1 : -1;
   const value = (row) => row.cells[column].dataset.value;
@@ -11,7 +11,7 @@ function sortRows(table, column, direction) {
   const order = numeric ? (a, b) => Number(a) - Number(b) : (a, b) => a.localeCompare(b, "en", { numeric: true });
   rows.sort((a, b) => {
     const [left, right] = [value(a), value(b)];
-    if (left === "" || right === "") return (left === "") - (right === "");  // what has no value comes last
+    if (left === "" || right === "") return (left === "") - (right === "");  // empty values come last
     return sign * order(left, right);
   });
   table.tBodies[0].append(...rows);
@@ -35,7 +35,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 
-// Pictures: the left one is cut off where the slider stands, and the right one is seen from there on.
+// Pictures: the left one is shown up to the slider, the right one from there on.
 for (const compare of document.querySelectorAll(".compare")) {
   const layers = compare.querySelector(".layers");
   const wipe = compare.querySelector(".wipe");
@@ -53,7 +53,7 @@ for (const compare of document.querySelectorAll(".compare")) {
   choose();
 }
 
-// Confusion: what a cell says, below the matrix, also for fingers.
+// Confusion matrix: show what a cell means below the matrix, on touch screens too.
 const pointed = document.getElementById("pointed");
 for (const matrix of document.querySelectorAll(".matrix"))
   for (const event of ["pointerover", "click"])
@@ -62,7 +62,7 @@ for (const matrix of document.querySelectorAll(".matrix"))
       if (cell) pointed.textContent = cell.title;
     });
 
-// A link to a place inside something folded opens it.
+// A link into a collapsed section opens it.
 window.addEventListener("hashchange", () => {
   document.getElementById(decodeURIComponent(location.hash.slice(1)))?.closest("details")?.setAttribute("open", "");
 });

@@ -1,4 +1,4 @@
-"""Where on a mask the names of its classes can be written."""
+"""Place class names on a mask."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
 
-_SMALLEST = 0.015  # of the picture: a smaller region bears no name
-_LARGE = 0.06  # of the picture: such a region bears its name on a phone too
-_APART = (16, 6)  # percent of width and height: nearer names would lie on each other on a phone
-_MOST = 16  # names on one picture
+_MIN_AREA = 0.015  # share of the picture: smaller regions get no label
+_LARGE_AREA = 0.06  # share of the picture: such regions are labeled on small screens too
+_MIN_DISTANCE = (16, 6)  # percent of width and height: closer labels would overlap on a small screen
+_MAX_LABELS = 16  # per picture
 
 
 @dataclass(frozen=True)
 class RegionLabel:
-    """A name at a point of a picture.
+    """A class name at a point of a picture.
 
     Attributes:
-        name: Of the class.
+        name: Name of the class.
         x: Percent of the width, from the left.
         y: Percent of the height, from the top.
-        anchor: Which end of the name lies at the point: `start`, `middle` or `end`.
-        large: Whether the region is large enough to be named on a small screen.
+        anchor: Part of the name that is at the point: `start`, `middle` or `end`.
+        large: Whether the label is shown on small screens.
     """
 
     name: str
@@ -36,27 +36,29 @@ class RegionLabel:
 
 
 def label_regions(mask: NDArray[np.uint8], table: ClassTable) -> list[RegionLabel]:
-    """Names the larger regions of a mask, uint8 `[H, W]`, each where it is widest.
+    """Labels the larger regions of a mask, uint8 `[H, W]`, each where it is widest.
 
-    Of two names that would lie on each other the smaller region's is left out.
+    Of two labels that would overlap, the label of the smaller region is left out.
     """
-    found: list[tuple[int, RegionLabel]] = []
-    for value in np.flatnonzero(np.bincount(mask.ravel(), minlength=256) >= _SMALLEST * mask.size):
+    candidates: list[tuple[int, RegionLabel]] = []
+    for value in np.flatnonzero(np.bincount(mask.ravel(), minlength=256) >= _MIN_AREA * mask.size):
         name = table.names[value] if value < len(table) else "ignored"
-        _, places, stats, _ = cv2.connectedComponentsWithStats((mask == value).view(np.uint8), connectivity=4)
-        for place in 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= _SMALLEST * mask.size):
-            area = int(stats[place, cv2.CC_STAT_AREA])
-            found.append((area, _label(places == place, name, area >= _LARGE * mask.size)))
-    free: list[RegionLabel] = []
-    for _, label in sorted(found, key=lambda row: -row[0]):
-        if all(abs(label.x - other.x) > _APART[0] or abs(label.y - other.y) > _APART[1] for other in free):
-            free.append(label)
-    return free[:_MOST]
+        _, components, stats, _ = cv2.connectedComponentsWithStats((mask == value).view(np.uint8), connectivity=4)
+        for component in 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= _MIN_AREA * mask.size):
+            area = int(stats[component, cv2.CC_STAT_AREA])
+            candidates.append((area, _label(components == component, name, area >= _LARGE_AREA * mask.size)))
+    labels: list[RegionLabel] = []
+    for _, label in sorted(candidates, key=lambda row: -row[0]):
+        if all(
+            abs(label.x - other.x) > _MIN_DISTANCE[0] or abs(label.y - other.y) > _MIN_DISTANCE[1] for other in labels
+        ):
+            labels.append(label)
+    return labels[:_MAX_LABELS]
 
 
 def _label(region: NDArray[np.bool_], name: str, large: bool) -> RegionLabel:
-    framed = np.pad(region, 1).view(np.uint8)  # the picture's edge is a border too
-    distance = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_3)[1:-1, 1:-1]
+    padded = np.pad(region, 1).view(np.uint8)  # the edge of the picture is a border too
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_3)[1:-1, 1:-1]
     row, column = divmod(int(distance.argmax()), region.shape[1])
     x, y = 100 * (column + 0.5) / region.shape[1], 100 * (row + 0.5) / region.shape[0]
     anchor = "start" if x < 12 else "end" if x > 88 else "middle"

@@ -1,10 +1,11 @@
-"""Write what an evaluation found as one page of HTML."""
+"""Write an evaluation as one HTML page."""
 
 from __future__ import annotations
 
 import json
 import math
 from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
@@ -14,36 +15,45 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
 from segdrone.evaluation.bootstrap import MIN_IMAGES
-from segdrone.evaluation.html_report import matrix, plots, summary
+from segdrone.evaluation.html_report.matrix import SHADES, matrices, most_confused
 from segdrone.evaluation.html_report.panels import make_panels
+from segdrone.evaluation.html_report.plots import iou_bar, plot_image
+from segdrone.evaluation.html_report.summary import key_findings, summary_scores
 from segdrone.figures import ImageTruthPrediction
 from segdrone.utils.atomic import atomic_write
 
-_NONE = "\N{EN DASH}"  # what stands where there is no figure
-_FOLDED = 20  # photographs: a longer table of them is folded away
+_NO_VALUE = "\N{EN DASH}"
+_MAX_OPEN_ROWS = 20  # a longer table of photographs is collapsed
+
+# Plots of the page by their name in figures/, with the text for readers who cannot see them.
+_PLOTS = {
+    "reliability": "Accuracy of the pixels by confidence, and share of all pixels by confidence",
+    "recall_by_size": "Share of objects found, by size",
+    "loss": "Loss by epoch, training and validation",
+    "miou": "Mean IoU by epoch, training and validation",
+}
 
 
 @dataclass(frozen=True)
 class HtmlReport:
-    """What the page is made of.
+    """The content of the page.
 
     Attributes:
         title: What was scored, such as "54 photographs of the val split of /data/drone".
         table: The classes.
         metrics: The content of `metrics.json`.
-        confusion: Pixel counts, `[C, C]`, rows are the truth.
-        photographs: Of each its `id`, `miou`, `accuracy` and `worst_class` (None where it has none),
-            worst first.
-        best: The best predicted photographs, best first; the title is the photograph's id.
-        worst: The worst predicted, worst first.
-        history: By epoch, counted from 0: `epoch` and such of `train/loss`, `val/loss`, `train/miou`,
-            `val/miou` as are known; empty where nothing is.
-        record: What made the figures: `command`, `git_commit`, `python`, `packages`, `platform`,
-            `device`, `data_fingerprint`, `config`, and whatever else there is to say.
+        confusion: Pixels, int64 `[C, C]`, rows are the truth.
+        photographs: One dict per photograph, worst first: `id`, `miou`, `accuracy` and `worst_class`, None if unknown.
+        best: The best photographs, best first; their titles are their ids.
+        worst: The worst photographs, worst first.
+        plots: Those of `reliability`, `recall_by_size`, `loss` and `miou` that could be drawn.
+        provenance: What `describe_run` returned: `command`, `git_commit`, `python`, `packages`, `platform`, `device`,
+            `data_fingerprint`, `config` and further details.
     """
 
     title: str
@@ -53,31 +63,22 @@ class HtmlReport:
     photographs: list[dict[str, Any]]
     best: list[ImageTruthPrediction]
     worst: list[ImageTruthPrediction]
-    history: list[dict[str, float]]
-    record: dict[str, Any]
+    plots: Mapping[str, Figure]
+    provenance: dict[str, Any]
 
 
 def write_html(report: HtmlReport, path: Path) -> None:
-    """Writes a report as one HTML file below 15 MB that loads nothing and runs no script but its own.
+    """Writes a report as one HTML file of less than 15 MB that loads nothing and runs no script but its own.
 
-    Names of photographs and classes are text wherever they stand, and the page's own policy
-    (Content-Security-Policy) forbids all scripts, styles and requests but the ones it is written with.
+    Names of photographs and classes are escaped everywhere, and the Content-Security-Policy of the page forbids all
+    scripts, styles and requests except those that it is written with.
     """
     metrics, table = report.metrics, report.table
     style = _style(table)
-    script = Markup(_asset("page.js"))
-    shown = make_panels([*report.best, *report.worst], table)
-    best, worst = shown[: len(report.best)], shown[len(report.best) :]
-    environment = Environment(
-        loader=PackageLoader("segdrone.evaluation", "html_report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"score": _score, "percent": _percent, "sortable": _sortable}
-    environment.globals["iou_bar"] = plots.iou_bar
-    page = environment.get_template("page.html").render(
+    script = Markup(_read_asset("page.js"))
+    panels = make_panels([*report.best, *report.worst], table)
+    best, worst = panels[: len(report.best)], panels[len(report.best) :]
+    page = _environment().get_template("page.html").render(
         title=report.title,
         policy=f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'",
@@ -86,46 +87,61 @@ def write_html(report: HtmlReport, path: Path) -> None:
         table=table,
         metrics=metrics,
         level=_level(metrics),
-        few=MIN_IMAGES,
-        figures=summary.summary_scores(metrics),
-        answers=summary.key_findings(metrics, report.photographs),
+        min_images=MIN_IMAGES,
+        scores=summary_scores(metrics),
+        findings=key_findings(metrics, report.photographs),
         classes=sorted(metrics["classes"].items(), key=lambda row: -(row[1].get("truth_share") or 0)),
-        ids={name: place for place, name in enumerate(table.names)},
-        matrices=matrix.matrices(report.confusion, table),
-        taken=matrix.most_confused(report.confusion, table),
-        reliability=plots.reliability(metrics["reliability"]) if metrics.get("reliability") else None,
-        sizes=plots.recall_by_size(metrics["objects"]["sizes"]) if metrics.get("objects") else None,
-        curves=plots.curves(report.history),
-        pictures=[("best", "Best photographs", best), ("worst", "Worst photographs", worst)],
-        scores={photograph["id"]: photograph for photograph in report.photographs},
+        ids={name: i for i, name in enumerate(table.names)},
+        matrices=matrices(report.confusion, table),
+        confusions=most_confused(report.confusion, table),
+        plots=_plots(report.plots),
+        panel_groups=[("best", "Best photographs", best), ("worst", "Worst photographs", worst)],
+        photograph_scores={photograph["id"]: photograph for photograph in report.photographs},
         photographs=report.photographs,
-        places={picture.title: picture.place for picture in reversed(shown)},
-        folded=len(report.photographs) > _FOLDED,
-        record={key: value for key, value in report.record.items() if key not in ("packages", "config")},
-        packages=report.record.get("packages") or {},
-        config=_written(report.record.get("config")),
-        inference=_written(metrics.get("inference")),
-    )
+        panel_numbers={panel.title: panel.number for panel in reversed(panels)},
+        collapsed=len(report.photographs) > _MAX_OPEN_ROWS,
+        provenance={key: value for key, value in report.provenance.items() if key not in ("packages", "config")},
+        packages=report.provenance.get("packages") or {},
+        config=_to_text(report.provenance.get("config")),
+        inference=_to_text(metrics.get("inference")),
+    )  # fmt: skip
     with atomic_write(path) as partial:
-        partial.write_text(page, encoding="utf-8", errors="replace")  # names of files need not be UTF-8
+        partial.write_text(page, encoding="utf-8", errors="replace")  # file names may not be valid UTF-8
 
 
-def _asset(name: str) -> str:
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("segdrone.evaluation", "html_report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"score": _score, "percent": _percent, "sortable": _sortable}
+    environment.globals["iou_bar"] = iou_bar
+    return environment
+
+
+def _plots(drawn: Mapping[str, Figure]) -> dict[str, Markup | None]:
+    return {name: plot_image(drawn[name], alt) if name in drawn else None for name, alt in _PLOTS.items()}
+
+
+def _read_asset(name: str) -> str:
     return files("segdrone.evaluation.html_report").joinpath(name).read_text(encoding="utf-8")
 
 
 def _style(table: ClassTable) -> Markup:
-    """The style sheet; colours stand in it since the policy allows no style on an element."""
+    """Returns the style sheet. It defines all colors, since the policy forbids styles on single elements."""
     shades = "".join(
         f".matrix td.heat{i}{{background:rgb({255 - 10.8 * i:.0f} {255 - 7.4 * i:.0f} {255 - 4.6 * i:.0f})}}"
-        for i in range(matrix.SHADES + 1)
+        for i in range(SHADES + 1)
     )
     chips = "".join(f".class{i}{{background:rgb({r} {g} {b})}}" for i, (r, g, b) in enumerate(table.colours))
-    return Markup(f"{_asset('page.css')}{shades}\n{chips}\n")
+    return Markup(f"{_read_asset('page.css')}{shades}\n{chips}\n")
 
 
 def _level(metrics: dict[str, Any]) -> str | None:
-    """Percent of the intervals; None where there is no interval."""
+    """Returns the level of the intervals in percent; None if no score has an interval."""
     return f"{100 * metrics['level']:g}" if any((metrics.get("intervals") or {}).values()) else None
 
 
@@ -134,24 +150,24 @@ def _hash(text: str) -> str:
 
 
 def _score(value: float | None) -> str:
-    return _NONE if value is None or not math.isfinite(value) else f"{value:.3f}"
+    return _NO_VALUE if value is None or not math.isfinite(value) else f"{value:.3f}"
 
 
 def _percent(value: float | None) -> str:
-    """A share in percent, to a tenth, or a hundredth if it is small."""
+    """Formats a share in percent, with one decimal, or two if it is below 10 %."""
     if value is None or not math.isfinite(value):
-        return _NONE
+        return _NO_VALUE
     if 0 < value < 5e-5:
         return "< 0.01 %"
     return f"{100 * value:.{1 if value >= 0.1 else 2}f} %" if value else "0 %"
 
 
 def _sortable(value: float | str | None) -> str:
-    """What a column is sorted by; empty comes last."""
+    """Returns the text that a column is sorted by; empty values come last."""
     if isinstance(value, str):
         return value
     return "" if value is None or not math.isfinite(value) else repr(float(value))
 
 
-def _written(settings: Any) -> str | None:
+def _to_text(settings: Any) -> str | None:
     return json.dumps(settings, indent=2, ensure_ascii=False, default=str) if settings else None

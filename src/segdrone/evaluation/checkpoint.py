@@ -1,0 +1,113 @@
+"""Evaluate a checkpoint on a split."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import hydra
+from lightning.pytorch.loggers import TensorBoardLogger
+from omegaconf import DictConfig
+
+from segdrone.classes import ClassTable
+from segdrone.data import DataConfig, SegmentationDataModule
+from segdrone.errors import CheckpointError, ConfigError, DataError
+from segdrone.evaluation.options import SIZE_OPTIONS, data_overrides, inference_options
+from segdrone.evaluation.report import start_output
+from segdrone.evaluation.score_split import score_split
+from segdrone.model import SegmentationModule, load_module
+from segdrone.model.distributed import check_processes, supervise
+
+log = logging.getLogger(__name__)
+
+# Options of the training's dataset that do not apply to another folder.
+_OTHER_FOLDER: dict[str, Any] = {"images": None, "masks": None}
+
+# Options that cause files to be written. They are never taken from a checkpoint, which may come from anyone.
+_WRITE_NOTHING: dict[str, Any] = {"sample": None, "download": False, "cache_dir": None}
+
+
+def evaluate_checkpoint(cfg: DictConfig, board: TensorBoardLogger) -> dict[str, Any]:
+    """Scores the checkpoint `cfg.ckpt_path`.
+
+    Args:
+        cfg: As `conf/evaluate.yaml`.
+        board: Logs scores and figures.
+
+    Returns:
+        The content of `metrics.json`.
+
+    Raises:
+        SegdroneError: The checkpoint, the photographs, the masks or the configuration cannot be used.
+    """
+    split = cfg.split or "test"
+    module = load_module(cfg.ckpt_path)
+    inference = inference_options(cfg)
+    config = _data_config(cfg, module, tiled=inference is not None)
+    trained_split = None if config.split_dir is not None else {split: module.hparams["splits"].get(split, [])}
+    datamodule = SegmentationDataModule(config, ids={} if split == "all" else trained_split)
+    if config.images is None and not Path(config.root).exists():
+        raise DataError(f"data.root={config.root} does not exist: give data.root=FOLDER")
+    datamodule.prepare_data()
+    datamodule.setup("test")
+    if not datamodule.splits[split]:
+        raise DataError(f"the {split} split is empty: give split=val, split=all or data.split_dir=FOLDER")
+    _warn_of_training_photographs(datamodule, module.hparams, split)
+    options = {"logger": board, "enable_checkpointing": False, "use_distributed_sampler": False}
+    trainer = hydra.utils.instantiate(cfg.trainer, **options)
+    check_processes(trainer)
+    folder, run = Path(cfg.output_dir), Path(cfg.ckpt_path).resolve().parent.parent
+    with supervise(trainer):
+        provenance = {}
+        if trainer.is_global_zero:
+            provenance = start_output(cfg, datamodule.splits[split], trainer.strategy.root_device)
+        return score_split(
+            trainer, module, datamodule, split, folder, cfg.pictures, inference, provenance=provenance, run=run
+        )
+
+
+def _data_config(cfg: DictConfig, module: SegmentationModule, *, tiled: bool) -> DataConfig:
+    """Returns the options of the training's dataset, changed by those given in `cfg.data`."""
+    overrides = data_overrides(cfg)
+    if "class_groups" in overrides:
+        raise ConfigError(
+            "data.class_groups goes with predictions=FOLDER: a checkpoint has the classes it was trained on"
+        )
+    if tiled and (unused := sorted(SIZE_OPTIONS & overrides.keys())):
+        raise ConfigError(
+            f"data.{unused[0]} does nothing with inference=tiled: give inference.scale or inference.window"
+        )
+    classes = overrides.pop("classes", None)
+    if classes is not None:
+        _check_classes(module, ClassTable.load(classes), classes)
+    trained = module.hparams["data"]
+    if not isinstance(trained["classes"], Mapping):  # an old checkpoint without the classes of the mask files
+        trained = {**trained, "classes": module.table.to_dict()}
+    other_folder = dict(_OTHER_FOLDER) if overrides.keys() & {"root", "images"} else {}
+    scale = {"scale": 1.0} if overrides.get("sampling") == "whole" else {}
+    return DataConfig.from_dict({**trained, **_WRITE_NOTHING, "rare_share": 0.0, **other_folder, **scale, **overrides})
+
+
+def _check_classes(module: SegmentationModule, table: ClassTable, source: str) -> None:
+    trained = module.hparams["data"]["classes"]
+    names = tuple(trained["names"]) if isinstance(trained, Mapping) else module.table.names
+    if table.names != names:
+        raise CheckpointError(
+            f"the checkpoint has {len(names)} classes, data.classes={source} has {len(table)}"
+            f"{'' if len(table) != len(names) else ' with other names'}: score it on masks of its own classes"
+        )
+
+
+def _warn_of_training_photographs(datamodule: SegmentationDataModule, hparams: Mapping[str, Any], split: str) -> None:
+    trained = {*hparams["splits"]["train"]} & {pair.id for pair in datamodule.splits[split]}
+    same_root = Path(datamodule.config.root).resolve() == Path(hparams["data"]["root"]).resolve()
+    if trained and same_root:
+        log.warning("%d of these photographs were trained on: their scores are not a test", len(trained))
+    elif trained:
+        log.warning(
+            "%d of these photographs have the names of photographs that were trained on: if they are the same, their "
+            "scores are not a test",
+            len(trained),
+        )

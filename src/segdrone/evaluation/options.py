@@ -1,0 +1,42 @@
+"""Check the options of an evaluation before any work is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from omegaconf import DictConfig
+
+from segdrone.errors import ConfigError
+from segdrone.inference.options import check_options
+from segdrone.utils.config import to_container
+
+SIZE_OPTIONS = frozenset({"sampling", "test_image_size", "tile_size", "crop_size", "scale", "batch_size"})
+"""Options of `data` that decide at which size the test loop scores. A `Predictor` has its own."""
+
+
+def check_pictures(cfg: DictConfig) -> None:
+    """Checks how many photographs are to be drawn.
+
+    Raises:
+        ConfigError: `cfg.pictures` is not a whole number of 0 or more.
+    """
+    if type(cfg.pictures) is not int or cfg.pictures < 0:
+        raise ConfigError(f"pictures={cfg.pictures} must be a whole number of 0 or more")
+
+
+def inference_options(cfg: DictConfig) -> dict[str, Any] | None:
+    """Returns the options of `Predictor` that `conf/inference` chose; None without one.
+
+    Raises:
+        ConfigError: An option is out of its range.
+    """
+    if not cfg.get("inference"):
+        return None
+    options = to_container(cfg.inference)
+    check_options(**options)
+    return options
+
+
+def data_overrides(cfg: DictConfig) -> dict[str, Any]:
+    """Returns the options of `cfg.data` that are given: those that are not null."""
+    return {key: value for key, value in to_container(cfg.data).items() if value is not None}

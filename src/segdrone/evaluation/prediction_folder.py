@@ -1,0 +1,60 @@
+"""Evaluate a folder of predicted masks as `conf/evaluate.yaml` says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+from omegaconf import DictConfig
+
+from segdrone.data import DataConfig
+from segdrone.data.open_dataset import open_dataset
+from segdrone.errors import ConfigError
+from segdrone.evaluation.evaluator import Evaluator
+from segdrone.evaluation.options import SIZE_OPTIONS, data_overrides, inference_options
+from segdrone.evaluation.predictions import evaluate_predictions, find_predictions
+from segdrone.evaluation.report import start_output, write_report
+
+
+def evaluate_prediction_folder(cfg: DictConfig, board: TensorBoardLogger) -> dict[str, Any]:
+    """Scores the predicted masks in `cfg.predictions`.
+
+    Args:
+        cfg: As `conf/evaluate.yaml`.
+        board: Logs scores and figures.
+
+    Returns:
+        The content of `metrics.json`.
+
+    Raises:
+        SegdroneError: The masks, the photographs or the configuration cannot be used.
+    """
+    if inference_options(cfg) is not None:
+        raise ConfigError("inference=tiled does nothing with predictions=FOLDER, which are predicted: leave it out")
+    overrides = data_overrides(cfg)
+    if unused := sorted((SIZE_OPTIONS - {"test_image_size"}) & overrides.keys()):
+        raise ConfigError(f"data.{unused[0]} does nothing with predictions=FOLDER: leave it out")
+    masks_only = overrides.keys() & {"root", "images", "masks"} == {"masks"}
+    if not masks_only and "root" not in overrides and "images" not in overrides:
+        raise ConfigError(
+            "give the true masks: data.root=FOLDER of a dataset, or data.masks=FOLDER with only the masks"
+        )
+    config = DataConfig.from_dict({"root": ".", **overrides})
+    dataset = open_dataset(config, masks_only=masks_only)
+    split = cfg.split or "all"
+    if split != "all" and config.split_dir is None:
+        raise ConfigError(f"split={split} needs data.split_dir=FOLDER of {split}.txt with predictions=FOLDER")
+    pairs = dataset.pairs if split == "all" else dataset.splits[split]
+    predictions = find_predictions(Path(cfg.predictions), pairs)
+    provenance = start_output(cfg, pairs, torch.device("cpu"))
+    evaluator = Evaluator(dataset.table, cfg.pictures)
+    size = config.test_image_size if "test_image_size" in overrides else None
+    evaluate_predictions(evaluator, pairs, predictions, dataset.encoding, size, masks_only=masks_only)
+    evaluator.sync()
+    root = str((dataset.folders.masks if masks_only else dataset.root).resolve())
+    details = {"split": split, "root": root, "inference": None, "predictions": str(Path(cfg.predictions).resolve())}
+    title = f"{root}, predicted in {cfg.predictions}"
+    folder = Path(cfg.output_dir)
+    return write_report(evaluator, title, folder, provenance=provenance, run=None, loggers=[board], **details)
