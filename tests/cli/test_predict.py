@@ -35,7 +35,7 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `segdrone predict` with a checkpoint; gives exit code, stdout, and the lines of stderr that are no bar."""
+    """Runs `segdrone predict` with a checkpoint; returns exit code, stdout, and the lines of stderr without progress bars."""
     checkpoint = tiny_checkpoint(tmp_path / "a.ckpt")
     monkeypatch.chdir(tmp_path)
 
@@ -43,10 +43,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         monkeypatch.setattr(sys, "argv", ["segdrone", "predict", str(ckpt), *map(str, arguments)])
         with pytest.raises(SystemExit) as end:
             app()
-        told = capsys.readouterr()
-        assert "Traceback" not in told.err
-        lines = told.err.replace("\r", "\n").splitlines()
-        return int(end.value.code or 0), told.out, [line for line in lines if line.strip() and "%|" not in line]
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        lines = captured.err.replace("\r", "\n").splitlines()
+        return int(end.value.code or 0), captured.out, [line for line in lines if line.strip() and "%|" not in line]
 
     return call
 
@@ -92,20 +92,22 @@ def test_objects_are_counted(run: Run, photos: Path) -> None:
         assert len(document["annotations"]) == int(row["objects_roof"]) + int(row["objects_tree"])
 
 
-def test_objects_of_classes_without_things_to_count_must_be_named(run: Run, photos: Path, tmp_path: Path) -> None:
+def test_without_thing_classes_an_object_class_must_be_named(run: Run, photos: Path, tmp_path: Path) -> None:
     ground = tiny_checkpoint(tmp_path / "ground.ckpt", THREE)
     code, _, (line,) = run(photos, "--out", "o", "--objects", ckpt=ground)
     assert code == 2
-    assert "--objects: the checkpoint knows no person, car or the like: name a class with --object-class" in line
+    assert (
+        "--objects: no class of the checkpoint is an object such as person or car: name one with --object-class" in line
+    )
     assert run(photos, "--out", "o", "--objects", "--object-class", "water", ckpt=ground)[0] == 0
 
 
-def test_a_photograph_that_fails_is_told_and_counted(run: Run, photos: Path) -> None:
-    (photos / "1.png").write_text("no image")
-    code, out, told = run("photos", "--out", "o")
+def test_a_photograph_that_fails_is_reported_and_counted(run: Run, photos: Path) -> None:
+    (photos / "1.png").write_text("not an image")
+    code, out, errors = run("photos", "--out", "o")
     assert code == 1
     assert out == "2 predicted, 0 done before, 1 failed: see o\n"
-    assert told == [
+    assert errors == [
         "error: photos/1.png is not an image (JPEG, PNG, TIFF or WebP) despite its name: replace or remove it"
     ]
     assert run(photos, "--out", "o")[1] == "0 predicted, 2 done before, 1 failed: see o\n"
@@ -113,7 +115,7 @@ def test_a_photograph_that_fails_is_told_and_counted(run: Run, photos: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["gone"], "gone does not exist"),
         (["photos", "gone*"], "gone* leads to no photographs"),
@@ -127,22 +129,20 @@ def test_a_photograph_that_fails_is_told_and_counted(run: Run, photos: Path) -> 
         (["photos", "--object-class", "boat"], "no class boat"),
     ],
 )
-def test_a_choice_that_cannot_be_carried_out_is_one_line(
-    run: Run, photos: Path, arguments: list[str], told: str
-) -> None:
+def test_a_wrong_option_is_one_line(run: Run, photos: Path, arguments: list[str], message: str) -> None:
     code, out, lines = run(*arguments, "--out", "o")
     assert (code, out, len(lines)) == (2, "", 1), lines
     assert lines[0].startswith("error: ")
-    assert told in lines[0]
+    assert message in lines[0]
     assert not Path("o").exists()
 
 
-def test_inputs_are_looked_for_before_the_checkpoint(run: Run, photos: Path) -> None:
+def test_inputs_are_checked_before_the_checkpoint_is_opened(run: Run, photos: Path) -> None:
     assert "photos/gone.jpg does not exist" in run("photos/gone.jpg", "--out", "o", ckpt=Path("gone.ckpt"))[2][0]
     assert "gone.ckpt does not exist" in run(photos, "--out", "o", ckpt=Path("gone.ckpt"))[2][0]
 
 
-def test_an_interruption_says_how_to_go_on(run: Run, photos: Path) -> None:
+def test_an_interruption_says_how_to_continue(run: Run, photos: Path) -> None:
     for i in range(3, 60):
         shutil.copy(photos / "0.png", photos / f"{i}.png")
 
@@ -153,10 +153,10 @@ def test_an_interruption_says_how_to_go_on(run: Run, photos: Path) -> None:
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    code, out, told = run("photos", "--out", "o")
+    code, out, errors = run("photos", "--out", "o")
     thread.join()
     assert (code, out) == (130, "")
-    assert told == ["interrupted: o keeps what is done; the same command goes on from there"]
+    assert errors == ["interrupted: run the same command again to continue in o"]
     code, out, _ = run("photos", "--out", "o")
     predicted, skipped = (int(out.split()[place]) for place in (0, 2))
     assert (code, predicted + skipped) == (0, 60)
@@ -176,13 +176,13 @@ def test_other_settings_need_redo(run: Run, photos: Path) -> None:
     )  # fmt: skip
 
 
-def test_films_and_photographs_in_one_go(run: Run, photos: Path) -> None:
-    film = write(Path("flight.mp4"), pan(3))
-    code, out, _ = run(photos, film, "--out", "o", "--smooth", "3")
+def test_videos_and_photographs_together(run: Run, photos: Path) -> None:
+    video = write(Path("flight.mp4"), pan(3))
+    code, out, _ = run(photos, video, "--out", "o", "--smooth", "3")
     assert (code, out) == (0, "4 predicted, 0 done before, 0 failed: see o\n")
     assert sorted(path.name for path in Path("o/films").iterdir()) == ["flight.csv", "flight.json", "flight.mp4"]
-    assert run(film, "--out", "o", "--smooth", "3")[1] == "0 predicted, 1 done before, 0 failed: see o\n"
-    Path("broken.mov").write_text("no film")
+    assert run(video, "--out", "o", "--smooth", "3")[1] == "0 predicted, 1 done before, 0 failed: see o\n"
+    Path("broken.mov").write_text("not a video")
     code, out, errors = run("broken.mov", "--out", "p")
     assert (code, out) == (1, "0 predicted, 0 done before, 1 failed: see p\n")
     assert len(errors) == 1

@@ -1,7 +1,4 @@
-"""`segdrone compare`: is one model better than another?
-
-What the command calls is imported when it runs, so that `--help` comes at once.
-"""
+"""`segdrone compare`: is one model better than another? Everything is imported at run time, so that --help is fast."""
 
 from __future__ import annotations
 
@@ -14,30 +11,35 @@ import typer
 def compare(
     folders: Annotated[
         list[Path],
-        typer.Argument(metavar="FOLDER...", help="Two or more that evaluate.py or train.py wrote.", show_default=False),
+        typer.Argument(
+            metavar="FOLDER...",
+            help="Two or more folders written by segdrone evaluate or segdrone train.",
+            show_default=False,
+        ),
     ],
-    out: Annotated[Path | None, typer.Option(help="Folder for comparison.json and a picture of the classes.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for comparison.json and a plot of the classes.")] = None,
 ) -> None:
-    """Compare evaluations of the same photographs with the first of them.
+    """Compare evaluations with the first of them.
 
     For example:
 
         segdrone compare outputs/evaluate/A outputs/evaluate/B
         segdrone compare tutorial/ baseline/ best/ --out compared
 
-    Photographs are drawn again and again, the same for all (paired bootstrap):
-    a difference is real if it keeps its sign in 95 % of the draws, or else
-    cannot be told. Classes have wider intervals, since there are many of them.
+    All must be of the same photographs. These are resampled many times, the
+    same way for all evaluations (paired bootstrap). A difference counts as
+    real if it has the same sign in 95 % of the resamples. The intervals of
+    single classes are wider, to correct for their number.
 
-    Exit code 2 and one line on stderr if they cannot be compared, such as
-    evaluations at different sizes.
+    Exit code 2 and one line on stderr if the evaluations cannot be compared,
+    for example because they were made at different sizes.
     """
     from segdrone import figures
-    from segdrone.evaluation.compare import compare as compared
+    from segdrone.evaluation.compare import compare as compare_evaluations
     from segdrone.evaluation.console import print_comparison
     from segdrone.utils.atomic import writable_dir, write_json
 
-    comparisons = compared(folders)
+    comparisons = compare_evaluations(folders)
     for number, comparison in enumerate(comparisons, 1):
         print_comparison(comparison)
         if out is not None:

@@ -40,13 +40,13 @@ commands.add_typer(data.commands, name="data")
 
 @commands.command(**_HYDRA)
 def train(context: typer.Context) -> None:
-    """Train a network on photographs and masks, then score it on the test split."""
+    """Train a network, then score it on the test split."""
     _run_module("segdrone.cli.train", context.args)
 
 
 @commands.command(**_HYDRA)
 def evaluate(context: typer.Context) -> None:
-    """Score a checkpoint, or predicted masks, on photographs with masks."""
+    """Score a checkpoint or predicted masks."""
     _run_module("segdrone.cli.evaluate", context.args)
 
 
@@ -58,7 +58,10 @@ commands.command()(compare.compare)
 def sweep(
     folder: Annotated[Path, typer.Argument(help="Folder of a sweep by segdrone train -m.", show_default=False)],
 ) -> None:
-    """Compare the jobs of a sweep again, also of one that was interrupted or still runs on a cluster."""
+    """Compare the jobs of a sweep again.
+
+    Also of one that was interrupted, or still runs on a cluster.
+    """
     from segdrone.sweep import read_sweep, report
 
     jobs = read_sweep(folder)

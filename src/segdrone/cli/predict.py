@@ -1,4 +1,4 @@
-"""`segdrone predict`: masks of photographs and videos. It imports what it needs when it runs, so that --help is fast."""
+"""`segdrone predict`: masks of photographs and videos. Everything is imported at run time, so that --help is fast."""
 
 from __future__ import annotations
 
