@@ -146,7 +146,7 @@ def test_an_interrupted_sweep_compares_the_finished_jobs(sweep: Sweep) -> None:
     assert result.returncode == 130
     assert "Traceback" not in result.stderr
     assert "best: job 1 (kind=fine x=2)" in result.stdout
-    assert "job 2 (kind=stopped x=1): it has not come to its end" in result.stdout
+    assert "job 2 (kind=stopped x=1): it did not finish" in result.stdout
     assert "3 jobs in" in result.stdout
     none_done = sweep("kind=stopped,fine", "output_dir=other")
     assert none_done.returncode == 130
@@ -156,7 +156,7 @@ def test_an_interrupted_sweep_compares_the_finished_jobs(sweep: Sweep) -> None:
 def test_an_earlier_sweep_is_not_overwritten(sweep: Sweep, tmp_path: Path) -> None:
     assert sweep("kind=fine").returncode == 0
     before = (tmp_path / "sweep" / "comparison.csv").read_text()
-    assert_one_line(sweep("kind=wrong"), "sweep holds the jobs of an earlier sweep", "another output_dir")
+    assert_one_line(sweep("kind=wrong"), "sweep contains the jobs of an earlier sweep", "another output_dir")
     assert (tmp_path / "sweep" / "comparison.csv").read_text() == before
     assert not (tmp_path / "sweep" / "0" / "error.txt").exists()
 
@@ -174,7 +174,7 @@ def test_a_single_run_ends_with_its_error(command: Command, sweep: Sweep, tmp_pa
         (["direction=up"], ["direction=up", "maximize or minimize"]),
         (["hydra/sweeper=optuna"], ["hydra.sweeper.direction=minimize", "direction=maximize", "search=optuna"]),
         (["search=optuna", "direction=minimise"], ["direction=minimise"]),
-        (["search=optuna", "hydra.sweeper.n_trials=0"], ["n_trials=0 must be a whole number from 1 up"]),
+        (["search=optuna", "hydra.sweeper.n_trials=0"], ["n_trials=0 must be a whole number of 1 or more"]),
         (["launcher=slurm"], ["the sweep stopped", "srun", "HYDRA_FULL_ERROR=1"]),
         (["kinds=fine,nan"], ["kinds", "--help"]),
         (["launcher=nonsense"], ["launcher/nonsense", "joblib"]),
@@ -189,7 +189,7 @@ def test_a_wrong_setting_ends_the_sweep_before_its_first_job(
 
 
 def test_a_search_without_parameters_is_refused(sweep: Sweep) -> None:
-    assert_one_line(sweep("search=optuna", "x=1.0"), "search=optuna has nothing to draw", "search=basics")
+    assert_one_line(sweep("search=optuna", "x=1.0"), "search=optuna has nothing to search", "search=basics")
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def test_an_earlier_run_is_gone_on_with_and_not_replaced(
         with pytest.raises(SystemExit) as left:
             RefuseOverwrite().on_run_start(config(tmp_path, resumed))
         assert left.value.code == 2
-        assert f"holds an earlier run: give another output_dir, or go on with it by ckpt_path={last}" in (
+        assert f"contains an earlier run: give another output_dir, or resume it with ckpt_path={last}" in (
             capsys.readouterr().err
         )
     RefuseOverwrite().on_run_start(config(tmp_path, last))

@@ -47,8 +47,8 @@ def test_a_failure_is_told_in_one_line_however_far_the_job_came(tmp_path: Path) 
     assert [(job.name, job.failure) for job in sweep.failed] == [
         ("0", "out of memory: 12 GB wanted"),
         ("1", "the disk is full"),
-        ("9", "it has not come to its end"),
-        ("10", "it has not come to its end"),
+        ("9", "it did not finish"),
+        ("10", "it did not finish"),
     ]
 
 
@@ -91,5 +91,5 @@ def test_a_folder_without_jobs_is_no_sweep(tmp_path: Path) -> None:
 def test_jobs_of_another_script_are_refused(tmp_path: Path) -> None:
     write_job(tmp_path, "0", ["split=val"])
     (tmp_path / "0" / ".hydra" / "config.yaml").write_text("split: val\n")
-    with pytest.raises(ConfigError, match=r"0 is no job of train\.py -m"):
+    with pytest.raises(ConfigError, match=r"0 is not a job of train\.py -m"):
         read_sweep(tmp_path)

@@ -1,4 +1,4 @@
-"""Sweeps: how their jobs are kept, read back and compared."""
+"""Record, read and compare the jobs of a sweep."""
 
 from segdrone.sweep.compare_at_end import CompareAtEnd
 from segdrone.sweep.jobs import UNFINISHED, Job, Sweep, clear_failure, note_failure, read_sweep

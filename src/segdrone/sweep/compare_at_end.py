@@ -1,4 +1,4 @@
-"""Check a sweep before Hydra writes anything, and note where its jobs write."""
+"""Check a sweep before Hydra writes anything, and note the folder of its jobs."""
 
 from __future__ import annotations
 
@@ -13,42 +13,46 @@ from omegaconf import DictConfig
 from segdrone.errors import exit_with_error
 
 
-def _check_search(hydra: DictConfig) -> None:
-    trials = hydra.sweeper.n_trials
-    if type(trials) is not int or trials < 1:
-        exit_with_error(f"hydra.sweeper.n_trials={trials} must be a whole number from 1 up")
-    given = OverridesParser.create().parse_overrides(list(hydra.overrides.task))
-    by_itself = hydra.sweeper.get("params") or hydra.sweeper.get("custom_search_space")
-    if not by_itself and not any(override.is_sweep_override() for override in given):
-        exit_with_error(
-            "search=optuna has nothing to draw: give choices, such as 'optimizer.lr=tag(log, interval(1e-4, 1e-2))' "
-            "or loss=ce,ce_dice, or search=basics"
-        )
-
-
 class CompareAtEnd(Callback):
-    """Has the jobs of a sweep compared at its end.
+    """Hydra callback that has the jobs of a sweep compared at its end.
 
-    It only notes where they write. `segdrone.cli.hydra_main` compares them, since Hydra tells a callback of the
-    end of a sweep only where nothing interrupted it.
+    It only notes their folder. `segdrone.cli.hydra_main` compares the jobs, because Hydra does not call
+    `on_multirun_end` if the sweep was interrupted.
+
+    Attributes:
+        folder: Folder of the current sweep; None without one.
     """
 
-    folder: ClassVar[Path | None] = None  # of the sweep under way
+    folder: ClassVar[Path | None] = None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Leaves with one line where the comparison would mislead; Hydra would only warn of an exception."""
+        """Exits with one line of error if the comparison would be wrong; Hydra would only warn of an exception."""
         if config.direction not in ("maximize", "minimize"):
             exit_with_error(f"direction={config.direction} must be maximize or minimize")
-        sought = config.hydra.sweeper.get("direction", config.direction)
-        if isinstance(sought, Enum):
-            sought = sought.name
-        if sought != config.direction:
+        sweeper_direction = config.hydra.sweeper.get("direction", config.direction)
+        if isinstance(sweeper_direction, Enum):
+            sweeper_direction = sweeper_direction.name
+        if sweeper_direction != config.direction:
             exit_with_error(
-                f"hydra.sweeper.direction={sought}, but direction={config.direction}: give search=optuna, which agrees"
+                f"hydra.sweeper.direction={sweeper_direction}, but direction={config.direction}: give search=optuna, "
+                "which sets both"
             )
         if "n_trials" in config.hydra.sweeper:
-            _check_search(config.hydra)
+            _check_optuna(config.hydra)
         folder = Path(config.hydra.sweep.dir).absolute()
         if any(folder.glob("*/.hydra")):
-            exit_with_error(f"{folder} holds the jobs of an earlier sweep: give another output_dir, or remove it")
+            exit_with_error(f"{folder} contains the jobs of an earlier sweep: give another output_dir, or remove it")
         CompareAtEnd.folder = folder
+
+
+def _check_optuna(hydra: DictConfig) -> None:
+    trials = hydra.sweeper.n_trials
+    if type(trials) is not int or trials < 1:
+        exit_with_error(f"hydra.sweeper.n_trials={trials} must be a whole number of 1 or more")
+    overrides = OverridesParser.create().parse_overrides(list(hydra.overrides.task))
+    configured = hydra.sweeper.get("params") or hydra.sweeper.get("custom_search_space")
+    if not configured and not any(override.is_sweep_override() for override in overrides):
+        exit_with_error(
+            "search=optuna has nothing to search: give ranges, such as 'optimizer.lr=tag(log, interval(1e-4, 1e-2))' "
+            "or loss=ce,ce_dice, or search=basics"
+        )

@@ -1,4 +1,4 @@
-"""What the jobs of a sweep leave in their folders: all that is known of them, wherever a launcher ran them."""
+"""Read the jobs of a sweep from the files in their folders, whichever launcher ran them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 from segdrone.errors import ConfigError
 from segdrone.utils.atomic import atomic_write
 
-_FAILURE = "error.txt"  # its first line says why the job has no score; the traceback follows
-UNFINISHED = "it has not come to its end"
-SCORES = ("miou", "miou_per_image", "accuracy", "dice")  # of the final test
+_FAILURE_FILE = "error.txt"  # first line: why the job has no score; then the traceback
+UNFINISHED = "it did not finish"
+SCORES = ("miou", "miou_per_image", "accuracy", "dice")
+"""Scores of the final test that are compared."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,13 @@ class Job:
     """A job of a sweep.
 
     Attributes:
-        name: Its folder's.
-        overrides: What it was given, as Hydra reads it: `optimizer.lr=1e-3`.
-        choices: The same by key: numbers as they are, all else as text.
-        objective: The metric that the job was judged by; empty where it has not come so far.
-        reached: Its value; NaN where there is none.
-        scores: Those of the final test; NaN where there is none.
-        failure: Why it has no objective, in one line; None where it has one.
+        name: Name of its folder.
+        overrides: Its Hydra overrides, such as `optimizer.lr=1e-3`.
+        choices: The values of the overrides by key: numbers as numbers, anything else as text.
+        objective: Metric that the job is ranked by; empty if the job did not get that far.
+        reached: Value of the objective; NaN if unknown.
+        scores: Scores of the final test; NaN if unknown.
+        failure: One line that says why there is no objective; None if there is one.
     """
 
     name: str
@@ -45,14 +46,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The jobs of a sweep, and what they are compared by.
+    """The jobs of a sweep.
 
     Attributes:
-        folder: That of the job's folders.
-        objective: The name of the metric; of several, where some jobs were validated and others were not.
+        folder: Folder that contains the folders of the jobs.
+        objective: Metric that jobs are ranked by; several metrics if only some of the jobs were validated.
         direction: `maximize` or `minimize`.
         scored: Jobs with an objective, best first.
-        failed: Those without, in the order they were started.
+        failed: Jobs without an objective, in the order in which they were started.
     """
 
     folder: Path
@@ -67,16 +68,16 @@ class Sweep:
         return self.scored + self.failed
 
     def parameters(self) -> list[str]:
-        """Returns the keys that differ among the jobs, in the order they were given."""
+        """Returns the keys whose values differ between jobs, in the order of the overrides."""
         keys = dict.fromkeys(key for job in self.jobs for key in job.choices)
         return [key for key in keys if len({job.choices.get(key, "") for job in self.jobs}) > 1]
 
 
 def read_sweep(folder: Path) -> Sweep | None:
-    """Returns the jobs below a sweep's folder; None where none was started.
+    """Reads the jobs in the folder of a sweep; None if no job was started.
 
     Raises:
-        ConfigError: They are no jobs of train.py.
+        ConfigError: The jobs are not jobs of `train.py`.
     """
     paths = [path.parents[1] for path in folder.glob("*/.hydra/overrides.yaml")]
     paths.sort(key=lambda path: (not path.name.isdigit(), int(path.name) if path.name.isdigit() else 0, path.name))
@@ -84,7 +85,7 @@ def read_sweep(folder: Path) -> Sweep | None:
         return None
     config = OmegaConf.load(paths[0] / ".hydra" / "config.yaml")
     if not isinstance(config, DictConfig) or not {"objective", "direction"} <= config.keys():
-        raise ConfigError(f"{paths[0]} is no job of train.py -m: give the folder of a sweep")
+        raise ConfigError(f"{paths[0]} is not a job of train.py -m: give the folder of a sweep")
     sign = -1 if config.direction == "maximize" else 1
     jobs = [_read_job(path) for path in paths]
     scored = sorted((job for job in jobs if job.failure is None), key=lambda job: sign * job.reached)
@@ -93,34 +94,40 @@ def read_sweep(folder: Path) -> Sweep | None:
 
 
 def note_failure(folder: Path, reason: str, details: str) -> None:
-    """Writes down in a job's folder why it has no score: one line, and the traceback or nothing."""
-    with atomic_write(folder / _FAILURE) as partial:
+    """Records in the folder of a job why it has no score.
+
+    Args:
+        folder: Folder of the job.
+        reason: The reason; it is written as one line.
+        details: The traceback, or nothing.
+    """
+    with atomic_write(folder / _FAILURE_FILE) as partial:
         partial.write_text(f"{' '.join(reason.split())}\n{details}", encoding="utf-8")
 
 
 def clear_failure(folder: Path) -> None:
-    """Takes back what `note_failure` wrote."""
-    (folder / _FAILURE).unlink(missing_ok=True)
+    """Removes what `note_failure` wrote, if anything."""
+    (folder / _FAILURE_FILE).unlink(missing_ok=True)
 
 
 def _read_job(folder: Path) -> Job:
     overrides = OmegaConf.to_container(OmegaConf.load(folder / ".hydra" / "overrides.yaml"))
     assert isinstance(overrides, list)
-    record = _json(folder / "run.json")
-    reached = _number(record.get("reached"))
+    run = _read_json(folder / "run.json")
+    reached = _number(run.get("reached"))
     failure = None
-    if (folder / _FAILURE).exists():
-        failure = (folder / _FAILURE).read_text(encoding="utf-8").split("\n", 1)[0]
+    if (folder / _FAILURE_FILE).exists():
+        failure = (folder / _FAILURE_FILE).read_text(encoding="utf-8").split("\n", 1)[0]
     elif math.isnan(reached):
         failure = UNFINISHED
-    metrics = _json(folder / "metrics.json")
+    metrics = _read_json(folder / "metrics.json")
     scores = {name: _number(metrics.get(name)) for name in SCORES}
-    choices, objective = _choices(overrides), record.get("objective", "")
+    choices, objective = _parse_choices(overrides), run.get("objective", "")
     return Job(folder.name, tuple(map(str, overrides)), choices, objective, reached, scores, failure)
 
 
-def _choices(overrides: Sequence[str]) -> dict[str, float | str]:
-    """Returns the value of each override by its key, numbers as numbers and all else as it was written."""
+def _parse_choices(overrides: Sequence[str]) -> dict[str, float | str]:
+    """Returns the value of each override by its key: numbers as numbers, anything else as it was written."""
     choices: dict[str, float | str] = {}
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         if override.is_delete():
@@ -133,7 +140,7 @@ def _choices(overrides: Sequence[str]) -> dict[str, float | str]:
     return choices
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
     content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     assert isinstance(content, dict)
     return content

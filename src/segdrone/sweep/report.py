@@ -1,4 +1,4 @@
-"""How a sweep ends: a table, `comparison.csv`, `sweep.png`, and the command of the best job."""
+"""Report a finished sweep: a table, `comparison.csv`, `sweep.png` and the command of the best job."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from segdrone.sweep.jobs import SCORES, Job, Sweep
 from segdrone.utils.atomic import atomic_write
 
-_OF_THE_SWEEP = ("search", "launcher", "output_dir")  # overrides that a run of its own must not have
+_SWEEP_OVERRIDES = ("search", "launcher", "output_dir")  # not for a single run
 
 
 def report(sweep: Sweep) -> None:
-    """Prints the jobs, best objective first, and why others have none; writes the table and the picture.
+    """Prints the jobs, best first, and why others have no score; writes `comparison.csv` and `sweep.png`.
 
-    The objective is a validation score: choosing by the test scores beside it would spoil them.
+    Jobs are ranked by the objective, a validation score. Test scores are only shown: a model that was chosen by them
+    would no longer be tested by them.
     """
-    without = f", {len(sweep.failed)} without a score" if sweep.failed else ""
-    print(f"\n{len(sweep.jobs)} jobs in {sweep.folder}{without}")
+    failed = f", {len(sweep.failed)} without a score" if sweep.failed else ""
+    print(f"\n{len(sweep.jobs)} jobs in {sweep.folder}{failed}")
     _write_csv(sweep)
     if sweep.scored:
         _print_table(sweep)
@@ -29,14 +30,14 @@ def report(sweep: Sweep) -> None:
         print(f"no score: job {job.name}{_choices(sweep, job)}: {job.failure}")
     if sweep.scored:
         best = sweep.scored[0]
-        print(f"best: job {best.name}{_choices(sweep, best)} with {best.objective} {best.reached:.4f}, made by")
+        print(f"best: job {best.name}{_choices(sweep, best)} with {best.objective} {best.reached:.4f}; its command:")
         print(winning_command(best))
 
 
 def winning_command(job: Job) -> str:
-    """Returns what a shell takes to train as a job did, in a folder of its own."""
+    """Returns the shell command that trains like a job of a sweep, as a single run."""
     keys = [override.key_or_group for override in OverridesParser.create().parse_overrides(list(job.overrides))]
-    kept = [text for key, text in zip(keys, job.overrides, strict=True) if key not in _OF_THE_SWEEP]
+    kept = [text for key, text in zip(keys, job.overrides, strict=True) if key not in _SWEEP_OVERRIDES]
     return shlex.join(["python", "train.py", *kept])
 
 
@@ -50,7 +51,7 @@ def _short(value: float | str) -> str:
 
 
 def _print_table(sweep: Sweep) -> None:
-    from rich.console import Console  # here, so that --help need not wait for it
+    from rich.console import Console  # imported here, so that --help is fast
     from rich.table import Table
     from rich.text import Text
 
@@ -63,11 +64,11 @@ def _print_table(sweep: Sweep) -> None:
         )
         for job in sweep.scored
     ]
-    table = Table(caption="best first; the scores on the right are the final test's")
+    table = Table(caption="best first; the scores on the right are those of the final test")
     for name, *cells in zip(("job", *parameters, sweep.objective, *SCORES), *rows, strict=True):
         table.add_column(name, overflow="fold", min_width=min(20, max(map(len, cells))))
     for row in rows:
-        table.add_row(*map(Text, row))  # no markup: [flips] is a value
+        table.add_row(*map(Text, row))  # as Text, since [flips] is a value and not markup
     console = Console()
     Console(width=None if console.is_terminal else 200).print(table)
 
@@ -87,7 +88,7 @@ def _write_csv(sweep: Sweep) -> None:
 
 
 def _draw(sweep: Sweep) -> None:
-    from segdrone.figures import plot_sweep, save  # here, so that --help need not wait for it
+    from segdrone.figures import plot_sweep, save  # imported here, so that --help is fast
 
     choices = {key: [job.choices.get(key, "") for job in sweep.jobs] for key in sweep.parameters()}
     if choices:
