@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from segdrone.inference import Predictor
+from segdrone.inference.inputs import find_inputs
 from segdrone.inference.predict_folder import predict_folder
 from tests.conftest import Command
 from tests.helpers.training import tiny_checkpoint
@@ -65,9 +66,8 @@ def test_a_folder_predicted_with_two_kills_has_the_same_bytes(photos: Path, tmp_
     for line, name in zip(errors, ("a/cut.jpg", "b/text.jpg", "c/empty.jpg"), strict=True):
         assert f"{photos / name} " in line
     whole = tmp_path / "whole"
-    outcome = predict_folder(
-        Predictor.from_checkpoint(checkpoint, device="cpu"), [photos], whole, confidence=True, progress=False
-    )
+    predictor = Predictor.from_checkpoint(checkpoint, device="cpu")
+    outcome = predict_folder(predictor, find_inputs([photos], whole), whole, confidence=True, progress=False)
     assert outcome.predicted == 58
     assert contents(out) == contents(whole)
     assert len(contents(whole)) == 58 * 4 + 2

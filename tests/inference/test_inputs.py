@@ -24,19 +24,19 @@ def make(path: Path, content: bytes = b"pixels") -> Path:
 
 
 def names(*inputs: str | Path, out: str = "out") -> dict[str, str]:
-    return {source.path: source.name for source in find_inputs(inputs, out)}
+    return {image.path: image.name for image in find_inputs(inputs, out)}
 
 
-def test_a_folder_is_searched_to_any_depth_and_other_files_passed_over(folder: Path) -> None:
+def test_a_folder_is_searched_to_any_depth_and_other_files_are_skipped(folder: Path) -> None:
     assert list(names("photos").items()) == [("a.jpg", "a"), ("b.JPG", "b"), ("sub/deep/c.png", "sub/deep/c")]
-    (source,) = find_inputs([folder / "photos" / "sub"], "out")
-    assert source == (
+    (image,) = find_inputs([folder / "photos" / "sub"], "out")
+    assert image == (
         folder / "photos" / "sub" / "deep" / "c.png", "deep/c.png", "deep/c", 
         file_digest(folder / "photos/sub/deep/c.png"),
     )  # fmt: skip
 
 
-def test_a_named_file_is_taken_whatever_its_name(folder: Path) -> None:
+def test_a_given_file_is_taken_whatever_its_suffix(folder: Path) -> None:
     assert names("photos/sub/deep/c.png", "photos/notes.txt") == {"c.png": "c", "notes.txt": "notes.txt"}
     make(folder / "photos" / "a.txt")
     assert names("photos/a.txt", "photos/a.jpg") == {"a.txt": "a.txt", "a.jpg": "a"}
@@ -54,28 +54,30 @@ def test_a_named_file_is_taken_whatever_its_name(folder: Path) -> None:
         ("phot?s", ["photos/a.jpg", "photos/b.JPG", "photos/sub/deep/c.png"]),
     ],
 )
-def test_a_pattern_counts_paths_from_its_last_plain_folder(folder: Path, pattern: str, found: list[str]) -> None:
+def test_paths_of_a_pattern_are_relative_to_its_last_folder_without_wildcard(
+    folder: Path, pattern: str, found: list[str]
+) -> None:
     assert list(names(pattern)) == found
     assert list(names(folder / pattern)) == found
 
 
-def test_brackets_in_a_name_that_exists_are_no_pattern(folder: Path) -> None:
+def test_brackets_in_an_existing_name_are_not_a_pattern(folder: Path) -> None:
     make(folder / "day[1]" / "x[2].jpg")
     assert names("day[1]") == names("day[1]/x[2].jpg") == {"x[2].jpg": "x[2]"}
 
 
-def test_a_file_is_taken_once_by_the_first_input_that_leads_to_it(folder: Path) -> None:
+def test_a_file_is_taken_once_by_its_first_input(folder: Path) -> None:
     assert list(names("photos", "photos/sub/deep/c.png", folder / "photos", "photos/*.jpg")) == list(names("photos"))
 
 
-def test_order_is_by_path_whatever_the_order_of_inputs_and_of_the_disk(folder: Path) -> None:
+def test_images_are_sorted_by_path_whatever_the_order_of_inputs(folder: Path) -> None:
     for name in ("Z.jpg", "a-b.jpg", "sub.jpg", "é.jpg"):
         make(folder / "photos" / name)
     assert list(names("photos/sub", "photos/*.jpg")) == sorted(names("photos/*.jpg", "photos/sub"))
     assert list(names("photos")) == sorted(names("photos"))
 
 
-def test_hidden_files_and_halves_of_a_killed_run_are_no_photographs(folder: Path) -> None:
+def test_hidden_files_and_temporary_files_are_skipped(folder: Path) -> None:
     for name in (".x.jpg", "._a.jpg", ".a.0123abcd.part.jpg", ".trash/y.jpg"):
         make(folder / "photos" / name)
     assert names("photos") == names("photos/**/*") == names("photos/**") == {
@@ -84,7 +86,7 @@ def test_hidden_files_and_halves_of_a_killed_run_are_no_photographs(folder: Path
 
 
 @pytest.mark.parametrize("given", ["photos", "photos/**/*", "photos/*", "./photos/../photos", "link"])
-def test_the_folder_of_the_outputs_is_left_out(folder: Path, given: str) -> None:
+def test_the_output_folder_is_skipped(folder: Path, given: str) -> None:
     os.symlink(folder / "photos", folder / "link")
     expected = names("photos")
     make(folder / "photos" / "sub" / "out" / "masks" / "a.png")
@@ -92,17 +94,17 @@ def test_the_folder_of_the_outputs_is_left_out(folder: Path, given: str) -> None
     assert names(given, out="photos/sub/out") == {**expected, "sub/out2/d.png": "sub/out2/d"}
 
 
-def test_photographs_inside_the_folder_of_the_outputs_are_predicted(folder: Path) -> None:
+def test_photographs_inside_the_output_folder_are_predicted(folder: Path) -> None:
     assert names("photos", out=".") == names("photos/*", out=".") == names("photos")
 
 
 @pytest.mark.parametrize("given", ["photos", "photos/*.jpg"])
-def test_outputs_need_a_folder_of_their_own(folder: Path, given: str) -> None:
+def test_the_output_folder_must_not_be_that_of_the_photographs(folder: Path, given: str) -> None:
     with pytest.raises(ConfigError, match="is the folder of the photographs: give one of its own"):
         names(given, out="photos")
 
 
-def test_one_stem_and_two_suffixes_keep_them(folder: Path) -> None:
+def test_photographs_of_the_same_stem_keep_their_suffixes(folder: Path) -> None:
     for name in ("photos/a.png", "photos/B.png", "photos/sub/a.jpg"):
         make(folder / name)
     assert names("photos") == {
@@ -111,7 +113,7 @@ def test_one_stem_and_two_suffixes_keep_them(folder: Path) -> None:
     }  # fmt: skip
 
 
-def test_two_photographs_of_one_path_are_refused_by_name(folder: Path) -> None:
+def test_two_photographs_of_the_same_path_are_refused_by_name(folder: Path) -> None:
     make(folder / "other" / "a.jpg")
     with pytest.raises(ConfigError, match=r"^other/a\.jpg and photos/a\.jpg would both be predicted as a\.jpg"):
         names("photos", "other")
@@ -122,24 +124,24 @@ def test_two_photographs_of_one_path_are_refused_by_name(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ("gone.jpg", "gone.jpg does not exist"),
         ("photos/gone", "photos/gone does not exist"),
         ("photos/*.tif", r"photos/\*\.tif leads to no photographs"),
         ("gone/*", r"gone/\* leads to no photographs"),
         ("empty", "empty leads to no photographs"),
-        ("photos/a**b", "no pattern|leads to no photographs"),
+        ("photos/a**b", "not a pattern|leads to no photographs"),
     ],
 )
-def test_an_input_that_leads_nowhere_is_an_error(folder: Path, given: str, told: str) -> None:
+def test_an_input_without_photographs_is_an_error(folder: Path, given: str, message: str) -> None:
     (folder / "empty").mkdir()
-    with pytest.raises((DataError, ConfigError), match=told) as caught:
+    with pytest.raises((DataError, ConfigError), match=message) as caught:
         names("photos", given)
     assert "\n" not in str(caught.value)
 
 
-def test_links_to_photographs_are_taken_and_links_to_folders_not(folder: Path) -> None:
+def test_links_to_photographs_are_followed_and_links_to_folders_are_not(folder: Path) -> None:
     os.symlink(folder / "photos" / "a.jpg", folder / "photos" / "link.jpg")
     os.symlink(folder / "photos" / "gone.jpg", folder / "photos" / "broken.jpg")
     os.symlink(folder / "photos", folder / "photos" / "sub" / "circle")
@@ -147,7 +149,7 @@ def test_links_to_photographs_are_taken_and_links_to_folders_not(folder: Path) -
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_that_may_not_be_read_is_told(folder: Path) -> None:
+def test_a_folder_without_read_permission_is_reported(folder: Path) -> None:
     make(folder / "photos" / ".trash" / "d.jpg").parent.chmod(0)
     assert "a.jpg" in names("photos")
     (folder / "photos" / "sub").chmod(0)
@@ -158,7 +160,7 @@ def test_a_folder_that_may_not_be_read_is_told(folder: Path) -> None:
         (folder / "photos" / "sub").chmod(0o755)
 
 
-def test_predictions_of_other_runs_are_no_photographs(folder: Path) -> None:
+def test_predictions_of_other_runs_are_skipped(folder: Path) -> None:
     made = folder / "photos" / "predicted"
     make(made / "predict.json")
     make(made / "masks" / "a.png")
@@ -166,26 +168,26 @@ def test_predictions_of_other_runs_are_no_photographs(folder: Path) -> None:
     assert list(names("photos/**")) == ["a.jpg", "b.JPG", "sub/deep/c.png"]
 
 
-def test_masks_of_a_dataset_are_no_photographs(folder: Path) -> None:
+def test_masks_of_a_dataset_are_skipped(folder: Path) -> None:
     for name in ("original_images/a.jpg", "label_images_semantic/a.png"):
         make(folder / "dataset" / name)
     assert names("dataset") == {"a.jpg": "a"}
 
 
-def test_the_folder_of_a_named_photograph_is_not_written_to(folder: Path) -> None:
+def test_the_folder_of_a_given_photograph_is_not_written_to(folder: Path) -> None:
     with pytest.raises(ConfigError, match="is the folder of the photographs"):
         find_inputs(["photos/a.jpg"], "photos")
     with pytest.raises(DataError, match="an INPUT is empty"):
         find_inputs([""], "out")
 
 
-def test_another_file_of_the_same_size_has_another_digest(folder: Path) -> None:
+def test_a_different_file_of_the_same_size_has_another_digest(folder: Path) -> None:
     content = bytearray(300_000)
-    seen = set()
-    for place in (None, 5, 150_000, 299_999):
-        if place is not None:
-            content[place] = 1
-        seen.add(file_digest(make(folder / "x.tif", bytes(content))))
-    seen.add(file_digest(make(folder / "x.tif", bytes(content) + b"0")))
-    assert len(seen) == 5
+    digests = set()
+    for offset in (None, 5, 150_000, 299_999):
+        if offset is not None:
+            content[offset] = 1
+        digests.add(file_digest(make(folder / "x.tif", bytes(content))))
+    digests.add(file_digest(make(folder / "x.tif", bytes(content) + b"0")))
+    assert len(digests) == 5
     assert file_digest(folder / "absent.tif") == ""
