@@ -1,3 +1,7 @@
+"""Rendered scenes: sizes, seeds, and their classes."""
+
+from __future__ import annotations
+
 from functools import cache
 
 import numpy as np
@@ -16,7 +20,7 @@ def scenes(first: int) -> list[Scene]:
     return [render_scene(96, 144, first + i) for i in range(60)]
 
 
-def test_a_seed_is_a_scene() -> None:
+def test_the_same_seed_gives_the_same_scene() -> None:
     image, mask = render_scene(96, 144, 7)
     again, mask_again = render_scene(96, 144, 7)
     other, _ = render_scene(96, 144, 8)
@@ -25,7 +29,7 @@ def test_a_seed_is_a_scene() -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (65, 201), (150, 97), (64, 640)])
-def test_any_size(height: int, width: int) -> None:
+def test_every_size_can_be_rendered(height: int, width: int) -> None:
     image, mask = render_scene(height, width, 3)
     assert image.shape == (height, width, 3) and image.dtype == np.uint8
     assert mask.shape == (height, width) and mask.dtype == np.uint8
@@ -33,7 +37,7 @@ def test_any_size(height: int, width: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_larger_picture_shows_the_same_scene(seed: int) -> None:
+def test_a_larger_image_shows_the_same_scene(seed: int) -> None:
     image, mask = render_scene(96, 144, seed)
     large_image, large_mask = render_scene(288, 432, seed)
     assert (large_mask[1::3, 1::3] == mask).mean() > 0.8
@@ -42,14 +46,14 @@ def test_a_larger_picture_shows_the_same_scene(seed: int) -> None:
 
 
 @pytest.mark.parametrize("first", [0, 1000])
-def test_sixty_scenes_show_every_class_several_times(first: int) -> None:
+def test_sixty_scenes_contain_every_class_several_times(first: int) -> None:
     present = np.array([np.bincount(mask.ravel(), minlength=len(DRONE)) > 0 for _, mask in scenes(first)])
     counts = dict(zip(DRONE.names, present.sum(axis=0).tolist(), strict=True))
     assert min(counts.values()) >= 3, counts
     assert all(counts[name] >= 12 for name in ("person", "car", "dog", "bicycle")), counts
 
 
-def test_shares_resemble_the_real_set() -> None:
+def test_class_shares_resemble_the_real_dataset() -> None:
     pixels = np.sum([np.bincount(mask.ravel(), minlength=len(DRONE)) for _, mask in scenes(0)], axis=0)
     share = dict(zip(DRONE.names, (pixels / pixels.sum()).tolist(), strict=True))
     assert 0.25 < share["paved-area"] < 0.55
@@ -57,7 +61,7 @@ def test_shares_resemble_the_real_set() -> None:
     assert sum(share[name] for name in ("person", "dog", "bicycle", "ar-marker", "door")) < 0.06
 
 
-def test_colour_alone_does_not_tell_the_classes() -> None:
+def test_color_alone_does_not_separate_the_classes() -> None:
     images = np.array([image for image, _ in scenes(0)], np.float32).reshape(60, -1, 3)
     masks = np.array([mask for _, mask in scenes(0)]).reshape(60, -1)
     classes = len(DRONE)
@@ -70,7 +74,7 @@ def test_colour_alone_does_not_tell_the_classes() -> None:
 
 
 @pytest.mark.parametrize(("height", "width", "seed"), [(63, 64, 0), (64, 12001, 0), (64, 64, -1)])
-def test_bad_arguments_are_named(height: int, width: int, seed: int) -> None:
+def test_bad_arguments_are_refused(height: int, width: int, seed: int) -> None:
     with pytest.raises(DataError) as caught:
         render_scene(height, width, seed)
     assert "\n" not in str(caught.value) and "choose" in str(caught.value)

@@ -1,3 +1,7 @@
+"""Datasets of sample scenes on disk."""
+
+from __future__ import annotations
+
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +26,7 @@ def contents(root: Path) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
 
-def test_the_folder_is_laid_out_as_the_real_set(tmp_path: Path) -> None:
+def test_the_folder_has_the_layout_of_the_real_dataset(tmp_path: Path) -> None:
     write(tmp_path / "new" / "set")
     root = tmp_path / "new" / "set"
     names = [f"{i:03d}" for i in range(3)]
@@ -48,65 +52,65 @@ def test_files_hold_the_rendered_scenes(tmp_path: Path) -> None:
         assert np.abs(photo.astype(int) - image).mean() < 12
 
 
-def test_an_interrupted_set_is_carried_on(tmp_path: Path) -> None:
+def test_an_interrupted_dataset_is_continued(tmp_path: Path) -> None:
     write(tmp_path)
-    whole = contents(tmp_path)
+    complete = contents(tmp_path)
     (tmp_path / "scenes.json").rename(tmp_path / "scenes.json.part")
     (tmp_path / "original_images/001.jpg").unlink()
     (tmp_path / "label_images_semantic/002.png").unlink()
     kept = (tmp_path / "original_images/000.jpg").stat().st_mtime_ns
     write(tmp_path)
-    assert contents(tmp_path) == whole
+    assert contents(tmp_path) == complete
     assert (tmp_path / "original_images/000.jpg").stat().st_mtime_ns == kept
 
 
-def test_a_complete_set_is_left_alone_and_a_damaged_one_mended(tmp_path: Path) -> None:
+def test_a_complete_dataset_is_kept_and_missing_files_are_written_again(tmp_path: Path) -> None:
     write(tmp_path)
-    whole = contents(tmp_path)
+    complete = contents(tmp_path)
     times = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
     write(tmp_path)
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")} == times
     (tmp_path / "label_images_semantic/001.png").unlink()
     (tmp_path / "notes.txt").write_text("mine")
     write(tmp_path)
-    assert contents(tmp_path) == {**whole, "notes.txt": b"mine"}
+    assert contents(tmp_path) == {**complete, "notes.txt": b"mine"}
 
 
 @pytest.mark.parametrize("change", [{"count": 2}, {"height": 72}, {"width": 97}, {"seed": 6}])
-def test_another_set_is_not_overwritten(tmp_path: Path, change: dict[str, int]) -> None:
+def test_another_dataset_is_not_overwritten(tmp_path: Path, change: dict[str, int]) -> None:
     write(tmp_path)
-    whole = contents(tmp_path)
+    complete = contents(tmp_path)
     with pytest.raises(DataError, match="holds other sample scenes") as caught:
         write(tmp_path, **change)
     assert "\n" not in str(caught.value)
-    assert contents(tmp_path) == whole
+    assert contents(tmp_path) == complete
 
 
-@pytest.mark.parametrize("foreign", ["notes.txt", "original_images/000.jpg"])
-def test_foreign_files_are_not_touched(tmp_path: Path, foreign: str) -> None:
-    (tmp_path / foreign).parent.mkdir(exist_ok=True)
-    (tmp_path / foreign).write_text("mine")
+@pytest.mark.parametrize("other", ["notes.txt", "original_images/000.jpg"])
+def test_other_files_are_not_touched(tmp_path: Path, other: str) -> None:
+    (tmp_path / other).parent.mkdir(exist_ok=True)
+    (tmp_path / other).write_text("mine")
     with pytest.raises(DataError, match="choose an empty folder") as caught:
         write(tmp_path)
-    assert foreign.split("/")[0] in str(caught.value)
-    assert contents(tmp_path) == {foreign: b"mine"}
+    assert other.split("/")[0] in str(caught.value)
+    assert contents(tmp_path) == {other: b"mine"}
 
 
-def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written to .*free some disk space or choose another folder"):
         write(tmp_path / "file" / "set")
 
 
 @pytest.mark.parametrize("change", [{"count": 0}, {"count": -3}, {"height": 63}, {"width": 12001}, {"seed": -1}])
-def test_bad_arguments_are_named(tmp_path: Path, change: dict[str, int]) -> None:
+def test_bad_arguments_are_refused(tmp_path: Path, change: dict[str, int]) -> None:
     with pytest.raises(DataError) as caught:
         write(tmp_path / "set", **change)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "set").exists()
 
 
-def test_processes_that_write_the_same_set_at_once_do_not_disturb_one_another(tmp_path: Path) -> None:
+def test_several_processes_can_write_the_same_dataset(tmp_path: Path) -> None:
     write(tmp_path / "one")
     code = "import sys; from tests.synthetic.test_write import Path, write; write(Path(sys.argv[1]))"
     start = [sys.executable, "-c", code, str(tmp_path / "set")]

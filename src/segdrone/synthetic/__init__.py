@@ -1,4 +1,4 @@
-"""Sample scenes: pictures and masks as a low-flying drone would take them, made from a seed."""
+"""Render sample scenes: images as a low-flying drone takes them, and their masks, from a seed."""
 
 from segdrone.synthetic.scene import render_scene
 from segdrone.synthetic.write import write_scenes

@@ -1,4 +1,4 @@
-"""Houses: walls with windows and doors, and roofs."""
+"""Draw houses: walls with windows and doors, and roofs."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from segdrone.synthetic.canvas import Canvas, Points
-from segdrone.synthetic.materials import Colour, Material, hsv, plaster, ramp, roofing, stone_colour
-from segdrone.synthetic.solids import Vector, outline, prism, raised, upright, visible_sides
+from segdrone.synthetic.materials import Color, Material, hsv, plaster, ramp, roofing, stone_color
+from segdrone.synthetic.solids import Vector, lift, prism, rectangle, vertical_rectangle, visible_sides
 
 
 @dataclass(frozen=True)
 class House:
-    """A house on the rectangle of `size` metres around `at`; the ridge runs along x.
+    """A house on a rectangle; its ridge runs along x.
 
     Args:
-        at: Centre in metres.
-        size: Extent along x and y in metres.
-        eaves: Height of the walls in metres.
-        rise: Height of the ridge over the eaves; 0 for a flat roof.
+        at: Center of the rectangle in meters.
+        size: Extent along x and y in meters.
+        eaves: Height of the walls in meters.
+        rise: Height of the ridge above the eaves in meters; 0 for a flat roof.
     """
 
     at: Vector
@@ -30,19 +30,19 @@ class House:
 
 @dataclass(frozen=True)
 class _Facade:
-    """What a house's walls are made of."""
+    """Materials and colors of the walls of a house."""
 
     plaster: Material
     glass: Material
-    frame: Colour
-    door: Colour
+    frame: Color
+    door: Color
 
 
 def house(canvas: Canvas, rng: np.random.Generator, plan: House) -> None:
-    """Draws a house: its shadow, the walls that the camera sees, and the roof."""
-    base = outline(plan.at, plan.size, 0.0)
+    """Draws a house: its shadow, the walls facing the camera, and the roof."""
+    base = rectangle(plan.at, plan.size, 0.0)
     overhang = rng.uniform(0.2, 0.45)
-    eaves = raised(outline(plan.at, np.add(plan.size, 2 * overhang), 0.0), plan.eaves)
+    eaves = lift(rectangle(plan.at, np.add(plan.size, 2 * overhang), 0.0), plan.eaves)
     ends = np.array([eaves[[0, 3]].mean(0), eaves[[1, 2]].mean(0)])
     ridge = np.add(ends, (0, 0, plan.rise))
     hipped = plan.rise > 0 and rng.random() < 0.35
@@ -55,7 +55,7 @@ def house(canvas: Canvas, rng: np.random.Generator, plan: House) -> None:
         frame=(228, 228, 224) if rng.random() < 0.7 else hsv(25, 0.5, 90),
         door=hsv(rng.uniform(0, 360), rng.uniform(0.05, 0.5), rng.uniform(60, 200)),
     )
-    canvas.shadow(np.vstack([raised(base, 0.0), eaves, ridge]))
+    canvas.shadow(np.vstack([lift(base, 0.0), eaves, ridge]))
     seeds = {wall: rng.spawn(1)[0] for wall in ((0, -1), (1, 0), (0, 1), (-1, 0))}
     for foot, normal in visible_sides(canvas, base):
         _wall(canvas, seeds[round(normal[0]), round(normal[1])], foot, normal, plan.eaves, facade)
@@ -65,7 +65,7 @@ def house(canvas: Canvas, rng: np.random.Generator, plan: House) -> None:
 
 
 def _glass(rng: np.random.Generator) -> Material:
-    """Returns panes that mirror a dark room or a bright sky."""
+    """Returns the material of windows, from dark rooms to a reflected bright sky."""
     base = hsv(rng.uniform(190, 230), rng.uniform(0.08, 0.35), rng.uniform(45, 150))
     return Material((plaster(rng).layers[1],), ramp(base, 0.3, tip=(215, 225, 235)))
 
@@ -73,18 +73,18 @@ def _glass(rng: np.random.Generator) -> Material:
 def _wall(
     canvas: Canvas, rng: np.random.Generator, foot: Points, normal: Vector, height: float, facade: _Facade
 ) -> None:
-    """Draws a wall with a door and windows over its foot, float64 `[2, 2]`."""
+    """Draws a wall with windows and a door; `foot` is its line on the ground, float64 `[2, 2]`."""
     length = float(np.hypot(*(foot[1] - foot[0])))
     along = (foot[1] - foot[0]) / length
-    light = canvas.sun.on(normal)
+    light = canvas.sun.light_on(normal)
     frame, door = np.multiply(facade.frame, light), np.multiply(facade.door, light)
     places = np.arange(1.0, length - 1.8, rng.uniform(1.9, 2.7))
     entrance = places[rng.integers(len(places))]
 
     def part(left: float, right: float, low: float, high: float) -> Points:
-        return upright(foot[0] + np.array([[left], [right]]) * along, low, high)
+        return vertical_rectangle(foot[0] + np.array([[left], [right]]) * along, low, high)
 
-    canvas.plane(upright(foot, 0.0, height), facade.plaster.shaded(light), "wall")
+    canvas.plane(vertical_rectangle(foot, 0.0, height), facade.plaster.shaded(light), "wall")
     for floor in np.arange(max(1, int(height / 2.6))) * 2.7:
         for x in places:
             chance = rng.random()
@@ -102,7 +102,7 @@ def _wall(
 def _roof(
     canvas: Canvas, rng: np.random.Generator, eaves: Points, ridge: Points, hipped: bool, facade: _Facade
 ) -> None:
-    """Draws the slopes over the eaves `[4, 3]` up to the ridge `[2, 3]`, the gables, and skylights."""
+    """Draws the slopes from the eaves `[4, 3]` up to the ridge `[2, 3]`, the gables, and skylights."""
     tiles = roofing(rng)
     tops = ridge[[0, 1, 1, 0]]
     if ridge[0, 2] == eaves[0, 2]:
@@ -115,21 +115,21 @@ def _roof(
             normal, tilt = np.array([along[1], -along[0]]), climb[2] / np.linalg.norm(climb)
             if i % 2 and not hipped:
                 if (canvas.view.nadir - a[:2]) @ normal > 0:
-                    light = canvas.sun.on((normal[0], normal[1]))
+                    light = canvas.sun.light_on((normal[0], normal[1]))
                     canvas.plane([a, b, b + climb, a + climb], facade.plaster.shaded(light), "wall", [a, b, top_a])
                 continue
-            light = canvas.sun.on((normal[0] * tilt, normal[1] * tilt), float(np.sqrt(1 - tilt**2)))
+            light = canvas.sun.light_on((normal[0] * tilt, normal[1] * tilt), float(np.sqrt(1 - tilt**2)))
             lit = tiles.shaded(0.35 + 0.65 * light)
             canvas.plane([a, b, b + climb, a + climb], lit, "roof", [a, b, top_b, top_a])
             if i % 2 == 0:
                 _skylights(canvas, rng, a, b, climb, facade.glass)
         canvas.capsules([(ridge[0], ridge[1], 0.11)], tiles.ramp[160], "roof")
     gutter = [(eaves[i], eaves[(i + 1) % 4], 0.06) for i in range(4)]
-    canvas.capsules(gutter, stone_colour(rng, 60, 150), "roof")
+    canvas.capsules(gutter, stone_color(rng, 60, 150), "roof")
 
 
 def _skylights(canvas: Canvas, rng: np.random.Generator, a: Points, b: Points, climb: Points, glass: Material) -> None:
-    """Draws windows that lie in the slope over the eaves from `a` to `b`."""
+    """Draws windows in the roof slope above the eaves from `a` to `b`."""
     for _ in range(rng.integers(2)):
         u, v, wide, tall = rng.uniform([0.25, 0.3, 0.8, 0.2], [0.65, 0.5, 1.3, 0.28])
         right, up = (b - a) / np.linalg.norm(b - a) * wide, climb * tall
@@ -142,6 +142,6 @@ def _skylights(canvas: Canvas, rng: np.random.Generator, a: Points, b: Points, c
 def _chimney(canvas: Canvas, rng: np.random.Generator, plan: House) -> None:
     at = plan.at + rng.uniform(-0.3, 0.3, 2) * plan.size
     foot = plan.eaves + plan.rise * (1 - 2 * abs(at[1] - plan.at[1]) / plan.size[1])
-    colour = stone_colour(rng)
-    prism(canvas, outline(at, (0.6, 0.6), 0.0), foot - 0.2, foot + 0.9, colour, "obstacle", shadow=False)
-    canvas.polygon(raised(outline(at, (0.35, 0.35), 0.0), foot + 0.9), (35, 33, 32), "obstacle")
+    color = stone_color(rng)
+    prism(canvas, rectangle(at, (0.6, 0.6), 0.0), foot - 0.2, foot + 0.9, color, "obstacle", shadow=False)
+    canvas.polygon(lift(rectangle(at, (0.35, 0.35), 0.0), foot + 0.9), (35, 33, 32), "obstacle")

@@ -1,7 +1,7 @@
-"""The camera and the sheet it is drawn on.
+"""The camera, and the canvas that a scene is painted on.
 
-World coordinates are metres: x and y on the ground, z up. Things are painted from low to high; each
-throws its shadow over all that was painted before it.
+World coordinates are in meters: x and y on the ground, z up. Objects are painted from low to high. Each casts its
+shadow on everything painted before it.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from segdrone.synthetic.materials import Material
 
 Points = NDArray[np.float64]
 IDS = {name: i for i, name in enumerate(DRONE.names)}
-_SHIFT = 4
+_SHIFT = 4  # fractional bits of the fixed-point coordinates that OpenCV draws with
 
 
 @dataclass(frozen=True)
 class View:
-    """A camera that looks straight down; what stands off its nadir leans outwards.
+    """A camera that looks straight down; objects away from its nadir lean outwards.
 
     Args:
-        height: Picture height in pixels.
-        width: Picture width in pixels.
-        span: Metres of ground that the picture's height covers.
-        angle: The camera's heading in radians.
-        nadir: The ground point below the camera in metres; the picture's centre is (0, 0).
-        altitude: The camera's height above ground in metres.
+        height: Image height in pixels.
+        width: Image width in pixels.
+        span: Meters of ground that the image height covers.
+        angle: Heading of the camera in radians.
+        nadir: Ground point below the camera in meters; the image center is (0, 0).
+        altitude: Height of the camera above ground in meters.
     """
 
     height: int
@@ -44,7 +44,7 @@ class View:
 
     @property
     def scale(self) -> float:
-        """Pixels per metre on the ground."""
+        """Pixels per meter on the ground."""
         return self.height / self.span
 
     def _turn(self) -> Points:
@@ -61,36 +61,36 @@ class View:
         return flat @ self._turn().T * self.scale + (self.width / 2 - 0.5, self.height / 2 - 0.5)
 
     def ground(self, pixels: ArrayLike) -> Points:
-        """Returns the ground points, float64 `[N, 2]`, seen at pixels `[N, 2]`."""
-        centred = np.asarray(pixels, np.float64) - (self.width / 2 - 0.5, self.height / 2 - 0.5)
-        return centred / self.scale @ self._turn()
+        """Returns the ground points, float64 `[N, 2]`, of pixels `[N, 2]`."""
+        centered = np.asarray(pixels, np.float64) - (self.width / 2 - 0.5, self.height / 2 - 0.5)
+        return centered / self.scale @ self._turn()
 
     def to_ground(self, x0: int, y0: int) -> Points:
-        """Returns the affine map, float64 `[2, 3]`, from pixels of a window at (x0, y0) to metres."""
+        """Returns the affine map, float64 `[2, 3]`, from pixels of a window at (x0, y0) to ground points in meters."""
         linear = self._turn().T / self.scale
         return np.column_stack([linear, self.ground([[x0, y0]])[0]])
 
 
 @dataclass(frozen=True)
 class Patch:
-    """A window of the picture with a coverage that shapes are drawn into: uint8 `[h, w]`, 0 to 255."""
+    """A window of the image, and the coverage of its pixels by shapes: uint8 `[h, w]`, 0 to 255."""
 
     x0: int
     y0: int
     cover: NDArray[np.uint8]
 
-    def fixed(self, points: Points) -> NDArray[np.int32]:
-        """Returns pixels as the fixed-point numbers of this window that OpenCV draws with."""
+    def to_fixed_point(self, points: Points) -> NDArray[np.int32]:
+        """Returns pixels relative to this window, as OpenCV's fixed-point numbers."""
         scaled = (points - (self.x0, self.y0)) * (1 << _SHIFT)
         return np.clip(np.round(scaled), -(2**24), 2**24).astype(np.int32)
 
     def polygon(self, points: Points, value: float = 255) -> None:
         """Fills a polygon of pixels `[N, 2]`."""
-        cv2.fillPoly(self.cover, [self.fixed(points)], value, cv2.LINE_AA, _SHIFT)
+        cv2.fillPoly(self.cover, [self.to_fixed_point(points)], value, cv2.LINE_AA, _SHIFT)
 
-    def disc(self, centre: Points, radius: float, value: float = 255) -> None:
+    def disc(self, center: Points, radius: float, value: float = 255) -> None:
         """Fills a disc; `radius` in pixels."""
-        x, y = self.fixed(centre).tolist()
+        x, y = self.to_fixed_point(center).tolist()
         cv2.circle(self.cover, (x, y), max(round(radius * (1 << _SHIFT)), 8), value, -1, cv2.LINE_AA, _SHIFT)
 
     def stroke(self, start: Points, end: Points, radius: float, value: float = 255) -> None:
@@ -105,8 +105,8 @@ class Patch:
             self.disc(end, radius, value)
 
 
-def blurred(cover: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
-    """Returns a coverage blurred by two box filters that together have the deviation `sigma`."""
+def blur(cover: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
+    """Blurs a coverage by two box filters, together of the standard deviation `sigma` in pixels."""
     side = int(np.sqrt(6 * sigma**2 + 1) / 2) * 2 + 1
     once = cv2.blur(cover, (side, side), borderType=cv2.BORDER_REPLICATE)
     return np.asarray(cv2.blur(once, (side, side), borderType=cv2.BORDER_REPLICATE))
@@ -114,7 +114,15 @@ def blurred(cover: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
 
 @dataclass
 class Canvas:
-    """The picture in the making: colours under full light, class ids, and the share of sun blocked."""
+    """A scene being painted.
+
+    Args:
+        view: The camera.
+        sun: The light.
+        image: Colors in full light, uint8 `[H, W, 3]`, RGB.
+        mask: Class ids, uint8 `[H, W]`.
+        shade: Share of the sunlight that is blocked, uint8 `[H, W]`, 0 to 255.
+    """
 
     view: View
     sun: Sun
@@ -123,63 +131,63 @@ class Canvas:
     shade: NDArray[np.uint8] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Starts with an empty sheet in full light."""
+        """Starts with an empty canvas in full light."""
         shape = (self.view.height, self.view.width)
         self.image = np.zeros((*shape, 3), np.uint8)
         self.mask = np.zeros(shape, np.uint8)
         self.shade = np.zeros(shape, np.uint8)
 
     def patch(self, pixels: Points, margin: float = 1.0) -> Patch:
-        """Returns an empty patch, at least one pixel large, around the pixels `[N, 2]`."""
+        """Returns an empty patch, of at least one pixel, around the pixels `[N, 2]`."""
         limits = np.array([self.view.width, self.view.height])
         low = np.clip(np.floor(pixels.min(axis=0) - margin - 1), 0, limits - 1).astype(int)
         high = np.clip(np.ceil(pixels.max(axis=0) + margin + 2), low + 1, limits).astype(int)
         return Patch(int(low[0]), int(low[1]), np.zeros((high - low)[::-1], np.uint8))
 
-    def paint(self, patch: Patch, colour: ArrayLike | Material, label: str | None, least: int = 128) -> None:
-        """Paints a patch over the picture; its class is `label`, or stays as it was with None.
+    def paint(self, patch: Patch, color: ArrayLike | Material, label: str | None, min_cover: int = 128) -> None:
+        """Paints a patch.
 
         Args:
-            patch: Where, and how densely.
-            colour: One RGB colour, an RGB image of the patch's size, or a material of the ground.
-            label: A class name of the drone table.
-            least: Coverage from which on a pixel belongs to the class.
+            patch: The window and its coverage.
+            color: An RGB color, an RGB image of the patch's size, or a material of the ground.
+            label: Class name of the drone table; None keeps the class.
+            min_cover: Smallest coverage at which a pixel gets the class.
         """
         cover = patch.cover
         if not cover.any():
             return
         rows = slice(patch.y0, patch.y0 + cover.shape[0])
         columns = slice(patch.x0, patch.x0 + cover.shape[1])
-        if isinstance(colour, Material):
-            colour = colour.texture(self.view.to_ground(patch.x0, patch.y0), (cover.shape[0], cover.shape[1]))
+        if isinstance(color, Material):
+            color = color.texture(self.view.to_ground(patch.x0, patch.y0), (cover.shape[0], cover.shape[1]))
         image = self.image[rows, columns]
-        texture = np.broadcast_to(np.clip(colour, 0, 255).astype(np.uint8), image.shape)
+        texture = np.broadcast_to(np.clip(color, 0, 255).astype(np.uint8), image.shape)
         partly = (cover > 0) & (cover < 255)
         share = cover[partly][:, None].astype(np.float32) / 255
         mixed = image[partly] * (1 - share) + texture[partly] * share
         cv2.copyTo(np.ascontiguousarray(texture), (cover == 255).astype(np.uint8), image)
         image[partly] = mixed.astype(np.uint8)
         if label is not None:
-            solid = cover >= least
+            solid = cover >= min_cover
             self.mask[rows, columns][solid] = IDS[label]
             self.shade[rows, columns][solid] = 0
 
-    def polygon(self, points: ArrayLike, colour: ArrayLike | Material, label: str | None) -> None:
+    def polygon(self, points: ArrayLike, color: ArrayLike | Material, label: str | None) -> None:
         """Paints a polygon of world points `[N, 2]` or `[N, 3]`."""
         pixels = self.view.project(points)
         patch = self.patch(pixels)
         patch.polygon(pixels)
-        self.paint(patch, colour, label)
+        self.paint(patch, color, label)
 
     def plane(self, corners: ArrayLike, material: Material, label: str, shape: ArrayLike | None = None) -> None:
-        """Paints a flat surface in space with its own texture.
+        """Paints a textured plane in space.
 
         Args:
-            corners: The parallelogram `[4, 3]` that carries the texture: x runs from the first corner
-                to the second, y from the first to the last.
+            corners: Parallelogram `[4, 3]`. The texture's x axis runs from the first corner to the second, its y axis
+                from the first to the last.
             material: The texture.
             label: Its class.
-            shape: World points `[N, 3]` of the part to paint, if it is not the whole.
+            shape: Polygon `[N, 3]` in the plane to paint; None is the parallelogram.
         """
         space = np.asarray(corners, np.float64)
         pixels = self.view.project(space if shape is None else shape)
@@ -190,60 +198,60 @@ class Canvas:
         edges = ((np.array(ends) - origin) / sizes[:, None]).T
         if patch.cover.any() and abs(np.linalg.det(edges)) > 1e-6:
             inverse = np.linalg.inv(edges)
-            to_metres = np.column_stack([inverse, -inverse @ origin])
-            self.paint(patch, material.texture(to_metres, patch.cover.shape[:2]), label)
+            to_meters = np.column_stack([inverse, -inverse @ origin])
+            self.paint(patch, material.texture(to_meters, patch.cover.shape[:2]), label)
 
     def capsules(
-        self, parts: Sequence[tuple[ArrayLike, ArrayLike, float]], colour: ArrayLike, label: str | None
+        self, parts: Sequence[tuple[ArrayLike, ArrayLike, float]], color: ArrayLike, label: str | None
     ) -> None:
-        """Paints round bars, each from a world point `[3]` to another with a radius in metres."""
+        """Paints capsules, i.e. round bars: start and end, world points `[3]`, and radius in meters."""
         ends = self.view.project(np.array([[a, b] for a, b, _ in parts], np.float64).reshape(-1, 3))
         radii = [max(r * self.view.scale, 0.55) for _, _, r in parts]
         patch = self.patch(ends, max(radii))
         for i, radius in enumerate(radii):
             patch.stroke(ends[2 * i], ends[2 * i + 1], radius)
-        self.paint(patch, colour, label)
+        self.paint(patch, color, label)
 
-    def stain(self, parts: Sequence[tuple[ArrayLike, ArrayLike, float]], factor: float, soft: float = 0.0) -> None:
-        """Multiplies the colours under round bars by `factor`; `soft` metres blur the edge."""
+    def darken(self, parts: Sequence[tuple[ArrayLike, ArrayLike, float]], factor: float, soft: float = 0.0) -> None:
+        """Multiplies the colors under capsules by `factor`; the edge is blurred by `soft` meters."""
         ends = self.view.project(np.array([[a, b] for a, b, _ in parts], np.float64).reshape(-1, 3))
         radii = [max(r * self.view.scale, 0.4) for _, _, r in parts]
         patch = self.patch(ends, max(radii) + 3 * soft * self.view.scale)
         for i, radius in enumerate(radii):
             patch.stroke(ends[2 * i], ends[2 * i + 1], radius)
-        cover = blurred(patch.cover, soft * self.view.scale)
+        cover = blur(patch.cover, soft * self.view.scale)
         image = self.image[patch.y0 : patch.y0 + cover.shape[0], patch.x0 : patch.x0 + cover.shape[1]]
         light = 1 - cover[..., None] * np.float32((1 - factor) / 255)
         image[:] = (image * light).astype(np.uint8)
 
-    def cast(self, patch: Patch, height: float) -> None:
-        """Adds a patch to the shadows; their edges are the softer the higher the thing that casts them."""
-        cover = blurred(patch.cover, self.sun.penumbra * height * self.view.scale)
+    def cast_shadow(self, patch: Patch, height: float) -> None:
+        """Adds a patch to the shadows; the higher the object, the softer the edge."""
+        cover = blur(patch.cover, self.sun.penumbra * height * self.view.scale)
         rows = slice(patch.y0, patch.y0 + cover.shape[0])
         columns = slice(patch.x0, patch.x0 + cover.shape[1])
         np.maximum(self.shade[rows, columns], cover, out=self.shade[rows, columns])
 
-    def fall(self, points: ArrayLike) -> Points:
-        """Returns where the shadows of world points `[N, 3]` fall: ground pixels `[N, 2]`."""
+    def project_shadow(self, points: ArrayLike) -> Points:
+        """Returns the pixels `[N, 2]` of the shadows of world points `[N, 3]` on the ground."""
         world = np.asarray(points, np.float64)
-        return self.view.project(world[:, :2] + world[:, 2:] * self.sun.reach)
+        return self.view.project(world[:, :2] + world[:, 2:] * self.sun.shadow_offset)
 
     def shadow(self, points: ArrayLike) -> None:
-        """Casts the shadow of the convex solid with the world points `[N, 3]`."""
+        """Casts the shadow of the convex hull of world points `[N, 3]`."""
         world = np.asarray(points, np.float64)
         height = float(world[:, 2].max())
-        fallen = self.fall(world)
+        fallen = self.project_shadow(world)
         hull = cv2.convexHull(fallen.astype(np.float32))[:, 0].astype(np.float64)
         patch = self.patch(hull, 3 * self.sun.penumbra * height * self.view.scale)
         patch.polygon(hull)
-        self.cast(patch, height)
+        self.cast_shadow(patch, height)
 
     def shadow_capsules(self, parts: Sequence[tuple[ArrayLike, ArrayLike, float]]) -> None:
-        """Casts the shadows of round bars as `capsules` takes them."""
+        """Casts the shadows of capsules, given as in `capsules`."""
         world = np.array([[a, b] for a, b, _ in parts], np.float64).reshape(-1, 3)
-        fallen = self.fall(world)
+        fallen = self.project_shadow(world)
         height = float(world[:, 2].max())
         patch = self.patch(fallen, (0.3 + 3 * self.sun.penumbra * height) * self.view.scale)
         for i, (_, _, radius) in enumerate(parts):
             patch.stroke(fallen[2 * i], fallen[2 * i + 1], max(radius * self.view.scale, 0.5))
-        self.cast(patch, height)
+        self.cast_shadow(patch, height)

@@ -1,4 +1,4 @@
-"""The kinds of scene: house and garden, street, park, pool yard, work yard, plaza."""
+"""Lay out the kinds of scene: garden, street, park, poolside, work yard, plaza."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from segdrone.synthetic import place
-from segdrone.synthetic.materials import asphalt, deck, paving, stone_colour
-from segdrone.synthetic.plan import Plan, blob, box, frayed, strip, winding
+from segdrone.synthetic.materials import asphalt, deck, paving, stone_color
+from segdrone.synthetic.plan import Plan, blob, box, fray, strip, winding_path
 
 
 def garden(plan: Plan) -> None:
@@ -32,12 +32,12 @@ def garden(plan: Plan) -> None:
     side = rng.choice([-1, 1]) * rng.uniform(0.5, 0.75) * s
     place.boundary(plan, (side, edge), (side, front))
     place.obstacles(plan, ["table", "parasol", "trampoline", "lounger", "bin", "drum", "bench"], 4)
-    place.growth(plan, trees=1, bald=0.3, shrubs=7)
-    place.life(plan, people=2.5, dogs=0.6, bikes=0.7, cars=0.7, markers=0.35, rocks=2)
+    place.vegetation(plan, trees=1, bald=0.3, shrubs=7)
+    place.scatter_things(plan, people=2.5, dogs=0.6, bikes=0.7, cars=0.7, markers=0.35, rocks=2)
 
 
 def street(plan: Plan) -> None:
-    """Lays out a road with pavements, parked cars and front gardens on both sides."""
+    """Lays out a road with sidewalks, parked cars and front gardens on both sides."""
     rng, s = plan.rng, plan.view.span
     plan.ground("grass", box(-3 * s, -3 * s, 3 * s, 3 * s))
     y, half = rng.uniform(-0.2, 0.05) * s, rng.uniform(2.4, 3.3)
@@ -58,15 +58,15 @@ def street(plan: Plan) -> None:
     place.house(plan, (x + rng.uniform(-0.2, 0.2) * s, top + garden_depth))
     low = y - half - walk
     if rng.random() < 0.5:
-        plan.ground("gravel", frayed(rng, box(-3 * s, low - rng.uniform(0.8, 2.2), 3 * s, low), 0.05))
+        plan.ground("gravel", fray(rng, box(-3 * s, low - rng.uniform(0.8, 2.2), 3 * s, low), 0.05))
     place.boundary(plan, (-1.3 * s, low - 0.5), (rng.uniform(0, 1.3) * s, low - 0.5))
     for x in np.arange(-1.2 * s, 1.2 * s, 5.4):
         if rng.random() < 0.55:
             side = rng.choice([-1, 1])
             place.parked(plan, (x + rng.uniform(-0.3, 0.3), y + side * (half - 1.05)), 0.0 if side < 0 else np.pi)
     place.obstacles(plan, ["bin", "bin", "drum"], 2)
-    place.growth(plan, trees=1, bald=0.5, shrubs=4)
-    place.life(plan, people=3.5, dogs=0.5, bikes=1.2, cars=0.0, markers=0.2, rocks=1)
+    place.vegetation(plan, trees=1, bald=0.5, shrubs=4)
+    place.scatter_things(plan, people=3.5, dogs=0.5, bikes=1.2, cars=0.0, markers=0.2, rocks=1)
 
 
 def park(plan: Plan) -> None:
@@ -75,10 +75,12 @@ def park(plan: Plan) -> None:
     plan.ground("grass", box(-3 * s, -3 * s, 3 * s, 3 * s))
     for _ in range(rng.integers(1, 4)):
         at = tuple(rng.uniform(-0.6, 0.6, 2) * s)
-        plan.ground("dirt", frayed(rng, blob(rng, at, rng.uniform(0.05, 0.14) * s, 1.5), 0.12))
-    path = strip(winding(rng, 2 * s, rng.uniform(-0.35, 0.35) * s, rng.uniform(0.05, 0.15) * s), rng.uniform(1.4, 3.0))
+        plan.ground("dirt", fray(rng, blob(rng, at, rng.uniform(0.05, 0.14) * s, 1.5), 0.12))
+    path = strip(
+        winding_path(rng, 2 * s, rng.uniform(-0.35, 0.35) * s, rng.uniform(0.05, 0.15) * s), rng.uniform(1.4, 3.0)
+    )
     kind = str(rng.choice(["paved-area", "gravel", "dirt"], p=[0.55, 0.3, 0.15]))
-    plan.ground(kind, frayed(rng, path, 0.04))
+    plan.ground(kind, fray(rng, path, 0.04))
     if rng.random() < 0.9:
         place.pond(plan, tuple(rng.uniform(-0.35, 0.35, 2) * s), rng.uniform(0.12, 0.26) * s)
     if rng.random() < 0.5:
@@ -88,12 +90,12 @@ def park(plan: Plan) -> None:
         edge = rng.uniform(0.3, 0.5) * s
         place.boundary(plan, (-1.2 * s, edge), (1.2 * s, edge))
     place.obstacles(plan, ["bench", "bench", "drum", "crates"], 2)
-    place.growth(plan, trees=2, bald=0.9, shrubs=4)
-    place.life(plan, people=2.5, dogs=0.9, bikes=0.6, cars=0.0, markers=0.35, rocks=3)
+    place.vegetation(plan, trees=2, bald=0.9, shrubs=4)
+    place.scatter_things(plan, people=2.5, dogs=0.9, bikes=0.6, cars=0.0, markers=0.35, rocks=3)
 
 
 def poolside(plan: Plan) -> None:
-    """Lays out a pool in its paving or deck, with loungers, lawn, hedge and house."""
+    """Lays out a pool in a paving or deck, with loungers, lawn, hedge and house."""
     rng, s = plan.rng, plan.view.span
     plan.ground("grass", box(-3 * s, -3 * s, 3 * s, 3 * s))
     at = rng.uniform(-0.15, 0.15, 2) * s
@@ -110,7 +112,7 @@ def poolside(plan: Plan) -> None:
     shape = box(*(at - half), *(at + half))
     if rng.random() < 0.3:
         shape = blob(rng, (float(at[0]), float(at[1])), half[1] * 1.1, 1.5, 0.15)
-    rim = stone_colour(rng, 150, 230)
+    rim = stone_color(rng, 150, 230)
     plan.line(np.vstack([shape, shape[:1]]), 0.5, rim)
     plan.ground("pool", shape)
     edge = low[1] - rng.uniform(0.6, 0.2 * s)
@@ -119,8 +121,8 @@ def poolside(plan: Plan) -> None:
     place.boundary(plan, (-1.2 * s, edge), (1.2 * s, edge))
     place.paved(plan, box(-3 * s, -3 * s, 3 * s, edge - 0.4))
     place.obstacles(plan, ["lounger", "lounger", "parasol", "table", "drum"], 6)
-    place.growth(plan, trees=0.7, bald=0.2, shrubs=5)
-    place.life(plan, people=3.0, dogs=0.4, bikes=0.4, cars=0.2, markers=0.2, rocks=2)
+    place.vegetation(plan, trees=0.7, bald=0.2, shrubs=5)
+    place.scatter_things(plan, people=3.0, dogs=0.4, bikes=0.4, cars=0.2, markers=0.2, rocks=2)
 
 
 def workyard(plan: Plan) -> None:
@@ -134,7 +136,7 @@ def workyard(plan: Plan) -> None:
             size = rng.uniform(0.2, 0.5, 2) * s
             place.paved(plan, box(*(at - size), *(at + size)))
         else:
-            plan.ground(str(label), frayed(rng, blob(rng, tuple(at), rng.uniform(0.12, 0.3) * s, 1.5), 0.1))
+            plan.ground(str(label), fray(rng, blob(rng, tuple(at), rng.uniform(0.12, 0.3) * s, 1.5), 0.1))
     if rng.random() < 0.4:
         plan.ground("water", blob(rng, tuple(rng.uniform(-0.3, 0.3, 2) * s), rng.uniform(0.05, 0.1) * s, 1.6))
     if rng.random() < 0.6:
@@ -142,12 +144,12 @@ def workyard(plan: Plan) -> None:
     edge = -rng.uniform(0.25, 0.42) * s
     place.boundary(plan, (-1.2 * s, edge), (1.2 * s, edge))
     place.obstacles(plan, ["crates", "crates", "crates", "drum", "bin"], 6)
-    place.growth(plan, trees=0.4, bald=0.7, shrubs=3)
-    place.life(plan, people=2.5, dogs=0.35, bikes=0.6, cars=1.2, markers=1.0, rocks=5)
+    place.vegetation(plan, trees=0.4, bald=0.7, shrubs=3)
+    place.scatter_things(plan, people=2.5, dogs=0.35, bikes=0.6, cars=1.2, markers=1.0, rocks=5)
 
 
 def plaza(plan: Plan) -> None:
-    """Lays out a wide paved place with people, cars and a planted island."""
+    """Lays out a wide paved square with people, parked cars and a planted island."""
     rng, s = plan.rng, plan.view.span
     plan.ground("paved-area", box(-3 * s, -3 * s, 3 * s, 3 * s), asphalt(rng))
     if rng.random() < 0.7:
@@ -159,12 +161,12 @@ def plaza(plan: Plan) -> None:
         plan.line([[x, row - 2.4], [x, row + 2.4]], 0.1, (222, 222, 218))
     heading = rng.uniform(0, 2 * np.pi)
     away = rng.uniform(0.42, 0.62) * s
-    centre = (float(away * np.cos(heading)), float(away * np.sin(heading)))
+    center = (float(away * np.cos(heading)), float(away * np.sin(heading)))
     size = rng.uniform(0.25, 0.42) * s
     form = rng.integers(2**32)
     rings = ((size, "gravel"), (size - 0.7, "vegetation"), (size - 1.3, "grass"))
     for reach, label in rings:
-        plan.ground(label, blob(np.random.default_rng(form), centre, max(reach, 0.5), 1.4, 0.2))
+        plan.ground(label, blob(np.random.default_rng(form), center, max(reach, 0.5), 1.4, 0.2))
     if rng.random() < 0.45:
         place.house(plan, (rng.uniform(-0.3, 0.3) * s, rng.uniform(0.2, 0.4) * s))
     if rng.random() < 0.5:
@@ -175,11 +177,11 @@ def plaza(plan: Plan) -> None:
         if rng.random() < 0.3:
             place.parked(plan, (x + 1.35, row + rng.uniform(-0.3, 0.3)), np.pi / 2)
     place.obstacles(plan, ["bin", "bench", "drum", "crates", "table"], 3)
-    place.growth(plan, trees=0.7, bald=0.4, shrubs=4)
-    place.life(plan, people=6.0, dogs=0.6, bikes=1.4, cars=0.0, markers=0.9, rocks=1)
+    place.vegetation(plan, trees=0.7, bald=0.4, shrubs=4)
+    place.scatter_things(plan, people=6.0, dogs=0.6, bikes=1.4, cars=0.0, markers=0.9, rocks=1)
 
 
-SCENE_LAYOUTS: dict[str, tuple[Callable[[Plan], None], float]] = {
+SCENE_LAYOUTS: dict[str, tuple[Callable[[Plan], None], float]] = {  # and how often each is drawn
     "garden": (garden, 0.19),
     "street": (street, 0.18),
     "park": (park, 0.16),

@@ -1,4 +1,4 @@
-"""The sun of a scene, and the camera that turns colours and shadows into a photograph."""
+"""Light a scene, and simulate the camera that takes the photograph."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ class Sun:
     """The light of a scene.
 
     Args:
-        reach: Where the shadow of a point one metre up falls, as (x, y) metres.
-        direct: Share of the light that comes from the sun itself, 0 to 1; the rest is sky.
-        penumbra: Softness of a shadow's edge, in metres per metre of height.
-        tint: Colour of the sunlight, per channel around 1.
-        exposure: Overall brightness around 1.
+        shadow_offset: Offset (x, y) in meters of the shadow of a point at 1 m above the ground.
+        direct: Share of the light that comes from the sun, 0 to 1; the rest comes from the sky.
+        penumbra: Softness of a shadow's edge, in meters per meter of height.
+        tint: Color of the sunlight: a factor of about 1 per channel.
+        exposure: Overall brightness: a factor of about 1.
     """
 
-    reach: tuple[float, float]
+    shadow_offset: tuple[float, float]
     direct: float
     penumbra: float
     tint: tuple[float, float, float]
     exposure: float
 
-    def on(self, normal: tuple[float, float], rise: float = 0.0) -> float:
-        """Returns the light on a surface, relative to level ground.
+    def light_on(self, normal: tuple[float, float], rise: float = 0.0) -> float:
+        """Returns the light on a surface relative to level ground, 0.3 to 1.15.
 
         Args:
-            normal: The outward direction on the ground plane.
-            rise: How much the surface looks up: 0 for a wall, 1 for level ground.
+            normal: Horizontal part (x, y) of the surface's outward normal.
+            rise: Vertical part of the normal: 0 for a wall, 1 for level ground.
         """
-        length = float(np.hypot(*self.reach))
-        facing = -(normal[0] * self.reach[0] + normal[1] * self.reach[1])
+        length = float(np.hypot(*self.shadow_offset))
+        facing = -(normal[0] * self.shadow_offset[0] + normal[1] * self.shadow_offset[1])
         lit = max(0.0, facing + rise) / max(1.0, length)
         sky = 0.72 + 0.28 * rise
         return float(np.clip(self.direct * lit + (1 - self.direct) * sky, 0.3, 1.15))
 
 
-def draw_sun(rng: np.random.Generator) -> Sun:
-    """Draws a sun: hard light on most days, overcast on some, from yellowish to bluish."""
+def sample_sun(rng: np.random.Generator) -> Sun:
+    """Returns random light: mostly direct sun, sometimes overcast, from yellowish to bluish."""
     overcast = rng.random() < 0.3
     heading, length = rng.uniform(0, 2 * np.pi), rng.uniform(0.45, 1.35)
     warmth = rng.uniform(-0.04, 0.07)
     return Sun(
-        reach=(float(length * np.cos(heading)), float(length * np.sin(heading))),
+        shadow_offset=(float(length * np.cos(heading)), float(length * np.sin(heading))),
         direct=float(rng.uniform(0.15, 0.3) if overcast else rng.uniform(0.45, 0.66)),
         penumbra=float(rng.uniform(0.12, 0.25) if overcast else rng.uniform(0.008, 0.03)),
         tint=(1.0 + warmth, 1.0, 1.0 - warmth),
@@ -57,16 +57,16 @@ def draw_sun(rng: np.random.Generator) -> Sun:
     )
 
 
-def develop(
+def simulate_camera(
     image: NDArray[np.uint8], shade: NDArray[np.uint8], sun: Sun, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Lights the colours and adds what a lens and a sensor add: blur, vignette, contrast, noise.
+    """Applies light and shadows, then blur, vignetting, contrast and noise of a lens and a sensor.
 
     Args:
-        image: uint8 `[H, W, 3]`, colours under full light.
-        shade: uint8 `[H, W]`, share of the sun that is blocked, 255 for all of it.
+        image: uint8 `[H, W, 3]`, colors in full light.
+        shade: uint8 `[H, W]`, share of the sunlight that is blocked, 0 to 255.
         sun: The scene's light.
-        rng: Source of the camera's qualities and of its noise.
+        rng: Random generator for the camera's properties and its noise.
 
     Returns:
         The photograph, uint8 `[H, W, 3]`, RGB.

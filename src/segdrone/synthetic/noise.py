@@ -1,8 +1,8 @@
-"""Seamless grey patterns, the raw stuff of every texture.
+"""Seamless gray patterns from which all textures are made.
 
-A tile is a float32 square of values around -1 to 1 that repeats without a seam. It is made once per
-process from a fixed seed and sampled through an affine map, so that a texture has the same stones
-and blades at every picture size; coarser copies of it stand in where a pixel covers many of its own.
+A tile is a square, float32 of about -1 to 1, that repeats without a seam. Each process makes it once, from a fixed
+seed, and samples it through an affine map: a texture shows the same stones and blades at every image size. Where a
+pixel covers many texels, a coarser copy is sampled (mipmapping).
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 TILE = 1024
-Grey = NDArray[np.float32]
+Gray = NDArray[np.float32]
 
 
-def sample(name: str, to_tile: NDArray[np.float64], shape: tuple[int, int]) -> Grey:
-    """Samples a tile over a rectangle of pixels.
+def sample(name: str, to_tile: NDArray[np.float64], shape: tuple[int, int]) -> Gray:
+    """Samples a tile at the pixels of a rectangle.
 
     Args:
         name: A key of `TILES`.
-        to_tile: float64 `[2, 3]`, pixel (x, y, 1) to tile coordinates where 1.0 is one repeat.
+        to_tile: Affine map, float64 `[2, 3]`, from a pixel (x, y, 1) to tile coordinates, where 1.0 is one repeat.
         shape: Height and width of the result in pixels.
 
     Returns:
-        float32 `[height, width]`, about -1 to 1; smoother the more of the tile a pixel covers.
+        float32 `[height, width]`, about -1 to 1; the smoother, the more texels a pixel covers.
     """
     texels_per_pixel = np.sqrt(abs(np.linalg.det(to_tile[:, :2]))) * TILE
     level = int(np.clip(np.ceil(np.log2(texels_per_pixel + 1e-9) - 0.25), 0, 8))
@@ -47,7 +47,7 @@ def sample(name: str, to_tile: NDArray[np.float64], shape: tuple[int, int]) -> G
 
 
 @cache
-def _pyramid(name: str) -> list[Grey]:
+def _pyramid(name: str) -> list[Gray]:
     levels = [TILES[name](np.random.default_rng(list(TILES).index(name))).astype(np.float32)]
     for _ in range(8):
         size = len(levels[-1]) // 2
@@ -55,8 +55,8 @@ def _pyramid(name: str) -> list[Grey]:
     return levels
 
 
-def _spectral(rng: np.random.Generator, power: float, low: float = 1.0, high: float = TILE) -> Grey:
-    """Returns noise whose amplitude falls as frequency ** -power between two frequencies."""
+def _spectral(rng: np.random.Generator, power: float, low: float = 1.0, high: float = TILE) -> Gray:
+    """Returns noise of amplitude frequency ** -power between two frequencies, in cycles per tile."""
     spectrum = np.fft.rfft2(rng.standard_normal((TILE, TILE)))
     fy, fx = np.meshgrid(np.fft.fftfreq(TILE, 1 / TILE), np.fft.rfftfreq(TILE, 1 / TILE), indexing="ij")
     frequency = np.hypot(fx, fy)
@@ -65,22 +65,22 @@ def _spectral(rng: np.random.Generator, power: float, low: float = 1.0, high: fl
     return np.asarray(field / (2.5 * field.std()), np.float32)
 
 
-def _clouds(rng: np.random.Generator) -> Grey:
+def _clouds(rng: np.random.Generator) -> Gray:
     return _spectral(rng, 1.7)
 
 
-def _grain(rng: np.random.Generator) -> Grey:
+def _grain(rng: np.random.Generator) -> Gray:
     return _spectral(rng, 0.45)
 
 
-def _copies(points: Grey) -> list[Grey]:
-    """Returns a shape and those of its copies, one tile further, that reach into the tile."""
+def _copies(points: Gray) -> list[Gray]:
+    """Returns a shape and, where it crosses an edge, its copies on the other side: the tile repeats without a seam."""
     low, high = points.min(axis=0), points.max(axis=0)
     steps = [(-TILE, 0, TILE) if low[i] < 0 or high[i] >= TILE else (0,) for i in (0, 1)]
     return [np.add(points, (dx, dy), dtype=np.float32) for dx in steps[0] for dy in steps[1]]
 
 
-def _blades(rng: np.random.Generator) -> Grey:
+def _blades(rng: np.random.Generator) -> Gray:
     field = np.full((TILE, TILE), -0.4, np.float32)
     count = 26000
     start = rng.uniform(0, TILE, (count, 2))
@@ -94,7 +94,7 @@ def _blades(rng: np.random.Generator) -> Grey:
     return field
 
 
-def _leaves(rng: np.random.Generator) -> Grey:
+def _leaves(rng: np.random.Generator) -> Gray:
     field = np.full((TILE, TILE), -1.0, np.float32)
     count = 5200
     turn = np.linspace(0, 2 * np.pi, 8, endpoint=False)
@@ -108,12 +108,12 @@ def _leaves(rng: np.random.Generator) -> Grey:
     return field
 
 
-def _stones(rng: np.random.Generator) -> Grey:
+def _stones(rng: np.random.Generator) -> Gray:
     n, pad = 44, 128
     grid = np.stack(np.meshgrid(np.arange(n), np.arange(n)), -1).reshape(-1, 2)
-    centres = (((grid + rng.uniform(0, 0.95, grid.shape)) * TILE / n).astype(int)) % TILE
+    centers = (((grid + rng.uniform(0, 0.95, grid.shape)) * TILE / n).astype(int)) % TILE
     seeds = np.ones((TILE, TILE), np.uint8)
-    seeds[centres[:, 1], centres[:, 0]] = 0
+    seeds[centers[:, 1], centers[:, 0]] = 0
     around = np.pad(seeds, pad, mode="wrap")
     _, labels = cv2.distanceTransformWithLabels(around, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     middle = np.zeros(int(labels.max()) + 1, np.int64)
@@ -126,8 +126,8 @@ def _stones(rng: np.random.Generator) -> Grey:
     return np.asarray(((tone + 0.5) * depth**0.6 - 0.9 * (1 - depth))[pad:-pad, pad:-pad], np.float32)
 
 
-def _blocks(rng: np.random.Generator, columns: int, rows: int, shift: float) -> Grey:
-    """Returns rows of rectangular blocks, every other row shifted by a part of a block."""
+def _blocks(rng: np.random.Generator, columns: int, rows: int, shift: float) -> Gray:
+    """Returns rows of rectangular blocks, every other row shifted by `shift` blocks."""
     y, x = np.mgrid[0:TILE, 0:TILE] / TILE
     row = (y * rows).astype(int)
     along = (x * columns + shift * (row % 2)) % columns
@@ -139,20 +139,20 @@ def _blocks(rng: np.random.Generator, columns: int, rows: int, shift: float) -> 
     return np.where(edge * TILE < 2.6, -1.0, tone).astype(np.float32)
 
 
-def _bond(rng: np.random.Generator) -> Grey:
+def _bond(rng: np.random.Generator) -> Gray:
     return _blocks(rng, 10, 20, 0.5)
 
 
-def _slabs(rng: np.random.Generator) -> Grey:
+def _slabs(rng: np.random.Generator) -> Gray:
     return _blocks(rng, 6, 6, 0.0) * np.float32(0.8)
 
 
-def _planks(rng: np.random.Generator) -> Grey:
+def _planks(rng: np.random.Generator) -> Gray:
     streaks = np.asarray(cv2.resize(_spectral(rng, 0.6)[:, :64], (TILE, TILE)))
     return _blocks(rng, 2, 16, 0.37) * np.float32(0.8) + 0.35 * streaks
 
 
-def _rooftiles(rng: np.random.Generator) -> Grey:
+def _rooftiles(rng: np.random.Generator) -> Gray:
     y, x = np.mgrid[0:TILE, 0:TILE] / TILE
     columns, rows = 18, 16
     row, column = (y * rows).astype(int), (x * columns).astype(int)
@@ -161,18 +161,18 @@ def _rooftiles(rng: np.random.Generator) -> Grey:
     return np.asarray(tone + 0.45 * lap - 0.25 - 0.3 * swell - 1.0 * (lap < 0.14), np.float32)
 
 
-def _seams(rng: np.random.Generator) -> Grey:
+def _seams(rng: np.random.Generator) -> Gray:
     x = np.arange(TILE) / TILE * 10
     profile = rng.normal(0, 0.1, 10)[x.astype(int)] + 0.9 * (x % 1 < 0.06) - 0.9 * ((x % 1) > 0.9)
     return np.tile(profile.astype(np.float32), (TILE, 1))
 
 
-def _ripples(rng: np.random.Generator) -> Grey:
+def _ripples(rng: np.random.Generator) -> Gray:
     waves = _spectral(rng, 0.8, low=6, high=40)
     return np.asarray(1.6 * np.exp(-(np.abs(waves) * 5.0)) - 0.6, np.float32)
 
 
-TILES: dict[str, Callable[[np.random.Generator], Grey]] = {
+TILES: dict[str, Callable[[np.random.Generator], Gray]] = {
     "clouds": _clouds,
     "grain": _grain,
     "blades": _blades,

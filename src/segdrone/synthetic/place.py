@@ -1,4 +1,4 @@
-"""Puts things into a plan, where a layout wants them or where there is room."""
+"""Add objects to a plan, at given positions or wherever there is space."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from segdrone.synthetic import buildings, fences, furniture, ground, plants, things
 from segdrone.synthetic.buildings import House
 from segdrone.synthetic.canvas import Points
-from segdrone.synthetic.materials import asphalt, paving, stone_colour
-from segdrone.synthetic.plan import Plan, blob, box, frayed, strip
+from segdrone.synthetic.materials import asphalt, paving, stone_color
+from segdrone.synthetic.plan import Plan, blob, box, fray, strip
 from segdrone.synthetic.solids import Vector
 
 OPEN = ("paved-area", "grass", "gravel", "dirt")
@@ -29,37 +29,37 @@ def scatter(
     room: float = 0.5,
     margin: float = 0.06,
 ) -> None:
-    """Adds about `mean` things where there is room, in view, on the grounds `on`.
+    """Adds about `mean` objects at random free positions in view.
 
     Args:
         plan: The scene.
         mean: Expected number.
-        height: Where they come in the order of drawing, in metres.
+        height: Height in meters: lower objects are drawn first.
         draw: Called as `draw(canvas, rng, at=(x, y))`.
-        on: Classes of ground.
-        room: Radius in metres that each needs for itself.
-        margin: Share of the picture along its edge that is left out.
+        on: Classes of ground that they may stand on.
+        room: Radius in meters that each needs.
+        margin: Share of the image along its edges that is left out.
     """
     for _ in range(plan.rng.poisson(mean)):
-        at = plan.spot(room, on, margin)
+        at = plan.free_spot(room, on, margin)
         if at is not None:
             plan.add(height, partial(draw, at=at))
 
 
 def paved(plan: Plan, shape: Points) -> None:
-    """Lays a paving with a border of another stone."""
+    """Adds a paving with a border of another stone."""
     plan.ground("paved-area", shape, paving(plan.rng))
-    plan.line(np.vstack([shape, shape[:1]]), plan.rng.uniform(0.08, 0.14), stone_colour(plan.rng, 110, 210))
+    plan.line(np.vstack([shape, shape[:1]]), plan.rng.uniform(0.08, 0.14), stone_color(plan.rng, 110, 210))
 
 
 def road(plan: Plan, shape: Points) -> None:
-    """Lays asphalt between kerbs."""
+    """Adds asphalt between curbs."""
     plan.ground("paved-area", shape, asphalt(plan.rng))
-    plan.line(np.vstack([shape, shape[:1]]), 0.14, stone_colour(plan.rng, 130, 215))
+    plan.line(np.vstack([shape, shape[:1]]), 0.14, stone_color(plan.rng, 130, 215))
 
 
 def house(plan: Plan, foot: Vector) -> None:
-    """Adds a house whose front wall has its middle at `foot`."""
+    """Adds a house; `foot` is the middle of its front wall."""
     rng = plan.rng
     wide, deep = rng.uniform([7, 6.5], [12, 9.5])
     eaves = rng.uniform(2.6, 3.2) if rng.random() < 0.6 else rng.uniform(4.6, 5.6)
@@ -71,11 +71,11 @@ def house(plan: Plan, foot: Vector) -> None:
 
 
 def boundary(plan: Plan, start: Vector, end: Vector) -> None:
-    """Adds a fence, a hedge or a low wall along the longest part of a line that is clear."""
+    """Adds a fence, a hedge or a low wall along the longest free part of a line."""
     rng = plan.rng
     kind = rng.choice(["fence", "hedge", "wall"], p=[0.5, 0.28, 0.22])
     wide, high = rng.uniform([0.6, 0.9], [1.1, 1.5])
-    run = plan.clear_run(start, end, (*OPEN, "vegetation"))
+    run = plan.longest_clear_part(start, end, (*OPEN, "vegetation"))
     if run is None:
         return
     plan.block(strip(run, wide + 0.3))
@@ -89,24 +89,24 @@ def boundary(plan: Plan, start: Vector, end: Vector) -> None:
 
 
 def bed(plan: Plan, shape: Points, density: float) -> None:
-    """Lays a bed of earth, gravel or low plants, with about `density` shrubs on 3 square metres."""
+    """Adds a bed of earth, gravel or low plants, with about `density` shrubs per 3 square meters."""
     rng = plan.rng
     under = str(rng.choice(["dirt", "gravel", "vegetation"], p=[0.45, 0.25, 0.3]))
-    plan.ground(under, frayed(rng, shape, 0.04))
+    plan.ground(under, fray(rng, shape, 0.04))
     reach = 0.9 * plan.view.span
     low, high = np.maximum(shape.min(0), -reach), np.minimum(shape.max(0), reach)
     for _ in range(int(np.clip(density * np.prod(high - low) * 0.35, 3, 26))):
         x, y = rng.uniform(low, high).tolist()
-        if plan.at((x, y)) == under:
+        if plan.ground_at((x, y)) == under:
             plan.add(0.8, partial(plants.shrub, at=(x, y), radius=rng.uniform(0.25, 0.75)))
 
 
 def pond(plan: Plan, at: Vector, radius: float) -> None:
-    """Lays a pond with a bank, boulders and shrubs around it."""
+    """Adds a pond with a bank, boulders and shrubs around it."""
     rng = plan.rng
     shape = blob(rng, at, radius, rng.uniform(1.0, 1.6), 0.3)
     bank = shape.mean(0) + (shape - shape.mean(0)) * 1.15
-    plan.ground(str(rng.choice(["gravel", "dirt", "vegetation"])), frayed(rng, bank, 0.08))
+    plan.ground(str(rng.choice(["gravel", "dirt", "vegetation"])), fray(rng, bank, 0.08))
     plan.ground("water", shape)
     for x, y in (shape[:: rng.integers(2, 6)] + rng.normal(0, 0.08)).tolist():
         if rng.random() < 0.7:
@@ -116,38 +116,38 @@ def pond(plan: Plan, at: Vector, radius: float) -> None:
 
 
 def parked(plan: Plan, at: Vector, yaw: float) -> None:
-    """Parks a car if the ground there is hard."""
-    if plan.at(at) in HARD:
+    """Adds a parked car if the ground there is hard."""
+    if plan.ground_at(at) in HARD:
         for ahead in (-1.3, 0.0, 1.3):
-            plan.taken.append((np.asarray(at) + ahead * np.array([np.cos(yaw), np.sin(yaw)]), 1.3))
+            plan.occupied.append((np.asarray(at) + ahead * np.array([np.cos(yaw), np.sin(yaw)]), 1.3))
         plan.add(1.6, partial(things.car, at=at, yaw=yaw + plan.rng.normal(0, 0.03)))
 
 
 def obstacles(plan: Plan, kinds: list[str], most: int) -> None:
-    """Adds one to `most` obstacles of the given kinds, roughly along the axes of the layout."""
+    """Adds 1 to `most` obstacles of random `kinds`, roughly aligned to the axes of the layout."""
     rng = plan.rng
     for _ in range(rng.integers(1, most + 1)):
         kind = str(rng.choice(kinds))
         yaw = rng.choice([0.0, np.pi / 2, np.pi]) + rng.normal(0, 0.2)
-        at = plan.spot(1.5 if kind in ("table", "parasol", "trampoline") else 0.9, OPEN)
+        at = plan.free_spot(1.5 if kind in ("table", "parasol", "trampoline") else 0.9, OPEN)
         if at is not None:
             draw: Callable[..., None] = furniture.OBSTACLES[kind]
             plan.add(2.6 if kind == "parasol" else 1.0, partial(draw, at=at, yaw=yaw))
 
 
-def marks(plan: Plan) -> None:
-    """Adds the small marks of use and weather, which take no room."""
-    taken = list(plan.taken)
+def ground_marks(plan: Plan) -> None:
+    """Adds small marks of use and weather; objects may be placed on them."""
+    taken = list(plan.occupied)
     scatter(plan, 0.4, 0.0, ground.manhole, PAVED, room=1.0)
     scatter(plan, 0.6, 0.0, ground.crack, PAVED, room=1.6)
     scatter(plan, 0.4, 0.0, ground.repair, PAVED, room=1.2)
-    scatter(plan, 2.0, 0.0, ground.worn, HARD, room=1.0)
+    scatter(plan, 2.0, 0.0, ground.stain, HARD, room=1.0)
     scatter(plan, 1.2, 0.0, ground.fallen_leaves)
-    plan.taken[:] = taken
+    plan.occupied[:] = taken
 
 
-def growth(plan: Plan, trees: float, bald: float, shrubs: float) -> None:
-    """Adds about so many trees, bald trees and shrubs."""
+def vegetation(plan: Plan, trees: float, bald: float, shrubs: float) -> None:
+    """Adds trees, bald trees and shrubs; the arguments are expected numbers."""
     rng = plan.rng
     radius = rng.uniform(1.2, 2.8)
     tree = partial(plants.tree, radius=radius, height=radius * rng.uniform(1.5, 2.2))
@@ -159,10 +159,12 @@ def growth(plan: Plan, trees: float, bald: float, shrubs: float) -> None:
         scatter(plan, 1.0, 0.9, partial(plants.shrub, radius=rng.uniform(0.3, 0.9)), SOFT)
 
 
-def life(plan: Plan, people: float, dogs: float, bikes: float, cars: float, markers: float, rocks: float) -> None:
-    """Adds about so many of each, and now and then things that bear no label."""
+def scatter_things(
+    plan: Plan, people: float, dogs: float, bikes: float, cars: float, markers: float, rocks: float
+) -> None:
+    """Adds objects of each kind, and sometimes unlabeled ones; the arguments are expected numbers."""
     rng = plan.rng
-    marks(plan)
+    ground_marks(plan)
     for _ in range(rng.poisson(cars)):
         scatter(plan, 1.0, 1.6, partial(things.car, yaw=rng.uniform(0, 2 * np.pi)), HARD, room=2.5)
     scatter(plan, markers, 0.05, things.marker, room=0.7)
@@ -175,4 +177,4 @@ def life(plan: Plan, people: float, dogs: float, bikes: float, cars: float, mark
         radius = rng.uniform(0.2, 0.6)
         scatter(plan, 1.0, 0.3, partial(things.rock, radius=radius), ("dirt", "gravel", "grass"), room=radius)
     if rng.random() < 0.08:
-        plan.add(99.0, furniture.lens_edge)
+        plan.add(99.0, furniture.drone_leg)

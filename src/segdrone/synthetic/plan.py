@@ -1,4 +1,4 @@
-"""What lies where: grounds, obstacles to keep clear of, and things, all in metres."""
+"""The plan of a scene in meters: grounds, objects, and where there is space for more."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GROUNDS: dict[str, Callable[[Rng], Material]] = {
 
 @dataclass(frozen=True)
 class Region:
-    """A piece of ground: its class, its outline `[N, 2]` in metres, and its material."""
+    """A polygon of ground: its class, its outline `[N, 2]` in meters, and its material."""
 
     label: str
     outline: Points
@@ -39,61 +39,65 @@ class Region:
 
 @dataclass(frozen=True)
 class Line:
-    """A kerb or a painted line `[N, 2]` on the ground: metres wide, of one colour, without a class."""
+    """A curb or a painted line on the ground, `[N, 2]`, with its width, all in meters; it does not change the class."""
 
     path: Points
     width: float
-    colour: materials.Colour
+    color: materials.Color
 
 
 @dataclass
 class Plan:
-    """A scene before it is drawn; the picture's size in pixels plays no part in it.
+    """A scene before it is drawn. It does not depend on the image size in pixels.
 
     Args:
         view: The camera.
-        rng: Source of every choice.
+        rng: Random generator for all choices.
+        grounds: Polygons and lines, from bottom to top.
+        items: Objects: height in meters, drawing function, and the random generator it is given.
+        occupied: Discs that objects occupy: center and radius in meters.
+        blocked: Outlines `[N, 2]` of buildings and boundaries in meters.
     """
 
     view: View
     rng: Rng
     grounds: list[Region | Line] = field(default_factory=list)
     items: list[tuple[float, Draw, Rng]] = field(default_factory=list)
-    taken: list[tuple[Points, float]] = field(default_factory=list)
+    occupied: list[tuple[Points, float]] = field(default_factory=list)
     blocked: list[Points] = field(default_factory=list)
 
     def ground(self, label: str, shape: ArrayLike, material: Material | None = None) -> Points:
-        """Lays a ground over those before it and returns its outline."""
+        """Adds a ground on top of the earlier ones and returns its outline."""
         points = np.asarray(shape, np.float64)
         self.grounds.append(Region(label, points, material or GROUNDS[label](self.rng)))
         return points
 
-    def line(self, points: ArrayLike, width: float, colour: materials.Colour) -> None:
-        """Draws a painted line or a kerb `[N, 2]` on the ground without changing its class."""
-        self.grounds.append(Line(np.asarray(points, np.float64), width, colour))
+    def line(self, points: ArrayLike, width: float, color: materials.Color) -> None:
+        """Adds a curb or a painted line `[N, 2]`, which does not change the class of the ground."""
+        self.grounds.append(Line(np.asarray(points, np.float64), width, color))
 
     def add(self, height: float, draw: Draw) -> None:
-        """Adds a thing; those with less height are drawn before it."""
+        """Adds an object; lower ones are drawn first."""
         self.items.append((height, draw, self.rng.spawn(1)[0]))
 
     def block(self, shape: ArrayLike) -> None:
-        """Keeps scattered things out of a polygon `[N, 2]`."""
+        """Keeps scattered objects out of a polygon `[N, 2]`."""
         self.blocked.append(np.asarray(shape, np.float64))
 
-    def at(self, point: ArrayLike) -> str:
-        """Returns the class of the ground at a point, or "" where a building stands."""
+    def ground_at(self, point: ArrayLike) -> str:
+        """Returns the class of the ground at a point, or "" inside a blocked polygon."""
         if any(_inside(shape, point) for shape in self.blocked):
             return ""
         regions = (ground for ground in reversed(self.grounds) if isinstance(ground, Region))
         return next((region.label for region in regions if _inside(region.outline, point)), "")
 
-    def clear_run(self, start: Vector, end: Vector, on: Collection[str]) -> tuple[Vector, Vector] | None:
-        """Returns the longest part of a line, over 1 m, that crosses only the given grounds."""
+    def longest_clear_part(self, start: Vector, end: Vector, on: Collection[str]) -> tuple[Vector, Vector] | None:
+        """Returns the longest part of a line that crosses only the grounds `on`; None if it is below about 1 m."""
         path = np.linspace(start, end, 1 + max(2, int(np.hypot(*np.subtract(end, start)) / 0.4)))
         best: tuple[int, int] = (0, 0)
         first = 0
         for i, point in enumerate(path):
-            if self.at(point) not in on:
+            if self.ground_at(point) not in on:
                 first = i + 1
             elif i - first > best[1] - best[0]:
                 best = (first, i)
@@ -102,19 +106,19 @@ class Plan:
         (x0, y0), (x1, y1) = path[list(best)].tolist()
         return (x0, y0), (x1, y1)
 
-    def spot(self, radius: float, on: Collection[str], margin: float = 0.0) -> Vector | None:
-        """Finds room for a thing of `radius` metres on the given grounds, in view; None if there is none."""
+    def free_spot(self, radius: float, on: Collection[str], margin: float = 0.0) -> Vector | None:
+        """Returns a free position in view with `radius` meters of the grounds `on` around it, or None."""
         limits = np.array([self.view.width / self.view.height, 1.0]) * self.view.height / 2 * (1 - margin)
-        centre = np.array([self.view.width, self.view.height]) / 2
+        center = np.array([self.view.width, self.view.height]) / 2
         found: Vector | None = None
-        for pixel in centre + self.rng.uniform(-1, 1, (24, 2)) * limits:
+        for pixel in center + self.rng.uniform(-1, 1, (24, 2)) * limits:
             point = self.view.ground([pixel])[0]
             rim = point + radius * 0.8 * np.array([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]])
-            clear = all(np.hypot(*(point - p)) > radius + r for p, r in self.taken)
-            if found is None and clear and all(self.at(p) in on for p in rim):
+            clear = all(np.hypot(*(point - p)) > radius + r for p, r in self.occupied)
+            if found is None and clear and all(self.ground_at(p) in on for p in rim):
                 found = (float(point[0]), float(point[1]))
         if found is not None:
-            self.taken.append((np.asarray(found), radius))
+            self.occupied.append((np.asarray(found), radius))
         return found
 
 
@@ -129,7 +133,7 @@ def box(x0: float, y0: float, x1: float, y1: float) -> Points:
 
 
 def blob(rng: Rng, at: Vector, radius: float, stretch: float = 1.0, wobble: float = 0.25) -> Points:
-    """Returns a smooth uneven round outline, float64 `[96, 2]`."""
+    """Returns a smooth, irregular, roundish outline, float64 `[96, 2]`."""
     angle = np.linspace(0, 2 * np.pi, 96, endpoint=False)
     reach = np.ones(96)
     for k in range(2, 6):
@@ -141,7 +145,7 @@ def blob(rng: Rng, at: Vector, radius: float, stretch: float = 1.0, wobble: floa
 
 
 def strip(points: ArrayLike, width: float) -> Points:
-    """Returns the outline of a band of `width` metres along a path `[N, 2]`."""
+    """Returns the outline of a band of `width` meters along a path `[N, 2]`."""
     path = np.asarray(points, np.float64)
     along = np.gradient(path, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
@@ -149,7 +153,7 @@ def strip(points: ArrayLike, width: float) -> Points:
     return np.vstack([path + side, (path - side)[::-1]])
 
 
-def winding(rng: Rng, length: float, y: float, sway: float) -> Points:
+def winding_path(rng: Rng, length: float, y: float, sway: float) -> Points:
     """Returns a path, float64 `[60, 2]`, that winds along x through (0, y)."""
     x = np.linspace(-length, length, 60)
     a, b = rng.uniform(0, 2 * np.pi, 2)
@@ -157,8 +161,8 @@ def winding(rng: Rng, length: float, y: float, sway: float) -> Points:
     return np.stack([x, y + sway * swing], 1)
 
 
-def frayed(rng: Rng, shape: Points, depth: float) -> Points:
-    """Returns an outline with an irregular edge, as turf and earth have it."""
+def fray(rng: Rng, shape: Points, depth: float) -> Points:
+    """Returns an outline with an irregular edge, like that of turf or earth."""
     edges = np.roll(shape, -1, axis=0) - shape
     steps = np.maximum(1, (np.hypot(edges[:, 0], edges[:, 1]) / 0.35).astype(int))
     dense = np.vstack([a + e * np.arange(n)[:, None] / n for a, e, n in zip(shape, edges, steps, strict=True)])

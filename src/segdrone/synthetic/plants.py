@@ -1,4 +1,4 @@
-"""Trees, bald trees, shrubs, hedges and flower beds."""
+"""Draw trees, bald trees, shrubs and hedges."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.synthetic.canvas import Canvas, Points
-from segdrone.synthetic.materials import colourise, hsv, leaf_colour, ramp
+from segdrone.synthetic.materials import colorize, hsv, leaf_color, ramp
 
 Vector = tuple[float, float]
 _LEAF = np.stack([[1.0, 0.45, -0.45, -1.0, -0.45, 0.45], [0.0, 0.5, 0.5, 0.0, -0.5, -0.5]], 1)
@@ -18,20 +18,20 @@ def _foliage(
     leaves: Points,
     tones: NDArray[np.float64],
     size: float,
-    colours: NDArray[np.uint8],
+    colors: NDArray[np.uint8],
     label: str,
     rng: np.random.Generator,
 ) -> None:
-    """Draws tufts of leaves from low to high, and before them their shadow.
+    """Draws the shadow of leaves, then the leaves from low to high.
 
     Args:
-        canvas: The sheet.
-        leaves: float64 `[N, 3]`, world points.
-        tones: float64 `[N]`, brightness of each on the ramp, 0 to 1.
-        size: Half a tuft's length in metres.
-        colours: The ramp, uint8 `[256, 3]`.
+        canvas: The canvas.
+        leaves: World points, float64 `[N, 3]`.
+        tones: Position of each leaf on the ramp, float64 `[N]`, 0 to 1.
+        size: Half the length of a leaf in meters.
+        colors: The ramp, uint8 `[256, 3]`.
         label: `tree` or `vegetation`.
-        rng: Source of the tufts' directions.
+        rng: Random generator for the directions of the leaves.
     """
     scale = canvas.view.scale
     frame = np.array([canvas.view.width, canvas.view.height])
@@ -42,11 +42,11 @@ def _foliage(
     leaves, tones = leaves[near], tones[near]
     height = float(leaves[:, 2].max())
     radius = max(size * scale, 0.8)
-    fallen = canvas.fall(leaves)
+    fallen = canvas.project_shadow(leaves)
     shadow = canvas.patch(fallen, radius * 2 + 3 * canvas.sun.penumbra * height * scale)
-    for centre in shadow.fixed(fallen[::2]).tolist():
-        cv2.circle(shadow.cover, centre, max(int(radius * 18), 8), 255, -1, cv2.LINE_8, 4)
-    canvas.cast(shadow, height)
+    for center in shadow.to_fixed_point(fallen[::2]).tolist():
+        cv2.circle(shadow.cover, center, max(int(radius * 18), 8), 255, -1, cv2.LINE_8, 4)
+    canvas.cast_shadow(shadow, height)
 
     order = np.argsort(leaves[:, 2])
     pixels = canvas.view.project(leaves)[order]
@@ -54,12 +54,12 @@ def _foliage(
     axes = np.stack([np.cos(angle), np.sin(angle), -np.sin(angle), np.cos(angle)], 1).reshape(-1, 2, 2)
     grown = radius * rng.uniform(0.7, 1.4, (len(pixels), 1, 1))
     patch = canvas.patch(pixels, radius * 2)
-    shapes = patch.fixed(pixels[:, None] + (_LEAF @ axes) * grown)
-    greys = np.clip(tones[order] * 255, 1, 255).astype(int).tolist()
+    shapes = patch.to_fixed_point(pixels[:, None] + (_LEAF @ axes) * grown)
+    grays = np.clip(tones[order] * 255, 1, 255).astype(int).tolist()
     tone = patch.cover
-    for shape, grey in zip(shapes, greys, strict=True):
-        cv2.fillConvexPoly(tone, shape, grey, cv2.LINE_8, 4)
-    texture = colourise(tone, colours)
+    for shape, gray in zip(shapes, grays, strict=True):
+        cv2.fillConvexPoly(tone, shape, gray, cv2.LINE_8, 4)
+    texture = colorize(tone, colors)
     tone[tone > 0] = 255
     canvas.paint(patch, texture, label)
 
@@ -67,11 +67,11 @@ def _foliage(
 def _clump(
     canvas: Canvas, at: Vector, radius: float, low: float, high: float, size: float, rng: np.random.Generator
 ) -> tuple[Points, NDArray[np.float64]]:
-    """Returns leaves, float64 `[N, 3]`, and their tones over a dome made of smaller domes."""
+    """Returns leaves, float64 `[N, 3]`, on a dome made of smaller domes, and their tones, float64 `[N]`."""
     boughs = int(np.clip(6 + 9 * radius, 8, 40))
     spread = np.sqrt(rng.uniform(0, 1, boughs)) * radius * 0.72
     heading = rng.uniform(0, 2 * np.pi, boughs)
-    centres = np.stack([spread * np.cos(heading), spread * np.sin(heading)], 1)
+    centers = np.stack([spread * np.cos(heading), spread * np.sin(heading)], 1)
     sizes = radius * rng.uniform(0.24, 0.42, boughs)
     lift = np.sqrt(np.clip(1 - (spread / radius) ** 2, 0, 1))
 
@@ -80,32 +80,32 @@ def _clump(
     out, turn = np.sqrt(rng.uniform(0, 1, count)), rng.uniform(0, 2 * np.pi, count)
     offset = np.stack([out * np.cos(turn), out * np.sin(turn)], 1)
     dome = np.sqrt(1 - out**2)
-    flat = np.asarray(at) + centres[bough] + offset * sizes[bough, None]
+    flat = np.asarray(at) + centers[bough] + offset * sizes[bough, None]
     rise = 0.6 * lift[bough] + 0.4 * dome * sizes[bough] / sizes.max()
     leaves = np.column_stack([flat, low + (high - low) * rise])
-    sunwards = -(offset + centres[bough] / radius) @ np.asarray(canvas.sun.reach)
+    sunwards = -(offset + centers[bough] / radius) @ np.asarray(canvas.sun.shadow_offset)
     tones = 0.12 + 0.3 * dome + 0.16 * lift[bough] + 0.2 * canvas.sun.direct * sunwards
     return leaves, np.clip(tones + rng.normal(0, 0.075, count), 0.02, 1)
 
 
 def tree(canvas: Canvas, rng: np.random.Generator, at: Vector, radius: float, height: float) -> None:
-    """Draws a tree in leaf: a crown of many leafy domes upon a trunk."""
+    """Draws a tree: a crown of many leafy domes on a trunk."""
     base, top = np.array([*at, 0.0]), np.array([*at, height * 0.6])
     canvas.shadow_capsules([(base, top, 0.06 * radius)])
     canvas.capsules([(base, top, 0.07 * radius)], hsv(28, 0.35, 80), "tree")
     size = rng.uniform(0.085, 0.13)
     leaves, tones = _clump(canvas, at, radius, height * 0.45, height, size, rng)
-    _foliage(canvas, leaves, tones, size, ramp(leaf_colour(rng), 0.16, 1.9), "tree", rng)
+    _foliage(canvas, leaves, tones, size, ramp(leaf_color(rng), 0.16, 1.9), "tree", rng)
 
 
 def shrub(canvas: Canvas, rng: np.random.Generator, at: Vector, radius: float) -> None:
-    """Draws a low shrub, sometimes in flower."""
+    """Draws a low shrub, sometimes with flowers."""
     size = rng.uniform(0.05, 0.08)
     leaves, tones = _clump(canvas, at, radius, 0.0, radius * rng.uniform(0.7, 1.3), size, rng)
-    colours = ramp(leaf_colour(rng), 0.2, 2.0)
+    colors = ramp(leaf_color(rng), 0.2, 2.0)
     if rng.random() < 0.2:
-        colours[200:] = hsv(rng.choice([50.0, 300.0, 340.0, 270.0]), rng.uniform(0.1, 0.6), 225)
-    _foliage(canvas, leaves, tones, size, colours, "vegetation", rng)
+        colors[200:] = hsv(rng.choice([50.0, 300.0, 340.0, 270.0]), rng.uniform(0.1, 0.6), 225)
+    _foliage(canvas, leaves, tones, size, colors, "vegetation", rng)
 
 
 def hedge(canvas: Canvas, rng: np.random.Generator, start: Vector, end: Vector, width: float, height: float) -> None:
@@ -121,12 +121,12 @@ def hedge(canvas: Canvas, rng: np.random.Generator, start: Vector, end: Vector, 
     flat = np.asarray(start) + where[:, None] * along + across[:, None] * side
     leaves = np.column_stack([flat, up + rng.normal(0, 0.04, count)])
     tones = 0.15 + 0.33 * up / height + rng.normal(0, 0.12, count)
-    colours = ramp(leaf_colour(rng), 0.16, 1.8)
-    _foliage(canvas, leaves, np.clip(tones, 0.02, 1), size, colours, "vegetation", rng)
+    colors = ramp(leaf_color(rng), 0.16, 1.8)
+    _foliage(canvas, leaves, np.clip(tones, 0.02, 1), size, colors, "vegetation", rng)
 
 
 def bald_tree(canvas: Canvas, rng: np.random.Generator, at: Vector, radius: float, height: float) -> None:
-    """Draws a leafless tree: branches that fork, with the ground seen between them."""
+    """Draws a leafless tree: forking branches, with the ground visible between them."""
     base = np.array([*at, 0.0])
     fork = np.array([*at, height * 0.4])
     parts: list[tuple[Points, Points, float]] = [(base, fork, 0.05 * radius)]

@@ -1,4 +1,4 @@
-"""Composes and renders one scene."""
+"""Lay out and render one scene."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from numpy.typing import NDArray
 from segdrone.errors import DataError
 from segdrone.synthetic.canvas import Canvas, View
 from segdrone.synthetic.layouts import SCENE_LAYOUTS
-from segdrone.synthetic.light import develop, draw_sun
+from segdrone.synthetic.light import sample_sun, simulate_camera
 from segdrone.synthetic.plan import Plan, Region
-from segdrone.synthetic.solids import raised
+from segdrone.synthetic.solids import lift
 
 SMALLEST, LARGEST = 64, 12000
 
 
 def check_size(height: int, width: int) -> None:
-    """Raises DataError if a scene cannot be rendered at this size in pixels."""
+    """Checks that a scene can be rendered at this size in pixels.
+
+    Raises:
+        DataError: A side is out of range.
+    """
     if not (SMALLEST <= height <= LARGEST and SMALLEST <= width <= LARGEST):
         raise DataError(
             f"sample scenes cannot be {height} x {width} pixels (height x width): "
@@ -27,19 +31,19 @@ def check_size(height: int, width: int) -> None:
 
 
 def render_scene(height: int, width: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Renders a suburban scene as a low-flying drone photographs it, with its mask.
+    """Renders a suburban scene as a low-flying drone would photograph it, and its mask.
 
-    The scene is laid out in metres, so a seed gives the same scene at every size of the same
-    proportions, in more or less detail.
+    The scene is laid out in meters: at another size of the same proportions, a seed gives the same scene in more or
+    less detail.
 
     Args:
-        height: Picture height in pixels, 64 to 12000.
-        width: Picture width in pixels, 64 to 12000.
-        seed: Any whole number from 0 up.
+        height: Image height in pixels, 64 to 12000.
+        width: Image width in pixels, 64 to 12000.
+        seed: An integer of 0 or more.
 
     Returns:
-        The image, uint8 `[height, width, 3]` RGB, and the mask, uint8 `[height, width]`, with the
-        class ids 0 to 22 of `segdrone.classes.DRONE`.
+        The image, uint8 `[height, width, 3]`, RGB, and the mask, uint8 `[height, width]`, with class ids 0 to 22 of
+        `segdrone.classes.DRONE`.
 
     Raises:
         DataError: A side or the seed is out of range.
@@ -62,14 +66,14 @@ def render_scene(height: int, width: int, seed: int) -> tuple[NDArray[np.uint8],
     plan = Plan(view, layout_rng)
     makers[layout_rng.choice(len(makers), p=np.array(weights) / sum(weights))](plan)
 
-    canvas = Canvas(view, draw_sun(light_rng))
+    canvas = Canvas(view, sample_sun(light_rng))
     for ground in plan.grounds:
         if isinstance(ground, Region):
             canvas.polygon(ground.outline, ground.material, ground.label)
         else:
-            path = raised(ground.path, 0.0)
+            path = lift(ground.path, 0.0)
             parts = [(a, b, ground.width / 2) for a, b in pairwise(path)]
-            canvas.capsules(parts, ground.colour, None)
+            canvas.capsules(parts, ground.color, None)
     for _, draw, rng in sorted(plan.items, key=lambda item: item[0]):
         draw(canvas, rng)
-    return develop(canvas.image, canvas.shade, canvas.sun, camera_rng), canvas.mask
+    return simulate_camera(canvas.image, canvas.shade, canvas.sun, camera_rng), canvas.mask

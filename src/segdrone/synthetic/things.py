@@ -1,4 +1,4 @@
-"""People, dogs, cars, bicycles, markers and rocks."""
+"""Draw people, dogs, cars, bicycles, AR markers and rocks."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from segdrone.synthetic.canvas import Canvas, Points
-from segdrone.synthetic.materials import Colour, Layer, Material, hsv, ramp, stone_colour
-from segdrone.synthetic.solids import Vector, outline, prism, raised, turned
+from segdrone.synthetic.materials import Color, Layer, Material, hsv, ramp, stone_color
+from segdrone.synthetic.solids import Vector, lift, prism, rectangle, rotate
 
 
-def placed(points: ArrayLike, at: Vector, yaw: float) -> Points:
-    """Returns a thing's own points `[N, 3]` in the world."""
+def to_world(points: ArrayLike, at: Vector, yaw: float) -> Points:
+    """Returns world points `[N, 3]` of points relative to an object at `at`, rotated by `yaw` radians."""
     own = np.asarray(points, np.float64)
-    return np.column_stack([turned(own[:, :2], at, yaw), own[:, 2]])
+    return np.column_stack([rotate(own[:, :2], at, yaw), own[:, 2]])
 
 
 def person(canvas: Canvas, rng: np.random.Generator, at: Vector) -> None:
-    """Draws a person who stands, walks, or carries something; x is ahead of them."""
+    """Draws a standing or walking person, who faces x."""
     stride, swing = rng.uniform(0.0, 0.3), rng.uniform(-0.25, 0.3, 2)
     tall, yaw = rng.uniform(0.82, 1.06), rng.uniform(0, 2 * np.pi)
     cloth = [_cloth(rng) for _ in range(2)]
     skin = hsv(rng.uniform(15, 30), rng.uniform(0.3, 0.55), rng.uniform(90, 225))
     hair = hsv(rng.uniform(15, 45), rng.uniform(0.1, 0.6), rng.uniform(22, 190))
-    joints = placed(
+    joints = to_world(
         [
             [stride, 0.1, 0.05], [-stride, -0.1, 0.05], [0, 0.09, 0.9], [0, -0.09, 0.9],
             [0, 0.19, 1.42], [0, -0.19, 1.42], [swing[0], 0.3, 1.0], [swing[1], -0.3, 1.0],
@@ -50,14 +50,14 @@ def person(canvas: Canvas, rng: np.random.Generator, at: Vector) -> None:
     canvas.capsules([(head, crown, 0.105)], hair, "person")
 
 
-def _cloth(rng: np.random.Generator) -> Colour:
+def _cloth(rng: np.random.Generator) -> Color:
     if rng.random() < 0.4:
         return hsv(rng.uniform(0, 360), rng.uniform(0.0, 0.15), rng.uniform(30, 235))
     return hsv(rng.uniform(0, 360), rng.uniform(0.25, 0.75), rng.uniform(45, 210))
 
 
 def dog(canvas: Canvas, rng: np.random.Generator, at: Vector) -> None:
-    """Draws a dog seen from above: body, head with ears, tail and paws."""
+    """Draws a dog: body, head with ears, tail and paws."""
     size, yaw, bend = rng.uniform(0.68, 1.05), rng.uniform(0, 2 * np.pi), rng.uniform(-0.12, 0.12)
     fur = hsv(rng.uniform(18, 38), rng.uniform(0.0, 0.45), rng.uniform(35, 200))
     own = [
@@ -66,7 +66,7 @@ def dog(canvas: Canvas, rng: np.random.Generator, at: Vector) -> None:
         [0.25, 0.12, 0], [0.25, -0.12, 0], [-0.28, 0.12, 0], [-0.28, -0.12, 0],
         [0.47, bend + 0.1, 0.58], [0.47, bend - 0.1, 0.58],
     ]  # fmt: skip
-    chest, rump, head, nose, tail, *paws, ear_l, ear_r = placed(np.array(own) * size, at, yaw)
+    chest, rump, head, nose, tail, *paws, ear_l, ear_r = to_world(np.array(own) * size, at, yaw)
     legs = [(paw, body, 0.04 * size) for paw, body in zip(paws, (chest, chest, rump, rump), strict=True)]
     body = [(chest, rump, 0.14 * size), (chest, head, 0.09 * size), (head, nose, 0.075 * size)]
     tip = [(rump, tail, 0.035 * size)]
@@ -78,13 +78,13 @@ def dog(canvas: Canvas, rng: np.random.Generator, at: Vector) -> None:
 
 
 def car(canvas: Canvas, rng: np.random.Generator, at: Vector, yaw: float) -> None:
-    """Draws a car: body, dark glass all around, roof, lamps and mirrors; x is its front."""
+    """Draws a car that faces x: body, dark windows, roof, lamps and mirrors."""
     long, wide, high = rng.uniform([3.8, 1.7, 1.4], [4.7, 1.85, 1.7])
     tail = rng.choice([0.82, 0.62])
-    grey = rng.random() < 0.55
+    gray = rng.random() < 0.55
     paint = np.array(
         hsv(215, rng.uniform(0, 0.08), rng.uniform(28, 235))
-        if grey
+        if gray
         else hsv(rng.choice([0.0, 8.0, 215.0, 225.0, 150.0, 35.0]), rng.uniform(0.3, 0.75), rng.uniform(60, 170))
     )
     half = np.array([long, wide]) / 2
@@ -94,11 +94,11 @@ def car(canvas: Canvas, rng: np.random.Generator, at: Vector, yaw: float) -> Non
     roof = np.array([[0.08, 0.66], [0.12 - tail, 0.68], [0.12 - tail, -0.68], [0.08, -0.66]])[::-1] * half
 
     def at_height(points: ArrayLike, z: float) -> Points:
-        return raised(turned(points, at, yaw), z)
+        return lift(rotate(points, at, yaw), z)
 
     canvas.shadow(np.vstack([at_height(plan, 0.1), at_height(plan, 0.9)]))
     canvas.shadow(np.vstack([at_height(cabin, 0.85), at_height(roof, high)]))
-    prism(canvas, turned(plan, at, yaw), 0.25, 0.85, paint, "car", shadow=False)
+    prism(canvas, rotate(plan, at, yaw), 0.25, 0.85, paint, "car", shadow=False)
     lacquer = Material((Layer("clouds", (3.5, 3.5), 30.0, offset=tuple(rng.random(2))),), ramp(tuple(paint), 0.75, 1.3))
     canvas.polygon(at_height(plan * [0.95, 0.86], 0.9), lacquer, "car")
     seam = at_height(np.array([[0.42, 0.8], [0.48, 0.0], [0.42, -0.8], [0.9, 0.6], [0.9, -0.6]]) * half, 0.92)
@@ -113,23 +113,23 @@ def car(canvas: Canvas, rng: np.random.Generator, at: Vector, yaw: float) -> Non
         canvas.polygon(pane, glass * (1.0, 1.25, 1.0, 1.7)[i], "car")
         canvas.capsules([(low[i], top[i], 0.05)], paint * 0.85, "car")
     canvas.polygon(top, lacquer.shaded(1.08), "car")
-    for x, colour in ((0.93, (235, 235, 220)), (-0.95, (150, 25, 25))):
+    for x, color in ((0.93, (235, 235, 220)), (-0.95, (150, 25, 25))):
         lamps = at_height(np.array([[x, 0.72], [x, 0.5], [x, -0.5], [x, -0.72]]) * half, 0.8)
-        canvas.capsules([(lamps[0], lamps[1], 0.06), (lamps[2], lamps[3], 0.06)], colour, "car")
+        canvas.capsules([(lamps[0], lamps[1], 0.06), (lamps[2], lamps[3], 0.06)], color, "car")
 
 
 def bicycle(canvas: Canvas, rng: np.random.Generator, at: Vector) -> None:
-    """Draws a bicycle that leans on its stand or lies on the ground."""
+    """Draws a bicycle, leaning on its kickstand or lying on the ground."""
     yaw = rng.uniform(0, 2 * np.pi)
     lean = rng.uniform(0.3, 0.6) if rng.random() < 0.5 else 1.45
     cos, sin = np.cos(lean), np.sin(lean)
 
     def stand(points: ArrayLike) -> Points:
         own = np.asarray(points, np.float64)
-        return placed(np.column_stack([own[:, 0], own[:, 2] * sin + own[:, 1], own[:, 2] * cos + 0.04]), at, yaw)
+        return to_world(np.column_stack([own[:, 0], own[:, 2] * sin + own[:, 1], own[:, 2] * cos + 0.04]), at, yaw)
 
     turn = np.linspace(0, 2 * np.pi, 19)
-    frame_colour = hsv(rng.uniform(0, 360), rng.uniform(0, 0.75), rng.uniform(30, 210))
+    frame_color = hsv(rng.uniform(0, 360), rng.uniform(0, 0.75), rng.uniform(30, 210))
     wheels = []
     for x in (-0.52, 0.52):
         rim = stand(np.stack([x + 0.34 * np.cos(turn), 0 * turn, 0.36 + 0.34 * np.sin(turn)], 1))
@@ -137,7 +137,7 @@ def bicycle(canvas: Canvas, rng: np.random.Generator, at: Vector) -> None:
         disc = canvas.view.project(rim)
         patch = canvas.patch(disc)
         patch.polygon(disc, 60)
-        canvas.paint(patch, (70, 70, 72), "bicycle", least=40)
+        canvas.paint(patch, (70, 70, 72), "bicycle", min_cover=40)
     hub_b, hub_f, crank, seat, head, bar, grip_l, grip_r, saddle = stand(
         [[-0.52, 0, 0.36], [0.52, 0, 0.36], [-0.05, 0, 0.33], [-0.2, 0, 0.85], [0.36, 0, 0.85],
          [0.33, 0, 1.02], [0.26, 0.3, 1.02], [0.26, -0.3, 1.02], [-0.3, 0, 0.93]]
@@ -147,20 +147,20 @@ def bicycle(canvas: Canvas, rng: np.random.Generator, at: Vector) -> None:
     bars = [(bar, grip_l, 0.025), (bar, grip_r, 0.025)]
     canvas.shadow_capsules([*wheels, *frame, *bars])
     canvas.capsules(wheels, (32, 32, 34), "bicycle")
-    canvas.capsules(frame, frame_colour, "bicycle")
+    canvas.capsules(frame, frame_color, "bicycle")
     canvas.capsules(bars, (45, 45, 48), "bicycle")
     canvas.capsules([(seat, saddle, 0.07), (seat, seat, 0.08)], (30, 28, 28), "bicycle")
 
 
 def marker(canvas: Canvas, rng: np.random.Generator, at: Vector) -> None:
-    """Draws a fiducial: a white plate with a black frame around a code of black and white cells."""
+    """Draws an AR marker: a white plate with a black frame around a code of black and white cells."""
     side, yaw = rng.uniform(0.75, 1.15), rng.uniform(0, 2 * np.pi)
     cells = np.zeros((8, 8), np.uint8)
     cells[[0, -1]] = 230
     cells[:, [0, -1]] = 230
     cells[2:6, 2:6] = np.where(rng.random((4, 4)) < 0.5, 230, 22)
     cells[cells == 0] = 22
-    plate = raised(outline(at, (side, side), yaw), 0.03)
+    plate = lift(rectangle(at, (side, side), yaw), 0.03)
     canvas.shadow(plate)
     pixels = canvas.view.project(plate)
     patch = canvas.patch(pixels)
@@ -169,27 +169,27 @@ def marker(canvas: Canvas, rng: np.random.Generator, at: Vector) -> None:
     corners = np.array([[0, 0], [128, 0], [128, 128]], np.float32)
     target = (pixels[:3] - (patch.x0, patch.y0)).astype(np.float32)
     size = patch.cover.shape[::-1]
-    grey = cv2.warpAffine(code, cv2.getAffineTransform(corners, target), (size[0], size[1]),
+    gray = cv2.warpAffine(code, cv2.getAffineTransform(corners, target), (size[0], size[1]),
                           flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
-    canvas.paint(patch, np.repeat(grey[..., None], 3, axis=2), "ar-marker")
+    canvas.paint(patch, np.repeat(gray[..., None], 3, axis=2), "ar-marker")
 
 
 def rock(canvas: Canvas, rng: np.random.Generator, at: Vector, radius: float) -> None:
-    """Draws a boulder: an uneven dome, lighter where it faces the sun."""
+    """Draws a boulder: an irregular dome, lighter where it faces the sun."""
     angle = np.linspace(0, 2 * np.pi, 11, endpoint=False) + rng.uniform(-0.2, 0.2, 11)
     reach = radius * rng.uniform(0.72, 1.12, 11)
     base = np.asarray(at) + (reach * [np.cos(angle), np.sin(angle)]).T
-    colour, height = stone_colour(rng, 85, 190), radius * rng.uniform(0.5, 0.9)
+    color, height = stone_color(rng, 85, 190), radius * rng.uniform(0.5, 0.9)
     peak = np.array([*(np.asarray(at) + rng.uniform(-0.2, 0.2, 2) * radius), height])
-    canvas.shadow(np.vstack([raised(base, 0.0), peak]))
+    canvas.shadow(np.vstack([lift(base, 0.0), peak]))
     layers = (Layer("grain", (1.3, 1.3), 30.0), Layer("clouds", (2.1, 2.1), 40.0))
-    stone = Material(layers, ramp(colour, 0.4, 1.5))
+    stone = Material(layers, ramp(color, 0.4, 1.5))
     for share, shift in ((1.0, 0.0), (0.62, 0.5)):
-        shell = raised(peak[:2] * (1 - share) + base * share, height * (1 - share**2) ** 0.5)
-        centre = np.array([*peak[:2], height * (0.75 + 0.25 * shift)])
+        shell = lift(peak[:2] * (1 - share) + base * share, height * (1 - share**2) ** 0.5)
+        center = np.array([*peak[:2], height * (0.75 + 0.25 * shift)])
         for i in range(11):
             a, b = shell[i], shell[(i + 1) % 11]
-            out = (a + b)[:2] / 2 - centre[:2]
+            out = (a + b)[:2] / 2 - center[:2]
             out = out / max(float(np.hypot(*out)), 1e-9)
-            light = canvas.sun.on((out[0] * 0.8, out[1] * 0.8), 0.35 + 0.4 * shift)
-            canvas.polygon([a, b, centre], stone.shaded(0.4 + 0.65 * light * rng.uniform(0.85, 1.15)), "rocks")
+            light = canvas.sun.light_on((out[0] * 0.8, out[1] * 0.8), 0.35 + 0.4 * shift)
+            canvas.polygon([a, b, center], stone.shaded(0.4 + 0.65 * light * rng.uniform(0.85, 1.15)), "rocks")

@@ -1,4 +1,4 @@
-"""Writes a set of sample scenes in the folder layout of the Semantic Drone Dataset."""
+"""Write a dataset of sample scenes in the folder layout of the Semantic Drone Dataset."""
 
 from __future__ import annotations
 
@@ -16,57 +16,57 @@ from segdrone.errors import DataError
 from segdrone.synthetic.scene import check_size, render_scene
 from segdrone.utils.atomic import atomic_write, file_lock
 
-RENDERER = 1  # Raise it whenever a seed renders another picture.
+RENDERER = 1  # increase it whenever a seed gives another image
 IMAGES, MASKS = "original_images", "label_images_semantic"
-CLASSES, RECORD, REQUEST, LOCK = "class_dict_seg.csv", "scenes.json", "scenes.json.part", ".scenes.lock"
+CLASSES, FINISHED, STARTED, LOCK = "class_dict_seg.csv", "scenes.json", "scenes.json.part", ".scenes.lock"
 
 
 def write_scenes(root: Path, *, count: int, height: int, width: int, seed: int, progress: bool = True) -> None:
-    """Writes `count` scenes as `original_images/000.jpg` and `label_images_semantic/000.png`, and on.
+    """Writes scenes as `original_images/000.jpg` with `label_images_semantic/000.png`, and so on.
 
-    `class_dict_seg.csv` lists the classes, and `scenes.json`, written last, what was asked for. A
-    complete set of the same request is left alone; an interrupted one is carried on. Of several
-    processes at once, one writes and the others wait.
+    `class_dict_seg.csv` lists the classes. `scenes.json`, written last, holds the arguments. A complete dataset of the
+    same arguments is left unchanged, and an interrupted one is continued. If several processes write the same
+    dataset, one does and the others wait.
 
     Args:
-        root: The set's folder; made if missing.
+        root: Folder of the dataset; it is created if missing.
         count: Number of scenes, 1 or more.
-        height: Picture height in pixels, 64 to 12000.
-        width: Picture width in pixels, 64 to 12000.
-        seed: Any whole number from 0 up; scene i is rendered from (seed, i).
+        height: Image height in pixels, 64 to 12000.
+        width: Image width in pixels, 64 to 12000.
+        seed: An integer of 0 or more; scene i depends on (seed, i).
         progress: Whether to show a progress bar.
 
     Raises:
-        DataError: An argument is out of range, or `root` holds another set or foreign files.
+        DataError: An argument is out of range, or `root` holds another dataset or other files.
     """
     if count < 1:
-        raise DataError(f"{count} sample scenes were asked for: ask for 1 or more")
+        raise DataError(f"the number of sample scenes is {count}: choose 1 or more")
     if seed < 0:
         raise DataError(f"the seed of the sample scenes is {seed}: choose 0 or more")
     check_size(height, width)
     request = {"renderer": RENDERER, "count": count, "height": height, "width": width, "seed": seed}
     names = [f"{i:03d}" for i in range(count)]
     if root.exists() and not root.is_dir():
-        raise DataError(f"{root} is a file: give a folder for the sample scenes")
+        raise DataError(f"{root} is a file: choose a folder for the sample scenes")
     try:
         with nullcontext() if _complete(root, names) else file_lock(root / LOCK):
-            _refuse_others(root, request)
+            _check_folder(root, request)
             if not _complete(root, names):
                 _write_set(root, request, names, progress)
     except OSError as error:
         raise DataError(
             f"{root} cannot be written to ({error.strerror}): free some disk space or choose another folder, "
-            "and run again; what is there is kept"
+            "and run again; finished scenes are kept"
         ) from error
 
 
 def _complete(root: Path, names: list[str]) -> bool:
-    return (root / RECORD).exists() and all(path.exists() for name in names for path in _paths(root, name))
+    return (root / FINISHED).exists() and all(path.exists() for name in names for path in _paths(root, name))
 
 
 def _write_set(root: Path, request: dict[str, int], names: list[str], progress: bool) -> None:
     record = json.dumps(request, indent=2).encode() + b"\n"
-    _write(root / REQUEST, record)
+    _write(root / STARTED, record)
     rows = [f"{name}, {r}, {g}, {b}\n" for name, (r, g, b) in zip(DRONE.names, DRONE.colours, strict=True)]
     _write(root / CLASSES, "".join(["name, r, g, b\n", *rows]).encode())
     for i, name in enumerate(tqdm(names, desc="sample scenes", unit="scene", disable=not progress)):
@@ -75,11 +75,11 @@ def _write_set(root: Path, request: dict[str, int], names: list[str], progress: 
             jpeg, png = _files(request, i)
             _write(image_path, jpeg)
             _write(mask_path, png)
-    os.replace(root / REQUEST, root / RECORD)
+    os.replace(root / STARTED, root / FINISHED)
 
 
 def scene_seed(seed: int, index: int) -> int:
-    """Returns the seed that `render_scene` gets for scene `index` of a set."""
+    """Returns the seed of `render_scene` for scene `index` of a dataset."""
     low, high = np.random.SeedSequence([seed, index]).generate_state(2)
     return int(low) | int(high) << 32
 
@@ -89,7 +89,7 @@ def _paths(root: Path, name: str) -> tuple[Path, Path]:
 
 
 def _files(request: dict[str, int], index: int) -> tuple[bytes, bytes]:
-    """Returns the JPEG and the PNG of scene `index`."""
+    """Returns the JPEG and PNG files of scene `index`."""
     seed = scene_seed(request["seed"], index)
     image, mask = render_scene(request["height"], request["width"], seed)
     bgr = np.ascontiguousarray(image[..., ::-1])
@@ -102,21 +102,21 @@ def _write(path: Path, content: bytes) -> None:
         partial.write_bytes(content)
 
 
-def _refuse_others(root: Path, request: dict[str, int]) -> None:
-    """Raises DataError if `root` holds anything but this request's scenes, whole or in part."""
-    records = [path for path in (root / RECORD, root / REQUEST) if path.exists()]
+def _check_folder(root: Path, request: dict[str, int]) -> None:
+    """Raises DataError if `root` holds anything but scenes of this request."""
+    records = [path for path in (root / FINISHED, root / STARTED) if path.exists()]
     for path in records:
-        if _read(path) != request:
+        if _read_request(path) != request:
             raise DataError(
-                f"{root} holds other sample scenes ({path.name} says {_read(path)}): "
+                f"{root} holds other sample scenes ({path.name} says {_read_request(path)}): "
                 "choose another folder or remove this one"
             )
     foreign = next((path for path in root.iterdir() if path.name[0] != "."), None) if root.exists() else None
     if foreign is not None and not records:
-        raise DataError(f"{root} holds files that are no sample scenes, such as {foreign.name}: choose an empty folder")
+        raise DataError(f"{root} holds files that are not sample scenes, e.g. {foreign.name}: choose an empty folder")
 
 
-def _read(record: Path) -> object:
+def _read_request(record: Path) -> object:
     try:
         return json.loads(record.read_text(encoding="utf-8"))
     except ValueError:
