@@ -1,3 +1,5 @@
+"""Legends inside a video frame."""
+
 from __future__ import annotations
 
 import numpy as np
