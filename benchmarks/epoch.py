@@ -1,10 +1,10 @@
-"""Wall time of an epoch, train and validation: segdrone against the tutorial's loop, in turns in one run.
+"""Measure the wall time of an epoch, training and validation: segdrone and the tutorial's loop, in turns in one run.
 
 python benchmarks/epoch.py                              on rendered scenes
 python benchmarks/epoch.py --root FOLDER --photographs 60
 
-Both get the same photographs, size, batch, network, optimizer and augmentation; segdrone runs as
-train.py does, with its metrics, loggers, pictures and checkpoints. Writes benchmarks/results/epoch.md.
+Both get the same photographs, size, batch size, network, optimizer and augmentation; segdrone runs as
+train.py does, with metrics, loggers, figures and checkpoints. Writes benchmarks/results/epoch.md.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ sys.path.insert(0, str(REPO))
 
 from benchmarks.article import ArticleLoop
 
-from segdrone.data.layout import find_folders
-from segdrone.data.pairs import ImageMaskPair, find_pairs
+from segdrone.data import DataConfig, open_dataset
+from segdrone.data.pairs import ImageMaskPair
 from segdrone.synthetic import write_scenes
 from segdrone.training import train
 from segdrone.utils.atomic import atomic_write
@@ -38,7 +38,7 @@ from segdrone.utils.atomic import atomic_write
 def our_epoch(
     options: argparse.Namespace, train_pairs: list[ImageMaskPair], val_pairs: list[ImageMaskPair], folder: Path
 ) -> float:
-    """Trains and validates once as train.py does; returns the seconds of the fit."""
+    """Trains and validates for one epoch as train.py does, and returns the seconds of the fit."""
     for split, pairs in (("train", train_pairs), ("val", val_pairs)):
         (folder / f"{split}.txt").write_text("\n".join(pair.id for pair in pairs))
     with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
@@ -62,35 +62,37 @@ def our_epoch(
                 f"output_dir={folder / 'run'}",
             ],
         )
-    _, made = train(cfg)
-    timer = next(callback for callback in made["callbacks"] if isinstance(callback, Timer))
+    _, objects = train(cfg)
+    timer = next(callback for callback in objects["callbacks"] if isinstance(callback, Timer))
     return timer.time_elapsed("train")
 
 
 def main() -> None:
-    """Measures in turns, and writes the table."""
+    """Measures in turns and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, help="photographs and masks (default: rendered scenes of 768 x 512)")
-    parser.add_argument("--photographs", type=int, default=48, help="how many, a sixth of them to validate (48)")
+    parser.add_argument(
+        "--photographs", type=int, default=48, help="photographs, a sixth for validation (48)"
+    )
     parser.add_argument("--weights", type=Path, help="encoder weights, .safetensors (default: random)")
-    parser.add_argument("--height", type=int, default=256, help="of what the network sees, in pixels (256)")
-    parser.add_argument("--width", type=int, default=384, help="in pixels (384)")
-    parser.add_argument("--batch", type=int, default=3, help="photographs in a batch (3)")
+    parser.add_argument("--height", type=int, default=256, help="height in pixels of the network's input (256)")
+    parser.add_argument("--width", type=int, default=384, help="width in pixels of the network's input (384)")
+    parser.add_argument("--batch", type=int, default=3, help="photographs per batch (3)")
     parser.add_argument("--rounds", type=int, default=3, help="epochs of each, in turns (3)")
     options = parser.parse_args()
     what = "photographs" if options.root else "rendered scenes of 768 x 512"
     if options.root is None:
         options.root = REPO / "datasets" / f"sample-{options.photographs}-768x512-0"
         write_scenes(options.root, count=options.photographs, height=512, width=768, seed=0)
-    pairs = find_pairs(*find_folders(options.root))[: options.photographs]
-    held = max(1, len(pairs) // 6)
-    train_pairs, val_pairs = pairs[held:], pairs[:held]
+    pairs = open_dataset(DataConfig(root=str(options.root))).pairs[: options.photographs]
+    val_count = max(1, len(pairs) // 6)
+    train_pairs, val_pairs = pairs[val_count:], pairs[:val_count]
     size = (options.height, options.width)
     article = ArticleLoop(train_pairs, val_pairs, size, options.batch, options.weights, options.rounds)
     theirs, ours = [], []
     for number in range(options.rounds):
         theirs.append(article.epoch())
-        with tempfile.TemporaryDirectory() as folder:  # nothing is decoded before
+        with tempfile.TemporaryDirectory() as folder:  # an empty cache
             ours.append(our_epoch(options, train_pairs, val_pairs, Path(folder)))
         print(f"round {number + 1}: tutorial {theirs[-1]:.1f} s, segdrone {ours[-1]:.1f} s", flush=True)
     ratio = statistics.median(b / a for a, b in zip(theirs, ours, strict=True))

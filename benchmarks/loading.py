@@ -1,10 +1,10 @@
-"""Reading at full size: segdrone's data against the tutorial's Dataset, in turns in one run.
+"""Measure reading of full-size photographs: segdrone's data module and the tutorial's Dataset, in turns in one run.
 
 python benchmarks/loading.py                            on 16 rendered scenes of 6000 x 4000
 python benchmarks/loading.py --root FOLDER              on photographs
 
-Both get the same photographs, output size and augmentation, one process each, and read from files
-that the system has in memory. Writes benchmarks/results/loading.md.
+Both get the same photographs, output size and augmentation, one process each, and read files that are in
+the page cache. Writes benchmarks/results/loading.md.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ from segdrone.synthetic import write_scenes
 from segdrone.utils.atomic import atomic_write
 
 SIZE, CROP = (704, 1056), (512, 768)
-REPEAT = 20  # looks at each photograph in a timed epoch of kept pixels: as many samples as the tutorial trains on
+REPEAT = 20  # reads of each photograph in a timed epoch of cached pixels, for as many samples as the tutorial has
 AUGMENT: Any = OmegaConf.to_container(OmegaConf.load(REPO / "conf" / "augment" / "article.yaml"))
 
 
 class Timed:
-    """Adds up the seconds that a function takes."""
+    """Adds up the seconds spent in a function."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function, self.seconds = function, 0.0
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """Calls it."""
+        """Calls the function."""
         started = time.perf_counter()
         result = self.function(*arguments, **named)
         self.seconds += time.perf_counter() - started
@@ -60,7 +60,7 @@ class Timed:
 
 
 def datamodule(root: Path, cache: Path, **changes: Any) -> SegmentationDataModule:
-    """Every photograph in the training split."""
+    """A data module with every photograph in the training split."""
     values = {"val_share": 0.0, "test_share": 0.0, "image_size": SIZE, "crop_size": CROP, "num_workers": 0, **changes}
     module = SegmentationDataModule(DataConfig(root=str(root), cache_dir=str(cache), **values), AUGMENT)
     module.setup("fit")
@@ -68,7 +68,7 @@ def datamodule(root: Path, cache: Path, **changes: Any) -> SegmentationDataModul
 
 
 def samples_per_second(loader: DataLoader[Any]) -> float:
-    """Of one epoch."""
+    """Returns the samples per second of one epoch."""
     started, count = time.perf_counter(), 0
     for batch in loader:
         count += len(batch[0] if isinstance(batch, list) else batch["image"])
@@ -76,7 +76,7 @@ def samples_per_second(loader: DataLoader[Any]) -> float:
 
 
 def repeated(module: SegmentationDataModule) -> DataLoader[Any]:
-    """Training's loader, over photographs that occur several times."""
+    """Returns the training loader over photographs that occur several times."""
     loader = module.train_dataloader()
     loader.dataset.samples *= REPEAT  # type: ignore[attr-defined]
     loader.sampler.length *= REPEAT  # type: ignore[union-attr]
@@ -84,25 +84,25 @@ def repeated(module: SegmentationDataModule) -> DataLoader[Any]:
 
 
 def article(pairs: list[Any], *steps: A.BasicTransform) -> DataLoader[Any]:
-    """The tutorial's loader: decodes each photograph in every epoch, then transforms it."""
+    """Returns the tutorial's loader, which decodes each photograph in every epoch, then transforms it."""
     return DataLoader(ArticleDataset(pairs, A.Compose(list(steps))), batch_size=3, shuffle=True)
 
 
 def private_memory(root: Path) -> tuple[float, float]:
-    """The largest USS of one worker that reads native crops, in MB: while the cache is being built, and after.
+    """Returns the peak USS, in MB, of a worker that reads native crops: while the cache is built, and after that.
 
-    To be called first: what a worker's parent frees after the fork counts as the worker's.
+    Call it first: memory that the parent frees after the fork counts as the worker's.
     """
     peaks = []
     with tempfile.TemporaryDirectory() as folder:
         loader = repeated(datamodule(root, Path(folder), sampling="crops", samples_per_image=1, num_workers=1))
         for _ in range(2):
-            batches, seen, done = iter(loader), [], threading.Event()
+            batches, sizes, done = iter(loader), [], threading.Event()
             process = psutil.Process(loader._iterator._workers[0].pid)  # type: ignore[union-attr]
 
-            def watch(process: Any = process, seen: Any = seen, done: Any = done) -> None:
+            def watch(process: Any = process, sizes: Any = sizes, done: Any = done) -> None:
                 while not done.wait(0.01):
-                    seen.append(process.memory_full_info().uss)
+                    sizes.append(process.memory_full_info().uss)
 
             watcher = threading.Thread(target=watch)
             watcher.start()
@@ -110,16 +110,16 @@ def private_memory(root: Path) -> tuple[float, float]:
                 pass
             done.set()
             watcher.join()
-            peaks.append(max(seen) / 1e6)
+            peaks.append(max(sizes) / 1e6)
     return peaks[0], peaks[1]
 
 
 def measure(root: Path, rounds: int) -> dict[str, list[float]]:
-    """Every figure of the table, once a round."""
-    figures: dict[str, list[float]] = {}
+    """Measures every number of the table once per round."""
+    results: dict[str, list[float]] = {}
 
     def note(name: str, value: float) -> float:
-        figures.setdefault(name, []).append(value)
+        results.setdefault(name, []).append(value)
         print(f"  {name}: {value:.2f}", flush=True)
         return value
 
@@ -155,12 +155,12 @@ def measure(root: Path, rounds: int) -> dict[str, list[float]]:
             note("crops first", samples_per_second(crops.train_dataloader()) / theirs)
             again = repeated(crops)
             note("crops samples", samples_per_second(again))
-            note("crops", figures["crops samples"][-1] / theirs)
-    return figures
+            note("crops", results["crops samples"][-1] / theirs)
+    return results
 
 
 def machine() -> str:
-    """What it ran on."""
+    """Describes the machine."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
@@ -174,7 +174,7 @@ def machine() -> str:
 
 
 def main() -> None:
-    """Measures in turns, and writes the table."""
+    """Measures in turns and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, help="photographs and masks (default: 16 rendered scenes of 6000 x 4000)")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each, in turns (3)")
@@ -185,7 +185,7 @@ def main() -> None:
         write_scenes(root, count=16, height=4000, width=6000, seed=0)
     building, reading = private_memory(root)
     print(f"private memory of a worker: {building:.0f} MB, then {reading:.0f} MB", flush=True)
-    figures = {name: statistics.median(values) for name, values in measure(root, options.rounds).items()}
+    results = {name: statistics.median(values) for name, values in measure(root, options.rounds).items()}
     size, crop = (f"{height} x {width}" for height, width in (SIZE, CROP))
     table = f"""# Reading at full size
 
@@ -195,19 +195,19 @@ one process unless said otherwise, medians of {options.rounds} rounds in turns.
 
 | | measured | goal |
 |---|---|---|
-| tutorial's Dataset, {size} | {figures["tutorial"]:.1f} samples/s | |
-| `whole` at {size}, second epoch on | {figures["whole samples"]:.1f} samples/s | |
-| against the tutorial's | {figures["whole"]:.1f} x | >= 10 x |
-| share of its time outside augmentation and normalisation | {figures["outside"]:.0f} % | <= 15 % |
-| first epoch, cache being built | {figures["whole first"]:.2f} x | >= 1.3 x |
-| the same by `data.interpolation=nearest`, with no reduced decoding | {figures["nearest first"]:.2f} x | |
-| decode, then RandomCrop, {crop} | {figures["peer crops"]:.1f} samples/s | |
-| `crops` of {crop} at native scale, second epoch on | {figures["crops samples"]:.1f} samples/s | |
-| against decode and RandomCrop | {figures["crops"]:.1f} x | >= 10 x |
-| first epoch, cache being built | {figures["crops first"]:.2f} x | |
+| tutorial's Dataset, {size} | {results["tutorial"]:.1f} samples/s | |
+| `whole` at {size}, second epoch on | {results["whole samples"]:.1f} samples/s | |
+| against the tutorial's | {results["whole"]:.1f} x | >= 10 x |
+| share of its time outside augmentation and normalisation | {results["outside"]:.0f} % | <= 15 % |
+| first epoch, cache being built | {results["whole first"]:.2f} x | >= 1.3 x |
+| the same by `data.interpolation=nearest`, with no reduced decoding | {results["nearest first"]:.2f} x | |
+| decode, then RandomCrop, {crop} | {results["peer crops"]:.1f} samples/s | |
+| `crops` of {crop} at native scale, second epoch on | {results["crops samples"]:.1f} samples/s | |
+| against decode and RandomCrop | {results["crops"]:.1f} x | >= 10 x |
+| first epoch, cache being built | {results["crops first"]:.2f} x | |
 | private memory of one worker reading native crops | {reading:.0f} MB | <= 500 MB |
 | the same while the cache is being built | {building:.0f} MB | |
-| two workers against none, `whole` | {figures["two workers"]:.2f} x | >= 1.6 x |
+| two workers against none, `whole` | {results["two workers"]:.2f} x | >= 1.6 x |
 """
     print(table)
     with atomic_write(REPO / "benchmarks" / "results" / "loading.md") as partial:

@@ -1,4 +1,4 @@
-"""Ten small photographs with masks, and the data module of them."""
+"""Ten small photographs with masks, and their data module."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ SIZE = (12, 18)
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return photographs(tmp_path / "root", 10)
+    return write_photographs(tmp_path / "root", 10)
 
 
-def photographs(root: Path, count: int) -> Path:
+def write_photographs(root: Path, count: int) -> Path:
     rng = np.random.default_rng(0)
     (root / "images").mkdir(parents=True)
     (root / "masks").mkdir()
@@ -64,7 +64,7 @@ def same(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> bool:
     )
 
 
-def refusal(root: Path, **changes: Any) -> str:
+def error_text(root: Path, **changes: Any) -> str:
     with pytest.raises(DataError) as caught:
         module(root, **changes).train_dataloader()
     assert "\n" not in str(caught.value)

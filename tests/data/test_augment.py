@@ -38,7 +38,7 @@ def pipeline(*steps: dict[str, Any]) -> Pipeline:
     return Pipeline(build_transforms(steps, "augment.train"), (0, 0, 0), (1, 1, 1))
 
 
-def test_recipes_are_there() -> None:
+def test_the_known_recipes_exist() -> None:
     assert {"article", "flips", "none", "strong", "combined"} <= {path.stem for path in RECIPES}
 
 
@@ -50,9 +50,9 @@ def test_every_recipe_builds_and_runs(path: Path) -> None:
     for split, steps in lists.items():
         transforms = build_transforms(steps, f"augment.{split}")
         assert [type(transform).__name__ for transform in transforms] == [step["transform"] for step in steps]
-        varied = Pipeline(transforms, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+        augmented = Pipeline(transforms, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
         for seed in range(5):
-            sample = varied(seed, image=pixels(), mask=labels())
+            sample = augmented(seed, image=pixels(), mask=labels())
             assert sample["image"].shape == (3, 32, 48)
             assert sample["mask"].shape == (32, 48)
             assert set(sample["mask"].unique().tolist()) <= {*range(1, 23), 255}
@@ -66,35 +66,35 @@ def test_arguments_reach_the_transform() -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "told"),
+    ("step", "message"),
     [
-        ({"transform": "HorizontalFlop"}, "HorizontalFlop is no transform of albumentations: mend the name"),
-        ({"transform": "Compose"}, "Compose is no transform of albumentations: mend the name"),
-        ({"transform": "cv2"}, "cv2 is no transform of albumentations: mend the name"),
-        ({"transform": "DualTransform"}, "DualTransform is no transform of albumentations: mend the name"),
-        ({"transform": "BasicTransform"}, "BasicTransform is no transform of albumentations: mend the name"),
-        ({"transform": "__name__"}, "__name__ is no transform of albumentations: mend the name"),
-        ({"p": 0.5}, "None is no transform of albumentations: mend the name"),
+        ({"transform": "HorizontalFlop"}, "HorizontalFlop is not a transform of albumentations: fix the name"),
+        ({"transform": "Compose"}, "Compose is not a transform of albumentations: fix the name"),
+        ({"transform": "cv2"}, "cv2 is not a transform of albumentations: fix the name"),
+        ({"transform": "DualTransform"}, "DualTransform is not a transform of albumentations: fix the name"),
+        ({"transform": "BasicTransform"}, "BasicTransform is not a transform of albumentations: fix the name"),
+        ({"transform": "__name__"}, "__name__ is not a transform of albumentations: fix the name"),
+        ({"p": 0.5}, "None is not a transform of albumentations: fix the name"),
         ({"transform": "HorizontalFlip", "always_apply": True}, "HorizontalFlip does not take these arguments"),
         ({"transform": "HorizontalFlip", "p": 2}, "HorizontalFlip does not take these arguments"),
         ({"transform": "RandomCrop"}, "RandomCrop does not take these arguments"),
-        ("HorizontalFlip", "HorizontalFlip is no mapping: write {transform: HorizontalFlip}"),
+        ("HorizontalFlip", "HorizontalFlip is not a mapping: write {transform: HorizontalFlip}"),
     ],
 )
-def test_unusable_transforms_are_refused_with_their_place(step: Any, told: str) -> None:
+def test_invalid_transforms_are_refused_with_their_position(step: Any, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         build_transforms([{"transform": "VerticalFlip"}, step], "augment.train")
     text = str(caught.value)
-    assert text.startswith(f"augment.train[1]: {told}")
+    assert text.startswith(f"augment.train[1]: {message}")
     assert "\n" not in text
 
 
-def test_message_names_the_unknown_argument() -> None:
+def test_the_error_names_the_unknown_argument() -> None:
     with pytest.raises(ConfigError, match="'always_apply'"):
         build_transforms([{"transform": "HorizontalFlip", "always_apply": True}], "augment.train")
 
 
-def test_sample_is_normalised_float_and_long() -> None:
+def test_a_sample_is_normalized_float32_and_int64() -> None:
     mean, std = (0.5, 0.25, 0.0), (0.5, 0.25, 1.0)
     sample = Pipeline([], mean, std)(0, image=pixels(), mask=labels())
     assert sample["image"].dtype == torch.float32
@@ -104,18 +104,18 @@ def test_sample_is_normalised_float_and_long() -> None:
     np.testing.assert_array_equal(sample["mask"], labels())
 
 
-def test_photograph_without_mask_passes() -> None:
+def test_a_photograph_without_a_mask_is_augmented() -> None:
     sample = pipeline(*FLIPS)(0, image=pixels())
     assert set(sample) == {"image"}
 
 
-def test_one_seed_gives_one_sample() -> None:
+def test_a_seed_gives_always_the_same_sample() -> None:
     lists = recipe(RECIPES[[path.stem for path in RECIPES].index("strong")])
-    varied = pipeline(*lists["train"])
-    first = varied(7, image=pixels(), mask=labels())
-    other = varied(8, image=pixels(), mask=labels())
+    augmented = pipeline(*lists["train"])
+    first = augmented(7, image=pixels(), mask=labels())
+    other = augmented(8, image=pixels(), mask=labels())
     for again in (
-        varied(7, image=pixels(), mask=labels()),
+        augmented(7, image=pixels(), mask=labels()),
         pipeline(*lists["train"])(7, image=pixels(), mask=labels()),
     ):
         assert torch.equal(first["image"], again["image"])
@@ -123,27 +123,27 @@ def test_one_seed_gives_one_sample() -> None:
     assert not torch.equal(first["image"], other["image"])
 
 
-def test_seed_0_is_a_seed_and_the_global_state_does_not_matter() -> None:
-    varied = pipeline({"transform": "GaussNoise", "p": 1.0})
+def test_the_global_random_state_does_not_matter_with_seed_0() -> None:
+    augmented = pipeline({"transform": "GaussNoise", "p": 1.0})
     np.random.seed(1)
-    first = varied(0, image=pixels())["image"]
+    first = augmented(0, image=pixels())["image"]
     np.random.seed(2)
-    assert torch.equal(varied(0, image=pixels())["image"], first)
+    assert torch.equal(augmented(0, image=pixels())["image"], first)
 
 
-def test_flips_happen_independently_of_one_another() -> None:
+def test_flips_are_independent_of_each_other() -> None:
     image = np.zeros((4, 6, 3), np.uint8)
     image[0, 0] = 255
     corners = {(0, 0): 0, (0, 5): 0, (3, 0): 0, (3, 5): 0}
-    varied = pipeline(*FLIPS)
+    augmented = pipeline(*FLIPS)
     for seed in range(400):
-        row, column = np.argwhere(varied(seed, image=image)["image"][0].numpy() > 0)[0]
+        row, column = np.argwhere(augmented(seed, image=image)["image"][0].numpy() > 0)[0]
         corners[int(row), int(column)] += 1
     assert sum(corners.values()) == 400
     assert all(70 <= count <= 130 for count in corners.values()), corners
 
 
-def test_mask_moves_with_the_photograph() -> None:
+def test_the_mask_moves_with_the_photograph() -> None:
     mask = labels()
     image = np.repeat(mask[..., None], 3, axis=2)
     for seed in range(8):
@@ -159,23 +159,23 @@ def test_mask_moves_with_the_photograph() -> None:
     ],
     ids=lambda step: str(step["transform"]),
 )
-def test_what_is_not_seen_is_ignored_not_class_0(step: dict[str, Any]) -> None:
-    varied = pipeline(step)
+def test_pixels_from_outside_the_photograph_are_ignored_not_class_0(step: dict[str, Any]) -> None:
+    augmented = pipeline(step)
     mask = labels(64, 96)
-    masks = [varied(seed, image=pixels(64, 96), mask=mask)["mask"] for seed in range(30)]
+    masks = [augmented(seed, image=pixels(64, 96), mask=mask)["mask"] for seed in range(30)]
     assert any(not torch.equal(moved, torch.from_numpy(mask).long()) for moved in masks)
     found = torch.cat([moved.unique() for moved in masks]).unique().tolist()
     assert set(found) <= {*range(1, 23), 255}
 
 
-def test_turned_corners_are_ignored() -> None:
+def test_corners_of_a_rotation_are_ignored() -> None:
     turned = pipeline({"transform": "Affine", "p": 1.0, "rotate": [45, 45], "fill_mask": 255})
     sample = turned(0, image=pixels(), mask=labels())
     assert sample["mask"][0, 0] == sample["mask"][-1, -1] == 255
     assert sample["mask"][16, 24] != 255
 
 
-def test_a_mask_is_filled_with_the_ignored_id_without_being_told() -> None:
+def test_masks_are_filled_with_the_ignored_id_by_default() -> None:
     turned = pipeline({"transform": "Rotate", "p": 1.0, "limit": (40, 50)})
     mask = turned(0, image=np.zeros((32, 48, 3), np.uint8), mask=np.full((32, 48), 7, np.uint8))["mask"]
     assert set(mask.unique().tolist()) == {7, 255}

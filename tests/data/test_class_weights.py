@@ -23,26 +23,26 @@ TABLE = ClassTable(("road", "grass", "dog"), ((200, 10, 40), (10, 180, 60), (20,
 COUNTS = np.array([[5, 17, 1], [3, 21, 0]], np.int64)
 
 
-def relative(weights: list[float]) -> list[float]:
+def relative_to_first(weights: list[float]) -> list[float]:
     return [weight / weights[0] for weight in weights]
 
 
-def test_inverse_is_what_scikit_learn_calls_balanced() -> None:
+def test_inverse_equals_balanced_of_scikit_learn() -> None:
     labels = np.repeat([0, 1, 2], COUNTS.sum(0))
     balanced = compute_class_weight("balanced", classes=np.arange(3), y=labels)
-    np.testing.assert_allclose(relative(class_weights("inverse", COUNTS)), balanced / balanced[0])
+    np.testing.assert_allclose(relative_to_first(class_weights("inverse", COUNTS)), balanced / balanced[0])
 
 
-def test_inverse_sqrt_tempers_it() -> None:
-    np.testing.assert_allclose(relative(class_weights("inverse_sqrt", COUNTS)), [1, (8 / 38) ** 0.5, 8**0.5])
+def test_inverse_sqrt_is_its_square_root() -> None:
+    np.testing.assert_allclose(relative_to_first(class_weights("inverse_sqrt", COUNTS)), [1, (8 / 38) ** 0.5, 8**0.5])
 
 
 def test_median_frequency_counts_only_photographs_that_show_the_class() -> None:
     # frequencies 8/47, 38/47 and 1/23, whose median is 8/47
-    np.testing.assert_allclose(relative(class_weights("median_frequency", COUNTS)), [1, 8 / 38, 8 / 47 * 23])
+    np.testing.assert_allclose(relative_to_first(class_weights("median_frequency", COUNTS)), [1, 8 / 38, 8 / 47 * 23])
 
 
-def test_effective_number_grows_as_the_paper_proves_by_induction() -> None:
+def test_effective_number_follows_the_recursion_of_the_paper() -> None:
     counts = np.zeros((300, 3), np.int64)
     counts[:, 0], counts[:20, 1], counts[7, 2] = 9, 100, 1
     effective = []
@@ -52,12 +52,12 @@ def test_effective_number_grows_as_the_paper_proves_by_induction() -> None:
             number = 1 + 0.99 * number
         effective.append(number)
     np.testing.assert_allclose(
-        relative(class_weights("effective_number", counts)), [effective[0] / number for number in effective]
+        relative_to_first(class_weights("effective_number", counts)), [effective[0] / number for number in effective]
     )
 
 
 @pytest.mark.parametrize("scheme", WEIGHTINGS)
-def test_weights_have_mean_1_and_classes_that_do_not_occur_have_1(scheme: str) -> None:
+def test_weights_have_mean_1_and_absent_classes_have_1(scheme: str) -> None:
     with_absent = np.insert(COUNTS, 1, 0, axis=1)
     weights = class_weights(scheme, with_absent)
     assert weights[1] == 1
@@ -68,7 +68,7 @@ def test_weights_have_mean_1_and_classes_that_do_not_occur_have_1(scheme: str) -
 
 
 @pytest.mark.parametrize("scheme", WEIGHTINGS)
-def test_no_rarer_class_weighs_less(scheme: str) -> None:
+def test_rarer_classes_do_not_have_smaller_weights(scheme: str) -> None:
     road, grass, dog = class_weights(scheme, COUNTS)
     assert grass <= road < dog
 
@@ -77,45 +77,45 @@ def test_auto_is_one_of_the_schemes() -> None:
     assert class_weights("auto", COUNTS) == class_weights(RECOMMENDED, COUNTS)
 
 
-def test_an_unknown_scheme_is_told() -> None:
+def test_an_unknown_scheme_is_refused() -> None:
     with pytest.raises(
         ConfigError, match="class weights sqrt are unknown: choose one of auto, inverse_sqrt, inverse, median"
     ):
         class_weights("sqrt", COUNTS)
 
 
-def test_counts_come_back_in_the_order_asked_for(tmp_path: Path) -> None:
+def test_counts_are_read_in_the_order_of_the_ids(tmp_path: Path) -> None:
     path = tmp_path / STATS_FILE
     write_stats(path, TABLE, ["a", "b"], COUNTS, mean=[0.5])
     assert read_class_pixels(path, TABLE, ["b", "a"]).tolist() == [[3, 21, 0], [5, 17, 1]]
-    only = read_class_pixels(path, TABLE, ["a"])
-    assert only.tolist() == [[5, 17, 1]]
-    assert only.dtype == np.int64
+    single = read_class_pixels(path, TABLE, ["a"])
+    assert single.tolist() == [[5, 17, 1]]
+    assert single.dtype == np.int64
     assert read_class_pixels(path, TABLE, []).shape == (0, 3)
     assert json.loads(path.read_text())["mean"] == [0.5]
 
 
-def test_colours_may_change_but_not_the_classes(tmp_path: Path) -> None:
+def test_colors_may_change_but_not_the_classes(tmp_path: Path) -> None:
     path = tmp_path / "stats.json"
     write_stats(path, TABLE, ["a", "b"], COUNTS)
     assert read_class_pixels(path, ClassTable(TABLE.names, ((0, 0, 0),) * 3), ["b"]).tolist() == [[3, 21, 0]]
-    for names, told in (
+    for names, message in (
         (("road", "grass", "cat"), "counts 3 classes, not the 3 in use (they differ in dog, cat)"),
         (("road", "grass"), "counts 3 classes, not the 2 in use (they differ in dog)"),
         (("grass", "road", "dog"), "counts 3 classes, not the 3 in use (they differ in their order)"),
     ):
         with pytest.raises(DataError) as caught:
             read_class_pixels(path, ClassTable(names, ((0, 0, 0),) * len(names)), ["a"])
-        assert told in str(caught.value)
+        assert message in str(caught.value)
         assert "run `segdrone data stats ROOT` again with the --classes and --class-groups" in str(caught.value)
 
 
-def test_a_missing_file_tells_what_to_run(tmp_path: Path) -> None:
+def test_a_missing_file_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"stats.json does not exist: run `segdrone data stats ROOT`$"):
         read_class_pixels(tmp_path / STATS_FILE, TABLE, ["a"])
 
 
-def test_photographs_without_counts_are_told(tmp_path: Path) -> None:
+def test_photographs_without_counts_are_refused(tmp_path: Path) -> None:
     write_stats(tmp_path / "stats.json", TABLE, ["a", "b"], COUNTS)
     with pytest.raises(DataError, match=r"lacks 2 of 3 photographs, c first: run `segdrone data stats ROOT` again$"):
         read_class_pixels(tmp_path / "stats.json", TABLE, ["c", "a", "d"])
@@ -134,13 +134,16 @@ def test_photographs_without_counts_are_told(tmp_path: Path) -> None:
         '{"classes": 3, "pixels": {"a": [1, 2, 3]}}',
     ],
 )
-def test_another_file_is_refused_in_one_line(tmp_path: Path, content: str) -> None:
+def test_a_file_of_another_kind_is_refused_in_one_line(tmp_path: Path, content: str) -> None:
     path = tmp_path / "stats.json"
     path.write_text(content)
-    with pytest.raises(DataError, match="cannot be read as the counts of a dataset .*: run") as caught:
+    with pytest.raises(DataError, match="does not hold the pixel counts of a dataset .*: run") as caught:
         read_class_pixels(path, TABLE, ["a"])
     assert "\n" not in str(caught.value)
 
 
-def test_the_folder_of_counts_is_none_that_photographs_are_looked_for_in() -> None:
-    assert not {part for pair in LAYOUTS for folder in pair for part in Path(folder).parts} & {*STATS_FILE.parts}
+def test_no_layout_has_the_folder_of_the_counts() -> None:
+    folders = {
+        part for layout in LAYOUTS.values() for name in (layout.images, layout.masks) for part in Path(name).parts
+    }
+    assert not folders & {*STATS_FILE.parts}

@@ -1,6 +1,9 @@
+"""Options of the data: their ranges, and their descriptions, which exist once."""
+
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from segdrone.data import DataConfig
-from segdrone.data.config import SampleScenes
+from segdrone.data.config import SampleScenes, describe
 from segdrone.errors import ConfigError
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -28,7 +31,7 @@ CONF = Path(__file__).parents[2] / "conf"
         ({"scale": 0}, ("data.scale=0:", "greater than or equal to 0.01")),
         ({"samples_per_image": 0}, ("data.samples_per_image=0:", "greater than or equal to 1")),
         ({"rare_share": 1.1}, ("data.rare_share=1.1:", "less than or equal to 1")),
-        ({"rare_share": 0.5}, ("data.rare_share=0.5: only data.sampling=crops",)),
+        ({"rare_share": 0.5}, ("data.rare_share=0.5: it needs data.sampling=crops",)),
         ({"scale": 0.5}, ("data.scale=0.5: data.sampling=whole resizes to data.image_size",)),
         ({"batch_size": 0}, ("data.batch_size=0:", "greater than or equal to 1")),
         ({"batch_size": 2.5}, ("data.batch_size=2.5:", "valid integer")),
@@ -38,11 +41,11 @@ CONF = Path(__file__).parents[2] / "conf"
         ({"mean": [0.5]}, ("data.mean=[0.5]: must be three values (red, green, blue)",)),
         ({"std": [0.5, 0.5, 0]}, ("data.std=[0.5, 0.5, 0]: must be three values above 0",)),
         ({"sample": {"count": 4}}, ("data.sample.height is missing", "data.sample.seed is missing")),
-        ({"batchsize": 3}, ("data.batchsize is no setting of the data",)),
+        ({"batchsize": 3}, ("data.batchsize is not an option: fix the name",)),
         ({"root": None}, ("data.root is not set: give data.root=FOLDER",)),
     ],
 )
-def test_choices_that_cannot_be_carried_out_are_refused(values: dict[str, Any], parts: tuple[str, ...]) -> None:
+def test_values_out_of_range_are_refused(values: dict[str, Any], parts: tuple[str, ...]) -> None:
     with pytest.raises(ConfigError) as caught:
         DataConfig.from_dict({"root": "photos", **values})
     assert "\n" not in str(caught.value)
@@ -55,7 +58,7 @@ def test_missing_root_is_refused() -> None:
         DataConfig.from_dict({})
 
 
-def test_limits_themselves_are_allowed() -> None:
+def test_the_limits_are_allowed() -> None:
     config = DataConfig(root="photos", test_share=0, val_share=0, batch_size=1, num_workers=0, mean=(0, 0, 0))
     assert (config.test_share, config.batch_size, config.num_workers) == (0, 1, 0)
 
@@ -76,7 +79,7 @@ def test_dict_round_trip_holds_only_plain_types(sample: SampleScenes | None) -> 
     assert DataConfig.from_dict(plain) == config
 
 
-def test_but_changes_one_value_and_checks_it() -> None:
+def test_replace_changes_one_value_and_checks_it() -> None:
     config = DataConfig(root="photos")
     assert config.replace(batch_size=7) == DataConfig(root="photos", batch_size=7)
     with pytest.raises(ConfigError, match=r"data\.batch_size=0"):
@@ -94,3 +97,46 @@ def test_every_dataset_of_conf_is_a_config(name: str) -> None:
     config = DataConfig.from_dict({str(key): value for key, value in plain.items() if key != "defaults"})
     assert config.root == plain["root"]
     assert (config.sample is not None) == (name == "sample")
+
+
+DESCRIPTIONS = {name: str(field.description) for name, field in DataConfig.model_fields.items()}
+
+
+def comments(path: Path) -> dict[str, str]:
+    """Comment of each key of a YAML file, by the names of the key and those above it, such as `data.root`."""
+    found, above = {}, ""
+    for line in path.read_text().splitlines():
+        match = re.match(r"(?P<indent> *)(?P<key>\w+):(?P<value>[^#]*)(# (?P<comment>.*))?$", line)
+        if match and not match["indent"]:
+            above = match["key"]
+        if match and match["comment"]:
+            found[match["key"] if not match["indent"] else f"{above}.{match['key']}"] = match["comment"]
+    return found
+
+
+@pytest.mark.parametrize("path", sorted((CONF / "data").glob("*.yaml")), ids=lambda path: path.stem)
+def test_comments_of_conf_data_begin_with_the_descriptions(path: Path) -> None:
+    for key, comment in comments(path).items():
+        parent, _, name = key.rpartition(".")
+        fields = SampleScenes.model_fields if parent == "sample" else DataConfig.model_fields
+        assert comment.startswith(str(fields[name].description)), f"{path.name}: {key}"
+
+
+def test_every_option_of_the_base_has_a_comment() -> None:
+    base = OmegaConf.load(CONF / "data" / "base.yaml")
+    assert {str(key) for key in base} == {*comments(CONF / "data" / "base.yaml")}
+    assert {*DESCRIPTIONS} - {str(key) for key in base} == {"root", "images", "masks", "sample", "download"}
+
+
+def test_comments_of_the_data_in_evaluate_begin_with_the_descriptions() -> None:
+    found = {key: text for key, text in comments(CONF / "evaluate.yaml").items() if key.startswith("data.")}
+    assert len(found) > 15
+    del found["data.sampling"]  # has another meaning: crops are a fixed grid there
+    for key, comment in found.items():
+        assert comment.startswith(DESCRIPTIONS[key.removeprefix("data.")]), key
+
+
+def test_every_option_has_a_description_without_a_period() -> None:
+    fields = [*DataConfig.model_fields.values(), *SampleScenes.model_fields.values()]
+    assert all(field.description and not field.description.endswith(".") for field in fields)
+    assert describe("batch_size") == "Samples per batch."

@@ -1,4 +1,4 @@
-"""The batches of the data module: what they hold, and what they depend on."""
+"""Batches of the data module: their content, and what they depend on."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from torch.utils.data import DataLoader, default_collate
 from segdrone.data import DataConfig, SegmentationDataModule
 from segdrone.data.sampler import SampleIndex
 from segdrone.errors import ConfigError, DataError
-from tests.data.conftest import AUGMENT, SIZE, epochs, module, refusal, same
+from tests.data.conftest import AUGMENT, SIZE, epochs, error_text, module, same
 
 
 @pytest.mark.parametrize(("split", "size"), [("train", (8, 12)), ("val", (8, 12)), ("test", (10, 14))])
-def test_batches_are_as_the_contract_says(root: Path, split: str, size: tuple[int, int]) -> None:
+def test_batches_have_the_documented_keys_types_and_shapes(root: Path, split: str, size: tuple[int, int]) -> None:
     datamodule = module(root)
     loader = getattr(datamodule, f"{split}_dataloader")()
     batches = list(loader)
@@ -32,7 +32,7 @@ def test_batches_are_as_the_contract_says(root: Path, split: str, size: tuple[in
         assert all(isinstance(name, str) for name in batch["id"])
 
 
-def test_normalisation_is_the_configs_or_imagenets(root: Path) -> None:
+def test_normalization_is_that_of_the_config_or_imagenet(root: Path) -> None:
     plain = module(root, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
     image = next(iter(plain.test_dataloader()))["image"]
     assert 0 <= image.min() < image.max() <= 1
@@ -59,13 +59,13 @@ SAMPLINGS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("changes", SAMPLINGS, ids=lambda changes: f"{changes['sampling']}-{changes['cache']}")
 def test_batches_do_not_depend_on_the_number_of_workers(root: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
-    combined = {**AUGMENT, "combine": {"mosaic": 0.3, "cutmix": 0.3}}
+    augment = {**AUGMENT, "combine": {"mosaic": 0.3, "cutmix": 0.3}}
     runs = []
     for workers in (0, 1, 4):
         config = DataConfig(
             root=str(root), image_size=(8, 12), num_workers=workers, cache_dir=str(tmp_path / "cache"), **changes
         )
-        datamodule = SegmentationDataModule(config, combined)
+        datamodule = SegmentationDataModule(config, augment)
         datamodule.setup("fit")
         runs.append(epochs(datamodule.train_dataloader()))
     for run in runs[1:]:
@@ -74,18 +74,18 @@ def test_batches_do_not_depend_on_the_number_of_workers(root: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("changes", SAMPLINGS, ids=lambda changes: f"{changes['sampling']}-{changes['cache']}")
-def test_a_batch_is_its_samples(root: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_a_batch_equals_its_samples(root: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
     dataset = module(root, cache_dir=str(tmp_path / "cache"), **changes).fit_dataset("train")
-    draws = [SampleIndex(place, 7 * place) for place in (3, 0, 5)]
+    draws = [SampleIndex(index, 7 * index) for index in (3, 0, 5)]
     batch = dataset.pipeline.finish(default_collate(dataset.__getitems__(draws)))
-    for place, draw in enumerate(draws):
+    for position, draw in enumerate(draws):
         sample = dataset[draw]
-        assert batch["id"][place] == sample["id"]
+        assert batch["id"][position] == sample["id"]
         for key in ("image", "mask"):
-            assert torch.equal(batch[key][place], sample[key])
+            assert torch.equal(batch[key][position], sample[key])
 
 
-def test_machine_chooses_the_workers(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_depend_on_the_machine(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loader = module(root, num_workers=None).train_dataloader()
     assert (loader.num_workers, loader.pin_memory) == (0, False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -98,13 +98,13 @@ def test_machine_chooses_the_workers(root: Path, monkeypatch: pytest.MonkeyPatch
     assert loader.pin_memory is False
 
 
-def test_seeds_differ_and_0_is_one(root: Path) -> None:
+def test_batches_depend_on_the_seed_and_0_is_a_seed(root: Path) -> None:
     zero, again, one = (epochs(module(root, seed=seed).train_dataloader(), 1)[0] for seed in (0, 0, 1))
     assert same(zero, again)
     assert not same(zero, one)
 
 
-def test_validation_is_not_shuffled_and_alike_every_epoch(root: Path) -> None:
+def test_validation_is_not_shuffled_and_the_same_in_every_epoch(root: Path) -> None:
     datamodule = module(root)
     loader = datamodule.val_dataloader()
     assert isinstance(loader, DataLoader)
@@ -120,16 +120,16 @@ def test_test_photographs_are_not_augmented(root: Path) -> None:
             np.testing.assert_array_equal(mask, np.array(Image.open(root / "masks" / f"{name}.png")))
 
 
-def test_batch_larger_than_the_training_split_is_refused(root: Path) -> None:
-    assert refusal(root, batch_size=8) == "data.batch_size=8 is larger than the 7 training samples: lower it"
+def test_a_batch_larger_than_the_training_split_is_refused(root: Path) -> None:
+    assert error_text(root, batch_size=8) == "data.batch_size=8 is larger than the 7 training samples: lower it"
     assert len(module(root, batch_size=7).train_dataloader()) == 1
 
 
-def test_last_batch_is_kept(root: Path) -> None:
+def test_the_last_smaller_batch_is_kept(root: Path) -> None:
     assert [len(batch["id"]) for batch in module(root, batch_size=3).train_dataloader()] == [3, 3, 1]
 
 
-def test_class_table_is_read_from_the_config(root: Path, tmp_path: Path) -> None:
+def test_the_class_table_is_read_from_the_config(root: Path, tmp_path: Path) -> None:
     table = tmp_path / "classes.csv"
     table.write_text("name,r,g,b\na,0,0,0\nb,1,1,1\n")
     datamodule = module(root, classes=str(table))
@@ -138,6 +138,6 @@ def test_class_table_is_read_from_the_config(root: Path, tmp_path: Path) -> None
         next(iter(datamodule.train_dataloader()))
 
 
-def test_unknown_transform_is_refused_at_once(root: Path) -> None:
-    with pytest.raises(ConfigError, match=r"augment\.val\[0\]: Flop is no transform"):
+def test_an_unknown_transform_is_refused_at_once(root: Path) -> None:
+    with pytest.raises(ConfigError, match=r"augment\.val\[0\]: Flop is not a transform"):
         SegmentationDataModule(DataConfig(root=str(root)), augment={"train": [], "val": [{"transform": "Flop"}]})

@@ -1,4 +1,4 @@
-"""What the data module keeps of photographs that it has read."""
+"""Which cache the data module uses, and that it changes no pixel."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.data.conftest import SIZE, module, refusal, same
+from tests.data.conftest import SIZE, error_text, module, same
 
 
 @pytest.mark.parametrize("interpolation", ["area", "linear", "nearest"])
-def test_what_is_kept_does_not_change_a_pixel(root: Path, tmp_path: Path, interpolation: str) -> None:
+def test_no_cache_changes_a_pixel(root: Path, tmp_path: Path, interpolation: str) -> None:
     runs = [
         list(module(root, cache=cache, cache_dir=str(tmp_path), interpolation=interpolation).train_dataloader())
         for cache in ("none", "memory", "disk", "disk")
@@ -24,27 +24,27 @@ def files(cache: Path) -> int:
 
 
 @pytest.mark.parametrize(
-    ("changes", "kept"),
+    ("changes", "count"),
     [
         ({}, 18),  # 7 + 2 photographs and their masks
-        ({"image_size": SIZE}, 0),  # nothing to save by resizing
+        ({"image_size": SIZE}, 0),  # resizing saves nothing
         ({"image_size": SIZE, "cache": "disk"}, 18),
         ({"cache": "none"}, 0),
         ({"sampling": "crops", "crop_size": (6, 8)}, 18),
         ({"sampling": "tiles", "tile_size": (32, 32)}, 0),
     ],
 )
-def test_photographs_larger_than_what_training_uses_are_kept_on_disk(
-    root: Path, tmp_path: Path, changes: dict[str, Any], kept: int
+def test_photographs_larger_than_training_samples_are_cached_on_disk(
+    root: Path, tmp_path: Path, changes: dict[str, Any], count: int
 ) -> None:
     datamodule = module(root, cache_dir=str(tmp_path / "cache"), **changes)
     for loader in (datamodule.train_dataloader(), datamodule.val_dataloader()):
         list(loader)
     list(datamodule.test_dataloader())
-    assert files(tmp_path / "cache") == kept
+    assert files(tmp_path / "cache") == count
 
 
-def test_runs_of_other_classes_share_what_is_kept(root: Path, tmp_path: Path) -> None:
+def test_runs_with_other_class_groups_share_the_cache(root: Path, tmp_path: Path) -> None:
     for groups in (None, "drone12", "landing_zone"):
         datamodule = module(root, cache_dir=str(tmp_path / "cache"), class_groups=groups)
         batches = list(datamodule.train_dataloader())
@@ -52,8 +52,8 @@ def test_runs_of_other_classes_share_what_is_kept(root: Path, tmp_path: Path) ->
     assert files(tmp_path / "cache") == 14
 
 
-def test_a_cache_without_room_or_right_is_refused_before_training(root: Path, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_refused_before_training(root: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    text = refusal(root, cache_dir=str(tmp_path / "file"))
+    text = error_text(root, cache_dir=str(tmp_path / "file"))
     assert "file cannot be written" in text
     assert "data.cache=none" in text

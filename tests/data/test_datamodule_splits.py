@@ -1,4 +1,4 @@
-"""Which photographs the data module finds, and which split each belongs to."""
+"""Which photographs the data module finds, and in which split each is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from segdrone.data import DataConfig, SegmentationDataModule
 from segdrone.errors import DataError
-from tests.data.conftest import module, photographs
+from tests.data.conftest import module
 
 
 def test_setup_splits_the_photographs(root: Path) -> None:
@@ -18,7 +18,7 @@ def test_setup_splits_the_photographs(root: Path) -> None:
     assert sorted(held) == [pair.id for pair in splits["all"]]
 
 
-def test_empty_split_is_refused_when_it_is_scored(root: Path) -> None:
+def test_an_empty_split_is_refused_when_it_is_scored(root: Path) -> None:
     with pytest.raises(DataError) as caught:
         module(root, test_share=0.0).test_dataloader()
     assert str(caught.value) == f"the test split of {root} has no photographs: choose another split"
@@ -56,25 +56,12 @@ def test_given_ids_replace_the_split(root: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("folder", ["original_images", ""])
-def test_prediction_needs_no_masks(tmp_path: Path, folder: str) -> None:
-    photographs(tmp_path / "made", 3)
-    root = tmp_path / "root"
-    (root / folder).parent.mkdir(exist_ok=True)
-    (tmp_path / "made" / "images").rename(root / folder)
-    datamodule = module(root, "predict", batch_size=2)
-    batches = list(datamodule.predict_dataloader())
-    assert [name for batch in batches for name in batch["id"]] == ["000", "001", "002"]
-    assert set(batches[0]) == {"image", "id"}
-    assert batches[0]["image"].shape == (2, 3, 10, 14)
-
-
 def test_named_folders_need_no_root(root: Path) -> None:
     datamodule = module(root / "nowhere", images=str(root / "images"), masks=str(root / "masks"))
     assert len(datamodule.splits["all"]) == 10
 
 
-def test_missing_root_names_the_three_ways_on(tmp_path: Path) -> None:
+def test_missing_root_names_the_three_ways_to_continue(tmp_path: Path) -> None:
     root = tmp_path / "nowhere"
     with pytest.raises(DataError) as caught:
         module(root)

@@ -15,23 +15,23 @@ from numpy.typing import NDArray
 
 from segdrone.data import disk_cache
 from segdrone.data.cache import CacheKey
-from segdrone.data.disk_cache import SUFFIX, VERSION, DiskCache, Kept, clear, default_folder, info
+from segdrone.data.disk_cache import SUFFIX, VERSION, CachedFolder, DiskCache, clear, default_folder, info
 from segdrone.errors import DataError
 from segdrone.windows import Window
 from tests.data.test_cache import FULL, MASK, PIXELS, Decoder
 
 
 @pytest.fixture
-def entry(tmp_path: Path) -> CacheKey:
+def key(tmp_path: Path) -> CacheKey:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").write_bytes(b"first")
     return CacheKey(tmp_path / "photos" / "a.jpg", PIXELS.shape, "area")
 
 
 @pytest.fixture
-def folder(tmp_path: Path, entry: CacheKey) -> Path:
-    """A cache that holds the entry."""
-    DiskCache(tmp_path / "cache").window(entry, FULL, Decoder(PIXELS))
+def folder(tmp_path: Path, key: CacheKey) -> Path:
+    """A cache that holds the pixels of the key."""
+    DiskCache(tmp_path / "cache").window(key, FULL, Decoder(PIXELS))
     return tmp_path / "cache"
 
 
@@ -40,9 +40,9 @@ def file(folder: Path) -> Path:
     return path
 
 
-def test_another_run_finds_the_pixels(folder: Path, entry: CacheKey) -> None:
+def test_another_run_finds_the_pixels(folder: Path, key: CacheKey) -> None:
     decode = Decoder(PIXELS)
-    np.testing.assert_array_equal(DiskCache(folder).window(entry, Window(9, 9, 30, 40), decode), PIXELS[9:39, 9:49])
+    np.testing.assert_array_equal(DiskCache(folder).window(key, Window(9, 9, 30, 40), decode), PIXELS[9:39, 9:49])
     assert decode.calls == 0
 
 
@@ -69,7 +69,7 @@ def _flip(path: Path) -> None:
 
 
 def _zeros(path: Path) -> None:
-    """What a power cut may leave of a file."""
+    """What a power failure may leave of a file."""
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
 
@@ -85,61 +85,61 @@ def _rewrite(path: Path, **changes: object) -> None:
 
 
 @pytest.mark.parametrize("spoil", [_shorten, _empty, _text, _lengthen, _flip, _zeros, _other_shape])
-def test_a_damaged_file_is_made_again_and_said_so(
-    spoil: Callable[[Path], None], folder: Path, entry: CacheKey, caplog: pytest.LogCaptureFixture
+def test_a_damaged_file_is_decoded_again_and_reported(
+    spoil: Callable[[Path], None], folder: Path, key: CacheKey, caplog: pytest.LogCaptureFixture
 ) -> None:
     spoil(file(folder))
     decode = Decoder(PIXELS)
     with caplog.at_level(logging.WARNING):
-        np.testing.assert_array_equal(DiskCache(folder).window(entry, FULL, decode), PIXELS)
+        np.testing.assert_array_equal(DiskCache(folder).window(key, FULL, decode), PIXELS)
     (record,) = caplog.records
-    assert f"cached pixels of {entry.source}" in record.getMessage()
-    assert "made again" in record.getMessage()
+    assert f"cached pixels of {key.source}" in record.getMessage()
+    assert "decoded again" in record.getMessage()
     again = Decoder(PIXELS)
-    np.testing.assert_array_equal(DiskCache(folder).window(entry, FULL, again), PIXELS)
+    np.testing.assert_array_equal(DiskCache(folder).window(key, FULL, again), PIXELS)
     assert (decode.calls, again.calls) == (1, 0)
 
 
-def test_damage_outside_the_window_does_not_matter_and_inside_does(folder: Path, entry: CacheKey) -> None:
+def test_only_damage_inside_the_window_matters(folder: Path, key: CacheKey) -> None:
     content = bytearray(file(folder).read_bytes())
     content[4096 + 60 * 90 * 3] ^= 1  # in row 60
     file(folder).write_bytes(content)
     decode = Decoder(PIXELS)
     cache = DiskCache(folder)
-    np.testing.assert_array_equal(cache.window(entry, Window(0, 0, 50, 90), decode), PIXELS[:50])
+    np.testing.assert_array_equal(cache.window(key, Window(0, 0, 50, 90), decode), PIXELS[:50])
     assert decode.calls == 0
-    np.testing.assert_array_equal(cache.window(entry, Window(40, 0, 30, 90), decode), PIXELS[40:])
+    np.testing.assert_array_equal(cache.window(key, Window(40, 0, 30, 90), decode), PIXELS[40:])
     assert decode.calls == 1
 
 
 @pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1])
-def test_a_file_of_another_version_is_made_again(
-    version: int, folder: Path, entry: CacheKey, caplog: pytest.LogCaptureFixture
+def test_a_file_of_another_version_is_decoded_again(
+    version: int, folder: Path, key: CacheKey, caplog: pytest.LogCaptureFixture
 ) -> None:
     _rewrite(file(folder), version=version)
     decode = Decoder(PIXELS)
     with caplog.at_level(logging.WARNING):
-        np.testing.assert_array_equal(DiskCache(folder).window(entry, FULL, decode), PIXELS)
+        np.testing.assert_array_equal(DiskCache(folder).window(key, FULL, decode), PIXELS)
     assert decode.calls == 1
     assert "another version of segdrone" in caplog.text
 
 
-def test_a_changed_photograph_takes_its_former_place(folder: Path, entry: CacheKey) -> None:
-    entry.source.write_bytes(b"another photograph")
-    DiskCache(folder).window(entry, FULL, Decoder(255 - PIXELS))
+def test_a_changed_photograph_replaces_its_file(folder: Path, key: CacheKey) -> None:
+    key.source.write_bytes(b"another photograph")
+    DiskCache(folder).window(key, FULL, Decoder(255 - PIXELS))
     assert len(list(folder.iterdir())) == 1
 
 
-def _read_many(folder: Path, entry: CacheKey, queue: multiprocessing.Queue[int]) -> None:
+def _read_many(folder: Path, key: CacheKey, queue: multiprocessing.Queue[int]) -> None:
     cache = DiskCache(folder)
-    queue.put(sum(int(cache.window(entry, FULL, Decoder(PIXELS)).sum()) for _ in range(50)))
+    queue.put(sum(int(cache.window(key, FULL, Decoder(PIXELS)).sum()) for _ in range(50)))
 
 
-def test_processes_that_write_at_once_do_not_disturb_one_another(tmp_path: Path, entry: CacheKey) -> None:
+def test_processes_can_write_at_the_same_time(tmp_path: Path, key: CacheKey) -> None:
     (tmp_path / "cache").mkdir()
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
-    processes = [context.Process(target=_read_many, args=(tmp_path / "cache", entry, queue)) for _ in range(4)]
+    processes = [context.Process(target=_read_many, args=(tmp_path / "cache", key, queue)) for _ in range(4)]
     for process in processes:
         process.start()
     assert {queue.get(timeout=60) for _ in processes} == {50 * int(PIXELS.sum())}
@@ -149,59 +149,59 @@ def test_processes_that_write_at_once_do_not_disturb_one_another(tmp_path: Path,
     assert not file(tmp_path / "cache").name.startswith(".")
 
 
-def test_counts_come_from_the_header(tmp_path: Path, entry: CacheKey) -> None:
-    mask, expected = CacheKey(entry.source, MASK.shape, "labels"), np.bincount(MASK.ravel(), minlength=256)
+def test_counts_are_read_from_the_header(tmp_path: Path, key: CacheKey) -> None:
+    mask, expected = CacheKey(key.source, MASK.shape, "mask"), np.bincount(MASK.ravel(), minlength=256)
     first, second = Decoder(MASK), Decoder(MASK)
     (tmp_path / "cache").mkdir()
     np.testing.assert_array_equal(DiskCache(tmp_path / "cache").counts(mask, first), expected)
     np.testing.assert_array_equal(DiskCache(tmp_path / "cache").counts(mask, second), expected)
     assert (first.calls, second.calls) == (1, 0)
-    entry.source.write_bytes(b"changed")
+    key.source.write_bytes(b"changed")
     np.testing.assert_array_equal(DiskCache(tmp_path / "cache").counts(mask, Decoder(MASK // 2)).sum(), MASK.size)
 
 
-def test_too_little_room_is_refused_with_the_need(tmp_path: Path, entry: CacheKey) -> None:
+def test_a_disk_that_is_too_small_is_refused_with_the_size_needed(tmp_path: Path, key: CacheKey) -> None:
     free = shutil.disk_usage(tmp_path).free
-    large = CacheKey(entry.source, (int(free**0.5) + 1, int(free**0.5) + 1), "area")
+    large = CacheKey(key.source, (int(free**0.5) + 1, int(free**0.5) + 1), "area")
     with pytest.raises(DataError) as caught:
         DiskCache(tmp_path / "cache").reserve([large])
     text = str(caught.value)
-    assert text.startswith(f"the cache needs {free / 1e9:.1f} GB in {tmp_path / 'cache'}, where ")
-    for part in ("are free", "segdrone data cache", "data.cache_dir=FOLDER", "data.cache=none"):
+    assert text.startswith(f"the cache needs {free / 1e9:.1f} GB in {tmp_path / 'cache'}, but ")
+    for part in ("are free there", "segdrone data cache", "data.cache_dir=FOLDER", "data.cache=none"):
         assert part in text
 
 
-def test_what_is_there_needs_no_room(folder: Path, entry: CacheKey, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_pixels_need_no_more_space(folder: Path, key: CacheKey, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(folder)
     monkeypatch.setattr(disk_cache.shutil, "disk_usage", lambda path: usage._replace(free=0))
-    DiskCache(folder).reserve([entry])
-    with pytest.raises(DataError, match="where 0.0 MB are free"):
-        DiskCache(folder).reserve([entry, CacheKey(entry.source, (5, 5), "area")])
+    DiskCache(folder).reserve([key])
+    with pytest.raises(DataError, match="but 0.0 MB are free there"):
+        DiskCache(folder).reserve([key, CacheKey(key.source, (5, 5), "area")])
 
 
-def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, entry: CacheKey) -> None:
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, key: CacheKey) -> None:
     (tmp_path / "file").write_text("")
     for where in (tmp_path / "file", tmp_path / "file" / "cache", Path("/proc/cache")):
         with pytest.raises(DataError, match=r"cannot be written .*data\.cache_dir=FOLDER"):
-            DiskCache(where).reserve([entry])
+            DiskCache(where).reserve([key])
 
 
-def test_a_disk_that_fills_up_is_said_once_and_reading_goes_on(
-    tmp_path: Path, entry: CacheKey, caplog: pytest.LogCaptureFixture
+def test_a_full_disk_is_reported_once_and_reading_continues(
+    tmp_path: Path, key: CacheKey, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache, decode = DiskCache(tmp_path / "cache"), Decoder(PIXELS)
-    cache.reserve([entry])
+    cache.reserve([key])
     (tmp_path / "cache").rmdir()
     (tmp_path / "cache").write_text("a file in its place")
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            np.testing.assert_array_equal(cache.window(entry, FULL, decode), PIXELS)
+            np.testing.assert_array_equal(cache.window(key, FULL, decode), PIXELS)
     assert decode.calls == 3
     assert sum("cannot be written" in record.getMessage() for record in caplog.records) == 1
 
 
-def test_a_window_maps_its_own_rows_alone(tmp_path: Path, entry: CacheKey) -> None:
-    tall = CacheKey(entry.source, (20_000, 1000, 3), "area")
+def test_a_window_loads_only_its_own_rows(tmp_path: Path, key: CacheKey) -> None:
+    tall = CacheKey(key.source, (20_000, 1000, 3), "area")
     cache = DiskCache(tmp_path / "cache")
     cache.reserve([tall])
     cache.window(tall, Window(0, 0, 1, 1), lambda: np.ones(tall.shape, np.uint8))
@@ -211,38 +211,38 @@ def test_a_window_maps_its_own_rows_alone(tmp_path: Path, entry: CacheKey) -> No
     assert psutil.Process().memory_info().rss - before < 20e6  # of 60 MB
 
 
-def keep(folder: Path, source: Path, shape: tuple[int, ...], pixels: NDArray[np.uint8]) -> None:
+def cache_pixels(folder: Path, source: Path, shape: tuple[int, ...], pixels: NDArray[np.uint8]) -> None:
     source.parent.mkdir(parents=True, exist_ok=True)
     source.write_bytes(b"x")
     cache = DiskCache(folder)
     cache.window(CacheKey(source, shape), Window(0, 0, 1, 1), Decoder(pixels))
 
 
-def test_info_tells_of_each_folder(tmp_path: Path) -> None:
+def test_info_lists_each_folder(tmp_path: Path) -> None:
     cache, one, two = tmp_path / "cache", tmp_path / "one", tmp_path / "two"
     assert info(cache) == []
     for source in (one / "a.jpg", one / "b.jpg", two / "a.png"):
-        keep(cache, source, PIXELS.shape, PIXELS)
+        cache_pixels(cache, source, PIXELS.shape, PIXELS)
     (one / "b.jpg").unlink()
     size = 4096 + PIXELS.size
-    assert info(cache) == [Kept(one, 2, 2 * size, 1), Kept(two, 1, size, 0)]
+    assert info(cache) == [CachedFolder(one, 2, 2 * size, 1), CachedFolder(two, 1, size, 0)]
 
 
-def test_clear_removes_the_caches_files_alone(tmp_path: Path) -> None:
+def test_clear_removes_only_the_files_of_the_cache(tmp_path: Path) -> None:
     cache, one, two = tmp_path / "cache", tmp_path / "one", tmp_path / "two"
     for source in (one / "deep" / "a.jpg", two / "a.png"):
-        keep(cache, source, PIXELS.shape, PIXELS)
+        cache_pixels(cache, source, PIXELS.shape, PIXELS)
     (cache / "notes.txt").write_text("mine")
     (cache / f".left.1.part{SUFFIX}").write_bytes(b"half")  # by a killed process
     assert clear(cache, one) == (1, 4096 + PIXELS.size)
-    assert [kept.folder for kept in info(cache)] == [cache, two]
+    assert [content.folder for content in info(cache)] == [cache, two]
     assert clear(cache) == (2, 4096 + PIXELS.size + 4)
     assert [path.name for path in cache.iterdir()] == ["notes.txt"]
     assert clear(cache) == (0, 0)
     assert (two / "a.png").exists()
 
 
-def test_the_folder_is_the_users_own_unless_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_default_folder_is_the_users_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SEGDRONE_CACHE", str(tmp_path / "mine"))
     assert default_folder() == tmp_path / "mine"
     monkeypatch.delenv("SEGDRONE_CACHE")
@@ -251,20 +251,20 @@ def test_the_folder_is_the_users_own_unless_told(monkeypatch: pytest.MonkeyPatch
     assert default_folder().is_relative_to(tmp_path)
 
 
-def test_a_cache_cleared_under_way_is_filled_again(
-    folder: Path, entry: CacheKey, monkeypatch: pytest.MonkeyPatch
+def test_a_cache_that_is_cleared_meanwhile_is_filled_again(
+    folder: Path, key: CacheKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache, replace = DiskCache(folder), os.replace
 
-    def cleared(source: Path, target: Path) -> None:
+    def clear_and_replace(source: Path, target: Path) -> None:
         clear(folder)
         replace(source, target)
 
-    entry.source.write_bytes(b"changed")
-    monkeypatch.setattr(os, "replace", cleared)
-    np.testing.assert_array_equal(cache.window(entry, FULL, Decoder(PIXELS)), PIXELS)
+    key.source.write_bytes(b"changed")
+    monkeypatch.setattr(os, "replace", clear_and_replace)
+    np.testing.assert_array_equal(cache.window(key, FULL, Decoder(PIXELS)), PIXELS)
     monkeypatch.undo()
-    cache.window(entry, FULL, Decoder(PIXELS))
+    cache.window(key, FULL, Decoder(PIXELS))
     again = Decoder(PIXELS)
-    cache.window(entry, FULL, again)
+    cache.window(key, FULL, again)
     assert again.calls == 0

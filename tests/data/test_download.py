@@ -27,7 +27,7 @@ FOLDERS = {
 
 @pytest.fixture(autouse=True)
 def local_kaggle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Sends kagglehub to this machine, without anybody's credentials."""
+    """Makes kagglehub use a server on this machine, without credentials."""
     pytest.importorskip("kagglehub")
     for name in ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_KERNEL_RUN_TYPE"):
         monkeypatch.delenv(name, raising=False)
@@ -53,7 +53,7 @@ def image_file(name: str, folder: str = "dataset/semantic_drone_dataset/") -> di
     return files
 
 
-def zipped(files: dict[str, bytes]) -> bytes:
+def zip_files(files: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
@@ -61,7 +61,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def tarred(files: dict[str, bytes]) -> bytes:
+def tar_files(files: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, content in files.items():
@@ -73,7 +73,7 @@ def tarred(files: dict[str, bytes]) -> bytes:
 
 @contextmanager
 def kaggle(archive: bytes, status: int = 200, promised: int | None = None) -> Iterator[list[str]]:
-    """A server that answers as Kaggle's API does; yields the calls that it was asked for."""
+    """A server that answers as Kaggle's API does; yields the calls it gets."""
     calls: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -113,7 +113,7 @@ def module(root: Path) -> SegmentationDataModule:
     return SegmentationDataModule(DataConfig(root=str(root), download=True))
 
 
-def refusal(root: Path) -> str:
+def error_text(root: Path) -> str:
     with pytest.raises(DataError) as caught:
         module(root).prepare_data()
     text = str(caught.value)
@@ -129,9 +129,9 @@ def dataset() -> dict[str, bytes]:
     return {path: content for name in names for path, content in image_file(name).items()}
 
 
-def test_download_is_unpacked_and_found(tmp_path: Path) -> None:
+def test_a_download_is_unpacked_and_found(tmp_path: Path) -> None:
     root = tmp_path / "datasets" / "semantic_drone_dataset"
-    with kaggle(zipped(dataset())) as calls:
+    with kaggle(zip_files(dataset())) as calls:
         datamodule = module(root)
         datamodule.prepare_data()
     handle = "bulentsiyah/semantic-drone-dataset"
@@ -143,40 +143,40 @@ def test_download_is_unpacked_and_found(tmp_path: Path) -> None:
     assert not list(root.rglob("*.archive"))
 
 
-def test_what_is_there_is_not_fetched_again(tmp_path: Path) -> None:
+def test_an_existing_dataset_is_not_downloaded_again(tmp_path: Path) -> None:
     root = tmp_path / "root"
-    with kaggle(zipped(dataset())) as calls:
+    with kaggle(zip_files(dataset())) as calls:
         module(root).prepare_data()
-        asked = len(calls)
+        count = len(calls)
         module(root).prepare_data()
-    assert len(calls) == asked
+    assert len(calls) == count
 
 
-def test_without_download_nothing_is_asked_for(tmp_path: Path) -> None:
-    with kaggle(zipped(dataset())) as calls, pytest.raises(DataError, match=r"data\.download=true"):
+def test_without_the_option_nothing_is_downloaded(tmp_path: Path) -> None:
+    with kaggle(zip_files(dataset())) as calls, pytest.raises(DataError, match=r"data\.download=true"):
         SegmentationDataModule(DataConfig(root=str(tmp_path / "root"))).prepare_data()
     assert calls == []
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])
-def test_refusal_of_the_server_is_told(tmp_path: Path, status: int) -> None:
+def test_an_error_of_the_server_is_reported(tmp_path: Path, status: int) -> None:
     with kaggle(b"", status):
-        assert str(status) in refusal(tmp_path / "root")
+        assert str(status) in error_text(tmp_path / "root")
 
 
-def test_no_server_is_told(tmp_path: Path) -> None:
-    assert "refused" in refusal(tmp_path / "root")
+def test_a_missing_server_is_reported(tmp_path: Path) -> None:
+    assert "refused" in error_text(tmp_path / "root")
 
 
-def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
+def test_a_download_that_is_not_an_archive_is_refused(tmp_path: Path) -> None:
     with kaggle(b"<html>please log in</html>"):
-        assert "archive" in refusal(tmp_path / "root")
+        assert "archive" in error_text(tmp_path / "root")
 
 
-def test_broken_download_leaves_no_root_and_can_be_tried_again(tmp_path: Path) -> None:
-    root, archive = tmp_path / "root", zipped(dataset())
+def test_a_broken_download_leaves_no_root_and_can_be_repeated(tmp_path: Path) -> None:
+    root, archive = tmp_path / "root", zip_files(dataset())
     with kaggle(archive[: len(archive) // 2], promised=len(archive)):
-        refusal(root)
+        error_text(root)
     with kaggle(archive):
         datamodule = module(root)
         datamodule.prepare_data()
@@ -184,16 +184,16 @@ def test_broken_download_leaves_no_root_and_can_be_tried_again(tmp_path: Path) -
     assert len(datamodule.splits["all"]) == 4
 
 
-def test_damaged_archive_leaves_no_root(tmp_path: Path) -> None:
-    archive = bytearray(zipped(dataset()))
+def test_a_damaged_archive_leaves_no_root(tmp_path: Path) -> None:
+    archive = bytearray(zip_files(dataset()))
     archive[200:260] = bytes(60)
     with kaggle(bytes(archive)):
-        refusal(tmp_path / "a" / "root")
+        error_text(tmp_path / "a" / "root")
 
 
-@pytest.mark.parametrize("pack", [zipped, tarred], ids=["zip", "tar"])
+@pytest.mark.parametrize("pack", [zip_files, tar_files], ids=["zip", "tar"])
 @pytest.mark.parametrize("name", ["../../escaped.txt", "{folder}/escaped.txt"], ids=["above", "absolute"])
-def test_archive_writes_nothing_outside_its_folder(tmp_path: Path, pack: object, name: str) -> None:
+def test_an_archive_writes_nothing_outside_its_folder(tmp_path: Path, pack: object, name: str) -> None:
     assert callable(pack)
     root = tmp_path / "a" / "b" / "root"
     with kaggle(pack({**dataset(), name.format(folder=tmp_path): b"out"})) as calls:

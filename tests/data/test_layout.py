@@ -1,214 +1,99 @@
-"""Photographs paired with their masks, and checked before any is decoded."""
+"""How the folders of photographs and masks are found."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from segdrone.classes import DRONE
-from segdrone.data.mask_encoding import MaskEncoding
-from segdrone.data.mask_files import read_mask
-from segdrone.data.pairs import ImageMaskPair, find_pairs, find_photographs
+from segdrone.data.layout import LAYOUTS, Folders, Layout, find_folders, find_layout
 from segdrone.errors import DataError
-from segdrone.raster.decode import read_image
-from tests.helpers.dataset_folders import SIZE, folders, mask
+from tests.helpers.dataset_folders import write_dataset
+
+CASES = [(layout, parent) for layout in LAYOUTS.values() for parent in layout.parents]
 
 
-def pairs(root: Path, *, allow_unpaired: bool = False) -> list[ImageMaskPair]:
-    return find_pairs(root / "images", root / "masks", allow_unpaired=allow_unpaired)
+@pytest.mark.parametrize(("layout", "parent"), CASES)
+def test_each_layout_is_recognized(tmp_path: Path, layout: Layout, parent: str) -> None:
+    folders = Folders(tmp_path / parent / layout.images, tmp_path / parent / layout.masks)
+    for folder in folders:
+        folder.mkdir(parents=True)
+    assert find_folders(tmp_path) == find_layout(tmp_path) == folders
 
 
-def refusal(root: Path, *, allow_unpaired: bool = False) -> str:
-    with pytest.raises(DataError) as caught:
-        pairs(root, allow_unpaired=allow_unpaired)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+def test_public_copies_are_among_the_layouts(tmp_path: Path) -> None:
+    kaggle = "dataset/semantic_drone_dataset/"
+    for images, masks in (
+        (f"{kaggle}original_images", f"{kaggle}label_images_semantic"),
+        ("training_set/images", "training_set/gt/semantic/label_images"),
+    ):
+        root = tmp_path / images.replace("/", "_")
+        for folder in (images, masks):
+            (root / folder).mkdir(parents=True)
+        assert find_layout(root) == (root / images, root / masks)
 
 
-def test_pairs_are_sorted_by_id_with_their_sizes(tmp_path: Path) -> None:
-    root = folders(tmp_path, ("b.jpg", "a.jpg"), ("b.png", "a.png"))
-    images, masks = root / "images", root / "masks"
-    assert pairs(root) == [
-        ImageMaskPair("a", images / "a.jpg", masks / "a.png", SIZE),
-        ImageMaskPair("b", images / "b.jpg", masks / "b.png", SIZE),
-    ]
-
-
-def test_suffixes_count_in_any_case(tmp_path: Path) -> None:
-    root = folders(tmp_path, ("a.JPG", "b.TIFF", "c.webp", "d.Jpeg", "e.tif", "f.PNG"), ())
-    for name in ("a.PNG", "b.TIF", "c.png", "d.png", "e.tiff", "f.png"):
-        mask(root / "masks" / name)
-    assert [pair.id for pair in pairs(root)] == ["a", "b", "c", "d", "e", "f"]
-
-
-def test_hidden_and_foreign_files_are_ignored(tmp_path: Path) -> None:
-    root = folders(tmp_path)
-    for name in (".DS_Store", "._a.jpg", ".a.123.part.jpg", "Thumbs.db", "readme.txt"):
-        (root / "images" / name).write_bytes(b"nothing")
-    assert [pair.id for pair in pairs(root)] == ["a", "b"]
-    assert [pair.id for pair in find_photographs(root / "images")] == ["a", "b"]
-
-
-def test_empty_folder_is_refused(tmp_path: Path) -> None:
-    root = folders(tmp_path, images=())
-    text = refusal(root)
-    assert f"{root / 'images'} holds no images (.jpg, .jpeg, .png, .tif, .tiff, .webp)" in text
-    assert "give the folder that does" in text
-    with pytest.raises(DataError, match="holds no images"):
-        find_photographs(root / "images")
-
-
-def test_absent_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is no folder: mend the path") as caught:
-        find_photographs(tmp_path / "nowhere")
-    assert str(tmp_path / "nowhere") in str(caught.value)
-
-
-def test_unpaired_files_of_both_sides_are_listed(tmp_path: Path) -> None:
-    root = folders(tmp_path, ("a.jpg", "b.jpg", "c.jpg"), ("a.png", "d.png"))
-    text = refusal(root)
-    assert f"2 in {root / 'images'} without a mask: b.jpg, c.jpg" in text
-    assert f"1 in {root / 'masks'} without a photograph: d.png" in text
-    assert "go on with the 1 pairs: data.allow_unpaired=true" in text
-
-
-def test_long_lists_of_unpaired_files_are_cut(tmp_path: Path) -> None:
-    root = folders(tmp_path, [f"{i:02d}.jpg" for i in range(14)], ("00.png",))
-    text = refusal(root)
-    assert "13 in" in text
-    assert "10.jpg and 3 more" in text
-    assert "11.jpg" not in text
-
-
-def test_allow_unpaired_goes_on_with_the_pairs(tmp_path: Path) -> None:
-    root = folders(tmp_path, ("a.jpg", "b.jpg"), ("b.png", "c.png"))
-    assert [pair.id for pair in pairs(root, allow_unpaired=True)] == ["b"]
-
-
-def test_folders_without_one_pair_are_refused_in_any_case(tmp_path: Path) -> None:
-    root = folders(tmp_path, ("a.jpg",), ("a_mask.png",))
-    text = refusal(root, allow_unpaired=True)
-    assert "a.jpg" in text
-    assert "a_mask.png" in text
-    assert "a mask must be named as its photograph is" in text
-
-
-def test_one_name_twice_is_refused(tmp_path: Path) -> None:
-    root = folders(tmp_path, ("a.jpg", "a.png", "b.jpg"))
-    text = refusal(root)
-    assert f"{root / 'images' / 'a.jpg'} and {root / 'images' / 'a.png'} have one name" in text
-    assert "rename or remove one of them" in text
-
-
-def test_mask_of_another_size_is_refused(tmp_path: Path) -> None:
-    root = folders(tmp_path)
-    path = mask(root / "masks" / "b.png", (6, 8))
-    assert refusal(root) == (
-        f"{path} is 8 x 6 pixels but its photograph b.jpg is 9 x 6: export the mask again at the photograph's size"
-    )
-
-
-def test_text_called_jpg_is_refused(tmp_path: Path) -> None:
-    root = folders(tmp_path)
-    path = root / "images" / "a.jpg"
-    path.write_text("not a photograph")
-    assert refusal(root) == f"{path} is not an image (JPEG, PNG, TIFF or WebP) despite its name: replace or remove it"
-    with pytest.raises(DataError, match=r"a\.jpg is not an image"):
-        find_photographs(root / "images")
-
-
-def test_problems_are_told_together_and_counted(tmp_path: Path) -> None:
-    names = "abcdef"
-    root = folders(tmp_path, [f"{i}.jpg" for i in names], [f"{i}.png" for i in names])
-    for name in "abcde":
-        (root / "images" / f"{name}.jpg").write_text("nothing")
-    text = refusal(root)
-    assert text.count("is not an image") == 3
-    assert text.endswith("(and 2 more like it)")
-
-
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tiff", ".webp"])
-@pytest.mark.parametrize(("orientation", "turned"), [(1, False), (3, False), (6, True), (8, True), (0, False)])
-def test_size_is_that_of_the_photograph_as_displayed(
-    tmp_path: Path, suffix: str, orientation: int, turned: bool
-) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    (tmp_path / "images").mkdir()
-    Image.fromarray(np.zeros((6, 9, 3), np.uint8)).save(tmp_path / "images" / f"a{suffix}", exif=exif)
-    size = (9, 6) if turned else (6, 9)
-    mask(tmp_path / "masks" / "a.png", size)
-    assert [pair.size for pair in pairs(tmp_path)] == [size]
-
-
-def turned(path: Path, orientation: int, size: tuple[int, int] = SIZE, *, mode: str = "RGB") -> Path:
-    """A file whose stored pixels are `size`, with an EXIF orientation."""
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new(mode, size[::-1]).save(path, exif=exif)
-    return path
-
-
-@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
-@pytest.mark.parametrize("who", ["photograph", "mask"])
-def test_photograph_turned_sideways_of_its_mask_is_refused(tmp_path: Path, orientation: int, who: str) -> None:
-    orientations = (orientation, 1) if who == "photograph" else (1, orientation)
-    image = turned(tmp_path / "images" / "a.jpg", orientations[0])
-    labels = turned(tmp_path / "masks" / "a.png", orientations[1], mode="L")
-    assert refusal(tmp_path) == (
-        f"{image} is turned by its EXIF orientation {orientations[0]} and its mask {labels} by {orientations[1]}: "
-        "they do not lie on one another; turn the mask, or save the photograph upright"
-    )
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_photograph_and_mask_turned_alike_are_a_pair(tmp_path: Path, orientation: int) -> None:
-    image = turned(tmp_path / "images" / "a.jpg", orientation)
-    labels = turned(tmp_path / "masks" / "a.png", orientation, mode="L")
-    size = SIZE if orientation < 5 else SIZE[::-1]
-    assert pairs(tmp_path) == [ImageMaskPair("a", image, labels, size)]
-    assert read_image(image).shape[:2] == read_mask(labels, MaskEncoding(DRONE)).shape == size
-
-
-def test_mask_of_the_displayed_photograph_fits_one_that_is_stored_sideways(tmp_path: Path) -> None:
-    turned(tmp_path / "images" / "a.jpg", 6)
-    mask(tmp_path / "masks" / "a.png", SIZE[::-1])
-    assert [pair.size for pair in pairs(tmp_path)] == [SIZE[::-1]]
-
-
-def test_swapped_size_without_a_turn_is_another_size(tmp_path: Path) -> None:
-    turned(tmp_path / "images" / "a.jpg", 6)
-    turned(tmp_path / "masks" / "a.png", 6, SIZE[::-1], mode="L")
-    assert "a.png is 9 x 6 pixels but its photograph a.jpg is 6 x 9" in refusal(tmp_path)
-
-
-def test_alpha_of_photographs_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    names = [f"{place}.png" for place in range(6)]
-    root = folders(tmp_path, names, names)
-    assert len(pairs(root)) == 6
-    assert caplog.text == ""
-    for name, mode in zip(names, ("RGBA", "LA", "RGBA", "RGBA", "RGB", "L"), strict=True):
-        Image.new(mode, SIZE[::-1]).save(root / "images" / name)
-    Image.new("RGBA", SIZE[::-1]).save(root / "masks" / names[5])  # a mask's is nobody's concern
-    assert len(pairs(root)) == 6
-    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("WARNING", "4 photographs have an alpha channel, which is dropped: 0.png, 1.png, 2.png and 1 more")
-    ]
-
-
-@pytest.mark.parametrize("mode", ["I;16", "F", "I"])
-def test_photographs_of_more_than_8_bits_are_refused_before_any_is_decoded(tmp_path: Path, mode: str) -> None:
-    image = turned(tmp_path / "images" / "a.tiff", 1, mode=mode)
-    mask(tmp_path / "masks" / "a.png")
-    assert refusal(tmp_path) == f"{image} has pixels of type {mode}, not 8 bits per channel: convert it to 8-bit RGB"
-
-
-def test_accents_written_apart_pair_with_those_written_together(tmp_path: Path) -> None:
-    for folder, name in (("images", "fl\u00e4che"), ("masks", "fla\u0308che")):
+def test_a_new_layout_is_one_entry_of_the_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("rgb", "labels"):
         (tmp_path / folder).mkdir()
-        Image.fromarray(np.zeros((4, 6), np.uint8)).save(tmp_path / folder / f"{name}.png")
-    assert [pair.id for pair in find_pairs(tmp_path / "images", tmp_path / "masks")] == ["fl\u00e4che"]
+    assert find_layout(tmp_path) is None
+    monkeypatch.setitem(LAYOUTS, "mine", Layout("rgb", "labels"))
+    assert find_folders(tmp_path) == (tmp_path / "rgb", tmp_path / "labels")
+
+
+def test_a_layout_needs_both_folders(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    assert find_layout(tmp_path) is None
+
+
+def test_folders_are_named_below_the_root_and_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    for folder in (root / "rgb", root / "labels", elsewhere / "labels"):
+        folder.mkdir(parents=True)
+    assert find_folders(root, "rgb", "labels") == (root / "rgb", root / "labels")
+    assert find_folders(root, "rgb", str(elsewhere / "labels")) == (root / "rgb", elsewhere / "labels")
+    monkeypatch.chdir(tmp_path)
+    assert find_folders(root, "rgb", "elsewhere/labels") == (root / "rgb", Path("elsewhere/labels"))
+
+
+def test_named_folders_take_precedence_over_a_layout(tmp_path: Path) -> None:
+    write_dataset(tmp_path)
+    (tmp_path / "rgb").mkdir()
+    assert find_folders(tmp_path, "rgb", "masks") == (tmp_path / "rgb", tmp_path / "masks")
+
+
+@pytest.mark.parametrize(
+    ("images", "masks", "parts"),
+    [
+        ("images", None, ("data.images and data.masks belong together", "give both, or neither")),
+        (None, "masks", ("data.images and data.masks belong together", "give both, or neither")),
+        ("images", "lables", ("data.masks=lables is not a folder", "fix the path")),
+        ("imgs", "masks", ("data.images=imgs is not a folder", "fix the path")),
+    ],
+)
+def test_missing_named_folders_are_refused(
+    tmp_path: Path, images: str | None, masks: str | None, parts: tuple[str, ...]
+) -> None:
+    with pytest.raises(DataError) as caught:
+        find_folders(write_dataset(tmp_path / "root"), images, masks)
+    assert "\n" not in str(caught.value)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_a_missing_root_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        find_folders(tmp_path / "nowhere")
+    assert str(caught.value) == (
+        f"data.root={tmp_path / 'nowhere'} does not exist: give the folder that holds the photographs and masks"
+    )
+
+
+def test_a_root_without_a_known_layout_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    with pytest.raises(DataError) as caught:
+        find_folders(tmp_path)
+    for part in (f"data.root={tmp_path}", "original_images + label_images_semantic", "images + masks", "data.masks="):
+        assert part in str(caught.value)
+    assert "\n" not in str(caught.value)

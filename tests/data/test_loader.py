@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ COUNT = 61
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> SegmentationDataset:
-    """Photographs that differ, each varied differently in every epoch."""
+    """Different photographs, each augmented differently in every epoch."""
     folder, rng = tmp_path_factory.mktemp("photographs"), np.random.default_rng(0)
     pairs = []
     for name in range(COUNT):
@@ -51,7 +52,7 @@ def loader(dataset: SegmentationDataset, workers: int, prefetch: int | None = No
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_reading_leaves_the_random_numbers_of_the_network_alone(dataset: SegmentationDataset, workers: int) -> None:
+def test_reading_does_not_change_the_random_numbers_of_the_network(dataset: SegmentationDataset, workers: int) -> None:
     torch.manual_seed(0)
     before = torch.get_rng_state()
     next(iter(loader(dataset, workers)))
@@ -59,10 +60,10 @@ def test_reading_leaves_the_random_numbers_of_the_network_alone(dataset: Segment
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_the_epoch_may_be_set_until_the_first_batch_is_asked_for(dataset: SegmentationDataset, workers: int) -> None:
+def test_the_epoch_can_be_set_until_the_first_batch_is_asked_for(dataset: SegmentationDataset, workers: int) -> None:
     early, late = loader(dataset, workers), loader(dataset, workers)
     early.sampler.set_epoch(2)  # type: ignore[attr-defined]
-    batches = iter(late)  # as Lightning does where a run is resumed
+    batches = iter(late)  # as Lightning does when it resumes a run
     late.sampler.set_epoch(2)  # type: ignore[attr-defined]
     for one, other in zip(early, batches, strict=True):
         assert one["id"] == other["id"]
@@ -70,8 +71,8 @@ def test_the_epoch_may_be_set_until_the_first_batch_is_asked_for(dataset: Segmen
 
 
 @pytest.mark.parametrize(("workers", "prefetch"), [(1, None), (2, None), (3, 1), (2, 5)])
-@pytest.mark.parametrize("pause", [0.0, 0.004], ids=["a quick reader", "a slow reader"])
-def test_memory_used_again_spoils_no_batch(
+@pytest.mark.parametrize("pause", [0.0, 0.004], ids=["fast reader", "slow reader"])
+def test_reused_memory_does_not_damage_batches(
     dataset: SegmentationDataset, workers: int, prefetch: int | None, pause: float
 ) -> None:
     alone, together = loader(dataset, 0), loader(dataset, workers, prefetch)
@@ -89,7 +90,7 @@ def test_memory_used_again_spoils_no_batch(
     assert len(kept) == (COUNT + 1) // 2
 
 
-def test_an_epoch_left_half_way_does_not_disturb_the_next(dataset: SegmentationDataset) -> None:
+def test_an_unfinished_epoch_does_not_disturb_the_next(dataset: SegmentationDataset) -> None:
     alone, together = loader(dataset, 0), loader(dataset, 2)
     list(itertools.islice(together, 5))
     for expected, batch in zip(alone, together, strict=True):
@@ -97,22 +98,40 @@ def test_an_epoch_left_half_way_does_not_disturb_the_next(dataset: SegmentationD
         assert torch.equal(batch["image"], expected["image"])
 
 
-def test_an_augmentation_may_change_the_size_from_batch_to_batch(dataset: SegmentationDataset) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_batches_of_different_sizes_share_memory_without_damage(tmp_path: Path, workers: int) -> None:
+    rng, pairs = np.random.default_rng(0), []
+    for index in range(24):
+        size = [(8, 12), (12, 8), (6, 16)][int(rng.integers(3))]
+        image, mask = tmp_path / f"{index}.png", tmp_path / f"{index}_mask.png"
+        Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(image)
+        Image.fromarray(rng.integers(0, 23, size, dtype=np.uint8)).save(mask)
+        pairs.append(ImageMaskPair(str(index), image, mask, size))
+    reader = CachedReader(MaskEncoding(DRONE), "area", NoCache())
+    mixed = SegmentationDataset(full_images(pairs, (8, 12)), reader, Pipeline([], (0, 0, 0), (1, 1, 1)))
+    for expected, batch in zip(loader(mixed, 0), list(loader(mixed, workers)), strict=True):
+        assert batch["id"] == expected["id"]
+        assert torch.equal(batch["image"], expected["image"])
+        assert torch.equal(batch["mask"], expected["mask"])
+    assert len({batch["image"].shape for batch in loader(mixed, 0)}) > 3
+
+
+def test_an_augmentation_can_change_the_size_from_batch_to_batch(dataset: SegmentationDataset) -> None:
     scales = build_transforms([{"transform": "RandomScale", "scale_limit": [-0.5, 0.5], "p": 1.0}], "augment.train")
-    varied = SegmentationDataset(dataset.samples, dataset.pixels, Pipeline(scales, (0, 0, 0), (1, 1, 1)))
+    varied = SegmentationDataset(dataset.samples, dataset.reader, Pipeline(scales, (0, 0, 0), (1, 1, 1)))
     order = SeededDistributedSampler(COUNT, seed=0, shuffle=True)
     runs = [list(BatchLoader(varied, 1, order, num_workers=workers)) for workers in (0, 2)]
     assert len({batch["image"].shape for batch in runs[0]}) > 3
     assert all(torch.equal(one["image"], other["image"]) for one, other in zip(*runs, strict=True))
 
 
-def test_channels_come_last_in_memory(dataset: SegmentationDataset) -> None:
+def test_channels_are_last_in_memory(dataset: SegmentationDataset) -> None:
     image = next(iter(loader(dataset, 0)))["image"]
     assert image.shape == (2, 3, 8, 12)
     assert image.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_in_this_process_no_memory_is_shared() -> None:
+def test_memory_is_not_shared_without_workers() -> None:
     samples = [{"image": np.full((2, 3, 3), n, np.uint8), "id": str(n)} for n in range(2)]
     batch = SharedMemoryCollate(batch_size=2, slots=3)(samples)
     assert not batch["image"].is_shared()

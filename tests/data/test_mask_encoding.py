@@ -21,7 +21,7 @@ GROUPS = {"green": ["tree", "grass"], "ignored": ["road"]}
 
 
 def nearest(colour: NDArray[np.uint8], table: ClassTable, tolerance: float) -> int | None:
-    """The class of one colour, by the definition."""
+    """The class of a color, by the definition."""
     distances = [sum((int(a) - b) ** 2 for a, b in zip(colour, other, strict=True)) ** 0.5 for other in table.colours]
     return int(np.argmin(distances)) if min(distances) <= tolerance else None
 
@@ -29,12 +29,12 @@ def nearest(colour: NDArray[np.uint8], table: ClassTable, tolerance: float) -> i
 def unknown(labels: MaskEncoding, colours: NDArray[np.uint8]) -> Counter[str]:
     with pytest.raises(UnknownLabelsError) as caught:
         labels.decode_colors(colours)
-    return caught.value.found
+    return caught.value.counts
 
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), tolerance=st.floats(0, 441))
-def test_colours_become_the_nearest_class_within_the_tolerance(seed: int, tolerance: float) -> None:
+def test_colors_become_the_nearest_class_within_the_tolerance(seed: int, tolerance: float) -> None:
     rng = np.random.default_rng(seed)
     noise = rng.integers(-40, 41, (6, 7, 3))
     colours = np.clip(DRONE.palette[rng.integers(0, 23, (6, 7))] + noise, 0, 255).astype(np.uint8)
@@ -55,7 +55,7 @@ def test_colours_become_the_nearest_class_within_the_tolerance(seed: int, tolera
 
 
 @pytest.mark.parametrize("colour", [(103, 104, 100), (100, 95, 100), (97, 100, 104), (100, 97, 96)])
-def test_a_colour_at_the_tolerance_counts_and_one_beyond_does_not(colour: tuple[int, int, int]) -> None:
+def test_a_color_exactly_at_the_tolerance_is_accepted(colour: tuple[int, int, int]) -> None:
     painted = np.full((3, 5, 3), colour, np.uint8)  # at a distance of 5 from grass
     assert (MaskEncoding(FOUR, colour_tolerance=5).decode_colors(painted) == 1).all()
     assert unknown(MaskEncoding(FOUR, colour_tolerance=4.99), painted) == {"colour rgb({}, {}, {})".format(*colour): 15}
@@ -63,7 +63,7 @@ def test_a_colour_at_the_tolerance_counts_and_one_beyond_does_not(colour: tuple[
     assert unknown(MaskEncoding(FOUR, colour_tolerance=5), painted).total() == 1
 
 
-def test_without_a_tolerance_only_exact_colours_count() -> None:
+def test_without_a_tolerance_only_exact_colors_are_accepted() -> None:
     ids = np.arange(23, dtype=np.uint8).reshape(1, 23)
     assert MaskEncoding(DRONE).decode_colors(DRONE.palette[ids]).tolist() == ids.tolist()
     off = DRONE.palette[ids].copy()
@@ -71,12 +71,12 @@ def test_without_a_tolerance_only_exact_colours_count() -> None:
     assert unknown(MaskEncoding(DRONE), off) == {"colour rgb(112, 103, 88)": 1}
 
 
-def test_more_colours_than_are_looked_up_at_a_time() -> None:
+def test_more_colors_than_are_looked_up_at_a_time() -> None:
     red, green, blue = np.meshgrid(np.arange(3), np.arange(256), np.arange(256), indexing="ij")
     colours = np.stack([red * 100, green, blue], axis=-1).astype(np.uint8).reshape(768, 256, 3)
     table = ClassTable(("a", "b", "c"), ((0, 128, 128), (100, 3, 250), (200, 255, 0)))
-    assert len(np.unique(colours[:256].reshape(-1, 3), axis=0)) == 1 << 16  # one part exactly; with the next, more
-    wide = colours.reshape(256, 768, 3)  # all of them in the rows of one block
+    assert len(np.unique(colours[:256].reshape(-1, 3), axis=0)) == 1 << 16  # exactly one chunk; with the next, more
+    wide = colours.reshape(256, 768, 3)  # all of them in one chunk of rows
     expected = ((wide[..., None, :].astype(int) - np.array(table.colours)) ** 2).sum(-1)
     found = MaskEncoding(table, colour_tolerance=441).decode_colors(wide)
     np.testing.assert_array_equal(found, expected.argmin(-1))
@@ -87,9 +87,9 @@ def test_more_colours_than_are_looked_up_at_a_time() -> None:
     assert beyond.total() == len(beyond) == int((expected.min(-1) > 150**2).sum()) > 10_000
 
 
-def test_colours_are_remembered_from_mask_to_mask_and_still_unknown_the_second_time() -> None:
+def test_unknown_colors_are_still_unknown_in_the_next_mask() -> None:
     labels = MaskEncoding(FOUR, colour_tolerance=10)
-    tall = np.zeros((600, 2, 3), np.uint8)  # more than one block of rows
+    tall = np.zeros((600, 2, 3), np.uint8)  # more than one chunk of rows
     tall[599], tall[300, 0] = (104, 100, 100), (50, 50, 50)
     for _ in range(2):
         assert unknown(labels, tall) == {"colour rgb(50, 50, 50)": 1}
@@ -99,14 +99,14 @@ def test_colours_are_remembered_from_mask_to_mask_and_still_unknown_the_second_t
         assert (ids[599] == 1).all() and ids[300, 0] == 3 and ids.sum() == 5
 
 
-def test_a_colour_of_several_classes_is_refused() -> None:
+def test_a_color_of_several_classes_is_refused() -> None:
     table = ClassTable(("a", "b"), ((5, 5, 5), (5, 5, 5)))
     with pytest.raises(DataError, match=r"gives rgb\(5, 5, 5\) to several classes"):
         MaskEncoding(table).decode_colors(np.full((2, 2, 3), 5, np.uint8))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32, np.float64, ">u2", bool])
-def test_ids_of_any_number_type_are_checked_and_kept(dtype: type | str) -> None:
+def test_ids_of_any_number_type_are_checked_and_unchanged(dtype: type | str) -> None:
     values = np.array([[0, 1], [1, 0]]) if dtype is bool else np.array([[0, 3, 77], [1, 2, 77]])
     ids = MaskEncoding(FOUR).decode_ids(values.astype(dtype))
     assert ids.dtype == np.uint8
@@ -123,10 +123,10 @@ def test_ids_of_any_number_type_are_checked_and_kept(dtype: type | str) -> None:
         (np.array([[np.nan, np.inf, np.nan, 0]], np.float32), {"id nan": 2, "id inf": 1}),
     ],
 )
-def test_values_of_no_class_are_counted(values: NDArray[np.generic], found: dict[str, int]) -> None:
+def test_unknown_values_are_counted(values: NDArray[np.generic], found: dict[str, int]) -> None:
     with pytest.raises(UnknownLabelsError) as caught:
         MaskEncoding(FOUR).decode_ids(values)
-    assert caught.value.found == found
+    assert caught.value.counts == found
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_values_of_no_class_are_counted(values: NDArray[np.generic], found: dict
 )
 def test_above_the_threshold_is_class_1(dtype: type, threshold: int) -> None:
     values = np.array([[0, 1, threshold, threshold + 1, 255]]).astype(dtype)
-    ids = MaskEncoding(TWO, encoding="binary", threshold=threshold).decode_binary(values)
+    ids = MaskEncoding(TWO, kind="binary", threshold=threshold).decode_binary(values)
     assert ids.dtype == np.uint8
     assert ids.tolist() == [[int(value > threshold) for value in values[0]]]
 
@@ -143,10 +143,10 @@ def test_above_the_threshold_is_class_1(dtype: type, threshold: int) -> None:
 def test_binary_masks_need_two_classes(count: int) -> None:
     table = ClassTable(FOUR.names[:count], FOUR.colours[:count])
     with pytest.raises(DataError) as caught:
-        MaskEncoding(table, encoding="binary")
+        MaskEncoding(table, kind="binary")
     assert str(caught.value) == (
         f"data.mask_encoding=binary needs a class table of two classes, not {count}: "
-        "give data.classes=FILE.csv with what dark and what light pixels show"
+        "give data.classes=FILE.csv with the class of dark and the class of light pixels"
     )
 
 
@@ -155,7 +155,7 @@ def test_groups_that_do_not_fit_are_refused_at_once() -> None:
         MaskEncoding(FOUR, {"animal": ["horse"]})
 
 
-def test_groups_rename_classes_and_merge_masks_and_counts_alike() -> None:
+def test_groups_merge_masks_and_counts_alike() -> None:
     labels = MaskEncoding(FOUR, GROUPS)
     assert labels.table == ClassTable(("green", "dog"), ((200, 0, 0), (0, 200, 250)), 77)
     mask = np.random.default_rng(0).choice(np.array([0, 1, 2, 3, 77], np.uint8), (30, 40))
@@ -170,7 +170,7 @@ def test_groups_rename_classes_and_merge_masks_and_counts_alike() -> None:
     np.testing.assert_array_equal(counts, np.bincount(merged.ravel(), minlength=256))
 
 
-def test_without_groups_masks_and_counts_stay() -> None:
+def test_without_groups_masks_and_counts_are_unchanged() -> None:
     labels = MaskEncoding(FOUR)
     mask = np.arange(256, dtype=np.uint8).reshape(16, 16)
     assert labels.table == FOUR
@@ -178,14 +178,14 @@ def test_without_groups_masks_and_counts_stay() -> None:
     np.testing.assert_array_equal(labels.remap_counts(np.arange(256)), np.arange(256))
 
 
-def test_counts_beyond_32_bits_stay_whole() -> None:
+def test_counts_above_32_bits_are_exact() -> None:
     counts = np.zeros(256, np.int64)
     counts[[0, 1, 2, 3]] = 2**40 + 1
     merged = MaskEncoding(FOUR, GROUPS).remap_counts(counts)
     assert merged[[0, 1, 77]].tolist() == [2**41 + 2, 2**40 + 1, 2**40 + 1]
 
 
-def test_a_copy_for_a_worker_is_small_and_does_the_same() -> None:
+def test_a_pickled_copy_is_small_and_equal() -> None:
     labels = MaskEncoding(FOUR, GROUPS, "colours", 30.0, 5)
     colours = np.array([[(9, 9, 9), (200, 20, 9), (100, 100, 100)]], np.uint8)
     ids = labels.decode_colors(colours)
@@ -195,7 +195,7 @@ def test_a_copy_for_a_worker_is_small_and_does_the_same() -> None:
     assert copy == labels
     assert copy.fingerprint == labels.fingerprint
     assert copy.table == labels.table
-    for _ in range(2):  # the original has its table of colours still
+    for _ in range(2):  # the original still has its table of colors
         assert (
             copy.decode_colors(colours).tolist()
             == labels.decode_colors(colours).tolist()
@@ -206,16 +206,16 @@ def test_a_copy_for_a_worker_is_small_and_does_the_same() -> None:
     assert unknown(copy, colours + np.uint8(40)).total() == 3
 
 
-def test_fingerprint_tells_what_makes_other_ids_of_a_file() -> None:
+def test_fingerprints_differ_if_a_file_decodes_to_other_ids() -> None:
     labels = [
         MaskEncoding(FOUR),
         MaskEncoding(ClassTable(FOUR.names, FOUR.colours[::-1], 77)),
         MaskEncoding(ClassTable(FOUR.names, FOUR.colours)),
-        MaskEncoding(FOUR, encoding="ids"),
-        MaskEncoding(FOUR, encoding="colours"),
-        MaskEncoding(FOUR, encoding="colours", colour_tolerance=3),
-        MaskEncoding(TWO, encoding="binary"),
-        MaskEncoding(TWO, encoding="binary", threshold=0),
+        MaskEncoding(FOUR, kind="ids"),
+        MaskEncoding(FOUR, kind="colours"),
+        MaskEncoding(FOUR, kind="colours", colour_tolerance=3),
+        MaskEncoding(TWO, kind="binary"),
+        MaskEncoding(TWO, kind="binary", threshold=0),
     ]
     assert len({each.fingerprint for each in labels}) == len(labels)
     assert MaskEncoding(FOUR, GROUPS).fingerprint == MaskEncoding(FOUR).fingerprint

@@ -16,12 +16,12 @@ SIZE = (60, 90)
 
 
 def label(rows: NDArray[Any], columns: NDArray[Any], source: NDArray[Any] | int) -> NDArray[np.uint8]:
-    """What the mask of a source holds at a place."""
+    """Label in the mask of a source at a position."""
     return ((rows * 7 + columns * 3 + source * 59) % 251).astype(np.uint8)
 
 
 def source(number: int, size: Size = SIZE) -> ImageAndMask:
-    """A photograph that tells each pixel's row, column and source, and a mask that follows from these."""
+    """A photograph whose pixels hold their row, column and source, and the mask of these labels."""
     rows, columns = np.indices(size)
     image = np.dstack([rows, columns, np.full(size, number)]).astype(np.uint8)
     return image, label(rows, columns, number)
@@ -32,7 +32,7 @@ def sources(size: Size = SIZE) -> list[ImageAndMask]:
 
 
 def assert_labels_follow(sample: ImageAndMask) -> None:
-    """Every pixel has the label that its photograph has at its place."""
+    """Every pixel has the label of its position in its photograph."""
     rows, columns, number = np.moveaxis(sample[0].astype(int), -1, 0)
     np.testing.assert_array_equal(sample[1], label(rows, columns, number))
 
@@ -40,14 +40,14 @@ def assert_labels_follow(sample: ImageAndMask) -> None:
 def box(where: NDArray[np.bool_]) -> tuple[slice, slice]:
     """The rectangle that `where` fills."""
     rows, columns = (np.flatnonzero(where.any(axis)) for axis in (1, 0))
-    found = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    assert where[found].all()
-    return found
+    filled = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    assert where[filled].all()
+    return filled
 
 
 @settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), size=st.tuples(st.integers(4, 60), st.integers(4, 60)))
-def test_mosaic_shows_a_part_of_every_source_around_a_point_in_the_middle(seed: int, size: Size) -> None:
+def test_a_mosaic_has_a_part_of_each_source_around_a_point_in_the_middle(seed: int, size: Size) -> None:
     image, mask = mosaic(sources(size), np.random.default_rng(seed))
     assert image.shape == (*size, 3) and mask.shape == size
     assert image.dtype == mask.dtype == np.uint8
@@ -62,11 +62,11 @@ def test_mosaic_shows_a_part_of_every_source_around_a_point_in_the_middle(seed: 
             assert length // 4 <= split <= length * 3 / 4
 
 
-def test_mosaic_shows_any_part_of_its_sources_and_splits_anywhere_in_the_middle() -> None:
+def test_a_mosaic_can_have_any_part_of_its_sources_and_any_point_in_the_middle() -> None:
     rng, size = np.random.default_rng(0), (12, 16)
-    given_ones, shown, splits = sources(size), np.zeros((4, *size), bool), set()
+    originals, shown, splits = sources(size), np.zeros((4, *size), bool), set()
     for _ in range(1500):
-        image, _ = mosaic(given_ones, rng)
+        image, _ = mosaic(originals, rng)
         shown[image[..., 2], image[..., 0], image[..., 1]] = True
         first = box(image[..., 2] == 0)
         splits.add((first[0].stop, first[1].stop))
@@ -76,7 +76,7 @@ def test_mosaic_shows_any_part_of_its_sources_and_splits_anywhere_in_the_middle(
 
 @settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), size=st.tuples(st.integers(1, 60), st.integers(1, 60)))
-def test_cutmix_pastes_a_rectangle_of_the_other_at_its_place(seed: int, size: Size) -> None:
+def test_cutmix_pastes_a_rectangle_of_the_other_at_the_same_position(seed: int, size: Size) -> None:
     image, mask = cutmix(source(0, size), source(1, size), np.random.default_rng(seed))
     assert image.shape == (*size, 3) and mask.shape == size
     assert_labels_follow((image, mask))
@@ -86,7 +86,27 @@ def test_cutmix_pastes_a_rectangle_of_the_other_at_its_place(seed: int, size: Si
         box(pasted)
 
 
-def test_cutmix_takes_shares_as_published() -> None:
+sizes = st.tuples(st.integers(4, 60), st.integers(4, 60))
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), shapes=st.lists(sizes, min_size=4, max_size=4), cut=st.booleans())
+def test_sources_of_different_sizes_are_combined_at_the_size_of_the_first(
+    seed: int, shapes: list[Size], cut: bool
+) -> None:
+    samples, rng = [source(number, size) for number, size in enumerate(shapes)], np.random.default_rng(seed)
+    image, mask = cutmix(samples[0], samples[1], rng) if cut else mosaic(samples, rng)
+    assert image.shape == (*shapes[0], 3) and mask.shape == shapes[0]
+    assert_labels_follow((image, mask))
+    own = image[..., 2] == 0
+    assert own.any() or cut
+    if not cut:  # where a source is smaller than its cell, the first shows at its own position
+        rest = own.copy()
+        rest[: shapes[0][0] * 3 // 4 + 1, : shapes[0][1] * 3 // 4 + 1] = False
+        np.testing.assert_array_equal(image[rest][:, :2], np.argwhere(rest))
+
+
+def test_cutmix_has_the_published_shares() -> None:
     rng = np.random.default_rng(0)
     first, other = source(0, (100, 150)), source(1, (100, 150))
     pasted = np.stack([cutmix(first, other, rng)[0][..., 2] for _ in range(3000)])
@@ -101,12 +121,12 @@ def test_cutmix_takes_shares_as_published() -> None:
     assert often.min() > 0.1
 
 
-def test_sources_stay_as_they_were() -> None:
-    given_ones, rng = sources(), np.random.default_rng(0)
+def test_sources_are_not_changed() -> None:
+    originals, rng = sources(), np.random.default_rng(0)
     for _ in range(50):
-        for image, mask in (mosaic(given_ones, rng), cutmix(given_ones[0], given_ones[1], rng)):
-            image[:], mask[:] = 99, 99  # nor may the result be a view of them
-    for one, expected in zip(given_ones, sources(), strict=True):
+        for image, mask in (mosaic(originals, rng), cutmix(originals[0], originals[1], rng)):
+            image[:], mask[:] = 99, 99  # the result must not be a view of them either
+    for one, expected in zip(originals, sources(), strict=True):
         np.testing.assert_array_equal(one[0], expected[0])
         np.testing.assert_array_equal(one[1], expected[1])
 
@@ -119,7 +139,7 @@ def applied(combine: MultiImageAugment, rng: np.random.Generator) -> tuple[Image
 
 
 @pytest.mark.parametrize(("mosaics", "cutmixes"), [(0.3, 0.5), (0.1, 0.0), (0.0, 0.9), (0.5, 0.5), (1, 0), (0, 1)])
-def test_samples_are_combined_as_often_as_asked(mosaics: float, cutmixes: float) -> None:
+def test_samples_are_combined_as_often_as_configured(mosaics: float, cutmixes: float) -> None:
     rng = np.random.default_rng(0)
     combine = MultiImageAugment(mosaics, cutmixes)
     drawn = [applied(combine, rng)[1] for _ in range(1000)]
@@ -151,7 +171,7 @@ def test_the_sample_itself_is_the_first_source(values: dict[str, float], count: 
 @pytest.mark.parametrize(
     "combine", [MultiImageAugment(mosaic=1), MultiImageAugment(cutmix=1), MultiImageAugment(0.5, 0.5)]
 )
-def test_the_same_seed_combines_alike_and_another_does_not(combine: MultiImageAugment) -> None:
+def test_the_same_seed_gives_the_same_combination(combine: MultiImageAugment) -> None:
     first, again, other = (applied(combine, np.random.default_rng(seed))[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1], again[1])
@@ -162,20 +182,20 @@ def test_the_same_seed_combines_alike_and_another_does_not(combine: MultiImageAu
     "values",
     [{"mosaic": -0.1}, {"cutmix": -1}, {"mosaic": 1.1}, {"mosaic": 0.6, "cutmix": 0.5}, {"mosaic": float("nan")}],
 )
-def test_what_is_no_probability_is_refused(values: dict[str, float]) -> None:
+def test_values_that_are_not_probabilities_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(ConfigError) as caught:
         MultiImageAugment.from_dict(values)
-    whole = {"mosaic": 0.0, "cutmix": 0.0, **values}
+    full = {"mosaic": 0.0, "cutmix": 0.0, **values}
     assert str(caught.value) == (
-        f"augment.combine: mosaic={whole['mosaic']} and cutmix={whole['cutmix']} "
-        "must be probabilities of at most 1 together"
+        f"augment.combine: mosaic={full['mosaic']} and cutmix={full['cutmix']} "
+        "must be probabilities with a sum of at most 1"
     )
 
 
 @pytest.mark.parametrize(
     "values", [{"mosaik": 0.5}, {"mosaic": "0.5"}, {"mosaic": None}, {"cutmix": [0.5]}, {"mosaic": True}]
 )
-def test_unknown_keys_and_what_is_no_number_are_refused(values: dict[str, Any]) -> None:
+def test_unknown_keys_and_values_that_are_not_numbers_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
         MultiImageAugment.from_dict(values)
     assert str(caught.value) == f"augment.combine={values} must give numbers for mosaic and cutmix"

@@ -42,12 +42,12 @@ def test_light_pixels_of_a_binary_mask_are_class_1(
     tmp_path: Path, name: str, image: Image.Image, threshold: int
 ) -> None:
     path = save(tmp_path / name, image, **({"lossless": True} if name.endswith("webp") else {}))
-    mask = read_mask(path, MaskEncoding(TWO, encoding="binary", threshold=threshold))
+    mask = read_mask(path, MaskEncoding(TWO, kind="binary", threshold=threshold))
     assert mask.dtype == np.uint8
     np.testing.assert_array_equal(mask, LIGHT)
 
 
-def test_binary_mask_that_was_saved_as_jpeg_is_read(tmp_path: Path) -> None:
+def test_a_binary_mask_saved_as_jpeg_is_read(tmp_path: Path) -> None:
     light = np.repeat(np.repeat(LIGHT, 8, axis=0), 8, axis=1)
     path = save(tmp_path / "a.jpg", Image.fromarray((light * 255).astype(np.uint8)), quality=60)
-    np.testing.assert_array_equal(read_mask(path, MaskEncoding(TWO, encoding="binary")), light)
+    np.testing.assert_array_equal(read_mask(path, MaskEncoding(TWO, kind="binary")), light)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segdrone.classes import ClassTable
-from segdrone.data.cache import NoCache
+from segdrone.data.cache import MemoryCache, NoCache
+from segdrone.data.disk_cache import DiskCache
 from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.mask_files import read_pair_mask
 from segdrone.data.pairs import ImageMaskPair
 from segdrone.data.reader import CachedReader
 from segdrone.errors import DataError
@@ -44,8 +47,8 @@ def pair(folder: Path, size: Size, name: str = "a", seed: int = 0, suffix: str =
     return ImageMaskPair(name, *files, size)
 
 
-def pixels(labels: MaskEncoding | None = None, interpolation: str = "area") -> CachedReader:
-    return CachedReader(labels or MaskEncoding(TABLE), interpolation, NoCache())
+def new_reader(encoding: MaskEncoding | None = None, interpolation: str = "area") -> CachedReader:
+    return CachedReader(encoding or MaskEncoding(TABLE), interpolation, NoCache())
 
 
 def nearest(mask: NDArray[np.uint8], size: Size, interpolation: str = "area") -> NDArray[np.uint8]:
@@ -54,16 +57,16 @@ def nearest(mask: NDArray[np.uint8], size: Size, interpolation: str = "area") ->
     return np.asarray(cv2.resize(mask, size[::-1], interpolation=flag), np.uint8).reshape(size)
 
 
-def padded(whole: NDArray[np.uint8], window: Window, fill: int) -> NDArray[np.uint8]:
-    expected = np.full((window.height, window.width, *whole.shape[2:]), fill, np.uint8)
-    part = whole[window.rows, window.columns]
+def padded(full: NDArray[np.uint8], window: Window, fill: int) -> NDArray[np.uint8]:
+    expected = np.full((window.height, window.width, *full.shape[2:]), fill, np.uint8)
+    part = full[window.rows, window.columns]
     expected[: part.shape[0], : part.shape[1]] = part
     return expected
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[Size, Size, list[Window]]:
-    """A photograph, the size that it is resized to, and windows of that which begin inside."""
+    """Size of a photograph, the size it is resized to, and windows that begin inside the latter."""
     size = draw(sizes)
     windows = st.tuples(
         st.integers(0, size[0] - 1), st.integers(0, size[1] - 1), st.integers(1, 50), st.integers(1, 50)
@@ -73,39 +76,42 @@ def cases(draw: st.DrawFn) -> tuple[Size, Size, list[Window]]:
 
 @settings(max_examples=100, deadline=None)
 @given(case=cases(), interpolation=st.sampled_from(["area", "linear", "nearest"]), grouped=st.booleans())
-def test_windows_are_cut_from_the_whole_resized_and_padded(
+def test_windows_are_cut_from_the_resized_photograph_and_padded(
     case: tuple[Size, Size, list[Window]], interpolation: str, grouped: bool
 ) -> None:
     photograph, size, windows = case
     image, mask = arrays(photograph)
-    whole = cv2.resize(image, size[::-1], interpolation=CV2[interpolation]).reshape(*size, 3)
-    whole_mask = nearest(mask, size, interpolation)
+    resized = cv2.resize(image, size[::-1], interpolation=CV2[interpolation]).reshape(*size, 3)
+    resized_mask = nearest(mask, size, interpolation)
     if grouped:
-        whole_mask = MERGED[whole_mask]
+        resized_mask = MERGED[resized_mask]
     with TemporaryDirectory() as folder:
         one = pair(Path(folder), photograph)
-        reader = pixels(MaskEncoding(TABLE, GROUPS if grouped else {}), interpolation)
+        reader = new_reader(MaskEncoding(TABLE, GROUPS if grouped else {}), interpolation)
         for window in windows:
-            np.testing.assert_array_equal(reader.image(one, size, window), padded(whole, window, 0))
-            np.testing.assert_array_equal(reader.mask(one, size, window), padded(whole_mask, window, 200))
+            np.testing.assert_array_equal(reader.image(one, size, window), padded(resized, window, 0))
+            np.testing.assert_array_equal(reader.mask(one, size, window), padded(resized_mask, window, 200))
         counts = reader.counts(one, size)
     assert counts.dtype == np.int64
-    np.testing.assert_array_equal(counts, np.bincount(whole_mask.ravel(), minlength=256))
+    np.testing.assert_array_equal(counts, np.bincount(resized_mask.ravel(), minlength=256))
 
 
 @settings(max_examples=50, deadline=None)
 @given(size=sizes, step=st.integers(1, 20), data=st.data())
-def test_coarse_mask_is_every_step_of_the_window_without_padding(size: Size, step: int, data: st.DataObject) -> None:
+def test_a_step_reads_every_step_th_row_and_column(size: Size, step: int, data: st.DataObject) -> None:
     top, left = (data.draw(st.integers(0, side - 1)) for side in size)
+    window = Window(top, left, 30, 20)
     with TemporaryDirectory() as folder:
-        one = pair(Path(folder), size)
-        coarse = pixels(MaskEncoding(TABLE, GROUPS)).coarse_mask(one, size, Window(top, left, 30, 20), step)
-    np.testing.assert_array_equal(coarse, MERGED[arrays(size)[1]][top : top + 30 : step, left : left + 20 : step])
+        coarse = new_reader(MaskEncoding(TABLE, GROUPS)).mask(pair(Path(folder), size), size, window, step)
+    inside = MERGED[arrays(size)[1]][top : top + 30 : step, left : left + 20 : step]
+    np.testing.assert_array_equal(coarse[: inside.shape[0], : inside.shape[1]], inside)
+    assert coarse.shape == (-(-30 // step), -(-20 // step))
+    assert (coarse[inside.shape[0] :] == 200).all() and (coarse[:, inside.shape[1] :] == 200).all()
 
 
-def test_a_window_may_be_changed_without_changing_the_next(tmp_path: Path) -> None:
+def test_changing_a_window_does_not_change_the_next(tmp_path: Path) -> None:
     one, window = pair(tmp_path, (8, 9)), Window(1, 2, 5, 5)
-    for reader in (pixels(), pixels(MaskEncoding(TABLE, GROUPS))):
+    for reader in (new_reader(), new_reader(MaskEncoding(TABLE, GROUPS))):
         before = reader.image(one, (8, 9), window), reader.mask(one, (8, 9), window)
         reader.image(one, (8, 9), window)[:] = 7
         reader.mask(one, (8, 9), window)[:] = 7
@@ -113,30 +119,30 @@ def test_a_window_may_be_changed_without_changing_the_next(tmp_path: Path) -> No
         np.testing.assert_array_equal(reader.mask(one, (8, 9), window), before[1])
 
 
-def test_photographs_and_sizes_in_any_order_are_kept_apart(tmp_path: Path) -> None:
+def test_photographs_and_sizes_can_be_read_in_any_order(tmp_path: Path) -> None:
     pairs = [pair(tmp_path, (12, 10)), pair(tmp_path, (10, 12), "b", seed=1)]
-    reader = pixels()
-    for place in (0, 1, 0, 0, 1):
+    reader = new_reader()
+    for i in (0, 1, 0, 0, 1):
         for size in ((12, 10), (5, 5), (10, 12)):
-            image, mask = arrays(pairs[place].size, place)
+            image, mask = arrays(pairs[i].size, i)
             full = Window(0, 0, *size)
             expected = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
-            np.testing.assert_array_equal(reader.image(pairs[place], size, full), expected)
-            np.testing.assert_array_equal(reader.mask(pairs[place], size, full), nearest(mask, size))
+            np.testing.assert_array_equal(reader.image(pairs[i], size, full), expected)
+            np.testing.assert_array_equal(reader.mask(pairs[i], size, full), nearest(mask, size))
 
 
 @pytest.mark.parametrize("interpolation", ["area", "linear", "nearest"])
 @pytest.mark.parametrize("size", [(64, 96), (60, 12), (8, 96), (16, 24), (70, 20), (20, 100), (128, 192)])
-def test_jpeg_is_resized_as_a_whole_or_nearly_so(tmp_path: Path, size: Size, interpolation: str) -> None:
+def test_a_jpeg_is_resized_from_its_full_size_or_nearly_so(tmp_path: Path, size: Size, interpolation: str) -> None:
     rows, columns = np.mgrid[:64, :96]
     image = np.stack([rows * 3, columns * 2, 100 + rows - columns], -1).astype(np.uint8)
     Image.fromarray(image).save(tmp_path / "a.jpg", quality=95)
     decoded = np.array(Image.open(tmp_path / "a.jpg"))
-    shown = pixels(interpolation=interpolation).image(
+    shown = new_reader(interpolation=interpolation).image(
         ImageMaskPair("a", tmp_path / "a.jpg", None, (64, 96)), size, Window(0, 0, *size)
     )
     expected = cv2.resize(decoded, size[::-1], interpolation=CV2[interpolation])
-    reduced = interpolation == "area" and size == (16, 24)  # the only size that a reduced decoding can serve
+    reduced = interpolation == "area" and size == (16, 24)  # the only size for which a reduced decode is used
     if reduced:
         assert np.abs(shown.astype(int) - expected).max() <= 3
         assert (shown != expected).any()
@@ -146,32 +152,30 @@ def test_jpeg_is_resized_as_a_whole_or_nearly_so(tmp_path: Path, size: Size, int
 
 @pytest.fixture(scope="module")
 def detailed() -> list[NDArray[np.uint8]]:
-    """Scenes of 1.5 megapixels, sharper than a photograph of that size: the worst that area has to average."""
+    """Scenes of 1.5 megapixels, sharper than a photograph of that size, which is the worst case for averaging."""
     return [render_scene(1000, 1504, seed)[0] for seed in (1, 4)]
 
 
 @pytest.mark.parametrize("size", [(1000, 1504), (1000, 1502), (999, 1503)])
-def test_reduced_decoding_is_seen_in_no_photograph(
-    detailed: list[NDArray[np.uint8]], tmp_path: Path, size: Size
-) -> None:
+def test_a_reduced_decode_is_not_visible(detailed: list[NDArray[np.uint8]], tmp_path: Path, size: Size) -> None:
     path, exact = tmp_path / "a.jpg", []
     for scene in detailed:
         Image.fromarray(scene[: size[0], : size[1]]).save(path, quality=92)
-        whole = np.array(Image.open(path))
+        full = np.array(Image.open(path))
         for ratio in (2, 2.1, 2.8, 3, 3.6, 4, 4.2, 5.68, 8, 9, 12, 16, 17, 20, 24):
             target = int(size[0] / ratio), int(size[1] / ratio)
-            shown = pixels().image(ImageMaskPair("a", path, None, size), target, Window(0, 0, *target))
-            expected = cv2.resize(whole, target[::-1], interpolation=cv2.INTER_AREA)
+            shown = new_reader().image(ImageMaskPair("a", path, None, size), target, Window(0, 0, *target))
+            expected = cv2.resize(full, target[::-1], interpolation=cv2.INTER_AREA)
             difference = shown.astype(int) - expected
-            assert np.abs(difference).mean() < 3  # as promised; measured: 1.97, and 2.4 on photographs
-            assert np.percentile(np.abs(difference), 99) <= 16  # likewise; 10, and 16
+            assert np.abs(difference).mean() < 3  # as documented; measured: 1.97, and 2.4 on photographs
+            assert np.percentile(np.abs(difference), 99) <= 16  # as documented; measured: 10, and 16
             assert np.abs(difference.mean((0, 1))).max() < 0.4  # no cast
             exact.append(not difference.any())
-    assert all(exact) == (size == (999, 1503))  # which can only be decoded whole
+    assert all(exact) == (size == (999, 1503))  # whose sides cannot be divided
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_turned_photograph_lies_on_its_turned_mask(tmp_path: Path, orientation: int) -> None:
+def test_a_rotated_photograph_matches_its_rotated_mask(tmp_path: Path, orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     mask = np.zeros((64, 96), np.uint8)
@@ -181,14 +185,14 @@ def test_turned_photograph_lies_on_its_turned_mask(tmp_path: Path, orientation: 
     Image.fromarray(mask).save(tmp_path / "a.png", exif=exif)
     size, small = ((96, 64), (18, 12)) if orientation > 4 else ((64, 96), (12, 18))
     one, full = ImageMaskPair("a", tmp_path / "a.jpg", tmp_path / "a.png", size), Window(0, 0, *small)
-    light = pixels().image(one, small, full)[..., 0] > 100
-    np.testing.assert_array_equal(light, pixels().mask(one, small, full) == 3)
+    light = new_reader().image(one, small, full)[..., 0] > 100
+    np.testing.assert_array_equal(light, new_reader().mask(one, small, full) == 3)
     assert light.sum() == 36
 
 
 @pytest.mark.parametrize("which", ["image", "mask"])
-def test_file_that_was_replaced_by_one_of_another_size_is_refused_with_both_sizes(tmp_path: Path, which: str) -> None:
-    one, reader, window = pair(tmp_path, (20, 30)), pixels(), Window(0, 0, 4, 4)
+def test_a_file_replaced_by_one_of_another_size_is_refused_with_both_sizes(tmp_path: Path, which: str) -> None:
+    one, reader, window = pair(tmp_path, (20, 30)), new_reader(), Window(0, 0, 4, 4)
     read = reader.image if which == "image" else reader.mask
     read(one, (10, 15), window)
     path = one.image if which == "image" else one.mask
@@ -197,51 +201,115 @@ def test_file_that_was_replaced_by_one_of_another_size_is_refused_with_both_size
     with pytest.raises(DataError) as caught:
         read(one, (10, 15), window)
     assert str(caught.value) == (
-        f"{path} is 20 x 30 pixels now, and was 30 x 20 when it was found: put the former file back, or start again"
+        f"{path} is 20 x 30 pixels, but was 30 x 20 when the dataset was opened: restore the file, or start again"
     )
 
 
-def test_file_that_was_changed_is_decoded_again(tmp_path: Path) -> None:
-    one, reader, full = pair(tmp_path, (6, 7)), pixels(), Window(0, 0, 6, 7)
+def test_a_changed_file_is_decoded_again(tmp_path: Path) -> None:
+    one, reader, full = pair(tmp_path, (6, 7)), new_reader(), Window(0, 0, 6, 7)
     np.testing.assert_array_equal(reader.image(one, (6, 7), full), arrays((6, 7))[0])
     np.testing.assert_array_equal(reader.mask(one, (6, 7), full), arrays((6, 7))[1])
     assert pair(tmp_path, (6, 7), seed=5) == one
     for path in tmp_path.iterdir():
-        os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))  # a file system's clock may be coarse
+        os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))  # the clock of a file system may be coarse
     np.testing.assert_array_equal(reader.image(one, (6, 7), full), arrays((6, 7), 5)[0])
     np.testing.assert_array_equal(reader.mask(one, (6, 7), full), arrays((6, 7), 5)[1])
     np.testing.assert_array_equal(reader.counts(one, (6, 7)), np.bincount(arrays((6, 7), 5)[1].ravel(), minlength=256))
 
 
-def test_file_that_is_gone_is_told(tmp_path: Path) -> None:
-    one, reader, window = pair(tmp_path, (6, 7)), pixels(), Window(0, 0, 4, 4)
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
+    one, reader, window = pair(tmp_path, (6, 7)), new_reader(), Window(0, 0, 4, 4)
     reader.image(one, (6, 7), window)
     one.image.unlink()
     with pytest.raises(DataError, match="a.png does not exist"):
         reader.image(one, (6, 7), window)
 
 
-def test_photograph_without_mask_has_none_to_read(tmp_path: Path) -> None:
+def test_a_photograph_without_a_mask_has_none_to_read(tmp_path: Path) -> None:
     one = pair(tmp_path, (6, 7))
     without = ImageMaskPair("a", one.image, None, one.size)
-    for read in (lambda: pixels().mask(without, (6, 7), Window(0, 0, 4, 4)), lambda: pixels().counts(without, (6, 7))):
-        with pytest.raises(DataError, match="a.png has no mask: it can be predicted, but not trained on or scored"):
-            read()
-    assert [entry.shape for entry in pixels().entries(without, (6, 7))] == [(6, 7, 3)]
-
-
-def test_entries_tell_apart_what_makes_other_pixels(tmp_path: Path) -> None:
-    one, other = pair(tmp_path, (6, 7)), pair(tmp_path, (6, 7), "b")
-    known = [entry.name for entry in pixels().entries(one, (3, 4))]
-    assert [entry.shape for entry in pixels().entries(one, (3, 4))] == [(3, 4, 3), (3, 4)]
-    assert [entry.name for entry in pixels(MaskEncoding(TABLE, GROUPS)).entries(one, (3, 4))] == known  # merged later
-    relative = ImageMaskPair("a", Path(os.path.relpath(one.image)), Path(os.path.relpath(one.mask or "")), one.size)
-    assert [entry.name for entry in pixels().entries(relative, (3, 4))] == known
-    for reader, which, size, same in (
-        (pixels(), other, (3, 4), [False, False]),
-        (pixels(), one, (4, 3), [False, False]),
-        (pixels(interpolation="linear"), one, (3, 4), [False, True]),
-        (pixels(interpolation="nearest"), one, (3, 4), [False, False]),
-        (pixels(MaskEncoding(TABLE, encoding="colours")), one, (3, 4), [True, False]),
+    for read in (
+        lambda: new_reader().mask(without, (6, 7), Window(0, 0, 4, 4)),
+        lambda: new_reader().counts(without, (6, 7)),
     ):
-        assert [name in known for name in (entry.name for entry in reader.entries(which, size))] == same
+        with pytest.raises(
+            DataError, match="a.png has no mask: it can be predicted, but not used for training or scores"
+        ):
+            read()
+    assert [key.shape for key in new_reader().keys(without, (6, 7))] == [(6, 7, 3)]
+
+
+def test_entries_tell_apart_what_makes_other_new_reader(tmp_path: Path) -> None:
+    one, other = pair(tmp_path, (6, 7)), pair(tmp_path, (6, 7), "b")
+    known = [key.name for key in new_reader().keys(one, (3, 4))]
+    assert [key.shape for key in new_reader().keys(one, (3, 4))] == [(3, 4, 3), (3, 4)]
+    assert [key.name for key in new_reader(MaskEncoding(TABLE, GROUPS)).keys(one, (3, 4))] == known  # merged later
+    relative = ImageMaskPair("a", Path(os.path.relpath(one.image)), Path(os.path.relpath(one.mask or "")), one.size)
+    assert [key.name for key in new_reader().keys(relative, (3, 4))] == known
+    for reader, which, size, same in (
+        (new_reader(), other, (3, 4), [False, False]),
+        (new_reader(), one, (4, 3), [False, False]),
+        (new_reader(interpolation="linear"), one, (3, 4), [False, True]),
+        (new_reader(interpolation="nearest"), one, (3, 4), [False, False]),
+        (new_reader(MaskEncoding(TABLE, kind="colours")), one, (3, 4), [True, False]),
+    ):
+        assert [name in known for name in (key.name for key in reader.keys(which, size))] == same
+
+
+def transparent_pair(folder: Path, size: Size, transparent: NDArray[np.bool_]) -> ImageMaskPair:
+    """A photograph with an alpha channel that is 0 where `transparent`."""
+    one = pair(folder, size)
+    rgba = np.dstack([arrays(size)[0], np.where(transparent, 0, 255).astype(np.uint8)])
+    Image.fromarray(rgba).save(one.image)
+    return replace(one, marks_no_data=True)
+
+
+@pytest.mark.parametrize("interpolation", ["area", "nearest"])
+@pytest.mark.parametrize("groups", [{}, GROUPS])
+@pytest.mark.parametrize("cached", [False, True])
+def test_transparent_pixels_are_ignored_in_masks_and_counts(
+    tmp_path: Path, interpolation: str, groups: dict[str, list[str]], cached: bool
+) -> None:
+    size, small, window = (20, 30), (10, 15), Window(3, 4, 9, 9)
+    transparent = np.random.default_rng(7).random(size) < 0.3
+    one = transparent_pair(tmp_path, size, transparent)
+    reader = new_reader(MaskEncoding(TABLE, groups), interpolation)
+    if cached:
+        reader.cache = MemoryCache(reader.keys(one, small), shared=False)
+    expected = nearest(arrays(size)[1], small, interpolation)
+    expected = MERGED[expected] if groups else expected.copy()
+    expected = np.where(nearest(transparent.astype(np.uint8), small, interpolation) == 1, 200, expected).astype(
+        np.uint8
+    )
+    for _ in range(2):
+        np.testing.assert_array_equal(reader.mask(one, small, window), padded(expected, window, 200))
+        np.testing.assert_array_equal(reader.mask(one, small, Window(0, 0, *small), 4), expected[::4, ::4])
+        np.testing.assert_array_equal(reader.counts(one, small), np.bincount(expected.ravel(), minlength=256))
+    full = read_pair_mask(one, MaskEncoding(TABLE, groups))
+    mask = arrays(size)[1]
+    np.testing.assert_array_equal(full, np.where(transparent, 200, MERGED[mask] if groups else mask))
+
+
+def test_opaque_photographs_are_cached_as_before_and_transparency_has_a_key_of_its_own(tmp_path: Path) -> None:
+    opaque = pair(tmp_path, (6, 7))
+    names = [key.name for key in new_reader().keys(opaque, (3, 4))]
+    assert [(key.shape, key.variant) for key in new_reader().keys(opaque, (3, 4))] == [
+        ((3, 4, 3), "area"),
+        ((3, 4), f"middle {MaskEncoding(TABLE).fingerprint}"),
+    ]
+    image, mask, valid = new_reader().keys(replace(opaque, marks_no_data=True), (3, 4))
+    assert [image.name, mask.name] == names
+    assert (valid.source, valid.shape) == (opaque.image.resolve(), (3, 4))
+    assert valid.name not in names
+
+
+def test_changed_transparency_is_read_again_though_the_mask_is_cached(tmp_path: Path) -> None:
+    size, full = (6, 7), Window(0, 0, 6, 7)
+    one = transparent_pair(tmp_path, size, np.ones(size, bool))
+    reader = new_reader()
+    reader.cache = DiskCache(tmp_path / "cache")
+    reader.cache.reserve(reader.keys(one, size))
+    assert (reader.mask(one, size, full) == 200).all()
+    transparent_pair(tmp_path, size, np.zeros(size, bool))
+    os.utime(one.image, ns=(0, one.image.stat().st_mtime_ns + 1))
+    np.testing.assert_array_equal(reader.mask(one, size, full), arrays(size)[1])

@@ -16,13 +16,13 @@ def names(count: int) -> list[str]:
     return [f"{i:03d}" for i in range(count)]
 
 
-def written(folder: Path, **files: str) -> Path:
+def write_split(folder: Path, **files: str) -> Path:
     for split, text in files.items():
         (folder / f"{split}.txt").write_text(text, encoding="utf-8")
     return folder
 
 
-def refusal(folder: Path) -> str:
+def error_text(folder: Path) -> str:
     with pytest.raises(DataError) as caught:
         read_split(folder, IDS)
     assert "\n" not in str(caught.value)
@@ -33,7 +33,7 @@ def refusal(folder: Path) -> str:
     ("seed", "counts"),
     [(42, [*range(5, 31), 40, 57, 99, 100, 101, 200, 360, 399, 400, 401, 450]), (0, [5, 60, 400])],
 )
-def test_random_split_is_scikit_learns(seed: int, counts: list[int]) -> None:
+def test_random_split_equals_train_test_split_of_scikit_learn(seed: int, counts: list[int]) -> None:
     for count in counts:
         ids = names(count)
         rest, test = train_test_split(ids, test_size=0.1, random_state=seed)
@@ -41,7 +41,7 @@ def test_random_split_is_scikit_learns(seed: int, counts: list[int]) -> None:
         assert random_split(ids, seed=seed) == {"train": train, "val": val, "test": test}
 
 
-def test_shares_are_of_all_and_of_the_rest() -> None:
+def test_shares_are_of_all_photographs_and_of_the_rest() -> None:
     splits = random_split(names(100), test=0.25, val=0.5, seed=1)
     rest, test = train_test_split(names(100), test_size=0.25, random_state=1)
     train, val = train_test_split(rest, test_size=0.5, random_state=1)
@@ -55,7 +55,7 @@ def test_every_photograph_is_in_one_split_whatever_the_order() -> None:
     assert random_split(names(57), seed=0) != splits
 
 
-def test_a_share_of_nothing_is_an_empty_split() -> None:
+def test_a_share_of_0_is_an_empty_split() -> None:
     splits = random_split(names(10), test=0, val=0)
     assert sorted(splits["train"]) == names(10)
     assert splits["val"] == splits["test"] == []
@@ -75,8 +75,8 @@ def test_too_few_photographs_are_refused(count: int) -> None:
     with pytest.raises(DataError) as caught:
         random_split(names(count))
     assert str(caught.value) == (
-        f"{count} photographs are too few to split: at a test share of 0.1 and a val share of 0.15 "
-        "none is left to train on; add photographs or give data.split_dir=FOLDER"
+        f"{count} photographs are too few to split: with data.test_share=0.1 and data.val_share=0.15 "
+        "no photograph is left to train on; add photographs, or give data.split_dir=FOLDER"
     )
 
 
@@ -85,51 +85,53 @@ def test_three_photographs_are_enough() -> None:
 
 
 def test_files_are_read_in_their_order(tmp_path: Path) -> None:
-    written(tmp_path, train="c\na\n", val="b\n", test="d")
+    write_split(tmp_path, train="c\na\n", val="b\n", test="d")
     assert read_split(tmp_path, IDS) == {"train": ["c", "a"], "val": ["b"], "test": ["d"]}
 
 
-def test_absent_files_are_empty_splits(tmp_path: Path) -> None:
-    assert read_split(written(tmp_path, train="a\nb\n"), IDS) == {"train": ["a", "b"], "val": [], "test": []}
+def test_missing_files_are_empty_splits(tmp_path: Path) -> None:
+    assert read_split(write_split(tmp_path, train="a\nb\n"), IDS) == {"train": ["a", "b"], "val": [], "test": []}
 
 
-def test_blank_lines_carriage_returns_and_byte_order_mark_do_not_count(tmp_path: Path) -> None:
+def test_blank_lines_carriage_returns_and_byte_order_mark_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_bytes(b"\xef\xbb\xbfa\r\n\r\n b \r\n")
     assert read_split(tmp_path, IDS)["train"] == ["a", "b"]
 
 
-def test_names_of_files_stand_for_their_photographs(tmp_path: Path) -> None:
-    written(tmp_path, train="a.jpg\nflight.1\n", val="flight.2.png\nb\n")
+def test_file_names_are_accepted_for_ids(tmp_path: Path) -> None:
+    write_split(tmp_path, train="a.jpg\nflight.1\n", val="flight.2.png\nb\n")
     assert read_split(tmp_path, ["a", "b", "flight.1", "flight.2"]) == {
         "train": ["a", "flight.1"], "val": ["flight.2", "b"], "test": [],
     }  # fmt: skip
 
 
-def test_names_may_hold_blanks(tmp_path: Path) -> None:
-    written(tmp_path, train="DJI 001\nDJI 002\n")
+def test_names_may_contain_spaces(tmp_path: Path) -> None:
+    write_split(tmp_path, train="DJI 001\nDJI 002\n")
     assert read_split(tmp_path, ["DJI 001", "DJI 002"])["train"] == ["DJI 001", "DJI 002"]
 
 
 def test_folder_without_any_file_is_refused(tmp_path: Path) -> None:
-    assert refusal(tmp_path) == (f"data.split_dir={tmp_path} holds none of train.txt, val.txt, test.txt: mend the path")
-    assert "mend the path" in refusal(tmp_path / "nowhere")
+    assert error_text(tmp_path) == (
+        f"data.split_dir={tmp_path} holds none of train.txt, val.txt, test.txt: fix the path"
+    )
+    assert "fix the path" in error_text(tmp_path / "nowhere")
 
 
 def test_unknown_photograph_is_refused(tmp_path: Path) -> None:
-    written(tmp_path, train="a\n", val="x\nb\ny.jpg\n")
-    assert refusal(tmp_path) == (
-        f"{tmp_path / 'val.txt'} names 2 photographs that are not there, x first: "
-        "take them off the list or put them into data.root"
+    write_split(tmp_path, train="a\n", val="x\nb\ny.jpg\n")
+    assert error_text(tmp_path) == (
+        f"{tmp_path / 'val.txt'} names 2 photographs that do not exist, x first: "
+        "remove them from the list, or add them to data.root"
     )
 
 
 def test_photograph_of_two_splits_is_refused(tmp_path: Path) -> None:
-    written(tmp_path, train="a\nb\n", test="b\n")
-    text = refusal(tmp_path)
-    assert f"photograph b stands in {tmp_path / 'train.txt'} and in {tmp_path / 'test.txt'}" in text
-    assert "keep it once" in text
+    write_split(tmp_path, train="a\nb\n", test="b\n")
+    text = error_text(tmp_path)
+    assert f"photograph b is listed in {tmp_path / 'train.txt'} and in {tmp_path / 'test.txt'}" in text
+    assert "list it once" in text
 
 
 def test_photograph_twice_in_a_file_is_refused(tmp_path: Path) -> None:
-    written(tmp_path, train="a\nb\na\n")
-    assert f"photograph a stands twice in {tmp_path / 'train.txt'}: keep it once" in refusal(tmp_path)
+    write_split(tmp_path, train="a\nb\na\n")
+    assert f"photograph a is listed twice in {tmp_path / 'train.txt'}: list it once" in error_text(tmp_path)

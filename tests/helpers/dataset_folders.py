@@ -1,4 +1,4 @@
-"""Folders of small photographs and masks."""
+"""Write folders of small photographs and masks."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ from PIL import Image
 SIZE = (6, 9)
 
 
-def photograph(path: Path, size: tuple[int, int] = SIZE) -> Path:
+def write_photograph(path: Path, size: tuple[int, int] = SIZE) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.full((*size, 3), 90, np.uint8)).save(path)
     return path
 
 
-def mask(path: Path, size: tuple[int, int] = SIZE) -> Path:
+def write_mask(path: Path, size: tuple[int, int] = SIZE) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.full(size, 3, np.uint8)).save(path)
     return path
 
 
-def folders(root: Path, images: Sequence[str] = ("a.jpg", "b.jpg"), masks: Sequence[str] = ("a.png", "b.png")) -> Path:
+def write_dataset(
+    root: Path, images: Sequence[str] = ("a.jpg", "b.jpg"), masks: Sequence[str] = ("a.png", "b.png")
+) -> Path:
     (root / "images").mkdir(parents=True)
     (root / "masks").mkdir()
     for name in images:
-        photograph(root / "images" / name)
+        write_photograph(root / "images" / name)
     for name in masks:
-        mask(root / "masks" / name)
+        write_mask(root / "masks" / name)
     return root

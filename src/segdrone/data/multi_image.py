@@ -89,7 +89,7 @@ def cutmix(sample: ImageAndMask, other: ImageAndMask, rng: np.random.Generator) 
     image, mask = (pixels.copy() for pixels in sample)
     scale = rng.random() ** 0.5
     rows, columns = (
-        slice(max(0, int(center - scale * length / 2)), min(int(center + scale * length / 2), other_length))
+        slice(max(0, int(center - scale * length / 2)), min(int(center + scale * length / 2), length, other_length))
         for length, other_length in zip(mask.shape, other[1].shape, strict=True)
         for center in [rng.uniform(0, length)]
     )

@@ -14,9 +14,8 @@ from segdrone.data.mask_encoding import MaskEncoding
 from segdrone.data.mask_files import mask_path, read_mask, read_valid
 from segdrone.data.pairs import ImageMaskPair
 from segdrone.errors import DataError
-from segdrone.raster.decode import read_image
+from segdrone.raster.decode import draft_size, read_image
 from segdrone.raster.header import read_size
-from segdrone.raster.photograph import draft_size
 from segdrone.raster.pixels import count_values, resize_image, resize_mask
 from segdrone.windows import Size, Window
 

@@ -1,4 +1,4 @@
-"""Photographs decoded at a part of their size, where that will do."""
+"""JPEG files decoded at a fraction of their size."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.helpers.image_files import gradient_image, random_image, save
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("size", [(64, 96), (72, 40)])
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
-def test_reduced_photograph_is_as_large_as_asked_and_turned_as_the_whole_one(
+def test_a_reduced_photograph_is_large_enough_and_upright(
     tmp_path: Path, orientation: int, size: tuple[int, int], mode: str
 ) -> None:
     exif = Image.Exif()
@@ -40,7 +40,7 @@ def test_reduced_photograph_is_as_large_as_asked_and_turned_as_the_whole_one(
         reduced = read_image(path, at_least=(asked[0], asked[1]))
         assert reduced.dtype == np.uint8
         again = read_image(upright, at_least=(asked[1], asked[0]) if orientation > 4 else (asked[0], asked[1]))
-        assert sorted(again.shape) == sorted(reduced.shape)  # turned or not, it costs the same
+        assert sorted(again.shape) == sorted(reduced.shape)  # rotated or not, it costs the same
         assert all(side >= wanted for side, wanted in zip(reduced.shape, asked, strict=False))
         scales.add(whole.shape[0] / reduced.shape[0])
         assert reduced.shape[1] * whole.shape[0] == reduced.shape[0] * whole.shape[1]
@@ -51,7 +51,7 @@ def test_reduced_photograph_is_as_large_as_asked_and_turned_as_the_whole_one(
 
 @settings(max_examples=60, deadline=None)
 @given(size=st.tuples(st.integers(1, 90), st.integers(1, 90)), data=st.data())
-def test_reduced_photograph_of_any_size_is_no_smaller_than_asked(size: Size, data: st.DataObject) -> None:
+def test_a_reduced_photograph_of_any_size_is_large_enough(size: Size, data: st.DataObject) -> None:
     asked = data.draw(st.tuples(st.integers(1, size[0]), st.integers(1, size[1])))
     with TemporaryDirectory() as folder:
         reduced = read_image(save(Path(folder) / "a.jpg", Image.fromarray(gradient_image(*size))), at_least=asked)
@@ -60,20 +60,20 @@ def test_reduced_photograph_of_any_size_is_no_smaller_than_asked(size: Size, dat
     assert any(reduced.shape == (-(-size[0] // scale), -(-size[1] // scale), 3) for scale in (1, 2, 4, 8))
 
 
-def test_reduced_photograph_may_be_asked_for_in_one_direction_only(tmp_path: Path) -> None:
+def test_a_reduction_can_be_limited_by_one_side(tmp_path: Path) -> None:
     path = save(tmp_path / "a.jpg", Image.fromarray(gradient_image(64, 96)))
     assert read_image(path, at_least=(8, 96)).shape == read_image(path, at_least=(64, 12)).shape == (64, 96, 3)
     assert read_image(path, at_least=(640, 960)).shape == (64, 96, 3)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tiff", ".webp"])
-def test_other_files_come_whole(tmp_path: Path, suffix: str) -> None:
+def test_other_formats_are_decoded_in_full(tmp_path: Path, suffix: str) -> None:
     path = save(tmp_path / f"a{suffix}", Image.fromarray(random_image()))
     np.testing.assert_array_equal(read_image(path, at_least=(1, 1)), read_image(path))
 
 
-def test_photograph_with_a_preview_behind_it_is_read_and_reduced(tmp_path: Path) -> None:
-    path = tmp_path / "a.jpg"  # as drones write: a JPEG of several pictures (MPO)
+def test_a_photograph_followed_by_a_preview_is_read_and_reduced(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"  # drones write JPEG files of several images (MPO)
     Image.fromarray(gradient_image(64, 96)).save(
         path, format="MPO", save_all=True, append_images=[Image.fromarray(random_image(8, 12))], quality=95
     )
@@ -85,7 +85,7 @@ def test_photograph_with_a_preview_behind_it_is_read_and_reduced(tmp_path: Path)
 
 
 @pytest.mark.parametrize("progressive", [False, True])
-def test_jpeg_cut_anywhere_is_refused_when_reduced_too(tmp_path: Path, progressive: bool) -> None:
+def test_a_jpeg_truncated_anywhere_is_refused_at_any_reduction(tmp_path: Path, progressive: bool) -> None:
     path = save(tmp_path / "a.jpg", Image.fromarray(random_image(64, 96)), quality=92, progressive=progressive)
     content = path.read_bytes()
     lengths = [*range(1000, len(content) - 40, len(content) // 12), len(content) - 400, len(content) - 40]
@@ -98,7 +98,7 @@ def test_jpeg_cut_anywhere_is_refused_when_reduced_too(tmp_path: Path, progressi
 
 @pytest.fixture(scope="module")
 def detailed(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Scenes of 1.5 megapixels, sharper than a photograph of that size: the worst that area has to average."""
+    """Scenes of 1.5 megapixels, sharper than a photograph of that size, which is the worst case for averaging."""
     folder = tmp_path_factory.mktemp("detailed")
     return [
         save(folder / f"{seed}.jpg", Image.fromarray(render_scene(1000, 1504, seed)[0]), quality=92) for seed in (1, 4)
@@ -113,7 +113,7 @@ def detailed(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         ("less", [(450, 676), (352, 528), (240, 360), (176, 264), (120, 180), (96, 144)], 4.6, 25),  # 4.09 and 22
     ],
 )
-def test_reduced_photograph_reduced_further_is_nearly_the_whole_one_reduced(
+def test_a_reduced_photograph_reduced_further_is_nearly_the_full_one_reduced(
     detailed: list[Path], left: str, targets: list[Size], mean: float, most: float
 ) -> None:
     for path in detailed:

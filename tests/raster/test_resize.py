@@ -1,4 +1,4 @@
-"""Photographs and masks resized so that they lie on one another."""
+"""Photographs and masks are resized so that they match."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from segdrone.windows import Size
 
 
 @pytest.mark.parametrize("interpolation", ["area", "linear", "nearest"])
-def test_photograph_is_resized_to_height_and_width(interpolation: str) -> None:
+def test_a_photograph_is_resized_to_height_and_width(interpolation: str) -> None:
     resized = resize_image(np.full((40, 60, 3), (10, 20, 30), np.uint8), (16, 48), interpolation)
     assert resized.shape == (16, 48, 3)
     assert resized.dtype == np.uint8
@@ -25,7 +25,7 @@ def test_area_averages_and_nearest_does_not() -> None:
     assert set(np.unique(resize_image(stripes, (4, 4), "nearest"))) <= {0, 200}
 
 
-def test_mask_is_resized_by_nearest() -> None:
+def test_a_mask_is_resized_by_nearest_neighbor() -> None:
     mask = np.zeros((40, 60), np.uint8)
     mask[:, 30:] = 22
     mask[20:] = 255
@@ -38,12 +38,12 @@ def test_mask_is_resized_by_nearest() -> None:
 
 
 @pytest.mark.parametrize("size", [(100, 150), (61, 90), (40, 33)])
-def test_a_mask_lies_on_its_photograph(size: Size) -> None:
+def test_a_resized_mask_matches_its_photograph(size: Size) -> None:
     mask = cv2.resize(np.random.default_rng(0).integers(0, 2, (25, 38), dtype=np.uint8), (380, 250))
     shown = {
         name: resize_image(np.repeat(mask[..., None] * np.uint8(255), 3, 2), size, name) for name in ("area", "nearest")
     }
     share = shown["area"][..., 0] / 255
-    sure = abs(share - 0.5) > 0.4  # nearly all of the pixel is of one class
+    sure = abs(share - 0.5) > 0.4  # nearly all of the pixel belongs to one class
     np.testing.assert_array_equal(resize_mask(mask, size)[sure], share[sure] > 0.5)
     np.testing.assert_array_equal(resize_mask(mask, size, "nearest"), shown["nearest"][..., 0] // 255)
