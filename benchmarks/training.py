@@ -41,7 +41,7 @@ from benchmarks.turns import start, take_turn
 
 from segdrone.classes import DRONE
 from segdrone.model import SegmentationModule, model_settings
-from segdrone.training.build import build_trainer
+from segdrone.training.build_trainer import build_trainer
 from segdrone.training.precision import choose_precision
 from segdrone.utils.atomic import atomic_write
 from segdrone.utils.config import to_container

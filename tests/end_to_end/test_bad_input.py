@@ -121,10 +121,10 @@ def _id_in_two_splits(root: Path) -> list[str]:
         (lambda root: ["optimiser.lr=3"], ["optimiser.lr is no setting here", "--help"]),
         (lambda root: ["optimizer.lr"], ["optimizer.lr is no choice", "KEY=VALUE"]),
         (lambda root: ["callbacks=null"], ["a group of conf/, such as callbacks="]),
-        (lambda root: ["callbacks=[default,swa,ema]"], ["callbacks.averaging cannot be made", "start"]),
+        (lambda root: ["callbacks=[default,swa,ema]"], ["callbacks.averaging cannot be built", "start"]),
         (lambda root: ["model=unet_resnet"], ["model/unet_resnet"]),
         (lambda root: ["model.encoder_name=hf-hub:someone/model"], ["model.encoder_name", "unknown"]),
-        (lambda root: ["model.encoder_weights=imagenet"], ["could not be fetched", "model.encoder_weights=null"]),
+        (lambda root: ["model.encoder_weights=imagenet"], ["could not be downloaded", "model.encoder_weights=null"]),
         (lambda root: [f"model.encoder_weights={root}/none.pth"], ["none.pth does not exist"]),
         (lambda root: ["data.image_size=256"], ["data.image_size=256", "whole numbers"]),
         (lambda root: ["data.root=~/flights"], ["data.root=~/flights", "needs quotes of its own", "FOLDER"]),
@@ -195,7 +195,7 @@ def test_full_disk_leaves_the_previous_checkpoint(
     before = {path.name: path.read_bytes() for path in (run / "checkpoints").iterdir()}
     resumed = [*small(scenes, run), "trainer.max_epochs=2", f"ckpt_path={run}/checkpoints/last.ckpt"]
     result = command("train.py", *resumed, file_size_limit=len(before["last.ckpt"]) // 2)
-    assert_one_line(result, "could not be written", "free some disk space", "untouched")
+    assert_one_line(result, "could not be written", "free some disk space", "unchanged")
     assert {path.name: path.read_bytes() for path in (run / "checkpoints").iterdir()} == before
     assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 0
 

@@ -65,7 +65,7 @@ def test_stats_give_the_class_weights_of_training(scenes: Path, tmp_path: Path, 
     (tmp_path / "stats").rename(scenes / "stats")
     merged = weighted("auto", "data.class_groups=drone12")
     assert_one_line(merged, "stats.json counts 23 classes, not the 12 in use", "segdrone data stats")
-    assert_one_line(weighted("[1,2]"), "23 numbers, one a class")
+    assert_one_line(weighted("[1,2]"), "23 numbers, one per class")
     assert_one_line(weighted("often"), "often", "median_frequency")
 
 

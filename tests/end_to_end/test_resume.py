@@ -64,12 +64,12 @@ def test_ctrl_c_ends_a_run_and_says_how_to_go_on(all_scenes: Path, tmp_path: Pat
     assert process.returncode == 130, errors
     last = run / "checkpoints" / "last.ckpt"
     assert (
-        f"interrupted: go on from the last epoch with the same choices and output_dir={run} ckpt_path={last}" in errors
+        f"interrupted: resume from the last epoch with the same options and output_dir={run} ckpt_path={last}" in errors
     )
     assert "Traceback" not in errors
 
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    assert_one_line(command("train.py", *small(all_scenes, run)), "holds an earlier run", f"ckpt_path={last}")
+    assert_one_line(command("train.py", *small(all_scenes, run)), "contains an earlier run", f"ckpt_path={last}")
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
     epochs = torch.load(last, weights_only=True)["epoch"] + 2
     resumed = command("train.py", *small(all_scenes, run), f"trainer.max_epochs={epochs}", f"ckpt_path={last}")

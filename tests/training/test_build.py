@@ -22,7 +22,7 @@ TINY = [
 ]  # fmt: skip
 
 
-def test_a_run_starts_from_a_checkpoint_of_other_classes(
+def test_run_starts_from_a_checkpoint_of_other_classes(
     small_config: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     train(small_config(*TINY))
@@ -42,13 +42,13 @@ def test_a_run_starts_from_a_checkpoint_of_other_classes(
     assert metrics["train/loss"] > 0
 
 
-def test_to_start_from_weights_and_to_resume_are_two_things(small_config: Compose) -> None:
+def test_init_from_and_ckpt_path_exclude_each_other(small_config: Compose) -> None:
     cfg = small_config("init_from=a.ckpt", "ckpt_path=b.ckpt")
     with pytest.raises(ConfigError, match="init_from.*ckpt_path.*give one"):
         build_module(cfg, build_datamodule(cfg))
 
 
-def test_a_compiled_run_leaves_a_checkpoint_like_any_other(
+def test_compiled_run_writes_a_normal_checkpoint(
     small_config: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # All of torch.compile but its last stage, the C++ compiler, which takes two minutes.
@@ -64,9 +64,7 @@ def test_a_compiled_run_leaves_a_checkpoint_like_any_other(
     assert torch.equal(weights(loaded), weights(made["module"]))
 
 
-def test_a_machine_that_cannot_compile_is_an_error_of_one_line(
-    small_config: Compose, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_compiler_is_reported_in_one_line(small_config: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
     def backend(*arguments: object) -> None:
         raise RuntimeError("No working C++ compiler found\nSet TORCHDYNAMO_VERBOSE=1")
 
@@ -77,7 +75,7 @@ def test_a_machine_that_cannot_compile_is_an_error_of_one_line(
 
 
 @pytest.mark.parametrize(("loss", "key"), [("ce", "loss"), ("ce_dice", "loss.terms.ce")])
-def test_class_weights_by_name_become_numbers(loss: str, key: str, scenes: Path, small_config: Compose) -> None:
+def test_named_class_weights_become_numbers(loss: str, key: str, scenes: Path, small_config: Compose) -> None:
     cfg = small_config(
         f"data.root={scenes}", f"loss={loss}", f"{key}.class_weights=inverse", f"{key}.label_smoothing=0.1"
     )
@@ -90,7 +88,7 @@ def test_class_weights_by_name_become_numbers(loss: str, key: str, scenes: Path,
     assert cross_entropy.label_smoothing == 0.1
 
 
-def test_masks_that_may_be_binary_are_warned_of(
+def test_masks_that_may_be_binary_are_warned_about(
     scenes: Path, small_config: Compose, caplog: pytest.LogCaptureFixture
 ) -> None:
     (scenes / "two.csv").write_text("name,r,g,b\nsoil,0,0,0\ncrop,255,255,255\n")
@@ -102,10 +100,10 @@ def test_masks_that_may_be_binary_are_warned_of(
     build_datamodule(small_config(*choices, "data.mask_encoding=binary"))
     assert not caplog.text
     build_datamodule(small_config(*choices))
-    assert "0 and 255 (not labelled) alone: if 255 is crop, give data.mask_encoding=binary" in caplog.text
+    assert "contain only 0 and 255 (ignored): if 255 is crop, give data.mask_encoding=binary" in caplog.text
 
 
-def test_class_weights_are_counted_where_no_statistics_are_kept(all_scenes: Path, small_config: Compose) -> None:
+def test_class_weights_are_counted_if_there_is_no_statistics_file(all_scenes: Path, small_config: Compose) -> None:
     cfg = small_config("loss.class_weights=auto", "data.image_size=[64,96]")
     datamodule = build_datamodule(cfg)
     masks = [cv2.imread(str(pair.mask), cv2.IMREAD_UNCHANGED) for pair in datamodule.splits["train"]]
@@ -116,13 +114,13 @@ def test_class_weights_are_counted_where_no_statistics_are_kept(all_scenes: Path
 
 
 @pytest.mark.parametrize(("loss", "key"), [("ce", "loss"), ("ce_lovasz", "loss.terms.ce")])
-def test_class_weights_of_another_length_are_refused(loss: str, key: str, small_config: Compose) -> None:
+def test_class_weights_of_wrong_length_are_refused(loss: str, key: str, small_config: Compose) -> None:
     cfg = small_config(f"loss={loss}", f"{key}.class_weights=[1,2]")
     with pytest.raises(ConfigError, match=rf"^{key}.class_weights=\[1, 2\] must be .* 23 numbers"):
         build_module(cfg, build_datamodule(cfg))
 
 
-def test_a_run_says_what_its_network_costs(small_config: Compose, caplog: pytest.LogCaptureFixture) -> None:
+def test_run_logs_parameters_and_multiply_adds(small_config: Compose, caplog: pytest.LogCaptureFixture) -> None:
     cfg = small_config("model=linknet_mbv2", "data.sampling=tiles", "data.tile_size=[32,96]")
     with caplog.at_level(logging.INFO, "segdrone"):
         build_module(cfg, build_datamodule(cfg))
@@ -130,7 +128,7 @@ def test_a_run_says_what_its_network_costs(small_config: Compose, caplog: pytest
     assert "linknet on mobilenet_v2: 4.3 million parameters, 0.0282 billion multiply-adds at 32 x 96" in caplog.text
 
 
-def test_a_network_that_does_not_fit_the_photographs_is_told_before_training(small_config: Compose) -> None:
+def test_network_that_does_not_fit_the_image_size_is_reported_before_training(small_config: Compose) -> None:
     cfg = small_config("model.encoder_name=tu-swin_tiny_patch4_window7_224")
     with pytest.raises(ConfigError, match="cannot take 64 x 96 pixels"):
         build_module(cfg, build_datamodule(cfg))

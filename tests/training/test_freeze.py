@@ -27,7 +27,7 @@ class Record(L.Callback):
         self.decoder.append(weights(pl_module.network.decoder))  # type: ignore[arg-type, union-attr]
 
 
-def test_the_encoder_and_its_statistics_stay_while_the_rest_learns(tmp_path: Path) -> None:
+def test_encoder_weights_and_statistics_stay_frozen(tmp_path: Path) -> None:
     module, record = tiny_module(), Record()
     before = weights(module.encoder)
     fit(tmp_path, FreezeEncoder(epochs=2), record, module=module, max_epochs=3)
@@ -40,18 +40,18 @@ def test_the_encoder_and_its_statistics_stay_while_the_rest_learns(tmp_path: Pat
 
 
 @pytest.mark.parametrize(("kept", "stop"), [("last", 1), ("best", 1), ("last", 2), ("last", 3)])
-def test_a_run_resumed_before_or_after_the_thaw_ends_with_the_same_weights(
+def test_run_resumed_before_or_after_unfreezing_ends_with_the_same_weights(
     kept: str, stop: int, tmp_path: Path
 ) -> None:
     options = {"optimizer": {"name": "adamw", "lr": 1e-3}, "scheduler": {"name": "poly", "power": 0.9}}
-    whole, resumed = tiny_module(**options), tiny_module(seed=1, **options)
+    uninterrupted, resumed = tiny_module(**options), tiny_module(seed=1, **options)
     fit(tmp_path / "a", FreezeEncoder(epochs=2), StopAfter(stop), module=tiny_module(**options), max_epochs=4)
-    fit(tmp_path / "b", FreezeEncoder(epochs=2), module=whole, max_epochs=4)
+    fit(tmp_path / "b", FreezeEncoder(epochs=2), module=uninterrupted, max_epochs=4)
     fit(tmp_path / "c", FreezeEncoder(2), module=resumed, max_epochs=4, ckpt_path=tmp_path / f"a/{kept}.ckpt")
-    assert torch.equal(weights(whole), weights(resumed))
+    assert torch.equal(weights(uninterrupted), weights(resumed))
 
 
-def test_a_run_resumed_within_a_frozen_epoch_stays_frozen(tmp_path: Path) -> None:
+def test_run_resumed_within_a_frozen_epoch_stays_frozen(tmp_path: Path) -> None:
     first, resumed, record = tiny_module(), tiny_module(seed=1), Record()
     frozen = weights(first.encoder)
     every_two = ModelCheckpoint(tmp_path, filename="{step}", every_n_train_steps=2, save_top_k=-1)
@@ -65,14 +65,14 @@ TWO_PROCESSES = """
 import sys
 from pathlib import Path
 import torch
-from segdrone.training import FreezeEncoder, StochasticAverage
+from segdrone.training import FreezeEncoder, SWA
 from tests.tiny import fit, tiny_module, weights
 from tests.training.test_freeze import Record
 
 module, record = tiny_module(optimizer={"name": "adamw", "lr": 1e-2}), Record()
 before = weights(module.encoder)
 trainer = fit(
-    Path(sys.argv[1]), FreezeEncoder(epochs=1), StochasticAverage(0.0), record, module=module,
+    Path(sys.argv[1]), FreezeEncoder(epochs=1), SWA(0.0), record, module=module,
     max_epochs=3, strategy="ddp", devices=2, gradient_clip_val=1.0,
 )
 everyone = trainer.strategy.all_gather(weights(module))
@@ -82,7 +82,7 @@ if trainer.global_rank == 0:
 """
 
 
-def test_processes_that_train_together_stay_alike_after_the_thaw(tmp_path: Path) -> None:
+def test_processes_have_equal_weights_after_unfreezing(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(TWO_PROCESSES)
     result = subprocess.run(
         [sys.executable, tmp_path / "script.py", tmp_path / "out"], cwd=REPO, capture_output=True, text=True,

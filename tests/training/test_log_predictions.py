@@ -28,7 +28,7 @@ class Rows(L.Callback):
         self.drawn += self.pictures._rows
 
 
-def test_the_first_photographs_are_shown_as_they_were_with_truth_and_prediction(tmp_path: Path) -> None:
+def test_first_photographs_are_logged_denormalized_with_truth_and_prediction(tmp_path: Path) -> None:
     torch.manual_seed(0)
     data = {"mean": [0.5, 0.5, 0.25], "std": [0.25, 0.5, 0.25]}
     pictures = LogPredictions(every_n_epochs=1, photographs=3)
@@ -44,7 +44,7 @@ def test_the_first_photographs_are_shown_as_they_were_with_truth_and_prediction(
         assert not np.array_equal(row.truth, row.prediction)
 
 
-def test_pictures_come_at_the_first_epoch_then_at_intervals_and_at_the_last(
+def test_pictures_are_logged_at_the_first_epoch_at_intervals_and_at_the_last(
     small_config: Compose, tmp_path: Path
 ) -> None:
     few = ["trainer.max_epochs=5", "trainer.limit_train_batches=1", "trainer.limit_val_batches=1"]

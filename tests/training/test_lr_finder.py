@@ -21,7 +21,7 @@ def _options(lr: float, encoder_lr: float | None = None) -> dict[str, Any]:
     return {"optimizer": {"name": "adamw", "lr": lr, "encoder_lr": encoder_lr}, "scheduler": SCHEDULE}
 
 
-def test_the_fastest_fall_is_found_among_noise_at_low_rates() -> None:
+def test_fastest_descent_is_found_despite_noise_at_low_rates() -> None:
     fall = [3 - 2 / (1 + (1e-3 / rate) ** 2) for rate in RATES]  # steepest at 1e-3
     noise = [0.01 * (-1) ** step for step in range(100)]
     losses = [a + b for a, b in zip(fall, noise, strict=True)]
@@ -30,13 +30,13 @@ def test_the_fastest_fall_is_found_among_noise_at_low_rates() -> None:
     assert suggest(RATES, [*losses[:90], *[float("nan")] * 10]) == found
 
 
-def test_few_points_suggest_nothing() -> None:
+def test_too_few_points_suggest_nothing() -> None:
     assert suggest(RATES[:12], [1.0] * 12) is None
     assert suggest(RATES, [1.0] * 12 + [float("nan")] * 88) is None
     assert suggest(RATES[:13], [1.0] * 13) is not None
 
 
-def test_a_constant_loss_is_seen_as_constant() -> None:
+def test_constant_loss_stays_constant_after_unbias() -> None:
     mean, smoothed = 0.0, []
     for step in range(1, 100):  # as Lightning 2.6 does, in _LRCallback.on_train_batch_end
         mean = 0.98 * mean + 0.02 * 3.0
@@ -61,7 +61,7 @@ def first_loss() -> float:
 
 
 @pytest.mark.parametrize("steps", [100, 18], ids=["more steps than the run has", "up to the middle of an epoch"])
-def test_the_run_is_that_of_the_rate_found_and_nothing_else_is_left(tmp_path: Path, steps: int) -> None:
+def test_run_equals_one_started_with_the_suggested_rate(tmp_path: Path, steps: int) -> None:
     module = tiny_module(**_options(1e-3, encoder_lr=1e-4))
     finder, logged, other = _finder(tmp_path / "a", steps), Logged(), Logged()
     trainer = fit(tmp_path / "a", finder, logged, module=module, max_epochs=5)
@@ -75,24 +75,24 @@ def test_the_run_is_that_of_the_rate_found_and_nothing_else_is_left(tmp_path: Pa
     assert [group["max_lr"] for group in trainer.optimizers[0].param_groups] == pytest.approx([found / 10, found])
     assert {path.name for path in (tmp_path / "a").iterdir()} == {"best.ckpt", "last.ckpt", "lr_finder.png"}
 
-    told = tiny_module(**_options(found, module.optimizer_options["encoder_lr"]))
-    fit(tmp_path / "b", other, module=told, max_epochs=5)
-    assert torch.equal(weights(module), weights(told))
+    reference = tiny_module(**_options(found, module.optimizer_options["encoder_lr"]))
+    fit(tmp_path / "b", other, module=reference, max_epochs=5)
+    assert torch.equal(weights(module), weights(reference))
     assert len(logged.epochs) == 5
     assert [{**epoch} for epoch in logged.epochs] == [{**epoch} for epoch in other.epochs]
 
 
-def test_a_resumed_run_keeps_its_rates(tmp_path: Path) -> None:
-    whole, resumed = tiny_module(**_options(1e-3)), tiny_module(seed=1, **_options(1e-3))
+def test_resumed_run_keeps_its_learning_rates(tmp_path: Path) -> None:
+    uninterrupted, resumed = tiny_module(**_options(1e-3)), tiny_module(seed=1, **_options(1e-3))
     fit(tmp_path / "a", _finder(tmp_path), StopAfter(3), module=tiny_module(**_options(1e-3)), max_epochs=4)
-    fit(tmp_path / "b", _finder(tmp_path), module=whole, max_epochs=4)
+    fit(tmp_path / "b", _finder(tmp_path), module=uninterrupted, max_epochs=4)
     fit(tmp_path / "c", _finder(tmp_path), module=resumed, max_epochs=4, ckpt_path=tmp_path / "a" / "last.ckpt")
-    assert torch.equal(weights(whole), weights(resumed))
+    assert torch.equal(weights(uninterrupted), weights(resumed))
 
 
-def test_too_few_steps_suggest_nothing_and_change_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    module, told = tiny_module(**_options(1e-3)), tiny_module(**_options(1e-3))
+def test_too_few_steps_change_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    module, reference = tiny_module(**_options(1e-3))
     fit(tmp_path / "a", _finder(tmp_path), module=module)
-    fit(tmp_path / "b", module=told)
-    assert "8 steps suggest no learning rate: it stays 0.001" in caplog.text
-    assert torch.equal(weights(module), weights(told))
+    fit(tmp_path / "b", module=reference)
+    assert "8 steps are too few to suggest a learning rate: it stays 0.001" in caplog.text
+    assert torch.equal(weights(module), weights(reference))

@@ -14,7 +14,7 @@ def _epoch(curves: PlotMetrics, number: int, first: bool = True) -> None:
     curves.on_train_epoch_end(trainer, L.LightningModule())  # type: ignore[arg-type]
 
 
-def test_every_epoch_draws_and_a_resumed_run_goes_on(tmp_path: Path) -> None:
+def test_every_epoch_is_plotted_and_a_resumed_run_continues(tmp_path: Path) -> None:
     first = PlotMetrics(str(tmp_path / "a"))
     _epoch(first, 0)
     assert {path.name for path in (tmp_path / "a").iterdir()} == {"loss.png", "miou.png", "accuracy.png"}
@@ -25,7 +25,7 @@ def test_every_epoch_draws_and_a_resumed_run_goes_on(tmp_path: Path) -> None:
     assert len(first.history) == 1
 
 
-def test_values_of_an_earlier_validation_are_not_drawn_again(tmp_path: Path) -> None:
+def test_values_of_an_earlier_validation_are_not_repeated(tmp_path: Path) -> None:
     curves = PlotMetrics(str(tmp_path / "a"))
     for number in range(4):
         if number % 2:
@@ -35,7 +35,7 @@ def test_values_of_an_earlier_validation_are_not_drawn_again(tmp_path: Path) -> 
     assert [row["epoch"] for row in curves.history if "val/loss" in row] == [1, 3]
 
 
-def test_only_the_first_process_draws(tmp_path: Path) -> None:
+def test_only_the_first_process_plots(tmp_path: Path) -> None:
     curves = PlotMetrics(str(tmp_path / "a"))
     _epoch(curves, 0, first=False)
     assert len(curves.history) == 1

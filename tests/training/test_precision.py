@@ -25,10 +25,10 @@ from tests.conftest import REPO, Compose
         ("mps", {"amx_tile": True, "amx_bf16": True}, None, "32-true"),
     ],
 )
-def test_half_precision_is_chosen_where_the_hardware_has_it(
+def test_half_precision_is_chosen_if_the_hardware_has_it(
     accelerator: str, cpu: dict[str, bool] | None, gpu: bool | None, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`cpu` is what torch tells of the processor, None where it cannot tell; `gpu` whether there is one that can."""
+    """`cpu` is what torch reports, None if it cannot; `gpu` is None without a GPU, else whether it has bfloat16."""
     if cpu is None:
         monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     else:
@@ -38,19 +38,19 @@ def test_half_precision_is_chosen_where_the_hardware_has_it(
     assert choose_precision(accelerator) == precision
 
 
-def test_a_network_in_half_precision_throughout_is_scored_without_a_checkpoint(small_config: Compose) -> None:
+def test_network_in_true_half_precision_is_scored_without_a_checkpoint(small_config: Compose) -> None:
     metrics, _ = train(small_config("debug=one_batch", "trainer.precision=bf16-true"))
     assert 0 <= metrics["miou"] <= 1
 
 
-def test_a_run_trains_in_the_chosen_precision_and_is_scored_in_full(
+def test_run_trains_in_the_chosen_precision_and_is_scored_in_full_precision(
     small_config: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     amx = {"amx_tile": True, "amx_bf16": True}
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: amx, raising=False)
     with caplog.at_level("INFO"):
         train(small_config("trainer.precision=auto", "trainer.limit_train_batches=1"))
-    assert "precision bf16-mixed: this CPU has its own units for bfloat16" in caplog.text
+    assert "precision bf16-mixed: this CPU has its own bfloat16 units" in caplog.text
     run = tmp_path / "run"
     assert json.loads((run / "run.json").read_text())["precision"] == "bf16-mixed"
     with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):

@@ -18,7 +18,7 @@ def run(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def test_a_run_leaves_what_it_promises(small_config: Compose, run: Path) -> None:
+def test_run_writes_all_files(small_config: Compose, run: Path) -> None:
     cfg = small_config("trainer.max_epochs=2")
     metrics, made = train(cfg)
 
@@ -52,13 +52,13 @@ def test_a_run_leaves_what_it_promises(small_config: Compose, run: Path) -> None
     assert len(record["data_fingerprint"]) == 64
 
 
-def test_tensorboard_holds_scalars_pictures_and_choices(small_config: Compose, run: Path) -> None:
+def test_tensorboard_has_scalars_pictures_and_hyperparameters(small_config: Compose, run: Path) -> None:
     train(small_config("trainer.max_epochs=2", "callbacks.pictures.every_n_epochs=1"))
     board = EventAccumulator(str(run / "tensorboard"), size_guidance={"images": 0, "scalars": 0}).Reload()
     scalars = set(board.Tags()["scalars"])
-    wanted = {f"{split}/{name}" for split in ("train", "val") for name in ("miou", "accuracy", "dice")}
+    expected = {f"{split}/{name}" for split in ("train", "val") for name in ("miou", "accuracy", "dice")}
     assert (
-        wanted | {"train/loss_epoch", "val/loss", "lr-AdamW/encoder", "lr-AdamW/decoder", "val/iou/paved-area"}
+        expected | {"train/loss_epoch", "val/loss", "lr-AdamW/encoder", "lr-AdamW/decoder", "val/iou/paved-area"}
         <= scalars
     )
     scored = {f"scores/{name}" for name in ("confusion", "reliability", "recall_by_size", "best", "worst")}
@@ -70,7 +70,7 @@ def test_tensorboard_holds_scalars_pictures_and_choices(small_config: Compose, r
     assert b"optimizer.lr" in hparams
 
 
-def test_a_split_without_test_photographs_is_scored_on_val(small_config: Compose, all_scenes: Path, run: Path) -> None:
+def test_val_is_scored_if_there_is_no_test_split(small_config: Compose, all_scenes: Path, run: Path) -> None:
     splits = run.parent / "splits"
     splits.mkdir()
     (splits / "train.txt").write_text("000\n001\n002\n")
@@ -80,7 +80,7 @@ def test_a_split_without_test_photographs_is_scored_on_val(small_config: Compose
     assert (report["split"], report["photographs"]) == ("val", 2)
 
 
-def test_training_without_validation_runs_to_its_end(small_config: Compose, run: Path) -> None:
+def test_training_without_validation_runs_all_epochs(small_config: Compose, run: Path) -> None:
     splits = run.parent / "splits"
     splits.mkdir()
     (splits / "train.txt").write_text("000\n001\n002\n")
@@ -96,24 +96,22 @@ def test_training_without_validation_runs_to_its_end(small_config: Compose, run:
     assert len({metrics["train/miou"], metrics["miou"]}) == 2
 
 
-def test_validation_can_be_left_out(small_config: Compose, run: Path) -> None:
+def test_validation_can_be_turned_off(small_config: Compose, run: Path) -> None:
     metrics, _ = train(small_config("trainer.limit_val_batches=0"))
     assert (run / "checkpoints" / "best.ckpt").is_file()
     assert not any(name.startswith("val/") for name in metrics)
 
 
-@pytest.mark.parametrize("wanted", ["val/los", "miou", "test/miou", "val/iou/submarine"])
-def test_an_objective_that_may_choose_nothing_is_told_before_training(
-    wanted: str, small_config: Compose, run: Path
-) -> None:
+@pytest.mark.parametrize("name", ["val/los", "miou", "test/miou", "val/iou/submarine"])
+def test_invalid_objective_is_reported_before_training(name: str, small_config: Compose, run: Path) -> None:
     with pytest.raises(
-        ConfigError, match=f"objective={wanted} is no metric that a run may be chosen by: give one of val/miou"
+        ConfigError, match=f"objective={name} is not a metric that can select a run: choose one of val/miou"
     ):
-        train(small_config(f"objective={wanted}"))
+        train(small_config(f"objective={name}"))
     assert not run.exists()
 
 
-def test_the_objective_may_be_the_iou_of_a_class(small_config: Compose, run: Path) -> None:
+def test_objective_can_be_the_iou_of_a_class(small_config: Compose, run: Path) -> None:
     cfg = small_config("objective=val/iou/paved-area", "trainer.limit_train_batches=1")
     metrics, _ = train(cfg)
     assert objective(cfg, metrics) == metrics["val/iou/paved-area"]
@@ -126,20 +124,20 @@ class FullMemory(L.Callback):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
 
 
-def test_a_full_gpu_is_told_with_what_takes_less(small_config: Compose) -> None:
+def test_full_gpu_memory_is_reported_with_remedies(small_config: Compose) -> None:
     with pytest.raises(ConfigError, match="memory is too small .* give a lower data.batch_size"):
         train(small_config("+callbacks.full={_target_: tests.training.test_run.FullMemory}"))
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, True, "abc"])
-def test_a_seed_that_is_none_is_told(seed: object, small_config: Compose) -> None:
+def test_invalid_seed_is_reported(seed: object, small_config: Compose) -> None:
     with pytest.raises(ConfigError, match=f"seed={seed} must be a whole number from 0 to 4294967295"):
         train(small_config(f"seed={seed}"))
 
 
-def test_epochs_that_are_not_validated_are_kept_too(small_config: Compose, run: Path) -> None:
+def test_epochs_without_validation_are_kept(small_config: Compose, run: Path) -> None:
     seldom = ["+trainer.check_val_every_n_epoch=2", "trainer.limit_train_batches=1"]
-    with pytest.raises(ConfigError, match="max_epochs=3 is no multiple of trainer.check_val_every_n_epoch=2"):
+    with pytest.raises(ConfigError, match="max_epochs=3 is not a multiple of trainer.check_val_every_n_epoch=2"):
         train(small_config(*seldom, "trainer.max_epochs=3"))
 
     train(small_config(*seldom, "trainer.max_epochs=2", "+callbacks.stop={_target_: tests.tiny.StopAfter, epochs: 1}"))
@@ -152,7 +150,7 @@ def test_epochs_that_are_not_validated_are_kept_too(small_config: Compose, run: 
     assert torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] in (1, 3)
 
 
-def test_same_seed_same_network_and_seed_0_is_a_seed(small_config: Compose) -> None:
+def test_same_seed_gives_same_network_and_seed_0_is_valid(small_config: Compose) -> None:
     def weights(seed: int) -> torch.Tensor:
         _, made = train(small_config(f"seed={seed}", "trainer.limit_train_batches=2"))
         return torch.cat([p.detach().flatten() for p in made["module"].parameters()])
@@ -162,7 +160,7 @@ def test_same_seed_same_network_and_seed_0_is_a_seed(small_config: Compose) -> N
     assert not torch.equal(zero, weights(1))
 
 
-def test_a_run_in_the_folder_of_an_earlier_one_keeps_its_log(small_config: Compose, run: Path) -> None:
+def test_resumed_run_keeps_the_earlier_log(small_config: Compose, run: Path) -> None:
     train(small_config())
     earlier = (run / "metrics.csv").read_text()
     train(small_config("trainer.max_epochs=2", f"ckpt_path={run}/checkpoints/last.ckpt"))

@@ -8,7 +8,7 @@ from segdrone.training import TerminateOnNaN
 from tests.helpers.training import StopAfter, fit, tiny_module
 
 
-def test_a_loss_that_is_no_number_ends_the_run_before_the_weights_are_kept(tmp_path: Path) -> None:
+def test_loss_that_is_not_finite_ends_the_run_before_a_checkpoint(tmp_path: Path) -> None:
     module = tiny_module(optimizer={"name": "sgd", "lr": 1e-3})
     fit(tmp_path, TerminateOnNaN(), StopAfter(1), module=module, max_epochs=2)
     kept = {path: path.read_bytes() for path in tmp_path.iterdir()}

@@ -41,7 +41,7 @@ def _loss(module: SegmentationModule) -> float:
         return float(torch.stack([module.loss(module(batch["image"]), batch["mask"]) for batch in batches(2)]).mean())
 
 
-def test_ema_is_the_average_by_its_formula(tmp_path: Path) -> None:
+def test_ema_follows_its_formula(tmp_path: Path) -> None:
     module, record = tiny_module(**OPTIONS), Record()
     fit(tmp_path, EMA(decay=0.35), record, module=module)
     name = "network.segmentation_head.0.weight"
@@ -53,7 +53,7 @@ def test_ema_is_the_average_by_its_formula(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("averaging", [EMA(0.9), SWA(0.0)], ids=["ema", "swa"])
-def test_what_is_validated_is_what_the_checkpoint_holds(averaging: WeightAveraging, tmp_path: Path) -> None:
+def test_validated_weights_are_those_in_the_checkpoint(averaging: WeightAveraging, tmp_path: Path) -> None:
     module, record = tiny_module(**OPTIONS), Record()
     trainer = fit(tmp_path, averaging, record, module=module)
     best = load_module(trainer.checkpoint_callback.best_model_path)  # type: ignore[union-attr]
@@ -68,7 +68,7 @@ def test_what_is_validated_is_what_the_checkpoint_holds(averaging: WeightAveragi
     assert not torch.equal(current[head], last.state_dict()[head])
 
 
-def test_swa_is_the_mean_of_the_last_epochs_ends(tmp_path: Path) -> None:
+def test_swa_is_the_mean_of_the_weights_at_the_end_of_the_last_epochs(tmp_path: Path) -> None:
     module, record = tiny_module(**OPTIONS), Record()
     fit(tmp_path, SWA(start=0.4), record, module=module, max_epochs=5)
     ends = [{name: tensor.float() for name, tensor in step.items()} for step in record.steps[3::4]]
@@ -78,7 +78,7 @@ def test_swa_is_the_mean_of_the_last_epochs_ends(tmp_path: Path) -> None:
         torch.testing.assert_close(parameter.data, (ends[2][name] + ends[3][name] + ends[4][name]) / 3)
 
 
-def test_swa_measures_batch_norm_on_the_training_images(tmp_path: Path) -> None:
+def test_swa_computes_batch_norm_statistics_on_the_training_images(tmp_path: Path) -> None:
     module = tiny_module(**OPTIONS)
     fit(tmp_path, SWA(start=0.0), module=module)
     layer = module.eval().encoder.model.bn1  # type: ignore[union-attr]
@@ -91,7 +91,7 @@ def test_swa_measures_batch_norm_on_the_training_images(tmp_path: Path) -> None:
     torch.testing.assert_close(layer.running_mean, torch.stack(means).mean(0))  # type: ignore[union-attr, arg-type]
 
 
-def test_swa_leaves_a_frozen_encoder_its_statistics(tmp_path: Path) -> None:
+def test_swa_keeps_the_statistics_of_a_frozen_encoder(tmp_path: Path) -> None:
     module = tiny_module(**OPTIONS)
     encoder, others = weights(module.encoder), weights(module.network.decoder)  # type: ignore[arg-type]
     fit(tmp_path, SWA(start=0.0), FreezeEncoder(epochs=2), module=module)
@@ -100,16 +100,16 @@ def test_swa_leaves_a_frozen_encoder_its_statistics(tmp_path: Path) -> None:
     assert not torch.equal(weights(kept.network.decoder), others)  # type: ignore[arg-type]
 
 
-def test_swa_needs_an_end(tmp_path: Path) -> None:
+def test_swa_needs_a_number_of_epochs(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="give trainer.max_epochs"):
         fit(tmp_path, SWA(start=0.5), module=tiny_module(), max_epochs=-1, max_steps=4)
 
 
 @pytest.mark.parametrize("stop", [1, 3])
 @pytest.mark.parametrize("make", [lambda: EMA(0.9), lambda: SWA(0.25)], ids=["ema", "swa"])
-def test_a_resumed_run_ends_with_the_same_average(make: Any, stop: int, tmp_path: Path) -> None:
-    whole, resumed = tiny_module(**OPTIONS), tiny_module(seed=1, **OPTIONS)
+def test_resumed_run_ends_with_the_same_average(make: Any, stop: int, tmp_path: Path) -> None:
+    uninterrupted, resumed = tiny_module(**OPTIONS), tiny_module(seed=1, **OPTIONS)
     fit(tmp_path / "a", make(), StopAfter(stop), module=tiny_module(**OPTIONS), max_epochs=4)
-    fit(tmp_path / "b", make(), module=whole, max_epochs=4)
+    fit(tmp_path / "b", make(), module=uninterrupted, max_epochs=4)
     fit(tmp_path / "c", make(), module=resumed, max_epochs=4, ckpt_path=tmp_path / "a" / "last.ckpt")
-    assert torch.equal(weights(whole), weights(resumed))
+    assert torch.equal(weights(uninterrupted), weights(resumed))

@@ -1,4 +1,7 @@
-"""Train a network: `train(cfg)`, and the callbacks of a run."""
+"""Train a network: `train(cfg)`, and the callbacks of a run.
+
+The names below are imported on first use: Lightning takes seconds, and Hydra needs `RefuseOverwrite` before `--help`.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -7,9 +10,10 @@ if TYPE_CHECKING:
     from segdrone.training.freeze import FreezeEncoder
     from segdrone.training.log_predictions import LogPredictions
     from segdrone.training.lr_finder import LearningRateFinder
+    from segdrone.training.objective import objective
     from segdrone.training.plot_metrics import PlotMetrics
     from segdrone.training.refuse_overwrite import RefuseOverwrite
-    from segdrone.training.run import objective, train
+    from segdrone.training.run import train
     from segdrone.training.run_dir import run_dir_lock
     from segdrone.training.terminate_on_nan import TerminateOnNaN
     from segdrone.training.weight_averaging import EMA, SWA
@@ -37,14 +41,13 @@ _MODULES = {
     "PlotMetrics": "plot_metrics",
     "RefuseOverwrite": "refuse_overwrite",
     "TerminateOnNaN": "terminate_on_nan",
-    "objective": "run",
+    "objective": "objective",
     "run_dir_lock": "run_dir",
     "train": "run",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Imports on first use: Lightning takes seconds, and Hydra asks for `RefuseOverwrite` before `--help`."""
     if name not in _MODULES:
-        raise AttributeError(f"module {__name__} has no attribute {name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

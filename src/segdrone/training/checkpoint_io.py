@@ -1,4 +1,4 @@
-"""Write checkpoints whole or not at all."""
+"""Write checkpoints atomically."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from segdrone.utils.atomic import atomic_write
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside its place, flushes it to the disk, and renames it.
+    """Writes a checkpoint to a temporary file in the same folder, flushes it to disk, and renames it.
 
-    A run that is killed, or a disk that fills up, leaves the previous checkpoint as it was.
-    Lightning's own way writes to the system's temporary folder, often another disk, from where
-    moving is a copy that can be cut short.
+    If the run is killed or the disk is full, the previous checkpoint stays unchanged. Lightning's own implementation
+    writes to the system's temporary folder, often on another disk, from which the file is copied; a copy can be cut
+    short.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Saves a checkpoint.
 
         Raises:
-            CheckpointError: It could not be written; nothing is left behind.
+            CheckpointError: The file could not be written; no partial file is left.
         """
         try:
             with atomic_write(Path(path)) as partial, partial.open("wb") as file:
                 torch.save(checkpoint, file)
                 file.flush()
                 os.fsync(file.fileno())
-        except (OSError, RuntimeError) as error:  # torch's writer reports a full disk as RuntimeError
+        except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
             reason = str(error).strip().splitlines()[0]
             raise CheckpointError(
                 f"{path} could not be written ({reason}): free some disk space and resume from the last checkpoint, "
-                "which is untouched"
+                "which is unchanged"
             ) from error

@@ -1,4 +1,4 @@
-"""Look at choices that Lightning would only stumble over after hours, or not at all."""
+"""Validate options that Lightning checks late or never."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from segdrone.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
-_LEAST = {  # of Trainer's whole numbers
+_MINIMUM = {  # of the Trainer's integer options
     "max_epochs": -1,
     "max_steps": -1,
     "num_nodes": 1,
@@ -22,60 +22,64 @@ _LEAST = {  # of Trainer's whole numbers
 
 
 def monitorable_metrics(table: ClassTable, *, has_val: bool) -> list[str]:
-    """Returns the names of the metrics by which an epoch or a run may be chosen: none of the final test's.
+    """Returns the names of the metrics that may select an epoch or a run; those of the final test are not among them.
 
-    Those of validation stand for those of training where nothing is validated, but for a class's IoU.
+    Without validation, training metrics replace validation metrics of the same name, except for the IoU of a class.
+
+    Example:
+        >>> monitorable_metrics(ClassTable(("road",), ((0, 0, 0),)), has_val=True)[0]
+        'val/miou'
     """
     names = [f"{split}/{score}" for split in ("val", "train") for score in ("miou", "loss", "dice", "accuracy")]
     return names + [f"val/iou/{name}" for name in table.names if has_val]
 
 
 def check_metric(key: str, name: Any, table: ClassTable, *, has_val: bool) -> None:
-    """Refuses a metric that no run logs, or that must choose nothing.
+    """Checks that a metric is logged and may select a run.
 
     Args:
-        key: Where it was chosen, such as `objective`.
+        key: Config key of the metric, such as `objective`.
         name: The metric.
         table: The classes of the run.
         has_val: Whether the run validates.
 
     Raises:
-        ConfigError: It is none of `monitorable_metrics`.
+        ConfigError: It is not one of `monitorable_metrics`.
     """
     names = monitorable_metrics(table, has_val=has_val)
     if name not in names:
         general = [name for name in names if "/iou/" not in name] + ["val/iou/CLASS"] * has_val
-        raise ConfigError(f"{key}={name} is no metric that a run may be chosen by: give one of {', '.join(general)}")
+        raise ConfigError(f"{key}={name} is not a metric that can select a run: choose one of {', '.join(general)}")
 
 
 def check_trainer(options: Mapping[str, Any]) -> None:
-    """Looks at the numbers of `conf/trainer`.
+    """Checks the numbers of `conf/trainer`.
 
     Raises:
-        ConfigError: One is out of its range, or no number.
+        ConfigError: A value is out of range or not a number.
     """
-    for key, least in _LEAST.items():
-        _check_whole(f"trainer.{key}", options.get(key), least)
+    for key, minimum in _MINIMUM.items():
+        _check_integer(f"trainer.{key}", options.get(key), minimum)
     clip = options.get("gradient_clip_val")
     if clip is not None and (isinstance(clip, bool) or not isinstance(clip, int | float) or clip < 0):
-        raise ConfigError(f"trainer.gradient_clip_val={clip} must be a number from 0 up, or null")
+        raise ConfigError(f"trainer.gradient_clip_val={clip} must be a number of 0 or more, or null")
 
 
 def check_callbacks(callbacks: Mapping[str, Any], table: ClassTable, *, has_val: bool) -> None:
-    """Looks at what callbacks go by, and whether one of them keeps checkpoints.
+    """Checks which metrics callbacks monitor, and warns if none of them keeps checkpoints.
 
     Raises:
-        ConfigError: A metric is not logged, or the patience is no number.
+        ConfigError: A metric is not logged, or the patience is not an integer.
     """
-    named = {name: part for name, part in callbacks.items() if part}
-    for name, part in named.items():
+    used = {name: part for name, part in callbacks.items() if part}
+    for name, part in used.items():
         if part.get("monitor") is not None:
             check_metric(f"callbacks.{name}.monitor", part["monitor"], table, has_val=has_val)
-        _check_whole(f"callbacks.{name}.patience", part.get("patience"), 0)
-    if not any("ModelCheckpoint" in part.get("_target_", "") for part in named.values()):
-        log.warning("no checkpoint is kept: callbacks=[default,...] has those that keep the best and the last")
+        _check_integer(f"callbacks.{name}.patience", part.get("patience"), 0)
+    if not any("ModelCheckpoint" in part.get("_target_", "") for part in used.values()):
+        log.warning("no checkpoint is kept: callbacks=[default,...] adds those that keep the best and the last one")
 
 
-def _check_whole(key: str, value: Any, least: int) -> None:
-    if value is not None and (type(value) is not int or value < least):
-        raise ConfigError(f"{key}={value} must be a whole number from {least} up")
+def _check_integer(key: str, value: Any, minimum: int) -> None:
+    if value is not None and (type(value) is not int or value < minimum):
+        raise ConfigError(f"{key}={value} must be a whole number of {minimum} or more")

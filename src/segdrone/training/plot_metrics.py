@@ -1,4 +1,4 @@
-"""The three plots of a run: loss, mIoU and accuracy by epoch."""
+"""Plot loss, mIoU and accuracy by epoch."""
 
 from __future__ import annotations
 
@@ -11,29 +11,27 @@ from segdrone import figures
 
 
 class PlotMetrics(L.Callback):
-    """Draws `loss.png`, `miou.png` and `accuracy.png`, train and, where it was validated, val, after every epoch.
+    """Plots `loss.png`, `miou.png` and `accuracy.png` after every epoch, for train and, if validated, val.
 
-    The values so far travel in the checkpoint, so that a resumed run draws the whole curve.
+    The history is stored in the checkpoint, so a resumed run plots the whole curve.
 
     Args:
-        folder: Where the pictures go.
+        folder: Folder for the plots.
     """
 
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder)
         self.history: list[dict[str, float]] = []
-        self._splits = ["train"]  # of which this epoch has values; those of an earlier validation stay logged
+        self._splits = ["train"]  # with values of this epoch; values of earlier validations stay logged
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Knows that the epoch was validated."""
+        """Notes that this epoch is validated."""
         self._splits = ["train", "val"]
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Keeps the epoch's values and draws."""
-        keys, self._splits = (
-            [f"{split}/{name}" for split in self._splits for name in figures.TRAINING_CURVES],
-            ["train"],
-        )
+        """Adds the values of the epoch to the history, and plots it."""
+        keys = [f"{split}/{name}" for split in self._splits for name in figures.TRAINING_CURVES]
+        self._splits = ["train"]
         logged = trainer.callback_metrics
         epoch = {"epoch": float(trainer.current_epoch)}
         self.history.append({**epoch, **{key: float(logged[key]) for key in keys if key in logged}})
@@ -43,9 +41,9 @@ class PlotMetrics(L.Callback):
             figures.save(figures.plot_training_curve(self.history, name), self.folder / f"{name}.png")
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns the values so far."""
+        """Returns the history."""
         return {"history": self.history}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes the values of the run that is resumed."""
+        """Restores the history of the run that is resumed."""
         self.history = list(state_dict["history"])

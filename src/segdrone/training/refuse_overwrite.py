@@ -14,12 +14,12 @@ from segdrone.utils.launch import is_rank_zero
 
 
 class RefuseOverwrite(Callback):
-    """Refuses to replace a run by another one."""
+    """Hydra callback that ends a run whose folder has the checkpoints of another run."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Leaves with one line where the folder holds checkpoints that this run does not go on from.
+        """Exits with one line if the folder has checkpoints that this run does not resume from.
 
-        What SLURM starts again is the same run, and Lightning finds its own checkpoint there.
+        A job that SLURM restarts is the same run; Lightning finds its own checkpoint there.
         """
         if not is_rank_zero() or "SLURM_RESTART_COUNT" in os.environ:
             return
@@ -27,6 +27,6 @@ class RefuseOverwrite(Callback):
         resumed = None if config.ckpt_path is None else Path(config.ckpt_path).resolve().parent.parent
         if any((folder / "checkpoints").glob("*.ckpt")) and resumed != folder.resolve():
             exit_with_error(
-                f"{folder} holds an earlier run: give another output_dir, or go on with it by "
+                f"{folder} contains an earlier run: give another output_dir, or resume it with "
                 f"ckpt_path={folder}/checkpoints/last.ckpt"
             )

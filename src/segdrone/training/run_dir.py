@@ -1,4 +1,4 @@
-"""The folder of a run: its alone."""
+"""Lock the folder of a run."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from segdrone.utils.launch import is_rank_zero
 
 @contextmanager
 def run_dir_lock(folder: Path) -> Iterator[None]:
-    """Keeps a folder for one run at a time.
+    """Locks a folder, so that only one run writes to it at a time. Only the first process of a run takes the lock.
 
     Raises:
-        ConfigError: Another run writes there.
+        ConfigError: Another run writes to the folder.
     """
     with ExitStack() as stack:
-        if is_rank_zero():  # of the processes of a run
+        if is_rank_zero():
             try:
                 stack.enter_context(file_lock(folder / ".running", wait=False))
             except Timeout:

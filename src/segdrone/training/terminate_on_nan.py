@@ -12,16 +12,16 @@ from segdrone.model import SegmentationModule
 
 
 class TerminateOnNaN(L.Callback):
-    """Ends a run whose loss is not finite, at the end of the epoch or before a validation, and so before it is kept.
+    """Ends a run whose loss is not finite, before a validation and at the end of an epoch, so before a checkpoint.
 
-    Its scores would be finite, those of one class everywhere. Lightning's `EarlyStopping(check_finite=True)` ends a
-    run as if it had come to its end.
+    The scores of such a network are finite: it predicts one class everywhere. Lightning's
+    `EarlyStopping(check_finite=True)` ends the run as if it had finished normally.
     """
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Looks at the epoch's loss after its last batch.
+        """Checks the loss of the epoch after its last batch.
 
         Raises:
             ConfigError: The loss is not finite.
@@ -30,7 +30,7 @@ class TerminateOnNaN(L.Callback):
             self._check(trainer, pl_module)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Looks at the loss so far, as an epoch may be validated in its midst.
+        """Checks the loss so far, since a validation can take place within an epoch.
 
         Raises:
             ConfigError: The loss is not finite.

@@ -1,6 +1,6 @@
-"""Averages of the weights over training, which are what is validated and kept.
+"""Average the weights over training: EMA and SWA. The averaged weights are validated and kept.
 
-Checkpoints hold the average as their `state_dict`, and the weights under way beside it.
+Checkpoints have the average as their `state_dict`, and the current weights beside it.
 """
 
 from __future__ import annotations
@@ -20,52 +20,52 @@ from segdrone.errors import ConfigError
 
 class _Averaging(WeightAveraging):
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Keeps the average where training runs; the module itself is not there yet, which Lightning would go by."""
+        """Places the average on the training device; Lightning would use that of the module, which is moved later."""
         self._device = trainer.strategy.root_device
         super().setup(trainer, pl_module, stage)
 
 
 class EMA(_Averaging):
-    """Exponential moving average (EMA) of weights and buffers, after every optimizer step.
+    """Exponential moving average (EMA) of weights and buffers, updated after every optimizer step.
 
-    The decay rises to its value as min(decay, (1 + n) / (10 + n)) after n steps (TensorFlow's
-    `ExponentialMovingAverage`), so that first weights are soon forgotten; a late start, as Lightning's
-    `EMAWeightAveraging` has it, would validate weights that were never trained until then.
+    The decay after n steps is min(decay, (1 + n) / (10 + n)) (TensorFlow's `ExponentialMovingAverage`), so the
+    initial weights are soon forgotten. A late start, as in Lightning's `EMAWeightAveraging`, would validate
+    untrained weights until then.
 
     Args:
-        decay: Weight of the average so far in the next, 0 to 1.
+        decay: Weight of the previous average in the next one, 0 to 1.
 
     Raises:
-        ConfigError: It is out of its range.
+        ConfigError: `decay` is out of range.
     """
 
     def __init__(self, decay: float) -> None:
         _check_share("decay", decay)
-        super().__init__(multi_avg_fn=_exponential(decay))
+        super().__init__(multi_avg_fn=_exponential_average(decay))
 
 
-def _exponential(decay: float) -> Callable[[Any, Any, Tensor | int], None]:
+def _exponential_average(decay: float) -> Callable[[Any, Any, Tensor | int], None]:
     def update(averages: Any, weights: Any, count: Tensor | int) -> None:
-        soon = min(decay, (1 + int(count)) / (10 + int(count)))
-        get_ema_multi_avg_fn(soon)(averages, weights, count)  # type: ignore[no-untyped-call]
+        current = min(decay, (1 + int(count)) / (10 + int(count)))
+        get_ema_multi_avg_fn(current)(averages, weights, count)  # type: ignore[no-untyped-call]
 
     return update
 
 
 class SWA(_Averaging):
-    """Stochastic weight averaging (SWA): the mean of the weights that the last epochs end with.
+    """Stochastic weight averaging (SWA): the mean of the weights at the end of each of the last epochs.
 
-    Izmailov et al. 2018, "Averaging Weights Leads to Wider Optima and Better Generalization". The statistics of
-    batch norm do not average; they are measured anew on the epoch's training batches (algorithm 1 there). Until the
-    average begins it is the weights of the epoch's end.
+    Izmailov et al. 2018, "Averaging Weights Leads to Wider Optima and Better Generalization". Batch-norm statistics
+    cannot be averaged; they are computed again on the training batches of the epoch (algorithm 1 in the paper).
+    Before averaging starts, the average is the current weights.
 
-    Lightning's `StochasticWeightAveraging` validates, and so chooses, weights that are not averaged.
+    Lightning's `StochasticWeightAveraging` validates, and so selects, weights that are not averaged.
 
     Args:
-        start: Share of the epochs before the first that counts, 0 to 1.
+        start: Share of the epochs before averaging starts, 0 to 1.
 
     Raises:
-        ConfigError: It is out of its range.
+        ConfigError: `start` is out of range.
     """
 
     def __init__(self, start: float) -> None:
@@ -74,10 +74,10 @@ class SWA(_Averaging):
         self.start = start
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Looks whether there is a last part of the epochs.
+        """Checks that the number of epochs is known.
 
         Raises:
-            ConfigError: The number of epochs is not set.
+            ConfigError: It is not set.
         """
         if trainer.max_epochs is None or trainer.max_epochs < 1:
             raise ConfigError("callbacks swa averages over the last epochs: give trainer.max_epochs")
@@ -86,21 +86,21 @@ class SWA(_Averaging):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Averages after the epoch's last batch, before it is validated."""
+        """Updates the average after the last batch of the epoch, before it is validated."""
         if not trainer.is_last_batch:
             return
         average = self._average_model
         assert average is not None
         assert trainer.max_epochs is not None
         if trainer.current_epoch <= math.ceil(self.start * trainer.max_epochs):
-            average.n_averaged.zero_()  # the next weights take the place of the average
+            average.n_averaged.zero_()  # the next weights replace the average
         average.update_parameters(pl_module)
         if average.n_averaged > 1:
-            with trainer.precision_plugin.forward_context():  # of several processes, all validate with the first's
-                update_bn(_images(trainer), average)
-            for ours, averaged in zip(pl_module.modules(), average.module.modules(), strict=True):
-                if not ours.training:  # frozen, its statistics too
-                    averaged.load_state_dict(ours.state_dict())
+            with trainer.precision_plugin.forward_context():  # all processes validate with those of the first
+                update_bn(_training_images(trainer), average)
+            for current, averaged in zip(pl_module.modules(), average.module.modules(), strict=True):
+                if not current.training:  # a frozen layer keeps its statistics too
+                    averaged.load_state_dict(current.state_dict())
 
 
 def _check_share(name: str, value: Any) -> None:
@@ -108,8 +108,8 @@ def _check_share(name: str, value: Any) -> None:
         raise ConfigError(f"{name}={value} must be a number from 0 to 1")
 
 
-def _images(trainer: L.Trainer) -> Iterator[Tensor]:
-    """The photographs of the epoch's training batches, where training runs."""
+def _training_images(trainer: L.Trainer) -> Iterator[Tensor]:
+    """Yields the photographs of the epoch's training batches, on the training device."""
     loader: Any = trainer.train_dataloader
     for batch in itertools.islice(loader, int(trainer.num_training_batches)):
         yield trainer.strategy.batch_to_device(batch["image"])

@@ -1,0 +1,110 @@
+"""Build the Trainer, callbacks and loggers of a run from its config."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import hydra
+import lightning.pytorch as L
+import torch
+from hydra.errors import InstantiationException
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.loggers import Logger
+from omegaconf import DictConfig, OmegaConf
+
+from segdrone.data import SegmentationDataModule
+from segdrone.errors import ConfigError
+from segdrone.model.distributed import check_processes
+from segdrone.training.checkpoint_io import AtomicCheckpointIO
+from segdrone.training.checks import check_callbacks
+from segdrone.training.precision import choose_precision
+from segdrone.utils.config import to_container
+
+log = logging.getLogger(__name__)
+
+
+def build_trainer(cfg: DictConfig, callbacks: list[L.Callback], loggers: list[Logger], folder: Path) -> L.Trainer:
+    """Builds the Trainer of `conf/trainer`.
+
+    Raises:
+        ConfigError: Lightning refuses the options, or they do not fit the processes that were started.
+    """
+    options: dict[str, Any] = {
+        "callbacks": callbacks,
+        "logger": loggers,
+        "plugins": [AtomicCheckpointIO()],
+        "use_distributed_sampler": False,  # the samplers of segdrone.data know about processes
+    }
+    if cfg.trainer.get("sync_batchnorm") and (cfg.trainer.accelerator == "cpu" or not torch.cuda.is_available()):
+        options["sync_batchnorm"] = False  # torch supports it on GPUs only
+    if cfg.trainer.precision == "auto":
+        options["precision"] = choose_precision(str(cfg.trainer.accelerator))
+    try:
+        trainer: L.Trainer = hydra.utils.instantiate(cfg.trainer, **options, default_root_dir=str(folder))
+    except (MisconfigurationException, InstantiationException) as error:
+        raise ConfigError(f"conf/trainer: Lightning refuses these options ({_reason(error)})") from error
+    check_processes(trainer)
+    return trainer
+
+
+def has_validation(cfg: DictConfig, datamodule: SegmentationDataModule) -> bool:
+    """Returns whether there are photographs to validate on, and validation is not turned off."""
+    return bool(datamodule.splits["val"]) and cfg.trainer.limit_val_batches != 0
+
+
+def build_callbacks(cfg: DictConfig, datamodule: SegmentationDataModule) -> list[L.Callback]:
+    """Builds the callbacks. Without validation, training metrics choose the best epoch and nothing stops early.
+
+    Raises:
+        ConfigError: The last epochs would not be validated, or a callback cannot be built from its options.
+    """
+    callbacks = to_container(cfg.get("callbacks") or OmegaConf.create())
+    has_val = has_validation(cfg, datamodule)
+    check_callbacks(callbacks, datamodule.table, has_val=has_val)
+    epochs, every = cfg.trainer.max_epochs, cfg.trainer.get("check_val_every_n_epoch") or 1
+    if has_val and epochs is not None and epochs > 0 and epochs % every:
+        raise ConfigError(
+            f"trainer.max_epochs={epochs} is not a multiple of trainer.check_val_every_n_epoch={every}: the last "
+            "epochs would not be validated; change one of them"
+        )
+    if not has_val:
+        log.warning("there is no validation: training does not stop early, and train/miou chooses the best epoch")
+        callbacks = {name: part for name, part in callbacks.items() if part and "EarlyStopping" not in part["_target_"]}
+        for part in callbacks.values():
+            if "monitor" in part:
+                part["monitor"] = part["monitor"].replace("val/", "train/")
+                part["save_on_train_epoch_end"] = True
+    return instantiate_all(callbacks, "callbacks")
+
+
+def instantiate_all(configs: Mapping[str, Any] | None, group: str) -> list[Any]:
+    """Instantiates every config with a `_target_`; entries that are null are skipped.
+
+    Args:
+        configs: Configs by name.
+        group: Config group, for errors.
+
+    Raises:
+        ConfigError: An object does not accept its options.
+
+    Example:
+        >>> configs = {"stop": {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "val/miou"}}
+        >>> [type(part).__name__ for part in instantiate_all({**configs, "off": None}, "callbacks")]
+        ['EarlyStopping']
+    """
+    parts = []
+    for name, config in (configs or {}).items():
+        if config:
+            try:
+                parts.append(hydra.utils.instantiate(config))
+            except InstantiationException as error:
+                raise ConfigError(f"{group}.{name} cannot be built ({_reason(error)}): fix its options") from error
+    return parts
+
+
+def _reason(error: Exception) -> str:
+    """Returns the original message in one line, without what Hydra adds."""
+    return " ".join(str(error.__cause__ or error).split())
