@@ -12,7 +12,6 @@ from PIL import Image
 from segdrone.errors import DataError
 from segdrone.raster import ImageSource, PhotographSource, open_image, photograph
 from segdrone.raster.decode import read_image
-from segdrone.raster.photograph import draft_size
 from segdrone.raster.pixels import resize_image
 from segdrone.windows import Window
 from tests.helpers.image_files import gradient_image, random_image, save
@@ -154,48 +153,3 @@ def test_bad_files_are_refused_when_opened(tmp_path: Path) -> None:
     deep = save(tmp_path / "deep.png", Image.fromarray(np.full((4, 5), 300, np.uint16)))
     with pytest.raises(DataError, match="not 8 bits per channel: convert it to 8-bit RGB"):
         open_image(deep)
-
-
-@pytest.mark.parametrize("orientation", [1, 6])
-def test_a_draft_is_decoded_small_and_resembles_the_image(tmp_path: Path, orientation: int) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    path = save(tmp_path / "a.jpg", Image.fromarray(gradient_image(320, 480)), exif=exif, quality=95)
-    draft, full = PhotographSource(path, draft=True), PhotographSource(path)
-    size = (draft.size[0] // 8, draft.size[1] // 8)
-    np.testing.assert_array_equal(draft.read(whole(draft), size), read_image(path, at_least=size))
-    size = (draft.size[0] // 12, draft.size[1] // 12)
-    reduced = draft_size(draft.size, size)
-    assert reduced == (draft.size[0] // 8, draft.size[1] // 8)
-    result = draft.read(whole(draft), size)
-    np.testing.assert_array_equal(result, resize_image(read_image(path, at_least=reduced), size, "area"))
-    assert np.abs(result.astype(int) - full.read(whole(full), size)).mean() < 3
-
-
-def test_a_draft_is_used_only_for_the_whole_image_reduced_by_area(tmp_path: Path) -> None:
-    path = save(tmp_path / "a.jpg", Image.fromarray(random_image(64, 96)))
-    for source, window in (
-        (PhotographSource(path, draft=True), Window(0, 0, 63, 96)),
-        (PhotographSource(path, draft=True), Window(0, 0, 64, 96)),
-        (PhotographSource(path, "linear", draft=True), Window(0, 0, 64, 96)),
-    ):
-        full = PhotographSource(path, source.interpolation)
-        for size in (None, (50, 70)) if source.interpolation == "area" else ((8, 12),):
-            np.testing.assert_array_equal(source.read(window, size), full.read(window, size))
-
-
-@pytest.mark.parametrize(
-    ("full", "size", "expected"),
-    [
-        ((800, 1600), (100, 200), (100, 200)),
-        ((800, 1600), (99, 198), (200, 400)),
-        ((800, 1600), (71, 142), (100, 200)),
-        ((804, 1600), (71, 142), (201, 400)),
-        ((801, 1600), (71, 142), None),
-        ((800, 1600), (600, 1200), None),
-    ],
-)
-def test_draft_size_divides_the_image_evenly(
-    full: tuple[int, int], size: tuple[int, int], expected: tuple[int, int] | None
-) -> None:
-    assert draft_size(full, size) == expected

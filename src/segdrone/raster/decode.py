@@ -11,16 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from segdrone.raster.header import COLOR_MODES as COLOR_MODES
-from segdrone.raster.header import IMAGE_SUFFIXES as IMAGE_SUFFIXES
-from segdrone.raster.header import Header as Header
 from segdrone.raster.header import check_eight_bit, image_mode, is_transposed, open_file, turn_upright
-from segdrone.raster.header import read_header as read_header
-from segdrone.raster.header import read_size as read_size
 from segdrone.raster.no_data import NoDataMarks, no_data_marks
 from segdrone.windows import Size
 
 _BAND_ROWS = 256
+_DRAFT_MARGIN = 1.4
 
 
 class Band(NamedTuple):
@@ -43,7 +39,8 @@ def read_image(path: Path, at_least: Size | None = None) -> NDArray[np.uint8]:
     Args:
         path: The file.
         at_least: A smaller height and width that suffice. A JPEG is then decoded at 1/2, 1/4 or 1/8 of its size, the
-            smallest of these that is at least this large, at a fraction of the cost. Other formats ignore it.
+            smallest of these that is at least this large, at a fraction of the cost (see `draft_size`). Other formats
+            ignore it.
 
     Raises:
         DataError: The file is missing, is not an image, is truncated, or does not have 8 bits per channel.
@@ -54,6 +51,24 @@ def read_image(path: Path, at_least: Size | None = None) -> NDArray[np.uint8]:
             pixels[top : top + band.height] = _rgb(band)
     pixels.setflags(write=False)
     return pixels
+
+
+def draft_size(full: Size, size: Size) -> Size | None:
+    """Returns the size at which to decode a JPEG that is then reduced to `size` by area; None is its own size.
+
+    It is `full` divided by 8, 4 or 2 without a remainder, as pixels at the far edges would shift otherwise. It is
+    `size` itself or at least 1.4 times as large: in between, pixels would be smeared over two.
+
+    Example:
+        >>> draft_size((4000, 6000), (704, 1056)), draft_size((4000, 6000), (1500, 2250))
+        ((1000, 1500), None)
+    """
+    for divisor in (8, 4, 2):  # what JPEG decoders can do
+        reduced = full[0] // divisor, full[1] // divisor
+        margin = min(part / target for part, target in zip(reduced, size, strict=True))
+        if (reduced == size or margin >= _DRAFT_MARGIN) and full[0] % divisor == full[1] % divisor == 0:
+            return reduced
+    return None
 
 
 def read_bands(path: Path) -> Iterator[Band]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +11,11 @@ from numpy.typing import NDArray
 
 from segdrone.errors import DataError
 from segdrone.raster.array import ArraySource
-from segdrone.raster.decode import Band, read_bands, read_image
+from segdrone.raster.decode import Band, read_bands
 from segdrone.raster.header import check_eight_bit, read_header
 from segdrone.windows import Size, Window
 
 _LARGE = 35_000_000  # pixels: 105 MB
-_DRAFT_MARGIN = 1.4
 
 _Decoded = tuple[NDArray[np.uint8], NDArray[np.bool_] | None]  # pixels, validity
 
@@ -32,9 +30,6 @@ class PhotographSource:
     Args:
         path: The file.
         interpolation: How windows are resized: `area`, `linear` or `nearest`.
-        draft: Let a JPEG be decoded at 1/2, 1/4 or 1/8 of its size where the whole image is read, reduced by area, and
-            this fits (see `draft_size`). This takes a fraction of the time. Pixels differ from those without
-            it by less than 3 gray levels on average, and nothing is kept for another read.
 
     Attributes:
         path: The file.
@@ -45,10 +40,11 @@ class PhotographSource:
             is noticed by `read`.
     """
 
-    def __init__(self, path: str | Path, interpolation: str = "area", *, draft: bool = False) -> None:
-        self.path, self.interpolation, self.draft = Path(path), interpolation, draft
+    def __init__(self, path: str | Path, interpolation: str = "area") -> None:
+        self.path, self.interpolation = Path(path), interpolation
         self.header = read_header(self.path)
         check_eight_bit(self.path, self.header.mode)
+        self._array: ArraySource | None = None
 
     @property
     def size(self) -> Size:
@@ -67,11 +63,6 @@ class PhotographSource:
             DataError: The file cannot be decoded, or has changed since it was opened.
             ValueError: The window is not inside the image.
         """
-        if self.draft and size is not None and window == (0, 0, *self.size) and self.interpolation == "area":
-            reduced = draft_size(self.size, size)
-            if reduced is not None:
-                image = ArraySource(read_image(self.path, at_least=reduced), interpolation="area")
-                return image.read(Window(0, 0, *image.size), size)
         return self._decoded.read(window, size)
 
     def valid(self, window: Window, size: Size | None = None) -> NDArray[np.bool_]:
@@ -87,14 +78,17 @@ class PhotographSource:
 
     def release_pages(self) -> None:
         """Frees the memory of what has been read of an image on disk; it can be read again."""
-        if "_decoded" in self.__dict__:
-            self._decoded.release_pages()
+        if self._array is not None:
+            self._array.release_pages()
 
-    @cached_property
+    @property
     def _decoded(self) -> ArraySource:
-        pixels, valid = self._decode_to_disk() if self.size[0] * self.size[1] >= _LARGE else self._decode_to_memory()
-        pixels.setflags(write=False)
-        return ArraySource(pixels, valid, self.interpolation)
+        if self._array is None:
+            large = self.size[0] * self.size[1] >= _LARGE
+            pixels, valid = self._decode_to_disk() if large else self._decode_to_memory()
+            pixels.setflags(write=False)
+            self._array = ArraySource(pixels, valid, self.interpolation)
+        return self._array
 
     def _decode_to_memory(self) -> _Decoded:
         pixels = np.empty((*self.size, 3), np.uint8)
@@ -132,32 +126,3 @@ class PhotographSource:
             top += len(band.pixels)
         if top != height:
             raise DataError(f"{self.path} has changed since it was opened: do not write to it meanwhile, and try again")
-
-
-def draft_size(full: Size, size: Size) -> Size | None:
-    """Returns the size at which to decode a JPEG that is then reduced to `size` by area; None is its own size.
-
-    It is `full` divided by 8, 4 or 2 without a remainder, as pixels at the far edges would shift otherwise. It is
-    `size` itself or at least 1.4 times as large: in between, pixels would be smeared over two.
-
-    Example:
-        >>> draft_size((4000, 6000), (704, 1056)), draft_size((4000, 6000), (1500, 2250))
-        ((1000, 1500), None)
-    """
-    for divisor in (8, 4, 2):  # what JPEG decoders can do
-        reduced = full[0] // divisor, full[1] // divisor
-        margin = min(part / target for part, target in zip(reduced, size, strict=True))
-        if (reduced == size or margin >= _DRAFT_MARGIN) and full[0] % divisor == full[1] % divisor == 0:
-            return reduced
-    return None
-
-
-def open_photograph(path: Path) -> NDArray[np.uint8]:
-    """Returns the pixels of `PhotographSource(path)`: uint8 `[H, W, 3]`, read-only."""
-    source = PhotographSource(path)
-    return source.read(Window(0, 0, *source.size))
-
-
-def release_pages(image: NDArray[np.uint8]) -> None:
-    """Frees the memory of what has been read of a memory map; it can be read again."""
-    ArraySource(image).release_pages()
