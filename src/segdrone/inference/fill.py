@@ -1,4 +1,4 @@
-"""Fill pixels of a mask from their neighbours."""
+"""Fill pixels of a mask from their nearest neighbors."""
 
 from __future__ import annotations
 
@@ -8,36 +8,40 @@ from numpy.typing import NDArray
 
 
 def fill_from_nearest(mask: NDArray[np.uint8], empty: NDArray[np.bool_], classes: int) -> NDArray[np.uint8]:
-    """Returns the mask with each empty pixel in the class of the nearest one that is not.
+    """Returns the mask with each empty pixel set to the class of the nearest pixel that is not empty.
 
-    Classes grow over the empty pixels, by turns to the 4 sides and to all 8 neighbours: the octagonal
-    distance (Rosenfeld and Pfaltz, "Distance functions on digital pictures", 1968). Other than with
-    `cv2.distanceTransformWithLabels`, a pixel stays connected to where its class comes from, and the
-    memory is that of two masks and the edge of what is filled, not 12 bytes for every pixel.
+    Classes grow over the empty pixels, in turn to the 4 sides and to all 8 neighbors: the octagonal distance
+    (Rosenfeld and Pfaltz, "Distance functions on digital pictures", 1968). Unlike with
+    `cv2.distanceTransformWithLabels`, a pixel stays connected to where its class comes from, and the memory is that
+    of two masks and the edges of the filled areas, instead of 12 bytes per pixel.
 
     Args:
         mask: uint8 `[H, W]`, class ids.
-        empty: bool `[H, W]`.
-        classes: How many there are; ids above, such as the ignored one, do not grow. Pixels that no
-            class can reach stay as they are.
+        empty: Pixels to fill, bool `[H, W]`. Those that no class can reach stay as they are.
+        classes: Number of classes; higher ids, such as the ignored one, do not grow.
+
+    Example:
+        >>> mask = np.array([[1, 0, 0, 0, 2]], np.uint8)
+        >>> fill_from_nearest(mask, np.array([[False, True, False, True, False]]), classes=3).tolist()
+        [[1, 1, 0, 0, 2]]
     """
-    padded, open_ = np.pad(mask, 1, constant_values=255), np.pad(empty, 1)
-    values, left, row = padded.reshape(-1), open_.reshape(-1), padded.shape[1]
+    padded, padded_empty = np.pad(mask, 1, constant_values=255), np.pad(empty, 1)
+    values, unfilled, row = padded.reshape(-1), padded_empty.reshape(-1), padded.shape[1]
     sides, corners = (-row, -1, 1, row), (-row - 1, -row + 1, row - 1, row + 1)
 
     def grow(front: NDArray[np.int64], steps: tuple[int, ...]) -> NDArray[np.int64]:
-        grown = []
+        filled = []
         for step in steps:
-            reached = front[left[front + step]] + step
+            reached = front[unfilled[front + step]] + step
             values[reached] = values[reached - step]
-            left[reached] = False
-            grown.append(reached)
-        return np.concatenate(grown)
+            unfilled[reached] = False
+            filled.append(reached)
+        return np.concatenate(filled)
 
-    beside = cv2.dilate(open_.view(np.uint8), np.ones((3, 3), np.uint8))
-    beside[open_] = 0
-    beside[padded >= classes] = 0
-    front = np.flatnonzero(beside)
+    neighbors = cv2.dilate(padded_empty.view(np.uint8), np.ones((3, 3), np.uint8))
+    neighbors[padded_empty] = 0
+    neighbors[padded >= classes] = 0
+    front = np.flatnonzero(neighbors)
     while front.size:
         front = grow(np.concatenate([front, grow(front, sides)]), sides + corners)
     return np.ascontiguousarray(padded[1:-1, 1:-1])

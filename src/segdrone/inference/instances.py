@@ -1,4 +1,4 @@
-"""Find the things that can be counted in a mask, and write them as COCO does."""
+"""Find instances of thing classes in a mask, and write them as COCO detections."""
 
 from __future__ import annotations
 
@@ -14,29 +14,35 @@ from segdrone.inference.components import connected_components
 from segdrone.windows import Size, Window
 
 THING_CLASSES = ("person", "dog", "car", "bicycle", "ar-marker")
-"""Classes of which one connected region is one thing, as a rule: whole, compact, and apart from others.
+"""Thing classes, in the sense of COCO panoptic: a connected component of them is usually one whole thing.
 
-Of the others in `DRONE`, ground, water and plants have no number; crowns of trees, roofs, walls and
-fences grow into one another; windows, doors and poles are parts of those; rocks and obstacles are
-heaps of anything. They can be asked for by name.
+The other classes of `DRONE` are stuff: ground, water and plants cannot be counted; crowns of trees, roofs, walls and
+fences touch one another; windows, doors and poles are parts of those; rocks and obstacles are heaps. Their components
+are found if they are named.
 """
 
 
 def thing_classes(table: ClassTable) -> list[str]:
-    """Returns those of `THING_CLASSES` that the table has, in its order."""
+    """Returns the `THING_CLASSES` in a table, in its order.
+
+    Example:
+        >>> from segdrone.classes import DRONE
+        >>> thing_classes(DRONE)
+        ['person', 'dog', 'car', 'bicycle', 'ar-marker']
+    """
     return [name for name in table.names if name in THING_CLASSES]
 
 
 class Instance(NamedTuple):
-    """A connected region of a class. Two people who touch in the mask are one object.
+    """A connected component of a class. Two people who touch in the mask are one instance.
 
-    Args:
+    Attributes:
         class_id: The class, as in the mask.
-        box: Left column, top row, width and height in pixels, as COCO has it.
-        area: Pixels.
+        box: Left column, top row, width and height in pixels, as in COCO.
+        area: Number of pixels.
         confidence: Mean over its pixels, 0 to 1, or None.
-        counts: Lengths of runs outside and inside in turn, beginning outside, down the columns of the
-            whole photograph: COCO's uncompressed RLE.
+        counts: COCO's uncompressed RLE: lengths of alternating runs outside and inside, starting outside, down the
+            columns of the whole image.
     """
 
     class_id: int
@@ -52,44 +58,48 @@ def find_instances(
     table: ClassTable,
     classes: Sequence[str] | None = None,
 ) -> list[Instance]:
-    """Returns the objects in a mask by class id, then from the top down, then from left to right.
+    """Returns the instances in a mask, sorted by class id, then by top row, then by left column.
 
     Args:
-        mask: uint8 `[H, W]`, class ids.
+        mask: uint8 `[H, W]`, class ids; ignored pixels belong to no instance.
         confidence: uint8 `[H, W]`, 0 to 255 for 0 to 1, if known.
         table: The classes.
-        classes: Names of those wanted; None for those that are `countable`.
+        classes: Names of the classes to search; None is `thing_classes(table)`.
 
     Raises:
-        ConfigError: The table lacks one of `classes`.
+        ConfigError: The table does not have one of `classes`.
+
+    Example:
+        >>> table = ClassTable(names=("road", "car"), colours=((90, 90, 90), (9, 143, 150)))
+        >>> [instance.box for instance in find_instances(np.array([[0, 1, 1, 0, 1]], np.uint8), None, table)]
+        [(1, 0, 2, 1), (4, 0, 1, 1)]
     """
-    wanted = thing_classes(table) if classes is None else classes
-    unknown = [name for name in wanted if name not in table.names]
+    names = thing_classes(table) if classes is None else classes
+    unknown = [name for name in names if name not in table.names]
     if unknown:
         raise ConfigError(
             f"there is no class {', '.join(unknown)} to find objects of: choose from {', '.join(table.names)}"
         )
-    found = []
-    for class_id in sorted({table.names.index(name) for name in wanted}):
-        for region in connected_components(mask, class_id):
-            window, pixels = region.window, region.pixels
+    size: Size = (mask.shape[0], mask.shape[1])
+    instances = []
+    for class_id in sorted({table.names.index(name) for name in names}):
+        for component in connected_components(mask, class_id):
+            window, pixels = component.window, component.pixels
             box = (window.left, window.top, window.width, window.height)
             mean = None if confidence is None else float(confidence[window.rows, window.columns][pixels].mean()) / 255
-            counts = _run_lengths(pixels, window, (mask.shape[0], mask.shape[1]))
-            found.append(Instance(class_id, box, region.area, mean, counts))
-    return sorted(found, key=lambda thing: (thing.class_id, thing.box[1], thing.box[0], thing.counts))
+            instances.append(Instance(class_id, box, component.area, mean, _run_lengths(pixels, window, size)))
+    return sorted(instances, key=lambda one: (one.class_id, one.box[1], one.box[0], one.counts))
 
 
-def to_coco(photographs: Mapping[str, tuple[Size, Sequence[Instance]]], table: ClassTable) -> dict[str, Any]:
+def to_coco(images: Mapping[str, tuple[Size, Sequence[Instance]]], table: ClassTable) -> dict[str, Any]:
     """Returns a COCO document of detections: images, categories and annotations with a `score`.
 
-    All ids begin at 1: `COCOeval` takes annotation 0 for "no match", and detectors take category 0 for
-    the background. All classes of the table are categories, whether found or not, so that the ids of
-    two documents mean the same: a category's id is its class id + 1. `iscrowd` is 0, each annotation
-    being one object, though its outline is an RLE and not a polygon.
+    All ids start at 1: `COCOeval` uses annotation 0 for "no match", and detectors use category 0 for the
+    background. A category's id is its class id + 1, and all classes are categories, so that ids mean the same in every
+    document. `iscrowd` is 0, as each annotation is one instance, although its outline is an RLE rather than a polygon.
 
     Args:
-        photographs: Height and width in pixels, and the objects, by file name.
+        images: Height and width in pixels, and the instances, by file name.
         table: The classes.
     """
     document: dict[str, Any] = {
@@ -98,29 +108,29 @@ def to_coco(photographs: Mapping[str, tuple[Size, Sequence[Instance]]], table: C
         "annotations": [],
         "categories": [{"id": i, "name": name, "supercategory": ""} for i, name in enumerate(table.names, 1)],
     }
-    for image_id, (name, ((height, width), objects)) in enumerate(photographs.items(), 1):
+    for image_id, (name, ((height, width), instances)) in enumerate(images.items(), 1):
         document["images"].append({"id": image_id, "file_name": name, "width": width, "height": height})
-        for thing in objects:
+        for instance in instances:
             annotation = {
                 "id": len(document["annotations"]) + 1,
                 "image_id": image_id,
-                "category_id": thing.class_id + 1,
-                "bbox": list(thing.box),
-                "area": thing.area,
-                "segmentation": {"size": [height, width], "counts": thing.counts},
+                "category_id": instance.class_id + 1,
+                "bbox": list(instance.box),
+                "area": instance.area,
+                "segmentation": {"size": [height, width], "counts": instance.counts},
                 "iscrowd": 0,
             }
-            if thing.confidence is not None:
-                annotation["score"] = thing.confidence
+            if instance.confidence is not None:
+                annotation["score"] = instance.confidence
             document["annotations"].append(annotation)
     return document
 
 
 def _run_lengths(pixels: NDArray[np.bool_], window: Window, size: Size) -> list[int]:
     columns = np.pad(pixels.T, ((0, 0), (1, 1))).astype(np.int8)
-    column, row = np.nonzero(np.diff(columns))  # first pixel of a run and first after it, in turn
+    column, row = np.nonzero(np.diff(columns))  # in turn the first pixel of a run, and the first one after it
     ends = (window.left + column) * size[0] + window.top + row
-    joined = np.flatnonzero(ends[1:] == ends[:-1])  # from the foot of a column to the head of the next
+    joined = np.flatnonzero(ends[1:] == ends[:-1])  # runs that continue from the end of a column to the next one
     ends = np.delete(ends, np.concatenate([joined, joined + 1]))
     counts: list[int] = np.diff(ends, prepend=0, append=size[0] * size[1]).tolist()
     return counts if counts[-1] else counts[:-1]

@@ -1,4 +1,4 @@
-"""A film in; the same film with its masks laid over it out, and a table of the classes' shares."""
+"""Predict a video: write it with its masks laid over each frame, and a table of class shares."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from segdrone.inference.predictor import Predictor
 from segdrone.inference.temporal import TemporalMajority
 from segdrone.utils.atomic import atomic_write
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")  # of films, in lower case
+VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")  # in lower case
 
-_AS_PREDICTED = Cleanup()
-_ROUNDING = 1  # frames that a header may promise too many: films are cut by time
+_NO_CLEANUP = Cleanup()
+_TOLERANCE = 1  # frame: a header may announce one too many, since videos are cut by time
 
 log = logging.getLogger(__name__)
 
 
 class VideoSummary(NamedTuple):
-    """What was found in a film.
+    """Result of predicting a video.
 
     Attributes:
-        frames: Number of frames read, and written.
-        rate: Frames a second.
-        shares: Each class's share of the area, the mean over all frames: float64 `[C]`, 0 to 1.
-        missing: Number of frames that the film's header promises beyond those that could be read.
+        frames: Number of frames that were read, and written.
+        rate: Frames per second.
+        shares: Share of the area per class, mean over all frames: float64 `[C]`, 0 to 1.
+        missing: Number of frames that the video's header announces but that could not be read.
     """
 
     frames: int
@@ -45,7 +45,7 @@ class VideoSummary(NamedTuple):
 
 
 def check_video_options(smooth: int) -> None:
-    """Makes sure that films can be predicted, before anything else takes its time.
+    """Checks that videos can be predicted, before anything that takes time.
 
     Raises:
         ConfigError: `smooth` is out of its range, or PyAV is not installed.
@@ -53,8 +53,8 @@ def check_video_options(smooth: int) -> None:
     TemporalMajority(smooth)
     try:
         import_module("segdrone.inference.video_io")
-    except ImportError as error:  # or a newer one
-        raise ConfigError(f"films need PyAV ({error}): pip install 'segdrone[video]'") from None
+    except ImportError as error:  # also if it is too old
+        raise ConfigError(f"videos need PyAV ({error}): pip install 'segdrone[video]'") from None
 
 
 def predict_video(
@@ -62,34 +62,34 @@ def predict_video(
     source: Path,
     target: Path,
     *,
-    cleanup: Cleanup = _AS_PREDICTED,
+    cleanup: Cleanup = _NO_CLEANUP,
     smooth: int = 1,
     opacity: float = 0.55,
     progress: bool = True,
 ) -> VideoSummary:
-    """Predicts every frame of a film, in memory that does not grow with its length.
+    """Predicts every frame of a video, in memory that does not grow with its length.
 
-    Writes `target`, an MP4 film (VP9, without sound) with as many frames, as large and as fast as the
-    source's, turned as it is displayed, and beside it a table with the suffix `.csv`: a row a frame with
-    `frame` (from 0), `seconds` and each class's share of the area, 0 to 1. Either appears whole or not
-    at all, the table last. A source of varying frame rate becomes one of its mean rate.
+    Writes `target`, an MP4 video (VP9, without sound) with the frames, size and rate of the source, rotated as it is
+    displayed. A table with the suffix `.csv` beside it has a row per frame: `frame` (from 0), `seconds`, and the
+    share of the area per class, 0 to 1. Both files are written whole or not at all, the table last. A variable frame
+    rate becomes its mean.
 
-    A film that ends before its header says, or holds damaged frames, is predicted as far as it can be
-    read; a warning says how much is missing.
+    A video that ends early, or has damaged frames, is predicted as far as it can be read; a warning says how many
+    frames are missing.
 
     Args:
         predictor: The model.
-        source: The film: MP4, MOV, Matroska, WebM or AVI.
-        target: The film to write.
-        cleanup: What is done to each mask.
-        smooth: Number of masks, the frame's and those before, of which each pixel takes the most
-            frequent class; 1 takes each mask as it is.
-        opacity: Of the classes' colours, 0 to 1.
+        source: The video: MP4, MOV, Matroska, WebM or AVI.
+        target: The video to write.
+        cleanup: Clean-up of each mask.
+        smooth: Number of masks, the frame's own and those before, of which each pixel gets the most frequent class; 1
+            does not smooth.
+        opacity: Opacity of the class colors, 0 to 1.
         progress: Whether to show a progress bar.
 
     Raises:
-        DataError: The source is missing, no film, empty or without a frame rate, or the target cannot
-            be written.
+        DataError: The source is missing, not a video, empty or without a frame rate, or the target cannot be
+            written.
         ConfigError: An option is out of its range, the target is the source, or PyAV is not installed.
     """
     check_video_options(smooth)
@@ -98,39 +98,39 @@ def predict_video(
     if target.resolve() == source.resolve():
         raise ConfigError(f"{source} would be replaced by its own prediction: choose another place to write to")
     if not 0 <= opacity <= 1:
-        raise ConfigError(f"opacity={opacity} must lie between 0 and 1")
-    vote, table = TemporalMajority(smooth), predictor.table
+        raise ConfigError(f"opacity={opacity} must be between 0 and 1")
+    smoother, table = TemporalMajority(smooth), predictor.table
     frames, sums = 0, np.zeros(len(table))
     try:
         with (
-            open_video(source) as film,
+            open_video(source) as video,
             atomic_write(target.with_suffix(".csv")) as table_path,
-            atomic_write(target) as film_path,
-            video_writer(film_path, film.size, film.rate) as write,
+            atomic_write(target) as video_path,
+            video_writer(video_path, video.size, video.rate) as write,
             table_path.open("w", newline="", encoding="utf-8") as file,
-            tqdm(film, source.name, film.promised or None, unit="frame", disable=not progress) as images,
+            tqdm(video, source.name, video.expected_frames or None, unit="frame", disable=not progress) as images,
         ):
-            rows, legend = csv.writer(file), InsetLegend(table, film.size)
+            rows, legend = csv.writer(file), InsetLegend(table, video.size)
             rows.writerow(["frame", "seconds", *table.names])
             for image in images:
-                mask = vote(cleanup(predictor(image).mask, image, table))
+                mask = smoother(cleanup(predictor(image).mask, image, table))
                 picture = overlay(image, mask, table, opacity)
                 legend.draw(picture)
                 write(picture)
                 shares = np.bincount(mask.ravel(), minlength=len(table)) / mask.size
-                rows.writerow([frames, f"{float(frames / film.rate):.3f}", *(f"{share:.6f}" for share in shares)])
+                rows.writerow([frames, f"{float(frames / video.rate):.3f}", *(f"{share:.6f}" for share in shares)])
                 sums += shares
                 frames += 1
     except OSError as error:
         raise DataError(
             f"{target} cannot be written ({error.strerror or error}): free some disk space or choose another folder"
         ) from error
-    missing = film.promised - frames
-    if missing <= _ROUNDING:
+    missing = video.expected_frames - frames
+    if missing <= _TOLERANCE:
         missing = 0
     else:
         log.warning(
-            "%s: %d of %d frames could not be read, it is damaged or cut short: the result leaves them out",
-            source, missing, film.promised,
+            "%s: %d of %d frames could not be read, it is damaged or truncated: they are missing in the result",
+            source, missing, video.expected_frames,
         )  # fmt: skip
-    return VideoSummary(frames, film.rate, sums / frames, missing)
+    return VideoSummary(frames, video.rate, sums / frames, missing)

@@ -1,4 +1,4 @@
-"""Predict films into a folder, each once however often the work is interrupted."""
+"""Predict videos into a folder, each once however often the work is interrupted."""
 
 from __future__ import annotations
 
@@ -15,109 +15,115 @@ from segdrone import __version__
 from segdrone.errors import ConfigError, DataError
 from segdrone.inference.cleanup import Cleanup
 from segdrone.inference.inputs import file_digest
-from segdrone.inference.predict_folder import PredictSummary, exclusive_dir
+from segdrone.inference.output_dir import exclusive_dir
+from segdrone.inference.predict_folder import PredictSummary
 from segdrone.inference.predict_video import VIDEO_SUFFIXES, check_video_options, predict_video
 from segdrone.inference.predictor import Predictor
 from segdrone.utils.atomic import stale_partials, write_json
 
-FOLDER = "films"
-_DONE, _SKIPPED = "predicted", "done before"
-_AS_PREDICTED = Cleanup()
+FOLDER = "films"  # below the output folder
+_PREDICTED, _SKIPPED = "predicted", "done before"
+_NO_CLEANUP = Cleanup()
 
 
 def is_video(path: str | Path) -> bool:
-    """Tells whether a path is a film's by its name."""
+    """Whether a file name has the suffix of a video.
+
+    Example:
+        >>> is_video("flight/DJI_0001.MP4"), is_video("flight/DJI_0001.JPG")
+        (True, False)
+    """
     return Path(path).suffix.lower() in VIDEO_SUFFIXES
 
 
 def predict_videos(
     predictor: Predictor,
-    films: Sequence[Path],
+    videos: Sequence[Path],
     out: str | Path,
     *,
-    cleanup: Cleanup = _AS_PREDICTED,
+    cleanup: Cleanup = _NO_CLEANUP,
     smooth: int = 1,
     redo: bool = False,
     progress: bool = True,
 ) -> PredictSummary:
-    """Writes for each film `films/NAME.mp4`, `.csv` and, last, `.json`, which says what it was made with.
+    """Writes for each video `films/NAME.mp4`, `.csv` and, last, `.json` with its settings.
 
-    A film is done when its `.json` is there; one that cannot be read is told, and the rest goes on.
+    A video is done when its `.json` exists. One that cannot be read is reported, and the others are predicted.
 
     Args:
-        predictor: Predicts each frame.
-        films: The files.
-        out: Folder to write to; made if need be.
-        cleanup: What is done to each mask.
-        smooth: As `predict_video` takes it.
+        predictor: The model.
+        videos: The files.
+        out: Output folder; created if needed.
+        cleanup: Clean-up of each mask.
+        smooth: As for `predict_video`.
         redo: Predict again what is done.
-        progress: Whether to show bars, and each error as it comes.
+        progress: Whether to show progress bars and errors on stderr.
 
     Raises:
-        ConfigError: Two films would get one name, a film was predicted with other settings, or a choice
-            is out of its range.
+        ConfigError: Two videos would have the same name, a video was predicted with other settings, or an option is
+            out of its range.
         DataError: The folder cannot be written to.
     """
     cleanup.check(predictor.table)
     check_video_options(smooth)
-    targets = video_targets(films, out)
+    targets = video_targets(videos, out)
     with exclusive_dir(Path(out)):
-        for half in stale_partials(Path(out) / FOLDER):
-            half.unlink()
-        outcomes = {
-            film: _predict(predictor, film, target, cleanup, smooth, redo=redo, progress=progress)
-            for target, film in targets.items()
+        for partial in stale_partials(Path(out) / FOLDER):
+            partial.unlink()
+        results = {
+            video: _predict(predictor, video, target, cleanup, smooth, redo=redo, progress=progress)
+            for target, video in targets.items()
         }
-    failed = {str(film): text for film, text in outcomes.items() if text not in (_DONE, _SKIPPED)}
-    counts = Counter(outcomes.values())
-    return PredictSummary(counts[_DONE], counts[_SKIPPED], failed)
+    failed = {str(video): result for video, result in results.items() if result not in (_PREDICTED, _SKIPPED)}
+    counts = Counter(results.values())
+    return PredictSummary(counts[_PREDICTED], counts[_SKIPPED], failed)
 
 
-def video_targets(films: Sequence[Path], out: str | Path) -> dict[Path, Path]:
-    """Returns each film, once, by the film that it becomes.
+def video_targets(videos: Sequence[Path], out: str | Path) -> dict[Path, Path]:
+    """Returns each video, once, by the path that its prediction is written to.
 
     Raises:
-        ConfigError: Two films would get one name.
+        ConfigError: Two videos would have the same name.
     """
     targets: dict[Path, Path] = {}
-    for film in films:
-        target = Path(out) / FOLDER / f"{film.stem}.mp4"
-        if not film.samefile(targets.setdefault(target, film)):
-            raise ConfigError(f"{targets[target]} and {film} would both be predicted as {target}: rename one of them")
+    for video in videos:
+        target = Path(out) / FOLDER / f"{video.stem}.mp4"
+        if not video.samefile(targets.setdefault(target, video)):
+            raise ConfigError(f"{targets[target]} and {video} would both be predicted as {target}: rename one of them")
     return targets
 
 
 def _predict(
-    predictor: Predictor, film: Path, target: Path, cleanup: Cleanup, smooth: int, *, redo: bool, progress: bool
+    predictor: Predictor, video: Path, target: Path, cleanup: Cleanup, smooth: int, *, redo: bool, progress: bool
 ) -> str:
-    """Predicts a film unless it is done; returns what became of it, or why it could not be."""
-    made_with = target.with_suffix(".json")
+    """Predicts a video unless it is done; returns `_PREDICTED`, `_SKIPPED` or why it could not be predicted."""
+    manifest = target.with_suffix(".json")
     settings = {
-        "segdrone": __version__, "film": film.name, "digest": file_digest(film), "predictor": predictor.settings,
+        "segdrone": __version__, "film": video.name, "digest": file_digest(video), "predictor": predictor.settings,
         "cleanup": cleanup.to_dict(), "smooth": smooth,
     }  # fmt: skip
     if not redo and all(target.with_suffix(suffix).is_file() for suffix in (".mp4", ".csv", ".json")):
-        if _made_with(made_with) != settings:
+        if _read_settings(manifest) != settings:
             raise ConfigError(
-                f"{target} was predicted with other settings, or from another film: give another --out, or --redo "
+                f"{target} was predicted with other settings, or from another video: give another --out, or --redo "
                 "to replace it"
             )
         return _SKIPPED
-    made_with.unlink(missing_ok=True)
+    manifest.unlink(missing_ok=True)
     try:
-        summary = predict_video(predictor, film, target, cleanup=cleanup, smooth=smooth, progress=progress)
+        summary = predict_video(predictor, video, target, cleanup=cleanup, smooth=smooth, progress=progress)
     except DataError as error:
         if progress:
             tqdm.write(f"error: {error}", file=sys.stderr)
         return str(error)
-    write_json({"made_with": settings, "frames": summary.frames, "missing_frames": summary.missing}, made_with)
-    return _DONE
+    write_json({"made_with": settings, "frames": summary.frames, "missing_frames": summary.missing}, manifest)
+    return _PREDICTED
 
 
-def _made_with(path: Path) -> Any:
-    """Returns what a film was predicted with; None if the file does not say."""
+def _read_settings(manifest: Path) -> Any:
+    """Returns the settings that a video was predicted with; None if the file cannot be read."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(manifest.read_text(encoding="utf-8"))
     except ValueError:
         return None
     return content.get("made_with") if isinstance(content, dict) else None

@@ -11,34 +11,39 @@ from segdrone.errors import ConfigError
 
 
 class TemporalMajority:
-    """Gives each pixel the class that most of the last masks give it; of a tie, the one seen last.
+    """Returns for each pixel the most frequent class of the last masks; of equal counts, the most recent class.
 
-    The masks are kept as they are, `length` bytes a pixel, whatever the number of classes.
+    The masks are kept as they are: `length` bytes per pixel, for any number of classes.
 
     Args:
-        length: Number of masks that vote, 1 to 255; the first ones of a film are fewer.
+        length: Number of masks that vote, 1 to 255; fewer at the beginning of a video.
 
     Raises:
         ConfigError: `length` is out of its range.
+
+    Example:
+        >>> vote = TemporalMajority(3)
+        >>> [int(vote(np.array([[class_id]], np.uint8))[0, 0]) for class_id in (1, 1, 2, 2)]
+        [1, 1, 1, 2]
     """
 
     def __init__(self, length: int) -> None:
         if not 1 <= length <= 255:  # votes are counted in a byte
             raise ConfigError(f"smooth={length} must be a number of frames from 1, which smooths nothing, to 255")
-        self._masks: deque[NDArray[np.uint8]] = deque(maxlen=length)  # the newest first
+        self._masks: deque[NDArray[np.uint8]] = deque(maxlen=length)  # newest first
 
     def __call__(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Takes the next mask, uint8 `[H, W]`, which must stay as it is, and returns the smoothed one."""
+        """Adds the next mask, uint8 `[H, W]`, which must not be changed later, and returns the smoothed one."""
         self._masks.appendleft(mask)
         masks = list(self._masks)
-        winner, most = mask.copy(), np.zeros(mask.shape, np.uint8)
-        for place, candidate in enumerate(masks):
-            if len(masks) - place <= most.min():
-                break  # none of the older ones can get more votes
-            # Newer masks need not be asked: where one is of this class, it has had these votes and its own.
+        winner, most_votes = mask.copy(), np.zeros(mask.shape, np.uint8)
+        for position, candidate in enumerate(masks):
+            if len(masks) - position <= most_votes.min():
+                break  # no older mask can get more votes
+            # Newer masks need no count: if one has this class, these votes were counted for it, and its own.
             votes = np.ones(mask.shape, np.uint8)
-            for older in masks[place + 1 :]:
+            for older in masks[position + 1 :]:
                 votes += candidate == older
-            np.copyto(winner, candidate, where=votes > most)
-            np.maximum(most, votes, out=most)
+            np.copyto(winner, candidate, where=votes > most_votes)
+            np.maximum(most_votes, votes, out=most_votes)
         return winner
