@@ -60,7 +60,7 @@ def test_a_file_that_does_not_fit_is_refused_and_changes_nothing(state: dict[str
     save_file({key: tensor for key, tensor in state.items() if key != first}, tmp_path / "w.safetensors")
     encoder = smp.encoders.get_encoder(NAME)
     before = {key: tensor.clone() for key, tensor in encoder.state_dict().items()}
-    with pytest.raises(CheckpointError, match=f"names {len(state) - 1} of its {len(state)} tensors"):
+    with pytest.raises(CheckpointError, match=f"has {len(state) - 1} of its {len(state)} tensors"):
         load_encoder_weights(encoder, NAME, str(tmp_path / "w.safetensors"))
     assert all(torch.equal(tensor, before[key]) for key, tensor in encoder.state_dict().items())
 
@@ -76,7 +76,7 @@ def test_a_counter_that_older_files_lack_is_not_missed(state: dict[str, Tensor],
 @pytest.mark.parametrize("file", ["w.safetensors", "w.pth"])
 def test_a_broken_file_is_refused(file: str, tmp_path: Path) -> None:
     (tmp_path / file).write_bytes(b"no weights at all")
-    with pytest.raises(CheckpointError, match=f"{file} is no state dict"):
+    with pytest.raises(CheckpointError, match=f"{file} is not a state dict"):
         load_encoder_weights(smp.encoders.get_encoder(NAME), NAME, str(tmp_path / file))
 
 
@@ -85,6 +85,6 @@ def test_imagenet_offline_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_p
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(CheckpointError, match="could not be fetched.*go online once.*encoder_weights=null") as caught:
+    with pytest.raises(CheckpointError, match="could not be downloaded.*online once.*encoder_weights=null") as caught:
         load_encoder_weights(smp.encoders.get_encoder(NAME), NAME, "imagenet")
     assert "\n" not in str(caught.value)

@@ -19,7 +19,7 @@ from segdrone.model.networks import (
     NETWORKS,
     build_network,
     model_settings,
-    pretrained_normalisation,
+    pretrained_normalization,
     round_up_to_stride,
     supports_batch_of_one,
 )
@@ -156,7 +156,7 @@ def test_sizes_are_rounded_up_to_what_a_network_takes(
 
 
 def test_a_batch_of_one_that_a_network_cannot_learn_from_is_refused_first(small_config: Compose) -> None:
-    with pytest.raises(ConfigError, match="model.name=pan takes no .* 15 samples in batches of 7.*data.batch_size"):
+    with pytest.raises(ConfigError, match="model.name=pan cannot train on .* 15 samples .* of 7.*data.batch_size"):
         train(small_config("model=pan_mbv2", "data.batch_size=7"))
 
 
@@ -177,16 +177,16 @@ def test_the_default_model_is_the_tutorials_network() -> None:
         ("unet", {"encoder_name": "resnet1"}, "model.encoder_name=resnet1"),
         ("unet", {"encoder_name": "tu-hf-hub:someone/model"}, "model.encoder_name=tu-hf-hub"),
         ("unet", {"encoder_name": "mobilenet_v2", "decoder_channels": [4]}, "conf/model"),
-        ("unet", {"encoder_name": "mobilenet_v2", "colour": "red"}, "model.colour is no option of unet"),
-        ("unet", {"encoder_name": "mobilenet_v2", "activation": "sigmoid"}, "model.activation is no option"),
-        ("unet", {"encoder_name": "mobilenet_v2", "aux_params": {"classes": 2}}, "model.aux_params is no option"),
-        ("unet", {"encoder_name": "mobilenet_v2", "kwargs": {}}, "model.kwargs is no option"),
-        ("fpn", {"encoder_name": "mobilenet_v2", "upsampling": 1}, "model.upsampling is no option"),
+        ("unet", {"encoder_name": "mobilenet_v2", "colour": "red"}, "model.colour is not an option of unet"),
+        ("unet", {"encoder_name": "mobilenet_v2", "activation": "sigmoid"}, "model.activation is not an option"),
+        ("unet", {"encoder_name": "mobilenet_v2", "aux_params": {"classes": 2}}, "model.aux_params is not an option"),
+        ("unet", {"encoder_name": "mobilenet_v2", "kwargs": {}}, "model.kwargs is not an option"),
+        ("fpn", {"encoder_name": "mobilenet_v2", "upsampling": 1}, "model.upsampling is not an option"),
         ("fpn", {"encoder_name": "mobilenet_v2", "encoder_depth": "deep"}, "model fpn cannot be built"),
         ("unet", {"encoder_name": "mobilenet_v2", "decoder_use_norm": "inplace"}, "model unet cannot be built"),
         ("unet", {"encoder_name": "tu-vit_tiny_patch16_224"}, "model unet cannot be built"),
         ("dpt", {"encoder_name": "mobilenet_v2"}, "model dpt cannot be built"),
-        ("dpt", {"encoder_name": "tu-vit_tiny_patch16_224", "num_classes": 9}, "model.num_classes is no option"),
+        ("dpt", {"encoder_name": "tu-vit_tiny_patch16_224", "num_classes": 9}, "model.num_classes is not an option"),
         ("fcn", {"encoder_name": "mobilenet_v2"}, "fcn is built on resnet50 or resnet101"),
     ],
 )
@@ -210,10 +210,10 @@ def test_what_cannot_be_built_is_named(name: str, options: dict[str, object], pa
     ],
 )
 def test_normalisation_follows_the_encoder(encoder: str, mean: tuple[float, ...] | None) -> None:
-    found = pretrained_normalisation(encoder)
+    found = pretrained_normalization(encoder)
     assert (found and found[0]) == mean
 
 
 def test_weights_that_timm_does_not_have_are_told_with_those_it_has() -> None:
-    with pytest.raises(ConfigError, match=r"tu-resnet18\.typo is none of timm's weights: .*resnet18\.a1_in1k"):
-        pretrained_normalisation("tu-resnet18.typo")
+    with pytest.raises(ConfigError, match=r"tu-resnet18\.typo is not among timm's weights: .*resnet18\.a1_in1k"):
+        pretrained_normalization("tu-resnet18.typo")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from segdrone.model.finetune import load_pretrained
     from segdrone.model.flops import summarize
     from segdrone.model.module import SegmentationModule
-    from segdrone.model.networks import model_settings, pretrained_normalisation
+    from segdrone.model.networks import model_settings, pretrained_normalization
     from segdrone.model.resume import check_resumable, load_module
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "load_network",
     "load_pretrained",
     "model_settings",
-    "pretrained_normalisation",
+    "pretrained_normalization",
     "read_checkpoint",
     "summarize",
 ]
@@ -37,7 +37,7 @@ _MODULES = {
     "load_network": "checkpoint",
     "load_pretrained": "finetune",
     "model_settings": "networks",
-    "pretrained_normalisation": "networks",
+    "pretrained_normalization": "networks",
     "read_checkpoint": "checkpoint",
     "summarize": "flops",
 }

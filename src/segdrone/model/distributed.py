@@ -1,4 +1,4 @@
-"""Run one training in several processes: check, supervise and end them together; average over their batches."""
+"""Train in several processes: check, supervise and end them together, and average their losses."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from torch import Tensor
 from segdrone.errors import ConfigError, ProcessLostError
 from segdrone.utils.launch import GRACE_PERIOD, rank_and_world_size, world_size
 
-_STARTER = "SEGDRONE_STARTER"  # the id of the process that started this one
-_SET_TO_START = (_STARTER, "LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+_STARTER = "SEGDRONE_STARTER"  # id of the process that started this one
+_LAUNCH_VARIABLES = (_STARTER, "LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
 def check_processes(trainer: L.Trainer) -> None:
-    """Refuses processes that could not work together, before anything is written.
+    """Checks that the processes of a run can work together, before anything is written.
 
     Raises:
-        ConfigError: As many as were started are not what `trainer` is for, or its strategy is none of those that
-            run one script in each process.
+        ConfigError: The number of started processes is not the one that `trainer` expects, or its strategy does not
+            run the script in each process.
     """
-    launcher, wanted, started = trainer.strategy.launcher, 1, world_size()
-    starts = False  # the others itself
+    launcher, expected, started = trainer.strategy.launcher, 1, world_size()
+    starts_others = False
     if isinstance(launcher, _SubprocessScriptLauncher):
-        wanted = launcher.num_processes * launcher.num_nodes
-        starts = started == 1 and not launcher.cluster_environment.creates_processes_externally
-    if started != wanted and not starts:
+        expected = launcher.num_processes * launcher.num_nodes
+        starts_others = started == 1 and not launcher.cluster_environment.creates_processes_externally
+    if started != expected and not starts_others:
         raise ConfigError(
-            f"{started} processes were started, and trainer.devices x trainer.num_nodes is {wanted}: "
-            "give trainer=ddp and as many, by srun or torchrun: see conf/trainer/ddp.yaml"
+            f"{started} processes were started, and trainer.devices x trainer.num_nodes is {expected}: "
+            "give trainer=ddp and the same number by srun or torchrun: see conf/trainer/ddp.yaml"
         )
     if isinstance(launcher, _SubprocessScriptLauncher):
         try:
@@ -49,154 +49,154 @@ def check_processes(trainer: L.Trainer) -> None:
         except ValueError as error:
             reason = " ".join(str(error).split())
             raise ConfigError(f"the job and conf/trainer differ ({reason}): see conf/trainer/ddp.yaml") from None
-    if trainer.world_size > wanted:
-        raise ConfigError("trainer.strategy cannot start processes in this way: give trainer.strategy=ddp")
+    if trainer.world_size > expected:
+        raise ConfigError("trainer.strategy does not run the script in each process: give trainer.strategy=ddp")
 
 
 @contextmanager
 def supervise(trainer: L.Trainer) -> Iterator[None]:
-    """Ends all processes of a run when one of them is lost or fails; goes around whatever `trainer` does.
+    """Ends all processes of a run when one of them is lost or fails. Wrap every call of `trainer` in it.
 
-    Left to Lightning, the process that started a lost one is killed without a word, and one whose
-    starter is lost waits for it: with gloo half an hour. Processes that torchrun or SLURM started
-    are theirs to end.
+    Without it, Lightning kills the process that started a lost one without a message, and a process whose starter is
+    lost waits for it: with gloo for half an hour. Processes that torchrun or SLURM started are ended by these.
 
-    Afterwards the next trainer can start processes of its own, as in a sweep.
+    Afterwards the next trainer can start its own processes, as in a sweep.
 
     Raises:
-        ProcessLost: Another process is gone, or this one was told to end.
+        ProcessLostError: Another process is lost, or this one received SIGTERM.
     """
     launcher = trainer.strategy.launcher
-    if not isinstance(launcher, _SubprocessScriptLauncher):  # there is only this process
+    if not isinstance(launcher, _SubprocessScriptLauncher):  # this is the only process
         yield
         return
-    starts = not launcher.cluster_environment.creates_processes_externally
-    before = {name: os.environ.get(name) for name in _SET_TO_START}
-    if starts:
+    starts_others = not launcher.cluster_environment.creates_processes_externally
+    before = {name: os.environ.get(name) for name in _LAUNCH_VARIABLES}
+    if starts_others:
         os.environ[_STARTER] = str(os.getpid())
-    watch = ProcessMonitor(trainer)
+    monitor = ProcessMonitor(trainer)
     if _STARTER in os.environ:
-        trainer.callbacks.append(watch)  # type: ignore[attr-defined]
-        threading.Thread(target=watch.over_started if starts else watch.over_starter, daemon=True).start()
-    done = False
+        trainer.callbacks.append(monitor)  # type: ignore[attr-defined]
+        target = monitor.watch_started if starts_others else monitor.watch_starter
+        threading.Thread(target=target, daemon=True).start()
+    succeeded = False
     try:
         yield
-        done = True
+        succeeded = True
     except RuntimeError as error:
         if not (isinstance(error, dist.DistError) or "gloo" in str(error)):
             raise
-        time.sleep(GRACE_PERIOD)  # one that watches knows which
-        raise ProcessLostError(_ended(trainer, "another process was lost")) from error
+        time.sleep(GRACE_PERIOD)  # the monitor knows which one, and reports it first
+        raise ProcessLostError(_end_message(trainer, "another process was lost")) from error
     finally:
-        watch.over.set()
-        if starts:
-            _close(launcher, done)
+        monitor.finished.set()
+        if starts_others:
+            _end_processes(launcher, succeeded)
             os.environ.update({name: value for name, value in before.items() if value is not None})
 
 
 class ProcessMonitor(L.Callback):
-    """Ends this process when the one that started it is gone, or one that it started."""
+    """Ends this process when the process that started it is lost, or a process that it started."""
 
     def __init__(self, trainer: L.Trainer) -> None:
         self.trainer = trainer
         self.launcher: Any = trainer.strategy.launcher
-        self.over = threading.Event()
+        self.finished = threading.Event()
 
-    def over_started(self) -> None:
-        """Waits for the processes to be started, and then for each of them to end."""
+    def watch_started(self) -> None:
+        """Waits until the processes are started, and then for each of them to end."""
         while len(self.launcher.procs) < self.launcher.num_processes - 1:
-            if self.over.wait(0.1):
+            if self.finished.wait(0.1):
                 return
         for local_rank in range(1, self.launcher.num_processes):
-            threading.Thread(target=self._over, args=(local_rank,), daemon=True).start()
+            threading.Thread(target=self._watch, args=(local_rank,), daemon=True).start()
 
-    def _over(self, local_rank: int) -> None:
-        # While this waits, Lightning's own watch, which would kill all, is told that the process runs.
+    def _watch(self, local_rank: int) -> None:
+        # While this waits, Lightning's own monitor, which would kill all processes, sees this one as running.
         code = self.launcher.procs[local_rank - 1].wait()
-        if code == 0 or self.over.is_set():
+        if code == 0 or self.finished.is_set():
             return
         for process in self.launcher.procs:
             process.kill()
-        if code > 0:  # it has said why
+        if code > 0:  # it has reported its error
             os._exit(code)
         rank = self.trainer.node_rank * self.launcher.num_processes + local_rank
-        _leave(_ended(self.trainer, f"process {rank} was lost ({signal.Signals(-code).name})"))
+        _exit(_end_message(self.trainer, f"process {rank} was lost ({signal.Signals(-code).name})"))
 
-    def over_starter(self) -> None:
-        """Waits for the process that started this one to be gone."""
+    def watch_starter(self) -> None:
+        """Waits until the process that started this one is lost."""
         while os.getppid() == int(os.environ[_STARTER]):
-            if self.over.wait(0.5):
+            if self.finished.wait(0.5):
                 return
-        if self.trainer.local_rank > 1:  # one of them says it
+        if self.trainer.local_rank > 1:  # local rank 1 reports it
             os._exit(2)
-        _leave(_ended(self.trainer, "the first process was lost"))
+        _exit(_end_message(self.trainer, "the first process was lost"))
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Takes the place of Lightning's handler, which lets processes wait for one another for ever."""
+        """Replaces Lightning's handler of SIGTERM, with which processes wait for each other forever."""
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, self._told_to_end)
+            signal.signal(signal.SIGTERM, self._on_sigterm)
 
-    def _told_to_end(self, *_: object) -> NoReturn:
-        raise ProcessLostError(_ended(self.trainer, "told to end (SIGTERM)"))
+    def _on_sigterm(self, *_: object) -> NoReturn:
+        raise ProcessLostError(_end_message(self.trainer, "received SIGTERM"))
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """After Ctrl+C Lightning ends all processes."""
+        """Stops monitoring after Ctrl+C, when Lightning ends all processes."""
         if isinstance(exception, KeyboardInterrupt):
-            self.over.set()
+            self.finished.set()
 
 
 def resume_hint(trainer: L.Trainer) -> str:
-    """Returns what to do after a run that did not come to its end."""
-    kept = [one for one in trainer.checkpoint_callbacks if isinstance(one, ModelCheckpoint) and one.monitor is None]
-    path = next((one.best_model_path for one in kept if Path(one.best_model_path).is_file()), None)
+    """Returns what the user can do after a run that was interrupted."""
+    callbacks = [item for item in trainer.checkpoint_callbacks if isinstance(item, ModelCheckpoint)]
+    paths = [item.best_model_path for item in callbacks if item.monitor is None]
+    path = next((path for path in paths if Path(path).is_file()), None)
     if path is None:
         return "start again"
     folder = Path(path).parent.parent
-    return f"go on from the last epoch with the same choices and output_dir={folder} ckpt_path={path}"
+    return f"resume from the last epoch with the same options and output_dir={folder} ckpt_path={path}"
 
 
-def _ended(trainer: L.Trainer, why: str) -> str:
-    return f"{why}, and the run ended: {resume_hint(trainer)}"
+def _end_message(trainer: L.Trainer, reason: str) -> str:
+    return f"{reason}, and the run ended: {resume_hint(trainer)}"
 
 
-def _leave(text: str) -> NoReturn:
-    """Ends this process from a thread: its main one may wait for a lost process for ever."""
+def _exit(text: str) -> NoReturn:
+    """Ends this process from a thread: its main thread may wait for a lost process forever."""
     print(f"error: {text}", file=sys.stderr, flush=True)
     os._exit(2)
 
 
-def _close(launcher: Any, done: bool) -> None:
-    """Ends the group, and the processes that were started unless they end by themselves."""
-    if not done:
+def _end_processes(launcher: Any, succeeded: bool) -> None:
+    """Destroys the process group and waits for the started processes; after an error, kills them."""
+    if not succeeded:
         for process in launcher.procs:
             process.kill()
     if dist.is_initialized():
         dist.destroy_process_group()
     for process in launcher.procs:
         process.wait()
-    for name in _SET_TO_START:
+    for name in _LAUNCH_VARIABLES:
         os.environ.pop(name, None)
 
 
 def mean_over_processes(loss: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighs the loss of each process's batch by the labelled pixels that it is a mean of.
+    """Averages the loss over all processes, weighted by the number of labelled pixels.
 
-    DDP averages the gradients of all processes alike, so that a pixel would count for more in a
-    batch with fewer labelled ones. So weighted, the average is the gradient of the mean over all
-    batches: exactly what one process would have with one batch as large, where the loss is a mean
-    over labelled pixels. Every process must call it at the same time.
+    DDP averages the gradients of all processes with equal weights, so a pixel would count more in a batch with fewer
+    labelled pixels. With these weights the gradient is that of the mean over all batches: exactly that of one process
+    with one batch of that size, where the loss is a mean over labelled pixels. All processes must call this together.
 
     Args:
-        loss: Of this process's batch, a scalar.
-        labelled: Pixels with a label in it, a scalar.
+        loss: Loss of this process's batch, a scalar.
+        labelled: Number of labelled pixels in it, a scalar.
 
     Returns:
-        The mean over all processes, the same for each; and the part of it to differentiate here.
+        The mean over all processes, the same for each, and the part of it to differentiate in this process.
     """
     _, world = rank_and_world_size()
     if world == 1:
         return loss.detach(), loss
     total = torch.stack((loss.detach() * labelled, labelled.to(loss.dtype)))
     dist.all_reduce(total)
-    everywhere = total[1].clamp(min=1)
-    return total[0] / everywhere, loss * (labelled * world / everywhere)
+    all_labelled = total[1].clamp(min=1)
+    return total[0] / all_labelled, loss * (labelled * world / all_labelled)

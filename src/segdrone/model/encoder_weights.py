@@ -1,4 +1,4 @@
-"""Give an encoder its pretrained weights."""
+"""Load pretrained weights into an encoder."""
 
 from __future__ import annotations
 
@@ -24,41 +24,41 @@ def load_encoder_weights(encoder: nn.Module, name: str, source: str) -> str:
     """Loads pretrained weights into an encoder of smp.
 
     Args:
-        encoder: The network's encoder.
-        name: Its name in smp.
-        source: `imagenet`, fetched from the hub that smp uses, or the path of a state dict
-            (`.safetensors`, or `.pth` / `.pt` / `.bin`, read without running code).
+        encoder: The encoder of a network.
+        name: Name of the encoder in smp.
+        source: `imagenet`, downloaded from the hub that smp uses, or the path of a state dict (`.safetensors`, or
+            `.pth` / `.pt` / `.bin`, read without running code).
 
     Returns:
         A line that says how many tensors were loaded from where.
 
     Raises:
-        CheckpointError: The weights cannot be fetched or read, or do not fit the encoder.
+        CheckpointError: The weights cannot be downloaded or read, or do not fit the encoder.
     """
     if source == "imagenet":
-        log.info("encoder %s: fetching its imagenet weights, or taking those of an earlier time", name)
+        log.info("encoder %s: downloading its imagenet weights, or reading them from the cache", name)
     state = _from_hub(name) if source == "imagenet" else _from_file(Path(source))
-    wanted = encoder.state_dict()
-    needed = [key for key in wanted if not key.endswith("num_batches_tracked")]  # older files lack this counter
-    named = {_name_in(wanted, key): tensor for key, tensor in state.items()}
-    fitting = {key: named[key] for key, tensor in wanted.items() if key in named and named[key].shape == tensor.shape}
-    if not all(key in fitting for key in needed):
+    ours = encoder.state_dict()
+    required = [key for key in ours if not key.endswith("num_batches_tracked")]  # older files lack this counter
+    renamed = {_encoder_key(ours, key): tensor for key, tensor in state.items()}
+    fitting = {key: renamed[key] for key, mine in ours.items() if key in renamed and renamed[key].shape == mine.shape}
+    if not all(key in fitting for key in required):
         raise CheckpointError(
-            f"{source} does not fit the encoder {name}: it names {sum(key in wanted for key in named)} of its "
-            f"{len(wanted)} tensors, or in other shapes; give weights of that encoder, or model.encoder_weights=null "
+            f"{source} does not fit the encoder {name}: it has {sum(key in ours for key in renamed)} of its "
+            f"{len(ours)} tensors, or other shapes: give weights of this encoder, or model.encoder_weights=null "
             "to start from random ones"
         )
-    encoder.load_state_dict({**wanted, **fitting})
-    return f"encoder {name}: {len(fitting)} of {len(wanted)} tensors loaded from {source}"
+    encoder.load_state_dict({**ours, **fitting})
+    return f"encoder {name}: {len(fitting)} of {len(ours)} tensors loaded from {source}"
 
 
-def _name_in(wanted: State, key: str) -> str:
-    """The encoder's name for a tensor of a file.
+def _encoder_key(ours: State, key: str) -> str:
+    """Returns the encoder's key for a tensor of a file.
 
-    smp wraps a timm model (tu-...) as `encoder.model`, and timm may make stages of a sequence into
-    members of their own: `stages.0` is then `stages_0`.
+    smp wraps a timm model (tu-...) as `encoder.model`, and timm may turn the stages of a sequence into attributes:
+    `stages.0` is then `stages_0`.
     """
-    return next((name for name in (key, f"model.{key}", f"model.{key.replace('.', '_', 1)}") if name in wanted), key)
+    return next((name for name in (key, f"model.{key}", f"model.{key.replace('.', '_', 1)}") if name in ours), key)
 
 
 def _from_file(path: Path) -> State:
@@ -71,10 +71,10 @@ def _from_file(path: Path) -> State:
     except Exception as error:  # a broken file can fail in any way
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise CheckpointError(
-            f"{path} is no state dict that can be read without running code ({reason}): save it as .safetensors"
+            f"{path} is not a state dict that can be read without running code ({reason}): save it as .safetensors"
         ) from None
     if not (isinstance(state, dict) and all(isinstance(tensor, Tensor) for tensor in state.values())):
-        raise CheckpointError(f"{path} holds no plain dict of tensors: save the encoder's state_dict() alone")
+        raise CheckpointError(f"{path} is not a plain dict of tensors: save only the encoder's state_dict()")
     return state
 
 
@@ -82,28 +82,28 @@ def _from_hub(name: str) -> State:
     try:
         with _quiet("huggingface_hub"), _quiet("httpx"), _quiet("timm"):
             if name.startswith("tu-"):
-                whole: nn.Module = timm.create_model(name.removeprefix("tu-"), pretrained=True)
-                return whole.state_dict()
-            fetched: nn.Module = smp.encoders.get_encoder(name, weights="imagenet")
-            return fetched.state_dict()
+                classifier: nn.Module = timm.create_model(name.removeprefix("tu-"), pretrained=True)
+                return classifier.state_dict()
+            encoder: nn.Module = smp.encoders.get_encoder(name, weights="imagenet")
+            return encoder.state_dict()
     except KeyError:
         raise CheckpointError(
             f"there are no imagenet weights for the encoder {name}: give model.encoder_weights=null or a file"
         ) from None
-    except (OSError, RuntimeError) as error:  # the hub's errors, offline ones among them, are OSErrors
+    except (OSError, RuntimeError) as error:  # the hub's errors are OSErrors, offline ones too
         raise CheckpointError(
-            f"the imagenet weights of {name} could not be fetched ({type(error).__name__}): go online once, or give "
+            f"the imagenet weights of {name} could not be downloaded ({type(error).__name__}): go online once, or give "
             "model.encoder_weights=FILE.safetensors, or model.encoder_weights=null to start from random ones"
         ) from None
 
 
 @contextmanager
 def _quiet(logger: str) -> Iterator[None]:
-    """Holds back the hub's retry messages: the one line at the end says it all."""
-    log = logging.getLogger(logger)
-    level = log.level
-    log.setLevel(logging.CRITICAL)
+    """Suppresses the retry messages of the hub: the error at the end says enough."""
+    noisy = logging.getLogger(logger)
+    level = noisy.level
+    noisy.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        log.setLevel(level)
+        noisy.setLevel(level)

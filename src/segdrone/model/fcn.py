@@ -1,4 +1,4 @@
-"""The fully convolutional network of torchvision, in the shape of the others."""
+"""The fully convolutional network of torchvision, with the attributes of smp's networks."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from torchvision.models.segmentation import fcn_resnet50, fcn_resnet101
 
 from segdrone.errors import ConfigError
 
-_WHOLE = {"resnet50": fcn_resnet50, "resnet101": fcn_resnet101}
+_BUILDERS = {"resnet50": fcn_resnet50, "resnet101": fcn_resnet101}
 
 
 class FCN(nn.Module):
     """FCN (Long, Shelhamer and Darrell 2015, "Fully Convolutional Networks for Semantic Segmentation").
 
-    torchvision's form of it: the last two stages of the ResNet are dilated, so that features have an
-    eighth of the image's size, and the head's logits are enlarged to the whole.
+    This is torchvision's variant: the last two stages of the ResNet are dilated, so the features have an eighth of the
+    image's size, and the logits are resized to the image's size.
 
     Args:
-        encoder_name: `resnet50` or `resnet101`, whose ImageNet weights fit the encoder.
+        encoder_name: `resnet50` or `resnet101`; ImageNet weights of these fit the encoder.
         classes: Number of classes.
         encoder_weights: Always None: weights are loaded afterwards, as for every network.
 
     Raises:
-        ConfigError: It is another encoder.
+        ConfigError: The encoder is another one.
     """
 
     def __init__(self, encoder_name: str, classes: int, encoder_weights: None = None) -> None:
         super().__init__()
-        if encoder_name not in _WHOLE:
-            raise ConfigError(f"model.encoder_name={encoder_name}: fcn is built on {' or '.join(_WHOLE)}")
-        whole = _WHOLE[encoder_name](weights=encoder_weights, weights_backbone=None, num_classes=classes)
-        self.encoder, self.segmentation_head = whole.backbone, whole.classifier
+        if encoder_name not in _BUILDERS:
+            raise ConfigError(f"model.encoder_name={encoder_name}: fcn is built on {' or '.join(_BUILDERS)}")
+        network = _BUILDERS[encoder_name](weights=encoder_weights, weights_backbone=None, num_classes=classes)
+        self.encoder, self.segmentation_head = network.backbone, network.classifier
 
     def forward(self, image: Tensor) -> Tensor:
         """Maps images `[B, 3, H, W]` of any size to logits `[B, C, H, W]`."""

@@ -1,4 +1,4 @@
-"""The LightningModule: network, loss and metrics."""
+"""Define the LightningModule: network, loss, metrics, optimizer and schedule."""
 
 from __future__ import annotations
 
@@ -30,25 +30,28 @@ _SPLITS = ("train", "val", "test")
 class SegmentationModule(L.LightningModule):
     """A segmentation network with its loss, metrics, optimizer and schedule.
 
-    The first four arguments go into the checkpoint as plain containers, and are all that prediction needs. Optimizer
-    and schedule stand beside them, for a run that resumes.
+    The first four arguments are the hyper-parameters of a checkpoint, as plain containers. The checkpoint also holds
+    the spec, and the options of the optimizer and the schedule, for a run that resumes.
 
     Attributes:
-        table: The classes.
-        metrics: `train_metrics`, `val_metrics` and `test_metrics` of the epoch under way.
+        network: Maps images, float32 `[B, 3, H, W]`, to logits `[B, C, H, W]`.
+        spec: What the network expects and predicts.
+        table: The classes, as in `spec`.
+        metrics: `train_metrics`, `val_metrics` and `test_metrics` of the current epoch.
 
     Args:
         model: Name and options of the network, as in `conf/model`.
         classes: The class table, as `ClassTable.to_dict` writes it.
-        data: The data config, as `DataConfig.to_dict` writes it: normalisation, size, sampling.
-        splits: Ids of the photographs of `train`, `val` and `test`, so that a later evaluation
-            knows which were trained on.
+        data: The data config, as `DataConfig.to_dict` writes it; `mean` and `std` are required.
+        splits: Ids of the photographs of `train`, `val` and `test`, so that a later evaluation can exclude those
+            that were trained on.
         loss: Name and options of the loss.
         optimizer: Name and options of the optimizer.
         scheduler: Name and options of the schedule.
 
     Raises:
         ConfigError: A name or an option is unknown.
+        CheckpointError: `data` has no mean and std, or a value is out of its range.
     """
 
     def __init__(
@@ -84,72 +87,72 @@ class SegmentationModule(L.LightningModule):
         return forward_any_size(self.network, image)
 
     def setup(self, stage: str) -> None:
-        """Keeps the run's seed, before any callback may train."""
+        """Stores the run's seed, before a callback can start training."""
         self.run_seed = torch.initial_seed()
 
     def on_train_start(self) -> None:
-        """Refuses a last batch of one image, before an epoch has been spent on coming to it.
+        """Checks that no batch has only one image if the network cannot train on it, before an epoch is spent.
 
         Raises:
-            ConfigError: The network cannot learn from one image, and the batches leave one.
+            ConfigError: The network cannot train on one image, and the last batch has one.
         """
         if supports_batch_of_one(self.network):
             return
         loader: Any = self.trainer.train_dataloader
         samples, batch_size = len(loader.sampler), loader.batch_size
-        alone = samples % batch_size == 1 and self.trainer.num_training_batches == len(loader)
-        if batch_size == 1 or alone:
+        last_has_one = samples % batch_size == 1 and self.trainer.num_training_batches == len(loader)
+        if batch_size == 1 or last_has_one:
             raise ConfigError(
-                f"model.name={self.hparams['model']['name']} takes no training batch of one photograph (its batch-norm "
+                f"model.name={self.hparams['model']['name']} cannot train on a batch of one photograph (its batch norm "
                 f"follows a global pooling), and {samples} samples in batches of {batch_size} leave one: give another "
                 "data.batch_size"
             )
 
     def on_train_epoch_start(self) -> None:
-        """Seeds dropout and stochastic depth by epoch, so that a resumed run draws what it would have drawn."""
+        """Seeds dropout and stochastic depth by epoch, so that a resumed run equals one without interruption."""
         torch.manual_seed(self.run_seed + 1_000_003 * (self.current_epoch + 1) + self.global_rank)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Returns the loss of a batch, and counts its metrics."""
+        """Updates the metrics and returns the loss of a batch."""
         loss, _, _ = self._step("train", batch)
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Counts a batch's loss and metrics; returns `prediction`, int64 `[B, H, W]`."""
+        """Updates loss and metrics; returns `prediction`, int64 `[B, H, W]`."""
         return {"prediction": self._step("val", batch)[1]}
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Counts a batch's loss and metrics; returns what it predicts, and how surely.
+        """Updates loss and metrics; returns the prediction and its confidence.
 
-        `prediction` is int64 `[B, H, W]`, `confidence` the probability of that class, float32 `[B, H, W]`.
+        `prediction` is int64 `[B, H, W]`, `confidence` the probability of the predicted class, float32 `[B, H, W]`.
         """
         _, prediction, logits = self._step("test", batch)
         return {"prediction": prediction, "confidence": logits.softmax(1).amax(1)}
 
     def _step(self, split: str, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Counts a batch; returns its loss, the class of each pixel and the logits."""
+        """Updates loss and metrics; returns the loss of the batch, the predicted classes and the logits."""
         mask = batch["mask"]
         logits = self(batch["image"])
         mean, loss = mean_over_processes(self.loss(logits, mask), (mask != self.table.ignore_index).sum())
-        prediction = logits.detach().max(1).indices  # in channels-last layout twice as fast as argmax
+        prediction = logits.detach().max(1).indices  # twice as fast as argmax in channels-last layout
         training = split == "train"
         epoch_loss = self.epoch_loss(split)
-        epoch_loss(mean, weight=sum(name != "" for name in batch["id"]))  # a blank's is empty
+        epoch_loss(mean, weight=sum(name != "" for name in batch["id"]))  # padding has an empty id
         self.log(f"{split}/loss", epoch_loss, prog_bar=training, on_step=training, on_epoch=True, batch_size=len(mask))
         self.split_metrics(split).update(prediction, mask)
         return loss, prediction, logits
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Logs the scores with the epoch's last batch: a hook of the epoch's end would come after the callbacks'."""
+        """Logs the scores with the last batch: the hook of the epoch's end would run after that of the callbacks."""
         if self.trainer.is_last_batch:
             self._log_scores("train")
 
     def on_validation_epoch_end(self) -> None:
-        """Logs the scores of the epoch, and the IoU of each class."""
+        """Logs the scores of the epoch and the IoU of each class."""
         self._log_scores("val")
 
     def on_test_epoch_end(self) -> None:
-        """Logs the scores of the epoch, and the IoU of each class."""
+        """Logs the scores of the epoch and the IoU of each class."""
         self._log_scores("test")
 
     def split_metrics(self, split: str) -> SplitMetrics:
@@ -159,22 +162,22 @@ class SegmentationModule(L.LightningModule):
         return metrics
 
     def epoch_loss(self, split: str) -> MeanMetric:
-        """Returns the mean loss of the epoch under way of `train`, `val` or `test`."""
+        """Returns the mean loss of the current epoch of `train`, `val` or `test`."""
         loss = self.losses[f"{split}_loss"]
         assert isinstance(loss, MeanMetric)
         return loss
 
     def _log_scores(self, split: str) -> None:
-        """Logs `{split}/miou` and so on; `{split}/iou/{class}` is NaN where it is in neither truth nor prediction."""
+        """Logs `{split}/miou` etc., and `{split}/iou/{class}`, NaN if the class is in neither truth nor prediction."""
         metrics = self.split_metrics(split)
         scores = metrics.compute()
         iou = scores.pop("iou")
-        once: dict[str, Any] = {"on_step": False, "on_epoch": True, "batch_size": 1, "sync_dist": True}
+        options: dict[str, Any] = {"on_step": False, "on_epoch": True, "batch_size": 1, "sync_dist": True}
         for name, score in scores.items():
-            self.log(f"{split}/{name}", score, prog_bar=name == "miou", **once)
+            self.log(f"{split}/{name}", score, prog_bar=name == "miou", **options)
         if split != "train":
             classes = zip(self.table.names, iou, strict=True)
-            self.log_dict({f"{split}/iou/{name}": value for name, value in classes}, **once)
+            self.log_dict({f"{split}/iou/{name}": value for name, value in classes}, **options)
         metrics.reset()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -183,9 +186,9 @@ class SegmentationModule(L.LightningModule):
         checkpoint["optimisation"] = {"optimizer": self.optimizer_options, "scheduler": self.scheduler_options}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Goes on with the optimizer's options, and along a schedule of the length that `max_epochs` has now.
+        """Restores the optimizer's options, and keeps the length of the schedule that `max_epochs` gives now.
 
-        OneCycleLR would restore the length it was first made for, and fail past its end.
+        OneCycleLR would restore the length of the first run, and fail after its end.
         """
         if "optimisation" in checkpoint:
             self.optimizer_options = dict(checkpoint["optimisation"]["optimizer"])
@@ -196,11 +199,11 @@ class SegmentationModule(L.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Builds the optimizer, and the schedule over all steps of the run.
 
-        The optimizer is fused: one pass over the weights, a third of the time. Not where gradients are clipped
-        under mixed precision: Lightning refuses any optimizer that could unscale gradients itself.
+        The optimizer is fused: one pass over the weights, in a third of the time. It is not fused if gradients are
+        clipped under mixed precision, because Lightning refuses optimizers that can unscale gradients themselves.
         """
-        clipped = isinstance(self.trainer.precision_plugin, MixedPrecision) and bool(self.trainer.gradient_clip_val)
-        optimizer = build_optimizer(self, self.encoder, **{"fused": not clipped, **self.optimizer_options})
+        clips = isinstance(self.trainer.precision_plugin, MixedPrecision) and bool(self.trainer.gradient_clip_val)
+        optimizer = build_optimizer(self, self.encoder, **{"fused": not clips, **self.optimizer_options})
         steps = self.trainer.estimated_stepping_batches
         scheduler = build_scheduler(optimizer, **self.scheduler_options, steps=steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

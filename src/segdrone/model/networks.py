@@ -1,4 +1,4 @@
-"""Segmentation networks by name."""
+"""Build segmentation networks by name."""
 
 from __future__ import annotations
 
@@ -29,74 +29,94 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "deeplabv3plus": smp.DeepLabV3Plus,
     "upernet": smp.UPerNet,
     "segformer": smp.Segformer,
-    "dpt": partial(smp.DPT, dynamic_img_size=True, num_classes=0),  # timm's ViTs else take 224 x 224 alone
+    "dpt": partial(smp.DPT, dynamic_img_size=True, num_classes=0),  # by default timm's ViTs take only 224 x 224
     "fcn": FCN,
 }
 
-# By how much the head enlarges its logits to the image's size, from the encoder's depth; smp has it for one depth only.
+# Factor by which the head upsamples its logits to the image's size, by encoder depth; smp's default fits one depth.
 _UPSAMPLING: dict[str, Callable[[int], int]] = {"fpn": lambda depth: 2 ** (depth - 3), "pspnet": lambda depth: 2**depth}
 
-# Arguments of smp that are no choice: the contract settles them.
+# Arguments of smp that a user cannot choose: networks map 3 channels to one logit per class.
 _FIXED = {"in_channels", "classes", "activation", "upsampling", "aux_params", "encoder_weights", "kwargs"}
 
-# Encoders of smp whose mean and std are not ImageNet's own, by the names of timm: smp has these on its hub only.
+# Names in timm of the encoders of smp whose mean and std are not those of ImageNet: smp keeps them only on its hub.
 _TIMM_NAMES = {
     "xception": "tu-legacy_xception", "inceptionv4": "tu-inception_v4", "inceptionresnetv2": "tu-inception_resnet_v2",
     "dpn68": "tu-dpn68", "dpn98": "tu-dpn98", "dpn131": "tu-dpn131",
 }  # fmt: skip
 
-# Networks with batch-norm behind a global pooling: one image alone gives it nothing to take a variance of.
+# Networks with batch norm after a global pooling, which needs two values per channel in training.
 _NEEDS_BATCH_OF_TWO = (smp.PAN, smp.DeepLabV3, smp.DeepLabV3Plus, smp.UPerNet)
 
 
 def build_network(name: str, *, classes: int, **options: Any) -> nn.Module:
-    """Builds a network with random weights, in channels-last layout, which is the faster on CPU and GPU.
+    """Builds a network with random weights, in channels-last layout, which is faster on CPU and GPU.
 
-    It has an `encoder` and a `segmentation_head`, whose last convolution has one filter a class.
+    It has an `encoder` and a `segmentation_head`, whose last convolution has one filter per class.
 
     Args:
         name: One of `NETWORKS`.
-        classes: Number of classes C; the network maps float32 `[B, 3, H, W]` to logits `[B, C, H, W]`.
-        **options: The network's own arguments, such as `encoder_name`.
+        classes: Number of classes C.
+        **options: Arguments of the network, such as `encoder_name`.
+
+    Returns:
+        A network that maps images, float32 `[B, 3, H, W]`, to logits `[B, C, H, W]`.
 
     Raises:
         ConfigError: The network or its encoder is unknown, or an option does not fit it.
+
+    Example:
+        >>> network = build_network("unet", classes=2, encoder_name="mobilenet_v2")
+        >>> network(torch.zeros(2, 3, 32, 64)).shape
+        torch.Size([2, 2, 32, 64])
     """
     if name not in NETWORKS:
         raise ConfigError(f"model.name={name} is unknown: choose one of {', '.join(NETWORKS)}")
-    # smp passes names that it does not know on to the encoder, where most of them vanish.
+    # smp passes unknown names on to the encoder, which ignores most of them.
     parameters = inspect.signature(NETWORKS[name]).parameters
     unknown = sorted(options.keys() - (parameters.keys() - _FIXED))
     if unknown:
-        raise ConfigError(f"model.{unknown[0]} is no option of {name}: mend conf/model")
+        raise ConfigError(f"model.{unknown[0]} is not an option of {name}: fix conf/model")
     _check_encoder(str(options.get("encoder_name")))
     try:
         if name in _UPSAMPLING:
             depth = options.get("encoder_depth", parameters["encoder_depth"].default)
             options["upsampling"] = _UPSAMPLING[name](depth)
         with warnings.catch_warnings():
-            # smp keeps its timm- encoders for old names' sake; they are its users' to choose.
+            # Deprecated by smp, but weights trained with them exist.
             warnings.filterwarnings("ignore", message="`timm-` encoders", category=DeprecationWarning)
             network = NETWORKS[name](classes=classes, encoder_weights=None, **options)
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError, AssertionError) as error:
         reason = " ".join(str(error).split())
-        raise ConfigError(f"model {name} cannot be built from these options ({reason}): mend conf/model") from None
+        raise ConfigError(f"model {name} cannot be built from these options ({reason}): fix conf/model") from None
     return network.to(memory_format=torch.channels_last)
 
 
 def round_up_to_stride(network: nn.Module, height: int, width: int) -> tuple[int, int]:
-    """Returns the smallest size from `height` x `width` pixels up that the network takes.
+    """Rounds a size up to the next one that the network takes.
 
-    Both sides are multiples of the coarsest feature map's stride. DPT has one that is coarser than
-    its encoder's patches; PAN halves the encoder's last features three times more.
+    Both sides must be multiples of the stride of the coarsest feature map. In DPT this map is coarser than the
+    encoder's patches. PAN halves the encoder's last features three more times, so its images have a smallest size.
+
+    Args:
+        network: A network of `build_network`.
+        height: Height of an image in pixels.
+        width: Width of an image in pixels.
+
+    Returns:
+        Height and width in pixels.
+
+    Example:
+        >>> round_up_to_stride(build_network("unet", classes=2, encoder_name="resnet18"), 500, 750)
+        (512, 768)
     """
     encoder: Any = network.encoder
-    stride, least = int(getattr(encoder, "output_stride", 1)), 1
+    stride, smallest = int(getattr(encoder, "output_stride", 1)), 1
     if isinstance(network, smp.DPT):
         stride = math.lcm(stride, 2 ** (len(encoder.out_channels) + 1))
     if isinstance(network, smp.PAN):
-        least = 8 * stride
-    return max(height + -height % stride, least), max(width + -width % stride, least)
+        smallest = 8 * stride
+    return max(height + -height % stride, smallest), max(width + -width % stride, smallest)
 
 
 def forward_any_size(network: nn.Module, image: Tensor) -> Tensor:
@@ -122,15 +142,22 @@ def forward_any_size(network: nn.Module, image: Tensor) -> Tensor:
 
 
 def supports_batch_of_one(network: nn.Module) -> bool:
-    """Tells whether a training batch may be of one image; if not, torch raises an error."""
+    """Returns whether the network can be trained on a batch of one image; if not, torch raises an error."""
     return not isinstance(network, _NEEDS_BATCH_OF_TWO)
 
 
-def pretrained_normalisation(encoder_name: str) -> tuple[Sequence[float], Sequence[float]] | None:
-    """Returns the mean and std that an encoder was trained with; None is ImageNet's own.
+def pretrained_normalization(encoder_name: str) -> tuple[Sequence[float], Sequence[float]] | None:
+    """Returns the mean and std that an encoder was pretrained with; None stands for those of ImageNet.
+
+    Args:
+        encoder_name: Name of the encoder in smp.
 
     Raises:
         ConfigError: The encoder is unknown.
+
+    Example:
+        >>> pretrained_normalization("tu-tf_efficientnet_lite0")
+        ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     """
     _check_encoder(encoder_name)
     name = _TIMM_NAMES.get(encoder_name, encoder_name)
@@ -142,12 +169,12 @@ def pretrained_normalisation(encoder_name: str) -> tuple[Sequence[float], Sequen
 
 
 def model_settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what a checkpoint must know of `conf/model`: all but where first weights came from."""
+    """Returns the options of `conf/model` that a checkpoint keeps: all but the origin of the encoder's weights."""
     return {key: value for key, value in options.items() if key != "encoder_weights"}
 
 
 def _check_encoder(name: str) -> None:
-    """Admits registered encoders only: timm would fetch a name such as `hf-hub:someone/model`."""
+    """Accepts only registered encoders: timm would download a name such as `hf-hub:someone/model`."""
     model, _, tag = name.removeprefix("tu-").partition(".")
     if not (timm.is_model(model) if name.startswith("tu-") else name in smp.encoders.encoders):
         raise ConfigError(
@@ -155,4 +182,4 @@ def _check_encoder(name: str) -> None:
             "or tu- and the name of a timm model"
         )
     if tag and f"{model}.{tag}" not in (tagged := timm.list_models(f"{model}.*", pretrained=True)):
-        raise ConfigError(f"model.encoder_name={name} is none of timm's weights: choose one of {', '.join(tagged)}")
+        raise ConfigError(f"model.encoder_name={name} is not among timm's weights: choose one of {', '.join(tagged)}")

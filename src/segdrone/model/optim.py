@@ -1,4 +1,4 @@
-"""Optimizers and learning-rate schedules by name."""
+"""Build optimizers and learning-rate schedules by name."""
 
 from __future__ import annotations
 
@@ -19,59 +19,65 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"adamw": torch.optim.AdamW, "
 def build_optimizer(
     module: nn.Module, encoder: nn.Module, name: str, *, encoder_lr: float | None = None, **options: Any
 ) -> Optimizer:
-    """Builds one of `OPTIMIZERS` over two groups of parameters, named `encoder` and `decoder`.
+    """Builds an optimizer with two parameter groups, `encoder` and `decoder`.
 
     Args:
-        module: Whose parameters are optimised; those that are not the encoder's are the group `decoder`.
-        encoder: The part of the module that may have a learning rate of its own.
+        module: Module whose parameters are optimized. Those outside the encoder form the group `decoder`.
+        encoder: Part of the module that can have its own learning rate.
         name: One of `OPTIMIZERS`.
-        encoder_lr: Learning rate of the encoder, from 0 up; None is that of the decoder.
-        **options: torch's own arguments of the optimizer.
+        encoder_lr: Learning rate of the encoder, 0 or more; None uses that of the decoder.
+        **options: torch's arguments of the optimizer.
 
     Raises:
         ConfigError: The name or an option is unknown, or a value is out of its range.
+
+    Example:
+        >>> module = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+        >>> optimizer = build_optimizer(module, encoder=module[0], name="sgd", lr=0.1, encoder_lr=0.01)
+        >>> [(group["name"], group["lr"]) for group in optimizer.param_groups]
+        [('encoder', 0.01), ('decoder', 0.1)]
     """
     if name not in OPTIMIZERS:
         raise ConfigError(f"optimizer.name={name} is unknown: choose one of {', '.join(OPTIMIZERS)}")
     if encoder_lr is not None and not (isinstance(encoder_lr, int | float) and encoder_lr >= 0):
-        raise ConfigError(f"optimizer.encoder_lr={encoder_lr} must be from 0 up")
-    first = list(encoder.parameters())
-    known = {id(parameter) for parameter in first}
-    others = [parameter for parameter in module.parameters() if id(parameter) not in known]
-    own_rate = {} if encoder_lr is None else {"lr": encoder_lr}
-    groups = [{"name": "encoder", "params": first, **own_rate}, {"name": "decoder", "params": others}]
+        raise ConfigError(f"optimizer.encoder_lr={encoder_lr} must be 0 or more")
+    in_encoder = list(encoder.parameters())
+    ids = {id(parameter) for parameter in in_encoder}
+    others = [parameter for parameter in module.parameters() if id(parameter) not in ids]
+    encoder_options = {} if encoder_lr is None else {"lr": encoder_lr}
+    groups = [{"name": "encoder", "params": in_encoder, **encoder_options}, {"name": "decoder", "params": others}]
     try:
         return OPTIMIZERS[name](groups, **options)
     except (TypeError, ValueError) as error:
         given = {key: value for key, value in options.items() if key != "fused"}
-        raise ConfigError(f"optimizer {name} cannot be made with {format_options(given)} ({error}): mend it") from None
+        raise ConfigError(f"optimizer {name} cannot be built with {format_options(given)} ({error}): fix it") from None
 
 
 def _one_cycle(optimizer: Optimizer, steps: int, **options: Any) -> LRScheduler:
-    """Up, then down to almost 0 (Smith and Topin 2018, "Super-Convergence"); momentum goes the other way."""
+    """Rises, then falls to almost 0 (Smith and Topin 2018, "Super-Convergence"); momentum changes inversely."""
     return OneCycleLR(optimizer, [group["lr"] for group in optimizer.param_groups], total_steps=steps, **options)
 
 
 def _poly(optimizer: Optimizer, steps: int, *, power: float) -> LRScheduler:
-    """(1 - step / steps) ^ power (Chen et al. 2017, "DeepLab", section 4.1, with power 0.9)."""
+    """Multiplies the rate by (1 - step / steps) ^ power (Chen et al. 2017, "DeepLab", section 4.1: power 0.9)."""
     if power < 0:
-        raise ValueError(f"power={power} must be from 0 up")
+        raise ValueError(f"power={power} must be 0 or more")
     return LambdaLR(optimizer, lambda step: (1 - min(step / steps, 1)) ** power)
 
 
 def _cosine(optimizer: Optimizer, steps: int, *, warmup: float) -> LRScheduler:
-    """Half a cosine down to 0 (Loshchilov and Hutter 2017, "SGDR", equation 5), after a rise in equal steps.
+    """Falls to 0 along half a cosine (Loshchilov and Hutter 2017, "SGDR", equation 5), after a linear warmup.
 
-    The rise is that of Goyal et al. 2017, "Accurate, Large Minibatch SGD", section 2.2.
+    The warmup is that of Goyal et al. 2017, "Accurate, Large Minibatch SGD", section 2.2.
     """
     if not 0 <= warmup <= 1:
         raise ValueError(f"warmup={warmup} must be from 0 to 1")
-    rise = round(warmup * steps)
+    warmup_steps = round(warmup * steps)
 
     def factor(step: int) -> float:
-        if step < rise:
-            return (step + 1) / (rise + 1)
-        return (1 + math.cos(math.pi * min((step - rise) / max(steps - rise, 1), 1))) / 2
+        if step < warmup_steps:
+            return (step + 1) / (warmup_steps + 1)
+        return (1 + math.cos(math.pi * min((step - warmup_steps) / max(steps - warmup_steps, 1), 1))) / 2
 
     return LambdaLR(optimizer, factor)
 
@@ -80,9 +86,9 @@ def _constant(optimizer: Optimizer, steps: int) -> LRScheduler:
     return LambdaLR(optimizer, lambda step: 1.0)
 
 
-# A schedule is stepped after every optimizer step; `steps` is their number in the whole run. Each group of
-# parameters varies from its own rate. A LambdaLR leaves its function out of checkpoints, so that a run which
-# is resumed with another number of epochs goes on along a schedule of the new length.
+# A schedule is stepped after every optimizer step; `steps` is the number of steps of the run. Each parameter group
+# starts from its own rate. Checkpoints do not store the function of a LambdaLR, so a run that is resumed with another
+# number of epochs follows a schedule of the new length.
 SCHEDULERS: dict[str, Callable[..., LRScheduler]] = {
     "onecycle": _one_cycle,
     "poly": _poly,
@@ -92,11 +98,17 @@ SCHEDULERS: dict[str, Callable[..., LRScheduler]] = {
 
 
 def build_scheduler(optimizer: Optimizer, name: str, *, steps: float, **options: Any) -> LRScheduler:
-    """Builds one of `SCHEDULERS` over `steps` optimizer steps.
+    """Builds a learning-rate schedule.
+
+    Args:
+        optimizer: The optimizer whose rates it changes.
+        name: One of `SCHEDULERS`.
+        steps: Number of optimizer steps of the run; infinity for a run without an end.
+        **options: Arguments of the schedule.
 
     Raises:
-        ConfigError: The name or an option is unknown, a value is out of its range, or the schedule
-            needs an end and there is none.
+        ConfigError: The name or an option is unknown, a value is out of its range, or the schedule needs a finite
+            number of steps.
     """
     if name not in SCHEDULERS:
         raise ConfigError(f"scheduler.name={name} is unknown: choose one of {', '.join(SCHEDULERS)}")
@@ -106,5 +118,5 @@ def build_scheduler(optimizer: Optimizer, name: str, *, steps: float, **options:
         return SCHEDULERS[name](optimizer, int(steps) if math.isfinite(steps) else 0, **options)
     except (TypeError, ValueError, ZeroDivisionError) as error:
         raise ConfigError(
-            f"scheduler {name} cannot be made with {format_options(options)} ({error}): mend it"
+            f"scheduler {name} cannot be built with {format_options(options)} ({error}): fix it"
         ) from None
