@@ -10,9 +10,8 @@ from PIL import Image
 
 from segdrone.errors import DataError
 from segdrone.raster import decode
-from segdrone.raster.decode import draft_size, read_bands, read_image
-from segdrone.raster.pixels import resize_image
-from tests.helpers.image_files import HEIGHT, WIDTH, gradient_image, image_error, palette_image, random_image, save
+from segdrone.raster.decode import read_bands, read_image
+from tests.helpers.image_files import HEIGHT, WIDTH, image_error, palette_image, random_image, save
 
 
 def test_rgb_is_read_unchanged(tmp_path: Path) -> None:
@@ -109,40 +108,3 @@ def test_a_file_cut_anywhere_is_refused_or_read_in_full(tmp_path: Path, suffix: 
             assert "\n" not in str(error)
             refused += 1
     assert refused > 20
-
-
-@pytest.mark.parametrize("orientation", [1, 6])
-def test_a_jpeg_is_decoded_small_and_resembles_the_image(tmp_path: Path, orientation: int) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    path = save(tmp_path / "a.jpg", Image.fromarray(gradient_image(320, 480)), exif=exif, quality=95)
-    image = read_image(path)
-    size = (image.shape[0] // 12, image.shape[1] // 12)
-    reduced = draft_size((image.shape[0], image.shape[1]), size)
-    assert reduced == (image.shape[0] // 8, image.shape[1] // 8)
-    draft = read_image(path, at_least=reduced)
-    assert draft.shape[:2] == reduced
-    difference = resize_image(draft, size, "area").astype(int) - resize_image(image, size, "area")
-    assert np.abs(difference).mean() < 3
-
-
-def test_other_formats_are_decoded_in_full(tmp_path: Path) -> None:
-    path = save(tmp_path / "a.png", Image.fromarray(random_image(64, 96)))
-    np.testing.assert_array_equal(read_image(path, at_least=(8, 12)), random_image(64, 96))
-
-
-@pytest.mark.parametrize(
-    ("full", "size", "expected"),
-    [
-        ((800, 1600), (100, 200), (100, 200)),
-        ((800, 1600), (99, 198), (200, 400)),
-        ((800, 1600), (71, 142), (100, 200)),
-        ((804, 1600), (71, 142), (201, 400)),
-        ((801, 1600), (71, 142), None),
-        ((800, 1600), (600, 1200), None),
-    ],
-)
-def test_draft_size_divides_the_image_evenly(
-    full: tuple[int, int], size: tuple[int, int], expected: tuple[int, int] | None
-) -> None:
-    assert draft_size(full, size) == expected

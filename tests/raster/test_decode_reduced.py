@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from segdrone.errors import DataError
-from segdrone.raster.decode import read_image
+from segdrone.raster.decode import draft_size, read_image
 from segdrone.raster.header import read_size
 from segdrone.raster.pixels import resize_image
 from segdrone.synthetic import render_scene
@@ -29,34 +29,36 @@ def test_a_reduced_photograph_is_large_enough_and_upright(
 ) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    picture = Image.fromarray(gradient_image(*size)).convert(mode)
-    path = save(tmp_path / "a.jpg", picture, quality=95, exif=exif)
-    upright = save(tmp_path / "upright.jpg", picture, quality=95)
-    whole = read_image(path)
-    assert whole.shape[:2] == (size[::-1] if orientation > 4 else size)
+    image = Image.fromarray(gradient_image(*size)).convert(mode)
+    path = save(tmp_path / "a.jpg", image, quality=95, exif=exif)
+    upright = save(tmp_path / "upright.jpg", image, quality=95)
+    full = read_image(path)
+    assert full.shape[:2] == (size[::-1] if orientation > 4 else size)
     scales = set()
     for scale in (1, 0.9, 0.5, 0.26, 0.25, 0.2, 0.125, 0.1, 0.01):
-        asked = tuple(max(1, int(side * scale)) for side in whole.shape[:2])
-        reduced = read_image(path, at_least=(asked[0], asked[1]))
+        height, width = (max(1, int(side * scale)) for side in full.shape[:2])
+        reduced = read_image(path, at_least=(height, width))
         assert reduced.dtype == np.uint8
-        again = read_image(upright, at_least=(asked[1], asked[0]) if orientation > 4 else (asked[0], asked[1]))
+        again = read_image(
+            upright, at_least=(at_least[1], at_least[0]) if orientation > 4 else (at_least[0], at_least[1])
+        )
         assert sorted(again.shape) == sorted(reduced.shape)  # rotated or not, it costs the same
-        assert all(side >= wanted for side, wanted in zip(reduced.shape, asked, strict=False))
-        scales.add(whole.shape[0] / reduced.shape[0])
-        assert reduced.shape[1] * whole.shape[0] == reduced.shape[0] * whole.shape[1]
-        again = cv2.resize(reduced, whole.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        assert np.abs(again.astype(int) - whole).mean() < 8  # another orientation: 40 and more
+        assert reduced.shape[0] >= height and reduced.shape[1] >= width
+        scales.add(full.shape[0] / reduced.shape[0])
+        assert reduced.shape[1] * full.shape[0] == reduced.shape[0] * full.shape[1]
+        enlarged = cv2.resize(reduced, full.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        assert np.abs(enlarged.astype(int) - full).mean() < 8  # another orientation: 40 and more
     assert scales == {1, 2, 4, 8}
 
 
 @settings(max_examples=60, deadline=None)
 @given(size=st.tuples(st.integers(1, 90), st.integers(1, 90)), data=st.data())
 def test_a_reduced_photograph_of_any_size_is_large_enough(size: Size, data: st.DataObject) -> None:
-    asked = data.draw(st.tuples(st.integers(1, size[0]), st.integers(1, size[1])))
+    at_least = data.draw(st.tuples(st.integers(1, size[0]), st.integers(1, size[1])))
     with TemporaryDirectory() as folder:
-        reduced = read_image(save(Path(folder) / "a.jpg", Image.fromarray(gradient_image(*size))), at_least=asked)
-    assert reduced.shape[0] >= asked[0]
-    assert reduced.shape[1] >= asked[1]
+        reduced = read_image(save(Path(folder) / "a.jpg", Image.fromarray(gradient_image(*size))), at_least)
+    assert reduced.shape[0] >= at_least[0]
+    assert reduced.shape[1] >= at_least[1]
     assert any(reduced.shape == (-(-size[0] // scale), -(-size[1] // scale), 3) for scale in (1, 2, 4, 8))
 
 
@@ -117,14 +119,31 @@ def test_a_reduced_photograph_reduced_further_is_nearly_the_full_one_reduced(
     detailed: list[Path], left: str, targets: list[Size], mean: float, most: float
 ) -> None:
     for path in detailed:
-        whole = read_image(path).astype(np.float32)
+        full = read_image(path).astype(np.float32)
         for target in targets:
             reduced = read_image(path, at_least=target)
             assert reduced.shape[0] <= 500
             ratio = reduced.shape[0] / target[0]
             assert {"nothing": ratio == 1, "half or more": ratio >= 2, "less": 1 < ratio < 2}[left]
-            expected = cv2.resize(whole, target[::-1], interpolation=cv2.INTER_AREA)
+            expected = cv2.resize(full, target[::-1], interpolation=cv2.INTER_AREA)
             difference = np.abs(resize_image(reduced, target, "area") - expected)
             assert difference.mean() < mean
             assert np.percentile(difference, 99) <= most
             assert np.abs((resize_image(reduced, target, "area") - expected).mean((0, 1))).max() < 0.4  # no cast
+
+
+@pytest.mark.parametrize(
+    ("full", "size", "expected"),
+    [
+        ((800, 1600), (100, 200), (100, 200)),
+        ((800, 1600), (99, 198), (200, 400)),
+        ((800, 1600), (71, 142), (100, 200)),
+        ((804, 1600), (71, 142), (201, 400)),
+        ((801, 1600), (71, 142), None),
+        ((800, 1600), (600, 1200), None),
+    ],
+)
+def test_draft_size_divides_the_image_evenly(
+    full: tuple[int, int], size: tuple[int, int], expected: tuple[int, int] | None
+) -> None:
+    assert draft_size(full, size) == expected
