@@ -17,7 +17,7 @@ from segdrone.errors import DataError
 from segdrone.evaluation.evaluator import EvalSample, Evaluator
 from segdrone.raster.decode import read_image
 from segdrone.raster.pixels import resize_image, resize_mask
-from segdrone.windows import Size
+from segdrone.windows import Size, proportional_size
 
 
 class PredictedMask(NamedTuple):
@@ -72,7 +72,8 @@ def evaluate_predictions(
         pairs: Photographs with their true masks.
         predictions: Predicted mask of each photograph, by id.
         encoding: How mask files hold classes, true and predicted ones.
-        size: Height and width that both masks are resized to before they are compared; None keeps their own.
+        size: Height and width whose product sets the scale at which both masks are compared, proportions kept, as
+            whole photographs are scored; None keeps their own sizes.
         masks_only: There are no photographs to show: `image` of each pair is its mask.
 
     Raises:
@@ -82,9 +83,10 @@ def evaluate_predictions(
     ignored = encoding.table.ignore_index
     for pair in tqdm(pairs, desc="photographs"):
         files = predictions[pair.id]
-        truth = _resize(read_pair_mask(pair, encoding), size)
-        mask = _resize(encoding.remap(read_mask(files.mask, encoding)), size)
-        confidence = None if files.confidence is None else _resize(_read_gray(files.confidence), size)
+        target = None if size is None else proportional_size(pair.size, size)
+        truth = _resize(read_pair_mask(pair, encoding), target)
+        mask = _resize(encoding.remap(read_mask(files.mask, encoding)), target)
+        confidence = None if files.confidence is None else _resize(_read_gray(files.confidence), target)
         for path, array in ((files.mask, mask), (files.confidence, confidence)):
             if array is not None and array.shape != truth.shape:
                 raise DataError(
