@@ -39,9 +39,7 @@ def test_a_reduced_photograph_is_large_enough_and_upright(
         height, width = (max(1, int(side * scale)) for side in full.shape[:2])
         reduced = read_image(path, at_least=(height, width))
         assert reduced.dtype == np.uint8
-        again = read_image(
-            upright, at_least=(at_least[1], at_least[0]) if orientation > 4 else (at_least[0], at_least[1])
-        )
+        again = read_image(upright, at_least=(width, height) if orientation > 4 else (height, width))
         assert sorted(again.shape) == sorted(reduced.shape)  # rotated or not, it costs the same
         assert reduced.shape[0] >= height and reduced.shape[1] >= width
         scales.add(full.shape[0] / reduced.shape[0])
