@@ -16,55 +16,59 @@ TABLE = ClassTable(names=("land", "water", "ice"), colours=((0, 0, 0), (0, 0, 25
 
 
 def evaluation(folder: Path, right: float, photographs: int = 25, seed: int = 1, table: ClassTable = TABLE) -> Path:
-    """An evaluation in which that share of the pixels is right, with nothing but chance besides."""
-    truths, chance = np.random.default_rng(0), np.random.default_rng(seed)
+    """Writes an evaluation in which `right` of the pixels are right, and the others are random classes."""
+    truths, errors = np.random.default_rng(0), np.random.default_rng(seed)
     by_name = {}
     for number in range(photographs):
         truth = truths.integers(0, len(table), (20, 30), dtype=np.uint8)
-        wrong = chance.integers(0, len(table), truth.shape, dtype=np.uint8)
-        prediction = np.where(chance.random(truth.shape) < right, truth, wrong)
+        wrong = errors.integers(0, len(table), truth.shape, dtype=np.uint8)
+        prediction = np.where(errors.random(truth.shape) < right, truth, wrong)
         by_name[f"p{number:02d}"] = count_image(truth, prediction, None, table)
-    counted = NamedCounts.of(by_name, table)
-    scores = score(counted.counts)
-    write_tables(to_metrics(counted, scores, None), image_rows(counted, scores), counted, folder)
+    counts = NamedCounts.of(by_name, table)
+    scores = score(counts.counts)
+    write_tables(to_metrics(counts, scores, None), image_rows(counts, scores), counts, folder)
     return folder
 
 
 def test_a_better_model_is_called_better_and_a_worse_one_worse(tmp_path: Path) -> None:
     first, better = evaluation(tmp_path / "a", 0.5), evaluation(tmp_path / "b", 0.7, seed=2)
-    (found,) = compare([first, better])
-    assert found.sentence.startswith(f"{better} is better than {first}: mIoU ")
-    miou = found.overall[0]
+    (comparison,) = compare([first, better])
+    assert comparison.sentence.startswith(f"{better} is better than {first}: mIoU ")
+    miou = comparison.overall[0]
     low, high = miou["interval"]
     assert 0 < low < miou["difference"] < high
     assert miou["difference"] == pytest.approx(miou["second"] - miou["first"])
-    assert {row["verdict"] for row in found.classes} == {"better"}
-    assert [row["name"] for row in found.overall] and all(row["name"] != "calibration error" for row in found.overall)
+    assert {row["verdict"] for row in comparison.classes} == {"better"}
+    assert [row["name"] for row in comparison.overall] and all(
+        row["name"] != "calibration error" for row in comparison.overall
+    )
     (back,) = compare([better, first])
     assert f"{first} is worse than {better}" in back.sentence
 
 
-def test_two_of_a_kind_cannot_be_told_apart(tmp_path: Path) -> None:
+def test_two_equally_good_models_cannot_be_told_apart(tmp_path: Path) -> None:
     wrong = 0
     for seed in range(2, 12):
-        (found,) = compare([evaluation(tmp_path / "a", 0.6), evaluation(tmp_path / "b", 0.6, seed=seed)])
-        wrong += found.overall[0]["verdict"] != "cannot tell"
-        assert {row["verdict"] for row in found.classes} == {"cannot tell"}
+        (comparison,) = compare([evaluation(tmp_path / "a", 0.6), evaluation(tmp_path / "b", 0.6, seed=seed)])
+        wrong += comparison.overall[0]["verdict"] != "cannot tell"
+        assert {row["verdict"] for row in comparison.classes} == {"cannot tell"}
     assert wrong <= 2  # one in twenty is expected
 
 
-def test_intervals_of_classes_are_wider_as_there_are_many(tmp_path: Path) -> None:
+def test_intervals_of_classes_are_wider_if_there_are_many_classes(tmp_path: Path) -> None:
     many = ClassTable(names=tuple(f"c{i}" for i in range(20)), colours=((0, 0, 0),) * 20)
     few = ClassTable(names=("c0", "c1"), colours=((0, 0, 0),) * 2)
     widths = []
     for name, table in (("many", many), ("few", few)):
         folders = [evaluation(tmp_path / name / str(seed), 0.6, seed=seed, table=table) for seed in (1, 2)]
-        (found,) = compare(folders)
-        widths.append([np.ptp(row["interval"]) / np.ptp(found.overall[0]["interval"]) for row in found.classes])
+        (comparison,) = compare(folders)
+        widths.append(
+            [np.ptp(row["interval"]) / np.ptp(comparison.overall[0]["interval"]) for row in comparison.classes]
+        )
     assert min(widths[0]) > max(widths[1])
 
 
-def test_several_are_compared_with_the_first(tmp_path: Path) -> None:
+def test_several_evaluations_are_compared_with_the_first(tmp_path: Path) -> None:
     folders = [evaluation(tmp_path / str(seed), 0.5, seed=seed) for seed in (1, 2, 3)]
     assert [(one.first, one.second) for one in compare(folders)] == [
         (str(folders[0]), str(folders[1])),
@@ -72,14 +76,14 @@ def test_several_are_compared_with_the_first(tmp_path: Path) -> None:
     ]
 
 
-def test_only_photographs_that_all_have_count(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (found,) = compare([evaluation(tmp_path / "a", 0.5), evaluation(tmp_path / "b", 0.5, photographs=10)])
-    assert found.photographs == 10
+def test_only_shared_photographs_are_compared(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (comparison,) = compare([evaluation(tmp_path / "a", 0.5), evaluation(tmp_path / "b", 0.5, photographs=10)])
+    assert comparison.photographs == 10
     assert "10 photographs are in all evaluations, of up to 25" in caplog.text
     assert "only 10 photographs" in caplog.text
 
 
-def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:
+def test_evaluations_that_cannot_be_compared_are_errors(tmp_path: Path) -> None:
     first = evaluation(tmp_path / "a", 0.5)
     with pytest.raises(ConfigError, match="two or more"):
         compare([first])
@@ -102,7 +106,7 @@ def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:
         compare([first, tmp_path / "d"])
 
 
-def test_the_command_prints_its_answer_and_writes_it(tmp_path: Path, command: Command) -> None:
+def test_the_command_prints_and_writes_the_comparison(tmp_path: Path, command: Command) -> None:
     first, second = evaluation(tmp_path / "a", 0.5), evaluation(tmp_path / "b", 0.7, seed=2)
     result = command("segdrone", "compare", first, second, "--out", tmp_path / "out")
     assert result.returncode == 0, result.stderr

@@ -11,8 +11,8 @@ from segdrone.evaluation.scores import score
 TABLE = ClassTable(names=("land", "water"), colours=((0, 0, 0), (0, 0, 255)))
 
 
-def photograph(name: str, wrong: int) -> EvalSample:
-    """One of 10 x 10 pixels, of which as many are wrong."""
+def sample(name: str, wrong: int) -> EvalSample:
+    """An image of 10 x 10 pixels with this many wrong ones."""
     truth = np.zeros((10, 10), np.uint8)
     truth[5:] = 1
     prediction = truth.copy()
@@ -21,11 +21,11 @@ def photograph(name: str, wrong: int) -> EvalSample:
 
 
 @pytest.mark.parametrize("count", range(8))
-def test_the_best_and_the_worst_are_shown_each_once_whatever_their_order(count: int) -> None:
+def test_the_best_and_worst_images_are_kept_once_each_in_any_order(count: int) -> None:
     order = np.random.default_rng(count).permutation(count)
     evaluator = Evaluator(TABLE, pictures=2)
     for number in order:
-        evaluator.update(photograph(f"p{number}", wrong=int(number)))  # p0 is the best
+        evaluator.update(sample(f"p{number}", wrong=int(number)))  # p0 is the best
         assert len(evaluator._kept) <= 4
     evaluator.sync()
     best, worst = ([picture.title for picture in shown] for shown in evaluator.best_and_worst())
@@ -35,38 +35,38 @@ def test_the_best_and_the_worst_are_shown_each_once_whatever_their_order(count: 
     assert [*evaluator.counts] == names
 
 
-def test_only_photographs_that_are_shown_are_read() -> None:
+def test_only_images_that_are_kept_are_read() -> None:
     evaluator = Evaluator(TABLE, pictures=1)
-    evaluator.update(photograph("best", 0))
-    evaluator.update(photograph("worst", 50))
-    unread = photograph("between", 10)._replace(read_image=lambda: pytest.fail("was read"))
-    evaluator.update(unread)
+    evaluator.update(sample("best", 0))
+    evaluator.update(sample("worst", 50))
+    middle = sample("between", 10)._replace(read_image=lambda: pytest.fail("was read"))
+    evaluator.update(middle)
     best, worst = evaluator.best_and_worst()
     assert best[0].image is not None and worst[0].image is not None
     assert (best[0].image.max(), worst[0].image.max()) == (0, 50)
 
 
-def test_without_kept_none_are_made() -> None:
+def test_without_pictures_no_image_is_read() -> None:
     evaluator = Evaluator(TABLE, pictures=0)
-    evaluator.update(photograph("a", 3)._replace(read_image=lambda: pytest.fail("was read")))
+    evaluator.update(sample("a", 3)._replace(read_image=lambda: pytest.fail("was read")))
     assert evaluator.best_and_worst() == ([], [])
 
 
-def test_what_is_predicted_where_nothing_is_known_does_not_count() -> None:
+def test_predictions_at_ignored_pixels_do_not_count() -> None:
     evaluator = Evaluator(TABLE, pictures=1)
     truth = np.zeros((40, 40), np.uint8)
     truth[20:] = 255
     prediction = truth.copy()
-    prediction[20:] = np.random.default_rng(0).integers(0, 2, (20, 40))  # a boundary there would spoil that of class 0
+    prediction[20:] = np.random.default_rng(0).integers(0, 2, (20, 40))  # boundaries there must not count
     evaluator.update(EvalSample("a", truth, prediction, None, None))
-    found = score(stack_counts([*evaluator.counts.values()]))
-    assert found.overall["miou"] == found.overall["boundary_miou"] == found.overall["accuracy"] == 1
+    scores = score(stack_counts([*evaluator.counts.values()]))
+    assert scores.overall["miou"] == scores.overall["boundary_miou"] == scores.overall["accuracy"] == 1
     assert evaluator.best_and_worst()[0][0].image is None
 
 
-def test_a_photograph_without_labels_is_counted_but_not_shown() -> None:
+def test_an_image_without_labels_is_counted_but_not_kept() -> None:
     evaluator = Evaluator(TABLE, pictures=1)
-    nothing = np.full((4, 4), 255, np.uint8)
-    evaluator.update(EvalSample("empty", nothing, np.zeros_like(nothing), None, None))
+    unlabeled = np.full((4, 4), 255, np.uint8)
+    evaluator.update(EvalSample("empty", unlabeled, np.zeros_like(unlabeled), None, None))
     assert evaluator.counts["empty"].confusion.sum() == 0
     assert evaluator.best_and_worst() == ([], [])

@@ -7,7 +7,7 @@ from segdrone.training import train
 from tests.conftest import Compose
 
 
-def test_a_run_and_the_one_it_resumed_are_one_curve(small_config: Compose, tmp_path: Path) -> None:
+def test_a_resumed_run_has_the_history_of_both_runs(small_config: Compose, tmp_path: Path) -> None:
     run = tmp_path / "run"
     train(small_config("trainer.max_epochs=2", "trainer.limit_train_batches=1"))
     _, made = train(
@@ -23,5 +23,5 @@ def test_a_run_and_the_one_it_resumed_are_one_curve(small_config: Compose, tmp_p
         assert row["train/loss"] == pytest.approx(values["train/loss"], abs=1e-6)
 
 
-def test_no_run_has_no_curve(tmp_path: Path) -> None:
+def test_a_folder_without_a_run_has_no_history(tmp_path: Path) -> None:
     assert read_history(tmp_path) == []

@@ -15,20 +15,20 @@ from segdrone.evaluation.scores import OVERALL_SCORES, score
 TABLE = ClassTable(names=("land", "water", "ice"), colours=((0, 0, 0), (0, 0, 255), (9, 9, 9)))
 
 
-def counted(photographs: int = 3, confidence: bool = True) -> NamedCounts:
-    """Photographs without any ice."""
+def make_counts(images: int = 3, confidence: bool = True) -> NamedCounts:
+    """Counts of images without ice; later images are better."""
     rng = np.random.default_rng(0)
     by_name = {}
-    for number in range(photographs):
+    for number in range(images):
         truth, prediction = rng.integers(0, 2, (2, 20, 30), dtype=np.uint8)
-        prediction[: 5 * number] = truth[: 5 * number]  # later ones are better
+        prediction[: 5 * number] = truth[: 5 * number]
         levels = rng.integers(0, 256, truth.shape, dtype=np.uint8) if confidence else None
         by_name[f"p{number}"] = count_image(truth, prediction, levels, TABLE)
     return NamedCounts.of(by_name, TABLE)
 
 
-def test_metrics_are_json_and_name_every_class_and_the_absent_ones() -> None:
-    one = counted()
+def test_metrics_are_plain_json_and_list_absent_classes() -> None:
+    one = make_counts()
     scores = score(one.counts)
     metrics = to_metrics(one, scores, None, split="test", root="r")
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
@@ -41,26 +41,26 @@ def test_metrics_are_json_and_name_every_class_and_the_absent_ones() -> None:
     assert (metrics["split"], metrics["root"], metrics["photographs"], metrics["objects"]) == ("test", "r", 3, None)
 
 
-def test_the_reliability_curve_holds_every_pixel_and_gives_the_calibration_error() -> None:
-    metrics = to_metrics(one := counted(), score(one.counts), None)
+def test_the_reliability_bins_contain_every_pixel_and_give_the_calibration_error() -> None:
+    metrics = to_metrics(one := make_counts(), score(one.counts), None)
     bins = metrics["reliability"]
     assert len(bins) == 15 and (bins[0]["from"], bins[-1]["to"]) == (0, 1)
-    total = sum(found["pixels"] for found in bins)
+    total = sum(one_bin["pixels"] for one_bin in bins)
     assert total == 3 * 600
-    assert all(found["from"] <= found["confidence"] <= found["to"] for found in bins)
-    error = sum(found["pixels"] * abs(found["accuracy"] - found["confidence"]) for found in bins) / total
+    assert all(one_bin["from"] <= one_bin["confidence"] <= one_bin["to"] for one_bin in bins)
+    error = sum(one_bin["pixels"] * abs(one_bin["accuracy"] - one_bin["confidence"]) for one_bin in bins) / total
     assert metrics["ece"] == pytest.approx(error)
 
 
-def test_what_is_unknown_is_none() -> None:
-    one = counted(1, confidence=False)  # nothing can be said of other photographs
+def test_unknown_values_are_none() -> None:
+    one = make_counts(1, confidence=False)
     metrics = to_metrics(one, score(one.counts), None)
     assert (metrics["reliability"], metrics["ece"]) == (None, None)
     assert set(metrics["intervals"].values()) == {None}
 
 
-def test_photographs_stand_worst_first_with_their_worst_class() -> None:
-    rows = image_rows(one := counted(), score(one.counts))
+def test_image_rows_are_sorted_worst_first() -> None:
+    rows = image_rows(one := make_counts(), score(one.counts))
     assert [row["id"] for row in rows] == ["p0", "p1", "p2"]
     confusion = one.counts.confusion[0]
     iou = [confusion[i, i] / (confusion[i].sum() + confusion[:, i].sum() - confusion[i, i]) for i in range(2)]
@@ -68,8 +68,8 @@ def test_photographs_stand_worst_first_with_their_worst_class() -> None:
     assert rows[0]["worst_class"] == TABLE.names[int(np.argmin(iou))]
 
 
-def test_tables_hold_the_figures(tmp_path: Path) -> None:
-    one = counted()
+def test_tables_contain_the_scores(tmp_path: Path) -> None:
+    one = make_counts()
     metrics = to_metrics(one, score(one.counts), None)
     write_tables(metrics, image_rows(one, score(one.counts)), one, tmp_path)
     classes, photographs, confusion = (
@@ -80,12 +80,12 @@ def test_tables_hold_the_figures(tmp_path: Path) -> None:
     assert float(classes[0]["iou_low"]) < float(classes[0]["iou"]) < float(classes[0]["iou_high"])
     assert (classes[2]["iou"], classes[2]["iou_low"], classes[2]["truth_share"]) == ("", "", "0.000000")
     assert [row["id"] for row in photographs] == ["p0", "p1", "p2"]
-    found = [[int(row[name]) for name in TABLE.names] for row in confusion]
-    assert found == one.counts.confusion.sum(0).tolist()
+    pixels = [[int(row[name]) for name in TABLE.names] for row in confusion]
+    assert pixels == one.counts.confusion.sum(0).tolist()
 
 
-def test_counts_come_back_as_they_were_written(tmp_path: Path) -> None:
-    one = counted()
+def test_counts_are_read_as_they_were_written(tmp_path: Path) -> None:
+    one = make_counts()
     write_tables(to_metrics(one, score(one.counts), None), image_rows(one, score(one.counts)), one, tmp_path)
     for place in (tmp_path, tmp_path / "counts.npz"):
         again = read_counts(place)
@@ -95,13 +95,13 @@ def test_counts_come_back_as_they_were_written(tmp_path: Path) -> None:
 
 class Evil:
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        return exec, ("raise SystemExit('it ran')",)
+        return exec, ("raise SystemExit('executed')",)
 
 
 @pytest.mark.parametrize("kind", ["text", "pickle", "array", "objects", "shapes", "negative", "missing"])
-def test_other_files_are_told_and_run_nothing(tmp_path: Path, kind: str) -> None:
+def test_other_files_are_errors_and_execute_nothing(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "counts.npz"
-    fine = {"names": np.array(["a"]), "classes": np.array(["x"]), "confusion": np.ones((1, 1, 1), int),
+    valid = {"names": np.array(["a"]), "classes": np.array(["x"]), "confusion": np.ones((1, 1, 1), int),
             "boundary": np.ones((1, 3, 1), int), "confidence": np.ones((1, 2, 256), int)}  # fmt: skip
     if kind == "text":
         path.write_text("no archive")
@@ -111,10 +111,10 @@ def test_other_files_are_told_and_run_nothing(tmp_path: Path, kind: str) -> None
         with path.open("wb") as file:
             np.save(file, np.zeros(3))
     elif kind == "objects":
-        np.savez(path, **{**fine, "names": np.array([Evil()], object)})
+        np.savez(path, **{**valid, "names": np.array([Evil()], object)})
     elif kind == "shapes":
-        np.savez(path, **{**fine, "confusion": np.ones((2, 1, 1), int)})
+        np.savez(path, **{**valid, "confusion": np.ones((2, 1, 1), int)})
     elif kind == "negative":
-        np.savez(path, **{**fine, "confusion": -np.ones((1, 1, 1), int)})
+        np.savez(path, **{**valid, "confusion": -np.ones((1, 1, 1), int)})
     with pytest.raises(DataError, match=r"counts\.npz"):
         read_counts(tmp_path)

@@ -1,4 +1,4 @@
-"""What is kept of each photograph until its objects are scored."""
+"""What DetectionScores keeps of each image."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import numpy as np
 import pytest
 
 from segdrone.evaluation.detection import MAX_DETECTIONS, DetectionScores
-from tests.helpers.random_masks import CAR, PERSON, TABLE, blobs, drawn, scored
+from tests.helpers.random_masks import CAR, PERSON, TABLE, blobs, rectangles, scored
 
 
-def test_the_order_of_photographs_is_no_matter() -> None:
-    photographs = {name: (truth, prediction, None) for name, (truth, prediction, _) in blobs(7).items()}
-    expected = scored(photographs)
-    for names in itertools.permutations(photographs):
-        assert scored({name: photographs[name] for name in names}) == expected
+def test_scores_do_not_depend_on_the_order_of_images() -> None:
+    images = {name: (truth, prediction, None) for name, (truth, prediction, _) in blobs(7).items()}
+    expected = scored(images)
+    for names in itertools.permutations(images):
+        assert scored({name: images[name] for name in names}) == expected
 
 
-def test_a_photograph_seen_twice_counts_once() -> None:
+def test_an_image_that_is_added_twice_counts_once() -> None:
     scores = DetectionScores(TABLE)
     for _ in range(2):
-        scores.update("a", drawn((CAR, 2, 2, 8, 20)), drawn((CAR, 2, 2, 8, 20)), None)
+        scores.update("a", rectangles((CAR, 2, 2, 8, 20)), rectangles((CAR, 2, 2, 8, 20)), None)
     computed = scores.compute()
     assert computed is not None and computed["classes"]["car"]["truth"] == 1
 
 
-def test_a_single_process_gathers_what_it_has() -> None:
+def test_sync_of_a_single_process_changes_nothing() -> None:
     scores = DetectionScores(TABLE)
     for name, one in blobs(0).items():
         scores.update(name, *one)
@@ -36,7 +36,7 @@ def test_a_single_process_gathers_what_it_has() -> None:
     assert scores.compute() == before
 
 
-def test_of_a_large_photograph_little_is_kept() -> None:
+def test_a_large_image_needs_little_memory() -> None:
     truth = np.zeros((2000, 3000), np.uint8)
     for top, left in itertools.product(range(20, 1900, 125), range(20, 2900, 150)):
         truth[top : top + 30, left : left + 60] = CAR
@@ -52,7 +52,7 @@ def test_of_a_large_photograph_little_is_kept() -> None:
     assert len(pickle.dumps(scores.images)) < 640 * 500  # bytes; as masks they would take 640 x 6,000,000
 
 
-def test_more_predicted_objects_than_count_are_not_kept() -> None:
+def test_only_the_most_confident_objects_are_kept() -> None:
     prediction = np.zeros((200, 200), np.uint8)
     prediction[::3, ::3] = CAR
     prediction[100:105, 100:105] = PERSON

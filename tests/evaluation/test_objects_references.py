@@ -1,4 +1,4 @@
-"""Scores of objects are those of torchmetrics, of COCO, and of whole masks."""
+"""Scores of objects equal those of torchmetrics, of pycocotools, and of full masks."""
 
 from __future__ import annotations
 
@@ -19,22 +19,24 @@ from torchmetrics.detection import MeanAveragePrecision
 
 from segdrone.evaluation.detection import IOUS, RECALLS, SIZES
 from segdrone.inference.instances import find_instances, to_coco
-from tests.helpers.random_masks import CAR, DOG, PERSON, TABLE, Mask, Photograph, blobs, scored
+from tests.helpers.random_masks import CAR, DOG, PERSON, TABLE, Mask, MaskPair, blobs, scored
 
 
-def regions(mask: Mask, class_id: int) -> list[NDArray[np.bool_]]:
+def components(mask: Mask, class_id: int) -> list[NDArray[np.bool_]]:
     count, labels = cv2.connectedComponents((mask == class_id).view(np.uint8), connectivity=8)
     return [labels == label for label in range(1, count)]
 
 
-def dense(photographs: Iterable[Photograph]) -> dict[str, Any]:
-    """What torchmetrics says of whole masks given to its own `update`."""
+def dense(images: Iterable[MaskPair]) -> dict[str, Any]:
+    """The scores of torchmetrics, with full masks in its own `update`."""
     metric = MeanAveragePrecision(iou_type="segm", iou_thresholds=IOUS, rec_thresholds=RECALLS, class_metrics=True)
-    for truth, prediction, confidence in photographs:
-        true = [(class_id, region) for class_id in (PERSON, DOG, CAR) for region in regions(truth, class_id)]
-        found = [(class_id, region) for class_id in (PERSON, DOG, CAR) for region in regions(prediction, class_id)]
+    for truth, prediction, confidence in images:
+        true = [(class_id, component) for class_id in (PERSON, DOG, CAR) for component in components(truth, class_id)]
+        found = [
+            (class_id, component) for class_id in (PERSON, DOG, CAR) for component in components(prediction, class_id)
+        ]
         assert true and found and confidence is not None
-        scores = [confidence[region].mean() / 255 for _, region in found]
+        scores = [confidence[component].mean() / 255 for _, component in found]
         metric.update(
             [{**stacked(found), "scores": torch.tensor(np.array(scores))}],
             [stacked(true)],
@@ -44,15 +46,15 @@ def dense(photographs: Iterable[Photograph]) -> dict[str, Any]:
 
 
 def stacked(objects: list[tuple[int, NDArray[np.bool_]]]) -> dict[str, torch.Tensor]:
-    masks = torch.tensor(np.stack([region for _, region in objects]))
+    masks = torch.tensor(np.stack([component for _, component in objects]))
     return {"masks": masks, "labels": torch.tensor([class_id for class_id, _ in objects])}
 
 
-def by_coco(photographs: Mapping[str, Photograph]) -> dict[str, float]:
-    """What COCOeval says of the documents of objects, which name photographs without objects too."""
+def by_coco(images: Mapping[str, MaskPair]) -> dict[str, float]:
+    """The scores of COCOeval for the documents of `to_coco`, which list images without objects too."""
     readers = []
     for place in (0, 1):
-        sized = {name: (one[0].shape, find_instances(one[place], one[2], TABLE)) for name, one in photographs.items()}
+        sized = {name: (one[0].shape, find_instances(one[place], one[2], TABLE)) for name, one in images.items()}
         readers.append(reader := COCO())
         reader.dataset = to_coco(sized, TABLE)
         with contextlib.redirect_stdout(io.StringIO()):
@@ -66,9 +68,9 @@ def by_coco(photographs: Mapping[str, Photograph]) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_run_lengths_score_as_the_whole_masks_that_torchmetrics_takes(seed: int) -> None:
-    photographs = blobs(seed)
-    scores, expected = scored(photographs), dense(photographs.values())
+def test_run_lengths_give_the_scores_of_full_masks(seed: int) -> None:
+    images = blobs(seed)
+    scores, expected = scored(images), dense(images.values())
     for name in ("map", "map_50", "map_75"):
         assert scores[name] == pytest.approx(expected[name].item(), abs=1e-6)
     assert 0.05 < scores["map"] < 0.95
@@ -79,30 +81,30 @@ def test_run_lengths_score_as_the_whole_masks_that_torchmetrics_takes(seed: int)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_photographs_without_objects_score_as_coco_has_it(seed: int) -> None:
-    photographs = blobs(seed)
-    truth, prediction, confidence = photographs["a"]
-    photographs["a"] = np.zeros_like(truth), prediction, confidence
-    photographs["b"] = photographs["b"][0], np.zeros_like(truth), confidence
-    photographs["e"] = np.zeros_like(truth), np.zeros_like(truth), confidence
-    scores = scored(photographs)
-    assert {name: scores[name] for name in ("map", "map_50", "map_75")} == pytest.approx(by_coco(photographs))
+def test_images_without_objects_count_as_in_coco(seed: int) -> None:
+    images = blobs(seed)
+    truth, prediction, confidence = images["a"]
+    images["a"] = np.zeros_like(truth), prediction, confidence
+    images["b"] = images["b"][0], np.zeros_like(truth), confidence
+    images["e"] = np.zeros_like(truth), np.zeros_like(truth), confidence
+    scores = scored(images)
+    assert {name: scores[name] for name in ("map", "map_50", "map_75")} == pytest.approx(by_coco(images))
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_found_and_recall_by_size_are_those_of_whole_masks(seed: int) -> None:
-    photographs = {
+def test_found_objects_and_recall_by_size_equal_those_of_full_masks(seed: int) -> None:
+    images = {
         name: tuple(None if mask is None else mask.repeat(8, 0).repeat(8, 1) for mask in one)
         for name, one in blobs(seed).items()
     }
     found: dict[int, list[tuple[int, bool]]] = {PERSON: [], DOG: [], CAR: []}
-    for (truth, prediction, _), class_id in itertools.product(photographs.values(), found):
+    for (truth, prediction, _), class_id in itertools.product(images.values(), found):
         assert truth is not None and prediction is not None
-        predicted = regions(prediction, class_id)
-        for true in regions(truth, class_id):
+        predicted = components(prediction, class_id)
+        for true in components(truth, class_id):
             hit = any((true & one).sum() / (true | one).sum() > 0.5 for one in predicted)
             found[class_id].append((int(true.sum()), hit))
-    scores = scored(photographs)  # type: ignore[arg-type]
+    scores = scored(images)  # type: ignore[arg-type]
     for name, class_id in (("person", PERSON), ("dog", DOG), ("car", CAR)):
         assert scores["classes"][name]["truth"] == len(found[class_id])
         assert scores["classes"][name]["found"] == sum(hit for _, hit in found[class_id])

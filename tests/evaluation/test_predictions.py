@@ -1,4 +1,4 @@
-"""Masks of any model against the true ones, through evaluate.py's config."""
+"""Predicted masks of any model against true masks, through the config of evaluate.py."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ def scored(out: Path, *choices: str) -> dict[str, object]:
 
 @pytest.fixture
 def predicted(all_scenes: Path, tmp_path: Path) -> Path:
-    """The true masks, a tenth of whose pixels are something else."""
+    """The true masks with one pixel in ten replaced by another class."""
     folder = tmp_path / "predicted"
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -31,7 +31,9 @@ def predicted(all_scenes: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def test_masks_are_scored_with_all_that_a_checkpoint_is(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
+def test_predicted_masks_get_the_same_scores_and_files_as_a_checkpoint(
+    predicted: Path, all_scenes: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     metrics = scored(out, f"predictions={predicted}", f"data.root={all_scenes}")
     truths = sorted((all_scenes / "label_images_semantic").glob("*.png"))
@@ -49,7 +51,7 @@ def test_masks_are_scored_with_all_that_a_checkpoint_is(predicted: Path, all_sce
     }  # fmt: skip
 
 
-def test_photographs_need_not_be_there(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
+def test_photographs_are_not_needed(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
     masks = all_scenes / "label_images_semantic"
     alone = scored(tmp_path / "a", f"predictions={predicted}", f"data.masks={masks}")
     shown = scored(tmp_path / "b", f"predictions={predicted}", f"data.root={all_scenes}")
@@ -57,7 +59,7 @@ def test_photographs_need_not_be_there(predicted: Path, all_scenes: Path, tmp_pa
     assert (tmp_path / "a" / "figures" / "best.png").is_file()
 
 
-def test_what_segdrone_predict_wrote_brings_its_confidences(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
+def test_confidences_that_segdrone_predict_wrote_are_used(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
     out = tmp_path / "written"
     (out / "confidence").mkdir(parents=True)
     (out / "predict.json").write_text("{}")
@@ -68,7 +70,7 @@ def test_what_segdrone_predict_wrote_brings_its_confidences(predicted: Path, all
     assert metrics["ece"] == pytest.approx(abs(metrics["accuracy"] - 0.8))  # type: ignore[operator]
 
 
-def test_both_masks_are_brought_to_one_size(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
+def test_both_masks_are_resized_to_one_size(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
     for path in predicted.iterdir():
         mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         cv2.imwrite(str(path), cv2.resize(mask, (48, 32), interpolation=cv2.INTER_NEAREST_EXACT))
@@ -79,7 +81,7 @@ def test_both_masks_are_brought_to_one_size(predicted: Path, all_scenes: Path, t
     assert 0.85 < metrics["accuracy"] < 0.95  # type: ignore[operator]
 
 
-def test_a_split_is_scored_by_name(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
+def test_a_split_of_the_photographs_is_scored(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
     splits = tmp_path / "splits"
     splits.mkdir()
     (splits / "train.txt").write_text("000\n001\n")
@@ -89,47 +91,47 @@ def test_a_split_is_scored_by_name(predicted: Path, all_scenes: Path, tmp_path: 
             path.unlink()
     choices = [f"predictions={predicted}", f"data.root={all_scenes}"]
     assert scored(tmp_path / "a", *choices, "split=val", f"data.split_dir={splits}")["photographs"] == 3
-    with pytest.raises(DataError, match=r"17 of 20 photographs, 000 first, have no mask of their name"):
+    with pytest.raises(DataError, match=r"17 of 20 photographs, 000 first, have no mask of the same name"):
         scored(tmp_path / "b", *choices)
     with pytest.raises(ConfigError, match=r"split=val needs data\.split_dir"):
         scored(tmp_path / "b", *choices, "split=val")
 
 
-def test_classes_are_merged_in_both(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
+def test_classes_are_merged_in_both_masks(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
     choices = [f"predictions={predicted}", f"data.root={all_scenes}", "data.class_groups=landing_zone"]
     merged = scored(tmp_path / "a", *choices)
     assert len(merged["iou"]) < 23  # type: ignore[arg-type]
     assert merged["accuracy"] >= scored(tmp_path / "b", *choices[:2])["accuracy"]  # type: ignore[operator]
 
 
-def test_bad_predictions_are_told(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
-    def told(*choices: str) -> str:
+def test_bad_predictions_are_errors(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
+    def error_of(*choices: str) -> str:
         with pytest.raises(SegdroneError) as error:
             scored(tmp_path / "out", *choices)
         return str(error.value)
 
     root, folder = f"data.root={all_scenes}", f"predictions={predicted}"
-    assert "predictions=FOLDER" in told(root)
-    assert "one of both" in told(root, folder, "ckpt_path=x.ckpt")
-    assert "give the true masks" in told(folder)
-    assert "inference=tiled does nothing" in told(root, folder, "inference=tiled")
-    assert "data.sampling does nothing" in told(root, folder, "data.sampling=tiles")
-    assert "nowhere is no folder" in told(root, f"predictions={tmp_path / 'nowhere'}")
+    assert "predictions=FOLDER" in error_of(root)
+    assert "give one of these to score" in error_of(root, folder, "ckpt_path=x.ckpt")
+    assert "give the true masks" in error_of(folder)
+    assert "inference=tiled does nothing" in error_of(root, folder, "inference=tiled")
+    assert "data.sampling does nothing" in error_of(root, folder, "data.sampling=tiles")
+    assert "nowhere is no folder" in error_of(root, f"predictions={tmp_path / 'nowhere'}")
     victim = predicted / "007.png"
     fine = victim.read_bytes()
     victim.write_bytes(fine[: len(fine) // 2])
-    assert "007.png cannot be decoded" in told(root, folder)
+    assert "007.png cannot be decoded" in error_of(root, folder)
     cv2.imwrite(str(victim), np.full((64, 96), 77, np.uint8))
-    assert "007.png holds id 77 (6144 pixels)" in told(root, folder)
+    assert "007.png holds id 77 (6144 pixels)" in error_of(root, folder)
     mask = cv2.imread(str(all_scenes / "label_images_semantic" / "007.png"), cv2.IMREAD_GRAYSCALE)
     mask[:2] = 255
     cv2.imwrite(str(victim), mask)
-    assert "007.png has no class (id 255) at 192 pixels where the truth has one" in told(root, folder)
+    assert "007.png has no class (id 255) at 192 pixels where the truth has one" in error_of(root, folder)
     assert read_header(victim).size == (64, 96)
     assert not (tmp_path / "out" / "metrics.json").exists()
 
 
-def test_a_folder_holds_one_evaluation_and_not_the_rest_of_another(
+def test_a_folder_never_mixes_two_evaluations(
     predicted: Path, all_scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, choices = tmp_path / "out", [f"predictions={predicted}", f"data.root={all_scenes}"]
@@ -138,25 +140,26 @@ def test_a_folder_holds_one_evaluation_and_not_the_rest_of_another(
     scored(out, *choices, "pictures=0")
     assert {path.name for path in (out / "figures").iterdir()} == {"confusion.png", "recall_by_size.png", "loss.png"}
     monkeypatch.setattr(
-        "segdrone.evaluation.run.judge_folder", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt)
+        "segdrone.evaluation.prediction_folder.evaluate_predictions",
+        lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt),
     )
     with pytest.raises(KeyboardInterrupt):
         scored(out, *choices, "pictures=1")
     assert not {"metrics.json", "counts.npz", "report.html"} & {path.name for path in out.iterdir()}
 
 
-def test_a_full_disk_is_told_with_its_folder(
+def test_a_full_disk_is_an_error_that_names_the_folder(
     predicted: Path, all_scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("segdrone.evaluation.report.write_page", full)
+    monkeypatch.setattr("segdrone.evaluation.report.write_html", full)
     with pytest.raises(DataError, match=r"output_dir=.*out cannot be written to \(No space left on device\)"):
         scored(tmp_path / "out", f"predictions={predicted}", f"data.root={all_scenes}")
 
 
 @pytest.mark.parametrize("pictures", ["abc", "-1", "1.5", "true"])
-def test_pictures_are_counted(pictures: str, predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="must be a whole number from 0 up"):
+def test_pictures_must_be_a_number(pictures: str, predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="must be a whole number of 0 or more"):
         scored(tmp_path / "out", f"predictions={predicted}", f"data.root={all_scenes}", f"pictures={pictures}")

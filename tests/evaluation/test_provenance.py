@@ -6,7 +6,7 @@ from segdrone.data.pairs import ImageMaskPair
 from segdrone.evaluation.provenance import describe_run, fingerprint
 
 
-def test_fingerprint_tells_other_files_apart(tmp_path: Path) -> None:
+def test_the_fingerprint_changes_with_the_files(tmp_path: Path) -> None:
     image = tmp_path / "a.jpg"
     image.write_bytes(b"123")
     pair = ImageMaskPair("a", image, None, (1, 1))

@@ -31,7 +31,7 @@ def _evaluate(trained: Path, *overrides: str) -> dict[str, object]:
     return metrics
 
 
-def test_a_checkpoint_needs_nothing_else_and_scores_as_training_said(trained: Path) -> None:
+def test_a_checkpoint_alone_gets_the_scores_that_training_reported(trained: Path) -> None:
     metrics = _evaluate(trained)
     assert metrics == json.loads((trained / "metrics.json").read_text())
     assert {path.name for path in (trained.parent / "evaluation" / "figures").iterdir()} == {
@@ -39,7 +39,7 @@ def test_a_checkpoint_needs_nothing_else_and_scores_as_training_said(trained: Pa
     }  # fmt: skip
 
 
-def test_all_scores_everything_in_another_folder(trained: Path, all_scenes: Path, tmp_path: Path) -> None:
+def test_split_all_scores_every_photograph_of_another_folder(trained: Path, all_scenes: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     for folder in ("original_images", "label_images_semantic"):
         (other / folder).mkdir(parents=True)
@@ -65,22 +65,22 @@ def test_tiles_score_every_pixel_once(trained: Path) -> None:
     assert sum(metrics["iou"][name] is not None for name in metrics["iou"]) > 3  # type: ignore[index, call-overload]
 
 
-def test_a_split_the_checkpoint_never_had_is_an_error(small_config: Compose, tmp_path: Path) -> None:
+def test_a_split_that_the_checkpoint_lacks_is_an_error(small_config: Compose, tmp_path: Path) -> None:
     splits = tmp_path / "splits"
     splits.mkdir()
     (splits / "train.txt").write_text("000\n001\n002\n")
     (splits / "val.txt").write_text("003")
     train(small_config(f"data.split_dir={splits}", "trainer.limit_train_batches=1"))
-    with pytest.raises(DataError, match="no test split.*split=all"):
+    with pytest.raises(DataError, match="the test split is empty.*split=all"):
         _evaluate(tmp_path / "run")
 
 
-def test_training_photographs_are_called_such(trained: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_photographs_that_were_trained_on_are_reported(trained: Path, caplog: pytest.LogCaptureFixture) -> None:
     _evaluate(trained, "split=all")
     assert "15 of these photographs were trained on" in caplog.text
 
 
-def test_a_checkpoint_has_no_files_written_where_it_says(trained: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_cannot_make_evaluation_write_files_elsewhere(trained: Path, tmp_path: Path) -> None:
     path, elsewhere = trained / "checkpoints" / "best.ckpt", tmp_path / "elsewhere"
     checkpoint = torch.load(path, weights_only=True)
     data = checkpoint["hyper_parameters"]["data"]

@@ -32,8 +32,8 @@ def of(*confusions: np.ndarray) -> Scores:
     return score(stack_counts([Counts(confusion, *nothing) for confusion in confusions]))
 
 
-def test_hand_counted_case() -> None:
-    # Classes 0..3; class 2 is predicted only, class 3 is in neither.
+def test_scores_computed_by_hand() -> None:
+    # Classes 0..3: class 2 is only predicted, class 3 is absent.
     x = np.array([[2, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
     y = np.array([[4, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
     scores = of(x, y)
@@ -41,13 +41,13 @@ def test_hand_counted_case() -> None:
     assert iou[:3].tolist() == pytest.approx([6 / 7, 1 / 3, 0])
     assert math.isnan(iou[3])
     assert scores.overall["miou"] == pytest.approx((6 / 7 + 1 / 3 + 0) / 3)
-    # The tutorial's figure: class 2 is not in x's truth, so it does not count there.
+    # The score of the tutorial: class 2 is not in the truth of x, so it is skipped there.
     assert scores.images["miou"].tolist() == pytest.approx([(2 / 3 + 1 / 3) / 2, 1])
     assert scores.overall["miou_per_image"] == pytest.approx((0.5 + 1) / 2)
     assert scores.overall["accuracy"] == pytest.approx(7 / 9)
     assert scores.overall["accuracy_per_image"] == pytest.approx((3 / 5 + 1) / 2)
     assert recall[:2].tolist() == pytest.approx([6 / 7, 1 / 2])
-    assert np.isnan(recall).tolist() == [False, False, True, True]  # nothing to be found
+    assert np.isnan(recall).tolist() == [False, False, True, True]  # not in the truth
     assert precision[:3].tolist() == pytest.approx([1, 1 / 2, 0])
     assert np.isnan(precision).tolist() == [False, False, False, True]  # never predicted
     assert scores.overall["fwiou"] == pytest.approx(7 / 9 * 6 / 7 + 2 / 9 * 1 / 3)
@@ -55,7 +55,7 @@ def test_hand_counted_case() -> None:
     assert scores.classes["predicted_share"].tolist() == pytest.approx([6 / 9, 2 / 9, 1 / 9, 0])
 
 
-def test_scores_are_those_of_scikit_learn_and_torchmetrics() -> None:
+def test_scores_equal_those_of_scikit_learn_and_torchmetrics() -> None:
     rng = np.random.default_rng(0)
     truth, prediction = rng.integers(0, 6, (2, 4, 500))
     prediction = np.where(rng.random(truth.shape) < 0.4, truth, prediction)
@@ -81,7 +81,7 @@ def test_scores_are_those_of_scikit_learn_and_torchmetrics() -> None:
         assert scores.classes[key] == pytest.approx(function(*pair, num_classes=6, average="none").numpy())
 
 
-def test_calibration_error_is_that_of_torchmetrics() -> None:
+def test_the_calibration_error_equals_that_of_torchmetrics() -> None:
     rng = np.random.default_rng(1)
     truth = rng.integers(0, 6, (3, 60, 70), dtype=np.uint8)
     logits = rng.normal(0, 2, (3, 60, 70, 6)) + 2 * np.eye(6)[truth]
@@ -98,7 +98,7 @@ def test_calibration_error_is_that_of_torchmetrics() -> None:
     assert found.overall["ece"] == pytest.approx(theirs, abs=1 / 510)  # levels are 1/255 apart
 
 
-def test_calibration_error_by_hand() -> None:
+def test_the_calibration_error_computed_by_hand() -> None:
     # 4 pixels of level 255, 3 right: 0.25 apart. 6 pixels of level 51 (0.2), none right: 0.2 apart.
     truth = np.array([[0] * 10], np.uint8)
     prediction = np.array([[0, 0, 0, 1] + [1] * 6], np.uint8)
@@ -107,7 +107,7 @@ def test_calibration_error_by_hand() -> None:
     assert found.overall["ece"] == pytest.approx(0.4 * 0.25 + 0.6 * 0.2)
 
 
-def test_boundary_iou_by_hand() -> None:
+def test_the_boundary_iou_computed_by_hand() -> None:
     truth = np.zeros((30, 40), np.uint8)  # the boundary is one pixel wide
     prediction = truth.copy()
     truth[10:14, 10:14] = 1
@@ -118,31 +118,31 @@ def test_boundary_iou_by_hand() -> None:
     assert np.isnan(found["boundary_iou"][2:]).all()
 
 
-def test_boundary_iou_of_a_perfect_prediction_is_1_whatever_is_ignored() -> None:
+def test_the_boundary_iou_of_a_perfect_prediction_is_1_with_ignored_pixels() -> None:
     truth = np.random.default_rng(0).integers(0, 3, (20, 30), dtype=np.uint8).repeat(5, 0).repeat(5, 1)
     truth[40:60, 50:90] = 255
     found = score(stack_counts([count_image(truth, truth.copy(), None, SIX)]))
     assert found.overall["boundary_miou"] == found.overall["miou"] == 1
 
 
-def test_a_photograph_without_labels_has_no_score_and_spoils_none() -> None:
+def test_an_image_without_labels_has_no_score_and_changes_no_other() -> None:
     scores = of(np.eye(2, dtype=np.int64), np.zeros((2, 2), np.int64))
     assert math.isnan(scores.images["miou"][1])
     assert scores.overall["miou_per_image"] == scores.overall["accuracy_per_image"] == scores.overall["miou"] == 1
 
 
-def test_one_class_only_is_scored_on_that_class() -> None:
+def test_a_single_class_is_scored() -> None:
     scores = of(np.array([[7, 0], [0, 0]]))
     assert scores.overall["miou"] == scores.overall["accuracy"] == scores.overall["fwiou"] == 1
     assert np.isnan(scores.classes["iou"]).tolist() == [False, True]
 
 
-def test_nothing_labelled_at_all_is_nan_rather_than_0() -> None:
+def test_scores_without_labeled_pixels_are_nan() -> None:
     scores = of(np.zeros((2, 2), np.int64))
     assert scores.overall.keys() == OVERALL_SCORES.keys()
     assert all(math.isnan(value) for value in scores.overall.values())
 
 
-def test_the_calibration_error_is_unknown_where_confidences_are() -> None:
+def test_the_calibration_error_is_unknown_without_confidence() -> None:
     scores = of(np.eye(2, dtype=np.int64))
     assert math.isnan(scores.overall["ece"])

@@ -1,4 +1,4 @@
-"""Scores at the masks' own size."""
+"""Scores at the size of the masks."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.conftest import REPO, Compose, small
 
 @pytest.fixture(scope="module")
 def trained(all_scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network that saw the scenes of 64 x 96 pixels at half their size."""
+    """A run on the scenes of 64 x 96 pixels at half their size."""
     run = tmp_path_factory.mktemp("tiled") / "run"
     with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
         train(compose("train", [*small(all_scenes, run), "data.image_size=[32,48]", "data.test_image_size=[32,48]"]))
@@ -36,22 +36,22 @@ def _evaluate(trained: Path, tmp_path: Path, *overrides: str) -> dict[str, objec
 def test_every_labelled_pixel_of_the_masks_is_scored(trained: Path, all_scenes: Path) -> None:
     datamodule = SegmentationDataModule(DataConfig(root=str(all_scenes)))
     datamodule.setup("test")
-    pairs, labels = datamodule.splits["test"], datamodule.encoding
+    pairs, encoding = datamodule.splits["test"], datamodule.encoding
     predictor = Predictor.from_checkpoint(trained / "checkpoints" / "best.ckpt", device="cpu", window=(16, 24))
-    judge = Evaluator(predictor.table, pictures=1)
-    evaluate_sliding_window(judge, predictor, pairs, labels)
-    assert [*judge.counts] == [pair.id for pair in pairs]
+    evaluator = Evaluator(predictor.table, pictures=1)
+    evaluate_sliding_window(evaluator, predictor, pairs, encoding)
+    assert [*evaluator.counts] == [pair.id for pair in pairs]
     for pair in pairs:
         assert pair.mask is not None
-        mask, predicted = read_mask(pair.mask, labels), predictor(pair.image).mask
+        mask, predicted = read_mask(pair.mask, encoding), predictor(pair.image).mask
         known = mask != predictor.table.ignore_index
         expected = np.zeros((23, 23), np.int64)
         np.add.at(expected, (mask[known], predicted[known]), 1)
-        assert (judge.counts[pair.id].confusion == expected).all()
-        assert judge.counts[pair.id].confidence.sum() == known.sum()
+        assert (evaluator.counts[pair.id].confusion == expected).all()
+        assert evaluator.counts[pair.id].confidence.sum() == known.sum()
 
 
-def test_one_window_of_the_training_size_scores_as_training_did_at_the_masks_size(
+def test_one_window_of_the_training_size_gives_the_scores_of_training_at_that_size(
     small_config: Compose, tmp_path: Path
 ) -> None:
     train(small_config())  # which sees the scenes at their own size
@@ -66,7 +66,7 @@ def test_one_window_of_the_training_size_scores_as_training_did_at_the_masks_siz
     assert {path.name for path in (tmp_path / "out" / "figures").iterdir()} >= {"best.png", "worst.png"}
 
 
-def test_training_scores_in_windows_too(small_config: Compose, tmp_path: Path) -> None:
+def test_training_can_score_in_windows(small_config: Compose, tmp_path: Path) -> None:
     train(small_config("data.image_size=[32,48]", "inference=tiled", "inference.augment=flips"))
     scored = json.loads((tmp_path / "run" / "metrics.json").read_text())
     choices = ["inference=tiled", "inference.augment=flips"]
@@ -75,6 +75,6 @@ def test_training_scores_in_windows_too(small_config: Compose, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("choice", ["data.test_image_size=[64,96]", "data.sampling=tiles", "data.scale=0.5"])
-def test_sizes_that_windows_do_not_heed_are_refused(trained: Path, tmp_path: Path, choice: str) -> None:
+def test_size_options_without_effect_are_refused(trained: Path, tmp_path: Path, choice: str) -> None:
     with pytest.raises(ConfigError, match=r"^data\.\w+ does nothing with inference=tiled: give inference\.scale"):
         _evaluate(trained, tmp_path, "inference=tiled", choice)

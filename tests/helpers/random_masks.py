@@ -1,4 +1,4 @@
-"""True and predicted masks of objects, and their scores."""
+"""True and predicted masks with objects, and their scores."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ GROUND, PERSON, DOG, CAR, IGNORED = 0, 1, 2, 3, 255
 Mask = NDArray[np.uint8]
 
 
-Photograph = tuple[Mask, Mask, Mask | None]  # truth, prediction, confidence
+MaskPair = tuple[Mask, Mask, Mask | None]  # truth, prediction, confidence
 
 
 def ground(height: int = 40, width: int = 60) -> Mask:
     return np.zeros((height, width), np.uint8)
 
 
-def drawn(*places: tuple[int, int, int, int, int]) -> Mask:
-    """Ground with rectangles: class, top, left, height, width."""
+def rectangles(*boxes: tuple[int, int, int, int, int]) -> Mask:
+    """Ground with rectangles, each given as class, top, left, height, width."""
     mask = ground()
-    for class_id, top, left, height, width in places:
+    for class_id, top, left, height, width in boxes:
         mask[top : top + height, left : left + width] = class_id
     return mask
 
 
-def scored(photographs: Mapping[str, Photograph], table: ClassTable = TABLE) -> dict[str, Any]:
+def scored(images: Mapping[str, MaskPair], table: ClassTable = TABLE) -> dict[str, Any]:
     scores = DetectionScores(table)
-    for name, (truth, prediction, confidence) in photographs.items():
+    for name, (truth, prediction, confidence) in images.items():
         scores.update(name, truth, prediction, confidence)
     computed = scores.compute()
     assert computed is not None
@@ -47,10 +47,10 @@ def scored(photographs: Mapping[str, Photograph], table: ClassTable = TABLE) -> 
     return computed
 
 
-def blobs(seed: int) -> dict[str, Photograph]:
-    """Photographs of discs of three classes, predicted with shifts, losses, inventions and wrong classes."""
+def blobs(seed: int) -> dict[str, MaskPair]:
+    """Images of discs of three classes. Some discs are predicted shifted, missing, extra or as another class."""
     rng = np.random.default_rng(seed)
-    photographs: dict[str, Photograph] = {}
+    images: dict[str, MaskPair] = {}
     for name in "abcd":
         truth, prediction = np.zeros((2, 120, 160), np.uint8)
         for _ in range(14):
@@ -63,5 +63,5 @@ def blobs(seed: int) -> dict[str, Photograph]:
                 cv2.circle(prediction, (x + dx, y + dy), radius + int(rng.integers(0, 2)), guess, cv2.FILLED)
         truth[: int(rng.integers(1, 20)), :50] = IGNORED
         prediction[truth == IGNORED] = IGNORED
-        photographs[name] = truth, prediction, rng.integers(0, 256, truth.shape, dtype=np.uint8)
-    return photographs
+        images[name] = truth, prediction, rng.integers(0, 256, truth.shape, dtype=np.uint8)
+    return images

@@ -1,4 +1,4 @@
-"""The confusion matrix as tables of the page."""
+"""The confusion matrix of the page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from segdrone.classes import ClassTable
 from segdrone.evaluation.html_report import matrix
 
 
-def test_the_matrix_reads_both_ways() -> None:
+def test_the_matrix_is_shown_as_shares_of_truth_and_of_prediction() -> None:
     table = ClassTable(names=("land", "water", "ice"), colours=((0, 0, 0), (0, 0, 255), (9, 9, 9)))
     counts = np.array([[6, 2, 0], [1, 1, 0], [0, 0, 0]])
     truth, prediction = matrix.matrices(counts, table)

@@ -1,4 +1,4 @@
-"""Where on a mask the names of its classes are written."""
+"""Class names on a mask."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from segdrone.classes import DRONE
 from segdrone.evaluation.html_report.region_labels import label_regions
 
 
-def test_large_regions_are_named_inside() -> None:
+def test_large_regions_are_labeled_inside() -> None:
     mask = np.full((100, 200), 3, np.uint8)
     mask[60:90, 20:60] = 1
     mask[5:10, 100:105] = 2  # too small
-    found = {label.name: label for label in label_regions(mask, DRONE)}
-    assert set(found) == {"grass", "paved-area"}
-    small = found["paved-area"]
+    labels = {label.name: label for label in label_regions(mask, DRONE)}
+    assert set(labels) == {"grass", "paved-area"}
+    small = labels["paved-area"]
     assert 17 <= small.x <= 23
     assert 72 <= small.y <= 78
