@@ -1,3 +1,5 @@
+"""Augmentation built from conf/augment, and normalization."""
+
 from __future__ import annotations
 
 from pathlib import Path

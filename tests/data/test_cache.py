@@ -1,3 +1,5 @@
+"""Caches of decoded pixels: all kinds return the same pixels."""
+
 from __future__ import annotations
 
 import logging

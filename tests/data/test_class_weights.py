@@ -1,3 +1,5 @@
+"""Class weights, and the file of the pixel counts."""
+
 from __future__ import annotations
 
 import json

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, default_collate
 
-from segdrone.data import DataConfig, SegmentationDataModule
+from segdrone.data import DataConfig, DroneDataModule, SegmentationDataModule
 from segdrone.data.sampler import SampleIndex
 from segdrone.errors import ConfigError, DataError
 from tests.data.conftest import AUGMENT, SIZE, epochs, error_text, module, same
@@ -141,3 +141,7 @@ def test_the_class_table_is_read_from_the_config(root: Path, tmp_path: Path) -> 
 def test_an_unknown_transform_is_refused_at_once(root: Path) -> None:
     with pytest.raises(ConfigError, match=r"augment\.val\[0\]: Flop is not a transform"):
         SegmentationDataModule(DataConfig(root=str(root)), augment={"train": [], "val": [{"transform": "Flop"}]})
+
+
+def test_the_former_name_is_an_alias() -> None:
+    assert DroneDataModule is SegmentationDataModule

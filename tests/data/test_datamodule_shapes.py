@@ -100,7 +100,7 @@ def new_module(datamodule: SegmentationDataModule, **options: Any) -> Segmentati
 
 
 def test_a_mixed_set_is_trained_and_validated(root: Path) -> None:
-    datamodule = opened(root, {**AUGMENT, "combine": {"mosaic": 0.3, "cutmix": 0.3}})
+    datamodule = opened(root, {**AUGMENT, "combine": {"mosaic": 0.3, "cutmix": 0.3}}, batch_size=5)
     module = new_module(datamodule)
     trainer = L.Trainer(max_epochs=1, use_distributed_sampler=False, **TRAINER)
     trainer.fit(module, datamodule)

@@ -1,3 +1,5 @@
+"""Samples of the torch dataset: whole photographs, tiles, padding."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""The cache on disk: damage, changes, several processes."""
+
 from __future__ import annotations
 
 import json
@@ -11,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from numpy.typing import NDArray
 
 from segdrone.data import disk_cache
 from segdrone.data.cache import CacheKey
-from segdrone.data.disk_cache import SUFFIX, VERSION, CachedFolder, DiskCache, clear, default_folder, info
+from segdrone.data.cache_files import clear
+from segdrone.data.disk_cache import SUFFIX, VERSION, DiskCache, default_folder
 from segdrone.errors import DataError
 from segdrone.windows import Window
 from tests.data.test_cache import FULL, MASK, PIXELS, Decoder
@@ -209,37 +211,6 @@ def test_a_window_loads_only_its_own_rows(tmp_path: Path, key: CacheKey) -> None
     for top in range(0, 20_000, 2000):
         assert cache.window(tall, Window(top, 0, 10, 1000), Decoder(PIXELS)).all()
     assert psutil.Process().memory_info().rss - before < 20e6  # of 60 MB
-
-
-def cache_pixels(folder: Path, source: Path, shape: tuple[int, ...], pixels: NDArray[np.uint8]) -> None:
-    source.parent.mkdir(parents=True, exist_ok=True)
-    source.write_bytes(b"x")
-    cache = DiskCache(folder)
-    cache.window(CacheKey(source, shape), Window(0, 0, 1, 1), Decoder(pixels))
-
-
-def test_info_lists_each_folder(tmp_path: Path) -> None:
-    cache, one, two = tmp_path / "cache", tmp_path / "one", tmp_path / "two"
-    assert info(cache) == []
-    for source in (one / "a.jpg", one / "b.jpg", two / "a.png"):
-        cache_pixels(cache, source, PIXELS.shape, PIXELS)
-    (one / "b.jpg").unlink()
-    size = 4096 + PIXELS.size
-    assert info(cache) == [CachedFolder(one, 2, 2 * size, 1), CachedFolder(two, 1, size, 0)]
-
-
-def test_clear_removes_only_the_files_of_the_cache(tmp_path: Path) -> None:
-    cache, one, two = tmp_path / "cache", tmp_path / "one", tmp_path / "two"
-    for source in (one / "deep" / "a.jpg", two / "a.png"):
-        cache_pixels(cache, source, PIXELS.shape, PIXELS)
-    (cache / "notes.txt").write_text("mine")
-    (cache / f".left.1.part{SUFFIX}").write_bytes(b"half")  # by a killed process
-    assert clear(cache, one) == (1, 4096 + PIXELS.size)
-    assert [content.folder for content in info(cache)] == [cache, two]
-    assert clear(cache) == (2, 4096 + PIXELS.size + 4)
-    assert [path.name for path in cache.iterdir()] == ["notes.txt"]
-    assert clear(cache) == (0, 0)
-    assert (two / "a.png").exists()
 
 
 def test_the_default_folder_is_the_users_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

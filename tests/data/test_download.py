@@ -1,3 +1,5 @@
+"""Download of the dataset from a server on this machine."""
+
 from __future__ import annotations
 
 import io

@@ -1,3 +1,5 @@
+"""Batches from this process and from workers are the same."""
+
 from __future__ import annotations
 
 import itertools

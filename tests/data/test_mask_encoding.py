@@ -1,3 +1,5 @@
+"""Values of masks decoded to class ids, and merged."""
+
 from __future__ import annotations
 
 import pickle

@@ -1,3 +1,5 @@
+"""Mosaic and CutMix."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""Order, seeds and distribution of samples."""
+
 from __future__ import annotations
 
 from itertools import zip_longest

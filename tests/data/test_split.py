@@ -1,3 +1,5 @@
+"""Random splits and split files."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -108,7 +108,7 @@ def test_annotations_become_a_dataset_to_train_on(tmp_path: Path, command: Comma
 
 def test_cache_is_told_and_cleared(scenes: Path, tmp_path: Path, command: Command) -> None:
     cache = ["--cache-dir", tmp_path / "cache"]
-    assert "nothing is kept" in command("segdrone", "data", "cache", *cache).stdout
+    assert "is empty" in command("segdrone", "data", "cache", *cache).stdout
     assert command("train.py", *small(scenes, tmp_path / "run"), f"data.cache_dir={tmp_path}/cache").returncode == 0
     told = command("segdrone", "data", "cache", "--info", *cache).stdout
     assert "18" in told

@@ -235,27 +235,27 @@ def cache(
     After --clear, the next epoch decodes the photographs again; nothing
     else is lost.
     """
-    from segdrone.data import disk_cache
+    from segdrone.data import cache_files, disk_cache
     from segdrone.data.cache import format_bytes
 
     if clear and info:
         raise ConfigError("--clear and --info do not go together: give one of them")
     folder = cache_dir or disk_cache.default_folder()
     if clear:
-        files, nbytes = disk_cache.clear(folder, root)
+        files, nbytes = cache_files.clear(folder, root)
         print(f"removed {files} files, {format_bytes(nbytes)}, from {folder}")
     else:
-        disk_cache.print_info(folder, disk_cache.info(folder, root))
+        cache_files.print_info(folder, cache_files.info(folder, root))
 
 
 def _dataset_options(
     images: str | None,
     masks: str | None,
     classes: str,
-    groups: str | None,
-    encoding: str,
+    class_groups: str | None,
+    mask_encoding: str,
     colour_tolerance: float,
-    threshold: int,
+    mask_threshold: int,
     allow_unpaired: bool,
 ) -> dict[str, Any]:
     """Returns the shared options as the functions of `segdrone.inspection` take them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -158,8 +159,8 @@ class DataConfig(BaseModel):
             raise ConfigError("data.root is not set: give data.root=FOLDER")
         plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
         plain["root"] = "." if plain.get("root") is None else plain["root"]
-        for key in ("root", "images", "masks", "classes", "split_dir", "cache_dir"):  # a folder may be called 2024
-            if isinstance(plain.get(key), int | float):
+        for key in ("root", "images", "masks", "classes", "class_groups", "split_dir", "cache_dir"):
+            if isinstance(plain.get(key), int | float | Path):  # a folder may be called 2024
                 plain[key] = str(plain[key])
         return cls(**plain)
 

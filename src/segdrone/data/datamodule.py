@@ -9,7 +9,6 @@ from typing import Any
 import lightning.pytorch as L
 import numpy as np
 import torch
-from lightning.fabric.utilities.data import suggested_max_num_workers
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
@@ -20,7 +19,7 @@ from segdrone.data.cache import NoCache
 from segdrone.data.config import DataConfig
 from segdrone.data.dataset import SegmentationDataset
 from segdrone.data.download import ensure_dataset
-from segdrone.data.loader import BatchLoader
+from segdrone.data.loader import BatchLoader, default_num_workers
 from segdrone.data.mask_encoding import MaskEncoding
 from segdrone.data.multi_image import MultiImageAugment
 from segdrone.data.open_dataset import DatasetFolder, open_dataset
@@ -43,8 +42,6 @@ from segdrone.windows import Size
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-
-_MAX_WORKERS = 8  # more wait for one another at the disk
 
 
 class SegmentationDataModule(L.LightningDataModule):
@@ -249,9 +246,5 @@ class SegmentationDataModule(L.LightningDataModule):
         return self.trainer.num_devices if self.trainer else 1
 
     def _num_workers(self) -> int:
-        """Workers for a GPU by default: all cores but one. On CPU, the network needs the cores."""
-        if self.config.num_workers is not None:
-            return self.config.num_workers
-        if not torch.cuda.is_available():
-            return 0
-        return min(_MAX_WORKERS, suggested_max_num_workers(self._processes_here))
+        workers = self.config.num_workers
+        return default_num_workers(self._processes_here) if workers is None else workers

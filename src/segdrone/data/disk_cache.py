@@ -1,4 +1,4 @@
-"""Keep decoded pixels in files that are mapped into memory; list and remove these files."""
+"""Keep decoded pixels in files that are mapped into memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,8 +18,6 @@ from typing import Any, BinaryIO
 import numpy as np
 import platformdirs
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Column, Table
 
 from segdrone.data.cache import Cache, CacheKey, Decode, Pixels, crop, format_bytes
 from segdrone.errors import DataError
@@ -41,7 +39,7 @@ def default_folder() -> Path:
     return Path(os.environ.get("SEGDRONE_CACHE") or platformdirs.user_cache_path("segdrone")).absolute()
 
 
-class _UnusableError(Exception):
+class UnusableFileError(Exception):
     """A file of the cache cannot be used; the text says why."""
 
 
@@ -68,7 +66,7 @@ class DiskCache(Cache):
             return self._read(key, state, window, step)
         except FileNotFoundError:
             pass
-        except (_UnusableError, OSError) as error:
+        except (UnusableFileError, OSError) as error:
             log.warning("cached pixels of %s: %s; they are decoded again", key.source, error)
         pixels = decode()
         self._write(key, state, pixels)
@@ -79,12 +77,12 @@ class DiskCache(Cache):
         for _ in range(2):
             try:
                 with self._path(key).open("rb") as file:
-                    header = _header(file)
+                    header = read_header(file)
                 _check_header(header, key, key.file_state)
                 counts = np.zeros(256, np.int64)
                 counts[[value for value, _ in header["counts"]]] = [n for _, n in header["counts"]]
                 return counts
-            except (_UnusableError, OSError):
+            except (UnusableFileError, OSError):
                 self.window(key, Window(0, 0, 1, 1), decode)  # writes the file
         return super().counts(key, decode)
 
@@ -116,7 +114,7 @@ class DiskCache(Cache):
 
     def _read(self, key: CacheKey, state: list[int], window: Window, step: int) -> Pixels:
         with self._path(key).open("rb") as file:
-            header = _header(file)
+            header = read_header(file)
             _check_header(header, key, state)
             pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         pixels = np.frombuffer(pages, np.uint8, key.nbytes, _HEADER).reshape(key.shape)
@@ -132,7 +130,7 @@ class DiskCache(Cache):
         for block in range(window.top // rows, math.ceil(min(window.rows.stop, len(pixels)) / rows)):
             if block not in good:
                 if zlib.crc32(pixels[block * rows : (block + 1) * rows].data) != checksums[block]:
-                    raise _UnusableError("damaged")
+                    raise UnusableFileError("damaged")
                 good.add(block)
 
     def _write(self, key: CacheKey, state: list[int], pixels: Pixels) -> None:
@@ -167,25 +165,30 @@ class DiskCache(Cache):
             )
 
 
-def _header(file: BinaryIO) -> dict[str, Any]:
+def read_header(file: BinaryIO) -> dict[str, Any]:
+    """Returns the header of a cache file.
+
+    Raises:
+        UnusableFileError: The file is damaged, truncated, or of another version.
+    """
     length = os.fstat(file.fileno()).st_size
     try:
         header = json.loads(file.read(_HEADER))
         version, shape = header["version"], header["shape"]
         if version == VERSION and length != _HEADER + math.prod(shape):
-            raise _UnusableError("truncated")
+            raise UnusableFileError("truncated")
     except (ValueError, KeyError, TypeError):
-        raise _UnusableError("damaged") from None
+        raise UnusableFileError("damaged") from None
     if version != VERSION:
-        raise _UnusableError("written by another version of segdrone")
+        raise UnusableFileError("written by another version of segdrone")
     return dict(header)
 
 
 def _check_header(header: dict[str, Any], key: CacheKey, state: list[int]) -> None:
     if header.get("stamp") != state:
-        raise _UnusableError("the file has changed since")
+        raise UnusableFileError("the file has changed since")
     if tuple(header["shape"]) != key.shape or len(header.get("crc32", ())) != _blocks(key.shape[0]):
-        raise _UnusableError("damaged")
+        raise UnusableFileError("damaged")
 
 
 def _block_rows(height: int) -> int:
@@ -194,96 +197,3 @@ def _block_rows(height: int) -> int:
 
 def _blocks(height: int) -> int:
     return math.ceil(height / _block_rows(height))
-
-
-@dataclass(frozen=True)
-class CachedFolder:
-    """What a disk cache holds of a folder of photographs or masks.
-
-    Attributes:
-        folder: Folder of the source files.
-        files: Number of cache files.
-        nbytes: Their size in bytes.
-        missing: Number of cache files whose source no longer exists.
-    """
-
-    folder: Path
-    files: int
-    nbytes: int
-    missing: int
-
-
-def info(folder: Path, below: Path | None = None) -> list[CachedFolder]:
-    """Returns what a disk cache holds, by folder of the source files; empty if there is no cache.
-
-    Args:
-        folder: The cache.
-        below: Restricts to source files below this folder.
-    """
-    by_folder: dict[Path, list[tuple[int, bool]]] = {}
-    for path, source in _files(folder, below):
-        missing = source is None or not source.exists()
-        try:
-            size = path.stat().st_size
-        except FileNotFoundError:  # cleared in the meantime
-            continue
-        by_folder.setdefault(source.parent if source else folder, []).append((size, missing))
-    return [
-        CachedFolder(where, len(files), sum(size for size, _ in files), sum(missing for _, missing in files))
-        for where, files in sorted(by_folder.items())
-    ]
-
-
-def print_info(folder: Path, content: Sequence[CachedFolder]) -> None:
-    """Prints what `info` returns."""
-    total = sum(row.nbytes for row in content)
-    if not content:
-        print(f"the cache in {folder} is empty")
-        return
-    table = Table(Column("decoded from", overflow="fold"), "files", "size", "source missing")
-    for row in content:
-        table.add_row(str(row.folder), f"{row.files:>5}", f"{format_bytes(row.nbytes):>8}", f"{row.missing:>14}")
-    Console().print(table)
-    print(f"{format_bytes(total)} in {folder}; {format_bytes(shutil.disk_usage(folder).free)} are free there")
-
-
-def clear(folder: Path, below: Path | None = None) -> tuple[int, int]:
-    """Removes the files of a disk cache, and nothing else in its folder.
-
-    Args:
-        folder: The cache.
-        below: Restricts to source files below this folder.
-
-    Returns:
-        Number and size in bytes of the removed files.
-
-    Raises:
-        DataError: A file cannot be removed.
-    """
-    files = nbytes = 0
-    for path, _ in _files(folder, below):
-        try:
-            size = path.stat().st_size
-            path.unlink()
-        except FileNotFoundError:  # another process removed it
-            continue
-        except OSError as error:
-            raise DataError(f"{path} cannot be removed ({error.strerror}): fix its permissions") from None
-        files, nbytes = files + 1, nbytes + size
-    return files, nbytes
-
-
-def _files(folder: Path, below: Path | None) -> Iterator[tuple[Path, Path | None]]:
-    """The files of a cache, and partial ones that killed processes left, each with its source."""
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        source = _source(path)
-        if below is None or (source is not None and source.is_relative_to(below.resolve())):
-            yield path, source
-
-
-def _source(path: Path) -> Path | None:
-    try:
-        with path.open("rb") as file:
-            return Path(_header(file)["source"])
-    except (_UnusableError, OSError, KeyError):
-        return None

@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from lightning.fabric.utilities.data import suggested_max_num_workers
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, default_collate, get_worker_info
 
@@ -15,6 +16,16 @@ from segdrone.data.dataset import SegmentationDataset
 from segdrone.data.sampler import SampleIndex
 
 _PREFETCH = 2  # batches that a worker prepares ahead, torch's own default
+_MAX_WORKERS = 8  # more of them wait for the disk
+
+
+def default_num_workers(processes: int) -> int:
+    """Returns the number of workers for a GPU, all cores but one and at most 8; 0 on CPU, where training needs them.
+
+    Args:
+        processes: Training processes on this machine, which share its cores.
+    """
+    return min(_MAX_WORKERS, suggested_max_num_workers(processes)) if torch.cuda.is_available() else 0
 
 
 class BatchLoader(DataLoader[dict[str, Any]]):
