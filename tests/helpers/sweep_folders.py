@@ -1,4 +1,4 @@
-"""Job folders as train.py and Hydra leave them."""
+"""Folders of jobs as train.py and Hydra write them."""
 
 import json
 from pathlib import Path

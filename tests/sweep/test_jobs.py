@@ -8,7 +8,7 @@ from segdrone.sweep import clear_failure, note_failure, read_sweep
 from tests.helpers.sweep_folders import write_job
 
 
-def test_jobs_come_best_first_and_those_without_a_score_last(tmp_path: Path) -> None:
+def test_jobs_are_sorted_best_first_and_failed_ones_last(tmp_path: Path) -> None:
     for number, reached in enumerate([0.2, None, 0.5, 0.4]):
         write_job(tmp_path, str(number), [f"seed={number}"], reached, miou=0.1, dice=None)
     sweep = read_sweep(tmp_path)
@@ -20,7 +20,7 @@ def test_jobs_come_best_first_and_those_without_a_score_last(tmp_path: Path) -> 
     assert math.isnan(sweep.scored[0].scores["dice"]) and math.isnan(sweep.scored[0].scores["accuracy"])
 
 
-def test_the_lowest_is_the_best_where_the_objective_is_minimised(tmp_path: Path) -> None:
+def test_the_lowest_score_is_the_best_if_the_objective_is_minimized(tmp_path: Path) -> None:
     for number, reached in enumerate([0.4, 0.2, 0.5]):
         write_job(tmp_path, str(number), [f"seed={number}"], reached, direction="minimize")
     sweep = read_sweep(tmp_path)
@@ -28,7 +28,7 @@ def test_the_lowest_is_the_best_where_the_objective_is_minimised(tmp_path: Path)
     assert [job.reached for job in sweep.scored] == [0.2, 0.4, 0.5]
 
 
-def test_the_objective_is_what_the_jobs_were_judged_by(tmp_path: Path) -> None:
+def test_the_objective_is_the_metric_that_the_jobs_were_ranked_by(tmp_path: Path) -> None:
     write_job(tmp_path, "0", ["seed=0"], 0.4, objective="train/miou")
     sweep = read_sweep(tmp_path)
     assert sweep is not None and sweep.objective == "train/miou"
@@ -37,22 +37,22 @@ def test_the_objective_is_what_the_jobs_were_judged_by(tmp_path: Path) -> None:
     assert sweep is not None and sweep.objective == "train/miou, val/miou"
 
 
-def test_a_failure_is_told_in_one_line_however_far_the_job_came(tmp_path: Path) -> None:
-    write_job(tmp_path, "0", ["seed=0"], failure="out of memory:\n  12 GB wanted")
+def test_a_failure_is_one_line_however_far_the_job_got(tmp_path: Path) -> None:
+    write_job(tmp_path, "0", ["seed=0"], failure="out of memory:\n  12 GB needed")
     write_job(tmp_path, "1", ["seed=1"], reached=0.3, failure="the disk is full")
     write_job(tmp_path, "10", ["seed=10"])
     write_job(tmp_path, "9", ["seed=9"])
     sweep = read_sweep(tmp_path)
     assert sweep is not None and not sweep.scored
     assert [(job.name, job.failure) for job in sweep.failed] == [
-        ("0", "out of memory: 12 GB wanted"),
+        ("0", "out of memory: 12 GB needed"),
         ("1", "the disk is full"),
         ("9", "it did not finish"),
         ("10", "it did not finish"),
     ]
 
 
-def test_a_failure_can_be_forgotten(tmp_path: Path) -> None:
+def test_a_failure_can_be_cleared(tmp_path: Path) -> None:
     clear_failure(tmp_path)
     write_job(tmp_path, "0", ["seed=0"], reached=0.3)
     note_failure(tmp_path / "0", "no", "")
@@ -62,7 +62,7 @@ def test_a_failure_can_be_forgotten(tmp_path: Path) -> None:
     assert [job.failure for job in sweep.jobs] == [None]
 
 
-def test_only_what_differs_is_a_parameter(tmp_path: Path) -> None:
+def test_only_options_that_differ_are_parameters(tmp_path: Path) -> None:
     fixed = ["data.root='/a b'", "trainer=cpu"]
     write_job(tmp_path, "0", [*fixed, "optimizer.lr=1e-3", "loss=ce", "data.image_size=[64,96]"], 0.1)
     write_job(tmp_path, "1", [*fixed, "optimizer.lr=3e-3", "loss=ce", "data.image_size=[32,48]"], 0.2)
@@ -75,14 +75,14 @@ def test_only_what_differs_is_a_parameter(tmp_path: Path) -> None:
     assert next(job for job in sweep.jobs if job.name == "2").choices["+new"] == "True"
 
 
-def test_a_key_taken_away_is_no_choice(tmp_path: Path) -> None:
+def test_a_deleted_key_is_not_a_choice(tmp_path: Path) -> None:
     write_job(tmp_path, "0", ["~callbacks.early_stopping", "seed=1"], 0.1)
     sweep = read_sweep(tmp_path)
     assert sweep is not None
     assert sweep.jobs[0].choices == {"seed": 1}
 
 
-def test_a_folder_without_jobs_is_no_sweep(tmp_path: Path) -> None:
+def test_a_folder_without_jobs_is_not_a_sweep(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     assert read_sweep(tmp_path) is None
     assert read_sweep(tmp_path / "none") is None

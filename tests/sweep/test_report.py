@@ -12,22 +12,24 @@ from tests.conftest import REPO
 from tests.helpers.sweep_folders import write_job
 
 
-def told(sweep: Path, capsys: pytest.CaptureFixture[str]) -> str:
+def report_of(sweep: Path, capsys: pytest.CaptureFixture[str]) -> str:
     read = read_sweep(sweep)
     assert isinstance(read, Sweep)
     report(read)
     return capsys.readouterr().out
 
 
-def three(sweep: Path) -> None:
+def write_three_jobs(sweep: Path) -> None:
     write_job(sweep, "0", ["output_dir=x", "optimizer.lr=1e-3", "augment=flips"], 0.25, miou=0.5, dice=0.625)
     write_job(sweep, "1", ["output_dir=x", "optimizer.lr=1e-2", "augment=[mean]"], 0.75, miou=0.125, dice=0.375)
     write_job(sweep, "2", ["output_dir=x", "optimizer.lr=1e-1", "augment=flips"], failure="the disk is full")
 
 
-def test_the_table_has_the_best_first_and_names_what_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    three(tmp_path)
-    text = told(tmp_path, capsys)
+def test_the_table_is_sorted_best_first_and_failed_jobs_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_three_jobs(tmp_path)
+    text = report_of(tmp_path, capsys)
     lines = text.splitlines()
     rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
     assert [row[:5] for row in rows] == [
@@ -40,9 +42,11 @@ def test_the_table_has_the_best_first_and_names_what_failed(tmp_path: Path, caps
     assert lines[-1] == "python train.py optimizer.lr=1e-2 'augment=[mean]'"
 
 
-def test_the_csv_has_a_column_a_parameter_and_every_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    three(tmp_path)
-    told(tmp_path, capsys)
+def test_the_csv_has_one_column_per_parameter_and_one_row_per_job(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_three_jobs(tmp_path)
+    report_of(tmp_path, capsys)
     rows = list(csv.DictReader((tmp_path / "comparison.csv").open()))
     assert [(row["job"], row["optimizer.lr"], row["augment"], row["reached"], row["error"]) for row in rows] == [
         ("1", "0.01", "[mean]", "0.75", ""),
@@ -53,26 +57,26 @@ def test_the_csv_has_a_column_a_parameter_and_every_job(tmp_path: Path, capsys: 
     assert rows[0]["dice"] == "0.375"
 
 
-def test_the_picture_is_drawn_where_something_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    three(tmp_path / "three")
-    told(tmp_path / "three", capsys)
+def test_the_plot_is_drawn_if_an_option_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_three_jobs(tmp_path / "three")
+    report_of(tmp_path / "three", capsys)
     with Image.open(tmp_path / "three" / "sweep.png") as image:
         assert image.format == "PNG"
     write_job(tmp_path / "one", "0", ["seed=1"], 0.5)
-    assert "best: job 0" in told(tmp_path / "one", capsys)
+    assert "best: job 0" in report_of(tmp_path / "one", capsys)
     assert not (tmp_path / "one" / "sweep.png").exists()
 
 
-def test_a_sweep_without_any_score_has_no_best(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sweep_without_scores_has_no_best_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_job(tmp_path, "0", ["seed=1"], failure="no photographs")
     write_job(tmp_path, "1", ["seed=2"])
-    text = told(tmp_path, capsys)
+    text = report_of(tmp_path, capsys)
     assert "job 0 (seed=1): no photographs" in text
     assert "best" not in text
     assert len(list(csv.DictReader((tmp_path / "comparison.csv").open()))) == 2
 
 
-def test_the_command_gives_the_same_config_in_a_folder_of_its_own(tmp_path: Path) -> None:
+def test_the_command_gives_the_same_config_as_a_single_run(tmp_path: Path) -> None:
     given = [
         "search=optuna", "launcher=joblib", "output_dir='/a sweep'", "data.root='/my photos/it\\'s $HOME'",
         "data.image_size=[64,96]", "+trainer.val_check_interval=0.5", "~callbacks.early_stopping",
