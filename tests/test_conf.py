@@ -1,23 +1,45 @@
-"""Every file of conf/ composes, and every model, augmentation and recipe runs one step."""
+"""Every file of conf/ composes, and every choice that changes a run takes effect in a run of one step."""
 
+from __future__ import annotations
+
+import re
 from pathlib import Path
+from typing import Any
 
+import lightning.pytorch as L
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep
+from lightning.pytorch.callbacks import ModelCheckpoint
 from omegaconf import OmegaConf
+from torch import nn
 
-from segdrone.training import train
-from tests.conftest import REPO, Compose
+from segdrone.model import SegmentationModule
+from segdrone.model.losses import LOSSES
+from segdrone.model.networks import NETWORKS
+from segdrone.training import EMA, SWA, FreezeEncoder, LearningRateFinder, TerminateOnNaN, train
+from tests.helpers.commands import REPO
+from tests.helpers.small_run import Compose, compose_config, small
 
 CONF = REPO / "conf"
-ROOTS = ("train", "evaluate")
 GROUPS = sorted(str(path.relative_to(CONF).with_suffix("")) for path in CONF.glob("*/*.yaml"))
 
 
 def _names(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def _file(group: str, name: str) -> dict[str, Any]:
+    """Return the content of a file of conf/, on top of the files of its group that it starts from."""
+    content = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{name}.yaml"))
+    assert isinstance(content, dict)
+    merged: dict[str, Any] = {}
+    for base in content.pop("defaults", []):
+        if isinstance(base, str):
+            merged |= _file(group, base)
+    return merged | content
 
 
 @pytest.mark.parametrize("choice", GROUPS)
@@ -26,28 +48,39 @@ def test_every_file_composes(choice: str) -> None:
     if choice == "data/base":
         pytest.skip("the shared part of the others")
     if choice == "launcher/ray":
-        pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="Ray is large, and no part of dev")
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("train", [f"{group}={name}", "data.root=x"])
+        pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="Ray is large, and not in the group dev")
+    cfg = compose_config("train", f"{group}={name}", "data.root=x")
     assert OmegaConf.to_container(cfg, resolve=True)
+    if group not in ("search", "launcher"):  # which set Hydra's own keys
+        part = cfg if group in ("experiment", "debug") else cfg[group]
+        _assert_contains(part, {key: value for key, value in _file(group, name).items() if key != "root"})
 
 
-@pytest.mark.parametrize("root", ROOTS)
+def _assert_contains(config: Any, expected: Any, key: str = "") -> None:
+    """Assert that every value of a file is the value in the config."""
+    if isinstance(expected, dict):
+        for name, value in expected.items():
+            assert name in config, f"{key}.{name}"
+            _assert_contains(config[name], value, f"{key}.{name}")
+    elif not (isinstance(expected, str) and "${" in expected):
+        actual = OmegaConf.to_container(config) if OmegaConf.is_config(config) else config
+        assert actual == expected, key
+
+
+@pytest.mark.parametrize("root", ["train", "evaluate"])
 def test_every_entry_composes(root: str) -> None:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        assert OmegaConf.to_container(compose(root), resolve=True)
+    assert OmegaConf.to_container(compose_config(root), resolve=True)
 
 
 def test_what_a_search_draws_from_can_be_chosen() -> None:
     searches = [OmegaConf.load(CONF / "search" / f"{name}.yaml").hydra.sweeper for name in _names("search")]
     ranges = [f"{key}={text}" for search in searches for key, text in search.get("params", {}).items()]
     assert any(override.is_choice_sweep() for override in OverridesParser.create().parse_overrides(ranges))
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        for override in OverridesParser.create().parse_overrides(ranges):
-            value = override.value()
-            ends = value.list if isinstance(value, ChoiceSweep) else [value.start, value.end]
-            for end in ends:
-                assert compose("train", [f"{override.get_key_element()}={end}"])
+    for override in OverridesParser.create().parse_overrides(ranges):
+        value = override.value()
+        ends = value.list if isinstance(value, ChoiceSweep) else [value.start, value.end]
+        for end in ends:
+            assert compose_config("train", f"{override.get_key_element()}={end}")
 
 
 def test_every_file_says_what_it_is() -> None:
@@ -55,32 +88,137 @@ def test_every_file_says_what_it_is() -> None:
         assert path.read_text().replace("# @package _global_\n", "").startswith("# "), path
 
 
-@pytest.mark.parametrize(
-    "choices",
-    [
-        *([f"model={name}"] for name in _names("model")),
-        *([f"augment={name}"] for name in _names("augment")),
-        *([f"optimizer={name}"] for name in _names("optimizer")),
-        *([f"scheduler={name}"] for name in _names("scheduler")),
-        *([f"callbacks=[default,{name}]"] for name in _names("callbacks") if name != "default"),
-        *([f"experiment={name}"] for name in _names("experiment") if name not in ("demo", "laptop")),
-        ["experiment=laptop", "trainer.check_val_every_n_epoch=1"],
-        ["experiment=demo", "data.sample={count:20,height:64,width:96,seed:0}"],
-        ["debug=overfit", "trainer.max_epochs=2"],
-        ["debug=profiler", "trainer.limit_train_batches=1"],
-        ["data.sampling=tiles", "data.tile_size=[32,48]"],
-    ],
-    ids=lambda choices: choices[0],
-)
-def test_every_choice_runs_one_step(choices: list[str], small_config: Compose, tmp_path: Path) -> None:
-    limit = [] if "debug=overfit" in choices else ["trainer.limit_train_batches=1", "trainer.limit_val_batches=1"]
-    metrics, made = train(small_config(*choices, *limit, "trainer.limit_test_batches=1"))
-    assert made["trainer"].global_step > 0
+LIMITS = ["trainer.limit_train_batches=1", "trainer.limit_val_batches=1", "trainer.limit_test_batches=1"]
+TINY = ["model.encoder_name=tu-mobilenetv3_small_050", "model.encoder_depth=3", "model.decoder_channels=[16,8,8]"]
+CALLBACKS = {"ema": EMA, "swa": SWA, "freeze_encoder": FreezeEncoder, "lr_finder": LearningRateFinder}
+
+
+def _class(builder: Any) -> type:
+    """Return the class of a registry's entry, which may be a `functools.partial` of it."""
+    found = getattr(builder, "func", builder)
+    assert isinstance(found, type)
+    return found
+
+
+def _chosen(choices: list[str], folder: Path) -> dict[str, str]:
+    """Return the file that is chosen in each group of conf/, as Hydra sees it."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", [*small(folder, folder), *choices], return_hydra_config=True)
+    chosen = {str(group): str(name) for group, name in cfg.hydra.runtime.choices.items()}
+    return chosen | {"callbacks": _added_callbacks(choices)}  # several files, which Hydra does not list
+
+
+def _added_callbacks(choices: list[str]) -> str:
+    for group, name in (choice.split("=", 1) for choice in choices):
+        if group == "callbacks":
+            return name.strip("[]").replace("default", "").replace(",", " ")
+        if group == "experiment":
+            defaults = OmegaConf.load(CONF / "experiment" / f"{name}.yaml").get("defaults", [])
+            lists = [entry["override /callbacks"] for entry in defaults if "override /callbacks" in entry]
+            return " ".join(callback for names in lists for callback in names if callback != "default")
+    return ""
+
+
+def _assert_in_effect(made: dict[str, Any], chosen: dict[str, str]) -> None:
+    """Assert that a run was made of what the chosen files of conf/ say."""
+    module, trainer, datamodule = made["module"], made["trainer"], made["datamodule"]
+    assert isinstance(module, SegmentationModule)
+    assert isinstance(trainer, L.Trainer)
+    assert type(module.network) is _class(NETWORKS[_file("model", chosen["model"])["name"]])
+
+    loss = _file("loss", chosen["loss"])
+    terms = list(loss["terms"]) if loss["name"] == "sum" else [loss["name"]]
+    assert [type(term) for term in module.loss.terms] == [_class(LOSSES[name]) for name in terms]
+
+    [optimizer] = trainer.optimizers
+    assert type(optimizer) is {"adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[chosen["optimizer"]]
+    assert [group["name"] for group in optimizer.param_groups] == ["encoder", "decoder"]
+    assert all(group["weight_decay"] == made["cfg"].optimizer.weight_decay for group in optimizer.param_groups)
+
+    [schedule] = trainer.lr_scheduler_configs
+    onecycle = isinstance(schedule.scheduler, torch.optim.lr_scheduler.OneCycleLR)
+    assert onecycle is (chosen["scheduler"] == "onecycle")
+    assert module.scheduler_options == _file("scheduler", chosen["scheduler"])
+    assert module.optimizer_options == OmegaConf.to_container(made["cfg"].optimizer)
+
+    for split in ("train", "val"):
+        expected = OmegaConf.to_container(made["cfg"].augment[split])
+        built = [type(transform).__name__ for transform in datamodule._transforms[split]]
+        assert built == [step["transform"] for step in expected]
+    combine = datamodule._combine
+    assert {"mosaic": combine.mosaic, "cutmix": combine.cutmix} == _file("augment", chosen["augment"])["combine"]
+
+    kinds = {type(callback) for callback in trainer.callbacks}  # type: ignore[attr-defined]
+    assert {ModelCheckpoint, TerminateOnNaN} <= kinds
+    assert kinds & set(CALLBACKS.values()) == {CALLBACKS[name] for name in chosen["callbacks"].split()}
+
+
+CASES = [
+    *([f"model={name}"] for name in _names("model")),
+    *([f"augment={name}", *TINY] for name in _names("augment")),
+    *([f"loss={name}", *TINY] for name in _names("loss")),
+    *([f"optimizer={name}", *TINY] for name in _names("optimizer")),
+    *([f"scheduler={name}", *TINY] for name in _names("scheduler")),
+    *([f"callbacks=[default,{name}]", *TINY] for name in _names("callbacks") if name != "default"),
+    *([f"experiment={name}"] for name in _names("experiment") if name not in ("demo", "laptop")),
+    ["experiment=laptop", "trainer.check_val_every_n_epoch=1"],
+]
+
+
+@pytest.mark.parametrize("choices", CASES, ids=lambda choices: choices[0])
+def test_every_choice_takes_effect_in_a_run_of_one_step(
+    choices: list[str], small_config: Compose, tmp_path: Path
+) -> None:
+    metrics, made = train(small_config(*choices, *LIMITS))
+    assert made["trainer"].global_step == 1
     assert 0 <= metrics["miou"] <= 1
     assert metrics["train/loss"] > 0
+    chosen = _chosen(choices, tmp_path)
+    group, name = choices[0].split("=")
+    assert chosen[group] == name or group == "callbacks"
+    _assert_in_effect(made, chosen)
+    if group == "model":
+        _assert_of_the_size_in_the_comment(made["module"].network, CONF / "model" / f"{name}.yaml")
+
+
+def _assert_of_the_size_in_the_comment(network: nn.Module, file: Path) -> None:
+    [millions] = re.findall(r"([\d.]+) million parameters", file.read_text())
+    assert sum(p.numel() for p in network.parameters()) / 1e6 == pytest.approx(float(millions), abs=0.05)
+
+
+def test_demo_renders_its_own_scenes(small_config: Compose, tmp_path: Path) -> None:
+    sample = f"data.root={tmp_path}/sample", "data.sample={count:20,height:64,width:96,seed:0}"
+    metrics, made = train(small_config("experiment=demo", *sample, *LIMITS))
+    assert len(made["datamodule"].splits["all"]) == len(list((tmp_path / "sample").rglob("*.jpg"))) == 20
+    assert 0 <= metrics["miou"] <= 1
+    _assert_in_effect(made, _chosen(["experiment=demo"], tmp_path))
+
+
+def test_overfitting_learns_from_two_batches(small_config: Compose, tmp_path: Path) -> None:
+    metrics, made = train(small_config("debug=overfit", "trainer.max_epochs=2", *TINY, LIMITS[2]))
+    assert made["trainer"].global_step == 2 * 2
+    assert metrics["train/loss"] > 0
+    _assert_in_effect(made, _chosen(["debug=overfit"], tmp_path))
+
+
+def test_the_profiler_prints_its_table(small_config: Compose, capsys: pytest.CaptureFixture[str]) -> None:
+    _, made = train(small_config("debug=profiler", *TINY, *LIMITS))
+    assert type(made["trainer"].profiler).__name__ == "SimpleProfiler"
+    assert made["trainer"].global_step == 1
+
+
+def test_tiles_are_what_is_trained_on(small_config: Compose) -> None:
+    metrics, made = train(small_config("data.sampling=tiles", "data.tile_size=[32,48]", *TINY, *LIMITS))
+    assert set(made["datamodule"].fit_dataset("train").shapes) == {(32, 48)}
+    assert 0 <= metrics["miou"] <= 1
+
+
+def test_tiled_inference_scores_at_the_size_of_the_masks(small_config: Compose) -> None:
+    _, made = train(small_config("inference=tiled", "inference.window=[32,48]", *TINY, *LIMITS))
+    assert (made["report"]["inference"]["window"], made["report"]["inference"]["overlap"]) == ([32, 48], 0.25)
 
 
 def test_one_batch_leaves_no_checkpoint(small_config: Compose, tmp_path: Path) -> None:
-    metrics, _ = train(small_config("debug=one_batch"))
+    metrics, _ = train(small_config("debug=one_batch", *TINY))
     assert 0 <= metrics["accuracy"] <= 1
     assert not list((tmp_path / "run").rglob("*.ckpt"))

@@ -1,4 +1,4 @@
-"""Rooms of the package import only from floors below their own, and the lower floors import no torch.
+"""Rooms of the package import only from floors below their own.
 
 A room is a module or a package directly below `segdrone`. A room that is planned gets its floor when it exists.
 """
@@ -6,9 +6,6 @@ A room is a module or a package directly below `segdrone`. A room that is planne
 from __future__ import annotations
 
 import ast
-import json
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -41,7 +38,6 @@ FORBIDDEN = {  # downward imports that would mix two jobs
     ("model", "raster"),  # a network knows no files
     ("model", "synthetic"),
 }
-TORCH_FREE = (*FLOORS[1], *FLOORS[2], *FLOORS[3], "runtime/backend.py", "inference")
 
 
 def imported_rooms(path: Path, source: Path) -> Iterator[str]:
@@ -119,32 +115,6 @@ def test_imports_of_the_package_are_found() -> None:
     found = {file: set(imported_rooms(SOURCE / file, SOURCE)) for file in ("classes.py", "training/run.py")}
     assert found["classes.py"] == {"errors"}
     assert {"evaluation", "model", "data"} <= found["training/run.py"]
-
-
-def test_lower_floors_run_without_torch() -> None:
-    paths = [path for name in TORCH_FREE for path in _files(name)]
-    modules = [".".join(path.relative_to(SOURCE.parent).with_suffix("").parts) for path in paths]
-    assert {"segdrone.errors", "segdrone.raster.source", "segdrone.inference.predictor"} <= set(modules)
-    script = f"""
-import importlib, json, sys
-for name in ("torch", "torchvision", "torchmetrics", "lightning", "segmentation_models_pytorch", "timm", "hydra"):
-    sys.modules[name] = None
-failed = {{}}
-for name in {modules!r}:
-    try:
-        importlib.import_module(name)
-    except ImportError as error:
-        failed[name] = str(error)
-print(json.dumps(failed))
-"""
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert json.loads(result.stdout) == {}
-
-
-def _files(name: str) -> list[Path]:
-    if (SOURCE / name).is_dir():
-        return [path.parent if path.stem == "__init__" else path for path in sorted((SOURCE / name).rglob("*.py"))]
-    return [(SOURCE / name).with_suffix(".py")]
 
 
 SOUND = {
