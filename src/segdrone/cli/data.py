@@ -21,9 +21,9 @@ from segdrone.cli.data_options import (
     Tolerance,
     Unpaired,
     Workers,
-    describe,
 )
 from segdrone.cli.size import parse_size
+from segdrone.data.config import describe
 from segdrone.errors import ConfigError
 
 _LARGEST_SCENE = 12_000  # pixels per side
@@ -113,9 +113,9 @@ def check(
     from segdrone.inspection.report import print_report
 
     options = _dataset_options(
-        images, masks, classes, class_groups, mask_encoding, colour_tolerance, mask_threshold, allow_unpaired
+        images, masks, classes, class_groups, mask_encoding, colour_tolerance, mask_threshold, allow_unpaired, split_dir
     )
-    report = check_dataset(root, **options, split_dir=split_dir, workers=workers)
+    report = check_dataset(root, **options, workers=workers)
     if as_json:
         print(json.dumps(report.to_dict(), indent=2, allow_nan=False))
     else:
@@ -154,12 +154,12 @@ def stats(
     from segdrone.utils.atomic import writable_dir
 
     options = _dataset_options(
-        images, masks, classes, class_groups, mask_encoding, colour_tolerance, mask_threshold, allow_unpaired
+        images, masks, classes, class_groups, mask_encoding, colour_tolerance, mask_threshold, allow_unpaired, split_dir
     )
     folder = out or root / STATS_FILE.parent
     find_folders(root, images, masks)  # raises before `folder` is created below a root that does not exist
     with writable_dir(folder):
-        result = dataset_stats(root, **options, split_dir=split_dir, workers=workers)
+        result = dataset_stats(root, **options, workers=workers)
         print_stats(result)
         save_stats(result, folder)
     print(f"written to {folder}")
@@ -201,7 +201,7 @@ def show(
     from segdrone.utils.atomic import writable_dir
 
     options = _dataset_options(
-        images, masks, classes, class_groups, mask_encoding, colour_tolerance, mask_threshold, allow_unpaired
+        images, masks, classes, class_groups, mask_encoding, colour_tolerance, mask_threshold, allow_unpaired, split_dir
     )
     if out.suffix.lower() != ".png":
         raise ConfigError(f"--out {out} must be a PNG file, such as {out.with_suffix('.png')}")
@@ -212,7 +212,6 @@ def show(
             count=count,
             seed=seed,
             split=split,
-            split_dir=split_dir,
             augment=augment,
             versions=versions,
             image_size=None if image_size is None else parse_size(image_size, "--image-size", largest=12_000),
@@ -257,6 +256,7 @@ def _dataset_options(
     colour_tolerance: float,
     mask_threshold: int,
     allow_unpaired: bool,
+    split_dir: str | None,
 ) -> dict[str, Any]:
-    """Returns the shared options as the functions of `segdrone.inspection` take them."""
+    """Returns the shared options by their names in DataConfig."""
     return locals()

@@ -8,23 +8,12 @@ from typing import Annotated
 
 import typer
 
-from segdrone.data.config import DataConfig
+from segdrone.data.config import describe
 
 _KEYS = (  # of DataConfig, each an option of the same name
     "images", "masks", "classes", "class_groups", "mask_encoding",
     "colour_tolerance", "mask_threshold", "split_dir", "allow_unpaired",
 )  # fmt: skip
-
-
-def describe(key: str) -> str:
-    """Returns the description of a key of DataConfig as a sentence.
-
-    Example:
-        >>> describe("root")
-        'Folder of the dataset.'
-    """
-    text = DataConfig.model_fields[key].description or ""
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def name_options(text: str) -> str:
@@ -53,5 +42,5 @@ Encoding = Annotated[str, typer.Option(help=describe("mask_encoding"))]
 Tolerance = Annotated[float, typer.Option(min=0, max=441, help=describe("colour_tolerance"))]
 Threshold = Annotated[int, typer.Option(min=0, max=65535, help=describe("mask_threshold"))]
 Unpaired = Annotated[bool, typer.Option("--allow-unpaired", help=describe("allow_unpaired"))]
-SplitDir = Annotated[Path | None, typer.Option(help=describe("split_dir"))]
+SplitDir = Annotated[str | None, typer.Option(help=describe("split_dir"))]
 Workers = Annotated[int | None, typer.Option(min=1, help="Number of threads (default: one per core).")]
