@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import Command, assert_one_line, small
+from tests.helpers.commands import Command, assert_one_line
+from tests.helpers.small_run import small
 
 IMAGES, MASKS = "original_images", "label_images_semantic"
 

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import REPO, Command, assert_one_line, small
+from tests.helpers.commands import REPO, Command, assert_one_line
+from tests.helpers.small_run import small
 
 IMAGES, MASKS = "original_images", "label_images_semantic"
 

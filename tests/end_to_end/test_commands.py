@@ -10,7 +10,8 @@ import pytest
 import typer
 
 from segdrone.cli.main import commands
-from tests.conftest import REPO, Command, small
+from tests.helpers.commands import REPO, Command
+from tests.helpers.small_run import small
 
 
 def without_torch(folder: Path) -> dict[str, str]:

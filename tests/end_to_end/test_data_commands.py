@@ -1,4 +1,4 @@
-"""`segdrone data`, and training on what it leaves, as a user would run them."""
+"""`segdrone data` commands, and training on their output."""
 
 import json
 import subprocess
@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import Command, assert_one_line, small
+from tests.helpers.commands import Command, assert_one_line
+from tests.helpers.small_run import small
 
 IMAGES, MASKS = "original_images", "label_images_semantic"
 
@@ -47,26 +48,27 @@ def test_a_folder_that_is_not_there(name: str, tmp_path: Path, command: Command)
 
 
 def test_stats_give_the_class_weights_of_training(scenes: Path, tmp_path: Path, command: Command) -> None:
-    def weighted(by: str, *choices: str) -> subprocess.CompletedProcess[str]:
+    def train(weights: str, *choices: str) -> subprocess.CompletedProcess[str]:
         folder = tmp_path / f"run{len([*tmp_path.glob('run*')])}"
-        return command("train.py", *small(scenes, folder), f"loss.class_weights={by}", *choices)
+        choices = (f"loss.class_weights={weights}", "trainer.limit_train_batches=1", *choices)
+        return command("train.py", *small(scenes, folder), *choices)
 
-    nowhere = weighted("none.json")
+    nowhere = train("none.json")
     assert_one_line(nowhere, "none.json does not exist", "segdrone data stats")
     result = command("segdrone", "data", "stats", scenes)
     assert result.returncode == 0, result.stderr
     assert {path.name for path in (scenes / "stats").iterdir()} == {"stats.json", "classes.png", "cooccurrence.png"}
-    result = weighted("auto")
+    result = train("auto")
     assert result.returncode == 0, result.stderr
     assert "class weights: unlabeled " in result.stdout
     (scenes / "stats").rename(tmp_path / "stats")
-    elsewhere = weighted(f"{tmp_path}/stats/stats.json")
+    elsewhere = train(f"{tmp_path}/stats/stats.json")
     assert elsewhere.returncode == 0, elsewhere.stderr
     (tmp_path / "stats").rename(scenes / "stats")
-    merged = weighted("auto", "data.class_groups=drone12")
+    merged = train("auto", "data.class_groups=drone12")
     assert_one_line(merged, "stats.json counts 23 classes, not the 12 in use", "segdrone data stats")
-    assert_one_line(weighted("[1,2]"), "23 numbers, one per class")
-    assert_one_line(weighted("often"), "often", "median_frequency")
+    assert_one_line(train("[1,2]"), "23 numbers, one per class")
+    assert_one_line(train("often"), "often", "median_frequency")
 
 
 def test_show_draws_a_sheet(all_scenes: Path, tmp_path: Path, command: Command) -> None:
@@ -106,13 +108,13 @@ def test_annotations_become_a_dataset_to_train_on(tmp_path: Path, command: Comma
     assert not (tmp_path / "new").exists()
 
 
-def test_cache_is_told_and_cleared(scenes: Path, tmp_path: Path, command: Command) -> None:
+def test_cache_is_reported_and_cleared(scenes: Path, tmp_path: Path, command: Command) -> None:
     cache = ["--cache-dir", tmp_path / "cache"]
     assert "is empty" in command("segdrone", "data", "cache", *cache).stdout
     assert command("train.py", *small(scenes, tmp_path / "run"), f"data.cache_dir={tmp_path}/cache").returncode == 0
-    told = command("segdrone", "data", "cache", "--info", *cache).stdout
-    assert "18" in told
-    assert f"in {tmp_path}/cache" in told
+    info = command("segdrone", "data", "cache", "--info", *cache).stdout
+    assert "18" in info
+    assert f"in {tmp_path}/cache" in info
     elsewhere = command("segdrone", "data", "cache", tmp_path / "other", "--clear", *cache)
     assert "removed 0 files" in elsewhere.stdout
     cleared = command("segdrone", "data", "cache", scenes, "--clear", *cache)
@@ -121,7 +123,7 @@ def test_cache_is_told_and_cleared(scenes: Path, tmp_path: Path, command: Comman
     assert_one_line(command("segdrone", "data", "cache", "--clear", "--info"), "do not go together")
 
 
-def test_merged_classes_are_learnt_and_scored_from_the_files_own(
+def test_merged_classes_are_trained_and_scored_on_unmerged_masks(
     scenes: Path, tmp_path: Path, command: Command
 ) -> None:
     table = scenes / "table.csv"
@@ -133,7 +135,7 @@ def test_merged_classes_are_learnt_and_scored_from_the_files_own(
     assert "ground" in trained.stdout
     assert "gravel" not in trained.stdout
     assert "unlabeled" not in trained.stdout
-    table.unlink()  # the checkpoint knows the masks' classes and how they were merged
+    table.unlink()  # the checkpoint has the classes of the masks and their groups
     scored = command("evaluate.py", f"ckpt_path={run}/checkpoints/best.ckpt", "split=val")
     assert scored.returncode == 0, scored.stderr
     assert "ground" in scored.stdout
@@ -141,7 +143,7 @@ def test_merged_classes_are_learnt_and_scored_from_the_files_own(
     assert_one_line(wrong, "data.class_groups names paved, not in the class table", "fix the name")
 
 
-def test_crops_are_trained_on_validated_and_scored(scenes: Path, tmp_path: Path, command: Command) -> None:
+def test_crops_are_trained_validated_and_scored(scenes: Path, tmp_path: Path, command: Command) -> None:
     run = tmp_path / "run"
     choices = [
         "data.sampling=crops",

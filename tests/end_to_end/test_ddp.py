@@ -1,4 +1,4 @@
-"""Two processes are one run: the scores of one process, one folder, and one end."""
+"""Two processes of one run: the scores of one process, one folder, one end."""
 
 import csv
 import json
@@ -8,26 +8,24 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
 from segdrone.evaluation import evaluate
 from segdrone.training import train
-from tests.conftest import REPO, Command, Compose, assert_one_line, small
-from tests.helpers.background_run import started
+from tests.helpers.background_run import start_run
+from tests.helpers.commands import Command, assert_one_line
+from tests.helpers.small_run import Compose, compose_config, drawn
 
 TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
 QUIET = ["callbacks.progress_bar=null", "+trainer.enable_progress_bar=false"]
 
 
 def two(root: Path, run: Path) -> list[str]:
-    return [*(choice for choice in small(root, run) if choice != "trainer=cpu"), *TWO, *QUIET]
+    return [*(choice for choice in drawn(root, run) if choice != "trainer=cpu"), *TWO, *QUIET]
 
 
 def evaluated(checkpoint: Path, split: str, out: Path, *choices: str) -> dict[str, object]:
-    with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
-        overrides = [f"ckpt_path={checkpoint}", f"split={split}", f"output_dir={out}", "trainer=cpu", "pictures=1"]
-        overrides += choices
-        return evaluate(compose("evaluate", overrides))
+    overrides = [f"ckpt_path={checkpoint}", f"split={split}", f"output_dir={out}", "trainer=cpu", "pictures=1"]
+    return evaluate(compose_config("evaluate", *overrides, *choices))
 
 
 def logged(run: Path, metric: str) -> list[float]:
@@ -40,17 +38,17 @@ def written(run: Path) -> set[str]:
     return {file for file in files if "events" not in file and ".hydra" not in file and file != "train.log"}
 
 
-def test_two_processes_learn_what_one_learns_and_score_alike(
-    all_scenes: Path, tmp_path: Path, command: Command, small_config: Compose
+def test_two_processes_learn_and_score_what_one_process_does(
+    all_scenes: Path, tmp_path: Path, command: Command, drawn_config: Compose
 ) -> None:
-    choices = [  # no statistics of a batch, which each process has of its own
+    choices = [  # a network without batch-norm, whose statistics each process has of its own
         "model.encoder_name=vgg11", "model.decoder_channels=[32,16,16,16,16]", "+model.decoder_use_norm=false",
         "optimizer=sgd", "scheduler=constant", "trainer.max_epochs=2", "trainer.log_every_n_steps=1", *QUIET,
     ]  # fmt: skip
     pair, one = tmp_path / "pair", tmp_path / "one"
     result = command("train.py", *two(all_scenes, pair), *choices[:-2], "data.batch_size=1")
     assert result.returncode == 0, result.stderr
-    train(small_config(*choices, "data.batch_size=2", f"output_dir={one}"))
+    train(drawn_config(*choices, "data.batch_size=2", f"output_dir={one}"))
 
     for metric, values in (("train/loss_step", 16), ("train/loss_epoch", 2), ("val/loss", 2), ("test/loss", 1)):
         assert len(logged(pair, metric)) == values  # 15 photographs: the last batch of an epoch is not full
@@ -73,14 +71,14 @@ def epoch(checkpoint: Path) -> int:
     return int(torch.load(checkpoint, weights_only=True)["epoch"])
 
 
-def test_losing_a_process_ends_the_run_which_goes_on_from_its_last_epoch(
+def test_a_lost_process_ends_the_run_and_it_resumes_from_its_last_epoch(
     all_scenes: Path, tmp_path: Path, command: Command
 ) -> None:
     run = tmp_path / "run"
     last = run / "checkpoints" / "last.ckpt"
     arguments = [*two(all_scenes, run), "trainer.max_epochs=1000", "callbacks.early_stopping=null", "data.batch_size=1"]
 
-    with started(arguments, run) as first:
+    with start_run(arguments, run) as first:
         [second] = psutil.Process(first.pid).children()
         second.kill()
         _, errors = first.communicate(timeout=60)
@@ -88,10 +86,10 @@ def test_losing_a_process_ends_the_run_which_goes_on_from_its_last_epoch(
     assert_one_line(result, "process 1 was lost (SIGKILL)", f"ckpt_path={last}")
     before = epoch(last)
 
-    with started([*arguments, f"ckpt_path={last}"], run) as first:
+    with start_run([*arguments, f"ckpt_path={last}"], run) as first:
         [second] = psutil.Process(first.pid).children()
         first.kill()
-        _, errors = first.communicate(timeout=60)  # ends when nobody can write to it any more
+        _, errors = first.communicate(timeout=60)  # returns when both processes have ended
     second.wait(timeout=60)
     assert_one_line(subprocess.CompletedProcess(arguments, 2, "", errors), "the first process was lost")
     assert epoch(last) > before
@@ -105,7 +103,7 @@ def test_losing_a_process_ends_the_run_which_goes_on_from_its_last_epoch(
     assert drawn == {"best.png", "worst.png", "confusion.png", "reliability.png", "recall_by_size.png"}
 
 
-def test_a_search_runs_each_of_its_jobs_in_two_processes(all_scenes: Path, tmp_path: Path, command: Command) -> None:
+def test_a_sweep_runs_each_job_in_two_processes(all_scenes: Path, tmp_path: Path, command: Command) -> None:
     sweep = tmp_path / "sweep"
     search = ["search=optuna", "hydra.sweeper.n_trials=1", "optimizer.lr=1e-3,2e-3", "trainer.limit_train_batches=1"]
     result = command("train.py", *search, *two(all_scenes, sweep))

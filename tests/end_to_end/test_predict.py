@@ -15,7 +15,7 @@ from PIL import Image
 from segdrone.inference import Predictor
 from segdrone.inference.inputs import find_inputs
 from segdrone.inference.predict_folder import predict_folder
-from tests.conftest import Command
+from tests.helpers.commands import Command
 from tests.helpers.training import tiny_checkpoint
 
 

@@ -1,11 +1,11 @@
-"""The Semantic Drone Dataset itself, where a reduced copy of it lies beside the project."""
+"""The Semantic Drone Dataset itself, if a reduced copy of it is beside the project."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPO, Command
+from tests.helpers.commands import REPO, Command
 
 ROOT = REPO.parent / "shared" / "semantic_drone_768"
 WEIGHTS = REPO.parent / "shared" / "weights" / "mobilenet_v2_imagenet.safetensors"

@@ -1,4 +1,4 @@
-"""A run that was killed goes on as if nothing had happened."""
+"""A killed or interrupted run resumes, and ends as if nothing had happened."""
 
 import signal
 import subprocess
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import torch
 
-from tests.conftest import REPO, Command, assert_one_line, small
-from tests.helpers.background_run import started
+from tests.helpers.background_run import start_run
+from tests.helpers.commands import REPO, TIMEOUT, Command, assert_one_line
+from tests.helpers.small_run import small
 
 EPOCHS = 4
 
@@ -24,24 +25,25 @@ def test_killed_in_the_third_epoch_and_resumed_ends_with_the_same_weights(
     all_scenes: Path, tmp_path: Path, command: Command
 ) -> None:
     def arguments(run: str) -> list[str]:
-        hard = ["model=fpn_mbv2", "data.num_workers=1"]  # dropout, and a worker that prepares batches ahead
+        # Dropout, and a worker that prepares batches ahead, are what is hard to resume.
+        model = ["model=fpn_mbv2", "data.num_workers=1"]
         steps = [f"trainer.max_epochs={EPOCHS}", "data.batch_size=1"]
-        return [*small(all_scenes, tmp_path / run), *steps, *hard, "pictures=0"]
+        return [*small(all_scenes, tmp_path / run), *steps, *model]
 
-    assert command("train.py", *arguments("whole")).returncode == 0
+    assert command("train.py", *arguments("uninterrupted")).returncode == 0
 
-    slow = "callbacks.progress_bar.refresh_rate=1"  # its line for each step tells where the run is
+    progress = "callbacks.progress_bar.refresh_rate=1"  # a line per step
     with subprocess.Popen(
-        [sys.executable, "-u", str(REPO / "train.py"), *arguments("killed"), f"+{slow}"],
+        [sys.executable, "-u", str(REPO / "train.py"), *arguments("killed"), f"+{progress}"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     ) as process:  # fmt: skip
         assert process.stdout is not None
-        seen = ""
-        deadline = time.monotonic() + 200
-        while "Epoch 2:  2" not in seen and "Epoch 2:  3" not in seen:  # 20 or 30 % of the third epoch
-            seen = seen[-2000:] + process.stdout.read(20)
-            assert process.poll() is None, seen
-            assert time.monotonic() < deadline, seen
+        output = ""
+        deadline = time.monotonic() + TIMEOUT
+        while "Epoch 2:  2" not in output and "Epoch 2:  3" not in output:  # 20 or 30 % of the third epoch
+            output = output[-2000:] + process.stdout.read(20)
+            assert process.poll() is None, output
+            assert time.monotonic() < deadline, output
         process.send_signal(signal.SIGKILL)
     last = tmp_path / "killed" / "checkpoints" / "last.ckpt"
     assert torch.load(last, weights_only=True)["epoch"] == 1
@@ -49,16 +51,16 @@ def test_killed_in_the_third_epoch_and_resumed_ends_with_the_same_weights(
     resumed = command("train.py", *arguments("resumed"), f"ckpt_path={last}")
     assert resumed.returncode == 0, resumed.stderr
     assert f"output_dir={tmp_path / 'killed'} would go on" in resumed.stdout
-    uninterrupted = _weights(tmp_path / "whole" / "checkpoints" / "last.ckpt")
+    uninterrupted = _weights(tmp_path / "uninterrupted" / "checkpoints" / "last.ckpt")
     continued = _weights(tmp_path / "resumed" / "checkpoints" / "last.ckpt")
     assert uninterrupted.keys() == continued.keys()
     assert all(torch.equal(tensor, continued[name]) for name, tensor in uninterrupted.items())
 
 
-def test_ctrl_c_ends_a_run_and_says_how_to_go_on(all_scenes: Path, tmp_path: Path, command: Command) -> None:
+def test_ctrl_c_ends_a_run_and_says_how_to_resume(all_scenes: Path, tmp_path: Path, command: Command) -> None:
     run = tmp_path / "run"
     arguments = [*small(all_scenes, run), "trainer.max_epochs=1000", "callbacks.early_stopping=null"]
-    with started(arguments, run) as process:
+    with start_run(arguments, run) as process:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors

@@ -1,4 +1,4 @@
-"""Optimizer and schedule as a whole run uses them."""
+"""Optimizer and schedule in whole runs, resumed ones too."""
 
 from pathlib import Path
 from typing import Any
@@ -16,48 +16,48 @@ SCHEDULES: list[dict[str, Any]] = [
 
 
 class Rates(L.Callback):
+    """Records the learning rate of every optimizer step."""
+
     def __init__(self) -> None:
-        self.seen: list[float] = []
+        self.values: list[float] = []
 
     def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: Any) -> None:
-        self.seen.append(optimizer.param_groups[0]["lr"])
+        self.values.append(optimizer.param_groups[0]["lr"])
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: schedule["name"])
-def test_a_run_resumed_with_more_epochs_goes_on_along_the_longer_schedule(
-    schedule: dict[str, Any], tmp_path: Path
-) -> None:
+def test_a_run_resumed_with_more_epochs_follows_the_longer_schedule(schedule: dict[str, Any], tmp_path: Path) -> None:
     fit(tmp_path / "a", module=tiny_module(scheduler=schedule), max_epochs=1)
     rates = Rates()
     fit(tmp_path / "b", rates, module=tiny_module(scheduler=schedule), max_epochs=3, ckpt_path=tmp_path / "a/last.ckpt")
     layer = torch.nn.Linear(1, 1)
     optimizer = build_optimizer(layer, layer, "adamw")
     scheduler = build_scheduler(optimizer, **schedule, steps=12)
-    whole = []
+    expected = []
     for _ in range(12):
-        whole.append(optimizer.param_groups[0]["lr"])
+        expected.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         scheduler.step()
-    assert len(rates.seen) == 8
-    assert rates.seen[1:] == pytest.approx(whole[5:])  # its first step has the rate that the checkpoint holds
+    assert len(rates.values) == 8
+    assert rates.values[1:] == pytest.approx(expected[5:])  # the first step has the rate in the checkpoint
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES[1:3], ids=lambda schedule: schedule["name"])
 def test_a_resumed_run_ends_with_the_same_weights(schedule: dict[str, Any], tmp_path: Path) -> None:
     options: dict[str, Any] = {"scheduler": schedule, "optimizer": {"name": "adamw", "lr": 1e-2, "encoder_lr": 1e-3}}
-    whole, resumed = tiny_module(**options), tiny_module(seed=1, **options)
+    uninterrupted, resumed = tiny_module(**options), tiny_module(seed=1, **options)
     fit(tmp_path / "a", StopAfter(1), module=tiny_module(**options))
-    fit(tmp_path / "b", module=whole)
+    fit(tmp_path / "b", module=uninterrupted)
     fit(tmp_path / "c", module=resumed, ckpt_path=tmp_path / "a/last.ckpt")
-    assert torch.equal(weights(whole), weights(resumed))
+    assert torch.equal(weights(uninterrupted), weights(resumed))
 
 
 def test_a_schedule_counts_optimizer_steps_where_gradients_accumulate(tmp_path: Path) -> None:
     rates = Rates()
     trainer = fit(tmp_path, rates, module=tiny_module(scheduler={"name": "onecycle"}), accumulate_grad_batches=3)
     scheduler = trainer.lr_scheduler_configs[0].scheduler
-    assert len(rates.seen) == trainer.global_step == scheduler.total_steps == 4  # 3 and 1 batches, twice
-    assert rates.seen[-1] < 1e-6
+    assert len(rates.values) == trainer.global_step == scheduler.total_steps == 4  # 3 and 1 batches, twice
+    assert rates.values[-1] < 1e-6
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])

@@ -1,19 +1,19 @@
-"""Sweeps of real trainings: by Optuna with trials that fail, and side by side."""
+"""Sweeps of real runs: by Optuna with trials that fail, and in parallel."""
 
 import csv
 import os
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
-from tests.conftest import REPO, Command, assert_one_line, small
+from tests.helpers.commands import Command, assert_one_line, run_command
+from tests.helpers.small_run import small
 
-LIMITS = ["trainer.limit_train_batches=2", "callbacks.pictures=null", "callbacks.curves=null"]
+LIMITS = ["trainer.limit_train_batches=2"]
 Searched = tuple[Path, subprocess.CompletedProcess[str]]
 
 
@@ -23,24 +23,21 @@ def rows_of(sweep: Path) -> dict[str, dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def searched(all_scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Searched:
-    """A sweep by Optuna over networks that are unknown and learning rates that diverge."""
+    """A sweep by Optuna in which a network is unknown and a learning rate diverges."""
     sweep = tmp_path_factory.mktemp("search") / "sweep"
     choices = [
         "search=optuna", "hydra.sweeper.n_trials=8",
-        "hydra.sweeper.sampler.seed=618",  # it draws each mishap once
+        "hydra.sweeper.sampler.seed=618",  # draws each failure once
         "objective=val/loss", "direction=minimize",
         "optimizer.weight_decay=tag(log, interval(1e-5, 1e-3))",
         "optimizer.lr=1e-3,3e-3,1e30", "callbacks.divergence=null",  # the last one gives NaN
         "+trainer.detect_anomaly=false,true",  # and torch then raises
         "model.name=unet,nonsense",
     ]  # fmt: skip
-    command = [sys.executable, str(REPO / "train.py"), *small(all_scenes, sweep), *LIMITS, *choices]
-    return sweep, subprocess.run(command, capture_output=True, text=True, timeout=900, cwd=sweep.parent)
+    return sweep, run_command(sweep.parent, "train.py", *small(all_scenes, sweep), *LIMITS, *choices)
 
 
-def test_a_search_ends_and_names_the_trials_that_failed(
-    searched: Searched,
-) -> None:
+def test_a_search_ends_and_names_the_trials_that_failed(searched: Searched) -> None:
     sweep, result = searched
     assert result.returncode == 0, result.stderr
     assert "Traceback (most recent call last)" not in result.stderr
@@ -93,7 +90,7 @@ def test_a_sweep_can_be_compared_again(searched: Searched, command: Command, tmp
     assert_one_line(command("segdrone", "sweep", tmp_path), "contains no job of segdrone train -m")
 
 
-def test_jobs_run_side_by_side_and_are_compared(all_scenes: Path, tmp_path: Path, command: Command) -> None:
+def test_jobs_run_in_parallel_and_are_compared(all_scenes: Path, tmp_path: Path, command: Command) -> None:
     sweep = tmp_path / "sweep"
     result = command(
         "train.py", "-m", "launcher=joblib", *small(all_scenes, sweep), *LIMITS,
@@ -110,8 +107,8 @@ def test_jobs_run_side_by_side_and_are_compared(all_scenes: Path, tmp_path: Path
     assert (sweep / "2" / "checkpoints" / "best.ckpt").is_file()
 
 
-def test_jobs_are_handed_to_slurm_with_what_they_need(tmp_path: Path, command: Command) -> None:
-    """As far as sbatch: one that keeps the script, and says what a cluster says of a wrong partition."""
+def test_jobs_are_submitted_to_slurm_with_the_resources_they_ask_for(tmp_path: Path, command: Command) -> None:
+    """An sbatch that keeps the script, and fails as a cluster does for an unknown partition."""
     for name, text in {
         "srun": "exit 0",
         "sbatch": f'for last; do :; done; cp "$last" {tmp_path}/script; echo "invalid partition: large" >&2; exit 1',
@@ -123,5 +120,5 @@ def test_jobs_are_handed_to_slurm_with_what_they_need(tmp_path: Path, command: C
     result = command("train.py", "-m", *choices, "seed=1,2,3", env={**os.environ, **path})
     assert_one_line(result, "the sweep stopped", "invalid partition: large")
     script = (tmp_path / "script").read_text()
-    for wanted in ("array=0-2%3", "partition=large", "time=90", "gpus-per-node=1", "ntasks-per-node=1", "mem=32GB"):
-        assert f"#SBATCH --{wanted}\n" in script
+    for option in ("array=0-2%3", "partition=large", "time=90", "gpus-per-node=1", "ntasks-per-node=1", "mem=32GB"):
+        assert f"#SBATCH --{option}\n" in script

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 REPO = Path(__file__).parents[2]
-TIMEOUT = 300.0  # seconds
+TIMEOUT = 600.0  # seconds
 _PYTHONPATH = os.environ.get("PYTHONPATH")
 
 # What takes seconds to import. A server imports it once for all tests of a worker, and each command is a fork of the
