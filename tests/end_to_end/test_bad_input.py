@@ -178,7 +178,7 @@ def test_checkpoint_that_would_run_code(tmp_path: Path, command: Command) -> Non
 
 
 def test_evaluation_without_a_checkpoint(command: Command) -> None:
-    assert_one_line(command("evaluate.py"), "give what to score, one of both: ckpt_path=")
+    assert_one_line(command("evaluate.py"), "give one of these to score: ckpt_path=")
 
 
 def test_evaluation_of_other_photographs(checkpoint: Path, scenes: Path, command: Command) -> None:
