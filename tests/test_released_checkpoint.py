@@ -1,4 +1,4 @@
-"""A checkpoint that version 0.1.0 wrote opens, predicts, scores and starts training for ever."""
+"""A checkpoint that version 0.1.0 wrote still opens, predicts, is scored, and initializes a training."""
 
 from pathlib import Path
 
@@ -9,22 +9,28 @@ from PIL import Image
 
 from segdrone.evaluation import evaluate
 from segdrone.inference import Predictor
-from segdrone.model import load_module
+from segdrone.model import load_module, load_network
 from segdrone.training import train
 from tests.conftest import REPO, Compose
 
 FIXTURES = REPO / "tests" / "fixtures"
-CHECKPOINT = (
-    FIXTURES / "checkpoint-0.1.0.ckpt"
-)  # LinkNet, classes merged to landing-zone and keep-clear, 64 x 96 pixels
+CHECKPOINT = FIXTURES / "checkpoint-0.1.0.ckpt"  # LinkNet, the classes landing-zone and keep-clear, 64 x 96 pixels
 
 
 def test_it_predicts_the_same_mask() -> None:
     prediction = Predictor.from_checkpoint(CHECKPOINT, device="cpu")(FIXTURES / "scene.jpg", confidence=True)
     assert prediction.confidence is not None
     mask, confidence = (np.asarray(Image.open(FIXTURES / f"scene-{kind}.png")) for kind in ("mask", "confidence"))
-    assert (prediction.mask != mask).mean() < 1e-3  # by rounding, another CPU may decide otherwise where both are even
+    assert (prediction.mask != mask).mean() < 1e-3  # rounding on another CPU may change ties
     assert np.abs(prediction.confidence.astype(int) - confidence).max() <= 1
+
+
+def test_its_spec_comes_from_its_hyper_parameters() -> None:
+    _, spec = load_network(CHECKPOINT)
+    assert spec.classes.names == ("landing-zone", "keep-clear")
+    assert (spec.mean, spec.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    assert (spec.training_size, spec.sampling, spec.scale, spec.interpolation) == ((64, 96), "whole", 1.0, "area")
+    assert dict(spec.made_by) == {"network": "linknet", "encoder": "tu-test_efficientnet"}
 
 
 def test_it_has_the_same_scores(all_scenes: Path, tmp_path: Path) -> None:
@@ -44,7 +50,7 @@ def test_it_has_the_same_scores(all_scenes: Path, tmp_path: Path) -> None:
 def test_training_starts_from_it(small_config: Compose) -> None:
     network = ["model=linknet_mbv2", "model.encoder_name=tu-test_efficientnet", "model.encoder_depth=3"]
     config = small_config(*network, f"init_from={CHECKPOINT}", "data.class_groups=landing_zone", "optimizer.lr=1e-9")
-    _, made = train(config)
-    before, after = load_module(CHECKPOINT).state_dict(), made["module"].state_dict()
+    _, parts = train(config)
+    before, after = load_module(CHECKPOINT).state_dict(), parts["module"].state_dict()
     weight = "network.segmentation_head.0.weight"
     assert after[weight].numpy() == pytest.approx(before[weight].numpy(), abs=1e-6)

@@ -1,1 +1,1 @@
-"""Run a finished model: one call, whatever computes it."""
+"""Run a finished model behind one interface, whatever library computes it."""

@@ -1,4 +1,4 @@
-"""The call that every runtime of a finished model answers."""
+"""Define the interface of runtimes: uint8 windows in, class probabilities out."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ class Backend(Protocol):
 
     Attributes:
         spec: Classes, normalization and scale of the model.
-        stride: Rows and columns between the cells of the network's coarsest feature map, in pixels: windows that
-            start at multiples of it see the same of that map as the whole image would.
-        device: What computes, such as `cpu` or `cuda:0`.
-        batch_size: Windows that are best given at once.
-        settings: All else that the probabilities depend on, as plain values: precision, digest of the file.
+        stride: Stride of the network's coarsest feature map, rows and columns in pixels. Windows that start at
+            multiples of it share the cells of this map with the full image.
+        device: Where it computes, such as `cpu` or `cuda:0`.
+        batch_size: Number of windows at which a call is fastest.
     """
 
     spec: ModelSpec
@@ -30,23 +29,21 @@ class Backend(Protocol):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that the probabilities depend on beside the spec, as plain values."""
+        """What the probabilities depend on besides the spec, as plain values: precision, digest of the file."""
 
     def __call__(self, windows: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Returns the class probabilities of windows.
-
-        Normalization is done inside, once. Height and width may be anything.
+        """Returns the class probabilities of windows; normalizes them first.
 
         Args:
-            windows: uint8 `[N, h, w, 3]`, RGB.
+            windows: uint8 `[N, h, w, 3]`, RGB, of any height and width.
 
         Returns:
             float32 `[N, C, h, w]`, contiguous; sums to 1 over C.
 
         Raises:
-            OutOfMemory: The device does not hold as many windows; fewer may fit.
+            OutOfMemory: The device's memory is too small for so many windows; a smaller number may fit.
         """
 
 
 class OutOfMemory(Exception):
-    """The device's memory is too small for the windows that were given at once."""
+    """The device's memory is too small for the windows of one call."""
