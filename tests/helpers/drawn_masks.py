@@ -1,4 +1,4 @@
-"""Masks for the tests of this folder."""
+"""Random masks for tests, as hypothesis strategies."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ SIDES = st.integers(1, 14)
 
 
 def noise(classes: int) -> st.SearchStrategy[NDArray[np.uint8]]:
-    """Masks of at most 14 x 14 pixels, each of any class."""
+    """Masks of at most 14 x 14 pixels, each pixel of any class."""
     return arrays(np.uint8, st.tuples(SIDES, SIDES), elements=st.integers(0, classes - 1))
 
 
 @st.composite
 def patchwork(draw: st.DrawFn, classes: int, most: int = 40) -> NDArray[np.uint8]:
-    """Masks of rectangles one over another, no two areas crossing at a corner as on a chessboard."""
+    """Masks of overlapping rectangles, of at most `most` pixels a side, without corners as on a chessboard."""
     height, width = draw(st.tuples(st.integers(1, most), st.integers(1, most)))
     mask = np.full((height, width), draw(st.integers(0, classes - 1)), np.uint8)
     for _ in range(draw(st.integers(0, 12))):
@@ -32,6 +32,6 @@ def patchwork(draw: st.DrawFn, classes: int, most: int = 40) -> NDArray[np.uint8
 
 
 def areas(mask: NDArray[np.uint8], class_id: int) -> list[int]:
-    """Pixels of each 8-connected region of a class."""
+    """Number of pixels of each 8-connected component of a class."""
     stats = cv2.connectedComponentsWithStats((mask == class_id).view(np.uint8), connectivity=8)[2]
     return [int(area) for area in stats[1:, cv2.CC_STAT_AREA]]

@@ -37,7 +37,11 @@ def model_spec(**values: Any) -> ModelSpec:
     )
 
 
-def local_backend(radius: int = 0, **values: Any) -> TorchBackend:
-    """Returns a backend of `LocalNetwork` on CPU, always with the same weights; `values` go to the spec."""
-    torch.manual_seed(0)
-    return TorchBackend(LocalNetwork(radius), model_spec(**values), device="cpu")
+def local_network(radius: int = 0, seed: int = 0) -> LocalNetwork:
+    torch.manual_seed(seed)
+    return LocalNetwork(radius)
+
+
+def local_backend(radius: int = 0, seed: int = 0, **values: Any) -> TorchBackend:
+    """Returns a backend of `local_network` on CPU; `values` go to the spec."""
+    return TorchBackend(local_network(radius, seed), model_spec(**values), device="cpu")

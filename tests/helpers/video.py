@@ -1,4 +1,4 @@
-"""Small films: a camera moves over a rendered scene."""
+"""Small videos: a camera moves over a rendered scene."""
 
 import resource
 import struct
@@ -17,7 +17,7 @@ Frames = list[NDArray[np.uint8]]
 
 
 def pan(count: int = 12, height: int = 64, width: int = 96) -> Frames:
-    """Cuts frames, uint8 `[height, width, 3]`, out of a scene, from its upper left to its lower right corner."""
+    """Returns frames, uint8 `[height, width, 3]`, cut out of a scene, from its upper left to its lower right corner."""
     scene, _ = render_scene(2 * height + 64, 2 * width + 64, seed=3)
     steps = np.linspace(0, 1, count)
     corners = [(round(step * (height + 64)), round(step * (width + 64))) for step in steps]
@@ -27,7 +27,7 @@ def pan(count: int = 12, height: int = 64, width: int = 96) -> Frames:
 def write(path: Path, frames: Frames, rate: Fraction | int = 25, *, index_first: bool = False) -> Path:
     """Writes an MP4 as cameras do, with frames that refer to later ones, but in MPEG-4 Part 2, which FFmpeg always has.
 
-    Its index lies at the end, or, as for streaming, at the beginning.
+    Its index is at the end, or at the beginning, as for streaming.
     """
     options = {"movflags": "faststart"} if index_first else {}
     with av.open(str(path), "w", format="mp4", options=options) as container:
@@ -40,7 +40,7 @@ def write(path: Path, frames: Frames, rate: Fraction | int = 25, *, index_first:
 
 
 def turned(path: Path, quarters: int) -> Path:
-    """Makes players turn a film by quarters with the clock, as a phone held upright does."""
+    """Marks a video as rotated by quarter turns clockwise, as a phone held upright does."""
     cos, sin = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarters]
     matrix = [cos << 16, sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30]
     content = bytearray(path.read_bytes())
@@ -51,13 +51,13 @@ def turned(path: Path, quarters: int) -> Path:
 
 
 def soundtrack(path: Path) -> Path:
-    """Makes a film one without pictures: what handles them says `soun`."""
+    """Turns a video into one without pictures: the handler of its track becomes `soun`."""
     path.write_bytes(path.read_bytes().replace(b"vide", b"soun", 1))
     return path
 
 
 def without_rate(path: Path) -> Path:
-    """Takes the duration of the frames away."""
+    """Removes the duration of the frames."""
     content = bytearray(path.read_bytes())
     at = content.index(b"stts") + 16  # 8.6.1.2: after version, number of entries, number of samples
     content[at : at + 4] = bytes(4)
@@ -67,7 +67,7 @@ def without_rate(path: Path) -> Path:
 
 @contextmanager
 def full_disk(size: int) -> Iterator[None]:
-    """Lets no file grow beyond a size in bytes, as if the disk were full then."""
+    """Limits files to a size in bytes, as if the disk were full then."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

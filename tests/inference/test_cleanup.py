@@ -28,7 +28,7 @@ def cleaned(mask: Any, table: ClassTable = TABLE, **settings: Any) -> NDArray[np
 
 
 def filled_one_by_one(mask: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
-    """The definition: what the border of the photograph cannot reach, over sides, for each region alone."""
+    """The definition: for each component, the 4-connected areas that do not reach the border of the image."""
     holes = []
     for class_id in range(len(TABLE)):
         count, labels = cv2.connectedComponents((mask == class_id).view(np.uint8), connectivity=8)
@@ -44,7 +44,7 @@ def filled_one_by_one(mask: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
 
 @settings(deadline=None)
 @given(noise(classes=3), st.integers(2, 30))
-def test_no_region_is_left_below_the_area_unless_all_are(mask: NDArray[np.uint8], area: int) -> None:
+def test_no_component_is_smaller_than_the_area_unless_all_are(mask: NDArray[np.uint8], area: int) -> None:
     largest = max(max(areas(mask, class_id), default=0) for class_id in range(3))
     result = cleaned(mask, min_area=area)
     if largest < area:
@@ -55,7 +55,7 @@ def test_no_region_is_left_below_the_area_unless_all_are(mask: NDArray[np.uint8]
 
 @settings(deadline=None)
 @given(noise(classes=3), st.integers(2, 30))
-def test_regions_of_the_area_and_above_are_kept_whole(mask: NDArray[np.uint8], area: int) -> None:
+def test_components_of_at_least_the_area_are_kept(mask: NDArray[np.uint8], area: int) -> None:
     result = cleaned(mask, min_area=area)
     for class_id in range(3):
         _, labels, stats, _ = cv2.connectedComponentsWithStats((mask == class_id).view(np.uint8), connectivity=8)
@@ -71,11 +71,11 @@ def test_an_area_by_name_leaves_other_classes_alone() -> None:
     np.testing.assert_array_equal(cleaned(mask, min_area={"car": 4}), mask)
 
 
-def test_a_dropped_region_takes_what_is_nearest() -> None:
+def test_a_dropped_component_gets_the_nearest_class() -> None:
     assert cleaned([[0, 0, 0, 2, 2, 2, 2, 1, 1, 1]], min_area={"car": 5}).tolist() == [[0] * 5 + [1] * 5]
 
 
-def test_a_slanted_line_is_one_region() -> None:
+def test_a_slanted_line_is_one_component() -> None:
     mask = np.where(np.eye(9, dtype=bool), CAR, GROUND)
     np.testing.assert_array_equal(cleaned(mask, min_area={"car": 9}), mask)
     assert (cleaned(mask, min_area={"car": 10}) == GROUND).all()
@@ -97,13 +97,13 @@ def ring(*inside: int) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("inside", [(CAR, GROUND, CAR), (CAR, ROOF), (CAR, ROOF, CAR)])
-def test_a_hole_takes_the_class_around_it_whatever_is_inside(inside: tuple[int, ...]) -> None:
+def test_a_hole_gets_the_class_around_it_whatever_it_contains(inside: tuple[int, ...]) -> None:
     area = (2 * len(inside) - 1) ** 2
     np.testing.assert_array_equal(cleaned(ring(*inside), fill_holes=area), ring())
     assert (cleaned(ring(*inside), fill_holes=area - 1) == CAR).sum() >= area - 1 - (2 * len(inside) - 3) ** 2
 
 
-def test_between_two_classes_or_at_the_border_is_no_hole() -> None:
+def test_areas_between_two_classes_or_at_the_border_are_not_holes() -> None:
     at_the_border = np.full((9, 9), ROOF)
     at_the_border[:3, 4] = CAR
     np.testing.assert_array_equal(cleaned(at_the_border, fill_holes=20), at_the_border)
@@ -120,14 +120,14 @@ def test_an_object_counts_with_its_holes() -> None:
     np.testing.assert_array_equal(cleaned(with_window, fill_holes=1, min_area=25), car)
 
 
-def test_small_regions_go_before_borders_move() -> None:
+def test_small_components_are_dropped_before_borders_move() -> None:
     rng = np.random.default_rng(0)
     speckled = np.where(rng.random((40, 40)) < 0.02, CAR, GROUND)
     assert (cleaned(speckled, refine=3, min_area=20) == GROUND).all()
 
 
 @pytest.mark.parametrize("choice", [{"min_area": 9}, {"fill_holes": 9}, {"refine": 2}])
-def test_what_is_no_class_stays_and_spreads_nowhere(choice: dict[str, Any]) -> None:
+def test_ignored_pixels_stay_and_do_not_grow(choice: dict[str, Any]) -> None:
     mask = np.zeros((16, 16), np.uint8)
     mask[5:9, 5:9], mask[6:8, 6:8] = ROOF, 255
     mask[12:, 12:], mask[12:14, 12:14] = 255, CAR
@@ -143,7 +143,7 @@ def test_nothing_is_done_by_default() -> None:
 @settings(deadline=None, max_examples=50)
 @given(patchwork(classes=4), st.integers(0, 20), st.integers(0, 20), st.integers(0, 4), st.integers(0, 99))
 @example(np.full((1, 1), 3, np.uint8), 5, 5, 2, 0)
-def test_no_class_is_brought_in(mask: NDArray[np.uint8], area: int, holes: int, reach: int, seed: int) -> None:
+def test_no_new_class_appears(mask: NDArray[np.uint8], area: int, holes: int, reach: int, seed: int) -> None:
     mask[mask == 3] = 255
     image = np.random.default_rng(seed).integers(0, 256, (*mask.shape, 3), np.uint8)
     result = Cleanup(min_area=area, fill_holes=holes, refine=reach)(mask, image, TABLE)
@@ -152,7 +152,7 @@ def test_no_class_is_brought_in(mask: NDArray[np.uint8], area: int, holes: int, 
 
 
 @pytest.mark.parametrize(
-    ("choice", "told"),
+    ("choice", "message"),
     [
         ({"min_area": {"lorry": 5, "car": 5}}, "min_area names lorry, not in the class table (ground, roof, car)"),
         ({"min_area": {"car": -5}}, "min_area of car is -5"),
@@ -161,14 +161,14 @@ def test_no_class_is_brought_in(mask: NDArray[np.uint8], area: int, holes: int, 
         ({"refine": -3}, "refine is -3"),
     ],
 )
-def test_wrong_settings_are_told(choice: dict[str, Any], told: str) -> None:
+def test_wrong_settings_are_refused(choice: dict[str, Any], message: str) -> None:
     for use in (lambda: Cleanup(**choice).check(TABLE), lambda: cleaned([[0]], **choice)):
         with pytest.raises(ConfigError) as caught:
             use()
-        assert str(caught.value).startswith(told) and "\n" not in str(caught.value)
+        assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
 
 
-def test_sound_settings_pass_and_are_plain() -> None:
+def test_valid_settings_pass_and_are_plain_values() -> None:
     cleanup = Cleanup(min_area={"car": 5, "person": 0}, fill_holes=7, refine=2)
     cleanup.check(DRONE)
     assert json.loads(json.dumps(cleanup.to_dict())) == cleanup.to_dict()

@@ -37,7 +37,7 @@ def loaded(document: dict[str, Any], path: Path) -> COCO:
     return COCO(path)
 
 
-def test_objects_are_connected_regions_in_reading_order() -> None:
+def test_instances_are_connected_components_in_reading_order() -> None:
     found = find_instances(scene(), None, DRONE)
     assert [(thing.class_id, thing.box, thing.area) for thing in found] == [
         (PERSON, (22, 11, 2, 2), 4),
@@ -51,12 +51,12 @@ def test_objects_are_connected_regions_in_reading_order() -> None:
 @settings(deadline=None)
 @given(noise(classes=3))
 @example(np.isin(np.add.outer(np.arange(7), np.arange(7)), [0, 1, 2, 3, 6]).astype(np.uint8))  # boxes of one corner
-def test_objects_of_a_class_come_row_by_row_and_never_by_chance(mask: NDArray[np.uint8]) -> None:
+def test_instances_of_a_class_are_sorted_by_row_then_column(mask: NDArray[np.uint8]) -> None:
     found = find_instances(mask, None, TABLE)
     assert found == sorted(found, key=lambda thing: (thing.class_id, thing.box[1], thing.box[0], thing.counts))
 
 
-def test_confidence_is_the_mean_over_the_pixels_of_the_object() -> None:
+def test_confidence_is_the_mean_over_the_pixels_of_the_instance() -> None:
     confidence = np.zeros((40, 60), np.uint8)
     confidence[11:13, 22:24] = [[255, 255], [51, 0]]
     confidence[20:24, 50:54] = 255
@@ -72,11 +72,13 @@ def test_run_lengths_are_those_of_pycocotools(mask: NDArray[np.uint8]) -> None:
         found = find_instances(mask, None, TABLE, [name])
         count, labels = cv2.connectedComponents((mask == class_id).view(np.uint8), connectivity=8)
         packed = [cocotools.encode(np.asfortranarray(labels == label)) for label in range(1, count)]
-        expected = [(decode_coco_counts(one["counts"].decode()).tolist(), cocotools.toBbox(one).tolist()) for one in packed]
+        expected = [
+            (decode_coco_counts(one["counts"].decode()).tolist(), cocotools.toBbox(one).tolist()) for one in packed
+        ]
         assert sorted((thing.counts, [*thing.box]) for thing in found) == sorted(expected)
 
 
-def test_pycocotools_draws_what_was_in_the_mask(tmp_path: Path) -> None:
+def test_pycocotools_draws_the_mask_again(tmp_path: Path) -> None:
     masks = {"deep/a.jpg": scene(), "b.jpg": np.full((7, 5), TREE, np.uint8), "c.jpg": scene()[::-1, :30].copy()}
     confidence = np.full((40, 60), 102, np.uint8)
     found = {
@@ -102,7 +104,7 @@ def test_pycocotools_draws_what_was_in_the_mask(tmp_path: Path) -> None:
         np.testing.assert_array_equal(drawn, np.where(np.isin(mask, [PERSON, CAR]), mask, 0))
 
 
-def test_categories_are_all_classes_and_no_id_is_0(tmp_path: Path) -> None:
+def test_all_classes_are_categories_and_no_id_is_0(tmp_path: Path) -> None:
     objects = find_instances(scene(), None, DRONE)
     document = to_coco({"a.jpg": ((40, 60), objects), "b.jpg": ((40, 60), objects)}, DRONE)
     reader = loaded(document, tmp_path / "objects.json")
@@ -114,17 +116,17 @@ def test_categories_are_all_classes_and_no_id_is_0(tmp_path: Path) -> None:
     assert not any("score" in one for one in document["annotations"])
 
 
-def test_nothing_found_is_a_document_too(tmp_path: Path) -> None:
+def test_a_document_without_instances_is_valid(tmp_path: Path) -> None:
     assert loaded(to_coco({}, TABLE), tmp_path / "none.json").getAnnIds() == []
     assert loaded(to_coco({"a.jpg": ((3, 4), [])}, TABLE), tmp_path / "empty.json").getImgIds() == [1]
 
 
-def test_objects_are_plain() -> None:
+def test_instances_are_plain_values() -> None:
     found = find_instances(scene(), np.full((40, 60), 9, np.uint8), DRONE)
     assert [Instance(one[0], tuple(one[1]), *one[2:]) for one in json.loads(json.dumps(found))] == found
 
 
-def test_only_countable_classes_that_the_table_has_are_counted() -> None:
+def test_by_default_only_thing_classes_of_the_table_are_found() -> None:
     assert thing_classes(DRONE) == [*THING_CLASSES]
     assert thing_classes(TABLE) == ["car", "person"]
     stuff = ClassTable(("ground", "water"), ((0, 0, 0), (1, 1, 1)))
@@ -133,6 +135,6 @@ def test_only_countable_classes_that_the_table_has_are_counted() -> None:
     assert find_instances(scene(), None, DRONE, []) == []
 
 
-def test_a_class_that_the_table_lacks_is_told() -> None:
+def test_an_unknown_class_is_refused() -> None:
     with pytest.raises(ConfigError, match="no class lorry, bus to find objects of: choose from ground, car, person"):
         find_instances(np.zeros((3, 3), np.uint8), None, TABLE, ["car", "lorry", "bus"])

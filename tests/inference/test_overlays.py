@@ -18,10 +18,10 @@ def drawn(mask: NDArray[np.uint8], table: ClassTable = TABLE) -> NDArray[np.uint
     return draw_overlay(image, mask, table, shares)
 
 
-def first(picture: NDArray[np.uint8], colour: tuple[int, int, int]) -> tuple[int, int] | None:
-    """Row and column of the first pixel of a colour."""
-    places = np.argwhere((picture == colour).all(2))
-    return (int(places[0][0]), int(places[0][1])) if len(places) else None
+def first(picture: NDArray[np.uint8], color: tuple[int, int, int]) -> tuple[int, int] | None:
+    """Row and column of the first pixel of a color."""
+    pixels = np.argwhere((picture == color).all(2))
+    return (int(pixels[0][0]), int(pixels[0][1])) if len(pixels) else None
 
 
 @pytest.mark.parametrize(("height", "width"), [(1500, 3000), (3000, 700), (2001, 1), (1, 6000)])
@@ -32,7 +32,7 @@ def test_the_picture_is_reduced_to_2000_pixels(height: int, width: int) -> None:
     assert picture.shape[1] == max(shape[1], 640)
 
 
-def test_a_photograph_of_middle_size_is_drawn_pixel_by_pixel() -> None:
+def test_a_photograph_of_medium_size_is_drawn_pixel_by_pixel() -> None:
     mask = np.zeros((300, 900), np.uint8)
     mask[100:200, 300:600] = 2
     image = np.random.default_rng(1).integers(0, 256, (300, 900, 3), np.uint8)
@@ -42,13 +42,13 @@ def test_a_photograph_of_middle_size_is_drawn_pixel_by_pixel() -> None:
 
 
 @pytest.mark.parametrize("side", [1, 2, 7])
-def test_a_tiny_photograph_is_enlarged_to_be_seen(side: int) -> None:
+def test_a_tiny_photograph_is_enlarged(side: int) -> None:
     picture = drawn(np.full((side, side), 1, np.uint8))
     assert 640 <= picture.shape[1] < 650
     assert len(np.unique(picture[:640, :640].reshape(-1, 3), axis=0)) <= side**2
 
 
-def test_the_legend_names_the_classes_that_occur_the_largest_first() -> None:
+def test_the_legend_names_the_classes_that_occur_largest_first() -> None:
     mask = np.zeros((300, 900), np.uint8)
     mask[:, 300:] = 2
     legend = drawn(mask)[300:]
@@ -61,7 +61,7 @@ def test_the_legend_names_the_classes_that_occur_the_largest_first() -> None:
     assert (first(drawn(mask)[300:], RED) or (0, 99))[1] < 20
 
 
-def test_the_legend_tells_shares() -> None:
+def test_the_legend_shows_shares() -> None:
     half = drawn(np.repeat(np.array([[0, 1]], np.uint8), 400, 0).repeat(400, 1))
     less = drawn(np.repeat(np.array([[0, 0, 1]], np.uint8), 400, 0).repeat(300, 1)[:, :800])
     assert half.shape == less.shape
@@ -72,12 +72,12 @@ def test_names_of_any_alphabet_and_length_fit() -> None:
     names = ("Dächer", "трава", "x" * 200, "ordinary")
     table = ClassTable(names, (RED, GREEN, BLUE, (9, 9, 9)))
     picture = drawn(np.arange(4, dtype=np.uint8).repeat(100)[None].repeat(50, 0), table)
-    for colour in table.colours:
-        assert first(picture[80:], colour) is not None
+    for color in table.colours:
+        assert first(picture[80:], color) is not None
     edge = picture[80:, -3:]
     assert (edge == 255).all()
 
 
-def test_a_photograph_of_nothing_known_has_no_legend() -> None:
+def test_a_photograph_without_classes_has_an_empty_legend() -> None:
     picture = drawn(np.full((700, 700), DRONE.ignore_index, np.uint8), DRONE)
     assert 700 <= picture.shape[0] < 720

@@ -233,9 +233,7 @@ def small_files() -> Iterator[None]:
 def test_a_file_that_cannot_be_written_is_reported_and_removed(
     predictor: Predictor, photos: Path, tmp_path: Path, small_files: None
 ) -> None:
-    with pytest.raises(
-        DataError, match=r"out cannot be written to \(File too large\): free some disk space"
-    ) as error:
+    with pytest.raises(DataError, match=r"out cannot be written to \(File too large\): free some disk space") as error:
         predict(predictor, [photos], tmp_path / "out", progress=False)
     assert "\n" not in str(error.value)
     assert list(contents(tmp_path / "out")) == ["predict.json"]

@@ -21,19 +21,13 @@ from segdrone.raster import ArraySource
 from segdrone.raster.pixels import resize_image
 from segdrone.runtime.backend import OutOfMemory
 from segdrone.runtime.torch_backend import TorchBackend
-from tests.helpers.local_network import CLASSES, TABLE, LocalNetwork, local_backend, model_spec
+from tests.helpers.local_network import CLASSES, TABLE, local_backend, local_network, model_spec
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 
 
 def picture(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-
-
-def local_network(radius: int) -> LocalNetwork:
-    """The network of `local_backend(radius)`."""
-    torch.manual_seed(0)
-    return LocalNetwork(radius)
 
 
 def normalized(image: NDArray[np.uint8]) -> Tensor:

@@ -15,7 +15,7 @@ Masks = list[NDArray[np.uint8]]
 
 
 def brute_force(masks: Masks) -> NDArray[np.uint8]:
-    """Asks every pixel's masks, oldest first, one by one."""
+    """Counts the votes of every pixel one by one; masks are oldest first."""
     result = np.empty_like(masks[0])
     for place in np.ndindex(*result.shape):
         newest_first = [int(mask[place]) for mask in reversed(masks)]
@@ -26,7 +26,7 @@ def brute_force(masks: Masks) -> NDArray[np.uint8]:
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 9), st.integers(1, 12), st.integers(1, 5), st.integers(0, 2**32 - 1))
-def test_each_pixel_takes_what_most_of_the_last_masks_say(length: int, count: int, classes: int, seed: int) -> None:
+def test_each_pixel_gets_the_most_frequent_class(length: int, count: int, classes: int, seed: int) -> None:
     ids = np.array([0, 7, 22, 254, 255], np.uint8)
     masks = [ids[mask] for mask in np.random.default_rng(seed).integers(0, classes, (count, 3, 5))]
     vote = TemporalMajority(length)
@@ -34,7 +34,7 @@ def test_each_pixel_takes_what_most_of_the_last_masks_say(length: int, count: in
         np.testing.assert_array_equal(vote(mask), brute_force(masks[max(0, now + 1 - length) : now + 1]))
 
 
-def test_a_tie_goes_to_the_newest() -> None:
+def test_of_equal_counts_the_newest_class_wins() -> None:
     vote = TemporalMajority(4)
     given_masks = [np.full((1, 1), value, np.uint8) for value in (1, 1, 2, 2)]
     assert [int(vote(mask)[0, 0]) for mask in given_masks] == [1, 1, 1, 2]
@@ -48,7 +48,7 @@ def test_votes_of_the_longest_window_do_not_overflow() -> None:
     assert vote(np.full((1, 1), 4, np.uint8))[0, 0] == 3
 
 
-def test_masks_given_are_left_as_they_are() -> None:
+def test_the_masks_are_not_changed() -> None:
     vote, masks = TemporalMajority(3), [np.full((2, 2), value, np.uint8) for value in (1, 1, 2)]
     for mask in masks:
         vote(mask)[:] = 9
@@ -56,6 +56,6 @@ def test_masks_given_are_left_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("length", [0, -1, 256])
-def test_a_length_that_cannot_be_counted_is_refused(length: int) -> None:
+def test_a_length_out_of_its_range_is_refused(length: int) -> None:
     with pytest.raises(ConfigError, match=rf"smooth={length} must be a number of frames"):
         TemporalMajority(length)

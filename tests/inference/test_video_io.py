@@ -32,24 +32,24 @@ def save(path: Path, frames: Frames, rate: Fraction = Fraction(25)) -> Path:
 
 @pytest.mark.parametrize("size", [(64, 96), (63, 95)])
 @pytest.mark.parametrize("quarters", [0, 1, 2, 3])
-def test_frames_come_in_order_and_as_displayed(tmp_path: Path, size: tuple[int, int], quarters: int) -> None:
+def test_frames_are_in_order_and_as_displayed(tmp_path: Path, size: tuple[int, int], quarters: int) -> None:
     path = turned(write(tmp_path / "film.mp4", pan(height=size[0], width=size[1])), quarters)
     expected = as_opencv_reads(path)
-    with open_video(path) as film:
-        frames = list(film)
-    assert film.size == expected[0].shape[:2] == (size if quarters % 2 == 0 else size[::-1])
-    assert len(frames) == len(expected) == film.promised == 12
+    with open_video(path) as video:
+        frames = list(video)
+    assert video.size == expected[0].shape[:2] == (size if quarters % 2 == 0 else size[::-1])
+    assert len(frames) == len(expected) == video.expected_frames == 12
     for frame, other in zip(frames, expected, strict=True):
         assert frame.dtype == np.uint8
         assert frame.flags.c_contiguous
-        assert np.abs(frame.astype(int) - other).mean() < 0.5  # they interpolate odd sides' colours in two ways
+        assert np.abs(frame.astype(int) - other).mean() < 0.5  # they interpolate the colors of odd sides differently
 
 
 @pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001), Fraction(24000, 1001), Fraction(2)])
 def test_the_rate_is_kept_exactly(tmp_path: Path, rate: Fraction) -> None:
-    with open_video(write(tmp_path / "in.mp4", FRAMES, rate)) as film:
-        assert film.rate == rate
-        save(tmp_path / "out.mp4", list(film), film.rate)
+    with open_video(write(tmp_path / "in.mp4", FRAMES, rate)) as video:
+        assert video.rate == rate
+        save(tmp_path / "out.mp4", list(video), video.rate)
     with av.open(str(tmp_path / "out.mp4")) as container:
         stream = container.streams.video[0]
         assert (stream.average_rate, stream.frames) == (rate, 12)
@@ -59,34 +59,34 @@ def test_the_rate_is_kept_exactly(tmp_path: Path, rate: Fraction) -> None:
 
 
 @pytest.mark.parametrize("size", [(64, 96), (63, 95), (1, 1), (17, 200)])
-def test_what_was_written_is_read_in_the_same_order_size_and_colours(tmp_path: Path, size: tuple[int, int]) -> None:
-    colours = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (128, 128, 128), (250, 250, 20)]
-    path = save(tmp_path / "film.mp4", [np.full((*size, 3), colour, np.uint8) for colour in colours])
-    with open_video(path) as film:
-        assert film.size == size
-        for colour, frame in zip(colours, film, strict=True):
-            assert np.abs(frame.astype(int) - colour).max() <= 8
-    with av.open(str(path)) as container:  # so that players, too, take the right matrix
+def test_what_was_written_is_read_in_the_same_order_size_and_colors(tmp_path: Path, size: tuple[int, int]) -> None:
+    colors = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (128, 128, 128), (250, 250, 20)]
+    path = save(tmp_path / "film.mp4", [np.full((*size, 3), color, np.uint8) for color in colors])
+    with open_video(path) as video:
+        assert video.size == size
+        for color, frame in zip(colors, video, strict=True):
+            assert np.abs(frame.astype(int) - color).max() <= 8
+    with av.open(str(path)) as container:  # so that players use the right matrix too
         frame = next(container.decode(video=0))
         assert (frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc) == (1, 1, 1, 1)
 
 
-def test_a_film_is_vp9_in_mp4(tmp_path: Path) -> None:
+def test_videos_are_vp9_in_mp4(tmp_path: Path) -> None:
     path = save(tmp_path / "film.mp4", FRAMES)
     assert path.read_bytes()[4:8] == b"ftyp"
     assert b"vp09" in path.read_bytes()
-    opencv = as_opencv_reads(path)  # another FFmpeg; it takes the colours for those of standard definition
+    opencv = as_opencv_reads(path)  # another FFmpeg, which assumes the colors of standard definition
     assert len(opencv) == 12
     assert np.abs(opencv[-1].astype(int) - FRAMES[-1]).mean() < 12
 
 
 def text(path: Path) -> Path:
-    path.write_text("This is no film.\n" * 100)
+    path.write_text("This is not a video.\n" * 100)
     return path
 
 
-def list_of_films(path: Path) -> Path:
-    """FFmpeg would open the other film, or an address on the network, for it."""
+def list_of_videos(path: Path) -> Path:
+    """FFmpeg would open the other video, or an address on the network, for it."""
     write(path.with_name("other.mp4"), FRAMES)
     path.write_text("ffconcat version 1.0\nfile other.mp4\n")
     return path
@@ -102,56 +102,56 @@ def empty(path: Path) -> Path:
     return path
 
 
-def cut_before_its_index(path: Path) -> Path:
+def truncated_before_its_index(path: Path) -> Path:
     content = write(path, FRAMES).read_bytes()
     path.write_bytes(content[: len(content) // 2])
     return path
 
 
-def cut_after_its_index(path: Path) -> Path:
+def truncated_after_its_index(path: Path) -> Path:
     content = write(path, FRAMES, index_first=True).read_bytes()
     path.write_bytes(content[: content.index(b"mdat") + 10])
     return path
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda path: path, "does not exist"),
-        (text, "cannot be opened as a film"),
-        (list_of_films, "cannot be opened as a film"),
-        (folder, "cannot be opened as a film, or was cut short (Is a directory)"),
-        (empty, "cannot be opened as a film"),
-        (cut_before_its_index, "cut short"),
-        (cut_after_its_index, "holds no frame that can be decoded"),
+        (text, "cannot be opened as a video"),
+        (list_of_videos, "cannot be opened as a video"),
+        (folder, "cannot be opened as a video, or is truncated (Is a directory)"),
+        (empty, "cannot be opened as a video"),
+        (truncated_before_its_index, "is truncated"),
+        (truncated_after_its_index, "has no frame that can be decoded"),
         (lambda path: soundtrack(write(path, FRAMES)), "has no pictures"),
-        (lambda path: without_rate(write(path, FRAMES)), "does not say how many frames a second it has"),
+        (lambda path: without_rate(write(path, FRAMES)), "does not give its frame rate"),
     ],
 )
-def test_what_is_no_film_is_told_in_one_line(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], make: Callable[[Path], Path], told: str
+def test_a_file_that_is_not_a_video_is_reported_in_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], make: Callable[[Path], Path], message: str
 ) -> None:
     path = make(tmp_path / "film.mp4")
     with pytest.raises(DataError) as error, open_video(path):
         pass
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert str(error.value).startswith(str(path))
     assert "\n" not in str(error.value)
     assert capfd.readouterr() == ("", "")
 
 
-def test_of_a_film_cut_short_whole_frames_are_read(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_of_a_truncated_video_complete_frames_are_read(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path / "film.mp4", FRAMES, index_first=True)
-    with open_video(path) as film:
-        whole = list(film)
+    with open_video(path) as video:
+        frames = list(video)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    with open_video(path) as film:
-        read = list(film)
-    assert film.promised == 12
+    with open_video(path) as video:
+        read = list(video)
+    assert video.expected_frames == 12
     assert 3 <= len(read) <= 8
-    places = [next(i for i, other in enumerate(whole) if (frame == other).all()) for frame in read]
-    assert places == sorted(set(places))  # the last lies behind some that refer to it and were lost
+    places = [next(i for i, other in enumerate(frames) if (frame == other).all()) for frame in read]
+    assert places == sorted(set(places))  # the last one comes after lost frames that refer to it
     assert capfd.readouterr() == ("", "")
 
 
@@ -162,10 +162,10 @@ def test_a_full_disk_is_an_error(tmp_path: Path, count: int) -> None:
         save(tmp_path / "film.mp4", list(noise))
 
 
-def test_frames_that_are_not_in_the_file_at_the_end_are_an_error(tmp_path: Path) -> None:
+def test_frames_missing_in_the_file_at_the_end_are_an_error(tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     with (
-        pytest.raises(OSError, match="of 12 frames 5 are in the file"),
+        pytest.raises(OSError, match="only 5 of 12 frames are in the file"),
         video_writer(path, (64, 96), Fraction(25)) as add,
     ):
         for frame in FRAMES:
@@ -174,18 +174,18 @@ def test_frames_that_are_not_in_the_file_at_the_end_are_an_error(tmp_path: Path)
         write(path, FRAMES[:5])
 
 
-def test_a_film_whose_size_changes_keeps_the_first(tmp_path: Path) -> None:
-    with av.open(str(tmp_path / "film.avi"), "w") as container:  # each key frame brings its size
+def test_a_video_whose_size_changes_keeps_the_first_size(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "film.avi"), "w") as container:  # each key frame has its size
         stream = container.add_stream("mpeg4", rate=25)
         stream.height, stream.width = 64, 96
         larger = av.CodecContext.create("mpeg4", "w")
         larger.height, larger.width, larger.pix_fmt, larger.time_base = 80, 128, "yuv420p", Fraction(1, 25)
         container.mux([packet for frame in FRAMES for packet in stream.encode(av.VideoFrame.from_ndarray(frame))])
-        for place, frame in enumerate(pan(3, 80, 128)):
+        for position, frame in enumerate(pan(3, 80, 128)):
             for packet in larger.encode(av.VideoFrame.from_ndarray(frame)):
-                packet.stream, packet.pts, packet.dts = stream, 12 + place, 12 + place
+                packet.stream, packet.pts, packet.dts = stream, 12 + position, 12 + position
                 container.mux(packet)
     with av.open(str(tmp_path / "film.avi")) as plain:
         assert {(frame.height, frame.width) for frame in plain.decode(video=0)} == {(64, 96), (80, 128)}
-    with open_video(tmp_path / "film.avi") as film:
-        assert [frame.shape for frame in film] == [(64, 96, 3)] * 15
+    with open_video(tmp_path / "film.avi") as video:
+        assert [frame.shape for frame in video] == [(64, 96, 3)] * 15

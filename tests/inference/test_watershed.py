@@ -16,7 +16,7 @@ from tests.helpers.drawn_masks import patchwork
 
 
 def photograph(mask: NDArray[np.uint8], seed: int = 0) -> NDArray[np.uint8]:
-    """Each class in a grey of its own, with some noise."""
+    """Each class has its own gray value, with some noise."""
     noise = np.random.default_rng(seed).normal(0, 4, (*mask.shape, 3))
     return np.clip(40 + 60 * mask[..., None].astype(float) + noise, 0, 255).astype(np.uint8)
 
@@ -32,7 +32,7 @@ def test_borders_move_onto_the_edges(drawn: NDArray[np.uint8]) -> None:
     assert before > 200 and after < 0.2 * before
 
 
-def test_a_border_that_is_right_stays() -> None:
+def test_a_correct_border_stays() -> None:
     truth = disc(20)
     moved = (watershed_refine(truth, photograph(truth), 5, 2) != truth).sum()
     assert moved < 0.5 * (2 * np.pi * 20)  # half a pixel
@@ -40,7 +40,7 @@ def test_a_border_that_is_right_stays() -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(patchwork(classes=4), st.integers(1, 5), st.integers(0, 10**6))
-def test_borders_move_no_farther_and_no_class_comes_or_goes(mask: NDArray[np.uint8], reach: int, seed: int) -> None:
+def test_borders_move_no_farther_and_all_classes_stay(mask: NDArray[np.uint8], reach: int, seed: int) -> None:
     image = np.random.default_rng(seed).integers(0, 256, (*mask.shape, 3), np.uint8)
     refined = watershed_refine(mask, image, reach, 4)
     assert {*np.unique(refined)} == {*np.unique(mask)}
@@ -49,7 +49,7 @@ def test_borders_move_no_farther_and_no_class_comes_or_goes(mask: NDArray[np.uin
         assert refined[row, column] in near
 
 
-def test_a_border_moves_as_far_as_it_may() -> None:
+def test_a_border_moves_up_to_the_reach() -> None:
     wall, truth = np.zeros((20, 60), np.uint8), np.zeros((20, 60), np.uint8)
     wall[:, 30:], truth[:, 34:] = 1, 1
     assert (watershed_refine(wall, photograph(truth), 4, 2) == truth).mean() > 0.98
@@ -57,7 +57,7 @@ def test_a_border_moves_as_far_as_it_may() -> None:
     assert not short[:, :27].any() and short[:, 33:].all()
 
 
-def test_thin_and_small_regions_keep_all_their_pixels() -> None:
+def test_thin_and_small_components_keep_all_their_pixels() -> None:
     mask = np.zeros((60, 60), np.uint8)
     cv2.line(mask, (5, 2), (55, 20), 1, 2)
     mask[40, 30], mask[50:53, 10:13] = 2, 3
@@ -65,7 +65,7 @@ def test_thin_and_small_regions_keep_all_their_pixels() -> None:
     assert (refined[mask > 0] == mask[mask > 0]).all()
 
 
-def test_what_is_no_class_stays_and_stops_no_border() -> None:
+def test_ignored_pixels_stay_and_stop_no_border() -> None:
     truth, drawn = disc(20), disc(23)
     drawn[:, 60:] = 255
     refined = watershed_refine(drawn, photograph(truth), 5, 2)
@@ -74,7 +74,7 @@ def test_what_is_no_class_stays_and_stops_no_border() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (2, 2)])
-def test_the_smallest_masks_pass(size: tuple[int, int]) -> None:
+def test_the_smallest_masks_are_refined(size: tuple[int, int]) -> None:
     mask = np.random.default_rng(0).integers(0, 3, size, np.uint8)
     np.testing.assert_array_equal(watershed_refine(mask, photograph(mask), 2, 3), mask)
 
