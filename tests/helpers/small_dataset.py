@@ -1,4 +1,4 @@
-"""A dataset of eight small photographs that passes every check, for a test to spoil."""
+"""A dataset of eight small photographs that passes every check until a test changes it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ HEIGHT, WIDTH = 64, 96
 
 
 def photograph(seed: int, height: int = HEIGHT, width: int = WIDTH) -> NDArray[np.uint8]:
-    """Coarse blotches, as different from seed to seed as two places are."""
+    """Random coarse blobs; different seeds are as different as two places."""
     coarse = np.random.default_rng(seed).integers(0, 256, (9, 13, 3), dtype=np.uint8)
     return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def mask(height: int = HEIGHT, width: int = WIDTH) -> NDArray[np.uint8]:
-    """Half grass, a quarter road, the rest roof but for one row that is not labelled."""
+    """Half grass, a quarter road, a quarter roof, and the first row ignored."""
     ids = np.zeros((height, width), np.uint8)
     ids[height // 2 :] = 1
     ids[height // 2 :, width // 2 :] = 2
@@ -43,18 +43,18 @@ def write_set(root: Path) -> Path:
     return root
 
 
-def check(root: Path, **choices: Any) -> DatasetReport:
-    return check_dataset(root, **{"classes": root / "classes.csv", "workers": 1, "progress": False, **choices})
+def check(root: Path, **options: Any) -> DatasetReport:
+    return check_dataset(root, **{"classes": root / "classes.csv", "workers": 1, "progress": False, **options})
 
 
-def named(report: DatasetReport, name: str) -> Check:
-    """The check of that name; all others must have gone on and hold something."""
+def get_check(report: DatasetReport, name: str) -> Check:
+    """The check of that name; all nine checks must have a summary."""
     assert len(report.checks) == 9
     assert all(check.summary for check in report.checks)
     return next(check for check in report.checks if check.name == name)
 
 
-def told(report: DatasetReport, name: str) -> tuple[str, str, list[str]]:
-    """Status, text and files of the one finding of a check."""
-    (finding,) = named(report, name).findings
+def single_finding(report: DatasetReport, name: str) -> tuple[str, str, list[str]]:
+    """Status, text and files of the only finding of a check."""
+    (finding,) = get_check(report, name).findings
     return finding.status, finding.text, list(finding.where)

@@ -11,12 +11,12 @@ from segdrone.errors import ConfigError, DataError
 from segdrone.inspection.check import check_dataset
 from segdrone.synthetic.write import IMAGES as SCENE_IMAGES
 from segdrone.synthetic.write import write_scenes
-from tests.helpers.small_dataset import IMAGES, MASKS, NAMES, check, named, write_set
+from tests.helpers.small_dataset import IMAGES, MASKS, NAMES, check, get_check, write_set
 
 CHECKS = ["files", "reading", "sizes", "channels", "classes", "labels", "content", "duplicates", "splits"]
 
 
-def test_a_sound_set_passes_every_check(tmp_path: Path) -> None:
+def test_valid_dataset_passes_every_check(tmp_path: Path) -> None:
     report = check(write_set(tmp_path / "set"))
     assert [check.name for check in report.checks] == CHECKS
     assert {check.status for check in report.checks} == {"OK"}
@@ -24,16 +24,16 @@ def test_a_sound_set_passes_every_check(tmp_path: Path) -> None:
     assert not report.failed
 
 
-def test_sample_scenes_pass_as_they_are(tmp_path: Path) -> None:
+def test_synthetic_scenes_pass_every_check(tmp_path: Path) -> None:
     write_scenes(tmp_path / "scenes", count=4, height=64, width=96, seed=0, progress=False)
     report = check_dataset(tmp_path / "scenes", progress=False)
     assert not report.failed
     assert report.images == str(tmp_path / "scenes" / SCENE_IMAGES)
-    assert named(report, "files").facts == {"pairs": 4, "photographs": 4, "masks": 4}
-    assert named(report, "duplicates").status == "OK"
+    assert get_check(report, "files").facts == {"pairs": 4, "photographs": 4, "masks": 4}
+    assert get_check(report, "duplicates").status == "OK"
 
 
-def test_threads_see_what_one_sees(tmp_path: Path) -> None:
+def test_result_does_not_depend_on_the_number_of_threads(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
     (root / IMAGES / "003.jpg").write_text("no picture")
     Image.fromarray(np.full((64, 96), 77, np.uint8)).save(root / MASKS / "005.png")
@@ -42,7 +42,7 @@ def test_threads_see_what_one_sees(tmp_path: Path) -> None:
     assert alone.failed
 
 
-def test_broken_files_do_not_hide_the_rest(tmp_path: Path) -> None:
+def test_broken_files_do_not_stop_the_other_checks(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
     whole = (root / IMAGES / "000.jpg").read_bytes()
     (root / IMAGES / "000.jpg").write_bytes(whole[: len(whole) // 2])
@@ -58,10 +58,10 @@ def test_broken_files_do_not_hide_the_rest(tmp_path: Path) -> None:
         **dict.fromkeys(["content", "duplicates"], "WARNING"),
         **dict.fromkeys(["channels", "classes", "splits"], "OK"),
     }
-    assert named(report, "classes").facts["masks"] == 5
+    assert get_check(report, "classes").facts["masks"] == 5
 
 
-def test_warnings_alone_do_not_fail(tmp_path: Path) -> None:
+def test_warnings_do_not_fail_the_check(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
     (root / IMAGES / "notes.txt").write_text("windy")
     report = check(root)
@@ -69,7 +69,7 @@ def test_warnings_alone_do_not_fail(tmp_path: Path) -> None:
     assert not report.failed
 
 
-def test_the_document_is_plain_and_keeps_its_shape(tmp_path: Path) -> None:
+def test_document_is_plain_and_keeps_its_schema(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
     (root / IMAGES / "000.jpg").write_text("no picture")
     document = json.loads(json.dumps(check(root).to_dict(), allow_nan=False))
@@ -79,7 +79,7 @@ def test_the_document_is_plain_and_keeps_its_shape(tmp_path: Path) -> None:
         assert list(entry) == ["number", "name", "status", "summary", "findings", "facts"]
         assert (entry["number"], entry["name"]) == (number, name)
     reading = document["checks"][1]
-    text = "1 file not readable: mend or remove it as told"
+    text = "1 file not readable: fix or remove it"
     assert reading["findings"][0] | {"where": 1} == {"status": "ERROR", "text": text, "where": 1}
     assert str(root / IMAGES / "000.jpg") in reading["findings"][0]["where"][0]
     assert {check["name"]: sorted(check["facts"]) for check in document["checks"]} == {
@@ -95,22 +95,22 @@ def test_the_document_is_plain_and_keeps_its_shape(tmp_path: Path) -> None:
     }
 
 
-def test_nothing_in_common_is_an_error_of_the_set(tmp_path: Path) -> None:
+def test_dataset_without_pairs_is_an_error(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
     for name in NAMES:
         (root / MASKS / f"{name}.png").rename(root / MASKS / f"label_{name}.png")
     report = check(root, allow_unpaired=True)
-    assert [finding.status for finding in named(report, "files").findings] == ["ERROR", "WARNING", "WARNING"]
-    assert named(report, "splits").status == "ERROR"
+    assert [finding.status for finding in get_check(report, "files").findings] == ["ERROR", "WARNING", "WARNING"]
+    assert get_check(report, "splits").status == "ERROR"
 
 
-def test_choices_that_cannot_be_used_are_refused_at_once(tmp_path: Path) -> None:
+def test_invalid_options_are_refused_at_once(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
     with pytest.raises(DataError, match="nowhere does not exist: give the folder"):
         check_dataset(tmp_path / "nowhere")
     with pytest.raises(DataError, match="class table .* does not exist"):
         check(root, classes="nothing.csv")
     with pytest.raises(ConfigError, match="data.mask_encoding=colors: input should be 'auto', 'ids', 'colours' or"):
-        check(root, encoding="colors")
+        check(root, mask_encoding="colors")
     with pytest.raises(DataError, match="class_groups names lawn, not in the class table"):
-        check(root, groups={"green": ["lawn"]})
+        check(root, class_groups={"green": ["lawn"]})

@@ -13,7 +13,9 @@ from PIL import Image
 from segdrone import figures
 from segdrone.classes import DRONE, ClassTable
 from segdrone.errors import ConfigError, DataError
-from segdrone.inspection.contact_sheet import SheetBlock, contact_sheet, draw_sheet, load_recipe
+from segdrone.inspection.contact_sheet import contact_sheet
+from segdrone.inspection.draw_sheet import SheetBlock, draw_sheet
+from segdrone.inspection.recipe import load_recipe
 from tests.conftest import REPO
 
 TABLE = ClassTable(("road", "grass"), ((200, 10, 40), (10, 180, 60)))
@@ -54,7 +56,7 @@ def block(name: str, height: int, width: int, versions: int = 1) -> SheetBlock:
     return SheetBlock(name, [(np.full((height, width, 3), 120, np.uint8), mask)] * versions)
 
 
-def test_a_photograph_stands_left_of_its_mask_laid_over_it(halves: Path) -> None:
+def test_photograph_is_left_of_its_overlay(halves: Path) -> None:
     figure = contact_sheet(halves, classes=str(halves / "classes.csv"))
     assert titles(figure) == ["1 of 1 photographs", "a"]
     assert legend(figure) == ["road", "grass"]
@@ -77,7 +79,7 @@ def test_photographs_are_chosen_by_seed_and_sorted(all_scenes: Path) -> None:
     assert len(pictures(everything)) == 20
 
 
-def test_a_split_is_shown_alone(all_scenes: Path, tmp_path: Path) -> None:
+def test_only_the_chosen_split_is_shown(all_scenes: Path, tmp_path: Path) -> None:
     (tmp_path / "val.txt").write_text("003\n011\n")
     figure = contact_sheet(all_scenes, split="val", split_dir=tmp_path)
     assert titles(figure) == ["2 of 2 photographs of the val split", "003", "011"]
@@ -88,11 +90,11 @@ def test_a_split_is_shown_alone(all_scenes: Path, tmp_path: Path) -> None:
         contact_sheet(all_scenes, split="all")
 
 
-def test_variants_are_shown_beside_the_photograph_over_their_masks(halves: Path, tmp_path: Path) -> None:
+def test_augmented_versions_are_shown_beside_the_photograph(halves: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("train: [{transform: HorizontalFlip, p: 1}]\nval: []\n")
     figure = contact_sheet(halves, classes=str(halves / "classes.csv"), augment=str(recipe), versions=2)
-    assert titles(figure) == [f"1 of 1 photographs, each as it is and as {recipe} varies it", "a"]
+    assert titles(figure) == [f"1 of 1 photographs, each unchanged and augmented by {recipe}", "a"]
     (picture,) = pictures(figure)
     height, width = picture.shape[:2]
     across = [width * place // 12 for place in (1, 3, 5, 7, 9, 11)]
@@ -102,7 +104,7 @@ def test_variants_are_shown_beside_the_photograph_over_their_masks(halves: Path,
     assert redder == [True, False, False, True, False, True]
 
 
-def test_pixels_that_augmentation_leaves_unlabelled_are_hatched(halves: Path, tmp_path: Path) -> None:
+def test_ignored_pixels_from_augmentation_are_hatched(halves: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("train: [{transform: Affine, p: 1, scale: [0.5, 0.5]}]\n")
     figure = contact_sheet(halves, classes=str(halves / "classes.csv"), augment=str(recipe), versions=1)
@@ -113,7 +115,7 @@ def test_pixels_that_augmentation_leaves_unlabelled_are_hatched(halves: Path, tm
     assert (corner == 0).all(-1).mean() == pytest.approx(5 / 8, abs=0.03)
 
 
-def test_variants_are_made_at_the_size_that_training_resizes_to(halves: Path, tmp_path: Path) -> None:
+def test_augmentation_runs_at_the_training_size(halves: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("train: [{transform: CenterCrop, height: 40, width: 20}]\n")
     (picture,) = pictures(
@@ -131,7 +133,7 @@ def test_variants_are_made_at_the_size_that_training_resizes_to(halves: Path, tm
     assert width / height == pytest.approx(0.5, rel=0.02)
 
 
-def test_one_seed_varies_alike(all_scenes: Path) -> None:
+def test_same_seed_gives_the_same_augmentation(all_scenes: Path) -> None:
     strong = str(REPO / "conf" / "augment" / "strong.yaml")
     first, again, other = (
         pictures(contact_sheet(all_scenes, count=1, seed=seed, augment=strong, versions=1, split="test"))[0]
@@ -141,14 +143,14 @@ def test_one_seed_varies_alike(all_scenes: Path) -> None:
     assert first.shape != other.shape or (first != other).any()
 
 
-def test_a_recipe_lies_over_the_one_that_it_names() -> None:
+def test_recipe_extends_the_one_in_its_defaults() -> None:
     strong, combined = (load_recipe(str(REPO / "conf" / "augment" / f"{name}.yaml")) for name in ("strong", "combined"))
     kinds = [[type(one) for one in recipe.pipeline._compose.transforms] for recipe in (strong, combined)]
     assert kinds[0] == kinds[1]
     assert (strong.combine.mosaic, combined.combine.mosaic, combined.combine.cutmix) == (0, 0.3, 0.3)
 
 
-def test_photographs_are_combined_as_training_combines_them(tmp_path: Path) -> None:
+def test_photographs_are_combined_as_in_training(tmp_path: Path) -> None:
     for name, value in zip("abcd", (20, 90, 160, 230), strict=True):
         write_pair(tmp_path, name, np.full((80, 120, 3), value, np.uint8), np.zeros((80, 120), np.uint8))
     (tmp_path / "recipe.yaml").write_text("train: []\ncombine: {mosaic: 1}\n")
@@ -158,33 +160,32 @@ def test_photographs_are_combined_as_training_combines_them(tmp_path: Path) -> N
     assert min(values) >= 3
 
 
-def test_transforms_are_found_by_name_in_the_projects_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(REPO)
+def test_transforms_are_found_by_name_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     transforms = load_recipe("flips").pipeline._compose.transforms
     assert [type(transform).__name__ for transform in transforms] == ["HorizontalFlip", "VerticalFlip"]
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match=r"--augment flips is neither a YAML file nor .* in .*conf/augment: give"):
-        load_recipe("flips")
+    with pytest.raises(ConfigError, match=r"--augment flip is neither a YAML file nor one of .*flips, light"):
+        load_recipe("flip")
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
-        ("val: []", "holds no list of transforms under `train`"),
-        ("- 3", "holds no list of transforms under `train`"),
-        ("train: 3", "holds no list of transforms under `train`"),
+        ("val: []", "has no list of transforms under `train`"),
+        ("- 3", "has no list of transforms under `train`"),
+        ("train: 3", "has no list of transforms under `train`"),
         ("train: [", "cannot be read"),
-        ("train: ${x}", "holds no list of transforms under `train`"),
+        ("train: ${x}", "has no list of transforms under `train`"),
     ],
 )
-def test_other_files_than_transforms_are_told_in_one_line(tmp_path: Path, content: str, told: str) -> None:
+def test_invalid_recipe_is_reported_in_one_line(tmp_path: Path, content: str, expected: str) -> None:
     (tmp_path / "a.yaml").write_text(content)
-    with pytest.raises(ConfigError, match=told) as caught:
+    with pytest.raises(ConfigError, match=expected) as caught:
         load_recipe(str(tmp_path / "a.yaml"))
     assert "\n" not in str(caught.value)
 
 
-def test_an_unknown_transform_is_told_before_photographs_are_read(tmp_path: Path) -> None:
+def test_unknown_transform_is_reported_before_photographs_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("train: [{transform: Flop}]")
     with pytest.raises(ConfigError, match=r"augment.train\[0\]: Flop is not a transform"):
         contact_sheet(tmp_path / "nowhere", augment=str(tmp_path / "a.yaml"))
@@ -209,7 +210,7 @@ def test_numbers_below_one_are_refused(all_scenes: Path, wrong: dict[str, int]) 
     ],
     ids=["one", "tiny", "long names", "portrait and landscape", "forty", "panoramas"],
 )
-def test_nothing_overlaps_and_nothing_leaves_the_sheet(blocks: list[SheetBlock], stacked: bool) -> None:
+def test_nothing_overlaps_or_leaves_the_sheet(blocks: list[SheetBlock], stacked: bool) -> None:
     masks = [mask for one in blocks for _, mask in one.versions]
     for i, mask in enumerate(masks[: len(DRONE)]):
         mask[-1, -1] = i
@@ -231,7 +232,7 @@ def test_nothing_overlaps_and_nothing_leaves_the_sheet(blocks: list[SheetBlock],
         assert not (one.x0 < other.x1 - 1 and other.x0 < one.x1 - 1 and one.y0 < other.y1 - 1 and other.y0 < one.y1 - 1)
 
 
-def test_a_sheet_is_saved_as_large_as_it_is_laid_out(all_scenes: Path, tmp_path: Path) -> None:
+def test_saved_sheet_has_the_size_of_its_layout(all_scenes: Path, tmp_path: Path) -> None:
     figure = contact_sheet(all_scenes, count=3)
     figures.save(figure, tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as image:

@@ -13,10 +13,10 @@ from tests.helpers.small_dataset import (
     NAMES,
     WIDTH,
     check,
+    get_check,
     mask,
-    named,
     photograph,
-    told,
+    single_finding,
     write_set,
 )
 
@@ -32,47 +32,47 @@ def save_turned(path: Path, orientation: int, pixels: np.ndarray) -> None:
     Image.fromarray(pixels).save(path, exif=exif)
 
 
-def test_missing_partners_are_listed(root: Path) -> None:
+def test_files_without_a_partner_are_listed(root: Path) -> None:
     (root / MASKS / "002.png").unlink()
     (root / MASKS / "003.png").unlink()
     (root / IMAGES / "005.jpg").unlink()
     report = check(root)
-    photographs, masks = named(report, "files").findings
+    photographs, masks = get_check(report, "files").findings
     assert (photographs.status, list(photographs.where)) == ("ERROR", ["images/002.jpg", "images/003.jpg"])
     assert (masks.status, list(masks.where)) == ("ERROR", ["masks/005.png"])
     assert photographs.text == (
-        "2 photographs without a mask: add it, or leave such files out with data.allow_unpaired=true"
+        "2 photographs without a mask: add it, or skip such files with data.allow_unpaired=true"
     )
-    assert named(report, "files").facts["pairs"] == 5
+    assert get_check(report, "files").facts["pairs"] == 5
     assert report.failed
 
 
-def test_files_left_out_need_not_be_sound(root: Path) -> None:
+def test_skipped_files_may_be_broken(root: Path) -> None:
     (root / MASKS / "002.png").unlink()
     (root / IMAGES / "002.jpg").write_text("no picture")
     report = check(root, allow_unpaired=True)
-    assert told(report, "files") == ("WARNING", "1 photograph without a mask: left out", ["images/002.jpg"])
+    assert single_finding(report, "files") == ("WARNING", "1 photograph without a mask: skipped", ["images/002.jpg"])
     assert not report.failed
     assert check(root).failed
 
 
-def test_a_name_that_stands_twice_is_an_error(root: Path) -> None:
+def test_duplicate_name_is_an_error(root: Path) -> None:
     Image.fromarray(photograph(9)).save(root / IMAGES / "004.png")
-    status, text, where = told(check(root), "files")
+    status, text, where = single_finding(check(root), "files")
     assert (status, where) == ("ERROR", ["images/004.jpg", "images/004.png"])
     assert "rename or remove" in text
 
 
-def test_what_training_passes_over_is_told(root: Path) -> None:
+def test_entries_that_training_ignores_are_reported(root: Path) -> None:
     (root / IMAGES / "clip.gif").write_bytes(b"GIF89a")
     (root / MASKS / "more").mkdir()
     (root / IMAGES / ".hidden").write_text("")
-    status, text, where = told(check(root), "files")
+    status, text, where = single_finding(check(root), "files")
     assert (status, where) == ("WARNING", ["images/clip.gif", "masks/more/"])
-    assert "2 entries passed over" in text
+    assert "2 entries ignored" in text
 
 
-def test_every_undecodable_file_has_its_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_unreadable_file_is_listed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100 * HEIGHT * WIDTH)
     images = root / IMAGES
     whole = (images / "000.jpg").read_bytes()
@@ -84,8 +84,8 @@ def test_every_undecodable_file_has_its_line(root: Path, monkeypatch: pytest.Mon
     png = (root / MASKS / "005.png").read_bytes()
     (root / MASKS / "005.png").write_bytes(png[: len(png) // 2])
     report = check(root)
-    status, text, where = told(report, "reading")
-    assert (status, text) == ("ERROR", "6 files not readable: mend or remove it as told")
+    status, text, where = single_finding(report, "reading")
+    assert (status, text) == ("ERROR", "6 files not readable: fix or remove it")
     for line, name, reason in zip(
         where,
         ["images/000.jpg", "images/001.jpg", "images/002.jpg", "images/003.jpg", "images/004.jpg", "masks/005.png"],
@@ -95,13 +95,13 @@ def test_every_undecodable_file_has_its_line(root: Path, monkeypatch: pytest.Mon
         assert line.startswith(str(root / name))
         assert any(part in line for part in reason.split("|"))
         assert "\n" not in line
-    assert named(report, "reading").facts == {"files": 16, "unreadable": 6}
-    assert named(report, "channels").status == "ERROR"
+    assert get_check(report, "reading").facts == {"files": 16, "unreadable": 6}
+    assert get_check(report, "channels").status == "ERROR"
 
 
-def test_masks_of_colours_read_as_ids_have_their_line(root: Path) -> None:
+def test_color_masks_read_as_ids_are_listed(root: Path) -> None:
     Image.fromarray(photograph(1)).save(root / MASKS / "001.png")
-    status, _, (line,) = told(check(root, encoding="ids"), "reading")
+    status, _, (line,) = single_finding(check(root, mask_encoding="ids"), "reading")
     assert status == "ERROR"
     assert line == f"{root / MASKS / '001.png'} holds colours, not ids: give data.mask_encoding=colours"
 
@@ -109,38 +109,38 @@ def test_masks_of_colours_read_as_ids_have_their_line(root: Path) -> None:
 def test_sizes_are_counted_and_compared(root: Path) -> None:
     Image.fromarray(photograph(1, 32, 48)).save(root / IMAGES / "001.jpg")
     report = check(root)
-    status, text, where = told(report, "sizes")
+    status, text, where = single_finding(report, "sizes")
     assert (status, where) == ("ERROR", ["images/001.jpg: 48 x 32, its mask 96 x 64"])
-    assert "export it again at its photograph's size" in text
-    assert named(report, "sizes").facts["sizes"] == [
+    assert "export it again at the size of its photograph" in text
+    assert get_check(report, "sizes").facts["sizes"] == [
         {"width": 96, "height": 64, "photographs": 7},
         {"width": 48, "height": 32, "photographs": 1},
     ]
 
 
-def test_a_quarter_turn_of_the_photograph_alone_is_an_error(root: Path) -> None:
+def test_photograph_rotated_unlike_its_mask_is_an_error(root: Path) -> None:
     save_turned(root / IMAGES / "001.jpg", 6, photograph(1))
-    status, text, where = told(check(root), "sizes")
+    status, text, where = single_finding(check(root), "sizes")
     assert (status, where) == ("ERROR", ["images/001.jpg: EXIF orientation 6, its mask's 1"])
     assert "save the photograph upright" in text
 
 
 @pytest.mark.parametrize(("orientation", "size"), [(3, (HEIGHT, WIDTH)), (6, (WIDTH, HEIGHT))])
-def test_a_turn_that_keeps_the_size_is_to_be_looked_at(root: Path, orientation: int, size: tuple[int, int]) -> None:
+def test_rotation_that_keeps_the_size_is_a_warning(root: Path, orientation: int, size: tuple[int, int]) -> None:
     save_turned(root / IMAGES / "001.jpg", orientation, photograph(1))
     Image.fromarray(mask(*size)).save(root / MASKS / "001.png")
     report = check(root)
-    status, text, where = told(report, "sizes")
+    status, text, where = single_finding(report, "sizes")
     assert (status, where) == ("WARNING", [f"images/001.jpg: EXIF orientation {orientation}, its mask's 1"])
-    assert "look whether they lie on one another" in text
+    assert "check that they match" in text
     assert not report.failed
 
 
 @pytest.mark.parametrize("orientations", [(3, 3), (0, 1)])
-def test_like_orientations_are_well(root: Path, orientations: tuple[int, int]) -> None:
+def test_equal_orientations_pass(root: Path, orientations: tuple[int, int]) -> None:
     save_turned(root / IMAGES / "001.jpg", orientations[0], photograph(1))
     save_turned(root / MASKS / "001.png", orientations[1], mask())
-    assert named(check(root), "sizes").status == "OK"
+    assert get_check(check(root), "sizes").status == "OK"
 
 
 @pytest.mark.parametrize(
@@ -150,17 +150,17 @@ def test_like_orientations_are_well(root: Path, orientations: tuple[int, int]) -
         ("P", ".png", "OK", ""),
         ("RGBA", ".png", "WARNING", "alpha channel, which is dropped"),
         ("LA", ".png", "WARNING", "alpha channel, which is dropped"),
-        ("CMYK", ".jpg", "WARNING", "converted without its colour profile"),
-        ("I;16", ".tif", "ERROR", "not of 8 bits a channel"),
+        ("CMYK", ".jpg", "WARNING", "converted without its color profile"),
+        ("I;16", ".tif", "ERROR", "not of 8 bits per channel"),
     ],
 )
-def test_kinds_of_pixels(root: Path, mode: str, suffix: str, status: str, part: str) -> None:
+def test_pixel_modes(root: Path, mode: str, suffix: str, status: str, part: str) -> None:
     (root / IMAGES / "001.jpg").unlink()
     rgb = Image.fromarray(photograph(1))
     deep = Image.fromarray(np.full((HEIGHT, WIDTH), 300, np.uint16))
     (deep if mode == "I;16" else rgb.convert(mode)).save(root / IMAGES / f"001{suffix}")
     report = check(root)
-    channels = named(report, "channels")
+    channels = get_check(report, "channels")
     assert channels.status == status
     assert channels.facts == {"photographs": {"RGB": 7, mode: 1}, "masks": {"L": 8}}
     if part:
@@ -169,7 +169,7 @@ def test_kinds_of_pixels(root: Path, mode: str, suffix: str, status: str, part: 
     assert report.failed == (status == "ERROR")
 
 
-def test_all_names_are_kept_however_many(root: Path) -> None:
+def test_all_names_are_kept_in_the_report(root: Path) -> None:
     for name in NAMES:
         (root / MASKS / f"{name}.png").write_text("no picture")
-    assert len(told(check(root), "reading")[2]) == 8
+    assert len(single_finding(check(root), "reading")[2]) == 8

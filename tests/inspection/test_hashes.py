@@ -49,7 +49,7 @@ TURNS: list[Callable[[Pixels], Pixels]] = [
 
 @pytest.mark.parametrize("copy", COPIES)
 @pytest.mark.parametrize("turn", TURNS)
-def test_copies_are_found_however_they_are_turned(
+def test_copies_are_found_after_flips_and_turns(
     copy: Callable[[Pixels], Pixels], turn: Callable[[Pixels], Pixels]
 ) -> None:
     image = photograph(0, 256, 384)
@@ -59,7 +59,7 @@ def test_copies_are_found_however_they_are_turned(
     assert distance <= NEAR_DUPLICATE_DISTANCE
 
 
-def test_different_pictures_are_not_alike() -> None:
+def test_different_images_are_not_near_duplicates() -> None:
     images = [render_scene(64, 96, seed)[0] for seed in range(4)] + [photograph(seed) for seed in range(36)]
     hashes = np.stack([perceptual_hashes(image) for image in images])
     assert hashes.shape == (40, 8, 4)
@@ -67,7 +67,7 @@ def test_different_pictures_are_not_alike() -> None:
     assert len(near_duplicates(hashes, 255)) == 40 * 39 // 2
 
 
-def test_distances_are_those_of_the_nearest_way_bit_by_bit() -> None:
+def test_distance_is_the_smallest_over_the_symmetries() -> None:
     hashes = np.stack([perceptual_hashes(photograph(seed)) for seed in range(300)])  # more than one block
     bits = np.unpackbits(hashes.view(np.uint8), axis=2).astype(int)
     found = {(i, j): distance for i, j, distance in near_duplicates(hashes, 110)}
@@ -78,7 +78,7 @@ def test_distances_are_those_of_the_nearest_way_bit_by_bit() -> None:
         assert ((i, j) in found) == (nearest <= 110)
 
 
-def test_a_flat_picture_has_a_hash() -> None:
+def test_uniform_image_has_a_hash() -> None:
     flat = np.full((50, 70, 3), 128, np.uint8)
     assert near_duplicates(np.stack([perceptual_hashes(flat), perceptual_hashes(photograph(0))])) == []
     assert near_duplicates(np.empty((0, 8, 4), np.uint64)) == []

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from segdrone.data.split import random_split
-from tests.helpers.small_dataset import HEIGHT, MASKS, NAMES, WIDTH, check, mask, named, told, write_set
+from tests.helpers.small_dataset import HEIGHT, MASKS, NAMES, WIDTH, check, get_check, mask, single_finding, write_set
 
 
 @pytest.fixture
@@ -15,11 +15,11 @@ def root(tmp_path: Path) -> Path:
     return write_set(tmp_path / "set")
 
 
-def test_pixels_are_counted_by_class(root: Path) -> None:
+def test_pixels_are_counted_per_class(root: Path) -> None:
     only_grass = mask()
     only_grass[only_grass == 2] = 1
     Image.fromarray(only_grass).save(root / MASKS / "000.png")
-    facts = named(check(root), "classes").facts
+    facts = get_check(check(root), "classes").facts
     grass, road, roof = facts["classes"]
     half = HEIGHT // 2 * WIDTH
     assert (grass["pixels"], road["pixels"], roof["pixels"]) == (8 * (half - WIDTH), half * 9 // 2, half * 7 // 2)
@@ -28,58 +28,60 @@ def test_pixels_are_counted_by_class(root: Path) -> None:
     assert sum(row["share"] for row in facts["classes"]) == pytest.approx(1)
 
 
-def test_a_class_that_never_occurs_is_named(root: Path) -> None:
+def test_absent_class_is_reported(root: Path) -> None:
     (root / "classes.csv").write_text("name,r,g,b\ngrass,0,255,0\nroad,90,90,90\nroof,255,0,0\npool,0,0,255\n")
     report = check(root)
-    status, text, where = told(report, "classes")
+    status, text, where = single_finding(report, "classes")
     assert (status, where) == ("WARNING", ["pool"])
     assert "data.classes" in text
     assert not report.failed
 
 
-def test_masks_of_0_and_255_alone_may_be_binary(root: Path) -> None:
+def test_masks_of_only_0_and_255_may_be_binary(root: Path) -> None:
     for name in NAMES:
         Image.fromarray(np.where(mask() == 2, 255, 0).astype(np.uint8)).save(root / MASKS / f"{name}.png")
-    status, text, where = told(check(root), "classes")
+    status, text, where = single_finding(check(root), "classes")
     assert (status, where) == ("WARNING", ["road", "roof"])
-    assert "0 and 255 (not labelled) alone: if 255 is a class, say data.mask_encoding=binary" in text
+    assert "contain only 0 and 255 (ignored): if 255 is a class, give data.mask_encoding=binary" in text
 
 
-def test_a_table_of_the_folder_that_is_not_used_is_named(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_unused_class_table_in_the_folder_is_reported(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     check(root)
     assert not caplog.text
     check(root, classes="drone")
     assert f"{root / 'classes.csv'} is not used, but the 23 classes of the Semantic Drone Dataset" in caplog.text
 
 
-def test_classes_are_counted_as_merged(root: Path) -> None:
-    report = check(root, groups={"ground": ["grass", "road"], "ignored": ["roof"]})
-    facts = named(report, "classes").facts
+def test_classes_are_counted_after_merging(root: Path) -> None:
+    report = check(root, class_groups={"ground": ["grass", "road"], "ignored": ["roof"]})
+    facts = get_check(report, "classes").facts
     assert [(row["name"], row["pixels"]) for row in facts["classes"]] == [("ground", 8 * WIDTH * 47)]
     assert facts["ignored"] == 8 * WIDTH * 17
-    assert named(report, "content").status == "OK"
+    assert get_check(report, "content").status == "OK"
 
 
-def test_unknown_ids_are_told_by_file_and_count(root: Path) -> None:
+def test_unknown_ids_are_reported_with_file_and_count(root: Path) -> None:
     spoilt = mask()
     spoilt[10, :7], spoilt[11, :3] = 99, 42
     Image.fromarray(spoilt).save(root / MASKS / "004.png")
     report = check(root)
-    status, text, where = told(report, "labels")
+    status, text, where = single_finding(report, "labels")
     assert (status, where) == ("ERROR", ["masks/004.png: id 99 (7 pixels), id 42 (3 pixels)"])
-    assert text == "1 mask with values that no class has: mend it, or give its class table with data.classes=FILE.csv"
-    assert named(report, "labels").facts == {"unknown": {"masks/004.png": {"id 99": 7, "id 42": 3}}}
-    assert named(report, "reading").status == "OK"
+    assert text == "1 mask with values not in the class table: fix it, or give its table with data.classes=FILE.csv"
+    assert get_check(report, "labels").facts == {"unknown": {"masks/004.png": {"id 99": 7, "id 42": 3}}}
+    assert get_check(report, "reading").status == "OK"
     assert report.failed
 
 
-def test_unknown_ids_of_a_jpeg_are_told_with_their_cause(root: Path) -> None:
+def test_unknown_ids_in_a_jpeg_are_reported_with_their_cause(root: Path) -> None:
     (root / MASKS / "004.png").unlink()
     Image.fromarray(mask() * 50).save(root / MASKS / "004.jpg")
-    assert told(check(root), "labels")[1].endswith("; a JPEG changes what it stores: export PNG files")
+    assert single_finding(check(root), "labels")[1].endswith(
+        "; JPEG compression changes ids and colours: save masks as PNG"
+    )
 
 
-def test_unknown_colours_point_to_the_tolerance(root: Path) -> None:
+def test_unknown_colors_suggest_the_tolerance(root: Path) -> None:
     palette = np.full((256, 3), 254, np.uint8)
     palette[:3] = [(0, 255, 0), (90, 90, 90), (255, 0, 0)]
     for name in NAMES:
@@ -87,56 +89,56 @@ def test_unknown_colours_point_to_the_tolerance(root: Path) -> None:
     near = palette[np.minimum(mask(), 2)]
     near[5, :9] = (90, 90, 95)
     Image.fromarray(near).save(root / MASKS / "001.png")
-    _, text, where = told(check(root), "labels")
+    _, text, where = single_finding(check(root), "labels")
     assert where == ["masks/001.png: colour rgb(90, 90, 95) (9 pixels)"]
     assert "data.colour_tolerance=20" in text
     tolerant = check(root, colour_tolerance=20)
-    assert named(tolerant, "labels").status == "OK"
-    assert named(tolerant, "classes").facts["classes"][1]["pixels"] == 8 * WIDTH * HEIGHT // 4 + 9
+    assert get_check(tolerant, "labels").status == "OK"
+    assert get_check(tolerant, "classes").facts["classes"][1]["pixels"] == 8 * WIDTH * HEIGHT // 4 + 9
 
 
-def test_binary_masks_are_read_by_their_threshold(root: Path) -> None:
+def test_binary_masks_use_the_threshold(root: Path) -> None:
     (root / "classes.csv").write_text("name,r,g,b\nground,0,0,0\nroof,255,0,0\n")
     for name in NAMES:
         Image.fromarray(np.where(mask() == 1, 200, 100).astype(np.uint8)).save(root / MASKS / f"{name}.png")
-    rows = named(check(root, encoding="binary"), "classes").facts["classes"]
+    rows = get_check(check(root, mask_encoding="binary"), "classes").facts["classes"]
     assert rows[1]["pixels"] == 8 * WIDTH * HEIGHT // 4
-    status, _, where = told(check(root, encoding="binary", threshold=220), "content")
+    status, _, where = single_finding(check(root, mask_encoding="binary", mask_threshold=220), "content")
     assert (status, where[0], len(where)) == ("WARNING", "masks/000.png: ground", 8)
 
 
-def test_masks_without_labels_and_of_one_value_are_told(root: Path) -> None:
+def test_empty_masks_and_masks_of_one_value_are_reported(root: Path) -> None:
     first, second = random_split(NAMES)["train"][:2]
     Image.fromarray(np.full((HEIGHT, WIDTH), 255, np.uint8)).save(root / MASKS / f"{first}.png")
     Image.fromarray(np.full((HEIGHT, WIDTH), 1, np.uint8)).save(root / MASKS / f"{second}.png")
     report = check(root)
-    empty, single = named(report, "content").findings
+    empty, single = get_check(report, "content").findings
     assert (empty.status, empty.where) == ("WARNING", [f"masks/{first}.png"])
     assert (single.status, single.where) == ("WARNING", [f"masks/{second}.png: road"])
     assert "nothing labelled" in empty.text
-    assert named(report, "content").facts == {"empty": 1, "single": 1}
+    assert get_check(report, "content").facts == {"empty": 1, "single": 1}
     assert not report.failed
 
 
-def test_a_split_without_a_label_is_an_error(root: Path) -> None:
+def test_split_without_labels_is_an_error(root: Path) -> None:
     for name in random_split(NAMES)["test"]:
         Image.fromarray(np.full((HEIGHT, WIDTH), 255, np.uint8)).save(root / MASKS / f"{name}.png")
     report = check(root)
-    error, _ = named(report, "content").findings
+    error, _ = get_check(report, "content").findings
     assert (error.status, error.where) == ("ERROR", ["test"])
     assert "nothing to learn or score" in error.text
     assert report.failed
 
 
-def test_a_mask_whose_classes_are_all_ignored_is_empty(root: Path) -> None:
+def test_mask_of_only_ignored_classes_is_empty(root: Path) -> None:
     Image.fromarray(np.full((HEIGHT, WIDTH), 2, np.uint8)).save(root / MASKS / "002.png")
-    _, text, where = told(check(root, groups={"ignored": ["roof"]}), "content")
+    _, text, where = single_finding(check(root, class_groups={"ignored": ["roof"]}), "content")
     assert "nothing labelled" in text
     assert where == ["masks/002.png"]
 
 
-def test_large_masks_are_counted_to_the_pixel(root: Path) -> None:
+def test_large_masks_are_counted_exactly(root: Path) -> None:
     large = np.ones((4097, 4099), np.uint8)  # above 2^24 of one value: float32 would miss the last one
     Image.fromarray(large).save(root / MASKS / "000.png")
-    road = named(check(root), "classes").facts["classes"][1]
+    road = get_check(check(root), "classes").facts["classes"][1]
     assert road["pixels"] == 4097 * 4099 + 7 * WIDTH * HEIGHT // 4

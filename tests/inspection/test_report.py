@@ -13,7 +13,7 @@ def printed(report: DatasetReport, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-def test_the_worst_finding_is_the_status() -> None:
+def test_status_is_the_worst_finding() -> None:
     warning, error = Finding("WARNING", "a"), Finding("ERROR", "b")
     assert Check("x", "").status == "OK"
     assert Check("x", "", [warning]).status == "WARNING"
@@ -24,29 +24,29 @@ def test_the_worst_finding_is_the_status() -> None:
 
 def test_five_files_are_shown_and_the_rest_counted(capsys: pytest.CaptureFixture[str]) -> None:
     files = [f"m/[{i}].png" for i in range(12)]
-    report = DatasetReport("r", "i", "m", [Check("files", "s", [Finding("ERROR", "12 files spoilt: mend", files)])])
+    report = DatasetReport("r", "i", "m", [Check("files", "s", [Finding("ERROR", "12 files corrupt: fix", files)])])
     shown = printed(report, capsys)
-    assert "error: 12 files spoilt: mend" in shown
+    assert "error: 12 files corrupt: fix" in shown
     assert all(name in shown for name in files[:5])
     assert not any(name in shown for name in files[5:])
     assert "and 7 more" in shown
-    assert "Training would fail: mend what 1 of 1 checks refuse." in shown
+    assert "Training would fail: fix the errors of 1 of 1 checks." in shown
     assert report.to_dict()["checks"][0]["findings"][0]["where"] == files
 
 
-def test_classes_have_bars_by_their_share(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bars_show_the_share_of_each_class(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shown = printed(check(write_set(tmp_path / "set")), capsys)
     lengths = {line.split()[1]: line.count("━") for line in shown.splitlines() if line.startswith("│ ro")}
     (grass,) = [line for line in shown.splitlines() if line.startswith("│ grass")]
     assert grass.count("━") == 24
     assert lengths == {"road": 12, "roof": 12}
-    assert "Everything is well: training can start." in shown
+    assert "No problems found: training can start." in shown
     assert [line.split()[1] for line in shown.splitlines() if line[:2] == "│ " and line[2].isdigit()] == list(
         "123456789"
     )
 
 
-def test_warnings_are_told_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_warnings_are_summarized(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = write_set(tmp_path / "set")
     (root / IMAGES / "notes.txt").write_text("windy")
-    assert "Training can start; 1 of 9 checks warn." in printed(check(root), capsys)
+    assert "Training can start; 1 of 9 checks have warnings." in printed(check(root), capsys)

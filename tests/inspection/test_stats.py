@@ -14,7 +14,7 @@ from segdrone.data.class_weights import STATS_FILE, class_weights, read_class_pi
 from segdrone.data.layout import find_folders
 from segdrone.data.mask_encoding import MaskEncoding
 from segdrone.data.mask_files import read_mask
-from segdrone.errors import DataError
+from segdrone.errors import ConfigError, DataError
 from segdrone.inspection.stats import Stats, dataset_stats
 from segdrone.inspection.stats_report import print_stats, save_stats
 from segdrone.raster.decode import read_image
@@ -60,19 +60,19 @@ def test_counts_by_hand(tiny: Path) -> None:
     assert stats.weights["inverse"] == class_weights("inverse", np.array([[8, 38, 1, 0]]))
 
 
-def test_groups_are_counted_merged(tiny: Path) -> None:
+def test_merged_classes_are_counted_together(tiny: Path) -> None:
     (tiny / "groups.yaml").write_text("animal: [dog, cat]\nignored: [grass]\n")
-    stats = measured(tiny, groups=str(tiny / "groups.yaml"))
+    stats = measured(tiny, class_groups=str(tiny / "groups.yaml"))
     assert stats.table.names == ("animal", "road")
     assert stats.pixels.tolist() == [[1, 5], [0, 3]]
     assert stats.ignored == pytest.approx(39 / 48)
 
 
-def test_weights_and_shares_of_a_split_are_its_own(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_weights_and_shares_are_given_per_split(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tiny / "train.txt").write_text("b\n")
     (tiny / "val.txt").write_text("a\n")
     stats = measured(tiny, split_dir=tiny)
-    assert stats.of("train").tolist() == [[3, 21, 0, 0]]
+    assert stats.pixels_of("train").tolist() == [[3, 21, 0, 0]]
     for scheme, weights in stats.weights.items():
         assert weights == class_weights(scheme, np.array([[3, 21, 0, 0]]))
     print_stats(stats)
@@ -82,7 +82,7 @@ def test_weights_and_shares_of_a_split_are_its_own(tiny: Path, capsys: pytest.Ca
     assert ["width", "x", "height", "6", "x", "4", "(2)"] in rows
 
 
-def test_mean_and_std_are_those_of_all_pixels_at_once(tmp_path: Path) -> None:
+def test_mean_and_std_are_over_all_pixels(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256 - 40 * i, (20 + i, 30, 3), np.uint8) for i in range(3)]
     for i, image in enumerate(images):
@@ -93,7 +93,7 @@ def test_mean_and_std_are_those_of_all_pixels_at_once(tmp_path: Path) -> None:
     np.testing.assert_allclose(stats.std, pixels.std(0), rtol=1e-12)
 
 
-def test_threads_count_what_one_counts_and_what_scipy_counts(all_scenes: Path) -> None:
+def test_counts_equal_scipy_with_any_number_of_threads(all_scenes: Path) -> None:
     stats = dataset_stats(all_scenes, workers=2, progress=False)
     alone = dataset_stats(all_scenes, workers=1, progress=False)
     for name in ("pixels", "regions", "values"):
@@ -108,7 +108,7 @@ def test_threads_count_what_one_counts_and_what_scipy_counts(all_scenes: Path) -
     assert stats.values[0, 200] == sum((read_image(path)[..., 0] == 200).sum() for path in images.iterdir())
 
 
-def test_counts_above_what_float32_can_hold_are_whole(tmp_path: Path) -> None:
+def test_counts_beyond_float32_are_exact(tmp_path: Path) -> None:
     side = 4097  # side ** 2 is odd and above 2 ** 24
     write_pair(tmp_path, "a", np.full((side, side, 3), 7, np.uint8), np.full((side, side), 3, np.uint8))
     stats = dataset_stats(tmp_path, workers=1, progress=False)
@@ -117,7 +117,7 @@ def test_counts_above_what_float32_can_hold_are_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_bad_mask_is_told_in_one_line(scenes: Path, workers: int) -> None:
+def test_invalid_mask_is_reported_in_one_line(scenes: Path, workers: int) -> None:
     path = sorted(find_folders(scenes)[1].iterdir())[3]
     Image.fromarray(np.full((64, 96), 99, np.uint8)).save(path)
     with pytest.raises(DataError, match=r"003.png holds id 99 \(6144 pixels\)") as caught:
@@ -125,12 +125,12 @@ def test_a_bad_mask_is_told_in_one_line(scenes: Path, workers: int) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_an_unknown_encoding_is_told(tiny: Path) -> None:
-    with pytest.raises(DataError, match="mask encoding colors is unknown: choose one of auto, ids, colours, binary"):
-        measured(tiny, encoding="colors")
+def test_unknown_encoding_is_reported(tiny: Path) -> None:
+    with pytest.raises(ConfigError, match="data.mask_encoding=colors: input should be 'auto', 'ids', 'colours' or"):
+        measured(tiny, mask_encoding="colors")
 
 
-def test_what_is_saved_serves_training(all_scenes: Path, tmp_path: Path) -> None:
+def test_saved_statistics_give_class_weights_in_training(all_scenes: Path, tmp_path: Path) -> None:
     stats = dataset_stats(all_scenes, workers=1, progress=False)
     folder = tmp_path / "new" / STATS_FILE.parent
     save_stats(stats, folder)
@@ -154,13 +154,13 @@ def test_what_is_saved_serves_training(all_scenes: Path, tmp_path: Path) -> None
             assert min(image.size) > 500
 
 
-def test_a_folder_that_cannot_be_written_to_is_told_before_the_work(tmp_path: Path, tiny: Path) -> None:
+def test_folder_without_write_permission_is_reported_first(tmp_path: Path, tiny: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written to"):
         save_stats(measured(tiny), tmp_path / "file")
 
 
-def test_threads_read_colours_alike(tiny: Path) -> None:
+def test_color_masks_are_read_the_same_in_every_thread(tiny: Path) -> None:
     colours = np.array([(200, 10, 40), (10, 180, 60), (20, 60, 220)], np.uint8)
     expected = []
     for i in range(12):

@@ -1,1 +1,1 @@
-"""Look at a dataset before training on it: check, statistics, contact sheet."""
+"""Inspect a dataset before training on it: check, statistics, contact sheet."""

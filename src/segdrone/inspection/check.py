@@ -1,14 +1,13 @@
-"""Check a dataset before it is trained on: decode everything, and tell all that training would stumble over."""
+"""Check a dataset before training: decode every file, and report everything that would make training fail."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from segdrone.data import DataConfig, open_dataset
+from segdrone.data.open_dataset import split_ids
 from segdrone.data.pairs import stem
-from segdrone.data.split import random_split, read_split
 from segdrone.errors import DataError
 from segdrone.inspection import file_checks, label_checks, split_checks
 from segdrone.inspection.dataset_scan import DatasetScan
@@ -29,78 +28,57 @@ CHECKS = (
 )
 
 
-def check_dataset(
-    root: Path,
-    *,
-    images: str | None = None,
-    masks: str | None = None,
-    classes: str | Path = "drone",
-    groups: str | Path | Mapping[str, Any] | None = None,
-    encoding: str = "auto",
-    colour_tolerance: float = 0.0,
-    threshold: int = 127,
-    allow_unpaired: bool = False,
-    split_dir: Path | None = None,
-    workers: int | None = None,
-    progress: bool = True,
-) -> DatasetReport:
-    """Carries out all checks; each looks at whatever is readable, and none stops the next.
+def check_dataset(root: Path, *, workers: int | None = None, progress: bool = True, **options: Any) -> DatasetReport:
+    """Runs all checks. Each one uses whatever is readable, and none stops the next.
 
     Args:
-        root: The dataset's folder, in one of `segdrone.data.layout.LAYOUTS`.
-        images: The folder of photographs instead, below `root` or anywhere.
-        masks: The folder of masks instead.
-        classes: `drone`, or the path of a CSV file with name, r, g, b.
-        groups: Classes to merge or ignore, as `segdrone.class_groups.load_class_groups` takes them.
-        encoding: How masks hold classes: one of `segdrone.data.mask_encoding.ENCODINGS`.
-        colour_tolerance: How far a colour may lie from its class's, as a distance in RGB, 0 to 441.
-        threshold: The last grey level of class 0 in binary masks.
-        allow_unpaired: Pass over what has no partner instead of refusing it.
-        split_dir: Folder of train.txt, val.txt, test.txt; None splits at random as training does then.
-        workers: Processes; None is one a usable core.
+        root: Folder of the dataset, in one of `segdrone.data.layout.LAYOUTS`.
+        workers: Number of threads; None is one per usable core.
         progress: Whether to show a progress bar on stderr.
+        **options: Further options of `DataConfig`, such as `classes`, `mask_encoding` or `split_dir`.
 
     Raises:
-        DataError: The folders, the class table or its groups cannot be used, or a worker was killed.
-            Whatever is wrong with a file or with the split is in the report instead.
+        DataError: The folders, the class table or its groups cannot be used. Anything wrong with a file or with the
+            split is in the report instead.
+        ConfigError: An option is unknown or out of range.
+
+    Example:
+        >>> report = check_dataset(Path("datasets/mine"), classes="classes.csv")  # doctest: +SKIP
+        >>> report.failed  # doctest: +SKIP
+        False
     """
-    config = DataConfig.from_dict(
-        {
-            "root": str(root), "images": images, "masks": masks, "classes": str(classes), "class_groups": groups,
-            "mask_encoding": encoding, "colour_tolerance": colour_tolerance, "mask_threshold": threshold,
-        }
-    )  # fmt: skip
+    config = DataConfig.from_dict({"root": str(root), **options})
     dataset = open_dataset(config)
-    (image_folder, mask_folder), labels = dataset.folders, dataset.encoding
-
-    (photographs, strays), (label_files, more) = _listed(image_folder), _listed(mask_folder)
-    ids = {stem(path) for path in photographs} & {stem(path) for path in label_files}
-    unpaired = tuple([path for path in paths if stem(path) not in ids] for paths in (photographs, label_files))
-    if allow_unpaired:
-        photographs = [path for path in photographs if stem(path) in ids]
-        label_files = [path for path in label_files if stem(path) in ids]
-
-    try:
-        splits, refusal = (random_split([*ids]) if split_dir is None else read_split(split_dir, [*ids])), ""
-    except DataError as error:
-        splits, refusal = {}, str(error)
-    seen = DatasetScan(
-        *scan_dataset(photographs, label_files, labels, workers=workers, progress=progress),
-        labels=labels,
-        strays=strays + more,
-        without_mask=unpaired[0],
-        without_photograph=unpaired[1],
-        allow_unpaired=allow_unpaired,
-        split_source="random" if split_dir is None else str(split_dir),
-        splits=splits,
-        split_refusal=refusal,
+    (photographs, other_files), (masks, others) = (_list_files(folder) for folder in dataset.folders)
+    ids = {stem(path) for path in photographs} & {stem(path) for path in masks}
+    without_mask, without_photograph = (
+        [path for path in paths if stem(path) not in ids] for paths in (photographs, masks)
     )
-    return DatasetReport(str(root), str(image_folder), str(mask_folder), [check(seen) for check in CHECKS])
+    if config.allow_unpaired:
+        photographs, masks = ([path for path in paths if stem(path) in ids] for paths in (photographs, masks))
+    try:
+        splits, split_error = split_ids(config, [*ids]), ""
+    except DataError as error:
+        splits, split_error = {}, str(error)
+    images, scanned_masks = scan_dataset(photographs, masks, dataset.encoding, workers=workers, progress=progress)
+    scan = DatasetScan(
+        images=images,
+        masks=scanned_masks,
+        encoding=dataset.encoding,
+        other_files=other_files + others,
+        without_mask=without_mask,
+        without_photograph=without_photograph,
+        allow_unpaired=config.allow_unpaired,
+        split_source="random" if config.split_dir is None else config.split_dir,
+        splits=splits,
+        split_error=split_error,
+    )
+    folders = dataset.folders
+    return DatasetReport(str(root), str(folders.images), str(folders.masks), [check(scan) for check in CHECKS])
 
 
-def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Returns the images of a folder, as training finds them, and what else lies there."""
+def _list_files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Returns the image files of a folder, as training finds them, and all other entries."""
     entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    is_image = [path.suffix.lower() in IMAGE_SUFFIXES for path in entries]
-    images = [path for path, yes in zip(entries, is_image, strict=True) if yes]
-    return images, [path for path, yes in zip(entries, is_image, strict=True) if not yes]
+    images = [path for path in entries if path.suffix.lower() in IMAGE_SUFFIXES]
+    return images, [path for path in entries if path.suffix.lower() not in IMAGE_SUFFIXES]

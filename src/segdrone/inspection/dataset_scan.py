@@ -1,4 +1,4 @@
-"""What was seen of a dataset: all that the checks go by."""
+"""The result of scanning a dataset, which all checks use."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ from segdrone.inspection.scan import ScannedImage, ScannedMask
 
 @dataclass(frozen=True)
 class DatasetScan:
-    """What was seen of a dataset.
+    """Files and splits of a dataset.
 
     Attributes:
-        photographs: Every photograph that training would read; a name may stand twice.
-        masks: Every mask, likewise.
-        labels: How masks hold classes.
-        strays: What else lies in the folders.
-        without_mask: Photographs that have none.
-        without_photograph: Masks that have none.
-        allow_unpaired: Whether training passes over these.
-        split_source: Where the split comes from: `random`, or a folder.
-        splits: Ids of `train`, `val`, `test`; empty where they were refused.
-        split_refusal: Why they were refused.
+        images: Every photograph that training would read; a name can occur twice.
+        masks: Every mask; a name can occur twice.
+        encoding: How the mask files hold classes.
+        other_files: Other entries of the folders.
+        without_mask: Photographs without a mask.
+        without_photograph: Masks without a photograph.
+        allow_unpaired: Whether training skips these.
+        split_source: Source of the split: `random`, or a folder.
+        splits: Ids of `train`, `val`, `test`; empty if they cannot be used.
+        split_error: Why the splits cannot be used.
     """
 
-    photographs: list[ScannedImage]
+    images: list[ScannedImage]
     masks: list[ScannedMask]
-    labels: MaskEncoding
-    strays: list[Path]
+    encoding: MaskEncoding
+    other_files: list[Path]
     without_mask: list[Path]
     without_photograph: list[Path]
     allow_unpaired: bool
     split_source: str
     splits: dict[str, list[str]]
-    split_refusal: str
+    split_error: str
 
     @cached_property
     def pairs(self) -> dict[str, tuple[ScannedImage, ScannedMask]]:
-        """Photograph and mask by their name."""
+        """Photograph and mask by id."""
         masks = {stem(mask.path): mask for mask in self.masks}
-        return {stem(p.path): (p, masks[stem(p.path)]) for p in self.photographs if stem(p.path) in masks}
+        return {stem(i.path): (i, masks[stem(i.path)]) for i in self.images if stem(i.path) in masks}
 
     @cached_property
     def counts(self) -> dict[str, NDArray[np.int64]]:
-        """Pixels by id after merging, int64 `[256]`, of each mask that could be counted, by its name."""
-        return {stem(m.path): self.labels.remap_counts(m.counts) for m in self.masks if m.counts is not None}
+        """Pixels per id after merging classes, int64 `[256]`, of each mask that could be counted, by id."""
+        return {stem(m.path): self.encoding.remap_counts(m.counts) for m in self.masks if m.counts is not None}

@@ -1,4 +1,4 @@
-"""Checks of the files as such: pairs, decoding, sizes, channels."""
+"""Checks of files: pairs, decoding, sizes, channels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ from collections import Counter
 
 from segdrone.data.pairs import stem
 from segdrone.inspection.dataset_scan import DatasetScan
-from segdrone.inspection.report import ERROR, WARNING, Check, Finding, about, all_shown, counted, shown
+from segdrone.inspection.report import (
+    ERROR,
+    WARNING,
+    Check,
+    Finding,
+    findings,
+    format_count,
+    short_path,
+    short_paths,
+)
 from segdrone.inspection.scan import ScannedImage, ScannedMask
 from segdrone.raster.header import IMAGE_SUFFIXES
 from segdrone.windows import Size
@@ -14,103 +23,103 @@ from segdrone.windows import Size
 _ALPHA, _CONVERTED, _PLAIN = ("RGBA", "LA", "PA"), ("CMYK", "YCbCr"), ("RGB", "P", "L", "1")
 
 
-def files(seen: DatasetScan) -> Check:
-    """Finds what has no partner, names that stand twice, and what training passes over."""
-    unpaired = WARNING if seen.allow_unpaired else ERROR
-    remedy = "left out" if seen.allow_unpaired else "add it, or leave such files out with data.allow_unpaired=true"
-    doubled = []
-    for paths in ([photograph.path for photograph in seen.photographs], [mask.path for mask in seen.masks]):
+def files(scan: DatasetScan) -> Check:
+    """Finds files without a partner, duplicate names, and entries that training ignores."""
+    severity = WARNING if scan.allow_unpaired else ERROR
+    remedy = "skipped" if scan.allow_unpaired else "add it, or skip such files with data.allow_unpaired=true"
+    duplicates = []
+    for paths in ([image.path for image in scan.images], [mask.path for mask in scan.masks]):
         times = Counter(stem(path) for path in paths)
-        doubled += [shown(path) for path in paths if times[stem(path)] > 1]
-    strays = [shown(path) + "/" * path.is_dir() for path in seen.strays]
-    none = [] if seen.pairs else [Finding(ERROR, "nothing to train on: a mask must be named as its photograph is")]
+        duplicates += [short_path(path) for path in paths if times[stem(path)] > 1]
+    others = [short_path(path) + "/" * path.is_dir() for path in scan.other_files]
+    no_pairs = "there is nothing to train on: a mask must have the name of its photograph"
     return Check(
         "files",
-        f"{counted(len(seen.pairs), 'photograph')} with a mask",
+        f"{format_count(len(scan.pairs), 'photograph')} with a mask",
         [
-            *none,
-            *about(unpaired, all_shown(seen.without_mask), "photograph", f"without a mask: {remedy}"),
-            *about(unpaired, all_shown(seen.without_photograph), "mask", f"without a photograph: {remedy}"),
-            *about(ERROR, doubled, "file", "not alone with a name in its folder: rename or remove one of them"),
-            *about(
+            *([] if scan.pairs else [Finding(ERROR, no_pairs)]),
+            *findings(severity, short_paths(scan.without_mask), "photograph", f"without a mask: {remedy}"),
+            *findings(severity, short_paths(scan.without_photograph), "mask", f"without a photograph: {remedy}"),
+            *findings(ERROR, duplicates, "file", "with the same name in a folder: rename or remove one of them"),
+            *findings(
                 WARNING,
-                strays,
+                others,
                 "entry",
-                f"passed over, as no image by its suffix ({', '.join(IMAGE_SUFFIXES)}): convert or move what is one",
+                f"ignored, not an image by the suffix ({', '.join(IMAGE_SUFFIXES)}): convert images, move the rest",
             ),
         ],
-        {"pairs": len(seen.pairs), "photographs": len(seen.photographs), "masks": len(seen.masks)},
+        {"pairs": len(scan.pairs), "photographs": len(scan.images), "masks": len(scan.masks)},
     )
 
 
-def reading(seen: DatasetScan) -> Check:
-    """Finds files that cannot be decoded to their end."""
-    everything: list[ScannedImage | ScannedMask] = [*seen.photographs, *seen.masks]
-    problems = [file.problem for file in everything if file.problem]
+def reading(scan: DatasetScan) -> Check:
+    """Finds files that cannot be decoded completely."""
+    everything: list[ScannedImage | ScannedMask] = [*scan.images, *scan.masks]
+    errors = [file.error for file in everything if file.error]
     return Check(
         "reading",
-        f"{len(everything) - len(problems)} of {counted(len(everything), 'file')} decoded to the end",
-        about(ERROR, problems, "file", "not readable: mend or remove it as told"),
-        {"files": len(everything), "unreadable": len(problems)},
+        f"{len(everything) - len(errors)} of {format_count(len(everything), 'file')} decoded completely",
+        findings(ERROR, errors, "file", "not readable: fix or remove it"),
+        {"files": len(everything), "unreadable": len(errors)},
     )
 
 
-def sizes(seen: DatasetScan) -> Check:
-    """Compares a photograph's size and orientation with its mask's."""
-    found = Counter(photograph.header.size for photograph in seen.photographs if photograph.header)
-    differ: list[str] = []
+def sizes(scan: DatasetScan) -> Check:
+    """Compares size and EXIF orientation of each photograph with those of its mask."""
+    counts = Counter(image.header.size for image in scan.images if image.header)
+    other_size: list[str] = []
     sideways: list[str] = []
-    turned: list[str] = []
-    for photograph, mask in seen.pairs.values():
-        if photograph.header and mask.header:
-            size, mask_size = photograph.header.size, mask.header.size
-            turns = [_turn(header.orientation) for header in (photograph.header, mask.header)]
-            orientations = f"{shown(photograph.path)}: EXIF orientation {turns[0]}, its mask's {turns[1]}"
-            if turns[0] != turns[1] and size in (mask_size, mask_size[::-1]):
-                (turned if size == mask_size else sideways).append(orientations)
+    rotated: list[str] = []
+    for image, mask in scan.pairs.values():
+        if image.header and mask.header:
+            size, mask_size = image.header.size, mask.header.size
+            orientations = [_orientation(header.orientation) for header in (image.header, mask.header)]
+            line = f"{short_path(image.path)}: EXIF orientation {orientations[0]}, its mask's {orientations[1]}"
+            if orientations[0] != orientations[1] and size in (mask_size, mask_size[::-1]):
+                (rotated if size == mask_size else sideways).append(line)
             elif size != mask_size:
-                differ.append(f"{shown(photograph.path)}: {_size(size)}, its mask {_size(mask_size)}")
-    listed = [f"{n} of {_size(size)}" for size, n in found.most_common(3)]
-    more = [f"{len(found) - 3} sizes more"] if len(found) > 3 else []
+                other_size.append(f"{short_path(image.path)}: {_format_size(size)}, its mask {_format_size(mask_size)}")
+    parts = [f"{n} of {_format_size(size)}" for size, n in counts.most_common(3)]
+    more = [f"{len(counts) - 3} more sizes"] if len(counts) > 3 else []
     return Check(
         "sizes",
-        f"photographs in pixels: {', '.join(listed + more) or 'none'}",
+        f"photographs in pixels: {', '.join(parts + more) or 'none'}",
         [
-            *about(ERROR, differ, "mask", "of another size: export it again at its photograph's size"),
-            *about(ERROR, sideways, "photograph", "turned by EXIF and not its mask: save the photograph upright"),
-            *about(
+            *findings(ERROR, other_size, "mask", "of another size: export it again at the size of its photograph"),
+            *findings(ERROR, sideways, "photograph", "rotated by EXIF, unlike its mask: save the photograph upright"),
+            *findings(
                 WARNING,
-                turned,
+                rotated,
                 "photograph",
-                "turned by EXIF otherwise than its mask, though the sizes agree: look whether they lie on one another",
+                "rotated by EXIF differently from its mask, although the sizes agree: check that they match",
             ),
         ],
-        {"sizes": [{"width": w, "height": h, "photographs": n} for (h, w), n in found.most_common()]},
+        {"sizes": [{"width": w, "height": h, "photographs": n} for (h, w), n in counts.most_common()]},
     )
 
 
-def channels(seen: DatasetScan) -> Check:
-    """Tells what kind of pixels the photographs have, and which are converted or refused."""
-    modes = {shown(p.path): p.header.mode for p in seen.photographs if p.header}
-    times = Counter(modes.values())
+def channels(scan: DatasetScan) -> Check:
+    """Counts the photographs by pixel mode, and finds those that are converted or refused."""
+    modes = {short_path(image.path): image.header.mode for image in scan.images if image.header}
+    counts = Counter(modes.values())
     deep = [f"{name}: {mode}" for name, mode in modes.items() if mode not in _PLAIN + _ALPHA + _CONVERTED]
     alpha = [name for name, mode in modes.items() if mode in _ALPHA]
     converted = [f"{name}: {mode}" for name, mode in modes.items() if mode in _CONVERTED]
     return Check(
         "channels",
-        f"photographs by kind: {', '.join(f'{n} {mode}' for mode, n in times.most_common()) or 'none'}",
+        f"photographs by mode: {', '.join(f'{n} {mode}' for mode, n in counts.most_common()) or 'none'}",
         [
-            *about(ERROR, deep, "photograph", "not of 8 bits a channel: convert it to 8-bit RGB"),
-            *about(WARNING, alpha, "photograph", "with an alpha channel, which is dropped: save it as RGB"),
-            *about(WARNING, converted, "photograph", "converted without its colour profile: save it as RGB"),
+            *findings(ERROR, deep, "photograph", "not of 8 bits per channel: convert it to 8-bit RGB"),
+            *findings(WARNING, alpha, "photograph", "with an alpha channel, which is dropped: save it as RGB"),
+            *findings(WARNING, converted, "photograph", "converted without its color profile: save it as RGB"),
         ],
-        {"photographs": dict(times), "masks": dict(Counter(m.header.mode for m in seen.masks if m.header))},
+        {"photographs": dict(counts), "masks": dict(Counter(m.header.mode for m in scan.masks if m.header))},
     )
 
 
-def _size(size: Size) -> str:
+def _format_size(size: Size) -> str:
     return f"{size[1]} x {size[0]}"
 
 
-def _turn(orientation: int) -> int:
-    return orientation if 2 <= orientation <= 8 else 1  # 0 is written too, and turns nothing
+def _orientation(orientation: int) -> int:
+    return orientation if 2 <= orientation <= 8 else 1  # some files have 0, which rotates nothing

@@ -1,11 +1,10 @@
-"""Perceptual hashes: which photographs show the same picture, whatever was done to the file since.
+"""Perceptual hashes, to find photographs of the same scene whatever was done to the file.
 
-The hash is pHash (Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010,
-section 3.2.1; phash.org): the signs of the lowest frequencies of a reduced grey picture. These lines
-with OpenCV's DCT stand in for ImageHash, which would bring PyWavelets, and for `cv2.img_hash`, which
-opencv-python-headless lacks. Two things differ from the paper: 16 x 16 frequencies rather than 8 x 8,
-as lawns and car parks differ in little else, and signs rather than comparisons with the median, as a
-flip or a quarter turn of the picture then only flips and reorders bits.
+The hash is pHash (Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010, section 3.2.1;
+phash.org): the signs of the lowest frequencies of a reduced gray image. OpenCV's DCT is used instead of ImageHash,
+which would need PyWavelets, and of `cv2.img_hash`, which opencv-python-headless lacks. Two things differ from the
+paper: 16 x 16 frequencies instead of 8 x 8, as lawns and car parks differ in little else, and signs instead of
+comparisons with the median, since a flip or a quarter turn of the image then only flips and reorders bits.
 """
 
 from __future__ import annotations
@@ -17,58 +16,64 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 64
-"""Height and width in pixels of what is hashed; a larger photograph may come reduced to no less."""
+"""Height and width in pixels of the image that is hashed; larger photographs may be reduced to no less before."""
 
 NEAR_DUPLICATE_DISTANCE = 64
-"""The largest distance, in bits of 255, of two photographs that count as one picture.
+"""Largest Hamming distance, in bits of 255, of two photographs that count as near duplicates.
 
-Measured on the Semantic Drone Dataset (360 photographs of 768 x 512), whatever the flip or turn: copies
-lie within 20 bits when re-encoded (JPEG quality 10), halved, brightened by a fifth or taken to gamma 1.5,
-within 46 when reduced to a third by nearest, within 47 when cropped by 2 % at each edge; a crop by 5 % is
-mostly missed. Photographs of different places lie 90 bits apart or more, and pairs become fewer by a third
-with every bit below 100, so 10 000 photographs should give no false pair either. Between 58 and 89 lie
-seven pairs, each one view photographed again a moment later; the closest of them is reported."""
+Measured on the Semantic Drone Dataset (360 photographs of 768 x 512), with all flips and turns: copies are within 20
+bits if re-encoded (JPEG quality 10), halved, brightened by a fifth or changed to gamma 1.5, within 46 if reduced to a
+third by nearest neighbor, and within 47 if cropped by 2 % at each edge; a crop by 5 % is mostly missed. Photographs of
+different places are 90 bits apart or more, and the number of pairs falls by a third with every bit below 100, so
+10 000 photographs should give no false pair either. Seven pairs are between 58 and 89, each the same view
+photographed again a moment later; the closest of them is reported."""
 
-_LOW = 16  # frequencies kept of each axis
+_FREQUENCIES = 16  # kept along each axis
 _ROWS = 128  # photographs compared with all others at a time: 10 MB of words for 10 000 photographs
 
 
 def perceptual_hashes(image: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Hashes a photograph, uint8 `[H, W, 3]` RGB, as it is and as its flips and quarter turns.
+    """Hashes a photograph, uint8 `[H, W, 3]` RGB, and its flips and quarter turns.
 
     Returns:
-        uint64 `[8, 4]`: 256 bits for each of the 8 ways to lay the picture, the first as it is. The
-        bit of the mean brightness is always 0.
+        uint64 `[8, 4]`: 256 bits for each of the 8 symmetries, the identity first. The bit of the mean brightness is
+        always 0.
+
+    Example:
+        >>> image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+        >>> hashes = perceptual_hashes(image), perceptual_hashes(image[:, ::-1])
+        >>> near_duplicates(np.stack(hashes))[0][:2]
+        (0, 1)
     """
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    low = np.asarray(cv2.dct(small), np.float32)[:_LOW, :_LOW]
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(gray, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
+    low = np.asarray(cv2.dct(small), np.float32)[:_FREQUENCIES, :_FREQUENCIES]
     low[0, 0] = 0
-    as_is, flipped = np.ones(_LOW), np.where(np.arange(_LOW) % 2, -1.0, 1.0)  # a flip negates odd frequencies
-    signs = (as_is, flipped)
-    ways = [way * down[:, None] * across for way, down, across in product((low, low.T), signs, signs)]
-    return np.packbits(np.stack(ways).reshape(8, -1) > 0, axis=1).view(np.uint64)
+    identity, flip = np.ones(_FREQUENCIES), np.where(np.arange(_FREQUENCIES) % 2, -1.0, 1.0)  # negates odd ones
+    signs = (identity, flip)
+    symmetries = [matrix * rows[:, None] * columns for matrix, rows, columns in product((low, low.T), signs, signs)]
+    return np.packbits(np.stack(symmetries).reshape(8, -1) > 0, axis=1).view(np.uint64)
 
 
-def near_duplicates(hashes: NDArray[np.uint64], most: int = NEAR_DUPLICATE_DISTANCE) -> list[tuple[int, int, int]]:
+def near_duplicates(hashes: NDArray[np.uint64], limit: int = NEAR_DUPLICATE_DISTANCE) -> list[tuple[int, int, int]]:
     """Compares every photograph with every other: 0.04 s for 1000, 5 s for 10 000.
 
     Args:
         hashes: uint64 `[N, 8, 4]`, of `perceptual_hashes`.
-        most: The largest distance to report, in bits, 0 to 255.
+        limit: Largest distance to report, in bits, 0 to 255.
 
     Returns:
-        Places i < j of photographs that are alike, and their distance: that of the closest of the 8 ways.
+        Indices i < j of similar photographs, and their distance: the smallest over the 8 symmetries.
     """
-    found: list[tuple[int, int, int]] = []
+    pairs: list[tuple[int, int, int]] = []
     for top in range(0, len(hashes), _ROWS):
         rows, others = hashes[top : top + _ROWS, 0], hashes[top:]
         nearest = np.full((len(rows), len(others)), 255, np.uint8)
-        for way in range(8):
+        for symmetry in range(8):
             distance = np.zeros_like(nearest)  # at most 255, as one bit is always 0
             for word in range(4):
-                distance += np.bitwise_count(rows[:, None, word] ^ others[:, way, word])
+                distance += np.bitwise_count(rows[:, None, word] ^ others[:, symmetry, word])
             np.minimum(nearest, distance, out=nearest)
-        for i, j in np.argwhere(np.triu(nearest <= most, 1)):
-            found.append((top + int(i), top + int(j), int(nearest[i, j])))
-    return found
+        for i, j in np.argwhere(np.triu(nearest <= limit, 1)):
+            pairs.append((top + int(i), top + int(j), int(nearest[i, j])))
+    return pairs

@@ -1,16 +1,16 @@
-"""Checks of what the masks hold: pixels of each class, unknown values, nothing at all."""
+"""Checks of the content of masks: pixels per class, unknown values, empty masks."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from segdrone.inspection.dataset_scan import DatasetScan
-from segdrone.inspection.report import ERROR, WARNING, Check, about, counted, shown
+from segdrone.inspection.report import ERROR, WARNING, Check, findings, format_count, short_path
 
 
-def classes(seen: DatasetScan) -> Check:
-    """Counts the pixels of every class over the whole set."""
-    table, counts = seen.labels.table, np.array([*seen.counts.values()], np.int64).reshape(-1, 256)
+def classes(scan: DatasetScan) -> Check:
+    """Counts the pixels of every class over the whole dataset."""
+    table, counts = scan.encoding.table, np.array([*scan.counts.values()], np.int64).reshape(-1, 256)
     pixels, ignored = counts.sum(0), int(counts[:, table.ignore_index].sum())
     labelled = int(pixels[: len(table)].sum())
     rows = [
@@ -24,75 +24,73 @@ def classes(seen: DatasetScan) -> Check:
         for i, name in enumerate(table.names)
     ]
     absent = [name for i, name in enumerate(table.names) if not pixels[i]]
-    hint = "see that data.classes is the table of these masks"
+    hint = "check that data.classes is the table of these masks"
     if {*np.flatnonzero(pixels)} == {0, 255}:
-        hint = "the masks hold 0 and 255 (not labelled) alone: if 255 is a class, say data.mask_encoding=binary"
+        hint = "the masks contain only 0 and 255 (ignored): if 255 is a class, give data.mask_encoding=binary"
     return Check(
         "classes",
-        f"{len(table) - len(absent)} of {len(table)} classes in {counted(len(counts), 'mask')}; "
-        f"{100 * ignored / max(1, labelled + ignored):.3g} % of the pixels are not labelled",
-        about(
-            WARNING,
-            absent,
-            "class",
-            f"that no mask holds: nothing can be learnt of it; {hint}",
-        ),
+        f"{len(table) - len(absent)} of {len(table)} classes in {format_count(len(counts), 'mask')}; "
+        f"{100 * ignored / max(1, labelled + ignored):.3g} % of the pixels are ignored",
+        findings(WARNING, absent, "class", f"absent from all masks, which cannot be learned; {hint}"),
         {"masks": len(counts), "ignored": ignored, "classes": rows},
     )
 
 
-def labels(seen: DatasetScan) -> Check:
-    """Finds values in masks that no class has."""
-    unknown = {shown(mask.path): mask.unknown for mask in seen.masks if mask.unknown}
-    lines = [f"{name}: {', '.join(_values(found))}" for name, found in unknown.items()]
-    coloured = any(value.startswith("colour") for found in unknown.values() for value in found)
-    hint = ", or take near colours with data.colour_tolerance=20" if coloured else ""
-    if any(mask.unknown and mask.path.suffix.lower() in (".jpg", ".jpeg") for mask in seen.masks):
-        hint += "; a JPEG changes what it stores: export PNG files"
-    text = f"with values that no class has: mend it, or give its class table with data.classes=FILE.csv{hint}"
-    checked = sum(mask.counts is not None for mask in seen.masks)
+def labels(scan: DatasetScan) -> Check:
+    """Finds values in masks that are not in the class table."""
+    unknown = {short_path(mask.path): mask.unknown for mask in scan.masks if mask.unknown}
+    lines = [f"{name}: {', '.join(_format_values(values))}" for name, values in unknown.items()]
+    has_colors = any(value.startswith("colour") for values in unknown.values() for value in values)
+    hint = ", or accept similar colours with data.colour_tolerance=20" if has_colors else ""
+    if any(mask.unknown and mask.path.suffix.lower() in (".jpg", ".jpeg") for mask in scan.masks):
+        hint += "; JPEG compression changes ids and colours: save masks as PNG"
+    text = f"with values not in the class table: fix it, or give its table with data.classes=FILE.csv{hint}"
+    counted = sum(mask.counts is not None for mask in scan.masks)
     return Check(
         "labels",
-        f"{counted(checked, 'mask')} of known values alone",
-        about(ERROR, lines, "mask", text),
+        f"{format_count(counted, 'mask')} with known values only",
+        findings(ERROR, lines, "mask", text),
         {"unknown": unknown},
     )
 
 
-def content(seen: DatasetScan) -> Check:
-    """Finds masks with nothing labelled, or with one value all over."""
+def content(scan: DatasetScan) -> Check:
+    """Finds masks without labelled pixels, and masks of a single value."""
     empty, single = [], []
-    for mask in seen.masks:
+    for mask in scan.masks:
         if mask.counts is not None:
-            labelled = seen.labels.remap_counts(mask.counts)[: len(seen.labels.table)]
+            labelled = scan.encoding.remap_counts(mask.counts)[: len(scan.encoding.table)]
             if not labelled.any():
-                empty.append(shown(mask.path))
+                empty.append(short_path(mask.path))
             elif np.count_nonzero(mask.counts) == 1:
-                single.append(f"{shown(mask.path)}: {seen.labels.source.names[int(mask.counts.argmax())]}")
-    checked = sum(mask.counts is not None for mask in seen.masks)
+                name = scan.encoding.source.names[int(mask.counts.argmax())]
+                single.append(f"{short_path(mask.path)}: {name}")
+    counted = sum(mask.counts is not None for mask in scan.masks)
     return Check(
         "content",
-        f"{checked - len(empty) - len(single)} of {counted(checked, 'mask')} with two values or more",
+        f"{counted - len(empty) - len(single)} of {format_count(counted, 'mask')} with two values or more",
         [
-            *about(ERROR, _unlabelled(seen), "split", "with nothing labelled: there is nothing to learn or score"),
-            *about(WARNING, empty, "mask", "with nothing labelled: label it, or remove it with its photograph"),
-            *about(WARNING, single, "mask", "of one value all over: see that it was exported with its labels"),
+            *findings(
+                ERROR, _unlabelled_splits(scan), "split", "with nothing labelled: there is nothing to learn or score"
+            ),
+            *findings(WARNING, empty, "mask", "with nothing labelled: label it, or remove it with its photograph"),
+            *findings(WARNING, single, "mask", "of a single value: check that it was exported with its labels"),
         ],
         {"empty": len(empty), "single": len(single)},
     )
 
 
-def _unlabelled(seen: DatasetScan) -> list[str]:
-    """Splits whose masks could be counted and have no label among them."""
-    classes = len(seen.labels.table)
+def _unlabelled_splits(scan: DatasetScan) -> list[str]:
+    """Returns the splits whose masks could be counted and have no labelled pixels."""
+    classes = len(scan.encoding.table)
     return [
         split
-        for split, ids in seen.splits.items()
-        if any(name in seen.counts for name in ids)
-        and not any(seen.counts[name][:classes].any() for name in ids if name in seen.counts)
+        for split, ids in scan.splits.items()
+        if any(name in scan.counts for name in ids)
+        and not any(scan.counts[name][:classes].any() for name in ids if name in scan.counts)
     ]
 
 
-def _values(found: dict[str, int]) -> list[str]:
-    shown = [f"{value} ({counted(pixels, 'pixel')})" for value, pixels in list(found.items())[:5]]
-    return shown + ([f"and {len(found) - 5} more"] if len(found) > 5 else [])
+def _format_values(values: dict[str, int]) -> list[str]:
+    listed = [f"{value} ({format_count(pixels, 'pixel')})" for value, pixels in list(values.items())[:5]]
+    return listed + ([f"and {len(values) - 5} more"] if len(values) > 5 else [])

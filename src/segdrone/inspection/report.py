@@ -1,4 +1,4 @@
-"""What the check of a dataset found: on the screen in short, as plain containers in full."""
+"""The report of a dataset check: a summary on the screen, everything as plain containers."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from rich.text import Text
 
 OK, WARNING, ERROR = STATUSES = ("OK", "WARNING", "ERROR")
 
-FORMAT = 1  # Raise it whenever a key of `to_dict` changes its name or meaning.
+FORMAT = 1
+"""Version of `DatasetReport.to_dict`; raise it whenever a key changes its name or meaning."""
 
 _STYLES = {OK: "green", WARNING: "yellow", ERROR: "bold red"}
-_SHOWN = 5  # files named on the screen
+_MAX_LINES = 5  # listed per finding on the screen
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to mend or to know.
+    """A problem or a warning.
 
     Attributes:
-        status: `WARNING`: training runs, but look at it; `ERROR`: training would fail.
+        status: `WARNING`: training runs, but the result should be checked; `ERROR`: training would fail.
         text: What is wrong and what to do.
-        where: All files, pairs or classes that it concerns.
+        where: All files, pairs or classes concerned.
     """
 
     status: str
@@ -35,36 +36,46 @@ class Finding:
     where: Sequence[str] = ()
 
 
-def about(status: str, where: Sequence[str], noun: str, text: str) -> list[Finding]:
-    """Returns a finding that begins with how many files it concerns, or none if there are none."""
-    return [Finding(status, f"{counted(len(where), noun)} {text}", where)] if where else []
+def findings(status: str, where: Sequence[str], noun: str, text: str) -> list[Finding]:
+    """Returns one finding whose text starts with the number of files concerned, or none if `where` is empty."""
+    return [Finding(status, f"{format_count(len(where), noun)} {text}", where)] if where else []
 
 
-def counted(count: int, noun: str) -> str:
-    """Returns `1 mask`, `2 masks`."""
+def format_count(count: int, noun: str) -> str:
+    """Returns a number with its noun.
+
+    Example:
+        >>> format_count(1, "mask"), format_count(2, "class")
+        ('1 mask', '2 classes')
+    """
     plural = {"class": "classes", "entry": "entries"}.get(noun, f"{noun}s")
     return f"{count} {noun if count == 1 else plural}"
 
 
-def shown(path: Path) -> str:
-    """Returns the last folder and the name of a file, which tells photographs from masks."""
+def short_path(path: Path) -> str:
+    """Returns folder and name of a file; the folder distinguishes photographs from masks.
+
+    Example:
+        >>> short_path(Path("datasets/mine/masks/001.png"))
+        'masks/001.png'
+    """
     return f"{path.parent.name}/{path.name}"
 
 
-def all_shown(paths: Sequence[Path]) -> list[str]:
-    """Returns `shown` of each."""
-    return [shown(path) for path in paths]
+def short_paths(paths: Sequence[Path]) -> list[str]:
+    """Returns `short_path` of each path."""
+    return [short_path(path) for path in paths]
 
 
 @dataclass(frozen=True)
 class Check:
-    """One of the numbered checks.
+    """Result of one of the numbered checks.
 
     Attributes:
-        name: One word for what was looked at.
-        summary: What was seen, in one sentence.
-        findings: What is to be mended or known; empty where all is well.
-        facts: What was measured, as plain str, int, float, list and dict.
+        name: What was checked, in one word.
+        summary: Result in one sentence.
+        findings: Problems and warnings; empty if there are none.
+        facts: Measurements, as plain str, int, float, list and dict.
     """
 
     name: str
@@ -74,7 +85,7 @@ class Check:
 
     @property
     def status(self) -> str:
-        """The worst of the findings: `OK`, `WARNING` or `ERROR`."""
+        """The worst status of the findings: `OK`, `WARNING` or `ERROR`."""
         return max((finding.status for finding in self.findings), key=STATUSES.index, default=OK)
 
 
@@ -83,7 +94,7 @@ class DatasetReport:
     """All checks of a dataset, in order.
 
     Attributes:
-        root: The dataset's folder, as it was given.
+        root: Folder of the dataset, as given.
         images: Its folder of photographs.
         masks: Its folder of masks.
         checks: The nine checks.
@@ -133,42 +144,42 @@ class DatasetReport:
 
 
 def print_report(report: DatasetReport) -> None:
-    """Prints the checks, at most five files for each finding, and the table of classes."""
+    """Prints the checks, at most five files per finding, and the table of classes."""
     console = Console()
-    table = Table("", "check", "status", "what was found")
+    table = Table("", "check", "status", "result")
     for number, check in enumerate(report.checks, 1):
-        table.add_row(str(number), check.name, Text(check.status, _STYLES[check.status]), _told(check))
+        table.add_row(str(number), check.name, Text(check.status, _STYLES[check.status]), _describe(check))
         table.add_section()
     console.print(table)
     classes = [row for check in report.checks for row in check.facts.get("classes", [])]
     if any(row["pixels"] for row in classes):
-        console.print(_bars(classes))
+        console.print(_bar_chart(classes))
     statuses = [check.status for check in report.checks]
-    told = {
-        OK: "Everything is well: training can start.",
-        WARNING: f"Training can start; {statuses.count(WARNING)} of {len(statuses)} checks warn.",
-        ERROR: f"Training would fail: mend what {statuses.count(ERROR)} of {len(statuses)} checks refuse.",
+    conclusions = {
+        OK: "No problems found: training can start.",
+        WARNING: f"Training can start; {statuses.count(WARNING)} of {len(statuses)} checks have warnings.",
+        ERROR: f"Training would fail: fix the errors of {statuses.count(ERROR)} of {len(statuses)} checks.",
     }
     worst = max(statuses, key=STATUSES.index)
-    console.print(Text(told[worst], _STYLES[worst]), soft_wrap=True)
+    console.print(Text(conclusions[worst], _STYLES[worst]), soft_wrap=True)
 
 
-def _told(check: Check) -> Text:
+def _describe(check: Check) -> Text:
     text = Text(check.summary)
     for finding in check.findings:
         text.append(f"\n{finding.status.lower()}: ", _STYLES[finding.status]).append(finding.text)
-        for line in finding.where[:_SHOWN]:
+        for line in finding.where[:_MAX_LINES]:
             text.append(f"\n  {line}")
-        if len(finding.where) > _SHOWN:
-            text.append(f"\n  and {len(finding.where) - _SHOWN} more")
+        if len(finding.where) > _MAX_LINES:
+            text.append(f"\n  and {len(finding.where) - _MAX_LINES} more")
     return text
 
 
-def _bars(classes: Sequence[dict[str, Any]]) -> Table:
+def _bar_chart(classes: Sequence[dict[str, Any]]) -> Table:
     table = Table("class", f"{'pixels %':>8}", "", "photographs")
-    most = max(row["share"] for row in classes)
+    largest = max(row["share"] for row in classes)
     for row in sorted(classes, key=lambda row: -row["pixels"]):
-        bar = ProgressBar(total=most, completed=row["share"], width=24)
+        bar = ProgressBar(total=largest, completed=row["share"], width=24)
         percent = f"{100 * row['share']:.3f}" if row["pixels"] else "absent"
         table.add_row(Text(row["name"]), f"{percent:>8}", bar, f"{row['photographs']:>11}")
     return table

@@ -1,4 +1,4 @@
-"""Look into every file of a dataset, with all cores; what is wrong with one is noted, not raised."""
+"""Scan every file of a dataset with all cores. Errors of a file are recorded, not raised."""
 
 from __future__ import annotations
 
@@ -27,104 +27,104 @@ from segdrone.raster.pixels import count_values
 
 @dataclass
 class ScannedImage:
-    """What was seen of a photograph.
+    """A scanned photograph.
 
     Attributes:
         path: The file.
-        header: Size, mode and orientation; None where even these cannot be read.
-        problem: Why it cannot be read, in one line; empty where it can.
-        digest: SHA-256 of the file; empty where it cannot be read.
-        hashes: Its perceptual hashes, uint64 `[8, 4]`; None where it cannot be read.
+        header: Size, mode and orientation; None if even the header cannot be read.
+        error: Why the file cannot be read, in one line; empty if it can.
+        digest: SHA-256 of the file; empty if it cannot be read.
+        hashes: Its perceptual hashes, uint64 `[8, 4]`; None if it cannot be read.
     """
 
     path: Path
     header: Header | None = None
-    problem: str = ""
+    error: str = ""
     digest: str = ""
     hashes: NDArray[np.uint64] | None = None
 
 
 @dataclass
 class ScannedMask:
-    """What was seen of a mask.
+    """A scanned mask.
 
     Attributes:
         path: The file.
-        header: Size, mode and orientation; None where even these cannot be read.
-        problem: Why it cannot be read, in one line; empty where it can.
-        unknown: Pixels by value that no class has.
-        counts: Pixels by id of the class table, int64 `[256]`; None where they could not be counted.
+        header: Size, mode and orientation; None if even the header cannot be read.
+        error: Why the file cannot be read, in one line; empty if it can.
+        unknown: Pixels per value that is not in the class table.
+        counts: Pixels per id of the class table, int64 `[256]`; None if they could not be counted.
     """
 
     path: Path
     header: Header | None = None
-    problem: str = ""
+    error: str = ""
     unknown: dict[str, int] = field(default_factory=dict)
     counts: NDArray[np.int64] | None = None
 
 
 def scan_dataset(
-    photographs: Sequence[Path], masks: Sequence[Path], labels: MaskEncoding, *, workers: int | None, progress: bool
+    photographs: Sequence[Path], masks: Sequence[Path], encoding: MaskEncoding, *, workers: int | None, progress: bool
 ) -> tuple[list[ScannedImage], list[ScannedMask]]:
-    """Decodes every file in full and returns what was seen, by name.
+    """Decodes every file completely and returns the results, sorted by name.
 
     Args:
         photographs: Files of photographs.
         masks: Files of masks.
-        labels: How the masks are written.
-        workers: Threads; None is one a usable core.
+        encoding: How the masks hold classes.
+        workers: Number of threads; None is one per usable core.
         progress: Whether to show a progress bar on stderr.
     """
-    paths = sorted([*photographs, *masks], key=stem)  # mask by photograph, for an even progress bar
-    are_masks = {*masks}
+    paths = sorted([*photographs, *masks], key=stem)  # photographs and masks in turn, for an even progress bar
+    mask_paths = {*masks}
 
-    def look(path: Path) -> ScannedImage | ScannedMask:
-        return scan_mask(path, labels) if path in are_masks else scan_image(path)
+    def scan(path: Path) -> ScannedImage | ScannedMask:
+        return scan_mask(path, encoding) if path in mask_paths else scan_image(path)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's, on files that then decode or do not
+        warnings.simplefilter("ignore")  # Pillow's; whether a file can be decoded is recorded anyway
         pool = ThreadPoolExecutor(workers or usable_cores())  # decoders release Python's lock
         try:
-            seen = list(tqdm(pool.map(look, paths), "checking", len(paths), unit="file", disable=not progress))
+            results = list(tqdm(pool.map(scan, paths), "checking", len(paths), unit="file", disable=not progress))
         finally:
-            pool.shutdown(cancel_futures=True)  # after Ctrl-C, the files under way are all that is waited for
-    return [p for p in seen if isinstance(p, ScannedImage)], [m for m in seen if isinstance(m, ScannedMask)]
+            pool.shutdown(cancel_futures=True)  # after Ctrl+C, only files in progress are finished
+    return [i for i in results if isinstance(i, ScannedImage)], [m for m in results if isinstance(m, ScannedMask)]
 
 
 def usable_cores() -> int:
-    """Returns how many cores this process may use."""
+    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def scan_image(path: Path) -> ScannedImage:
-    """Decodes a photograph in full; a JPEG at 1/8 of its size, as its decoder reads the whole file at any scale."""
-    seen = ScannedImage(path)
-    with _noting(seen):
-        seen.header = read_header(path)
-        seen.hashes = perceptual_hashes(read_image(path, at_least=(SIDE, SIDE)))
+    """Decodes a photograph completely; a JPEG at 1/8 of its size, which still reads the whole file."""
+    image = ScannedImage(path)
+    with _record_error(image):
+        image.header = read_header(path)
+        image.hashes = perceptual_hashes(read_image(path, at_least=(SIDE, SIDE)))
         with path.open("rb") as file:
-            seen.digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return seen
+            image.digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return image
 
 
-def scan_mask(path: Path, labels: MaskEncoding) -> ScannedMask:
-    """Decodes a mask in full and counts the pixels of every id, or of every value that no class has."""
-    seen = ScannedMask(path)
-    with _noting(seen):
-        seen.header = read_header(path)
+def scan_mask(path: Path, encoding: MaskEncoding) -> ScannedMask:
+    """Decodes a mask completely and counts the pixels of every id, or of every value not in the class table."""
+    mask = ScannedMask(path)
+    with _record_error(mask):
+        mask.header = read_header(path)
         try:
-            seen.counts = count_values(read_ids(path, labels))
+            mask.counts = count_values(read_ids(path, encoding))
         except UnknownLabelsError as unknown:
-            seen.unknown = dict(unknown.counts.most_common())
-    return seen
+            mask.unknown = dict(unknown.counts.most_common())
+    return mask
 
 
 @contextmanager
-def _noting(seen: ScannedImage | ScannedMask) -> Iterator[None]:
+def _record_error(file: ScannedImage | ScannedMask) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        seen.problem = str(error) if str(seen.path) in str(error) else f"{seen.path} {error}"
-    except Exception as error:  # what decoders raise on spoilt files has no end, and the rest must be seen
+        file.error = str(error) if str(file.path) in str(error) else f"{file.path} {error}"
+    except Exception as error:  # decoders raise anything on corrupt files, and the other files must still be scanned
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        seen.problem = f"{seen.path} cannot be decoded ({reason}): copy it again or remove it"
+        file.error = f"{file.path} cannot be decoded ({reason}): copy it again or remove it"

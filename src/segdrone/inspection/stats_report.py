@@ -1,4 +1,4 @@
-"""What `segdrone data stats` leaves: tables on the screen, `stats.json`, and two pictures."""
+"""Print dataset statistics, and save them as `stats.json` and two plots."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from segdrone.utils.atomic import writable_dir
 
 
 def print_stats(stats: Stats) -> None:
-    """Prints the set as a whole, then its classes, the most frequent first, and their suggested weights."""
+    """Prints statistics of the whole dataset, then of its classes, most frequent first, with suggested weights."""
     console = Console()
     overall = Table(show_header=False)
     overall.add_row("photographs", f"{len(stats.ids)}")
-    overall.add_row("width x height", _sizes(stats))
-    overall.add_row("mean of red, green, blue", _three(stats.mean))
-    overall.add_row("standard deviation", _three(stats.std))
+    overall.add_row("width x height", _format_sizes(stats))
+    overall.add_row("mean of red, green, blue", _format_channels(stats.mean))
+    overall.add_row("standard deviation", _format_channels(stats.std))
     overall.add_row("ignored pixels", f"{100 * stats.ignored:.3g} %")
     console.print(overall)
     order = np.argsort(-stats.pixels.sum(0), kind="stable")
     shares = {
         "pixels %": stats.pixels,
-        **{f"{split} %": stats.of(split) for split in stats.splits if stats.of(split).size},
+        **{f"{split} %": stats.pixels_of(split) for split in stats.splits if stats.pixels_of(split).size},
     }
     classes = Table("class", *(f"{name:>8}" for name in shares), "photographs", "regions")
     weights = Table("class", *WEIGHTINGS)
@@ -82,10 +82,10 @@ def save_stats(stats: Stats, folder: Path) -> None:
         figures.save(figures.plot_cooccurrence(stats.cooccurrence, stats.table), folder / "cooccurrence.png")
 
 
-def _sizes(stats: Stats) -> str:
-    found = [f"{width} x {height} ({n})" for (height, width), n in Counter(stats.sizes).most_common()]
-    return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+def _format_sizes(stats: Stats) -> str:
+    parts = [f"{width} x {height} ({n})" for (height, width), n in Counter(stats.sizes).most_common()]
+    return ", ".join(parts[:3]) + (f" and {len(parts) - 3} more" if len(parts) > 3 else "")
 
 
-def _three(values: list[float]) -> str:
+def _format_channels(values: list[float]) -> str:
     return ", ".join(f"{value:.4f}" for value in values)
