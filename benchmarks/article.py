@@ -1,7 +1,7 @@
-"""The tutorial's hand-written loop, rebuilt from its text: what segdrone is measured against.
+"""The tutorial's hand-written training loop, rebuilt from its text: the reference that segdrone is compared with.
 
-Everything is as the tutorial does it: every photograph decoded in full in every epoch, nearest
-resize, albumentations, AdamW with OneCycleLR, no workers, and a mean IoU in Python for every batch.
+Everything is as in the tutorial: every photograph is decoded completely in every epoch, nearest-neighbor resizing,
+albumentations, AdamW with OneCycleLR, no workers, and a mean IoU in Python for every batch.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CLASSES = 23
 
 
 class ArticleDataset(Dataset[tuple[Tensor, Tensor]]):
-    """Photographs decoded, resized and augmented anew each time."""
+    """Photographs that are decoded, resized and augmented on every access."""
 
     def __init__(self, pairs: list[ImageMaskPair], transform: A.Compose) -> None:
         self.pairs, self.transform = pairs, transform
@@ -42,8 +42,8 @@ class ArticleDataset(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, place: int) -> tuple[Tensor, Tensor]:
-        pair = self.pairs[place]
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        pair = self.pairs[index]
         image = cv2.cvtColor(cv2.imread(str(pair.image)), cv2.COLOR_BGR2RGB)
         mask = cv2.imread(str(pair.mask), cv2.IMREAD_GRAYSCALE)
         augmented = self.transform(image=image, mask=mask)
@@ -53,7 +53,7 @@ class ArticleDataset(Dataset[tuple[Tensor, Tensor]]):
 
 
 def transforms(size: tuple[int, int]) -> tuple[A.Compose, A.Compose]:
-    """The tutorial's augmentation for training and for validation."""
+    """Returns the tutorial's augmentation for training and for validation."""
     resize = A.Resize(*size, interpolation=cv2.INTER_NEAREST)
     noise = A.GaussNoise(std_range=(10**0.5 / 255, 50**0.5 / 255))
     light = A.RandomBrightnessContrast((0, 0.5), (0, 0.5))
@@ -62,7 +62,7 @@ def transforms(size: tuple[int, int]) -> tuple[A.Compose, A.Compose]:
 
 
 def batch_miou(logits: Tensor, mask: Tensor, smooth: float = 1e-10) -> float:
-    """The tutorial's mIoU: of one batch, over the classes in its truth."""
+    """Returns the tutorial's mIoU: of one batch, over the classes that occur in its truth."""
     prediction, truth = logits.softmax(1).argmax(1).view(-1), mask.view(-1)
     scores = []
     for index in range(CLASSES):
@@ -70,19 +70,19 @@ def batch_miou(logits: Tensor, mask: Tensor, smooth: float = 1e-10) -> float:
         if true.long().sum().item() == 0:
             scores.append(np.nan)
         else:
-            both = torch.logical_and(predicted, true).sum().float().item()
-            either = torch.logical_or(predicted, true).sum().float().item()
-            scores.append((both + smooth) / (either + smooth))
+            intersection = torch.logical_and(predicted, true).sum().float().item()
+            union = torch.logical_or(predicted, true).sum().float().item()
+            scores.append((intersection + smooth) / (union + smooth))
     return float(np.nanmean(scores))
 
 
 def batch_accuracy(logits: Tensor, mask: Tensor) -> float:
-    """Share of a batch's pixels predicted right."""
+    """Returns the share of correctly predicted pixels of a batch."""
     return float((logits.softmax(1).argmax(1) == mask).float().mean())
 
 
 class ArticleNetwork:
-    """The tutorial's network and optimizer, and a step of its loop, metrics included."""
+    """The tutorial's network and optimizer, and one step of its loop with metrics."""
 
     def __init__(self, weights: Path | None, steps: int) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -110,7 +110,7 @@ class ArticleNetwork:
 
 @dataclass
 class ArticleLoop:
-    """The tutorial's loaders around its network; `epoch` trains and validates once."""
+    """The tutorial's data loaders and network; `epoch` trains and validates once."""
 
     train: list[ImageMaskPair]
     val: list[ImageMaskPair]
@@ -127,23 +127,23 @@ class ArticleLoop:
 
     @torch.no_grad()
     def counts(self, predictions: Path | None = None) -> Counts:
-        """Returns the counts of the validation photographs, not augmented.
+        """Returns the counts of the validation photographs, without augmentation.
 
-        The predicted masks are written into the folder `predictions`, if one is given.
+        The predicted masks are written to the folder `predictions`, if it is given.
         """
         dataset = ArticleDataset(self.val, A.Compose([transforms(self.size)[0][0]]))
         self.network.model.eval()
-        found = []
+        counts = []
         for pair, (image, mask) in zip(self.val, dataset, strict=True):
             prediction = self.network.model(image[None].to(self.network.device)).argmax(1)[0].byte().cpu().numpy()
             if predictions is not None:
                 predictions.mkdir(parents=True, exist_ok=True)
                 cv2.imwrite(str(predictions / f"{pair.id}.png"), prediction)
-            found.append(count_image(mask.byte().numpy(), prediction, None, DRONE))
-        return stack_counts(found)
+            counts.append(count_image(mask.byte().numpy(), prediction, None, DRONE))
+        return stack_counts(counts)
 
     def epoch(self) -> float:
-        """Trains and validates once; returns the seconds it took."""
+        """Trains and validates once; returns the seconds."""
         started = time.perf_counter()
         model, device = self.network.model, self.network.device
         model.train()
@@ -159,16 +159,16 @@ class ArticleLoop:
 
 
 def main() -> None:
-    """Trains and scores once; prints the scores as a line of JSON."""
+    """Trains and scores; prints the scores as one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, required=True, help="photographs and masks")
     parser.add_argument("--split-dir", type=Path, required=True, help="folder of train.txt and val.txt")
     parser.add_argument("--weights", type=Path, help="encoder weights, .safetensors (default: random)")
-    parser.add_argument("--height", type=int, default=256, help="of what the network sees, in pixels (256)")
-    parser.add_argument("--width", type=int, default=384, help="in pixels (384)")
+    parser.add_argument("--height", type=int, default=256, help="input height in pixels (256)")
+    parser.add_argument("--width", type=int, default=384, help="input width in pixels (384)")
     parser.add_argument("--epochs", type=int, default=15, help="(15)")
     parser.add_argument("--seed", type=int, default=42, help="(42)")
-    parser.add_argument("--predictions", type=Path, help="folder to write the predicted masks of val.txt into")
+    parser.add_argument("--predictions", type=Path, help="folder for the predicted masks of val.txt")
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     np.random.seed(options.seed)

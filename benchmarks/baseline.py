@@ -1,12 +1,13 @@
-"""What `experiment=baseline` reaches beside the tutorial's loop: same photographs, encoder, size and epochs.
+"""Scores of `experiment=baseline` and of the tutorial's loop: same photographs, encoder, size and epochs.
 
 python benchmarks/baseline.py --root FOLDER --split-dir FOLDER --weights FILE.safetensors
-python benchmarks/baseline.py ... --seeds 42 --ablate       which choice brings how much: each taken back, one at a time
+python benchmarks/baseline.py ... --seeds 42 --ablate       the recipe with one choice changed at a time
+python benchmarks/baseline.py ... --seeds 42 --ablate --only "cross-entropy and a boundary loss"
 
-Both train on the photographs of train.txt and are scored on those of val.txt, not augmented, after
-the last epoch (the tutorial) or at the best one (segdrone); whole processes are timed, from start to
-scores, one after the other. Several hours on two cores: what was trained is kept in --runs, so a run
-that was stopped goes on where it was. Writes benchmarks/results/baseline.md, or ablation.md.
+Both train on the photographs in train.txt and are scored on those in val.txt, without augmentation, after the last
+epoch (the tutorial) or at the best one (segdrone). Whole processes are timed, from start to scores, one after the
+other. This takes several hours on two cores; results are kept in --runs, so an interrupted benchmark continues where
+it stopped. Writes benchmarks/results/baseline.md or ablation.md; with --only it prints the table and writes nothing.
 """
 
 from __future__ import annotations
@@ -34,10 +35,11 @@ from segdrone.training.precision import choose_precision
 from segdrone.utils.atomic import atomic_write
 
 TUTORIAL, BASELINE, SINGLE = "tutorial's loop", "`experiment=baseline`", "single precision"
-ABLATIONS: dict[str, list[str]] = {  # choices of train.py, on top of the recipe: each takes one of its own back
+ABLATIONS: dict[str, list[str]] = {  # overrides of train.py on top of the recipe, each of one choice
     "nearest-neighbour resizing": ["data.interpolation=nearest"],
     "the tutorial's augmentation": ["augment=article"],
     "cross-entropy alone": ["loss=ce"],
+    "cross-entropy and a boundary loss": ["loss=ce_boundary"],
     "U-Net": ["model=unet_mbv2", "~model.decoder_pyramid_channels", "~model.decoder_segmentation_channels"],
     "the tutorial's learning rate": ["optimizer.lr=1e-3"],
     SINGLE: ["trainer.precision=32-true"],
@@ -48,7 +50,7 @@ Result = dict[str, float]
 
 
 def run_tutorial(options: argparse.Namespace, seed: int) -> Result:
-    """Trains with the tutorial's loop in a process of its own; returns scores and seconds."""
+    """Trains with the tutorial's loop in a separate process; returns scores and seconds."""
     command = [
         sys.executable, REPO / "benchmarks" / "article.py", "--root", options.root, "--split-dir", options.split_dir,
         "--height", options.height, "--width", options.width, "--epochs", options.epochs, "--seed", seed,
@@ -60,19 +62,19 @@ def run_tutorial(options: argparse.Namespace, seed: int) -> Result:
     return {**json.loads(output.splitlines()[-1]), "seconds": time.perf_counter() - started}
 
 
-def run_ours(options: argparse.Namespace, seed: int, choices: list[str]) -> Result:
-    """Trains with train.py in a process of its own; returns scores and seconds."""
+def run_segdrone(options: argparse.Namespace, seed: int, overrides: list[str]) -> Result:
+    """Trains with train.py in a separate process; returns scores and seconds."""
     with tempfile.TemporaryDirectory() as folder:
-        run = options.keep / f"baseline-{seed}" if options.keep and not choices else Path(folder) / "run"
+        run = options.keep / f"baseline-{seed}" if options.keep and not overrides else Path(folder) / "run"
         command = [
             sys.executable, REPO / "train.py", "experiment=baseline", f"seed={seed}",
             f"data.root={options.root}", f"data.split_dir={options.split_dir}", f"data.cache_dir={folder}/cache",
             f"data.image_size=[{options.height},{options.width}]",
             f"data.test_image_size=[{options.height},{options.width}]",
             f"model.encoder_weights={options.weights or 'null'}", f"trainer.max_epochs={options.epochs}",
-            f"output_dir={run}", *choices,
+            f"output_dir={run}", *overrides,
         ]  # fmt: skip
-        shutil.rmtree(run, ignore_errors=True)  # of other code, or one that was stopped
+        shutil.rmtree(run, ignore_errors=True)  # of other code, or interrupted
         started = time.perf_counter()
         subprocess.run([*map(str, command)], stdout=subprocess.DEVNULL, check=True, cwd=REPO)
         seconds = time.perf_counter() - started
@@ -80,96 +82,101 @@ def run_ours(options: argparse.Namespace, seed: int, choices: list[str]) -> Resu
     return {**{name: metrics[name] for name in SCORES}, "seconds": seconds}
 
 
-def kept_or_trained(options: argparse.Namespace, name: str, seed: int) -> Result:
-    """Returns what the same run gave before, out of `--runs`, or trains, and keeps its result there."""
+def load_or_train(options: argparse.Namespace, name: str, seed: int) -> Result:
+    """Returns the result of an equal run from `--runs`, or trains and saves the result there."""
     run = {"name": name, "seed": seed, "epochs": options.epochs, "size": [options.height, options.width]}
     run |= {"photographs": str(options.root), "split": str(options.split_dir), "weights": str(options.weights)}
     run |= {"code": options.code, "device": options.device, "torch": torch.__version__}
     if options.runs.exists():
         for line in options.runs.read_text(encoding="utf-8").splitlines():
-            kept = json.loads(line)
-            if kept["run"] == run:
-                return dict(kept["result"])
-    result = run_tutorial(options, seed) if name == TUTORIAL else run_ours(options, seed, ABLATIONS.get(name, []))
+            saved = json.loads(line)
+            if saved["run"] == run:
+                return dict(saved["result"])
+    result = run_tutorial(options, seed) if name == TUTORIAL else run_segdrone(options, seed, ABLATIONS.get(name, []))
     options.runs.parent.mkdir(parents=True, exist_ok=True)
     with options.runs.open("a", encoding="utf-8") as file:
         file.write(json.dumps({"run": run, "result": result}) + "\n")
     return result
 
 
-def fingerprint_of_code() -> str:
-    """Returns a hash of all that the trainings are made of, so that a kept result is not one of other code."""
+def code_fingerprint() -> str:
+    """Returns a hash of all code and configuration that affects the training."""
     folders = (("src", "*.py"), ("conf", "*.yaml"), ("benchmarks", "article.py"), ("benchmarks", "baseline.py"))
     files = sorted(path for folder, pattern in folders for path in (REPO / folder).rglob(pattern))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
-def spread(values: list[float], digits: int) -> str:
-    """Returns the mean and, of several values, the standard deviation."""
+def format_spread(values: list[float], digits: int) -> str:
+    """Returns the mean and, for several values, the standard deviation."""
     mean = f"{statistics.mean(values):.{digits}f}"
     return f"{mean} ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else mean
 
 
-def row(name: str, results: list[Result]) -> str:
-    """Returns a line of the table."""
-    scores = " | ".join(spread([result[key] for result in results], 4) for key in SCORES)
-    return f"| {name} | {scores} | {spread([result['seconds'] for result in results], 0)} |"
+def format_row(name: str, results: list[Result]) -> str:
+    """Returns a row of the table."""
+    scores = " | ".join(format_spread([result[key] for result in results], 4) for key in SCORES)
+    return f"| {name} | {scores} | {format_spread([result['seconds'] for result in results], 0)} |"
 
 
 def main() -> None:
-    """Trains one after the other, and writes the tables."""
+    """Trains all runs one after the other, and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, required=True, help="photographs and masks")
     parser.add_argument("--split-dir", type=Path, required=True, help="folder of train.txt and val.txt")
     parser.add_argument("--weights", type=Path, help="encoder weights, .safetensors (default: random)")
-    parser.add_argument("--height", type=int, default=256, help="of what the network sees, in pixels (256)")
-    parser.add_argument("--width", type=int, default=384, help="in pixels (384)")
-    parser.add_argument("--epochs", type=int, default=15, help="(15)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44], help="(42 43 44)")
-    parser.add_argument("--ablate", action="store_true", help="the recipe with each choice taken back, one at a time")
+    parser.add_argument("--height", type=int, default=256, help="input height in pixels (256)")
+    parser.add_argument("--width", type=int, default=384, help="input width in pixels (384)")
+    parser.add_argument("--epochs", type=int, default=15, help="epochs of each run (15)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44], help="one run per seed (42 43 44)")
+    parser.add_argument("--ablate", action="store_true", help="the recipe with one choice changed at a time")
+    parser.add_argument("--only", choices=ABLATIONS, nargs="+", metavar="VARIANT", help="with --ablate: these only")
     parser.add_argument(
-        "--runs", type=Path, default=REPO / "outputs" / "baseline.jsonl", help="results of what was trained already"
+        "--runs", type=Path, default=REPO / "outputs" / "baseline.jsonl", help="results of finished runs"
     )
     parser.add_argument(
-        "--keep", type=Path, help="folder that keeps the tutorial's predicted masks and the recipe's run, by seed"
+        "--keep", type=Path, help="folder for the tutorial's predicted masks and the recipe's run, per seed"
     )
     options = parser.parse_args()
     for name in ("root", "split_dir", "weights", "keep"):
         if getattr(options, name) is not None:
             setattr(options, name, getattr(options, name).resolve())
-    names = [BASELINE, *ABLATIONS] if options.ablate else [TUTORIAL, BASELINE]
+    names = options.only or ([BASELINE, *ABLATIONS] if options.ablate else [TUTORIAL, BASELINE])
+    if options.only and not options.ablate:
+        parser.error("--only selects variants of --ablate: give both")
     if (options.split_dir / "test.txt").exists():
-        parser.error(f"{options.split_dir} holds a test.txt, which train.py alone would be scored on: leave it out")
-    options.code = fingerprint_of_code()
+        parser.error(f"{options.split_dir} contains a test.txt, on which only train.py would be scored: remove it")
+    options.code = code_fingerprint()
     options.device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
-    if choose_precision("auto") == "32-true":  # the recipe is in single precision itself
+    if choose_precision("auto") == "32-true":  # the recipe uses single precision anyway
         names = [name for name in names if name != SINGLE]
     rows: dict[str, list[Result]] = {name: [] for name in names}
     for seed, name in tqdm([(seed, name) for seed in options.seeds for name in names], desc="runs"):
-        result = kept_or_trained(options, name, seed)
+        result = load_or_train(options, name, seed)
         rows[name].append(result)
         tqdm.write(f"{name}, seed {seed}: {json.dumps({key: round(result[key], 4) for key in KEYS})}")
-    lines = [row(name if name not in ABLATIONS else f"with {name}", results) for name, results in rows.items()]
+    lines = [format_row(name if name not in ABLATIONS else f"with {name}", results) for name, results in rows.items()]
     if not options.ablate:
         ratios = [
             statistics.mean(r[key] for r in rows[BASELINE]) / statistics.mean(r[key] for r in rows[TUTORIAL])
             for key in KEYS
         ]
         lines.append(f"| ratio of the means | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |")
-    title = "with each of its choices taken back" if options.ablate else "beside the tutorial's loop"
+    title = "with one choice changed at a time" if options.ablate else "and the tutorial's loop"
     seeds = " ".join(map(str, options.seeds))
-    of = "Mean and standard deviation over the seeds, on" if len(options.seeds) > 1 else "On"
+    scope = "Mean and standard deviation over the seeds, on" if len(options.seeds) > 1 else "On"
     table = f"""# The recipe `experiment=baseline` {title}
 
 `python benchmarks/baseline.py --seeds {seeds} --epochs {options.epochs}{" --ablate" * options.ablate}`:
 {options.height} x {options.width}, batch 3, {options.epochs} epochs, MobileNetV2;
-{options.device}, {platform.machine()}, torch {torch.__version__}. {of} the validation photographs.
+{options.device}, {platform.machine()}, torch {torch.__version__}. {scope} the validation photographs.
 
 | | mIoU, whole set | mIoU per image | accuracy | seconds, whole run |
 |---|---|---|---|---|
 {chr(10).join(lines)}
 """
     print(table)
+    if options.only:
+        return
     with atomic_write(
         REPO / "benchmarks" / "results" / ("ablation.md" if options.ablate else "baseline.md")
     ) as partial:

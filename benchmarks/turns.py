@@ -1,4 +1,4 @@
-"""Contenders in processes of their own, which wait for their turns."""
+"""Run contenders of a benchmark in separate processes that take turns."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 
 
 def start(target: Any, *arguments: Any) -> Connection:
-    """Starts a process that runs `target`, which gets the arguments and a connection; returns its other end.
+    """Starts a process that runs `target` with the arguments and a connection; returns the other end of it.
 
-    A process of its own, as how memory is allocated holds for a whole process.
+    Separate processes are needed since the way memory is allocated holds for a whole process.
     """
-    here, there = multiprocessing.Pipe()
-    multiprocessing.get_context("spawn").Process(target=target, args=(*arguments, there), daemon=True).start()
-    there.close()  # so that the end of the process is noticed
-    return here
+    own_end, other_end = multiprocessing.Pipe()
+    multiprocessing.get_context("spawn").Process(target=target, args=(*arguments, other_end), daemon=True).start()
+    other_end.close()  # so that reading fails when the process ends
+    return own_end
 
 
 def take_turn(contenders: Mapping[str, Connection], name: str, message: Any) -> Any:
-    """Sends a contender its message, and returns what it sends back; ends this process if the contender has ended."""
+    """Sends a message to a contender and returns its answer; exits if the contender has ended."""
     try:
         contenders[name].send(message)
         return contenders[name].recv()
     except (EOFError, OSError):
         for contender in contenders.values():
-            contender.close()  # or the others would wait for ever
-        sys.exit(f"{name}: its process ended early, by the error above or, without one, for want of memory")
+            contender.close()  # otherwise they would wait forever
+        sys.exit(f"{name}: its process ended early: see the error above, or give it more memory")
