@@ -30,14 +30,14 @@ def refusal(groups: Any, table: ClassTable = TABLE) -> str:
 
 
 @pytest.mark.parametrize(("preset", "count"), PRESETS.items())
-def test_presets_place_every_class_of_the_drone_dataset(preset: str, count: int) -> None:
+def test_presets_group_every_class_of_the_drone_dataset(preset: str, count: int) -> None:
     table, lookup = remap(DRONE, load_class_groups(preset))
-    written = yaml.safe_load((PRESET_FILES / f"{preset}.yaml").read_text())
-    assert table.names == tuple(written)
+    groups = yaml.safe_load((PRESET_FILES / f"{preset}.yaml").read_text())
+    assert table.names == tuple(groups)
     assert len(table) == count
-    assert sorted(name for names in written.values() for name in names) == sorted(DRONE.names)
+    assert sorted(name for names in groups.values() for name in names) == sorted(DRONE.names)
     for old, name in enumerate(DRONE.names):
-        assert name in written[table.names[lookup[old]]]
+        assert name in groups[table.names[lookup[old]]]
     assert table.ignore_index == DRONE.ignore_index
     assert set(lookup[: len(DRONE)]) == {*range(count)}
     assert (lookup[len(DRONE) :] == 255).all()
@@ -48,7 +48,7 @@ def test_every_preset_is_tested() -> None:
     assert "neither one of drone12, landing_zone nor" in refusal("drone_12")
 
 
-def test_classes_that_change_place_keep_their_group() -> None:
+def test_ids_of_the_presets() -> None:
     assert remap(DRONE, load_class_groups("landing_zone"))[1][[1, 2, 3, 4]].tolist() == [0, 0, 0, 0]
     lookup = remap(DRONE, load_class_groups("drone12"))[1]
     assert [lookup[DRONE.names.index(name)] for name in ("unlabeled", "obstacle", "bald-tree", "car")] == [0, 0, 5, 11]
@@ -61,37 +61,37 @@ def test_classes_that_change_place_keep_their_group() -> None:
         {"animal": ["cat", "dog"], IGNORED_GROUP: ["road"]},
         {IGNORED_GROUP: ["grass", "cat"]},
         {"grass": ["tree", "grass"]},
-        {"dog": ["cat"], "pets": ["dog"]},  # a name that its class has left
+        {"dog": ["cat"], "pets": ["dog"]},  # the class of that name is in another group
         {IGNORED_GROUP: []},
         {},
     ],
 )
-def test_lookup_merges_as_a_plain_loop_does(groups: Mapping[str, list[str]]) -> None:
+def test_the_lookup_equals_a_plain_loop(groups: Mapping[str, list[str]]) -> None:
     table, lookup = remap(TABLE, groups)
     mask = np.random.default_rng(0).integers(0, 256, (40, 50), dtype=np.uint8)
     group_of = {name: group for group, names in groups.items() for name in names}
     expected = np.empty_like(mask)
-    for place in np.ndindex(*mask.shape):
-        value = int(mask[place])
+    for pixel in np.ndindex(*mask.shape):
+        value = int(mask[pixel])
         group = group_of.get(TABLE.names[value], TABLE.names[value]) if value < len(TABLE) else IGNORED_GROUP
-        expected[place] = 200 if group == IGNORED_GROUP else table.names.index(group)
+        expected[pixel] = 200 if group == IGNORED_GROUP else table.names.index(group)
     assert {0, 1, 2, 3, 4, 5, 199, 200, 255} <= {*mask.ravel().tolist()}
     assert lookup.dtype == np.uint8
     np.testing.assert_array_equal(lookup[mask], expected)
 
 
-def test_groups_come_first_in_the_colour_of_their_first_class_and_the_rest_stay() -> None:
+def test_groups_come_first_in_the_color_of_their_first_class_and_other_classes_follow() -> None:
     table, _ = remap(TABLE, {"animal": ["cat", "dog"], IGNORED_GROUP: ["grass"], "ground": ["road"]})
     assert table == ClassTable(("animal", "ground", "tree"), ((5, 0, 0), (1, 0, 0), (3, 0, 0)), 200)
 
 
-def test_ignored_ids_and_ids_of_no_class_become_the_ignored_id() -> None:
+def test_ignored_and_unused_ids_become_the_ignored_id() -> None:
     _, lookup = remap(TABLE, {IGNORED_GROUP: ["dog"]})
     assert np.flatnonzero(lookup == 200).tolist() == [3, *range(5, 256)]
 
 
 @pytest.mark.parametrize(
-    ("groups", "told"),
+    ("groups", "message"),
     [
         ({"animal": ["dog", "horse", "cow"]}, "names horse, cow, not in the class table (road, grass, tree, dog, cat)"),
         ({IGNORED_GROUP: ["horse"]}, "names horse, not in the class table"),
@@ -109,17 +109,17 @@ def test_ignored_ids_and_ids_of_no_class_become_the_ignored_id() -> None:
         ({"animal": {"dog": 1}}, "data.class_groups must give lists"),
     ],
 )
-def test_groups_that_do_not_fit_are_refused_by_name(groups: Mapping[str, Any], told: str) -> None:
+def test_invalid_groups_are_refused_by_name(groups: Mapping[str, Any], message: str) -> None:
     text = refusal(groups)
     assert "data.class_groups" in text
-    assert told in text
+    assert message in text
 
 
-def test_preset_for_another_table_is_refused() -> None:
+def test_a_preset_of_another_table_is_refused() -> None:
     assert "names unlabeled, ar-marker, obstacle, paved-area, dirt" in refusal("drone12", TABLE)
 
 
-def test_file_is_read_in_its_order(tmp_path: Path) -> None:
+def test_a_file_is_read_in_its_order(tmp_path: Path) -> None:
     path = tmp_path / "groups.yaml"
     path.write_text("# comment\nstrasse: [road]\ntier:\n  - cat\n  - dog\nignored: [grass]\n1: [tree]\n", "utf-8")
     groups = load_class_groups(path)
@@ -134,7 +134,7 @@ def test_file_is_read_in_its_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"a: [dog\nb: ]", "cannot be read"),
         (b"a: [dog]\na: [cat]", "cannot be read"),
@@ -145,17 +145,17 @@ def test_file_is_read_in_its_order(tmp_path: Path) -> None:
         (b"a: dog", "must give lists of classes"),
     ],
 )
-def test_file_that_holds_no_groups_is_refused_with_its_path(tmp_path: Path, content: bytes, told: str) -> None:
+def test_a_file_without_groups_is_refused_with_its_path(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "groups.yaml"
     path.write_bytes(content)
     text = refusal(str(path))
     assert text.startswith(f"{path} ")
-    assert told in text
+    assert message in text
 
 
 @pytest.mark.parametrize("name", ["drone13", "groups.yaml", ""])
-def test_missing_file_is_refused_with_the_presets(tmp_path: Path, name: str) -> None:
-    source = tmp_path / name  # a folder is no file either
+def test_a_missing_file_is_refused_with_the_names_of_the_presets(tmp_path: Path, name: str) -> None:
+    source = tmp_path / name  # the empty name is a folder
     assert refusal(source) == (
         f"data.class_groups={source} is neither one of drone12, landing_zone nor a YAML file: fix the name or the path"
     )

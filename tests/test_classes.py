@@ -26,7 +26,7 @@ def refusal(path: Path, text: str) -> str:
     return message
 
 
-def test_drone_table_is_the_datasets() -> None:
+def test_the_drone_table_is_that_of_the_dataset() -> None:
     assert ClassTable.load("drone") is DRONE
     assert len(DRONE) == len(set(DRONE.names)) == len(set(DRONE.colours)) == 23
     assert (DRONE.names[0], DRONE.names[15], DRONE.names[22]) == ("unlabeled", "person", "obstacle")
@@ -34,7 +34,7 @@ def test_drone_table_is_the_datasets() -> None:
     assert DRONE.ignore_index == 255
 
 
-def test_kaggles_csv_is_read(tmp_path: Path) -> None:
+def test_the_csv_of_kaggle_is_read(tmp_path: Path) -> None:
     table = ClassTable.load(kaggle_csv(tmp_path / "class_dict_seg.csv"))
     assert table.names == (*DRONE.names, "conflicting")
     assert table.colours == (*DRONE.colours, (255, 0, 0))
@@ -118,7 +118,7 @@ def test_dict_round_trip_holds_only_plain_types(tmp_path: Path) -> None:
     assert ClassTable.from_dict(DRONE.to_dict()) == DRONE
 
 
-def test_palette_paints_classes_and_leaves_the_rest_white() -> None:
+def test_the_palette_has_the_colors_of_the_classes_and_white() -> None:
     palette = ClassTable(("a", "b"), ((0, 1, 2), (3, 4, 5))).palette
     assert palette.dtype == np.uint8
     assert palette.shape == (256, 3)

@@ -17,7 +17,7 @@ class Broken(Dataset[Any]):
     def __len__(self) -> int:
         return 2
 
-    def __getitem__(self, place: int) -> Any:
+    def __getitem__(self, index: int) -> Any:
         try:
             raise OSError("cause: of it")
         except OSError as error:
@@ -32,16 +32,16 @@ def from_worker(text: str) -> DataError:
 
 
 @pytest.mark.parametrize("kind", [SegdroneError, ConfigError, DataError, CheckpointError])
-def test_text_of_a_plain_error_is_its_own(kind: type[SegdroneError]) -> None:
+def test_the_message_of_an_error_is_its_text(kind: type[SegdroneError]) -> None:
     assert user_message(kind(TEXT)) == TEXT
 
 
-@pytest.mark.parametrize("text", [TEXT, "two ways on:\n  one\n  two"])
-def test_text_of_a_workers_error_has_no_traceback(text: str) -> None:
+@pytest.mark.parametrize("text", [TEXT, "two options:\n  one\n  two"])
+def test_the_message_of_an_error_in_a_worker_has_no_traceback(text: str) -> None:
     assert user_message(from_worker(text)) == text
 
 
 @pytest.mark.parametrize("kind", [ConfigError, DataError, CheckpointError])
-def test_one_class_catches_them_all(kind: type[SegdroneError]) -> None:
+def test_one_class_catches_all_errors(kind: type[SegdroneError]) -> None:
     with pytest.raises(SegdroneError, match=r"photos/7\.jpg"):
         raise kind(TEXT)

@@ -25,7 +25,7 @@ def state() -> dict[str, Tensor]:
 @pytest.mark.parametrize(
     ("file", "save"), [("w.safetensors", lambda state, path: save_file(state, path)), ("w.pth", torch.save)]
 )
-def test_weights_of_a_file_reach_every_tensor(
+def test_weights_of_a_file_are_loaded_into_every_tensor(
     file: str, save: Callable[..., None], state: dict[str, Tensor], tmp_path: Path
 ) -> None:
     save(state, tmp_path / file)
@@ -37,7 +37,7 @@ def test_weights_of_a_file_reach_every_tensor(
 
 
 @pytest.mark.parametrize(
-    ("network", "encoder", "whole"),
+    ("network", "encoder", "classifier"),
     [
         ("unet", "tu-mobilenetv3_small_050", lambda: timm.create_model("mobilenetv3_small_050")),
         ("unet", "tu-convnext_atto", lambda: timm.create_model("convnext_atto")),  # stages.0 is stages_0 in the encoder
@@ -46,13 +46,13 @@ def test_weights_of_a_file_reach_every_tensor(
     ],
 )
 def test_weights_under_the_names_of_timm_and_torchvision_fit(
-    network: str, encoder: str, whole: Callable[[], torch.nn.Module], tmp_path: Path
+    network: str, encoder: str, classifier: Callable[[], torch.nn.Module], tmp_path: Path
 ) -> None:
-    ones = {key: torch.ones_like(tensor) for key, tensor in whole().state_dict().items()}
+    ones = {key: torch.ones_like(tensor) for key, tensor in classifier().state_dict().items()}
     save_file(ones, tmp_path / "w.safetensors")
-    made = build_network(network, classes=2, encoder_name=encoder).encoder
-    load_encoder_weights(made, encoder, str(tmp_path / "w.safetensors"))
-    assert all(bool((tensor == 1).all()) for tensor in made.state_dict().values())
+    loaded = build_network(network, classes=2, encoder_name=encoder).encoder
+    load_encoder_weights(loaded, encoder, str(tmp_path / "w.safetensors"))
+    assert all(bool((tensor == 1).all()) for tensor in loaded.state_dict().values())
 
 
 def test_a_file_that_does_not_fit_is_refused_and_changes_nothing(state: dict[str, Tensor], tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_file_that_does_not_fit_is_refused_and_changes_nothing(state: dict[str
     assert all(torch.equal(tensor, before[key]) for key, tensor in encoder.state_dict().items())
 
 
-def test_a_counter_that_older_files_lack_is_not_missed(state: dict[str, Tensor], tmp_path: Path) -> None:
+def test_a_counter_that_older_files_lack_is_not_required(state: dict[str, Tensor], tmp_path: Path) -> None:
     older = {key: tensor for key, tensor in state.items() if not key.endswith("num_batches_tracked")}
     torch.save(older, tmp_path / "w.pth")
     encoder = smp.encoders.get_encoder(NAME)

@@ -13,7 +13,7 @@ HEAD = ("network.segmentation_head.0.weight", "network.segmentation_head.0.bias"
 
 
 def _table(*names: str) -> ClassTable:
-    return ClassTable(names=names, colours=tuple((place, 0, 0) for place in range(len(names))))
+    return ClassTable(names=names, colours=tuple((id_, 0, 0) for id_ in range(len(names))))
 
 
 def _save(module: SegmentationModule, path: Path) -> Path:
@@ -24,17 +24,17 @@ def _save(module: SegmentationModule, path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def given() -> SegmentationModule:
+def pretrained() -> SegmentationModule:
     return tiny_module(_table("grass", "roof", "water"), seed=0)
 
 
 @pytest.fixture(scope="module")
-def saved(given: SegmentationModule, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _save(given, tmp_path_factory.mktemp("given") / "a.ckpt")
+def saved(pretrained: SegmentationModule, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _save(pretrained, tmp_path_factory.mktemp("pretrained") / "a.ckpt")
 
 
 @pytest.mark.parametrize(
-    ("names", "rows", "told"),
+    ("names", "rows", "parts"),
     [
         (("water", "grass", "roof"), (2, 0, 1), ("3 classes keep", "(water, grass, roof)", "0 are new", "0 of")),
         (("grass", "car", "water", "tree"), (0, None, 2, None), ("2 are new (car, tree)", "are dropped (roof)")),
@@ -43,10 +43,14 @@ def saved(given: SegmentationModule, tmp_path_factory: pytest.TempPathFactory) -
     ],
 )
 def test_classes_keep_their_rows_by_name(
-    names: tuple[str, ...], rows: tuple[int | None, ...], told: tuple[str, ...], given: SegmentationModule, saved: Path
+    names: tuple[str, ...],
+    rows: tuple[int | None, ...],
+    parts: tuple[str, ...],
+    pretrained: SegmentationModule,
+    saved: Path,
 ) -> None:
     module = tiny_module(_table(*names), seed=1)
-    fresh, theirs = {name: tensor.clone() for name, tensor in module.state_dict().items()}, given.state_dict()
+    fresh, theirs = {name: tensor.clone() for name, tensor in module.state_dict().items()}, pretrained.state_dict()
     line = load_pretrained(module, saved)
     for name, tensor in module.state_dict().items():
         if name in HEAD:
@@ -54,7 +58,7 @@ def test_classes_keep_their_rows_by_name(
                 assert torch.equal(tensor[row], fresh[name][row] if source is None else theirs[name][source])
         else:
             assert torch.equal(tensor, theirs[name]), name
-    for part in told:
+    for part in parts:
         assert part in line
 
 
@@ -73,8 +77,8 @@ def test_a_checkpoint_that_does_not_exist_is_named(tmp_path: Path) -> None:
         load_pretrained(tiny_module(), tmp_path / "none.ckpt")
 
 
-def test_photographs_normalised_otherwise_are_warned_of(
-    given: SegmentationModule, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_another_normalization_is_warned_about(
+    pretrained: SegmentationModule, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def module(mean: list[float]) -> SegmentationModule:
         return SegmentationModule(MODEL, _table("roof").to_dict(), {**DATA, "mean": mean}, {})
@@ -86,7 +90,7 @@ def test_photographs_normalised_otherwise_are_warned_of(
     assert "normalized with data.mean=[0.5, 0.5, 0.5], now it is [0.4, 0.5, 0.6]" in caplog.text
 
 
-def test_photographs_that_were_trained_on_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_photographs_that_were_trained_on_are_warned_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def module(**splits: list[str]) -> SegmentationModule:
         return SegmentationModule(MODEL, _table("roof").to_dict(), DATA, splits)
 

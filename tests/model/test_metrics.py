@@ -28,9 +28,9 @@ def test_hand_counted_case_with_absent_classes_and_ignored_pixels() -> None:
     assert math.isnan(d)
 
 
-def test_counts_run_over_batches_rather_than_being_averaged() -> None:
+def test_scores_are_computed_from_all_batches_not_averaged() -> None:
     metrics = SplitMetrics(TABLE)
-    theirs = [
+    references = [
         MulticlassJaccardIndex(4, ignore_index=255),
         MulticlassF1Score(4, ignore_index=255),
         MulticlassAccuracy(4, average="micro", ignore_index=255),
@@ -39,7 +39,7 @@ def test_counts_run_over_batches_rather_than_being_averaged() -> None:
     predictions, truths = (torch.randint(0, 3, (5, 2, 8, 8), generator=generator) for _ in range(2))
     truths[0, 0, :4] = 255
     for prediction, truth in zip(predictions, truths, strict=True):
-        for metric in (metrics, *theirs):
+        for metric in (metrics, *references):
             metric.update(prediction, truth)
     labelled = truths != 255
     true, predicted = truths[labelled].numpy(), predictions[labelled].numpy()
@@ -47,7 +47,7 @@ def test_counts_run_over_batches_rather_than_being_averaged() -> None:
     iou = scores.pop("iou")
     assert [*scores] == ["miou", "dice", "accuracy"]
     overall = [score.item() for score in scores.values()]
-    assert overall == pytest.approx([metric.compute().item() for metric in theirs])
+    assert overall == pytest.approx([metric.compute().item() for metric in references])
     assert overall == pytest.approx(
         [
             jaccard_score(true, predicted, average="macro"),

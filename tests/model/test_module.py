@@ -15,15 +15,13 @@ def module() -> SegmentationModule:
 
 
 @pytest.mark.parametrize("size", [(64, 96), (65, 97), (31, 50)])
-def test_logits_have_the_size_of_the_photograph_whatever_it_is(
-    size: tuple[int, int], module: SegmentationModule
-) -> None:
+def test_logits_have_the_size_of_the_image(size: tuple[int, int], module: SegmentationModule) -> None:
     logits = module(torch.randn(2, 3, *size))
     assert logits.shape == (2, 23, *size)
     assert logits.dtype == torch.float32
 
 
-def test_logits_are_of_full_precision_under_autocast_too(module: SegmentationModule) -> None:
+def test_logits_have_full_precision_under_autocast(module: SegmentationModule) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert module(torch.randn(1, 3, 64, 64)).dtype == torch.float32
 

@@ -51,12 +51,12 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 
 
-def test_every_network_is_tried() -> None:
+def test_every_network_is_tested() -> None:
     assert SMALL.keys() == NETWORKS.keys()
 
 
 @pytest.fixture(scope="module", params=SMALL)
-def made(request: pytest.FixtureRequest) -> SegmentationModule:
+def module(request: pytest.FixtureRequest) -> SegmentationModule:
     torch.manual_seed(0)
     options = {"name": request.param, "encoder_name": "resnet18", **SMALL[request.param]}
     return SegmentationModule(options, TABLE.to_dict(), DATA, {}).eval()
@@ -64,67 +64,67 @@ def made(request: pytest.FixtureRequest) -> SegmentationModule:
 
 class TestEveryNetwork:
     @pytest.mark.parametrize("size", [(64, 96), (61, 93), (17, 5)])
-    def test_logits_have_the_size_of_the_photograph(self, made: SegmentationModule, size: tuple[int, int]) -> None:
-        logits = made(torch.randn(2, 3, *size))
+    def test_logits_have_the_size_of_the_image(self, module: SegmentationModule, size: tuple[int, int]) -> None:
+        logits = module(torch.randn(2, 3, *size))
         assert logits.shape == (2, 3, *size)
         assert logits.dtype == torch.float32
         assert logits.std() > 0
 
-    def test_it_has_an_encoder_and_a_head_of_a_filter_a_class(self, made: SegmentationModule) -> None:
-        assert sum(parameter.numel() for parameter in made.encoder.parameters()) > 1000
-        *_, last = (part for part in made.network.segmentation_head.modules() if isinstance(part, nn.Conv2d))
+    def test_it_has_an_encoder_and_a_head_with_one_filter_per_class(self, module: SegmentationModule) -> None:
+        assert sum(parameter.numel() for parameter in module.encoder.parameters()) > 1000
+        *_, last = (part for part in module.network.segmentation_head.modules() if isinstance(part, nn.Conv2d))
         assert last.out_channels == 3
 
-    def test_channels_last_changes_nothing(self, made: SegmentationModule) -> None:
-        assert all(p.is_contiguous(memory_format=torch.channels_last) for p in made.parameters() if p.dim() == 4)
-        contiguous = copy.deepcopy(made).to(memory_format=torch.contiguous_format)
+    def test_channels_last_changes_nothing(self, module: SegmentationModule) -> None:
+        assert all(p.is_contiguous(memory_format=torch.channels_last) for p in module.parameters() if p.dim() == 4)
+        contiguous = copy.deepcopy(module).to(memory_format=torch.contiguous_format)
         image = torch.randn(2, 3, 64, 96)
-        torch.testing.assert_close(made(image), contiguous(image), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(module(image), contiguous(image), rtol=1e-4, atol=1e-4)
 
-    def test_a_step_lowers_the_loss(self, made: SegmentationModule) -> None:
-        module, loss = copy.deepcopy(made).train(), build_loss("ce", ignore_index=255)
+    def test_a_step_lowers_the_loss(self, module: SegmentationModule) -> None:
+        trained, loss = copy.deepcopy(module).train(), build_loss("ce", ignore_index=255)
         mask = torch.zeros(2, 64, 96, dtype=torch.long)
         mask[:, :, 40:] = 2
         image = mask[:, None].repeat(1, 3, 1, 1) / 2
-        optimizer = torch.optim.AdamW(module.parameters(), lr=1e-3)
+        optimizer = torch.optim.AdamW(trained.parameters(), lr=1e-3)
 
-        def now() -> Tensor:
-            torch.manual_seed(0)  # of dropout
-            return loss(module(image), mask)
+        def current_loss() -> Tensor:
+            torch.manual_seed(0)  # for dropout
+            return loss(trained(image), mask)
 
-        before = now()
+        before = current_loss()
         before.backward()
         optimizer.step()
-        assert now() < 0.99 * before
+        assert current_loss() < 0.99 * before
 
-    def test_it_tells_whether_it_learns_from_one_image(self, made: SegmentationModule) -> None:
-        module = copy.deepcopy(made).train()
+    def test_whether_it_can_be_trained_on_one_image_is_known(self, module: SegmentationModule) -> None:
+        trained = copy.deepcopy(module).train()
         try:
-            module(torch.randn(1, 3, 64, 96))
-            learns = True
+            trained(torch.randn(1, 3, 64, 96))
+            supported = True
         except ValueError:
-            learns = False
-        assert supports_batch_of_one(made.network) == learns
+            supported = False
+        assert supports_batch_of_one(module.network) == supported
 
-    def test_a_checkpoint_gives_the_same_logits(self, made: SegmentationModule, tmp_path: Path) -> None:
+    def test_a_checkpoint_gives_the_same_logits(self, module: SegmentationModule, tmp_path: Path) -> None:
         trainer = L.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu", enable_model_summary=False)
-        trainer.strategy.connect(made)
+        trainer.strategy.connect(module)
         trainer.save_checkpoint(tmp_path / "a.ckpt")
         image = torch.randn(1, 3, 61, 93)
-        assert torch.equal(load_module(tmp_path / "a.ckpt")(image), made(image))
+        assert torch.equal(load_module(tmp_path / "a.ckpt")(image), module(image))
 
-    def test_it_exports_for_any_batch_height_and_width(self, made: SegmentationModule) -> None:
-        height, width = round_up_to_stride(made.network, 64, 96)
+    def test_it_exports_for_any_batch_height_and_width(self, module: SegmentationModule) -> None:
+        height, width = round_up_to_stride(module.network, 64, 96)
         sides = {0: Dim("batch", max=64), 2: 32 * Dim("rows", max=64), 3: 32 * Dim("columns", max=64)}
         program = torch.export.export(
-            made.network, (torch.randn(2, 3, height, width),), dynamic_shapes=(sides,), strict=False
+            module.network, (torch.randn(2, 3, height, width),), dynamic_shapes=(sides,), strict=False
         )
         image = torch.randn(1, 3, height + 32, width + 64)
-        torch.testing.assert_close(program.module()(image), made.network(image), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(program.module()(image), module.network(image), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
-def test_the_comment_of_a_choice_says_what_it_costs(path: Path) -> None:
+def test_the_comment_of_a_config_states_its_cost(path: Path) -> None:
     text = path.read_text()
     network = build_network(**model_settings(yaml.safe_load(text)), classes=23)
     assert text.splitlines()[1] == f"# {summarize(network, (512, 768))}."
@@ -155,7 +155,7 @@ def test_sizes_are_rounded_up_to_what_a_network_takes(
     assert round_up_to_stride(build_network(name, classes=2, **{"encoder_name": "resnet18", **options}), 61, 93) == size
 
 
-def test_a_batch_of_one_that_a_network_cannot_learn_from_is_refused_first(small_config: Compose) -> None:
+def test_a_batch_of_one_that_a_network_cannot_train_on_is_refused_before_training(small_config: Compose) -> None:
     with pytest.raises(ConfigError, match="model.name=pan cannot train on .* 15 samples .* of 7.*data.batch_size"):
         train(small_config("model=pan_mbv2", "data.batch_size=7"))
 
@@ -190,7 +190,7 @@ def test_the_default_model_is_the_tutorials_network() -> None:
         ("fcn", {"encoder_name": "mobilenet_v2"}, "fcn is built on resnet50 or resnet101"),
     ],
 )
-def test_what_cannot_be_built_is_named(name: str, options: dict[str, object], part: str) -> None:
+def test_what_cannot_be_built_is_named_in_the_error(name: str, options: dict[str, object], part: str) -> None:
     with pytest.raises(ConfigError, match=part) as caught:
         build_network(name, classes=2, **options)
     assert "\n" not in str(caught.value)
@@ -209,11 +209,11 @@ def test_what_cannot_be_built_is_named(name: str, options: dict[str, object], pa
         ("dpn98", pytest.approx((124 / 255, 117 / 255, 104 / 255))),
     ],
 )
-def test_normalisation_follows_the_encoder(encoder: str, mean: tuple[float, ...] | None) -> None:
-    found = pretrained_normalization(encoder)
-    assert (found and found[0]) == mean
+def test_normalization_follows_the_encoder(encoder: str, mean: tuple[float, ...] | None) -> None:
+    normalization = pretrained_normalization(encoder)
+    assert (normalization and normalization[0]) == mean
 
 
-def test_weights_that_timm_does_not_have_are_told_with_those_it_has() -> None:
+def test_weights_that_timm_does_not_have_are_refused_with_those_it_has() -> None:
     with pytest.raises(ConfigError, match=r"tu-resnet18\.typo is not among timm's weights: .*resnet18\.a1_in1k"):
         pretrained_normalization("tu-resnet18.typo")

@@ -31,14 +31,14 @@ def _rates(name: str, group: int = 1, steps: int = STEPS, **options: Any) -> lis
     return rates
 
 
-def test_the_encoder_is_a_group_with_a_rate_of_its_own() -> None:
+def test_the_encoder_is_a_group_with_its_own_rate() -> None:
     encoder, decoder = _optimizer(lr=0.1, encoder_lr=0.01).param_groups
     assert (encoder["name"], len(encoder["params"]), encoder["lr"]) == ("encoder", 2, 0.01)
     assert (decoder["name"], len(decoder["params"]), decoder["lr"]) == ("decoder", 1, 0.1)
     assert [group["lr"] for group in _optimizer(lr=0.1).param_groups] == [0.1, 0.1]
 
 
-def test_one_cycle_rises_to_the_given_rate_and_falls_to_almost_nothing() -> None:
+def test_one_cycle_rises_to_the_given_rate_and_falls_to_almost_zero() -> None:
     rates = _rates("onecycle")
     assert max(rates) == pytest.approx(0.1)
     assert 25 < rates.index(max(rates)) < 35
@@ -50,7 +50,7 @@ def test_poly_falls_by_its_formula() -> None:
     assert _rates("poly", power=0.9) == pytest.approx([0.1 * (1 - step / STEPS) ** 0.9 for step in range(STEPS)])
 
 
-def test_cosine_rises_in_equal_steps_and_falls_along_half_a_cosine() -> None:
+def test_cosine_warms_up_linearly_and_falls_along_half_a_cosine() -> None:
     rates = _rates("cosine", warmup=0.1)
     assert rates[:11] == pytest.approx([0.1 * step / 11 for step in range(1, 12)])
     assert rates[10:] == pytest.approx([0.05 * (1 + math.cos(math.pi * step / 90)) for step in range(90)])
@@ -63,7 +63,7 @@ def test_constant_stays() -> None:
 @pytest.mark.parametrize(
     ("name", "options"), [("onecycle", {}), ("poly", {"power": 0.9}), ("cosine", {"warmup": 0.1}), ("constant", {})]
 )
-def test_each_group_varies_from_its_own_rate(name: str, options: dict[str, float]) -> None:
+def test_each_group_starts_from_its_own_rate(name: str, options: dict[str, float]) -> None:
     encoder, decoder = (_rates(name, group, **options) for group in (0, 1))
     assert encoder == pytest.approx([rate / 10 for rate in decoder])
     assert max(decoder) == pytest.approx(0.1)
@@ -71,7 +71,7 @@ def test_each_group_varies_from_its_own_rate(name: str, options: dict[str, float
 
 @pytest.mark.parametrize(("name", "options"), [("adamw", {}), ("sgd", {"momentum": 0.9})])
 def test_the_fused_step_is_the_plain_one(name: str, options: dict[str, float]) -> None:
-    """In torch 2.15 a fused step on CPU is wrong, without a word, where a gradient's strides are not its weight's."""
+    """In torch 2.15 a fused step on CPU is silently wrong where a gradient and its weight have different strides."""
     torch.manual_seed(0)
     plain = build_network("unet", encoder_name="mobilenet_v2", classes=3)
     plain(torch.randn(2, 3, 32, 32)).square().mean().backward()
@@ -103,11 +103,11 @@ def test_the_fused_step_is_the_plain_one(name: str, options: dict[str, float]) -
         (lambda: build_scheduler(_optimizer(), "cosine", steps=math.inf, warmup=0.1), "needs an end.*max_epochs"),
     ],
 )
-def test_what_cannot_be_is_named(make: Callable[[], object], part: str) -> None:
+def test_invalid_options_are_named_in_the_error(make: Callable[[], object], part: str) -> None:
     with pytest.raises(ConfigError, match=part) as caught:
         make()
     assert "\n" not in str(caught.value)
 
 
-def test_constant_needs_no_end() -> None:
+def test_a_constant_rate_needs_no_end() -> None:
     assert build_scheduler(_optimizer(lr=0.1), "constant", steps=math.inf).get_last_lr() == [0.1, 0.1]

@@ -22,7 +22,7 @@ def test_success_replaces_the_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_temporary_file_lies_beside_the_file_with_its_suffix(tmp_path: Path) -> None:
+def test_the_temporary_file_is_beside_the_file_and_has_its_suffix(tmp_path: Path) -> None:
     with atomic_write(tmp_path / "figure.png") as partial:
         partial.touch()
         assert partial.parent == tmp_path
@@ -30,14 +30,14 @@ def test_temporary_file_lies_beside_the_file_with_its_suffix(tmp_path: Path) -> 
         assert partial.name != "figure.png"
 
 
-def test_folder_is_made(tmp_path: Path) -> None:
+def test_the_folder_is_created(tmp_path: Path) -> None:
     with atomic_write(tmp_path / "a" / "b" / "x.txt") as partial:
         partial.write_text("x")
     assert (tmp_path / "a" / "b" / "x.txt").read_text() == "x"
 
 
 @pytest.mark.parametrize("kind", [OSError, KeyboardInterrupt])
-def test_failure_keeps_the_old_file_and_leaves_nothing_else(tmp_path: Path, kind: type[BaseException]) -> None:
+def test_a_failure_keeps_the_old_file_and_leaves_nothing_else(tmp_path: Path, kind: type[BaseException]) -> None:
     path = tmp_path / "scores.csv"
     path.write_text("old")
     with pytest.raises(kind), atomic_write(path) as partial:
@@ -47,13 +47,13 @@ def test_failure_keeps_the_old_file_and_leaves_nothing_else(tmp_path: Path, kind
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_failure_before_anything_is_written_is_the_callers_own(tmp_path: Path) -> None:
+def test_an_error_before_anything_is_written_is_raised_unchanged(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), atomic_write(tmp_path / "x.txt"):
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
 
 
-def test_json_is_written_for_people_and_programs(tmp_path: Path) -> None:
+def test_json_is_indented(tmp_path: Path) -> None:
     path = tmp_path / "metrics.json"
     write_json({"miou": 0.5, "absent": None}, path)
     assert json.loads(path.read_text()) == {"miou": 0.5, "absent": None}
@@ -66,16 +66,16 @@ def test_json_refuses_nan_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_two_writers_in_one_process_do_not_meet(tmp_path: Path) -> None:
+def test_two_writers_in_one_process_do_not_collide(tmp_path: Path) -> None:
     with atomic_write(tmp_path / "a.txt") as one, atomic_write(tmp_path / "a.txt") as other:
         assert one != other
         one.write_text("one")
         other.write_text("other")
-    assert (tmp_path / "a.txt").read_text() == "one"  # the last to end
+    assert (tmp_path / "a.txt").read_text() == "one"  # it ended last
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_who_waits_for_another_comes_after_it(tmp_path: Path) -> None:
+def test_a_process_that_waits_for_the_lock_runs_after_the_other(tmp_path: Path) -> None:
     lock, entered, order = tmp_path / "new" / ".lock", threading.Event(), []
 
     def second() -> None:
@@ -94,23 +94,23 @@ def test_who_waits_for_another_comes_after_it(tmp_path: Path) -> None:
     assert list((tmp_path / "new").iterdir()) == []
 
 
-def test_an_error_lets_the_next_one_in(tmp_path: Path) -> None:
+def test_an_error_releases_the_lock(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="full"), file_lock(tmp_path / ".lock"):
         raise OSError("full")
     with file_lock(tmp_path / ".lock"):
         pass
 
 
-def test_who_does_not_wait_is_told(tmp_path: Path) -> None:
+def test_a_lock_that_is_held_raises_a_timeout_without_waiting(tmp_path: Path) -> None:
     lock = tmp_path / "new" / ".lock"
     with file_lock(lock), pytest.raises(filelock.Timeout), file_lock(lock, wait=False):
-        pytest.fail("two are in")
+        pytest.fail("two hold the lock")
     with file_lock(lock, wait=False):
         pass
     assert list((tmp_path / "new").iterdir()) == []
 
 
-def test_what_a_killed_process_left_is_found_and_nothing_else(tmp_path: Path) -> None:
+def test_only_files_that_a_killed_process_left_are_stale(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     with atomic_write(tmp_path / "a.b.png") as one, atomic_write(tmp_path / "sub" / "table") as other:
         for path in (one, other):
@@ -124,13 +124,13 @@ def test_what_a_killed_process_left_is_found_and_nothing_else(tmp_path: Path) ->
     assert stale_partials(tmp_path, deep=True) == stale_partials(tmp_path / "none", deep=True) == []
 
 
-def test_a_place_that_cannot_be_written_to_is_told_before_and_in_the_work(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_to_is_reported_before_and_in_the_body(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         pytest.raises(DataError, match=r"file/stats cannot be written to \(.*choose another place with --out$"),
         writable_dir(tmp_path / "file" / "stats"),
     ):
-        pytest.fail("began the work")
+        pytest.fail("the body ran")
     with pytest.raises(DataError, match=r"new cannot be written to \(full\)"), writable_dir(tmp_path / "new"):
         raise OSError("full")
     assert list((tmp_path / "new").iterdir()) == []

@@ -7,12 +7,12 @@ import pytest
 from segdrone.errors import ConfigError
 from segdrone.utils.launch import is_rank_zero, silence_nonzero_ranks, single_job_argv
 
-SET = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID", "WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
+VARIABLES = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID", "WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in SET:
+def single_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys, "argv", ["train.py", "seed=1"])
 
@@ -21,16 +21,16 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     ("environment", "first"),
     [
         ({}, True),
-        ({"RANK": "0", "LOCAL_RANK": "0", "SLURM_PROCID": "1"}, True),  # torchrun's first need not be on SLURM's
+        ({"RANK": "0", "LOCAL_RANK": "0", "SLURM_PROCID": "1"}, True),  # torchrun's rank decides
         ({"RANK": "4", "LOCAL_RANK": "0"}, False),
         ({"LOCAL_RANK": "0", "NODE_RANK": "0"}, True),
         ({"LOCAL_RANK": "1", "NODE_RANK": "0"}, False),
-        ({"NODE_RANK": "1"}, False),  # Lightning's, before it starts the others there
+        ({"NODE_RANK": "1"}, False),  # set by Lightning before it starts the others there
         ({"SLURM_PROCID": "0"}, True),
         ({"SLURM_PROCID": "3"}, False),
     ],
 )
-def test_the_first_process_is_known_by_what_started_it(
+def test_rank_zero_is_known_from_the_launcher(
     environment: dict[str, str], first: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in environment.items():
@@ -38,18 +38,18 @@ def test_the_first_process_is_known_by_what_started_it(
     assert is_rank_zero() == first
 
 
-def test_the_first_process_runs_as_it_was_told_to() -> None:
+def test_rank_zero_keeps_its_arguments() -> None:
     silence_nonzero_ranks()
     assert sys.argv == ["train.py", "seed=1"]
 
 
-def test_the_others_make_no_folder_and_say_only_errors(
+def test_other_ranks_write_no_folder_and_log_only_errors(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("RANK", "1")
     try:
         silence_nonzero_ranks()
-        logging.getLogger("segdrone").warning("said by the first")
+        logging.getLogger("segdrone").warning("reported by rank 0")
         logging.getLogger("segdrone").error("mine")
     finally:
         logging.disable(logging.NOTSET)
@@ -62,7 +62,7 @@ def test_the_others_make_no_folder_and_say_only_errors(
 @pytest.mark.parametrize(
     ("count", "refused"), [({"WORLD_SIZE": "2"}, True), ({"SLURM_STEP_NUM_TASKS": "2"}, True), ({}, False)]
 )
-def test_a_sweep_is_not_run_by_all_processes_at_once(
+def test_a_sweep_in_several_processes_is_refused(
     count: dict[str, str], refused: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in count.items():
@@ -72,11 +72,11 @@ def test_a_sweep_is_not_run_by_all_processes_at_once(
         monkeypatch.setattr(sys, "argv", ["train.py", *sweep])
         with pytest.raises(ConfigError, match="without torchrun or srun") if refused else nullcontext():
             silence_nonzero_ranks()
-        with single_job_argv(sweep[-1:]):  # what Lightning starts for one of its jobs
+        with single_job_argv(sweep[-1:]):  # as Lightning starts the processes of one job
             silence_nonzero_ranks()
 
 
-def test_a_job_of_a_sweep_is_started_alone() -> None:
+def test_the_arguments_of_one_job_replace_those_of_the_sweep() -> None:
     sys.argv = ["train.py", "-m", "seed=1,2"]
     with single_job_argv(["seed=2"]):
         assert sys.argv == ["train.py", "seed=2", "hydra.mode=RUN"]

@@ -19,23 +19,23 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-def faults(how: str) -> tuple[str, int]:
-    result = subprocess.run([sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True)
-    took, pages = result.stdout.split()
-    return took, int(pages)
+def page_faults(mode: str) -> tuple[str, int]:
+    result = subprocess.run([sys.executable, "-c", PROGRAM, mode], capture_output=True, text=True, check=True)
+    accepted, pages = result.stdout.split()
+    return accepted, int(pages)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's malloc is told")
-def test_a_freed_tensors_pages_are_used_again() -> None:
-    took, kept = faults("kept")
-    _, returned = faults("returned")
-    assert took == "True"
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only for glibc's malloc")
+def test_the_pages_of_a_freed_tensor_are_reused() -> None:
+    accepted, kept = page_faults("kept")
+    _, returned = page_faults("returned")
+    assert accepted == "True"
     assert returned > 20 * (64 << 20) / 4096 / 2
     assert kept < returned / 4
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] == "glibc", reason="on other systems nothing is changed")
-def test_other_allocators_are_left_alone() -> None:
+def test_other_allocators_are_not_changed() -> None:
     from segdrone.utils.memory import keep_freed_memory
 
     assert keep_freed_memory() is False
