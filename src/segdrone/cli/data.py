@@ -59,7 +59,7 @@ def import_(
     images: Annotated[
         Path | None, typer.Option(help="Folder of the photographs (default: beside the annotations).")
     ] = None,
-    kind: Annotated[
+    annotation_format: Annotated[
         str | None,
         typer.Option(
             "--format",
@@ -83,7 +83,10 @@ def import_(
     """
     from segdrone.annotations import import_annotations, print_summary
 
-    print_summary(import_annotations(source, out, images=images, kind=kind, classes=classes, background=background))
+    summary = import_annotations(
+        source, out, images=images, annotation_format=annotation_format, classes=classes, background=background
+    )
+    print_summary(summary)
 
 
 @commands.command("check")

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import typer.main
+
+from segdrone.cli.data import commands
+from segdrone.cli.data_options import name_options
+from segdrone.data.config import DataConfig, describe
+from tests.conftest import Command, assert_one_line
+
+
+def test_options_of_a_dataset_are_described_by_the_config() -> None:
+    group = typer.main.get_command(commands)
+    for name in ("check", "stats", "show"):
+        helps = {option.name: option.help for option in group.commands[name].params}  # type: ignore[attr-defined]
+        shared = {key: text for key, text in helps.items() if key in DataConfig.model_fields and key != "image_size"}
+        assert len(shared) == 10, name
+        assert shared == {key: describe(key) for key in shared}
+
+
+def test_error_messages_name_the_options_of_the_command() -> None:
+    keys = {"images", "masks", "classes", "class_groups", "mask_encoding", "colour_tolerance", "mask_threshold"}
+    for key in (*keys, "split_dir"):
+        assert name_options(f"give data.{key}=X") == f"give --{key.replace('_', '-')} X"
+        assert name_options(f"see data.{key}: it") == f"see --{key.replace('_', '-')}: it"
+    assert name_options("give data.allow_unpaired=true") == "give --allow-unpaired"
+    assert name_options("data.batch_size=3, data.classes_x=1") == "data.batch_size=3, data.classes_x=1"
+
+
+def test_an_error_of_a_data_command_names_its_option(command: Command, tmp_path: object) -> None:
+    result = command("segdrone", "data", "check", tmp_path, "--class-groups", "nothing")  # type: ignore[arg-type]
+    assert "data." not in result.stderr
+    assert_one_line(result)
