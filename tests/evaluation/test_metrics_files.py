@@ -87,8 +87,8 @@ def test_tables_contain_the_scores(tmp_path: Path) -> None:
 def test_counts_are_read_as_they_were_written(tmp_path: Path) -> None:
     one = make_counts()
     write_tables(to_metrics(one, score(one.counts), None), image_rows(one, score(one.counts)), one, tmp_path)
-    for place in (tmp_path, tmp_path / "counts.npz"):
-        again = read_counts(place)
+    for path in (tmp_path, tmp_path / "counts.npz"):
+        again = read_counts(path)
         assert (again.names, again.classes) == (one.names, one.classes)
         assert all((a == b).all() for a, b in zip(again.counts, one.counts, strict=True))
 

@@ -53,8 +53,8 @@ def stacked(objects: list[tuple[int, NDArray[np.bool_]]]) -> dict[str, torch.Ten
 def by_coco(images: Mapping[str, MaskPair]) -> dict[str, float]:
     """The scores of COCOeval for the documents of `to_coco`, which list images without objects too."""
     readers = []
-    for place in (0, 1):
-        sized = {name: (one[0].shape, find_instances(one[place], one[2], TABLE)) for name, one in images.items()}
+    for mask in (0, 1):
+        sized = {name: (one[0].shape, find_instances(one[mask], one[2], TABLE)) for name, one in images.items()}
         readers.append(reader := COCO())
         reader.dataset = to_coco(sized, TABLE)
         with contextlib.redirect_stdout(io.StringIO()):

@@ -116,7 +116,7 @@ def test_bad_predictions_are_errors(predicted: Path, all_scenes: Path, tmp_path:
     assert "give the true masks" in error_of(folder)
     assert "inference=tiled does nothing" in error_of(root, folder, "inference=tiled")
     assert "data.sampling does nothing" in error_of(root, folder, "data.sampling=tiles")
-    assert "nowhere is no folder" in error_of(root, f"predictions={tmp_path / 'nowhere'}")
+    assert "nowhere is not a folder" in error_of(root, f"predictions={tmp_path / 'nowhere'}")
     victim = predicted / "007.png"
     fine = victim.read_bytes()
     victim.write_bytes(fine[: len(fine) // 2])

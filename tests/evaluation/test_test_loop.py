@@ -15,8 +15,6 @@ from segdrone.evaluation.test_loop import evaluate_test_loop
 from segdrone.raster.decode import read_image
 from tests.helpers.training import tiny_module
 
-NORMALISED = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
-
 
 class RecordingEvaluator(Evaluator):
     """Also keeps the samples."""
@@ -53,9 +51,9 @@ def test_photographs_are_evaluated_as_the_network_sees_them(all_scenes: Path) ->
         assert (one.truth == datamodule.encoding.remap(read_mask(pair.mask, datamodule.encoding))).all()
         assert (one.read_image() == image).all()
         mean, std = (np.array(values)[:, None, None] for values in (datamodule.mean, datamodule.std))
-        seen = torch.tensor((image.transpose(2, 0, 1) / 255 - mean) / std, dtype=torch.float32)[None]
+        normalized = torch.tensor((image.transpose(2, 0, 1) / 255 - mean) / std, dtype=torch.float32)[None]
         with torch.inference_mode():
-            confidence, prediction = module(seen).softmax(1)[0].max(0)
+            confidence, prediction = module(normalized).softmax(1)[0].max(0)
         assert (one.prediction == prediction.numpy()).mean() > 0.999
         assert np.abs(one.confidence - 255 * confidence.numpy()).max() < 1
 

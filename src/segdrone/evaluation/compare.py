@@ -65,10 +65,18 @@ def compare(folders: Sequence[Path]) -> list[Comparison]:
             fewer than two photographs.
 
     Example:
-        >>> first, second = Path("outputs/evaluate/first"), Path("outputs/evaluate/second")
-        >>> for comparison in compare([first, second]):  # doctest: +SKIP
-        ...     print(comparison.sentence)
-        second is better than first: mIoU 0.6103 against 0.5580, a difference of +0.0523 (95 % interval ...)
+        >>> from tempfile import TemporaryDirectory
+        >>> names = [f"img_{i}" for i in range(25)]
+        >>> unknown = {"boundary": np.zeros((25, 3, 2), int), "confidence": np.zeros((25, 2, 256), int)}
+        >>> with TemporaryDirectory() as folder:
+        ...     files = [Path(folder) / "first.npz", Path(folder) / "second.npz"]
+        ...     for file, right in zip(files, (30, 40)):
+        ...         confusion = np.array([[[right, 50 - right], [50 - right, right]]] * 25)
+        ...         np.savez(file, names=names, classes=["road", "grass"], confusion=confusion, **unknown)
+        ...     (comparison,) = compare(files)
+        >>> row = comparison.overall[0]
+        >>> row["name"], round(row["first"], 3), round(row["second"], 3), row["verdict"]
+        ('mIoU', 0.429, 0.667, 'better')
     """
     if len(folders) < 2:
         raise ConfigError("give two or more folders of evaluations to compare")

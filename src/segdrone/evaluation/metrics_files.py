@@ -134,9 +134,14 @@ def read_counts(folder: Path) -> NamedCounts:
         DataError: The file is missing or is not such a file.
 
     Example:
-        >>> counts = read_counts(Path("outputs/evaluate/best"))  # doctest: +SKIP
-        >>> counts.counts.confusion.shape  # images, true classes, predicted classes  # doctest: +SKIP
-        (54, 23, 23)
+        >>> from tempfile import TemporaryDirectory
+        >>> confusion, boundary = np.ones((1, 2, 2), int), np.ones((1, 3, 2), int)
+        >>> arrays = {"confusion": confusion, "boundary": boundary, "confidence": np.zeros((1, 2, 256), int)}
+        >>> with TemporaryDirectory() as folder:
+        ...     np.savez(Path(folder) / "counts.npz", names=["img_1"], classes=["road", "grass"], **arrays)
+        ...     counts = read_counts(Path(folder))
+        >>> counts.names, counts.classes, counts.counts.confusion.shape
+        (('img_1',), ('road', 'grass'), (1, 2, 2))
     """
     path = folder / COUNTS_FILE if folder.is_dir() else folder
     if not path.is_file():

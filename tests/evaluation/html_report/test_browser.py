@@ -1,4 +1,4 @@
-"""The page opened in a browser: sorted, wiped, switched, on a phone and without script."""
+"""The page in a browser: sorting, slider, switches, small screens, and without JavaScript."""
 
 from __future__ import annotations
 
@@ -35,32 +35,32 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def opened(browser: Any, tmp_path: Path) -> Iterator[Any]:
-    """Opens the page of hostile names; at the end nothing may have gone wrong in it."""
+    """Opens a page with hostile names; at the end there must be no error, dialog or request in it."""
     write_html(hostile(), tmp_path / "report.html")
     address = (tmp_path / "report.html").as_uri()
-    wrong: list[str] = []
+    problems: list[str] = []
 
     def page(width: int = 1200, **options: Any) -> Any:
         new = browser.new_context(viewport={"width": width, "height": 800}, **options).new_page()
-        new.on("console", lambda message: wrong.append(f"console: {message.text}"))
-        new.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-        new.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        new.on("request", lambda request: request.url.startswith(("data:", address)) or wrong.append(request.url))
+        new.on("console", lambda message: problems.append(f"console: {message.text}"))
+        new.on("pageerror", lambda error: problems.append(f"error: {error}"))
+        new.on("dialog", lambda dialog: (problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        new.on("request", lambda request: request.url.startswith(("data:", address)) or problems.append(request.url))
         new.goto(address)
         return new
 
     yield page
     for context in browser.contexts:
         context.close()
-    assert wrong == []
+    assert problems == []
 
 
-def column(page: Any, place: int) -> list[str]:
-    cells = page.locator(f"#class-table tbody tr > :nth-child({place})")
+def column(page: Any, index: int) -> list[str]:
+    cells = page.locator(f"#class-table tbody tr > :nth-child({index})")
     return [cell.get_attribute("data-value") for cell in cells.all()]
 
 
-def test_classes_are_sorted_by_click_and_by_key(opened: Any) -> None:
+def test_classes_are_sorted_by_mouse_and_keyboard(opened: Any) -> None:
     page = opened()
     heading = page.locator("#class-table thead th").nth(1)
     heading.get_by_role("button").click()
@@ -78,7 +78,7 @@ def test_classes_are_sorted_by_click_and_by_key(opened: Any) -> None:
     assert column(page, 1)[2:5] == sorted(column(page, 1)[2:5])
 
 
-def test_the_slider_wipes_between_the_chosen_pictures(opened: Any) -> None:
+def test_the_slider_moves_between_the_chosen_pictures(opened: Any) -> None:
     page = opened()
     compare = page.locator(".compare").first
     left, slider = compare.locator(".layer.left"), compare.get_by_role("slider")
@@ -101,7 +101,7 @@ def test_the_slider_wipes_between_the_chosen_pictures(opened: Any) -> None:
     assert compare.locator(".layer.prediction").is_hidden()
 
 
-def test_the_matrix_is_switched_and_read(opened: Any) -> None:
+def test_the_matrix_can_be_switched_and_its_cells_are_explained(opened: Any) -> None:
     page = opened()
     truth, prediction = page.locator(".matrix.truth"), page.locator(".matrix.prediction")
     assert truth.is_visible()
@@ -115,14 +115,14 @@ def test_the_matrix_is_switched_and_read(opened: Any) -> None:
 
 
 @pytest.mark.parametrize("script", [True, False])
-def test_nothing_sticks_out_on_a_phone(opened: Any, script: bool) -> None:
+def test_nothing_overflows_on_a_small_screen(opened: Any, script: bool) -> None:
     page = opened(360, java_script_enabled=script)
     assert page.locator("html").evaluate("element => element.scrollWidth") == 360
     boxes = [section.bounding_box() for section in page.locator("section").all()]
     assert all(box["x"] >= 0 and box["x"] + box["width"] <= 360 for box in boxes)
 
 
-def test_hostile_names_are_seen_as_text(opened: Any) -> None:
+def test_hostile_names_are_shown_as_text(opened: Any) -> None:
     page = opened()
     assert page.get_by_role("heading", name=HOSTILE, exact=True).is_visible()
     assert page.locator("#class-table").get_by_text("<b>x").first.is_visible()
@@ -130,7 +130,7 @@ def test_hostile_names_are_seen_as_text(opened: Any) -> None:
     assert page.locator("img:not([src^='data:'])").count() == 0
 
 
-def test_without_script_all_is_there(opened: Any) -> None:
+def test_everything_is_shown_without_javascript(opened: Any) -> None:
     page = opened(java_script_enabled=False)
     assert page.locator(".score").first.is_visible()
     layers = page.locator(".example").first.locator(".layer")
@@ -141,3 +141,10 @@ def test_without_script_all_is_there(opened: Any) -> None:
     assert page.locator("#class-table thead button").count() == 0
     page.get_by_text("Shares of the prediction").click()
     assert page.locator(".matrix.prediction").is_visible()
+
+
+def test_the_plots_are_shown_and_have_a_text(opened: Any) -> None:
+    plots = opened().locator("img.plot").all()
+    assert len(plots) == 4
+    assert all(plot.evaluate("image => image.complete && image.naturalWidth > 0") for plot in plots)
+    assert [plot.get_attribute("alt") for plot in plots][1] == "Share of objects found, by size"

@@ -13,14 +13,14 @@ from tests.helpers.reports import sample
 
 def test_the_error_map_shows_wrong_and_ignored_pixels_without_color() -> None:
     row = sample("a.jpg")
-    seen = panels.error_map(row, DRONE)
+    picture = panels.error_map(row, DRONE)
     wrong, ignored = (row.truth != row.prediction) & (row.truth != 255), row.truth == 255
     right = ~wrong & ~ignored
-    assert (seen[right].max(1) == seen[right].min(1)).all(), "grey where right"
-    grey = seen.astype(float).mean(2)
-    assert len(np.unique(grey[wrong])) == 2, "stripes"
-    assert len(np.unique(grey[ignored])) == 2, "dots"
-    assert grey[wrong].min() < 60 < grey[right].min(), "stripes are darker than any photograph"
+    assert (picture[right].max(1) == picture[right].min(1)).all(), "gray where right"
+    gray = picture.astype(float).mean(2)
+    assert len(np.unique(gray[wrong])) == 2, "stripes"
+    assert len(np.unique(gray[ignored])) == 2, "dots"
+    assert gray[wrong].min() < 60 < gray[right].min(), "stripes are darker than any photograph"
 
 
 def test_pictures_shrink_together_until_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
