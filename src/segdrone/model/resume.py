@@ -39,12 +39,12 @@ def check_resumable(path: str | Path, module: SegmentationModule) -> None:
             classes or another network, split, normalization, optimizer or schedule.
     """
     checkpoint = read_checkpoint(path)
-    settings, afresh = checkpoint["hyper_parameters"], f"start from its weights with init_from={path}"
+    settings, fresh_start = checkpoint["hyper_parameters"], f"start from its weights with init_from={path}"
     theirs, ours = settings["classes"]["names"], list(module.table.names)
     if theirs != ours:
         raise CheckpointError(
             f"{path} was trained on {len(theirs)} classes ({', '.join(theirs[:3])}, ...), the data has {len(ours)} "
-            f"({', '.join(ours[:3])}, ...): give data.classes of the checkpoint, or {afresh}"
+            f"({', '.join(ours[:3])}, ...): give data.classes of the checkpoint, or {fresh_start}"
         )
     if settings["model"] != dict(module.hparams["model"]):
         raise CheckpointError(
@@ -55,12 +55,12 @@ def check_resumable(path: str | Path, module: SegmentationModule) -> None:
     if moved := sum(before.get(photograph) != now.get(photograph) for photograph in before | now):
         raise CheckpointError(
             f"{path} was trained with another split, in which {moved} photographs are in another part or missing: "
-            f"give the same photographs, split_dir, split_seed and shares, or {afresh}"
+            f"give the same photographs, split_dir, split_seed and shares, or {fresh_start}"
         )
     for key in ("mean", "std"):
         if settings["data"].get(key) != module.hparams["data"].get(key):
             raise CheckpointError(f"{path} was trained with data.{key}={settings['data'].get(key)}: give the same")
-    _check_optimizer(checkpoint, module, path, afresh)
+    _check_optimizer(checkpoint, module, path, fresh_start)
     log.info("resuming from %s, after %d epochs", path, checkpoint["epoch"] + 1)
 
 
@@ -68,14 +68,18 @@ def _split_by_photograph(splits: Mapping[str, list[str]]) -> dict[str, str]:
     return {photograph: split for split, photographs in splits.items() for photograph in photographs}
 
 
-def _check_optimizer(checkpoint: Mapping[str, Any], module: SegmentationModule, path: str | Path, afresh: str) -> None:
+def _check_optimizer(
+    checkpoint: Mapping[str, Any], module: SegmentationModule, path: str | Path, fresh_start: str
+) -> None:
     if not checkpoint.get("optimizer_states") or not checkpoint.get("lr_schedulers"):
-        raise CheckpointError(f"{path} holds only weights, from which training cannot be resumed: {afresh}")
+        raise CheckpointError(f"{path} holds only weights, from which training cannot be resumed: {fresh_start}")
     ours = {"optimizer": module.optimizer_options, "scheduler": module.scheduler_options}
     theirs = checkpoint.get("optimisation", ours)
     for part in ours:
         if theirs[part]["name"] != ours[part]["name"]:
-            raise CheckpointError(f"{path} was trained with {part}={theirs[part]['name']}: give the same, or {afresh}")
+            raise CheckpointError(
+                f"{path} was trained with {part}={theirs[part]['name']}: give the same, or {fresh_start}"
+            )
     for key, value in ours["optimizer"].items():
         if theirs["optimizer"].get(key) != value:
             log.warning("resumed: optimizer.%s stays %s, not %s", key, theirs["optimizer"].get(key), value)
