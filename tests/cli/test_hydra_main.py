@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPO, Command, assert_one_line
+from tests.helpers.commands import REPO, Command, assert_one_line
 
 SCRIPT = """
 import json, os, signal

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 from segdrone import __version__
-from tests.conftest import REPO
+from tests.helpers.commands import REPO
 
 
 def test_the_citation_has_the_version_of_the_package() -> None:

@@ -35,7 +35,7 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `segdrone predict` with a checkpoint; returns exit code, stdout, and the lines of stderr without progress bars."""
+    """Runs `segdrone predict` with a checkpoint; returns exit code, stdout, and lines of stderr (no bars)."""
     checkpoint = tiny_checkpoint(tmp_path / "a.ckpt")
     monkeypatch.chdir(tmp_path)
 

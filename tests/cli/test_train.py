@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command, assert_one_line, small
+from tests.helpers.commands import Command, assert_one_line
+from tests.helpers.small_run import small
 
 RECIPE = """# @package _global_
 # A recipe of one's own.
@@ -62,8 +63,9 @@ def test_two_processes_train_with_a_recipe_of_another_folder(
     overrides = [override for override in small(all_scenes, tmp_path / "run") if override != "trainer=cpu"]
     result = command("segdrone", "train", "experiment=mine", *DDP, *overrides, "--config-dir", recipes.name)
     assert result.returncode == 0, result.stderr
-    assert run_settings(tmp_path / "run")["processes"] == 2
-    assert run_settings(tmp_path / "run")["seed"] == 7
+    settings = run_settings(tmp_path / "run")
+    assert (settings["processes"], settings["seed"]) == (2, 7)
+    assert str(settings["command"]).startswith("segdrone train --config-dir 'my recipes' experiment=mine trainer=ddp ")
     assert result.stdout.count("photographs of the test split") == 1
     assert {path.name for path in tmp_path.iterdir()} == {"my recipes", "run"}
 

@@ -71,9 +71,9 @@ def test_a_search_reports_the_best_of_the_rest(searched: Searched, command: Comm
     with Image.open(sweep / "sweep.png") as image:
         assert image.width > image.height  # three panels above one
 
-    python, script, *overrides = shlex.split(result.stdout.splitlines()[-1])
-    assert (python, script) == ("python", "train.py")
-    shown = command(script, *overrides, "--cfg", "job")
+    program, subcommand, *overrides = shlex.split(result.stdout.splitlines()[-1])
+    assert (program, subcommand) == ("segdrone", "train")
+    shown = command(program, subcommand, *overrides, "--cfg", "job")
     assert shown.returncode == 0, shown.stderr
     again, trained = OmegaConf.create(shown.stdout), OmegaConf.load(sweep / best / ".hydra" / "config.yaml")
     again.output_dir = trained.output_dir  # a folder of its own

@@ -39,7 +39,7 @@ def test_the_table_is_sorted_best_first_and_failed_jobs_are_named(
     assert "3 jobs in" in text and ", 1 without a score" in text
     assert "no score: job 2 (optimizer.lr=0.1 augment=flips): the disk is full" in lines
     assert lines[-2].startswith("best: job 1 (optimizer.lr=0.01 augment=[mean]) with val/miou 0.7500")
-    assert lines[-1] == "python train.py optimizer.lr=1e-2 'augment=[mean]'"
+    assert lines[-1] == "segdrone train optimizer.lr=1e-2 'augment=[mean]'"
 
 
 def test_the_csv_has_one_column_per_parameter_and_one_row_per_job(
@@ -85,8 +85,8 @@ def test_the_command_gives_the_same_config_as_a_single_run(tmp_path: Path) -> No
     write_job(tmp_path, "0", given, 0.5)
     sweep = read_sweep(tmp_path)
     assert sweep is not None
-    python, script, *overrides = shlex.split(winning_command(sweep.scored[0]))
-    assert (python, script) == ("python", "train.py")
+    program, subcommand, *overrides = shlex.split(winning_command(sweep.scored[0]))
+    assert (program, subcommand) == ("segdrone", "train")
     with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
         cfg = compose("train", overrides)
         job = compose("train", given[3:])

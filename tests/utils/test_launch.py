@@ -1,3 +1,4 @@
+import importlib.util
 import logging
 import sys
 from contextlib import nullcontext
@@ -5,7 +6,7 @@ from contextlib import nullcontext
 import pytest
 
 from segdrone.errors import ConfigError
-from segdrone.utils.launch import is_rank_zero, silence_nonzero_ranks, single_job_argv
+from segdrone.utils.launch import command_line, is_rank_zero, silence_nonzero_ranks, single_job_argv
 
 VARIABLES = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID", "WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
 
@@ -81,3 +82,11 @@ def test_the_arguments_of_one_job_replace_those_of_the_sweep() -> None:
     with single_job_argv(["seed=2"]):
         assert sys.argv == ["train.py", "seed=2", "hydra.mode=RUN"]
     assert sys.argv == ["train.py", "-m", "seed=1,2"]
+
+
+def test_the_command_line_can_be_given_to_a_shell_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["train.py", "seed=1", "loss.terms={ce: 1}"])
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+    assert command_line() == "python train.py seed=1 'loss.terms={ce: 1}'"
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", importlib.util.find_spec("segdrone.cli.train"))
+    assert command_line() == "segdrone train seed=1 'loss.terms={ce: 1}'"

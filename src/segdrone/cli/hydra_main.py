@@ -23,6 +23,7 @@ from segdrone.cli.hydra_errors import explain_config_error, explain_error
 from segdrone.cli.hydra_help import print_help
 from segdrone.errors import ConfigError, SegdroneError, exit_with_error
 from segdrone.sweep import UNFINISHED, CompareAtEnd, Sweep, clear_failure, note_failure, read_sweep, report
+from segdrone.utils.config import config_dir
 from segdrone.utils.launch import silence_nonzero_ranks, single_job_argv, wait_for_rank_zero
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -141,8 +142,14 @@ def _config_options() -> Sequence[str]:
     """Returns the options that lead the processes of a sweep's job to the same configuration files."""
     hydra = HydraConfig.get()
     paths = {source.provider: source.path for source in hydra.runtime.config_sources}
-    options = [f"--config-path={paths['main']}", f"--config-name={hydra.job.config_name}"]
-    return [*options, f"--config-dir={paths['command-line']}"] if "command-line" in paths else options
+    options = []
+    if paths["main"] != str(config_dir()):
+        options.append(f"--config-path={paths['main']}")
+    if hydra.job.config_name != hydra.job.name:  # named like the command unless the user chose another
+        options.append(f"--config-name={hydra.job.config_name}")
+    if "command-line" in paths:
+        options.append(f"--config-dir={paths['command-line']}")
+    return options
 
 
 @contextmanager

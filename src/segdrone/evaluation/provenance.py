@@ -6,9 +6,7 @@ import hashlib
 import json
 import os
 import platform
-import shlex
 import subprocess
-import sys
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 import torch
 
 from segdrone.data.pairs import ImageMaskPair
+from segdrone.utils.launch import command_line
 
 _PACKAGES = (
     "segdrone", "torch", "torchvision", "lightning", "torchmetrics", "segmentation-models-pytorch", "timm",
@@ -27,7 +26,7 @@ _PACKAGES = (
 def describe_run(pairs: Iterable[ImageMaskPair], device: torch.device, **details: Any) -> dict[str, Any]:
     """Returns command, git commit, package versions, machine and data fingerprint of a run, and `details`."""
     return {
-        "command": shlex.join(["python", *sys.argv]),
+        "command": command_line(),
         "git_commit": _git_commit(),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in _PACKAGES},

@@ -38,7 +38,7 @@ def winning_command(job: Job) -> str:
     """Returns the shell command that trains like a job of a sweep, as a single run."""
     keys = [override.key_or_group for override in OverridesParser.create().parse_overrides(list(job.overrides))]
     kept = [text for key, text in zip(keys, job.overrides, strict=True) if key not in _SWEEP_OVERRIDES]
-    return shlex.join(["python", "train.py", *kept])
+    return shlex.join(["segdrone", "train", *kept])
 
 
 def _choices(sweep: Sweep, job: Job) -> str:

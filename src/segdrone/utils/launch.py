@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -47,6 +48,14 @@ def rank_and_world_size() -> tuple[int, int]:
     if dist is not None and dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1
+
+
+def command_line() -> str:
+    """Returns the command of this process, as a shell takes it: `segdrone train ...`, or `python SCRIPT ...`."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    package, _, name = (spec.name if spec is not None else "").rpartition(".")
+    start = ["segdrone", name] if package == "segdrone.cli" else ["python", sys.argv[0]]
+    return shlex.join([*start, *sys.argv[1:]])
 
 
 def silence_nonzero_ranks() -> None:
