@@ -28,7 +28,8 @@ class LocalNetwork(nn.Module):
         nn.init.normal_(self.convolution.weight, std=2 / side)
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.convolution(image)
+        logits: Tensor = self.convolution(image)
+        return logits
 
 
 def model_spec(**values: Any) -> ModelSpec:

@@ -82,5 +82,5 @@ def test_the_number_of_threads_and_tiles_changes_nothing() -> None:
                 height, width = tile.classes.shape
                 mask[tile.top : tile.top + height, tile.left : tile.left + width] = tile.classes
             masks.append(mask)
-        np.testing.assert_array_equal(*masks)
+        np.testing.assert_array_equal(masks[0], masks[1])
         assert masks[0].max() < 5

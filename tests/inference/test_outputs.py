@@ -14,7 +14,7 @@ from segdrone.inference.inputs import InputImage
 from segdrone.inference.outputs import Outputs
 from segdrone.raster.decode import read_image
 
-INPUT = InputImage(Path("photos/sub/a.b.jpg"), "sub/a.b.jpg", "sub/a.b", 1234)
+INPUT = InputImage(Path("photos/sub/a.b.jpg"), "sub/a.b.jpg", "sub/a.b", "1234")
 CAR, PERSON, GRASS = (DRONE.names.index(name) for name in ("car", "person", "grass"))
 MASK = np.full((40, 60), GRASS, np.uint8)
 MASK[2:8, 3:9] = MASK[20:30, 20:40] = CAR

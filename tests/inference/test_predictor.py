@@ -17,7 +17,7 @@ from segdrone.errors import CheckpointError, ConfigError, DataError
 from segdrone.inference import Predictor
 from segdrone.inference.predictor import _MIN_OVERLAP
 from segdrone.model.networks import build_network
-from segdrone.raster import ArraySource
+from segdrone.raster import ArraySource, PngMaskWriter
 from segdrone.raster.pixels import resize_image
 from segdrone.runtime.backend import OutOfMemory
 from segdrone.runtime.torch_backend import TorchBackend
@@ -136,7 +136,7 @@ def test_scales_are_the_mean_of_windows_at_other_sizes() -> None:
     both = next(predictor.blocks(predictor.open(image))).confidence
     network = local_network(1)
     with torch.inference_mode():
-        half = normalized(cv2.resize(image, (28, 20), interpolation=cv2.INTER_LINEAR))
+        half = normalized(resize_image(image, (20, 28), "linear"))
         unrounded = nn.functional.interpolate(normalized(image), (20, 28), mode="bilinear", align_corners=False)
         for smaller, tolerance in ((half, 1e-5), (unrounded, 0.02)):
             enlarged = nn.functional.interpolate(network(smaller).softmax(1), (40, 56), mode="bilinear")
@@ -240,6 +240,15 @@ def test_pixels_without_data_are_ignored_and_the_others_are_as_before(scale: flo
     assert expected.confidence is not None and confidence is not None
     np.testing.assert_array_equal(mask, np.where(valid, expected.mask, TABLE.ignore_index))
     np.testing.assert_array_equal(confidence, np.where(valid, expected.confidence, 0))
+
+
+def test_a_mask_writer_takes_the_blocks(tmp_path: Path) -> None:
+    predictor, image = Predictor(local_backend(1, sampling="tiles"), window=(32, 32)), picture(70, 100)
+    with PngMaskWriter(tmp_path / "mask.png", (70, 100)) as writer:
+        for tile in predictor.blocks(predictor.open(image)):
+            writer.write(tile.top, tile.left, tile.classes)
+    written = cv2.imread(str(tmp_path / "mask.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(written, predictor(image).mask)
 
 
 def test_an_image_without_any_data_is_all_ignored() -> None:

@@ -102,8 +102,9 @@ class ArgmaxUpsampler:
         strip, place = np.nonzero(self._unsettled[sources].take(columns.before, 1))
         step = max(256, _BLOCK // int(count.max()))
         for begin in range(0, len(strip), step):
-            part = slice(begin, begin + step)
-            self._choose(classes, confidence, rows, columns, first[strip[part]], count[strip[part]], place[part])
+            batch = slice(begin, begin + step)
+            groups = strip[batch]
+            self._choose(classes, confidence, rows, columns, first[groups], count[groups], place[batch])
         return Argmax(classes, confidence)
 
     @staticmethod
@@ -167,4 +168,5 @@ class ArgmaxUpsampler:
 def _shifted(values: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Returns each pixel's neighbor below (side 0) or to the right (1); the last row or column has itself."""
     length = values.shape[side]
-    return values.take(np.minimum(np.arange(1, length + 1), length - 1), side)
+    shifted: NDArray[np.uint8] = values.take(np.minimum(np.arange(1, length + 1), length - 1), side)
+    return shifted
