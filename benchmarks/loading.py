@@ -77,10 +77,8 @@ def samples_per_second(loader: DataLoader[Any]) -> float:
 
 def repeated(module: SegmentationDataModule) -> DataLoader[Any]:
     """Returns the training loader over photographs that occur several times."""
-    loader = module.train_dataloader()
-    loader.dataset.samples *= REPEAT  # type: ignore[attr-defined]
-    loader.sampler.length *= REPEAT  # type: ignore[union-attr]
-    return loader
+    module.splits = {**module.splits, "train": module.splits["train"] * REPEAT}
+    return module.train_dataloader()
 
 
 def article(pairs: list[Any], *steps: A.BasicTransform) -> DataLoader[Any]:
@@ -97,7 +95,8 @@ def private_memory(root: Path) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         loader = repeated(datamodule(root, Path(folder), sampling="crops", samples_per_image=1, num_workers=1))
         for _ in range(2):
-            batches, sizes, done = iter(loader), [], threading.Event()
+            sizes: list[int] = []
+            batches, done = iter(loader), threading.Event()
             process = psutil.Process(loader._iterator._workers[0].pid)  # type: ignore[union-attr]
 
             def watch(process: Any = process, sizes: Any = sizes, done: Any = done) -> None:

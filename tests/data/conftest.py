@@ -40,12 +40,12 @@ def write_photographs(root: Path, count: int) -> Path:
     return root
 
 
-def module(root: Path, stage: str = "fit", **changes: Any) -> SegmentationDataModule:
+def module(root: Path, **changes: Any) -> SegmentationDataModule:
     seed = changes.pop("seed", 42)
     values = {"image_size": (8, 12), "test_image_size": (10, 14), "num_workers": 0, **changes}
     datamodule = SegmentationDataModule(DataConfig(root=str(root), **values), augment=AUGMENT, seed=seed)
     datamodule.prepare_data()
-    datamodule.setup(stage)
+    datamodule.setup("fit")
     return datamodule
 
 

@@ -37,7 +37,8 @@ class CachedReader:
     def __init__(self, encoding: MaskEncoding, interpolation: str, cache: Cache) -> None:
         self.encoding, self.interpolation, self.cache = encoding, interpolation, cache
         self._keys: dict[tuple[Path, Size, str], CacheKey] = {}
-        self._mask_position = "corner" if interpolation == "nearest" else "middle"  # the pixel that resize_mask takes
+        position = "corner" if interpolation == "nearest" else "middle"  # of the pixel that resize_mask takes
+        self._mask_variant, self._valid_variant = f"{position} {encoding.fingerprint}", f"valid {position}"
 
     def keys(self, pair: ImageMaskPair, size: Size) -> list[CacheKey]:
         """Returns what the cache keeps of a pair whose photograph is resized to `size`."""
@@ -91,10 +92,10 @@ class CachedReader:
         return self._key(pair.image, (*size, 3), self.interpolation)
 
     def _mask_key(self, path: Path, size: Size) -> CacheKey:
-        return self._key(path, size, f"{self._mask_position} {self.encoding.fingerprint}")
+        return self._key(path, size, self._mask_variant)
 
     def _valid_key(self, pair: ImageMaskPair, size: Size) -> CacheKey:
-        return self._key(pair.image, size, f"valid {self._mask_position}")
+        return self._key(pair.image, size, self._valid_variant)
 
     def _key(self, path: Path, shape: tuple[int, ...], variant: str) -> CacheKey:
         name = (path, (shape[0], shape[1]), variant)

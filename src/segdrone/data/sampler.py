@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,8 @@ from segdrone.utils.launch import rank_and_world_size
 from segdrone.windows import Size
 
 
-class SampleIndex(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SampleIndex:
     """A sample to make.
 
     Attributes:

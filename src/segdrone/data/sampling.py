@@ -18,7 +18,8 @@ from segdrone.windows import Size, Window, grid, proportional_size
 
 log = logging.getLogger(__name__)
 
-Mask, Marked = NDArray[np.uint8], NDArray[np.bool_]
+Mask = NDArray[np.uint8]
+Marked = NDArray[np.bool_]
 
 RARE = 0.01
 """A class with a smaller share of the labelled pixels is rare."""
