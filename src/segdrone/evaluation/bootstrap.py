@@ -58,7 +58,7 @@ def interval(values: Values, level: float = CONFIDENCE_LEVEL) -> Values:
         Lower and upper end, `[2, ...]`; NaN if every resample is NaN.
 
     Example:
-        >>> interval(np.arange(101.0), level=0.9).tolist()
+        >>> interval(np.arange(101.0), level=0.9).round(1).tolist()
         [5.0, 95.0]
     """
     ends = np.full((2, *values.shape[1:]), np.nan)
