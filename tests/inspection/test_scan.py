@@ -30,18 +30,18 @@ def test_reduced_decoding_detects_truncation_anywhere(tmp_path: Path, options: d
         path.write_bytes(content[:-missing])
         with pytest.raises(DataError):
             read_image(path)
-        file = scan_image(path)
-        assert str(path) in file.error
-        assert file.hashes is None
-        assert not file.digest
+        scanned = scan_image(path)
+        assert str(path) in scanned.error
+        assert scanned.hashes is None
+        assert not scanned.digest
 
 
 def test_photograph_has_a_digest_and_perceptual_hashes(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     Image.fromarray(photograph(0)).save(path)
-    file = scan_image(path)
-    assert file.digest == hashlib.sha256(path.read_bytes()).hexdigest()
-    np.testing.assert_array_equal(file.hashes, perceptual_hashes(photograph(0)))
+    scanned = scan_image(path)
+    assert scanned.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    np.testing.assert_array_equal(scanned.hashes, perceptual_hashes(photograph(0)))
 
 
 def test_pixels_or_unknown_values_of_a_mask_are_counted(tmp_path: Path) -> None:
@@ -51,5 +51,5 @@ def test_pixels_or_unknown_values_of_a_mask_are_counted(tmp_path: Path) -> None:
     assert counts is not None
     assert {int(i): int(counts[i]) for i in np.flatnonzero(counts)} == {0: 1, 3: 2, 255: 1}
     Image.fromarray(np.array([[0, 90, 99, 99]], np.uint8)).save(path)
-    file = scan_mask(path, MaskEncoding(DRONE))
-    assert (file.unknown, file.counts, file.error) == ({"id 99": 2, "id 90": 1}, None, "")
+    scanned = scan_mask(path, MaskEncoding(DRONE))
+    assert (scanned.unknown, scanned.counts, scanned.error) == ({"id 99": 2, "id 90": 1}, None, "")

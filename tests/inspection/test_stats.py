@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,8 +43,8 @@ def tiny(tmp_path: Path) -> Path:
     return root
 
 
-def measured(root: Path, **options: object) -> Stats:
-    return dataset_stats(root, classes=str(root / "classes.csv"), workers=1, progress=False, **options)  # type: ignore[arg-type]
+def measured(root: Path, **options: Any) -> Stats:
+    return dataset_stats(root, classes=str(root / "classes.csv"), workers=1, progress=False, **options)
 
 
 def test_counts_by_hand(tiny: Path) -> None:

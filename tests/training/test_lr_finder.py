@@ -91,7 +91,7 @@ def test_resumed_run_keeps_its_learning_rates(tmp_path: Path) -> None:
 
 
 def test_too_few_steps_change_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    module, reference = tiny_module(**_options(1e-3))
+    module, reference = tiny_module(**_options(1e-3)), tiny_module(**_options(1e-3))
     fit(tmp_path / "a", _finder(tmp_path), module=module)
     fit(tmp_path / "b", module=reference)
     assert "8 steps are too few to suggest a learning rate: it stays 0.001" in caplog.text

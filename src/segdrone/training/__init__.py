@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from segdrone.training.freeze import FreezeEncoder
     from segdrone.training.log_predictions import LogPredictions
     from segdrone.training.lr_finder import LearningRateFinder
-    from segdrone.training.objective import objective
     from segdrone.training.plot_metrics import PlotMetrics
     from segdrone.training.refuse_overwrite import RefuseOverwrite
     from segdrone.training.run import train
     from segdrone.training.run_dir import run_dir_lock
+    from segdrone.training.sweep_objective import objective
     from segdrone.training.terminate_on_nan import TerminateOnNaN
     from segdrone.training.weight_averaging import EMA, SWA
 
@@ -41,7 +41,7 @@ _MODULES = {
     "PlotMetrics": "plot_metrics",
     "RefuseOverwrite": "refuse_overwrite",
     "TerminateOnNaN": "terminate_on_nan",
-    "objective": "objective",
+    "objective": "sweep_objective",
     "run_dir_lock": "run_dir",
     "train": "run",
 }

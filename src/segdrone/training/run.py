@@ -24,7 +24,7 @@ from segdrone.training.build_trainer import build_callbacks, build_trainer, has_
 from segdrone.training.checks import check_metric, check_trainer
 from segdrone.training.fit import fit
 from segdrone.training.loggers import log_hyperparameters, open_loggers
-from segdrone.training.objective import objective, objective_name
+from segdrone.training.sweep_objective import objective, objective_name
 from segdrone.utils.atomic import write_json
 from segdrone.utils.config import to_container
 from segdrone.utils.memory import keep_freed_memory
