@@ -6,7 +6,7 @@ from segdrone.figures.grid import ImageTruthPrediction, prediction_grid
 from segdrone.figures.legend import InsetLegend, legend_patches, shares_legend
 from segdrone.figures.masks import colorize, overlay
 from segdrone.figures.matrices import plot_confusion, plot_cooccurrence
-from segdrone.figures.save import save, to_svg
+from segdrone.figures.output import save, to_svg
 from segdrone.figures.scores import plot_differences, plot_recall_by_size, plot_reliability
 from segdrone.figures.sweep import plot_sweep
 
