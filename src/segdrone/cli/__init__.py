@@ -1,1 +1,1 @@
-"""The command line: `segdrone`, and what train.py and evaluate.py hand over to."""
+"""The command line: `segdrone` and its subcommands; train.py and evaluate.py call two of them."""

@@ -1,23 +1,34 @@
 """Find, pair, decode, cache, split, cut and augment photographs and masks: from a folder to batches."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from segdrone.data.config import DataConfig
-from segdrone.data.open_dataset import DatasetFolder, open_dataset
-from segdrone.data.pairs import ImageMaskPair
 
 if TYPE_CHECKING:
     from segdrone.data.datamodule import SegmentationDataModule
+    from segdrone.data.dataset_folder import DatasetFolder, open_dataset
+    from segdrone.data.pairs import ImageMaskPair
 
     DroneDataModule = SegmentationDataModule
 
 __all__ = ["DataConfig", "DatasetFolder", "DroneDataModule", "ImageMaskPair", "SegmentationDataModule", "open_dataset"]
 
+_MODULES = {
+    "DatasetFolder": "dataset_folder",
+    "DroneDataModule": "datamodule",
+    "ImageMaskPair": "pairs",
+    "SegmentationDataModule": "datamodule",
+    "open_dataset": "dataset_folder",
+}
+
 
 def __getattr__(name: str) -> Any:
-    """Imports the datamodule on demand, as Lightning takes seconds; `DroneDataModule` is its former name."""
-    if name not in ("SegmentationDataModule", "DroneDataModule"):
-        raise AttributeError(f"module {__name__} has no attribute {name}")
-    from segdrone.data.datamodule import SegmentationDataModule
+    """Imports on first use: Lightning takes seconds, and `segdrone --help` needs the config only.
 
-    return SegmentationDataModule
+    `DroneDataModule` is the former name of `SegmentationDataModule`.
+    """
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    name = "SegmentationDataModule" if name == "DroneDataModule" else name
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -10,7 +10,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import DictConfig
 
 from segdrone.data import DataConfig
-from segdrone.data.open_dataset import open_dataset
+from segdrone.data.dataset_folder import open_dataset
 from segdrone.errors import ConfigError
 from segdrone.evaluation.evaluator import Evaluator
 from segdrone.evaluation.options import SIZE_OPTIONS, data_overrides, inference_options

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from segdrone.data import DataConfig, open_dataset
-from segdrone.data.open_dataset import split_ids
+from segdrone.data.dataset_folder import split_ids
 from segdrone.data.pairs import stem
 from segdrone.errors import DataError
 from segdrone.inspection import file_checks, label_checks, split_checks
