@@ -74,7 +74,7 @@ def test_each_job_of_a_sweep_trains_in_two_processes_with_the_same_recipe(
     all_scenes: Path, recipes: Path, tmp_path: Path, command: Command
 ) -> None:
     overrides = [override for override in small(all_scenes, tmp_path / "sweep") if override != "trainer=cpu"]
-    arguments = ["--config-dir", recipes, "-m", "experiment=mine", *DDP, *overrides, "optimizer.lr=1e-3,2e-3"]
+    arguments = ["--config-dir", str(recipes), "-m", "experiment=mine", *DDP, *overrides, "optimizer.lr=1e-3,2e-3"]
     result = command("segdrone", "train", *arguments)
     assert result.returncode == 0, result.stderr
     for job in ("0", "1"):
