@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo train test lint types wheel-trial bench tensorboard lock clean
+.PHONY: help setup demo train test coverage lint types wheel-trial bench tensorboard lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -26,6 +26,12 @@ train: $(READY) ## train on the Semantic Drone Dataset: ARGS="data.root=FOLDER .
 
 test: $(READY) ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
+
+coverage: $(READY) ## run all tests and report which lines and branches they run
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 lint: $(READY) ## check style and formatting
 	$(BIN)/ruff check .
@@ -52,5 +58,5 @@ lock: $(READY) ## pin the newest versions that pyproject.toml allows
 		--generate-hashes --quiet --upgrade --output-file requirements.lock
 
 clean: ## remove the environment, runs and synthetic scenes
-	rm -rf .venv outputs datasets/sample-* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv outputs datasets/sample-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

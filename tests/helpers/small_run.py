@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
@@ -42,3 +43,24 @@ def compose_config(name: str, *overrides: str) -> DictConfig:
     """Return conf/`name`.yaml with overrides applied."""
     with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
         return compose(name, list(overrides))
+
+
+def fit_config(cfg: DictConfig) -> dict[str, Any]:
+    """Fit as `segdrone.training.train` does, without its scores and report, which take most of a small run's time.
+
+    Returns:
+        `cfg`, `datamodule`, `module` and `trainer`.
+    """
+    import lightning.pytorch as L  # not imported by tests that need no torch
+
+    from segdrone.training.build import build_datamodule, build_module
+    from segdrone.training.build_trainer import build_callbacks, build_trainer, instantiate_all
+    from segdrone.training.fit import fit
+
+    L.seed_everything(cfg.seed, workers=True, verbose=False)
+    datamodule = build_datamodule(cfg)
+    module = build_module(cfg, datamodule)
+    callbacks = build_callbacks(cfg, datamodule)
+    trainer = build_trainer(cfg, callbacks, instantiate_all(cfg.get("logger"), "logger"), Path(cfg.output_dir))
+    fit(cfg, trainer, module, datamodule)
+    return {"cfg": cfg, "datamodule": datamodule, "module": module, "trainer": trainer}
