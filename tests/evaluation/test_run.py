@@ -4,35 +4,29 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
 from segdrone.data.split import random_split
 from segdrone.errors import DataError
 from segdrone.evaluation import evaluate
 from segdrone.training import train
-from tests.conftest import REPO, Compose
+from tests.helpers.small_run import Compose, compose_config
 
 
 @pytest.fixture
-def trained(small_config: Compose, tmp_path: Path) -> Path:
-    train(small_config("trainer.limit_train_batches=1"))
-    return tmp_path / "run"
+def trained(trained_run: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained_run, tmp_path / "run"))
 
 
 def _evaluate(trained: Path, *overrides: str) -> dict[str, object]:
     out = trained.parent / "evaluation"
-    with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
-        cfg = compose(
-            "evaluate",
-            [f"ckpt_path={trained}/checkpoints/best.ckpt", f"output_dir={out}", "trainer=cpu", *overrides],
-        )
-    metrics = evaluate(cfg)
+    run = [f"ckpt_path={trained}/checkpoints/best.ckpt", f"output_dir={out}", "trainer=cpu", "pictures=0"]
+    metrics = evaluate(compose_config("evaluate", *run, *overrides))
     assert json.loads((out / "metrics.json").read_text()) == metrics
     return metrics
 
 
 def test_a_checkpoint_alone_gets_the_scores_that_training_reported(trained: Path) -> None:
-    metrics = _evaluate(trained)
+    metrics = _evaluate(trained, "pictures=1")
     assert metrics == json.loads((trained / "metrics.json").read_text())
     assert {path.name for path in (trained.parent / "evaluation" / "figures").iterdir()} == {
         "confusion.png", "best.png", "worst.png", "reliability.png", "recall_by_size.png",

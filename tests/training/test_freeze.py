@@ -66,7 +66,7 @@ import sys
 from pathlib import Path
 import torch
 from segdrone.training import FreezeEncoder, SWA
-from tests.tiny import fit, tiny_module, weights
+from tests.helpers.training import fit, tiny_module, weights
 from tests.training.test_freeze import Record
 
 module, record = tiny_module(optimizer={"name": "adamw", "lr": 1e-2}), Record()

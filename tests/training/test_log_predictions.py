@@ -45,10 +45,10 @@ def test_first_photographs_are_logged_denormalized_with_truth_and_prediction(tmp
 
 
 def test_pictures_are_logged_at_the_first_epoch_at_intervals_and_at_the_last(
-    small_config: Compose, tmp_path: Path
+    drawn_config: Compose, tmp_path: Path
 ) -> None:
     few = ["trainer.max_epochs=5", "trainer.limit_train_batches=1", "trainer.limit_val_batches=1"]
-    train(small_config(*few, "callbacks.pictures.every_n_epochs=3", f"output_dir={tmp_path}"))
+    train(drawn_config(*few, "callbacks.pictures.every_n_epochs=3", f"output_dir={tmp_path}"))
     board = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"images": 0}).Reload()
     for tag in ("val/photographs", "val/confusion"):
         assert [image.step for image in board.Images(tag)] == [0, 3, 4]

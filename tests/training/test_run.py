@@ -18,8 +18,8 @@ def run(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def test_run_writes_all_files(small_config: Compose, run: Path) -> None:
-    cfg = small_config("trainer.max_epochs=2")
+def test_run_writes_all_files(drawn_config: Compose, run: Path) -> None:
+    cfg = drawn_config("trainer.max_epochs=2")
     metrics, made = train(cfg)
 
     assert {"train/loss", "val/loss", "val/miou", "miou", "accuracy", "dice", "miou_per_image"} <= metrics.keys()
@@ -52,8 +52,8 @@ def test_run_writes_all_files(small_config: Compose, run: Path) -> None:
     assert len(record["data_fingerprint"]) == 64
 
 
-def test_tensorboard_has_scalars_pictures_and_hyperparameters(small_config: Compose, run: Path) -> None:
-    train(small_config("trainer.max_epochs=2", "callbacks.pictures.every_n_epochs=1"))
+def test_tensorboard_has_scalars_pictures_and_hyperparameters(drawn_config: Compose, run: Path) -> None:
+    train(drawn_config("trainer.max_epochs=2", "callbacks.pictures.every_n_epochs=1"))
     board = EventAccumulator(str(run / "tensorboard"), size_guidance={"images": 0, "scalars": 0}).Reload()
     scalars = set(board.Tags()["scalars"])
     expected = {f"{split}/{name}" for split in ("train", "val") for name in ("miou", "accuracy", "dice")}
@@ -135,16 +135,16 @@ def test_invalid_seed_is_reported(seed: object, small_config: Compose) -> None:
         train(small_config(f"seed={seed}"))
 
 
-def test_epochs_without_validation_are_kept(small_config: Compose, run: Path) -> None:
+def test_epochs_without_validation_are_kept(drawn_config: Compose, run: Path) -> None:
     seldom = ["+trainer.check_val_every_n_epoch=2", "trainer.limit_train_batches=1"]
     with pytest.raises(ConfigError, match="max_epochs=3 is not a multiple of trainer.check_val_every_n_epoch=2"):
-        train(small_config(*seldom, "trainer.max_epochs=3"))
+        train(drawn_config(*seldom, "trainer.max_epochs=3"))
 
-    train(small_config(*seldom, "trainer.max_epochs=2", "+callbacks.stop={_target_: tests.tiny.StopAfter, epochs: 1}"))
+    train(drawn_config(*seldom, "trainer.max_epochs=2", "+callbacks.stop={_target_: tests.helpers.training.StopAfter, epochs: 1}"))
     last = run / "checkpoints" / "last.ckpt"
     assert torch.load(last, weights_only=True)["epoch"] == 0
 
-    train(small_config(*seldom, "trainer.max_epochs=4", f"ckpt_path={last}"))
+    train(drawn_config(*seldom, "trainer.max_epochs=4", f"ckpt_path={last}"))
     history = torch.load(last, weights_only=True)["callbacks"]["Curves"]["history"]
     assert [("train/loss" in epoch, "val/loss" in epoch) for epoch in history] == [(True, False), (True, True)] * 2
     assert torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] in (1, 3)
