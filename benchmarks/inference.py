@@ -1,19 +1,19 @@
-"""Seconds and memory of a whole photograph: segdrone beside the bare network and MONAI, in turns in one run.
+"""Time and memory to predict a whole photograph: segdrone beside the bare network and MONAI, in turns in one run.
 
-pip install monai                          the peer (Apache-2.0); not needed with --no-monai
+pip install monai                          the other library (Apache-2.0); not needed with --no-monai
 python benchmarks/inference.py             one rendered photograph of 6000 x 4000 pixels at its own size
-python benchmarks/inference.py --large     and the memory of one of 12000 x 8000
+python benchmarks/inference.py --large     also the memory for one of 12000 x 8000
 
 All run the tutorial's network (U-Net on MobileNetV2, random weights, 23 classes) in channels-last layout
-on windows of 704 x 1056 that share a quarter, one at a time, in single precision on CPU:
+on windows of 704 x 1056 that overlap by a quarter, one at a time, in single precision on CPU:
 
-- the bare network: a forward pass for each window, of a window that is already normalised, and nothing else;
-- monai: `SlidingWindowInferer(mode="gaussian")` on the normalised photograph, then argmax;
-- segdrone: `Predictor`, from the same pixels to the mask.
+- the bare network: a forward pass per window, of a window that is already normalized, and nothing else;
+- monai: `SlidingWindowInferer(mode="gaussian")` on the normalized photograph, then argmax;
+- segdrone: `Predictor`, from the same file to the mask.
 
-Each has a process of its own, and waits while another works. Memory is the highest resident memory of
-the process above what it has once the network is loaded, the decoded photograph and the mask included.
-Linux only. Writes benchmarks/results/inference.md.
+Each runs in its own process, and waits while another works. Memory is the peak resident memory of the process minus its
+resident memory after loading the network; the decoded photograph and the mask are included. Linux only. Writes
+benchmarks/results/inference.md.
 """
 
 from __future__ import annotations
@@ -44,8 +44,10 @@ from benchmarks.turns import start, take_turn
 
 from segdrone.classes import DRONE
 from segdrone.inference import Predictor
-from segdrone.model import SegmentationModule
+from segdrone.model.networks import build_network
 from segdrone.raster.decode import read_image
+from segdrone.runtime.torch_backend import TorchBackend
+from segdrone.spec import ModelSpec
 from segdrone.synthetic.scene import render_scene
 from segdrone.utils.atomic import atomic_write
 from segdrone.utils.memory import keep_freed_memory
@@ -56,33 +58,33 @@ Mask = NDArray[np.uint8] | None
 
 
 def bare(options: argparse.Namespace) -> Callable[[Path], Mask]:
-    """Returns what runs the network on as many windows as a photograph has, and nothing else."""
+    """Returns a function that runs the network on as many windows as a photograph has, and does nothing else."""
     keep_freed_memory()
-    predictor = ready(options)
+    network = tutorial_network()
     window = torch.randn(1, *options.window, 3).permute(0, 3, 1, 2)
 
     @torch.inference_mode()
     def run(path: Path) -> Mask:
         for _ in range(options.windows):
-            predictor.module(window)
+            network(window)
         return None
 
     return run
 
 
 def monai(options: argparse.Namespace) -> Callable[[Path], Mask]:
-    """Returns what predicts with MONAI's sliding window."""
+    """Returns a function that predicts with MONAI's sliding window."""
     from monai.inferers import SlidingWindowInferer
 
     keep_freed_memory()
-    module = ready(options).module
+    network = tutorial_network()
     inferer = SlidingWindowInferer(options.window, sw_batch_size=1, overlap=options.overlap, mode="gaussian")
 
     @torch.inference_mode()
     def run(path: Path) -> Mask:
         image = torch.from_numpy(read_image(path).copy()).permute(2, 0, 1).float().div_(255)
         image.sub_(torch.tensor(MEAN).view(3, 1, 1)).div_(torch.tensor(STD).view(3, 1, 1))
-        logits = inferer(image[None], module)
+        logits = inferer(image[None], network)
         assert isinstance(logits, torch.Tensor)
         return logits[0].argmax(0).byte().numpy()
 
@@ -90,53 +92,58 @@ def monai(options: argparse.Namespace) -> Callable[[Path], Mask]:
 
 
 def ours(options: argparse.Namespace) -> Callable[[Path], Mask]:
-    """Returns what predicts with segdrone."""
+    """Returns a function that predicts with segdrone."""
     keep_freed_memory()
-    predictor = ready(options)
+    predictor = make_predictor(options)
     return lambda path: predictor(path).mask
 
 
 CONTENDERS = {BARE: bare, MONAI: monai, OURS: ours}
 
 
-def ready(options: argparse.Namespace) -> Predictor:
-    """Returns a predictor of the tutorial's network."""
+def tutorial_network() -> torch.nn.Module:
+    """Returns the tutorial's network with random weights, in evaluation mode."""
     torch.manual_seed(0)
-    data = {"root": ".", "mean": list(MEAN), "std": list(STD), "classes": DRONE.to_dict()}
-    module = SegmentationModule({"name": "unet", "encoder_name": "mobilenet_v2"}, DRONE.to_dict(), data, {})
-    return Predictor(module, scale=1.0, window=options.window, overlap=options.overlap, device="cpu")
+    return build_network("unet", encoder_name="mobilenet_v2", classes=len(DRONE)).eval()
+
+
+def make_predictor(options: argparse.Namespace) -> Predictor:
+    """Returns a predictor with the tutorial's network."""
+    spec = ModelSpec(DRONE, MEAN, STD, training_size=options.window, sampling="tiles")
+    backend = TorchBackend(tutorial_network(), spec, device="cpu")
+    return Predictor(backend, scale=1.0, window=options.window, overlap=options.overlap)
 
 
 def resident(key: str) -> int:
-    """Returns a figure of this process's memory from /proc, in bytes."""
+    """Returns a value of this process's memory from /proc, in bytes."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(key))
 
 
 def contend(name: str, options: argparse.Namespace, turn: Connection) -> None:
-    """Is one contender: at each turn predicts a photograph, and sends seconds and bytes."""
+    """Runs one contender: at each turn, predicts a photograph, and sends seconds and bytes."""
     run = CONTENDERS[name](options)
     while (path := turn.recv()) is not None:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew: proc(5)
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets the peak, see proc(5)
         before, started = resident("VmRSS"), time.perf_counter()
         run(path)
         turn.send((time.perf_counter() - started, resident("VmHWM") - before))
 
 
 def main() -> None:
-    """Measures in turns, and writes the table."""
+    """Measures all contenders in turns, and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--height", type=int, default=4000, help="of the photograph, in pixels (4000)")
     parser.add_argument("--width", type=int, default=6000, help="in pixels (6000)")
     parser.add_argument("--window", type=int, nargs=2, default=(704, 1056), help="height and width (704 1056)")
     parser.add_argument("--overlap", type=float, default=0.25, help="of windows (0.25)")
-    parser.add_argument("--rounds", type=int, default=3, help="photographs that each predicts, in turns (3)")
-    parser.add_argument("--large", action="store_true", help="also the memory of a photograph of twice the sides")
-    parser.add_argument("--no-monai", action="store_true", help="leave the peer out")
+    parser.add_argument("--rounds", type=int, default=3, help="photographs per contender, in turns (3)")
+    parser.add_argument("--large", action="store_true", help="also the memory for a photograph with twice the sides")
+    parser.add_argument("--no-monai", action="store_true", help="leave MONAI out")
     options = parser.parse_args()
     options.window = tuple(options.window)
     size = (options.height, options.width)
-    options.windows = len(ready(options).windows(size))
+    options.windows = len(make_predictor(options).windows(size))
     names = [name for name in CONTENDERS if not (options.no_monai and name == MONAI)]
     seconds: dict[str, list[float]] = {name: [] for name in names}
     memory: dict[str, int] = {}
@@ -149,7 +156,7 @@ def main() -> None:
             for name in names:
                 took, peak = take_turn(contenders, name, path)
                 seconds[name].append(took)
-                memory.setdefault(name, peak)  # of the first: later ones begin with what malloc has kept
+                memory.setdefault(name, peak)  # of the first round: later ones start with memory that malloc has kept
         for contender in contenders.values():
             contender.send(None)
         note = ""
@@ -158,7 +165,7 @@ def main() -> None:
             contender = start(contend, OURS, options)
             _, peak = take_turn({OURS: contender}, OURS, large)
             contender.send(None)
-            note = f"\nOf {2 * size[1]} x {2 * size[0]} pixels segdrone holds {peak / 1e6:.0f} MB: "
+            note = f"\nFor {2 * size[1]} x {2 * size[0]} pixels segdrone takes {peak / 1e6:.0f} MB: "
             note += f"{peak / memory[OURS]:.2f} times as much.\n"
     rows = []
     for name, values in seconds.items():
@@ -170,7 +177,7 @@ def main() -> None:
     table = f"""# A whole photograph, from file to mask
 
 `python benchmarks/inference.py --rounds {options.rounds}{" --large" * options.large}`: {size[1]} x {size[0]} pixels,
-{options.windows} windows of {options.window[1]} x {options.window[0]}, in turns, each in a process of its own;
+{options.windows} windows of {options.window[1]} x {options.window[0]}, in turns, each in its own process;
 {os.cpu_count()} CPU cores, {platform.machine()}, torch {torch.__version__}. Medians.
 
 | | seconds | {others} | memory, MB |
