@@ -82,5 +82,5 @@ def test_even_strides_keep_the_overlap_and_need_no_more_windows(length: int, win
     ],
 )
 def test_grids_that_cannot_cover_are_refused(image: Size, window: Size, stride: Size) -> None:
-    with pytest.raises(ValueError, match="sizes and stride must be at least 1 and the stride at largest the window"):
+    with pytest.raises(ValueError, match="sizes and stride must be at least 1 and the stride at most the window"):
         grid(image, window, stride)
