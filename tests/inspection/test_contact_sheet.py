@@ -115,9 +115,9 @@ def test_ignored_pixels_from_augmentation_are_hatched(halves: Path, tmp_path: Pa
     assert (corner == 0).all(-1).mean() == pytest.approx(5 / 8, abs=0.03)
 
 
-def test_augmentation_runs_at_the_training_size(halves: Path, tmp_path: Path) -> None:
+def test_augmentation_runs_at_the_training_size_and_keeps_proportions(halves: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
-    recipe.write_text("train: [{transform: CenterCrop, height: 40, width: 20}]\n")
+    recipe.write_text("train: [{transform: PadIfNeeded, min_height: 130, min_width: 98}]\n")  # twice its height
     (picture,) = pictures(
         contact_sheet(
             halves, classes=str(halves / "classes.csv"), augment=str(recipe), versions=1, image_size=(40, 160)
@@ -126,11 +126,11 @@ def test_augmentation_runs_at_the_training_size(halves: Path, tmp_path: Path) ->
     first = picture[: picture.shape[0] // 2, : picture.shape[1] // 2]
     shown = np.argwhere((first < 255).any(-1))
     height, width = shown.max(0) - shown.min(0) + 1
-    assert width / height == pytest.approx(4, rel=0.02)
+    assert width / height == pytest.approx(98 / 65, rel=0.02)
     second = picture[: picture.shape[0] // 2, picture.shape[1] // 2 :]
     shown = np.argwhere((second < 255).any(-1))
     height, width = shown.max(0) - shown.min(0) + 1
-    assert width / height == pytest.approx(0.5, rel=0.02)
+    assert width / height == pytest.approx(98 / 130, rel=0.02)
 
 
 def test_same_seed_gives_the_same_augmentation(all_scenes: Path) -> None:

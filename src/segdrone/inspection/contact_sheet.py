@@ -22,9 +22,9 @@ from segdrone.inspection.draw_sheet import ImageAndMask, SheetBlock, draw_sheet
 from segdrone.inspection.recipe import Recipe, load_recipe
 from segdrone.raster.decode import read_image
 from segdrone.raster.pixels import resize_image, resize_mask
-from segdrone.windows import Size
+from segdrone.windows import Size, proportional_size
 
-_TRAINING_PIXELS = 704 * 1056  # of a photograph at the default size of conf/data
+_TRAINING_SIZE: Size = DataConfig.model_fields["image_size"].default
 _SHEET_PIXELS = 4e6  # target size of a sheet
 _LONGER_SIDE = (260, 1000)  # smallest and largest longer side of an image on the sheet, in pixels
 
@@ -50,8 +50,8 @@ def contact_sheet(
         augment: Also draw `versions` of each that are augmented as in training: path of a YAML file with a list of
             transforms under `train`, or the name of one in conf/augment.
         versions: Number of augmented versions.
-        image_size: Height and width that photographs are resized to before augmentation, as in training; None keeps
-            their aspect ratio, at as many pixels as the default size has.
+        image_size: Height and width whose product sets the scale of photographs before augmentation, as in training;
+            None is the default size of training.
         **options: Further options of `DataConfig`, such as `classes` or `split_dir`.
 
     Raises:
@@ -70,8 +70,10 @@ def contact_sheet(
     chosen = [pairs[i] for i in sorted(np.random.default_rng(seed).permutation(len(pairs))[:count])]
     side = _longer_side(len(chosen) * (2 if recipe is None else 2 * (1 + versions)))
 
+    default_size = None if recipe is None else _TRAINING_SIZE
+
     def read(pair: ImageMaskPair) -> ImageAndMask:
-        return _read(pair, dataset.encoding, image_size or _read_size(pair.size, recipe, side))
+        return _read(pair, dataset.encoding, _read_size(pair.size, image_size or default_size, side))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoders release Python's lock
         samples = list(pool.map(read, chosen))
@@ -95,9 +97,9 @@ def _pairs_of_split(dataset: DatasetFolder, split: str) -> list[ImageMaskPair]:
     return [pair for pair in dataset.pairs if pair.id in ids]
 
 
-def _read_size(size: Size, recipe: Recipe | None, side: int) -> Size:
-    """Returns the size to read a photograph at: that on the sheet, or that of training if it is augmented."""
-    return _scale(size, side / max(size) if recipe is None else math.sqrt(_TRAINING_PIXELS / math.prod(size)))
+def _read_size(size: Size, area_of: Size | None, side: int) -> Size:
+    """Returns the size to read a photograph at: as many pixels as `area_of` has, or its size on the sheet."""
+    return _scale(size, side / max(size)) if area_of is None else proportional_size(size, area_of)
 
 
 def _scale(size: Size, factor: float) -> Size:
