@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco
 
-from segdrone.annotations.bitmaps import Brush, EmbeddedPng, RunLengths, decode_coco_counts
+from segdrone.annotations.bitmaps import EmbeddedPng, RunLengths, decode_coco_counts
+from segdrone.annotations.brush import Brush
 from segdrone.annotations.shapes import Bitmap
 
 Mask = NDArray[np.bool_]

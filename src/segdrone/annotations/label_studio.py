@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 
-from segdrone.annotations.bitmaps import Brush
+from segdrone.annotations.brush import Brush
 from segdrone.annotations.checked import CheckedNode
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box, ellipse, rotate
 from segdrone.raster.header import IMAGE_SUFFIXES

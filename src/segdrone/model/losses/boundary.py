@@ -70,4 +70,5 @@ def signed_distances(mask: NDArray[np.int64], classes: int) -> NDArray[np.float3
         inside = cv2.distanceTransform((own | ignored).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         maps[index] = np.where(own, 0.5 - inside, outside - 0.5)
     maps[:, ignored] = 0
-    return maps / np.float32(np.sqrt(np.count_nonzero(~ignored)))
+    maps /= np.float32(np.sqrt(np.count_nonzero(~ignored)))
+    return maps
