@@ -63,7 +63,7 @@ def _bomb(root: Path) -> None:
     [
         (_gif, [".jpg is not an image (JPEG, PNG, TIFF or WebP)", "replace or remove"]),
         (_sixteen_bits, [".jpg has pixels of type I;16", "convert it to 8-bit RGB"]),
-        (_turned, [".jpg is turned by its EXIF orientation 6", ".png by 1", "turn the mask"]),
+        (_turned, [".jpg is rotated by its EXIF orientation 6", ".png by 1", "rotate the mask"]),
         (_megapixels, ["big.png is too large to be read", "300000000 pixels", "cut it into parts"]),
         (_bomb, ["big.png is too large to be read", "3600000000 pixels", "cut it into parts"]),
     ],
@@ -76,7 +76,7 @@ def test_photographs_that_cannot_be_used(
     assert_one_line(command("train.py", *small(scenes, tmp_path / "run")), *parts)
 
 
-def test_unusual_pixel_formats_are_read_and_dropped_alpha_is_warned_of_once(
+def test_unusual_pixel_formats_are_read_and_alpha_is_warned_about_once(
     scenes: Path, tmp_path: Path, command: Command
 ) -> None:
     modes = iter(("CMYK", "L", "RGBA", "RGBA", "P") * 4)
@@ -88,7 +88,7 @@ def test_unusual_pixel_formats_are_read_and_dropped_alpha_is_warned_of_once(
     _all(scenes, convert)
     result = command("train.py", *small(scenes, tmp_path / "run"), "data.num_workers=2")
     assert result.returncode == 0, result.stderr
-    assert (result.stdout + result.stderr).count("8 photographs have an alpha channel, which is dropped") == 1
+    assert (result.stdout + result.stderr).count("8 photographs may have transparent or no-data pixels") == 1
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["miou"] > 0
 
 

@@ -148,8 +148,8 @@ def test_equal_orientations_pass(root: Path, orientations: tuple[int, int]) -> N
     [
         ("L", ".jpg", "OK", ""),
         ("P", ".png", "OK", ""),
-        ("RGBA", ".png", "WARNING", "alpha channel, which is dropped"),
-        ("LA", ".png", "WARNING", "alpha channel, which is dropped"),
+        ("RGBA", ".png", "WARNING", "alpha channel: transparent pixels are not trained on"),
+        ("LA", ".png", "WARNING", "alpha channel: transparent pixels are not trained on"),
         ("CMYK", ".jpg", "WARNING", "converted without its color profile"),
         ("I;16", ".tif", "ERROR", "not of 8 bits per channel"),
     ],

@@ -110,7 +110,7 @@ def channels(scan: DatasetScan) -> Check:
         f"photographs by mode: {', '.join(f'{n} {mode}' for mode, n in counts.most_common()) or 'none'}",
         [
             *findings(ERROR, deep, "photograph", "not of 8 bits per channel: convert it to 8-bit RGB"),
-            *findings(WARNING, alpha, "photograph", "with an alpha channel, which is dropped: save it as RGB"),
+            *findings(WARNING, alpha, "photograph", "with an alpha channel: transparent pixels are not trained on"),
             *findings(WARNING, converted, "photograph", "converted without its color profile: save it as RGB"),
         ],
         {"photographs": dict(counts), "masks": dict(Counter(m.header.mode for m in scan.masks if m.header))},
