@@ -134,8 +134,8 @@ def test_cache_files_of_another_version_and_damaged_ones_are_made_again(
     again = train("again")
     assert again.returncode == 0, again.stderr
     output = again.stdout + again.stderr
-    assert output.count("kept by another version of segdrone; they are made again") == 1
-    assert output.count("damaged; they are made again") == 1
+    assert output.count("written by another version of segdrone; they are decoded again") == 1
+    assert output.count("damaged; they are decoded again") == 1
     assert {path.name: path.read_bytes() for path in (tmp_path / "cache").iterdir()} == before
 
 
@@ -161,7 +161,7 @@ def test_photograph_replaced_during_a_run(size: tuple[int, int], scenes: Path, t
             if size == (64, 96):
                 assert process.stdout is not None
                 output = ""
-                while "has been changed since; they are made again" not in output:
+                while "has changed since; they are decoded again" not in output:
                     assert process.poll() is None
                     output = process.stdout.readline()
                 assert str(scenes) in output
