@@ -168,6 +168,6 @@ def test_photograph_replaced_during_a_run(size: tuple[int, int], scenes: Path, t
                 return
             _, output = process.communicate(timeout=120)
             assert process.returncode == 2
-            assert ".jpg is 48 x 32 pixels now, and was 96 x 64 when it was found" in output.splitlines()[-1]
+            assert ".jpg is 48 x 32 pixels, but was 96 x 64 when the dataset was opened" in output.splitlines()[-1]
         finally:
             process.kill()
