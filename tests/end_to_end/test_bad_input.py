@@ -115,8 +115,8 @@ def _id_in_two_splits(root: Path) -> list[str]:
     ("mistake", "parts"),
     [
         (_doubled_class_id, ["t.csv", "id 0", "must differ"]),
-        (_missing_split_id, ["train.txt", "999", "not there"]),
-        (_id_in_two_splits, ["003", "train.txt", "val.txt", "keep it once"]),
+        (_missing_split_id, ["train.txt", "999", "do not exist"]),
+        (_id_in_two_splits, ["003", "train.txt", "val.txt", "list it once"]),
         (lambda root: ["data.batch_size=50"], ["data.batch_size=50", "15 training samples", "lower it"]),
         (lambda root: ["trainer.max_epoch=3"], ["trainer.max_epoch"]),
         (lambda root: ["optimiser.lr=3"], ["optimiser.lr is no setting here", "--help"]),
