@@ -35,7 +35,12 @@ def run_test_loop(
     datamodule = SegmentationDataModule(DataConfig(root=str(root), batch_size=2, num_workers=0, **choices))
     datamodule.setup("test")
     module = tiny_module(datamodule.table)
-    options = {"logger": False, "enable_progress_bar": False, "enable_checkpointing": False, "accelerator": "cpu"}
+    options: dict[str, Any] = {
+        "logger": False,
+        "enable_progress_bar": False,
+        "enable_checkpointing": False,
+        "accelerator": "cpu",
+    }
     evaluator = RecordingEvaluator(datamodule.table, 1)
     evaluate_test_loop(evaluator, L.Trainer(**options, **trainer), module, datamodule, "val")
     return evaluator, datamodule, module.eval()

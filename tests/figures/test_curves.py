@@ -25,7 +25,7 @@ def test_curves_count_epochs_from_one_and_skip_what_is_absent() -> None:
 def test_a_training_curve_has_a_line_per_split(metric: str) -> None:
     history = [{"epoch": 0.0, f"train/{metric}": 0.5, f"val/{metric}": 0.25, "train/other": 7.0}]
     axis = plot_training_curve(history, metric).axes[0]
-    assert {line.get_label(): line.get_ydata()[0] for line in axis.lines} == {"train": 0.5, "val": 0.25}
+    assert {line.get_label(): np.asarray(line.get_ydata())[0] for line in axis.lines} == {"train": 0.5, "val": 0.25}
     assert (axis.get_title(), axis.get_ylabel()) == TRAINING_CURVES[metric]
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.patches import Rectangle
 
 from segdrone.figures import plot_differences, plot_recall_by_size, plot_reliability
 from tests.helpers.figures import render
 
-BINS = [
+BINS: list[dict[str, Any]] = [
     {"from": 0.0, "to": 0.5, "pixels": 0, "confidence": None, "accuracy": None},
     {"from": 0.5, "to": 0.75, "pixels": 30, "confidence": 0.6, "accuracy": 0.5},
     {"from": 0.75, "to": 1.0, "pixels": 10, "confidence": 0.9, "accuracy": 0.75},
@@ -30,7 +32,7 @@ def test_reliability_shows_accuracy_by_confidence_and_the_share_of_each_bin() ->
 
 
 def test_recall_by_size_shows_the_share_found_and_the_numbers() -> None:
-    sizes = [
+    sizes: list[dict[str, Any]] = [
         {"from": 0, "to": 1024, "truth": 4, "found": 1, "recall": 0.25},
         {"from": 1024, "to": 9216, "truth": 2000, "found": 2000, "recall": 1.0},
         {"from": 9216, "to": None, "truth": 0, "found": 0, "recall": None},
@@ -48,7 +50,7 @@ def test_recall_by_size_shows_the_share_found_and_the_numbers() -> None:
 
 
 def test_differences_show_intervals_and_emphasize_those_without_zero() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"name": "car", "difference": 0.2, "interval": [0.1, 0.3]},
         {"name": "dog", "difference": 0.05, "interval": [-0.1, 0.2]},
         {"name": "roof", "difference": -0.2, "interval": [-0.3, -0.1]},
@@ -63,5 +65,5 @@ def test_differences_show_intervals_and_emphasize_those_without_zero() -> None:
         np.testing.assert_array_equal(mark.get_xydata(), [[row["difference"], position]])
     assert [line.get_color() for line in intervals] == ["black", "grey", "black"]
     assert [mark.get_marker() for mark in marks] == ["o", "|", "o"]
-    assert list(zero.get_xdata()) == [0, 0]
+    np.testing.assert_array_equal(zero.get_xdata(), [0, 0])
     assert axis.get_ylim()[0] > axis.get_ylim()[1]  # the first row is at the top

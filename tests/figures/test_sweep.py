@@ -9,7 +9,7 @@ from tests.helpers.figures import render
 
 
 def test_scores_are_plotted_against_each_option() -> None:
-    choices = {
+    choices: dict[str, list[float | str]] = {
         "lr": [1e-4, 1e-3, 1e-2, 3e-3],
         "batch": [2, 4, 8, 8],
         "loss": ["dice", "ce", "dice", "ce"],
