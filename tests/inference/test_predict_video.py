@@ -28,7 +28,7 @@ def predictor() -> Predictor:
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
     """12 frames of 64 x 96, still readable if truncated."""
-    return write(tmp_path / "film.mp4", pan(), index_first=True)
+    return write(tmp_path / "video.mp4", pan(), index_first=True)
 
 
 def frames_of(path: Path) -> Frames:
@@ -92,7 +92,7 @@ def test_odd_sizes_and_broadcast_rates_are_kept(predictor: Predictor, tmp_path: 
 
 
 def test_a_legend_is_drawn_where_it_fits(predictor: Predictor, tmp_path: Path) -> None:
-    source = write(tmp_path / "film.mp4", pan(1, 360, 480))
+    source = write(tmp_path / "video.mp4", pan(1, 360, 480))
     predict_video(predictor, source, tmp_path / "out.mp4", progress=False)
     (image,), (picture,) = frames_of(source), frames_of(tmp_path / "out.mp4")
     without = figures.overlay(image, predictor(image).mask, TABLE)
@@ -125,7 +125,7 @@ def test_the_progress_bar_counts_frames(
     predict_video(predictor, video, tmp_path / "out.mp4")
     out, err = capfd.readouterr()
     assert out == ""
-    assert "film.mp4: 100%" in err
+    assert "video.mp4: 100%" in err
     assert "12/12" in err
     assert "frame/s]" in err
 
@@ -154,7 +154,7 @@ def test_an_interrupted_prediction_keeps_the_files_of_before(video: Path, tmp_pa
 
 
 def test_a_full_disk_is_one_line_and_leaves_no_file(predictor: Predictor, video: Path, tmp_path: Path) -> None:
-    target = tmp_path / "out" / "film.mp4"
+    target = tmp_path / "out" / "video.mp4"
     for size in (300, 3000):  # bytes: neither the table nor the video fits, only the table fits
         with full_disk(size), pytest.raises(DataError) as error:
             predict_video(predictor, video, target, progress=False)
@@ -185,10 +185,10 @@ def test_a_video_is_not_replaced_by_its_own_prediction(predictor: Predictor, vid
 
 
 def test_a_file_that_is_not_a_video_leaves_no_file(predictor: Predictor, tmp_path: Path) -> None:
-    (tmp_path / "film.mp4").write_text("not a video")
+    (tmp_path / "video.mp4").write_text("not a video")
     with pytest.raises(DataError, match="cannot be opened as a video"):
-        predict_video(predictor, tmp_path / "film.mp4", tmp_path / "out" / "film.mp4", progress=False)
-    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+        predict_video(predictor, tmp_path / "video.mp4", tmp_path / "out" / "video.mp4", progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["video.mp4"]
 
 
 def test_without_pyav_the_error_says_how_to_install_it(

@@ -33,7 +33,7 @@ def save(path: Path, frames: Frames, rate: Fraction = Fraction(25)) -> Path:
 @pytest.mark.parametrize("size", [(64, 96), (63, 95)])
 @pytest.mark.parametrize("quarters", [0, 1, 2, 3])
 def test_frames_are_in_order_and_as_displayed(tmp_path: Path, size: tuple[int, int], quarters: int) -> None:
-    path = turned(write(tmp_path / "film.mp4", pan(height=size[0], width=size[1])), quarters)
+    path = turned(write(tmp_path / "video.mp4", pan(height=size[0], width=size[1])), quarters)
     expected = as_opencv_reads(path)
     with open_video(path) as video:
         frames = list(video)
@@ -61,7 +61,7 @@ def test_the_rate_is_kept_exactly(tmp_path: Path, rate: Fraction) -> None:
 @pytest.mark.parametrize("size", [(64, 96), (63, 95), (1, 1), (17, 200)])
 def test_what_was_written_is_read_in_the_same_order_size_and_colors(tmp_path: Path, size: tuple[int, int]) -> None:
     colors = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (128, 128, 128), (250, 250, 20)]
-    path = save(tmp_path / "film.mp4", [np.full((*size, 3), color, np.uint8) for color in colors])
+    path = save(tmp_path / "video.mp4", [np.full((*size, 3), color, np.uint8) for color in colors])
     with open_video(path) as video:
         assert video.size == size
         for color, frame in zip(colors, video, strict=True):
@@ -72,7 +72,7 @@ def test_what_was_written_is_read_in_the_same_order_size_and_colors(tmp_path: Pa
 
 
 def test_videos_are_vp9_in_mp4(tmp_path: Path) -> None:
-    path = save(tmp_path / "film.mp4", FRAMES)
+    path = save(tmp_path / "video.mp4", FRAMES)
     assert path.read_bytes()[4:8] == b"ftyp"
     assert b"vp09" in path.read_bytes()
     opencv = as_opencv_reads(path)  # another FFmpeg, which assumes the colors of standard definition
@@ -131,7 +131,7 @@ def truncated_after_its_index(path: Path) -> Path:
 def test_a_file_that_is_not_a_video_is_reported_in_one_line(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], make: Callable[[Path], Path], message: str
 ) -> None:
-    path = make(tmp_path / "film.mp4")
+    path = make(tmp_path / "video.mp4")
     with pytest.raises(DataError) as error, open_video(path):
         pass
     assert message in str(error.value)
@@ -141,7 +141,7 @@ def test_a_file_that_is_not_a_video_is_reported_in_one_line(
 
 
 def test_of_a_truncated_video_complete_frames_are_read(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    path = write(tmp_path / "film.mp4", FRAMES, index_first=True)
+    path = write(tmp_path / "video.mp4", FRAMES, index_first=True)
     with open_video(path) as video:
         frames = list(video)
     content = path.read_bytes()
@@ -159,11 +159,11 @@ def test_of_a_truncated_video_complete_frames_are_read(tmp_path: Path, capfd: py
 def test_a_full_disk_is_an_error(tmp_path: Path, count: int) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (count, 64, 96, 3), np.uint8)
     with full_disk(16 << 10), pytest.raises(OSError, match="File too large"):
-        save(tmp_path / "film.mp4", list(noise))
+        save(tmp_path / "video.mp4", list(noise))
 
 
 def test_frames_missing_in_the_file_at_the_end_are_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "film.mp4"
+    path = tmp_path / "video.mp4"
     with (
         pytest.raises(OSError, match="only 5 of 12 frames are in the file"),
         video_writer(path, (64, 96), Fraction(25)) as add,
@@ -175,7 +175,7 @@ def test_frames_missing_in_the_file_at_the_end_are_an_error(tmp_path: Path) -> N
 
 
 def test_a_video_whose_size_changes_keeps_the_first_size(tmp_path: Path) -> None:
-    with av.open(str(tmp_path / "film.avi"), "w") as container:  # each key frame has its size
+    with av.open(str(tmp_path / "video.avi"), "w") as container:  # each key frame has its size
         stream = container.add_stream("mpeg4", rate=25)
         stream.height, stream.width = 64, 96
         larger = av.CodecContext.create("mpeg4", "w")
@@ -185,7 +185,7 @@ def test_a_video_whose_size_changes_keeps_the_first_size(tmp_path: Path) -> None
             for packet in larger.encode(av.VideoFrame.from_ndarray(frame)):
                 packet.stream, packet.pts, packet.dts = stream, 12 + position, 12 + position
                 container.mux(packet)
-    with av.open(str(tmp_path / "film.avi")) as plain:
+    with av.open(str(tmp_path / "video.avi")) as plain:
         assert {(frame.height, frame.width) for frame in plain.decode(video=0)} == {(64, 96), (80, 128)}
-    with open_video(tmp_path / "film.avi") as video:
+    with open_video(tmp_path / "video.avi") as video:
         assert [frame.shape for frame in video] == [(64, 96, 3)] * 15

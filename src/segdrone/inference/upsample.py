@@ -13,7 +13,7 @@ _BLOCK = 12_000  # pixels whose classes are chosen together, so that they stay i
 
 
 class InterpolationWeights(NamedTuple):
-    """The two pixels of a window that each pixel of a photograph lies between, along one side.
+    """For each pixel along a side of a photograph, its two neighbors in a window and their weights.
 
     Attributes:
         before: Index in the window of the pixel before, int64 `[N]`, not decreasing.
