@@ -113,3 +113,7 @@ def test_resumed_run_ends_with_the_same_average(make: Any, stop: int, tmp_path: 
     fit(tmp_path / "b", make(), module=uninterrupted, max_epochs=4)
     fit(tmp_path / "c", make(), module=resumed, max_epochs=4, ckpt_path=tmp_path / "a" / "last.ckpt")
     assert torch.equal(weights(uninterrupted), weights(resumed))
+
+
+def test_checkpoints_keep_the_state_keys_of_0_1_0() -> None:
+    assert (EMA(0.9).state_key, SWA(0.5).state_key) == ("ExponentialAverage", "StochasticAverage")

@@ -40,6 +40,11 @@ class PlotMetrics(L.Callback):
         for name in figures.TRAINING_CURVES:
             figures.save(figures.plot_training_curve(self.history, name), self.folder / f"{name}.png")
 
+    @property
+    def state_key(self) -> str:
+        """Key of the state in a checkpoint: the name of the class in 0.1.0."""
+        return "Curves"
+
     def state_dict(self) -> dict[str, Any]:
         """Returns the history."""
         return {"history": self.history}

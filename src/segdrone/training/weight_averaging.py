@@ -43,6 +43,11 @@ class EMA(_Averaging):
         _check_share("decay", decay)
         super().__init__(multi_avg_fn=_exponential_average(decay))
 
+    @property
+    def state_key(self) -> str:
+        """Key of the state in a checkpoint: the name of the class in 0.1.0."""
+        return "ExponentialAverage"
+
 
 def _exponential_average(decay: float) -> Callable[[Any, Any, Tensor | int], None]:
     def update(averages: Any, weights: Any, count: Tensor | int) -> None:
@@ -72,6 +77,11 @@ class SWA(_Averaging):
         _check_share("start", start)
         super().__init__(use_buffers=False)
         self.start = start
+
+    @property
+    def state_key(self) -> str:
+        """Key of the state in a checkpoint: the name of the class in 0.1.0."""
+        return "StochasticAverage"
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Checks that the number of epochs is known.
