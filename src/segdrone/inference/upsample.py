@@ -94,30 +94,22 @@ class ArgmaxUpsampler:
         sources, first, count = np.unique(rows.before, return_index=True, return_counts=True)
         classes = np.repeat(self._best.classes[sources].take(columns.before, 1), count, axis=0)
         confidence = np.empty(classes.shape, np.float32)
-        upper, change = self._columns_between(self._best.confidence[None], sources, rows.after[first], columns)
-        for source, (begin, length) in enumerate(zip(first, count, strict=True)):
-            part = confidence[begin : begin + length]
-            np.multiply(change[0, source], rows.share[begin : begin + length, None], out=part)
-            part += upper[0, source]
-        strip, place = np.nonzero(self._unsettled[sources].take(columns.before, 1))
-        step = max(256, _BLOCK // int(count.max()))
-        for begin in range(0, len(strip), step):
-            batch = slice(begin, begin + step)
-            groups = strip[batch]
-            self._choose(classes, confidence, rows, columns, first[groups], count[groups], place[batch])
-        return Argmax(classes, confidence)
-
-    @staticmethod
-    def _columns_between(
-        planes: NDArray[np.float32], before: NDArray[np.int64], after: NDArray[np.int64], columns: InterpolationWeights
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Returns values of the rows before, interpolated along columns, and their change to the rows after."""
-        upper, lower = (
-            _lerp(lines.take(columns.before, 2), lines.take(columns.after, 2), columns.share)
-            for lines in (planes[:, before], planes[:, after])
+        above, below = (
+            _lerp(lines.take(columns.before, 1), lines.take(columns.after, 1), columns.share)
+            for lines in (self._best.confidence[sources], self._best.confidence[rows.after[first]])
         )
-        lower -= upper
-        return upper, lower
+        below -= above
+        for upper, change, begin, length in zip(above, below, first, count, strict=True):
+            part = confidence[begin : begin + length]
+            np.multiply(change, rows.share[begin : begin + length, None], out=part)
+            part += upper
+        source, column = np.nonzero(self._unsettled[sources].take(columns.before, 1))
+        step = max(256, _BLOCK // int(count.max()))
+        for begin in range(0, len(source), step):
+            batch = slice(begin, begin + step)
+            strips = source[batch]
+            self._choose(classes, confidence, rows, columns, first[strips], count[strips], column[batch])
+        return Argmax(classes, confidence)
 
     def _choose(
         self,
@@ -127,40 +119,36 @@ class ArgmaxUpsampler:
         columns: InterpolationWeights,
         first: NDArray[np.int64],
         count: NDArray[np.int64],
-        place: NDArray[np.int64],
+        column: NDArray[np.int64],
     ) -> None:
-        """Interpolates all classes at given columns, for all of the photograph's rows between two of the window.
+        """Interpolates all classes at N pairs of a strip, i.e. the rows between two rows of the window, and a column.
 
         Args:
             classes: Written to at these pixels.
             confidence: Written to at these pixels.
             rows: All rows.
             columns: All columns.
-            first: First row of each, int64 `[N]`.
-            count: Number of rows.
-            place: Column of each, int64 `[N]`.
+            first: First row of each strip, int64 `[N]`.
+            count: Number of rows of each strip, int64 `[N]`.
+            column: The columns, int64 `[N]`.
         """
         planes = self._probabilities.reshape(len(self._probabilities), -1)
         width = self._probabilities.shape[2]
-        left, right, across = columns.before[place], columns.after[place], columns.share[place]
+        left, right, across = columns.before[column], columns.after[column], columns.share[column]
         above, below = rows.before[first] * width, rows.after[first] * width
         upper = _lerp(planes.take(above + left, 1), planes.take(above + right, 1), across)
         change = _lerp(planes.take(below + left, 1), planes.take(below + right, 1), across)
         change -= upper
-        # Where there are fewer rows than elsewhere, the last one is computed several times.
+        # In strips with fewer rows than the largest one, the last row is computed several times.
         row = first + np.minimum(np.arange(count.max())[:, None], count - 1)
         down = rows.share[row]
-        chosen, best, greater = (
-            np.zeros(row.shape, np.uint8),
-            change[0] * down + upper[0],
-            np.empty(row.shape, np.bool_),
-        )
-        plane = np.empty_like(best)
+        best = change[0] * down + upper[0]
+        chosen, plane, greater = np.zeros(row.shape, np.uint8), np.empty_like(best), np.empty(row.shape, np.bool_)
         for class_id in range(1, len(planes)):
             np.multiply(change[class_id], down, out=plane)
             plane += upper[class_id]
             update_argmax(chosen, best, plane, class_id, greater)
-        target = row * classes.shape[1] + place
+        target = row * classes.shape[1] + column
         classes.reshape(-1)[target] = chosen
         confidence.reshape(-1)[target] = best
 
