@@ -119,7 +119,7 @@ def test_a_photograph_that_fails_is_reported_and_counted(run: Run, photos: Path)
     [
         (["gone"], "gone does not exist"),
         (["photos", "gone*"], "gone* leads to no photographs"),
-        (["photos", "--scale", "0"], "scale=0.0 must lie above 0"),
+        (["photos", "--scale", "0"], "scale=0.0 must be above 0"),
         (["photos", "--window", "32"], "--window 32 must be WIDTHxHEIGHT in pixels, such as 1056x704"),
         (["photos", "--augment", "turns"], "augment=turns is unknown"),
         (["photos", "--device", "tpu"], "device=tpu is unknown"),
