@@ -71,9 +71,7 @@ def main() -> None:
     """Measures in turns and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, help="photographs and masks (default: rendered scenes of 768 x 512)")
-    parser.add_argument(
-        "--photographs", type=int, default=48, help="photographs, a sixth for validation (48)"
-    )
+    parser.add_argument("--photographs", type=int, default=48, help="photographs, a sixth for validation (48)")
     parser.add_argument("--weights", type=Path, help="encoder weights, .safetensors (default: random)")
     parser.add_argument("--height", type=int, default=256, help="height in pixels of the network's input (256)")
     parser.add_argument("--width", type=int, default=384, help="width in pixels of the network's input (384)")

@@ -140,7 +140,11 @@ def test_epochs_without_validation_are_kept(drawn_config: Compose, run: Path) ->
     with pytest.raises(ConfigError, match="max_epochs=3 is not a multiple of trainer.check_val_every_n_epoch=2"):
         train(drawn_config(*seldom, "trainer.max_epochs=3"))
 
-    train(drawn_config(*seldom, "trainer.max_epochs=2", "+callbacks.stop={_target_: tests.helpers.training.StopAfter, epochs: 1}"))
+    train(
+        drawn_config(
+            *seldom, "trainer.max_epochs=2", "+callbacks.stop={_target_: tests.helpers.training.StopAfter, epochs: 1}"
+        )
+    )
     last = run / "checkpoints" / "last.ckpt"
     assert torch.load(last, weights_only=True)["epoch"] == 0
 
