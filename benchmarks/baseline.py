@@ -36,7 +36,7 @@ from segdrone.utils.atomic import atomic_write
 
 TUTORIAL, BASELINE, SINGLE = "tutorial's loop", "`experiment=baseline`", "single precision"
 ABLATIONS: dict[str, list[str]] = {  # overrides of train.py on top of the recipe, each of one choice
-    "nearest-neighbour resizing": ["data.interpolation=nearest"],
+    "nearest-neighbor resizing": ["data.interpolation=nearest"],
     "the tutorial's augmentation": ["augment=article"],
     "cross-entropy alone": ["loss=ce"],
     "cross-entropy and a boundary loss": ["loss=ce_boundary"],

@@ -100,7 +100,7 @@ def main() -> None:
 `python benchmarks/epoch.py`: {len(train_pairs)} + {len(val_pairs)} {what}, {size[0]} x {size[1]}, batch
 {options.batch}, {options.rounds} rounds in turns; {device}, {platform.machine()}, torch {torch.__version__}.
 
-| | seconds an epoch (median) |
+| | seconds per epoch (median) |
 |---|---|
 | tutorial's loop | {statistics.median(theirs):.1f} |
 | segdrone | {statistics.median(ours):.1f} |

@@ -63,8 +63,8 @@ def distort(truth: Mask, rng: np.random.Generator) -> Mask:
     for size, patches in ((400, 30), (20, 1000)):
         for _ in range(patches):
             top, left = int(rng.integers(height - size)), int(rng.integers(width - size))
-            centre = (left + size // 2, top + size // 2)
-            cv2.ellipse(mask, centre, (size // 2, size // 3), 0, 0, 360, int(rng.integers(CLASSES)), cv2.FILLED)
+            center = (left + size // 2, top + size // 2)
+            cv2.ellipse(mask, center, (size // 2, size // 3), 0, 0, 360, int(rng.integers(CLASSES)), cv2.FILLED)
     return np.asarray(mask, np.uint8)
 
 

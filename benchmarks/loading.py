@@ -197,7 +197,7 @@ one process unless said otherwise, medians of {options.rounds} rounds in turns.
 | tutorial's Dataset, {size} | {results["tutorial"]:.1f} samples/s | |
 | `whole` at {size}, second epoch on | {results["whole samples"]:.1f} samples/s | |
 | against the tutorial's | {results["whole"]:.1f} x | >= 10 x |
-| share of its time outside augmentation and normalisation | {results["outside"]:.0f} % | <= 15 % |
+| share of its time outside augmentation and normalization | {results["outside"]:.0f} % | <= 15 % |
 | first epoch, cache being built | {results["whole first"]:.2f} x | >= 1.3 x |
 | the same by `data.interpolation=nearest`, with no reduced decoding | {results["nearest first"]:.2f} x | |
 | decode, then RandomCrop, {crop} | {results["peer crops"]:.1f} samples/s | |

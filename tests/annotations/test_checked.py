@@ -28,7 +28,7 @@ def refusal(path: Path, content: str | bytes) -> str:
 
 @pytest.mark.parametrize("content", [BILLION_LAUGHS, EXTERNAL, '<!DOCTYPE a SYSTEM "http://x/a.dtd"><a/>'])
 def test_document_type_is_refused(tmp_path: Path, content: str) -> None:
-    assert "contains a document type (DTD), which no labelling tool writes" in refusal(tmp_path / "a.xml", content)
+    assert "contains a document type (DTD), which no labeling tool writes" in refusal(tmp_path / "a.xml", content)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_tiles_have_the_tile_size_in_every_split(root: Path) -> None:
 def test_scored_tiles_count_every_pixel_once(root: Path) -> None:
     datamodule = module(root, sampling="tiles", tile_size=(8, 10))
     for dataset, photographs in ((datamodule.fit_dataset("val"), 2), (datamodule.test_dataset("train"), 7)):
-        labelled = sum(int((dataset[i]["mask"] != 255).sum()) for i in range(len(dataset)))
-        assert labelled == photographs * SIZE[0] * SIZE[1]
+        labeled = sum(int((dataset[i]["mask"] != 255).sum()) for i in range(len(dataset)))
+        assert labeled == photographs * SIZE[0] * SIZE[1]
     train = datamodule.fit_dataset("train")
     assert all((train[i]["mask"] != 255).all() for i in range(len(train)))

@@ -109,13 +109,13 @@ def test_count_once_labels_every_pixel_in_exactly_one_tile(photograph: Size, til
     with TemporaryDirectory() as folder:
         tiles = dataset(pair(Path(folder), photograph), size=tile, tiles=True, count_once=True)
         samples = [tiles[i] for i in range(len(tiles))]
-    labelled = np.zeros(photograph, int)
+    labeled = np.zeros(photograph, int)
     for sample in samples:
         shown, mask = values(sample["image"]), sample["mask"].numpy()
         real = mask != 255
         assert (shown[real][:, 2] == 200).all()
-        np.add.at(labelled, (shown[real][:, 0], shown[real][:, 1]), 1)
-    np.testing.assert_array_equal(labelled, 1)
+        np.add.at(labeled, (shown[real][:, 0], shown[real][:, 1]), 1)
+    np.testing.assert_array_equal(labeled, 1)
 
 
 def test_a_small_photograph_is_padded_with_the_ignored_id(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_an_unknown_id_is_refused_when_its_photograph_is_read(tmp_path: Path) ->
         dataset(broken, size=(4, 4), tiles=True)[0]
 
 
-def test_padding_is_a_sample_without_labelled_pixels(tmp_path: Path) -> None:
+def test_padding_is_a_sample_without_labeled_pixels(tmp_path: Path) -> None:
     full = dataset(pair(tmp_path, (10, 14)), size=(10, 14), tiles=False)
     padding = full[SampleIndex(0, 0, padding=True)]
     assert torch.equal(padding["image"], full[0]["image"])

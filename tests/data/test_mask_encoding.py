@@ -49,7 +49,7 @@ def test_colors_become_the_nearest_class_within_the_tolerance(seed: int, toleran
         if i is None
     ]
     if far:
-        assert unknown(labels, colours) == Counter(f"colour rgb({r}, {g}, {b})" for r, g, b in far)
+        assert unknown(labels, colours) == Counter(f"color rgb({r}, {g}, {b})" for r, g, b in far)
     else:
         found = labels.decode_colors(colours)
         assert found.dtype == np.uint8
@@ -60,7 +60,7 @@ def test_colors_become_the_nearest_class_within_the_tolerance(seed: int, toleran
 def test_a_color_exactly_at_the_tolerance_is_accepted(colour: tuple[int, int, int]) -> None:
     painted = np.full((3, 5, 3), colour, np.uint8)  # at a distance of 5 from grass
     assert (MaskEncoding(FOUR, colour_tolerance=5).decode_colors(painted) == 1).all()
-    assert unknown(MaskEncoding(FOUR, colour_tolerance=4.99), painted) == {"colour rgb({}, {}, {})".format(*colour): 15}
+    assert unknown(MaskEncoding(FOUR, colour_tolerance=4.99), painted) == {"color rgb({}, {}, {})".format(*colour): 15}
     painted[2, 4, np.argmax(np.array(colour) == 100)] = 101  # sqrt(26)
     assert unknown(MaskEncoding(FOUR, colour_tolerance=5), painted).total() == 1
 
@@ -70,7 +70,7 @@ def test_without_a_tolerance_only_exact_colors_are_accepted() -> None:
     assert MaskEncoding(DRONE).decode_colors(DRONE.palette[ids]).tolist() == ids.tolist()
     off = DRONE.palette[ids].copy()
     off[0, 4, 2] += 1
-    assert unknown(MaskEncoding(DRONE), off) == {"colour rgb(112, 103, 88)": 1}
+    assert unknown(MaskEncoding(DRONE), off) == {"color rgb(112, 103, 88)": 1}
 
 
 def test_more_colors_than_are_looked_up_at_a_time() -> None:
@@ -94,7 +94,7 @@ def test_unknown_colors_are_still_unknown_in_the_next_mask() -> None:
     tall = np.zeros((600, 2, 3), np.uint8)  # more than one chunk of rows
     tall[599], tall[300, 0] = (104, 100, 100), (50, 50, 50)
     for _ in range(2):
-        assert unknown(labels, tall) == {"colour rgb(50, 50, 50)": 1}
+        assert unknown(labels, tall) == {"color rgb(50, 50, 50)": 1}
     tall[300, 0] = (0, 196, 250)
     for _ in range(2):
         ids = labels.decode_colors(tall)

@@ -26,7 +26,7 @@ def test_an_unknown_color_is_reported_with_file_and_count(tmp_path: Path) -> Non
     painted = DRONE.palette[random_ids()]
     painted[1, :6] = (1, 2, 3)
     text = mask_error(save(tmp_path / "a.png", Image.fromarray(painted)), DRONE)
-    assert "holds colour rgb(1, 2, 3) (6 pixels), not in the class table of 23 classes" in text
+    assert "holds color rgb(1, 2, 3) (6 pixels), not in the class table of 23 classes" in text
 
 
 def test_a_color_of_several_classes_is_refused(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_a_color_of_several_classes_is_refused(tmp_path: Path) -> None:
     painted = np.full((HEIGHT, WIDTH, 3), 9, np.uint8)
     text = mask_error(save(tmp_path / "a.png", Image.fromarray(painted)), table)
     assert "rgb(9, 9, 9) to several classes" in text
-    assert "give each its own colour" in text
+    assert "give each its own color" in text
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tiff", ".webp"])
@@ -64,17 +64,17 @@ def test_shifted_colors_within_the_tolerance_become_the_nearest_class(tmp_path: 
     expected = random_small_mask()
     expected[0, 0] = expected[1, :2] = expected[2, 3] = 1
     np.testing.assert_array_equal(read_mask(path, MaskEncoding(SMALL_TABLE, colour_tolerance=21)), expected)
-    assert f"{path} holds colour rgb(100, 131, 120) (1 pixels), not in" in mask_error(
+    assert f"{path} holds color rgb(100, 131, 120) (1 pixels), not in" in mask_error(
         path, MaskEncoding(SMALL_TABLE, colour_tolerance=20)
     )
     text = mask_error(path, MaskEncoding(SMALL_TABLE))
     for colour in ("rgb(104, 110, 123) (2 pixels)", "rgb(100, 110, 100) (1 pixels)", "rgb(100, 131, 120) (1 pixels)"):
-        assert f"colour {colour}" in text
-    assert text.endswith("or accept similar colours with data.colour_tolerance=20")
+        assert f"color {colour}" in text
+    assert text.endswith("or accept similar colors with data.colour_tolerance=20")
 
 
 def test_a_mask_saved_as_jpeg_is_read_within_a_tolerance(tmp_path: Path) -> None:
     values = np.repeat(np.repeat(random_small_mask(4, 6), 16, axis=0), 16, axis=1)
     path = save(tmp_path / "a.jpg", Image.fromarray(SMALL_TABLE.palette[values]), quality=95, subsampling=0)
     np.testing.assert_array_equal(read_mask(path, MaskEncoding(SMALL_TABLE, colour_tolerance=20)), values)
-    assert "colour rgb(" in mask_error(path, MaskEncoding(SMALL_TABLE))
+    assert "color rgb(" in mask_error(path, MaskEncoding(SMALL_TABLE))

@@ -72,7 +72,7 @@ def test_unknown_ids_of_a_jpeg_are_explained(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     Image.fromarray(random_ids() * 10).save(path, quality=20)
     assert mask_error(path, DRONE).endswith(
-        "data.classes=FILE.csv; JPEG compression changes ids and colours: save masks as PNG"
+        "data.classes=FILE.csv; JPEG compression changes ids and colors: save masks as PNG"
     )
 
 
@@ -102,7 +102,7 @@ def test_three_equal_channels_can_hold_ids(tmp_path: Path, suffix: str, mode: st
     image = Image.fromarray(np.repeat(random_small_mask()[..., None], 3, axis=2)).convert(mode)
     path = save(tmp_path / f"a{suffix}", image, **({"lossless": True} if suffix == ".webp" else {}))
     np.testing.assert_array_equal(read_mask(path, MaskEncoding(SMALL_TABLE, kind="ids")), random_small_mask())
-    assert "colour rgb(1, 1, 1)" in mask_error(path, MaskEncoding(SMALL_TABLE))  # by default, they are colors
+    assert "color rgb(1, 1, 1)" in mask_error(path, MaskEncoding(SMALL_TABLE))  # by default, they are colors
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tiff", ".webp"])
@@ -110,7 +110,7 @@ def test_colors_are_not_ids(tmp_path: Path, suffix: str) -> None:
     grey = np.repeat(random_small_mask()[..., None], 3, axis=2)
     grey[5, 7, 2] += 1  # one pixel is enough
     path = save(tmp_path / f"a{suffix}", Image.fromarray(grey), **({"lossless": True} if suffix == ".webp" else {}))
-    assert "holds colours, not ids: give data.mask_encoding=colours" in mask_error(
+    assert "holds colors, not ids: give data.mask_encoding=colours" in mask_error(
         path, MaskEncoding(SMALL_TABLE, kind="ids")
     )
 

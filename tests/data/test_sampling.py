@@ -18,7 +18,7 @@ from segdrone.data.reader import CachedReader
 from segdrone.data.sampling import (
     Sample,
     crops,
-    drop_unlabelled,
+    drop_unlabeled,
     full_images,
     rare_class_index,
     scale_size,
@@ -105,7 +105,7 @@ def test_whole_photographs_have_one_scale_and_keep_their_proportions(
 
 @pytest.mark.parametrize("groups", [{}, GROUPS])
 @pytest.mark.parametrize("scale", [1.0, 0.5])
-def test_exactly_the_tiles_without_a_labelled_pixel_are_dropped(
+def test_exactly_the_tiles_without_a_labeled_pixel_are_dropped(
     tmp_path: Path, groups: dict[str, list[str]], scale: float, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -118,10 +118,10 @@ def test_exactly_the_tiles_without_a_labelled_pixel_are_dropped(
         ignored = [IGNORED, ROAD] if groups else [IGNORED]
         if not np.isin(shown(sample, mask), ignored).all():
             expected.append(sample)
-    assert drop_unlabelled(samples, new_reader(groups)) == expected
+    assert drop_unlabeled(samples, new_reader(groups)) == expected
     assert 10 < len(expected) < len(samples) - 3
     left_out = len(samples) - len(expected)
-    assert f"{left_out} of {len(samples)} samples have no labelled pixel and are left out" in caplog.text
+    assert f"{left_out} of {len(samples)} samples have no labeled pixel and are left out" in caplog.text
 
 
 def test_photographs_to_crop_without_a_label_are_dropped(tmp_path: Path) -> None:
@@ -129,9 +129,9 @@ def test_photographs_to_crop_without_a_label_are_dropped(tmp_path: Path) -> None
     one_pixel[19, 19] = DOG
     pairs = [pair(tmp_path, one_pixel), pair(tmp_path, plain((20, 20), IGNORED), "b")]
     samples = crops(pairs, 2, 1.0)
-    assert drop_unlabelled(samples, new_reader()) == samples[:2]
-    with pytest.raises(DataError, match="none of the 4 samples has a labelled pixel, .*a_mask.png first"):
-        drop_unlabelled(samples, new_reader({"ignored": ["dog"]}))
+    assert drop_unlabeled(samples, new_reader()) == samples[:2]
+    with pytest.raises(DataError, match="none of the 4 samples has a labeled pixel, .*a_mask.png first"):
+        drop_unlabeled(samples, new_reader({"ignored": ["dog"]}))
 
 
 def test_the_index_holds_exactly_the_photographs_with_a_rare_class(tmp_path: Path) -> None:
@@ -163,12 +163,12 @@ def test_rare_classes_are_classes_after_merging(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("count", "rare"), [(49, True), (50, False), (51, False)])
-def test_rare_is_below_1_percent_of_the_labelled_pixels_of_all_photographs(
+def test_rare_is_below_1_percent_of_the_labeled_pixels_of_all_photographs(
     tmp_path: Path, count: int, rare: bool
 ) -> None:
     masks = [plain((50, 100), IGNORED), plain((50, 100), IGNORED)]
     for mask in masks:
-        mask[:25] = ROAD  # 2500 labelled pixels in each
+        mask[:25] = ROAD  # 2500 labeled pixels in each
     masks[0].flat[:30] = masks[1].flat[: count - 30] = CAT
     samples = tiles([pair(tmp_path, mask, name) for mask, name in zip(masks, "ab", strict=True)], (20, 20), 1.0)
     assert {*rare_class_index(samples, new_reader(), None)} == ({CAT} if rare else set())

@@ -64,7 +64,7 @@ def _unknown_colour(root: Path) -> None:
         (_mask_of_another_size, ["003.png is 48 x 32", "96 x 64", "export the mask again"]),
         (_truncate, [".jpg cannot be decoded", "truncated", "copy it again"]),
         (_unknown_id, [".png holds id 77 (10 pixels)", "23 classes", "data.classes"]),
-        (_unknown_colour, [".png holds colour rgb(1, 2, 3) (10 pixels)", "data.classes"]),
+        (_unknown_colour, [".png holds color rgb(1, 2, 3) (10 pixels)", "data.classes"]),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

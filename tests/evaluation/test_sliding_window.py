@@ -33,7 +33,7 @@ def _evaluate(trained: Path, tmp_path: Path, *overrides: str) -> dict[str, objec
         return evaluate(compose("evaluate", [*base, *overrides]))
 
 
-def test_every_labelled_pixel_of_the_masks_is_scored(trained: Path, all_scenes: Path) -> None:
+def test_every_labeled_pixel_of_the_masks_is_scored(trained: Path, all_scenes: Path) -> None:
     datamodule = SegmentationDataModule(DataConfig(root=str(all_scenes)))
     datamodule.setup("test")
     pairs, encoding = datamodule.splits["test"], datamodule.encoding

@@ -103,7 +103,7 @@ def test_color_masks_read_as_ids_are_listed(root: Path) -> None:
     Image.fromarray(photograph(1)).save(root / MASKS / "001.png")
     status, _, (line,) = single_finding(check(root, mask_encoding="ids"), "reading")
     assert status == "ERROR"
-    assert line == f"{root / MASKS / '001.png'} holds colours, not ids: give data.mask_encoding=colours"
+    assert line == f"{root / MASKS / '001.png'} holds colors, not ids: give data.mask_encoding=colours"
 
 
 def test_sizes_are_counted_and_compared(root: Path) -> None:

@@ -77,7 +77,7 @@ def test_unknown_ids_in_a_jpeg_are_reported_with_their_cause(root: Path) -> None
     (root / MASKS / "004.png").unlink()
     Image.fromarray(mask() * 50).save(root / MASKS / "004.jpg")
     assert single_finding(check(root), "labels")[1].endswith(
-        "; JPEG compression changes ids and colours: save masks as PNG"
+        "; JPEG compression changes ids and colors: save masks as PNG"
     )
 
 
@@ -90,7 +90,7 @@ def test_unknown_colors_suggest_the_tolerance(root: Path) -> None:
     near[5, :9] = (90, 90, 95)
     Image.fromarray(near).save(root / MASKS / "001.png")
     _, text, where = single_finding(check(root), "labels")
-    assert where == ["masks/001.png: colour rgb(90, 90, 95) (9 pixels)"]
+    assert where == ["masks/001.png: color rgb(90, 90, 95) (9 pixels)"]
     assert "data.colour_tolerance=20" in text
     tolerant = check(root, colour_tolerance=20)
     assert get_check(tolerant, "labels").status == "OK"
@@ -115,7 +115,7 @@ def test_empty_masks_and_masks_of_one_value_are_reported(root: Path) -> None:
     empty, single = get_check(report, "content").findings
     assert (empty.status, empty.where) == ("WARNING", [f"masks/{first}.png"])
     assert (single.status, single.where) == ("WARNING", [f"masks/{second}.png: road"])
-    assert "nothing labelled" in empty.text
+    assert "nothing labeled" in empty.text
     assert get_check(report, "content").facts == {"empty": 1, "single": 1}
     assert not report.failed
 
@@ -133,7 +133,7 @@ def test_split_without_labels_is_an_error(root: Path) -> None:
 def test_mask_of_only_ignored_classes_is_empty(root: Path) -> None:
     Image.fromarray(np.full((HEIGHT, WIDTH), 2, np.uint8)).save(root / MASKS / "002.png")
     _, text, where = single_finding(check(root, class_groups={"ignored": ["roof"]}), "content")
-    assert "nothing labelled" in text
+    assert "nothing labeled" in text
     assert where == ["masks/002.png"]
 
 

@@ -25,15 +25,15 @@ def test_value_by_hand() -> None:
 def test_distances_are_euclidean_and_measured_across_ignored_pixels() -> None:
     rng = np.random.default_rng(0)
     mask = rng.integers(-1, 3, (7, 9))
-    labelled = np.argwhere(mask >= 0)
+    labeled = np.argwhere(mask >= 0)
     expected = np.zeros((4, 7, 9))
     for index in range(3):
-        for row, column in labelled:
+        for row, column in labeled:
             own = mask[row, column] == index
-            others = [(r, c) for r, c in labelled if (mask[r, c] == index) != own]
+            others = [(r, c) for r, c in labeled if (mask[r, c] == index) != own]
             distance = min(np.hypot(r - row, c - column) for r, c in others) - 0.5
             expected[index, row, column] = -distance if own else distance
-    np.testing.assert_allclose(signed_distances(mask, 4), expected / np.sqrt(len(labelled)), rtol=1e-6)
+    np.testing.assert_allclose(signed_distances(mask, 4), expected / np.sqrt(len(labeled)), rtol=1e-6)
 
 
 def test_an_ignored_area_forms_no_boundary() -> None:
@@ -114,7 +114,7 @@ def test_a_step_down_the_gradient_lowers_the_loss() -> None:
     assert torch.equal(logits.detach().argmax(1), mask)
 
 
-def test_a_batch_is_the_mean_over_its_labelled_pixels() -> None:
+def test_a_batch_is_the_mean_over_its_labeled_pixels() -> None:
     logits, mask = _logits(2, 3, 4, 6), torch.randint(0, 3, (2, 4, 6), generator=torch.Generator().manual_seed(2))
     mask[1, :, 3:] = 255
     first, second = (float(loss(logits[i : i + 1], mask[i : i + 1])) for i in range(2))

@@ -97,7 +97,7 @@ def test_half_precision_logits_are_computed_in_float32(
     assert gradient.dtype == torch.bfloat16
 
 
-def test_cross_entropy_is_the_mean_over_labelled_pixels() -> None:
+def test_cross_entropy_is_the_mean_over_labeled_pixels() -> None:
     logits = torch.tensor([[[[0.0, 2.0, 9.0]], [[0.0, 0.0, -9.0]]]])
     mask = torch.tensor([[[0, 1, 255]]])
     expected = (math.log(2) + math.log(1 + math.exp(2))) / 2

@@ -41,8 +41,8 @@ def test_scores_are_computed_from_all_batches_not_averaged() -> None:
     for prediction, truth in zip(predictions, truths, strict=True):
         for metric in (metrics, *references):
             metric.update(prediction, truth)
-    labelled = truths != 255
-    true, predicted = truths[labelled].numpy(), predictions[labelled].numpy()
+    labeled = truths != 255
+    true, predicted = truths[labeled].numpy(), predictions[labeled].numpy()
     scores = metrics.compute()
     iou = scores.pop("iou")
     assert [*scores] == ["miou", "dice", "accuracy"]
@@ -56,4 +56,4 @@ def test_scores_are_computed_from_all_batches_not_averaged() -> None:
         ]
     )
     assert iou[:3].tolist() == pytest.approx(jaccard_score(true, predicted, average=None).tolist())
-    assert metrics.confmat.sum().item() == labelled.sum().item()
+    assert metrics.confmat.sum().item() == labeled.sum().item()

@@ -1,4 +1,4 @@
-"""Import annotations of labelling tools as a dataset to train on."""
+"""Import annotations of labeling tools as a dataset to train on."""
 
 from segdrone.annotations.importer import ANNOTATION_FORMATS, import_annotations
 from segdrone.annotations.summary import ImportSummary, print_summary

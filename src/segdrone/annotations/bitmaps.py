@@ -1,4 +1,4 @@
-"""Decode pixel masks of labelling tools: RLE of COCO and CVAT, PNG of LabelMe.
+"""Decode pixel masks of labeling tools: RLE of COCO and CVAT, PNG of LabelMe.
 
 Invalid content raises ValueError, with a text that continues after the file and place.
 """

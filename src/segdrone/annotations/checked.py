@@ -38,7 +38,7 @@ def read_document(path: Path) -> Any:
             return SafeTree.parse(path, forbid_dtd=True).getroot()
         return json.loads(path.read_bytes(), parse_constant=_refuse_constant)
     except DefusedXmlException:
-        raise DataError(f"{path} contains a document type (DTD), which no labelling tool writes: remove it") from None
+        raise DataError(f"{path} contains a document type (DTD), which no labeling tool writes: remove it") from None
     except RecursionError:
         raise DataError(f"{path} is nested too deeply for annotations: export it again") from None
     except (ValueError, LookupError, ParseError) as error:

@@ -1,4 +1,4 @@
-"""The class table of an import: a given one, or one built from the labels in the annotations."""
+"""The class table of an import: the one that the user gives, or one built from the labels in the annotations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn the annotations of a labelling tool into `images/`, `masks/` and `classes.csv`."""
+"""Turn the annotations of a labeling tool into `images/`, `masks/` and `classes.csv`."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _read_annotations(source: Path, name: str | None) -> tuple[str, Annotations]
     if not files:
         raise DataError(
             f"{source} contains no annotations ({' or '.join(sorted(suffixes))}): give the file or the folder "
-            "that the labelling tool exported, unpacked"
+            "that the labeling tool exported, unpacked"
         )
     annotations = Annotations()
     for path in files:

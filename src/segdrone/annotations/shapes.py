@@ -1,4 +1,4 @@
-"""Shapes drawn in a labelling tool, and the mask that they make.
+"""Shapes drawn in a labeling tool, and the mask that they make.
 
 Coordinates are continuous, as in all five tools: x to the right, y down, in pixels. The pixel in column c and row r is
 the square from (c, r) to (c + 1, r + 1). A pixel belongs to an outline that contains its center, (c + 0.5, r + 0.5), so

@@ -54,7 +54,7 @@ def sample(
 
 @commands.command("import")
 def import_(
-    source: Annotated[Path, typer.Argument(help="A file exported by a labelling tool, or a folder of such files.")],
+    source: Annotated[Path, typer.Argument(help="A file exported by a labeling tool, or a folder of such files.")],
     out: Annotated[Path, typer.Argument(help="Folder to write to; created if it does not exist.")],
     images: Annotated[
         Path | None, typer.Option(help="Folder of the photographs (default: beside the annotations).")
@@ -73,7 +73,7 @@ def import_(
         str | None, typer.Option(help="Class of pixels outside of all shapes (default: ignored, id 255).")
     ] = None,
 ) -> None:
-    """Convert the annotations of a labelling tool into a dataset to train on.
+    """Convert the annotations of a labeling tool into a dataset to train on.
 
     OUT gets images/ (links to the photographs), masks/ and classes.csv.
     Where shapes overlap, the one drawn later is on top; for CVAT the one
@@ -104,13 +104,13 @@ def check(
     workers: Workers = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as one JSON document.")] = False,
 ) -> None:
-    """Decode every photograph and mask, and report all that is wrong before training starts.
+    """Decode every photograph and mask, and report all problems before training starts.
 
     Nine checks: files, reading, sizes, channels, classes, labels, content,
     duplicates, splits. All of them run, even if one fails.
 
-    Exit code 0 if there are no errors, only warnings or nothing; 1 if
-    training would fail; 2 and one line on stderr if nothing can be checked.
+    Exit code 0 if there are no errors (warnings may remain); 1 if training
+    would fail; 2 and one line on stderr if nothing can be checked.
     """
     from segdrone.inspection.check import check_dataset
     from segdrone.inspection.report import print_report
@@ -143,7 +143,7 @@ def stats(
     split_dir: SplitDir = None,
     workers: Workers = None,
 ) -> None:
-    """Count pixels, photographs and connected regions of each class, and suggest class weights.
+    """Count pixels, photographs and connected components of each class, and suggest class weights.
 
     Prints them, and writes stats.json, classes.png and cooccurrence.png.
     With loss.class_weights=auto, training reads the counts of its own

@@ -36,7 +36,7 @@ def predict(
         int | None, typer.Option(help="Windows per batch (default: 1 on a CPU, as many as fit on a GPU).")
     ] = None,
     min_area: Annotated[
-        str, typer.Option(help="Remove regions with fewer pixels: 64, or per class car=200,person=30.")
+        str, typer.Option(help="Remove connected components with fewer pixels: 64, or per class car=200,person=30.")
     ] = "0",
     fill_holes: Annotated[int, typer.Option(help="Fill holes of at most this many pixels.")] = 0,
     refine: Annotated[
@@ -44,7 +44,7 @@ def predict(
     ] = 0,
     objects: Annotated[
         bool,
-        typer.Option("--objects", help="Count connected regions of persons, cars, ... and write them as COCO JSON."),
+        typer.Option("--objects", help="Count connected components of persons, cars, ... and write them as COCO JSON."),
     ] = False,
     object_class: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only objects of this class; can be given several times.")
@@ -61,7 +61,7 @@ def predict(
     ] = False,
     smooth: Annotated[int, typer.Option(help="Videos: majority vote of each pixel over this many frames.")] = 1,
     redo: Annotated[
-        bool, typer.Option("--redo", help="Predict again what is done already, also with other options than before.")
+        bool, typer.Option("--redo", help="Predict finished photographs again, also with other options than before.")
     ] = False,
 ) -> None:
     """Predict the masks of photographs of any size, and of videos.

@@ -100,9 +100,9 @@ class MemoryCache(Cache):
     """Keeps all pixels in memory, once for a process and all its workers.
 
     Args:
-        keys: All that will be asked for.
+        keys: All keys that will be read.
         shared: Whether worker processes read from it.
-        copies: Number of processes on this machine that keep the same.
+        copies: Number of processes on this machine that keep the same pixels.
 
     Raises:
         DataError: There is not enough free memory.

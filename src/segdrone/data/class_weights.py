@@ -38,7 +38,7 @@ def inverse_sqrt(counts: Counts) -> Weights:
 def median_frequency(counts: Counts) -> Weights:
     """Weights a class by median(freq) / freq(class), as Eigen & Fergus 2015, section 6.3.2.
 
-    freq is the share of a class in the labelled pixels of the photographs where it occurs.
+    freq is the share of a class in the labeled pixels of the photographs where it occurs.
     """
     total = np.where(counts > 0, counts.sum(1, keepdims=True), 0).sum(0)
     frequency = counts.sum(0) / total
@@ -83,7 +83,7 @@ def class_weights(scheme: str, counts: Counts) -> list[float]:
 
     Args:
         scheme: One of `WEIGHTINGS`, or `auto` for the recommended one.
-        counts: Labelled pixels per photograph and class, int64 `[N, C]`.
+        counts: Labeled pixels per photograph and class, int64 `[N, C]`.
 
     Raises:
         ConfigError: The scheme is unknown.
@@ -107,7 +107,7 @@ def write_stats(path: Path, table: ClassTable, ids: Sequence[str], counts: Count
         path: The file.
         table: The classes.
         ids: Names of the photographs.
-        counts: Labelled pixels per photograph and class, int64 `[N, C]`.
+        counts: Labeled pixels per photograph and class, int64 `[N, C]`.
         **facts: Anything else to keep, as plain containers.
     """
     pixels = dict(zip(ids, counts.tolist(), strict=True))

@@ -84,7 +84,7 @@ class DataConfig(BaseModel):
         "auto", description="how masks hold classes: ids, colours, binary (light on dark), or auto"
     )
     colour_tolerance: float = Field(
-        0.0, ge=0, le=441, description="largest distance in RGB of a mask's colour from that of its class, 0 to 441"
+        0.0, ge=0, le=441, description="largest distance in RGB of a mask's color from that of its class, 0 to 441"
     )
     mask_threshold: int = Field(127, ge=0, le=65535, description="largest gray level of class 0 in binary masks")
     split_dir: str | None = Field(
@@ -94,7 +94,7 @@ class DataConfig(BaseModel):
     val_share: float = Field(0.15, ge=0, lt=1, description="share of the remaining photographs to validate on")
     split_seed: int = Field(42, ge=0, lt=2**32, description="seed of the random split")
     sampling: Literal["whole", "tiles", "crops"] = Field(
-        "whole", description="whole: resize each photograph; tiles: cut it into a grid; crops: into random windows"
+        "whole", description="whole: resize each photograph; tiles: cut it into a grid; crops: cut random windows"
     )
     image_size: HeightWidth = Field(
         (704, 1056), description="height, width whose product sets the scale of whole photographs in training"
@@ -110,7 +110,7 @@ class DataConfig(BaseModel):
     samples_per_image: int = Field(8, ge=1, le=10_000, description="crops per photograph and epoch")
     rare_share: float = Field(0.0, ge=0, le=1, description="share of crops centered on a rare class")
     rare_classes: tuple[str, ...] | None = Field(
-        None, description="names of the rare classes; null: those with less than 1 % of the labelled pixels"
+        None, description="names of the rare classes; null: those with less than 1 % of the labeled pixels"
     )
     interpolation: Literal["area", "linear", "nearest"] = Field(
         "area", description="how photographs are resized: area, linear or nearest"

@@ -31,7 +31,7 @@ from segdrone.data.sampling import (
     Sample,
     count_class_pixels,
     crops,
-    drop_unlabelled,
+    drop_unlabeled,
     full_images,
     rare_class_index,
     tiles,
@@ -117,7 +117,7 @@ class SegmentationDataModule(L.LightningDataModule):
         """Returns the samples of `train` or `val` for training: augmented, read through the cache.
 
         `crops` are random in `train` and a fixed grid in `val`, so that epochs can be compared. Tiles without a
-        labelled pixel, and photographs to crop without one, are left out.
+        labeled pixel, and photographs to crop without one, are left out.
 
         Raises:
             DataError: The split is empty, a mask cannot be read, or the cache does not fit.
@@ -127,7 +127,7 @@ class SegmentationDataModule(L.LightningDataModule):
         samples = self._fit_samples(split)
         random_crops = train and config.sampling == "crops"
         if config.sampling != "whole":
-            samples = drop_unlabelled(samples, reader)
+            samples = drop_unlabeled(samples, reader)
         rare = rare_class_index(samples, reader, config.rare_classes) if random_crops and config.rare_share > 0 else {}
         return SegmentationDataset(
             samples,
@@ -150,7 +150,7 @@ class SegmentationDataModule(L.LightningDataModule):
         return SegmentationDataset(samples, self._uncached_reader(), Pipeline([], self.mean, self.std), count_once=True)
 
     def class_pixels(self) -> NDArray[np.int64]:
-        """Counts the labelled pixels per training photograph and class, at the scale of training: int64 `[N, C]`.
+        """Counts the labeled pixels per training photograph and class, at the scale of training: int64 `[N, C]`.
 
         Raises:
             DataError: The split is empty, or a mask cannot be read.

@@ -1,4 +1,4 @@
-"""Open a dataset: the one way for training, checks, statistics, pictures and scores."""
+"""Open a dataset, in the same way for training, checks, statistics, pictures and scores."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 class DatasetFolder:
     """A dataset: its folders, the encoding of its masks, and its pairs and splits.
 
-    Pairs are found, and splits made, on first use. Only file headers are read for it.
+    Pairs are found and splits are made on first use. This reads file headers only.
 
     Attributes:
         config: The choices it was opened with.

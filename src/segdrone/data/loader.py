@@ -31,7 +31,7 @@ def default_num_workers(processes: int) -> int:
 class BatchLoader(DataLoader[dict[str, Any]]):
     """Batches of a `SegmentationDataset`, normalized by the process that asks for them.
 
-    So workers hand over uint8, a fifth of the bytes.
+    Workers therefore hand over uint8, a fifth of the bytes.
 
     Args:
         dataset: The samples.

@@ -173,8 +173,8 @@ class MaskEncoding:
         shared = [color for color, n in Counter(self.source.colours).items() if n > 1]
         if shared:
             raise DataError(
-                f"holds colours, but the class table gives rgb{shared[0]} to several classes: "
-                "give each its own colour, or use masks of ids"
+                f"holds colors, but the class table gives rgb{shared[0]} to several classes: "
+                "give each its own color, or use masks of ids"
             )
         ids, lookup = np.empty(colors.shape[:2], np.uint8), self._color_ids  # a thread may replace the property's
         unknown: Counter[str] = Counter()
@@ -187,7 +187,7 @@ class MaskEncoding:
                 decoded = lookup[packed]
             if decoded.min() < 0:
                 for value, n in zip(*np.unique(packed[decoded < 0], return_counts=True), strict=True):
-                    unknown[f"colour rgb({value >> 16}, {value >> 8 & 255}, {value & 255})"] += int(n)
+                    unknown[f"color rgb({value >> 16}, {value >> 8 & 255}, {value & 255})"] += int(n)
             ids[rows] = decoded
         if unknown:
             raise UnknownLabelsError(unknown)

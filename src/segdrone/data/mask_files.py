@@ -34,8 +34,8 @@ def read_mask(path: Path, encoding: MaskEncoding) -> NDArray[np.uint8]:
 def read_pair_mask(pair: ImageMaskPair, encoding: MaskEncoding) -> NDArray[np.uint8]:
     """Returns the mask of a pair at its own size, uint8 `[H, W]` of ids of `encoding.table`.
 
-    Classes are merged, and pixels that the photograph marks as no data have the ignored id: what training learns from
-    and scores are computed with.
+    Classes are merged, and pixels that the photograph marks as no data have the ignored id. Training and evaluation
+    both use this mask.
 
     Raises:
         DataError: The pair has no mask, or as `read_mask`.
@@ -93,7 +93,7 @@ def _decode(image: Image.Image, encoding: MaskEncoding) -> NDArray[np.uint8]:
     if image.mode in COLOR_MODES:
         channels = np.asarray(image.convert("RGB"))
         if (channels != channels[..., :1]).any():
-            raise DataError("holds colours, not ids: give data.mask_encoding=colours")
+            raise DataError("holds colors, not ids: give data.mask_encoding=colours")
         return encoding.decode_ids(channels[..., 0])
     values = np.asarray(image.convert("L") if image.mode in ("LA", "1") else image)
     if values.ndim != 2:
@@ -113,7 +113,7 @@ def _refuse_ambiguous_palette(image: Image.Image, encoding: MaskEncoding) -> Non
         return
     if (ids != indices).any():
         raise DataError(
-            f"is a palette image whose indices ({indices[0]}, ...) and colours (those of class {ids[0]}, ...) are "
+            f"is a palette image whose indices ({indices[0]}, ...) and colors (those of class {ids[0]}, ...) are "
             "different classes: choose with data.mask_encoding=ids or colours"
         )
 
@@ -122,10 +122,10 @@ def _describe_unknown(path: Path, counts: Counter[str], encoding: MaskEncoding) 
     listed = ", ".join(f"{value} ({count} pixels)" for value, count in counts.most_common(5))
     more = f" and {len(counts) - 5} more" if len(counts) > 5 else ""
     table = encoding.source
-    has_colors = any(value.startswith("colour") for value in counts)
-    hint = ", or accept similar colours with data.colour_tolerance=20" if has_colors else ""
+    has_colors = any(value.startswith("color") for value in counts)
+    hint = ", or accept similar colors with data.colour_tolerance=20" if has_colors else ""
     if path.suffix.lower() in (".jpg", ".jpeg"):
-        hint += "; JPEG compression changes ids and colours: save masks as PNG"
+        hint += "; JPEG compression changes ids and colors: save masks as PNG"
     return (
         f"{path} holds {listed}{more}, not in the class table of {len(table)} classes "
         f"(ids 0 to {len(table) - 1}, {table.ignore_index} is ignored): fix the mask "

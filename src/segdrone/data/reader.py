@@ -23,10 +23,12 @@ from segdrone.windows import Size, Window
 class CachedReader:
     """Reads windows of photographs and masks that were resized in full, through a cache.
 
-    Beyond an edge a photograph is 0 and a mask holds the ignored id. So does a mask where its photograph is transparent
-    or no data. A JPEG that is resized by `area` is decoded at 1/2, 1/4 or 1/8 of its size if that is large enough: the
-    result differs from a full decode by less than 3 gray levels on average, and by at most 16 in 99 of 100 values; for
-    24 megapixels and 704 x 1056 by 1 and 6.
+    Outside the image a photograph is 0 and a mask holds the ignored id. A mask also holds the ignored id where its
+    photograph is transparent or no data.
+
+    A JPEG that is resized by `area` is decoded at 1/2, 1/4 or 1/8 of its size if that is large enough. The result
+    differs from a full decode by less than 3 gray levels on average, and by at most 16 in 99 of 100 values. From 24
+    megapixels to 704 x 1056 these are 1 and 6 gray levels.
 
     Args:
         encoding: How the masks hold classes.

@@ -32,7 +32,7 @@ class SampleIndex:
 class SeededDistributedSampler(Sampler[SampleIndex]):
     """Draws every sample once per epoch; order and seeds depend on `seed` and the epoch only.
 
-    So batches are the same whatever the number of workers, and a resumed run continues with the batches that the
+    Batches are therefore the same for any number of workers, and a resumed run continues with the batches that the
     interrupted one would have drawn. Lightning calls `set_epoch` before each epoch.
 
     Of N processes each draws every N-th sample: their batches of one step together are the batch that a single process
@@ -47,7 +47,7 @@ class SeededDistributedSampler(Sampler[SampleIndex]):
         length: Number of samples in the dataset.
         seed: Seed of the run, 0 or more.
         shuffle: Draw in a new order with new seeds in every epoch; otherwise every epoch is the same.
-        processes: Rank of this process and number of processes; None asks the launcher when iteration begins.
+        processes: Rank of this process and number of processes; None reads them when iteration begins.
         shapes: Height and width of each sample; None if all have the same.
         batch_size: Samples per batch and process, which matters only with `shapes`.
     """
@@ -89,7 +89,7 @@ class SeededDistributedSampler(Sampler[SampleIndex]):
             yield SampleIndex(int(order[wrapped]), int(seeds[wrapped]), padding=turn >= self.length)
 
     def _group_by_shape(self, shapes: NDArray[np.int64], batch: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Returns in which order to take samples of `shapes`, so that batches hold one shape if possible."""
+        """Orders samples by shape, so that batches hold one shape if possible."""
         turns = np.argsort(shapes, kind="stable")
         if not self.shuffle:
             return turns

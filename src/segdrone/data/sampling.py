@@ -1,4 +1,4 @@
-"""Choose the windows of photographs that are samples: whole photographs, a grid of tiles, or random crops."""
+"""Choose which windows of photographs become samples: whole photographs, a grid of tiles, or random crops."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Mask = NDArray[np.uint8]
 Marked = NDArray[np.bool_]
 
 RARE = 0.01
-"""A class with a smaller share of the labelled pixels is rare."""
+"""A class with a smaller share of the labeled pixels is rare."""
 
-_ATTEMPTS = 10  # random windows before one is centered on a labelled pixel
+_ATTEMPTS = 10  # random windows before one is centered on a labeled pixel
 _THREADS = 4  # each holds a mask in memory
 _STEP = 16  # rows and columns between the pixels that are first searched for a rare class
 
@@ -71,8 +71,8 @@ def scale_size(size: Size, scale: float) -> Size:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def drop_unlabelled(samples: Sequence[Sample], reader: CachedReader) -> list[Sample]:
-    """Leaves out samples without a labelled pixel, from which nothing can be learned.
+def drop_unlabeled(samples: Sequence[Sample], reader: CachedReader) -> list[Sample]:
+    """Leaves out samples without a labeled pixel, from which nothing can be learned.
 
     Raises:
         DataError: A mask cannot be read, or no sample is left.
@@ -80,19 +80,19 @@ def drop_unlabelled(samples: Sequence[Sample], reader: CachedReader) -> list[Sam
     ignored = reader.encoding.table.ignore_index
     counts = count_class_pixels(samples, reader)
 
-    def is_labelled(sample: Sample) -> bool:
+    def is_labeled(sample: Sample) -> bool:
         image_counts = counts[sample.pair.id, sample.size]
         if sample.window is None or image_counts[ignored] == 0:
             return bool(np.delete(image_counts, ignored).any())
         return bool((reader.mask(sample.pair, sample.size, sample.window) != ignored).any())
 
-    kept = [sample for sample in samples if is_labelled(sample)]
+    kept = [sample for sample in samples if is_labeled(sample)]
     if samples and not kept:
         raise DataError(
-            f"none of the {len(samples)} samples has a labelled pixel, {samples[0].pair.mask} first: label some"
+            f"none of the {len(samples)} samples has a labeled pixel, {samples[0].pair.mask} first: label some"
         )
     if len(kept) < len(samples):
-        log.info("%d of %d samples have no labelled pixel and are left out", len(samples) - len(kept), len(samples))
+        log.info("%d of %d samples have no labeled pixel and are left out", len(samples) - len(kept), len(samples))
     return kept
 
 
@@ -104,7 +104,7 @@ def rare_class_index(
     Args:
         samples: The samples.
         reader: Reads their masks.
-        names: The rare classes; None takes those with less than `RARE` of all labelled pixels.
+        names: The rare classes; None takes those with less than `RARE` of all labeled pixels.
 
     Raises:
         ConfigError: A name is not in the class table.

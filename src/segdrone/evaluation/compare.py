@@ -1,4 +1,4 @@
-"""Compare evaluations: is one model better than another, or can these photographs not tell?"""
+"""Compare evaluations: is one model better than another, and are these photographs enough to decide it?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Collect what scores and figures need, image by image."""
+"""Count images one by one for the scores, and keep some of them for the figures."""
 
 from __future__ import annotations
 

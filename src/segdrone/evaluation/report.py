@@ -1,4 +1,4 @@
-"""Write everything that an evaluation leaves: tables, figures, TensorBoard logs and `report.html`."""
+"""Write all outputs of an evaluation: tables, figures, TensorBoard logs and `report.html`."""
 
 from __future__ import annotations
 

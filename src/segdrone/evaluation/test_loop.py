@@ -69,7 +69,7 @@ class _AssembleImages(L.Callback):
         self._truth = self._prediction = self._confidence = np.empty((0, 0), np.uint8)
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Lists the samples of this process. Its rank is only known now."""
+        """Lists the samples of this process. Its rank is not known earlier."""
         self._remaining = [self.dataset.samples[draw.index] for draw in self.sampler if not draw.padding]
 
     def on_test_batch_end(

@@ -30,7 +30,7 @@ def colorize(mask: NDArray[np.uint8], table: ClassTable) -> NDArray[np.uint8]:
 def overlay(
     image: NDArray[np.uint8], mask: NDArray[np.uint8], table: ClassTable, opacity: float = 0.55
 ) -> NDArray[np.uint8]:
-    """Blends a mask into its image and draws an opaque line along the inner border of each region.
+    """Blends a mask into its image and draws an opaque line along the inner borders of the classes.
 
     Ignored pixels are hatched in white.
 

@@ -146,7 +146,7 @@ class Blender:
         return _ResizedWindow(probabilities, top, left, self.size, self.network_size, Argmax(*best))
 
     def _choose(self, window: _Window, down: Segment, across: Segment) -> Iterator[FinishedTile]:
-        """Yields what one window decides alone."""
+        """Yields the tile of the pixels that only this window covers."""
         height = max(1, _TILE // (across.end - across.begin))
         tops = range(down.begin, down.end, height)
         segments = [Segment(top, min(top + height, down.end)) for top in tops]

@@ -80,7 +80,7 @@ class Cleanup:
         if unknown:
             raise ConfigError(
                 f"min_area names {', '.join(unknown)}, not in the class table ({', '.join(table.names)}): "
-                "correct the name"
+                "fix the name"
             )
         values = {"fill_holes": self.fill_holes, "refine": self.refine}
         values |= {f"min_area of {name}": by_name[name] for name in by_name} or {

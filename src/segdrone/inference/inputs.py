@@ -40,7 +40,7 @@ class InputImage(NamedTuple):
 def find_inputs(inputs: Iterable[str | Path], out: str | Path) -> list[InputImage]:
     """Returns every photograph of the inputs, sorted by path, each file once.
 
-    Files are taken as given, whatever their suffix. Folders are searched to any depth, without hidden files, links to
+    Files are taken as given, with any suffix. Folders are searched to any depth, without hidden files, links to
     other folders, `out`, and predictions of other runs. In a dataset of a known layout only the photographs are taken.
     Patterns with `*`, `**`, `?` or `[` are searched in the same way; paths are relative to the last folder
     before the first wildcard.
@@ -147,7 +147,7 @@ def _match(pattern: Path) -> tuple[Path, Iterator[Path]]:
             for match in base.glob(str(Path(*pattern.parts[first:]))):
                 yield from _walk(match) if match.is_dir() else [match]
         except ValueError as error:
-            raise ConfigError(f"{pattern} is not a pattern ({error}): correct it") from None
+            raise ConfigError(f"{pattern} is not a pattern ({error}): fix it") from None
 
     return base, files()
 

@@ -29,7 +29,7 @@ class Manifest:
         settings: All that the files depend on, as plain values.
 
     Raises:
-        ConfigError: The folder contains something else than predictions, or they cannot be read.
+        ConfigError: The folder contains files that are not predictions, or they cannot be read.
     """
 
     def __init__(self, outputs: Outputs, settings: Mapping[str, Any]) -> None:
@@ -46,7 +46,7 @@ class Manifest:
 
         Args:
             images: The photographs.
-            redo: Return all of them, and remove what was made with other settings.
+            redo: Return all of them, and remove predictions with other settings.
 
         Raises:
             ConfigError: The folder contains predictions with other settings, or of other photographs of the same path,
@@ -83,7 +83,7 @@ class Manifest:
         self._outputs.remove(image.name)
 
     def _clear(self, images: Sequence[InputImage], redo: bool) -> None:
-        """Removes what was made with other settings: rows first; the settings are replaced last."""
+        """Removes predictions with other settings: rows first; the settings are replaced last."""
         assert self._old_settings is not None
         differences = list(_differences(self._old_settings, self._settings))
         made = f"made with {', '.join(differences[:3])}{' and more' if len(differences) > 3 else ''}"

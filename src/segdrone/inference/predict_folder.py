@@ -1,4 +1,4 @@
-"""Predict many photographs, each once however often the work is interrupted."""
+"""Predict many photographs; after an interruption, continue without repeating finished ones."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class PredictSummary(NamedTuple):
     Attributes:
         predicted: Number of files that were predicted.
         skipped: Number of files that had been predicted before.
-        failed: Why the others could not be predicted, by path, one line each.
+        failed: Reason for each of the others, by path, one line each.
     """
 
     predicted: int
@@ -61,8 +61,8 @@ def predict_folder(
 ) -> PredictSummary:
     """Predicts photographs, and writes `Outputs`, `summary.csv` and `predict.json` to a folder.
 
-    After an interruption of any kind, the same call continues where it was, and ends with the same files, byte by
-    byte. A photograph that cannot be read leaves no files, and the others are predicted.
+    After an interruption of any kind, the same call continues and ends with the same files, byte by byte. A photograph
+    that cannot be read leaves no files, and the others are predicted.
 
         predict_folder(predictor, find_inputs(["flight/"], "predicted"), "predicted")
 
@@ -75,13 +75,13 @@ def predict_folder(
         overlays: Write photographs under their masks.
         confidence: Write the probability of the class.
         objects: Names of the classes whose instances are written and counted.
-        redo: Predict again what is done, and replace what was made with other settings.
+        redo: Predict finished photographs again, and replace predictions with other settings.
         progress: Whether to show a progress bar and errors on stderr.
 
     Raises:
         DataError: The folder cannot be written to.
-        ConfigError: An option does not fit the classes, the folder contains something else or other predictions,
-            or another process predicts into it.
+        ConfigError: An option does not fit the classes, the folder contains other files or other predictions, or
+            another process predicts into it.
     """
     out = Path(out)
     cleanup.check(predictor.table)
@@ -116,7 +116,7 @@ def _predict_all(
     manifest: Manifest,
     progress: bool,
 ) -> dict[str, str]:
-    """Predicts those of `total` photographs that are left; returns why some could not be predicted, by path."""
+    """Predicts those of `total` photographs that are not done; returns the reasons for failures, by path."""
     failed: dict[str, str] = {}
     single = len(todo) == 1  # the progress bar then counts its windows
     with (

@@ -1,4 +1,4 @@
-"""Predict videos into a folder, each once however often the work is interrupted."""
+"""Predict videos into a folder; after an interruption, continue without repeating finished ones."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def predict_videos(
         out: Output folder; created if needed.
         cleanup: Clean-up of each mask.
         smooth: As for `predict_video`.
-        redo: Predict again what is done.
+        redo: Predict finished videos again.
         progress: Whether to show progress bars and errors on stderr.
 
     Raises:
@@ -96,7 +96,7 @@ def video_targets(videos: Sequence[Path], out: str | Path) -> dict[Path, Path]:
 def _predict(
     predictor: Predictor, video: Path, target: Path, cleanup: Cleanup, smooth: int, *, redo: bool, progress: bool
 ) -> str:
-    """Predicts a video unless it is done; returns `_PREDICTED`, `_SKIPPED` or why it could not be predicted."""
+    """Predicts a video unless it is done; returns `_PREDICTED`, `_SKIPPED` or the reason for a failure."""
     manifest = target.with_suffix(".json")
     settings = {
         "segdrone": __version__, "film": video.name, "digest": file_digest(video), "predictor": predictor.settings,

@@ -93,7 +93,7 @@ def open_video(path: Path) -> Iterator[VideoReader]:
     try:
         container = av.open(f"file:{path}", options={"format_whitelist": _FORMATS})
     except FileNotFoundError:
-        raise DataError(f"{path} does not exist: put it back, or remove its name from the list") from None
+        raise DataError(f"{path} does not exist: restore it, or remove its name from the list") from None
     except (av.FFmpegError, OSError) as error:
         raise DataError(
             f"{path} cannot be opened as a video, or is truncated ({error.strerror}): copy it again or remove it"

@@ -29,7 +29,7 @@ CHECKS = (
 
 
 def check_dataset(root: Path, *, workers: int | None = None, progress: bool = True, **options: Any) -> DatasetReport:
-    """Runs all checks. Each one uses whatever is readable, and none stops the next.
+    """Runs all checks. Each one uses all readable files, and a failed check does not stop the next one.
 
     Args:
         root: Folder of the dataset, in one of `segdrone.data.layout.LAYOUTS`.

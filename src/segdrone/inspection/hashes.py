@@ -1,4 +1,4 @@
-"""Perceptual hashes, to find photographs of the same scene whatever was done to the file.
+"""Perceptual hashes, to find photographs of the same scene even if the file was edited or re-encoded.
 
 The hash is pHash (Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010, section 3.2.1;
 phash.org): the signs of the lowest frequencies of a reduced gray image. OpenCV's DCT is used instead of ImageHash,

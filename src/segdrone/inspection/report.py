@@ -1,4 +1,4 @@
-"""The report of a dataset check: a summary on the screen, everything as plain containers."""
+"""The report of a dataset check: printed as a summary, or returned in full as plain containers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dataset statistics: pixels, photographs and connected regions per class, and the colors of the photographs."""
+"""Dataset statistics: pixels, photographs and connected components per class, and the colors of the photographs."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Stats:
         table: The classes, after merging.
         ids: Ids of the photographs.
         sizes: Height and width of each, in pixels.
-        pixels: Labelled pixels per photograph and class, int64 `[N, C]`.
-        regions: 8-connected regions per photograph and class, int64 `[N, C]`.
+        pixels: Labeled pixels per photograph and class, int64 `[N, C]`.
+        regions: 8-connected components per photograph and class, int64 `[N, C]`.
         values: Pixels per channel (red, green, blue) and value over all photographs, int64 `[3, 256]`.
         splits: Ids of `train`, `val`, `test`; empty if no split was given.
     """
@@ -146,7 +146,7 @@ def _count(pair: ImageMaskPair, encoding: MaskEncoding) -> _PairCounts:
 
 
 def _count_regions(mask: NDArray[np.uint8], class_id: int) -> int:
-    """Counts the 8-connected regions of a class, within its bounding box, which takes half the time."""
+    """Counts the 8-connected components of a class, within its bounding box, which takes half the time."""
     binary = cv2.inRange(mask, class_id, class_id)
     left, top, width, height = cv2.boundingRect(binary)
     return cv2.connectedComponents(binary[top : top + height, left : left + width], connectivity=8)[0] - 1

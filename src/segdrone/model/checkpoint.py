@@ -118,7 +118,7 @@ def read_spec(checkpoint: Mapping[str, Any], path: str | Path) -> ModelSpec:
 
 @contextmanager
 def must_fit(path: str | Path) -> Iterator[None]:
-    """Reports any failure to build a network from a checkpoint's settings and weights as a CheckpointError."""
+    """Turns any failure to build a network from a checkpoint's settings and weights into a CheckpointError."""
     try:
         yield
     except (SegdroneError, RuntimeError, TypeError, KeyError, ValueError, AttributeError) as error:

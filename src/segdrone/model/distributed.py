@@ -57,8 +57,8 @@ def check_processes(trainer: L.Trainer) -> None:
 def supervise(trainer: L.Trainer) -> Iterator[None]:
     """Ends all processes of a run when one of them is lost or fails. Wrap every call of `trainer` in it.
 
-    Without it, Lightning kills the process that started a lost one without a message, and a process whose starter is
-    lost waits for it: with gloo for half an hour. Processes that torchrun or SLURM started are ended by these.
+    Lightning alone kills the process that started a lost one without a message, and lets a process whose starter is
+    lost wait for it: with gloo for half an hour. torchrun and SLURM end the processes that they started.
 
     Afterwards the next trainer can start its own processes, as in a sweep.
 
@@ -179,16 +179,16 @@ def _end_processes(launcher: Any, succeeded: bool) -> None:
         os.environ.pop(name, None)
 
 
-def mean_over_processes(loss: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
-    """Averages the loss over all processes, weighted by the number of labelled pixels.
+def mean_over_processes(loss: Tensor, labeled: Tensor) -> tuple[Tensor, Tensor]:
+    """Averages the loss over all processes, weighted by the number of labeled pixels.
 
     DDP averages the gradients of all processes with equal weights, so a pixel would count more in a batch with fewer
-    labelled pixels. With these weights the gradient is that of the mean over all batches: exactly that of one process
-    with one batch of that size, where the loss is a mean over labelled pixels. All processes must call this together.
+    labeled pixels. With these weights the gradient is that of the mean over all batches: exactly that of one process
+    with one batch of that size, where the loss is a mean over labeled pixels. All processes must call this together.
 
     Args:
         loss: Loss of this process's batch, a scalar.
-        labelled: Number of labelled pixels in it, a scalar.
+        labeled: Number of labeled pixels in it, a scalar.
 
     Returns:
         The mean over all processes, the same for each, and the part of it to differentiate in this process.
@@ -196,7 +196,7 @@ def mean_over_processes(loss: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]
     _, world = rank_and_world_size()
     if world == 1:
         return loss.detach(), loss
-    total = torch.stack((loss.detach() * labelled, labelled.to(loss.dtype)))
+    total = torch.stack((loss.detach() * labeled, labeled.to(loss.dtype)))
     dist.all_reduce(total)
-    all_labelled = total[1].clamp(min=1)
-    return total[0] / all_labelled, loss * (labelled * world / all_labelled)
+    all_labeled = total[1].clamp(min=1)
+    return total[0] / all_labeled, loss * (labeled * world / all_labeled)

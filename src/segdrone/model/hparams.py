@@ -22,7 +22,7 @@ def spec_from_hparams(
         model: Name and options of the network, as in `conf/model`.
         classes: The class table, as `ClassTable.to_dict` writes it.
         data: The data config, as `DataConfig.to_dict` writes it. `mean` and `std` are required.
-        version: Version of segdrone that makes the model; None if unknown.
+        version: Version of segdrone that made the model; None if unknown.
 
     Raises:
         CheckpointError: `data` has no mean and std, or a value is out of its range.

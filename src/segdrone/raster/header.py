@@ -27,7 +27,7 @@ COLOR_MODES = ("RGB", "RGBA", "CMYK", "YCbCr")
 
 
 class Header(NamedTuple):
-    """What an image file says before any pixel is decoded.
+    """Properties of an image file that are known before any pixel is decoded.
 
     Attributes:
         size: Height and width in pixels as displayed, i.e. with the EXIF orientation applied.

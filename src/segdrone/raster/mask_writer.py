@@ -114,7 +114,7 @@ class PngMaskWriter:
     """A `MaskWriter` of 8-bit gray PNG files; it holds one byte per pixel until the end.
 
     Args:
-        path: The file; missing folders are made.
+        path: The file; its folder is created if needed.
         size: Height and width of the mask in pixels.
     """
 

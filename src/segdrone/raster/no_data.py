@@ -44,7 +44,7 @@ class NoDataMarks(NamedTuple):
 def no_data_marks(image: Image.Image) -> NoDataMarks:
     """Returns how an open image marks pixels as no data, from its header.
 
-    Checked are the alpha channel, the transparent colors of a PNG (tRNS chunk), and GDAL's nodata value of a TIFF
+    Checks the alpha channel, the transparent colors of a PNG (tRNS chunk), and GDAL's nodata value of a TIFF
     (tag 42113), which a pixel must have in every channel.
     """
     alpha = "A" in image.getbands()

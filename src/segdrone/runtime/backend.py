@@ -41,7 +41,7 @@ class Backend(Protocol):
             float32 `[N, C, h, w]`, contiguous; sums to 1 over C.
 
         Raises:
-            OutOfMemory: The device's memory is too small for so many windows; a smaller number may fit.
+            OutOfMemory: The device's memory is too small for this number of windows; fewer may fit.
         """
 
 

@@ -22,9 +22,9 @@ def fuse_batch_norms(network: nn.Module) -> nn.Module:
 
     In evaluation mode a batch norm multiplies each channel by a constant and adds another, which the weights and the
     bias of a convolution can do too. The network is run on a small image to find the pairs, so they follow the data
-    and not the order of the modules. The logits of the copy are then compared with those of the network. Where they
-    differ, as they do if the output of a convolution is used a second time, the copy keeps its batch norms, and so it
-    does if the network takes only images of a larger size.
+    and not the order of the modules. The logits of the copy are then compared with those of the network. If they
+    differ, because the output of a convolution is used a second time, the copy keeps its batch norms. It also keeps
+    them if the network takes only images of a larger size.
 
     Args:
         network: A network of `build_network` in evaluation mode, on CPU. It is not changed.

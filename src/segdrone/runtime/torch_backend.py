@@ -103,7 +103,7 @@ class TorchBackend:
             float32 `[N, C, h, w]`, contiguous; sums to 1 over C.
 
         Raises:
-            OutOfMemory: The GPU's memory does not hold as many windows.
+            OutOfMemory: The GPU's memory is too small for this number of windows; fewer may fit.
         """
         images = np.empty(windows.shape, np.float32)
         for window, image in zip(windows, images, strict=True):

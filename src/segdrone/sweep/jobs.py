@@ -1,4 +1,4 @@
-"""Read the jobs of a sweep from the files in their folders, whichever launcher ran them."""
+"""Read the jobs of a sweep from the files in their folders, for any launcher."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Job:
         objective: Metric that the job is ranked by; empty if the job did not get that far.
         reached: Value of the objective; NaN if unknown.
         scores: Scores of the final test; NaN if unknown.
-        failure: One line that says why there is no objective; None if there is one.
+        failure: Reason for a missing objective, in one line; None if the job has one.
     """
 
     name: str

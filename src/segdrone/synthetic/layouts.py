@@ -1,4 +1,5 @@
-"""Lay out the kinds of scene: garden, street, park, poolside, work yard, plaza."""
+"""Lay out the kinds of scenes: garden, street, park, poolside, work yard, plaza.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log pictures to TensorBoard: photographs with truth and prediction, and the confusion matrix."""
+"""Log figures to TensorBoard: photographs with truth and prediction, and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class LogPredictions(L.Callback):
             self._samples.append(figures.ImageTruthPrediction(name, image, truth, prediction).downscale())
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Sends the pictures to TensorBoard, from the first process."""
+        """Sends the figures to TensorBoard, from the first process."""
         assert isinstance(pl_module, SegmentationModule)
         if not self._is_due(trainer):
             return

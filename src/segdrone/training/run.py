@@ -1,4 +1,4 @@
-"""Train and score a network from a config: what train.py calls."""
+"""Train and score a network as a config says; train.py calls this."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
         cfg: The composed config.
 
     Returns:
-        The metrics: those logged last by name (`train/loss`, `val/loss`, ...), the best value of the one that chose
-        the best checkpoint (`val/miou`), and those of `metrics.json` (`miou`, `accuracy`, ...). And the objects of the
-        run: `cfg`, `datamodule`, `module`, `trainer`, `callbacks`, `loggers`, `report`.
+        The metrics by name: the last logged values (`train/loss`, `val/loss`, ...), the best value of the metric that
+        chose the best checkpoint (`val/miou`), and those of `metrics.json` (`miou`, `accuracy`, ...). Then the objects
+        of the run: `cfg`, `datamodule`, `module`, `trainer`, `callbacks`, `loggers`, `report`.
 
     Raises:
         SegdroneError: The data, the configuration or a checkpoint cannot be used.

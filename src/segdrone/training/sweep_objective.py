@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 def objective(cfg: DictConfig, metrics: Mapping[str, float]) -> float:
     """Returns the value of the metric that a sweep compares, `cfg.objective`; NaN if it was not logged.
 
-    Without validation, the training metric of that name takes its place, as for the choice of the best epoch.
+    Without validation, the training metric of the same name is used, as for the choice of the best epoch.
 
     Example:
         >>> objective(DictConfig({"objective": "val/miou"}), {"train/miou": 0.5, "val/miou": 0.4})

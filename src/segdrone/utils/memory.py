@@ -1,4 +1,4 @@
-"""Keep freed memory in the process, where the system's allocator would return it."""
+"""Keep freed memory in the process instead of returning it to the system."""
 
 from __future__ import annotations
 

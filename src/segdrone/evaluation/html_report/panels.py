@@ -79,7 +79,7 @@ class Panel:
 
 
 def make_panels(samples: Sequence[ImageTruthPrediction], table: ClassTable) -> list[Panel]:
-    """Prepares photographs for the page. All are downscaled until they fit in it together."""
+    """Prepares photographs for the page. All are downscaled until they fit the size limit together."""
     width = PANEL_WIDTH
     encoded = [_encode(sample, table, width) for sample in samples]
     while (total := sum(one.num_bytes for one in encoded)) > _MAX_BYTES and width > _MIN_WIDTH:
@@ -92,7 +92,7 @@ def make_panels(samples: Sequence[ImageTruthPrediction], table: ClassTable) -> l
 def error_map(sample: ImageTruthPrediction, table: ClassTable) -> NDArray[np.uint8]:
     """Marks wrong and ignored pixels on the photograph in pale gray, or on white without a photograph.
 
-    Wrong pixels are orange with dark stripes, ignored pixels are pale blue with dots, so that both can be told apart
+    Wrong pixels are orange with dark stripes, ignored pixels are pale blue with dots, so that both can be distinguished
     without seeing colors.
 
     Returns:

@@ -60,8 +60,8 @@ class KeyFindings:
     """What the first lines of the page say.
 
     Attributes:
-        best_classes: The three classes with the highest IoU, and it, highest first.
-        worst_classes: The three classes with the lowest IoU, and it, lowest first; none of them is in `best_classes`.
+        best_classes: The three classes with the highest IoU and their IoU, highest first.
+        worst_classes: The three classes with the lowest IoU and their IoU, lowest first; none of them is in `best_classes`.
         lowest: The worst photograph and its mIoU; None if no photograph has one.
         median: Median of the mIoU of the photographs.
         highest: The best photograph and its mIoU.

@@ -12,17 +12,18 @@ from segdrone.model.losses.inputs import LossInputs
 
 
 class BoundaryLoss(nn.Module):
-    """Boundary loss: the mean over the labelled pixels of sum_c phi_c * (s_c - g_c).
+    """Boundary loss: the mean over the labeled pixels of sum_c phi_c * (s_c - g_c).
 
     Kervadec et al. 2019, "Boundary loss for highly unbalanced segmentation", equation 5, for several classes. s_c is
     the softmax probability of class c, g_c is 1 where c is the true class, and phi_c is the signed distance to the
     boundary of c in the true mask: negative inside c, positive outside (`signed_distances`). The paper drops the
-    part with g_c, which has no gradient. It is kept here, so that a perfect prediction has the loss 0 and every
-    other one a loss above it (up to rounding).
+    part with g_c, which has no gradient. It is kept here, so that a perfect prediction has the loss 0 and any
+    other prediction a loss above 0 (up to rounding).
 
-    Distances are divided by the square root of the number of labelled pixels in their image, so the loss does not
-    change when images are resized. A class has no boundary, and counts as phi_c = 0, in an image that it is absent
-    from or fills. So this loss alone does not suffice: add it to cross-entropy or Dice, as conf/loss/ce_boundary does.
+
+    Distances are divided by the square root of the number of labeled pixels in their image, so the loss does not
+    change when images are resized. In an image where a class is absent, or the only one, it has no boundary and
+    phi_c = 0. This loss therefore needs another one beside it, cross-entropy or Dice, as in conf/loss/ce_boundary.
 
     The distances are computed by OpenCV on the CPU. On a GPU each step copies the mask to the host, which waits for
     the GPU, and the distances back: 4 bytes per pixel and class.
@@ -30,9 +31,9 @@ class BoundaryLoss(nn.Module):
 
     def forward(self, inputs: LossInputs) -> Tensor:
         """Returns the scalar loss."""
-        labels, labelled = inputs.label_maps(), inputs.labelled_maps()
+        labels, labeled = inputs.label_maps(), inputs.labeled_maps()
         classes = inputs.log_probabilities.shape[1]
-        truth = labels.where(labelled, -1).cpu().numpy()
+        truth = labels.where(labeled, -1).cpu().numpy()
         maps = np.stack([signed_distances(image, classes) for image in truth])
         distances = torch.from_numpy(maps).to(inputs.nll.device)
         expected = (distances * inputs.probability_maps()).sum(1)
@@ -43,7 +44,7 @@ class BoundaryLoss(nn.Module):
 def signed_distances(mask: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
     """Returns the signed Euclidean distance of each pixel to the boundary of each class.
 
-    Inside a class this is minus the distance to the nearest labelled pixel of another class, outside it is the
+    Inside a class this is minus the distance to the nearest labeled pixel of another class, outside it is the
     distance to the nearest pixel of the class; both are reduced by 0.5, as the boundary runs between the pixels.
     Ignored pixels belong to neither side: they form no boundary, and distances are measured across them.
 
@@ -52,7 +53,7 @@ def signed_distances(mask: NDArray[np.int64], classes: int) -> NDArray[np.float3
         classes: Number of classes C.
 
     Returns:
-        float32 `[C, H, W]`, in units of the square root of the number of labelled pixels. All 0 for a class that is
+        float32 `[C, H, W]`, in units of the square root of the number of labeled pixels. All 0 for a class that is
         absent or the only one, and at ignored pixels.
 
     Example:

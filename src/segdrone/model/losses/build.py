@@ -1,6 +1,6 @@
 """Build a loss by name, or a weighted sum of several.
 
-All losses take logits and masks and skip the ignored id. They share one log-softmax per batch and count its labelled
+All losses take logits and masks and skip the ignored id. They share one log-softmax per batch and count its labeled
 pixels only. `smp.losses` has most of them too, but takes 2 to 18 times as long on CPU (3 x 23 x 704 x 1056), accepts
 labels that the class table does not know, and divides by classes that are absent from the batch.
 """

@@ -1,4 +1,4 @@
-"""What every loss receives: log-probabilities and labels of a batch, as flat pixels or as images."""
+"""The inputs of every loss: log-probabilities and labels of a batch, as flat pixels or as images."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ class LossInputs:
     """Log-probabilities and labels of a batch of B images of H x W, that is P = B * H * W pixels and C classes.
 
     The flat tensors are computed once and shared by all terms of a loss. A loss that needs the neighbors of a pixel
-    asks for `probability_maps`, `label_maps` and `labelled_maps`, which are views of the same pixels.
+    asks for `probability_maps`, `label_maps` and `labeled_maps`, which are views of the same pixels.
 
     Attributes:
         log_probabilities: Log-softmax of the logits, float32 `[P, C]`.
         labels: True class, int64 `[P]`; 0 where the pixel is ignored.
-        labelled: False where the pixel is ignored, bool `[P]`.
+        labeled: False where the pixel is ignored, bool `[P]`.
         nll: Minus the log-probability of the true class, float32 `[P]`; 0 where the pixel is ignored.
         shape: B, H and W.
 
     Example:
         >>> logits, mask = torch.zeros(1, 2, 1, 3), torch.tensor([[[0, 1, 255]]])
         >>> inputs = LossInputs.from_logits(logits, mask, ignore_index=255)
-        >>> inputs.labelled.tolist()
+        >>> inputs.labeled.tolist()
         [True, True, False]
         >>> inputs.probability_maps().shape
         torch.Size([1, 2, 1, 3])
@@ -36,7 +36,7 @@ class LossInputs:
 
     log_probabilities: Tensor
     labels: Tensor
-    labelled: Tensor
+    labeled: Tensor
     nll: Tensor
     shape: tuple[int, int, int]
 
@@ -60,13 +60,13 @@ class LossInputs:
                 f"a mask contains the labels {sorted(set(unknown.tolist()))}, which are neither one of the {classes} "
                 f"classes (0 to {classes - 1}) nor the ignored id {ignore_index}: fix the masks or data.classes"
             ) from None
-        labelled = labels != ignore_index
+        labeled = labels != ignore_index
         batch, height, width = mask.shape
-        return cls(logs, labels.where(labelled, 0), labelled, nll, (batch, height, width))
+        return cls(logs, labels.where(labeled, 0), labeled, nll, (batch, height, width))
 
     def mean(self, values: Tensor) -> Tensor:
-        """Returns the sum of `[P]` values divided by the number of labelled pixels; 0 if no pixel is labelled."""
-        return values.sum() / self.labelled.sum().clamp(min=1)
+        """Returns the sum of `[P]` values divided by the number of labeled pixels; 0 if no pixel is labeled."""
+        return values.sum() / self.labeled.sum().clamp(min=1)
 
     # Sums over millions of pixels are taken per image row first: added one by one to a large float32 sum, further
     # probabilities would be rounded away.
@@ -75,13 +75,13 @@ class LossInputs:
         """Returns for each class the sum of `[P]` values over the pixels with that label, `[C]`."""
         classes, rows = self.log_probabilities.shape[1], self._rows
         index = self.labels.view(rows, -1) + classes * torch.arange(rows, device=values.device)[:, None]
-        sums = values.new_zeros(rows * classes).index_add(0, index.flatten(), values * self.labelled)
+        sums = values.new_zeros(rows * classes).index_add(0, index.flatten(), values * self.labeled)
         return sums.view(rows, classes).sum(0)
 
     def sum_of_probabilities(self) -> Tensor:
-        """Returns for each class the sum of its probability over the labelled pixels, `[C]`."""
-        labelled, probabilities = self.labelled.float(), self.log_probabilities.exp()
-        sums = labelled.view(self._rows, 1, -1) @ probabilities.view(self._rows, -1, probabilities.shape[1])
+        """Returns for each class the sum of its probability over the labeled pixels, `[C]`."""
+        labeled, probabilities = self.labeled.float(), self.log_probabilities.exp()
+        sums = labeled.view(self._rows, 1, -1) @ probabilities.view(self._rows, -1, probabilities.shape[1])
         return sums.sum((0, 1))
 
     def probability_maps(self) -> Tensor:
@@ -92,9 +92,9 @@ class LossInputs:
         """Returns the labels as images, int64 `[B, H, W]`; 0 where the pixel is ignored."""
         return self.labels.view(self.shape)
 
-    def labelled_maps(self) -> Tensor:
-        """Returns `labelled` as images, bool `[B, H, W]`."""
-        return self.labelled.view(self.shape)
+    def labeled_maps(self) -> Tensor:
+        """Returns `labeled` as images, bool `[B, H, W]`."""
+        return self.labeled.view(self.shape)
 
     @property
     def _rows(self) -> int:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def lovasz_softmax(probabilities: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:
+def lovasz_softmax(probabilities: Tensor, labels: Tensor, labeled: Tensor) -> Tensor:
     """Returns the Lovász extension of 1 - IoU, the mean over the classes that occur in the labels.
 
     Berman, Triki and Blaschko 2018, "The Lovász-Softmax Loss" (section 3), over the whole batch. The weight of an
@@ -16,7 +16,7 @@ def lovasz_softmax(probabilities: Tensor, labels: Tensor, labelled: Tensor) -> T
     Args:
         probabilities: float32 `[P, C]`.
         labels: Class ids, int64 `[P]`.
-        labelled: bool `[P]`; pixels that are False are ignored.
+        labeled: bool `[P]`; pixels that are False are ignored.
 
     Returns:
         Scalar between 0 and 1.
@@ -26,7 +26,7 @@ def lovasz_softmax(probabilities: Tensor, labels: Tensor, labelled: Tensor) -> T
         >>> lovasz_softmax(probabilities, torch.tensor([0, 1]), torch.tensor([True, True])).item()
         0.75
     """
-    by_class, truth = probabilities.detach()[labelled].T.contiguous(), labels[labelled]
+    by_class, truth = probabilities.detach()[labeled].T.contiguous(), labels[labeled]
     present = truth.bincount().nonzero().flatten().tolist()
     weights, constant = torch.zeros_like(by_class), probabilities.new_zeros(())
     for index in present:
@@ -36,7 +36,7 @@ def lovasz_softmax(probabilities: Tensor, labels: Tensor, labelled: Tensor) -> T
         constant += error_weights[true].sum()
         weights[index] = torch.where(true, -error_weights, error_weights)
     slopes = torch.zeros_like(probabilities)
-    slopes[labelled] = weights.T
+    slopes[labeled] = weights.T
     return (constant + (slopes * probabilities).sum()) / max(len(present), 1)
 
 

@@ -12,7 +12,7 @@ from segdrone.model.losses.inputs import LossInputs
 
 
 class CrossEntropyLoss(nn.Module):
-    """Mean cross-entropy over the labelled pixels; 0, not NaN, if no pixel is labelled.
+    """Mean cross-entropy over the labeled pixels; 0, not NaN, if no pixel is labeled.
 
     With class weights the mean is weighted as well, so a batch of a single class has the same loss as without
     weights. Values are equal to those of `torch.nn.CrossEntropyLoss`.
@@ -45,16 +45,16 @@ class CrossEntropyLoss(nn.Module):
         if self.label_smoothing:
             logs = inputs.log_probabilities
             smooth = -(logs.mean(1) if weights is None else logs @ weights / len(weights))
-            smooth = smooth.where(inputs.labelled, 0)
+            smooth = smooth.where(inputs.labeled, 0)
             losses = (1 - self.label_smoothing) * losses + self.label_smoothing * smooth
         if weights is None:
             return inputs.mean(losses)
-        divisor = (weights[inputs.labels] * inputs.labelled).sum()
+        divisor = (weights[inputs.labels] * inputs.labeled).sum()
         return torch.where(divisor > 0, losses.sum() / divisor.where(divisor > 0, 1), 0)
 
 
 class FocalLoss(nn.Module):
-    """Focal loss: cross-entropy that down-weights well-classified pixels; the mean over the labelled pixels.
+    """Focal loss: cross-entropy that down-weights well-classified pixels; the mean over the labeled pixels.
 
     `(1 - p)^gamma * -log(p)` with the softmax probability p of the true class: Lin et al. 2017, "Focal Loss for Dense
     Object Detection", equation 4, in the multi-class form of section 3. (`smp.losses.FocalLoss` is a sum of

@@ -32,7 +32,7 @@ class TverskyLoss(nn.Module):
 
     def forward(self, inputs: LossInputs) -> Tensor:
         """Returns the scalar loss."""
-        true = inputs.sum_by_label(inputs.labelled.float())
+        true = inputs.sum_by_label(inputs.labeled.float())
         hits = inputs.sum_by_label((-inputs.nll).exp())
         divisor = hits + self.alpha * (inputs.sum_of_probabilities() - hits) + self.beta * (true - hits)
         present = true > 0
@@ -45,4 +45,4 @@ class LovaszLoss(nn.Module):
 
     def forward(self, inputs: LossInputs) -> Tensor:
         """Returns the scalar loss."""
-        return lovasz_softmax(inputs.log_probabilities.exp(), inputs.labels, inputs.labelled)
+        return lovasz_softmax(inputs.log_probabilities.exp(), inputs.labels, inputs.labeled)
