@@ -44,7 +44,9 @@ class ArticleDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         pair = self.pairs[index]
-        image = cv2.cvtColor(cv2.imread(str(pair.image)), cv2.COLOR_BGR2RGB)
+        decoded = cv2.imread(str(pair.image))
+        assert decoded is not None
+        image = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
         mask = cv2.imread(str(pair.mask), cv2.IMREAD_GRAYSCALE)
         augmented = self.transform(image=image, mask=mask)
         pixels = torch.from_numpy(augmented["image"]).permute(2, 0, 1).float() / 255
@@ -134,7 +136,8 @@ class ArticleLoop:
         dataset = ArticleDataset(self.val, A.Compose([transforms(self.size)[0][0]]))
         self.network.model.eval()
         counts = []
-        for pair, (image, mask) in zip(self.val, dataset, strict=True):
+        for index, pair in enumerate(self.val):
+            image, mask = dataset[index]
             prediction = self.network.model(image[None].to(self.network.device)).argmax(1)[0].byte().cpu().numpy()
             if predictions is not None:
                 predictions.mkdir(parents=True, exist_ok=True)

@@ -131,7 +131,8 @@ def run_segdrone(options: argparse.Namespace, overrides: list[str], callbacks: l
     if cfg.compile:
         module.network.compile()
     trainer = build_trainer(cfg, callbacks, [], Path(tempfile.gettempdir()))
-    trainer.fit(module, DataLoader([*batches(options)], batch_size=None))
+    loader: DataLoader[Any] = DataLoader([*batches(options)], batch_size=None)  # type: ignore[arg-type]  # a list
+    trainer.fit(module, loader)
 
 
 def run_contender(name: str, options: argparse.Namespace, turn: Connection) -> None:

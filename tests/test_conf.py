@@ -31,10 +31,15 @@ def _names(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
+def _load(path: Path) -> dict[str, Any]:
+    content: Any = OmegaConf.to_container(OmegaConf.load(path))
+    assert isinstance(content, dict)
+    return content
+
+
 def _file(group: str, name: str) -> dict[str, Any]:
     """Return the content of a file of conf/, on top of the files of its group that it starts from."""
-    content = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{name}.yaml"))
-    assert isinstance(content, dict)
+    content = _load(CONF / group / f"{name}.yaml")
     merged: dict[str, Any] = {}
     for base in content.pop("defaults", []):
         if isinstance(base, str):
@@ -77,7 +82,7 @@ def test_what_a_search_draws_from_can_be_chosen() -> None:
     ranges = [f"{key}={text}" for search in searches for key, text in search.get("params", {}).items()]
     assert any(override.is_choice_sweep() for override in OverridesParser.create().parse_overrides(ranges))
     for override in OverridesParser.create().parse_overrides(ranges):
-        value = override.value()
+        value: Any = override.value()
         ends = value.list if isinstance(value, ChoiceSweep) else [value.start, value.end]
         for end in ends:
             assert compose_config("train", f"{override.get_key_element()}={end}")
@@ -113,7 +118,7 @@ def _added_callbacks(choices: list[str]) -> str:
         if group == "callbacks":
             return name.strip("[]").replace("default", "").replace(",", " ")
         if group == "experiment":
-            defaults = OmegaConf.load(CONF / "experiment" / f"{name}.yaml").get("defaults", [])
+            defaults = _load(CONF / "experiment" / f"{name}.yaml").get("defaults", [])
             lists = [entry["override /callbacks"] for entry in defaults if "override /callbacks" in entry]
             return " ".join(callback for names in lists for callback in names if callback != "default")
     return ""
@@ -142,9 +147,9 @@ def _assert_in_effect(made: dict[str, Any], chosen: dict[str, str]) -> None:
     assert module.optimizer_options == OmegaConf.to_container(made["cfg"].optimizer)
 
     for split in ("train", "val"):
-        expected = OmegaConf.to_container(made["cfg"].augment[split])
+        steps: Any = OmegaConf.to_container(made["cfg"].augment[split])
         built = [type(transform).__name__ for transform in datamodule._transforms[split]]
-        assert built == [step["transform"] for step in expected]
+        assert built == [step["transform"] for step in steps]
     combine = datamodule._combine
     assert {"mosaic": combine.mosaic, "cutmix": combine.cutmix} == _file("augment", chosen["augment"])["combine"]
 

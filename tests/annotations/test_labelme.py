@@ -19,7 +19,13 @@ def shape(label: str, points: Any, kind: str | None = "polygon", **more: Any) ->
 
 
 def labelme(path: Path, *shapes: Any, **more: Any) -> Path:
-    root = {"version": "5.5.0", "flags": {}, "shapes": list(shapes), "imagePath": "a.png", "imageData": None}
+    root: dict[str, Any] = {
+        "version": "5.5.0",
+        "flags": {},
+        "shapes": list(shapes),
+        "imagePath": "a.png",
+        "imageData": None,
+    }
     return document(path, {**root, "imageHeight": 64, "imageWidth": 96, **more})
 
 

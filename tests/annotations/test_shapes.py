@@ -15,7 +15,7 @@ from tests.annotations.conftest import SIZE, centers
 
 def drawn(*polygons: Points | list[tuple[float, float]], size: tuple[int, int] = SIZE) -> NDArray[np.bool_]:
     outlines = [np.array(polygon, np.float64) for polygon in polygons]
-    return rasterize([Shape("a", "here", outlines)], size, {"a": 1}, 0) == 1
+    return np.equal(rasterize([Shape("a", "here", outlines)], size, {"a": 1}, 0), 1)
 
 
 def inside(polygon: Points, size: tuple[int, int]) -> NDArray[np.bool_]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from multiprocessing.queues import Queue
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +130,7 @@ def test_keys_differ_by_file_shape_and_variant(tmp_path: Path) -> None:
     assert keys[0].name == CacheKey(tmp_path / "a", (2, 3), "area").name
 
 
-def _read_in_process(cache: MemoryCache, key: CacheKey, queue: torch.multiprocessing.Queue) -> None:
+def _read_in_process(cache: MemoryCache, key: CacheKey, queue: Queue[int]) -> None:
     queue.put(int(cache.window(key, FULL, Decoder(PIXELS)).sum()))
 
 

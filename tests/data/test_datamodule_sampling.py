@@ -21,7 +21,7 @@ def test_crops_differ_in_each_epoch_and_validation_is_a_fixed_grid(root: Path, t
     assert not same(first, second)
     loader = datamodule.val_dataloader()
     assert isinstance(loader, DataLoader)
-    assert len(loader.dataset) == 2 * 2 * 3  # type: ignore[arg-type]
+    assert len(loader.dataset) == 2 * 2 * 3
     assert same(*epochs(loader))
 
 

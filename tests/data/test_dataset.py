@@ -60,7 +60,8 @@ def values(image: torch.Tensor) -> NDArray[np.int64]:
 def positions(sample: dict[str, torch.Tensor]) -> NDArray[np.int64]:
     """Row and column in the photograph of each pixel that is not padding, `[N, 2]`."""
     shown = values(sample["image"])
-    return shown[shown[..., 2] == 200][:, :2]
+    places: NDArray[np.int64] = shown[shown[..., 2] == 200][:, :2]
+    return places
 
 
 def test_a_whole_photograph_is_resized(tmp_path: Path) -> None:

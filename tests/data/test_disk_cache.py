@@ -14,7 +14,6 @@ import numpy as np
 import psutil
 import pytest
 
-from segdrone.data import disk_cache
 from segdrone.data.cache import CacheKey
 from segdrone.data.cache_files import clear
 from segdrone.data.disk_cache import SUFFIX, VERSION, DiskCache, default_folder
@@ -175,7 +174,7 @@ def test_a_disk_that_is_too_small_is_refused_with_the_size_needed(tmp_path: Path
 
 def test_cached_pixels_need_no_more_space(folder: Path, key: CacheKey, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(folder)
-    monkeypatch.setattr(disk_cache.shutil, "disk_usage", lambda path: usage._replace(free=0))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=0))
     DiskCache(folder).reserve([key])
     with pytest.raises(DataError, match="but 0.0 MB are free there"):
         DiskCache(folder).reserve([key, CacheKey(key.source, (5, 5), "area")])

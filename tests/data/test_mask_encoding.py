@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -135,7 +136,7 @@ def test_unknown_values_are_counted(values: NDArray[np.generic], found: dict[str
     ("dtype", "threshold"), [(np.uint8, 127), (np.uint8, 0), (np.uint8, 255), (np.uint16, 30_000), (np.float32, 0)]
 )
 def test_above_the_threshold_is_class_1(dtype: type, threshold: int) -> None:
-    values = np.array([[0, 1, threshold, threshold + 1, 255]]).astype(dtype)
+    values: NDArray[Any] = np.array([[0, 1, threshold, threshold + 1, 255]]).astype(dtype)
     ids = MaskEncoding(TWO, kind="binary", threshold=threshold).decode_binary(values)
     assert ids.dtype == np.uint8
     assert ids.tolist() == [[int(value > threshold) for value in values[0]]]

@@ -19,7 +19,7 @@ SIZE = (60, 90)
 
 def label(rows: NDArray[Any], columns: NDArray[Any], source: NDArray[Any] | int) -> NDArray[np.uint8]:
     """Label in the mask of a source at a position."""
-    return ((rows * 7 + columns * 3 + source * 59) % 251).astype(np.uint8)
+    return np.asarray((rows * 7 + columns * 3 + source * 59) % 251, np.uint8)
 
 
 def source(number: int, size: Size = SIZE) -> ImageAndMask:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -138,7 +139,8 @@ def test_without_rare_classes_windows_are_drawn_anywhere(tmp_path: Path) -> None
         new_reader(),
         np.random.default_rng(0),
     )
-    for rare in (None, {}):
+    nothing: dict[int, Any] = {}
+    for rare in (None, nothing):
         drawn = {RandomCropSampler((8, 8), rare, 1.0).draw(sample, reader, rng).window for _ in range(300)}
         assert len(drawn) > 100
 

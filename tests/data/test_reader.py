@@ -80,7 +80,7 @@ def test_windows_are_cut_from_the_resized_photograph_and_padded(
 ) -> None:
     photograph, size, windows = case
     image, mask = arrays(photograph)
-    resized = cv2.resize(image, size[::-1], interpolation=CV2[interpolation]).reshape(*size, 3)
+    resized = np.asarray(cv2.resize(image, size[::-1], interpolation=CV2[interpolation]), np.uint8).reshape(*size, 3)
     resized_mask = nearest(mask, size, interpolation)
     if grouped:
         resized_mask = MERGED[resized_mask]

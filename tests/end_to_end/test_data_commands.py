@@ -72,7 +72,12 @@ def test_stats_give_the_class_weights_of_training(scenes: Path, tmp_path: Path, 
 
 
 def test_show_draws_a_sheet(all_scenes: Path, tmp_path: Path, command: Command) -> None:
-    arguments = ["--count", "3", "--augment", Path(__file__).parents[2] / "conf" / "augment" / "combined.yaml"]
+    arguments: list[str | Path] = [
+        "--count",
+        "3",
+        "--augment",
+        Path(__file__).parents[2] / "conf" / "augment" / "combined.yaml",
+    ]
     result = command("segdrone", "data", "show", all_scenes, *arguments)
     assert result.returncode == 0, result.stderr
     with Image.open(tmp_path / "contact_sheet.png") as sheet:
@@ -93,7 +98,7 @@ def test_annotations_become_a_dataset_to_train_on(tmp_path: Path, command: Comma
     coco = {"images": images, "annotations": annotations, "categories": [{"id": 7, "name": "roof"}]}
     (tmp_path / "coco.json").write_text(json.dumps(coco))
     out = tmp_path / "out"
-    arguments = ["--images", tmp_path / "photos", "--background", "ground"]
+    arguments: list[str | Path] = ["--images", tmp_path / "photos", "--background", "ground"]
     result = command("segdrone", "data", "import", tmp_path / "coco.json", out, *arguments)
     assert result.returncode == 0, result.stderr
     mask = np.array(Image.open(out / "masks" / "3.png"))
@@ -109,7 +114,7 @@ def test_annotations_become_a_dataset_to_train_on(tmp_path: Path, command: Comma
 
 
 def test_cache_is_reported_and_cleared(scenes: Path, tmp_path: Path, command: Command) -> None:
-    cache = ["--cache-dir", tmp_path / "cache"]
+    cache: list[str | Path] = ["--cache-dir", tmp_path / "cache"]
     assert "is empty" in command("segdrone", "data", "cache", *cache).stdout
     assert command("train.py", *small(scenes, tmp_path / "run"), f"data.cache_dir={tmp_path}/cache").returncode == 0
     info = command("segdrone", "data", "cache", "--info", *cache).stdout

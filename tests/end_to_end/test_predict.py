@@ -51,10 +51,8 @@ def kill(arguments: list[str | Path], out: Path, rows: int) -> int:
 
 def test_a_folder_predicted_with_two_kills_has_the_same_bytes(photos: Path, tmp_path: Path, command: Command) -> None:
     checkpoint = tiny_checkpoint(tmp_path / "a.ckpt")
-    out, arguments = (
-        tmp_path / "out",
-        [checkpoint, photos, "--out", tmp_path / "out", "--confidence", "--device", "cpu"],
-    )
+    out = tmp_path / "out"
+    arguments: list[str | Path] = [checkpoint, photos, "--out", out, "--confidence", "--device", "cpu"]
     assert kill(arguments, out, 15) == kill(arguments, out, 35) == -signal.SIGKILL
     result = command("segdrone", "predict", *arguments)
     assert result.returncode == 1, result.stderr

@@ -56,6 +56,7 @@ def test_a_schedule_counts_optimizer_steps_where_gradients_accumulate(tmp_path: 
     rates = Rates()
     trainer = fit(tmp_path, rates, module=tiny_module(scheduler={"name": "onecycle"}), accumulate_grad_batches=3)
     scheduler = trainer.lr_scheduler_configs[0].scheduler
+    assert isinstance(scheduler, torch.optim.lr_scheduler.OneCycleLR)
     assert len(rates.values) == trainer.global_step == scheduler.total_steps == 4  # 3 and 1 batches, twice
     assert rates.values[-1] < 1e-6
 

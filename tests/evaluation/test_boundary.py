@@ -13,7 +13,7 @@ def boundary_of_class(region: np.ndarray) -> np.ndarray:
     times = max(1, round(0.02 * float(np.hypot(height, width))))
     outside = cv2.copyMakeBorder(region.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     eroded = cv2.erode(outside, np.ones((3, 3), np.uint8), iterations=times)[1:-1, 1:-1]
-    return region & (eroded == 0)
+    return np.asarray(region & (eroded == 0))
 
 
 def test_the_boundary_is_2_percent_of_the_diagonal_wide() -> None:

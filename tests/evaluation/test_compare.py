@@ -93,9 +93,8 @@ def test_evaluations_that_cannot_be_compared_are_errors(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="evaluate both with the same classes"):
         compare([first, evaluation(tmp_path / "c", 0.5, table=other)])
     two = ClassTable(names=TABLE.names, colours=TABLE.colours)
-    counted = NamedCounts.of(
-        {f"p{i:02d}": count_image(*np.zeros((2, 8, 8), np.uint8), None, two) for i in range(25)}, two
-    )
+    blank = np.zeros((8, 8), np.uint8)
+    counted = NamedCounts.of({f"p{i:02d}": count_image(blank, blank, None, two) for i in range(25)}, two)
     write_tables(
         to_metrics(counted, score(counted.counts), None),
         image_rows(counted, score(counted.counts)),

@@ -2,9 +2,11 @@ import csv
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
 from segdrone.errors import DataError
@@ -98,11 +100,17 @@ class Evil:
         return exec, ("raise SystemExit('executed')",)
 
 
+def _savez(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    np.savez(path, **arrays)  # type: ignore[arg-type]  # NumPy's stub takes a name for allow_pickle
+
+
 @pytest.mark.parametrize("kind", ["text", "pickle", "array", "objects", "shapes", "negative", "missing"])
 def test_other_files_are_errors_and_execute_nothing(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "counts.npz"
-    valid = {"names": np.array(["a"]), "classes": np.array(["x"]), "confusion": np.ones((1, 1, 1), int),
-            "boundary": np.ones((1, 3, 1), int), "confidence": np.ones((1, 2, 256), int)}  # fmt: skip
+    valid: dict[str, NDArray[Any]] = {
+        "names": np.array(["a"]), "classes": np.array(["x"]), "confusion": np.ones((1, 1, 1), int),
+        "boundary": np.ones((1, 3, 1), int), "confidence": np.ones((1, 2, 256), int),
+    }  # fmt: skip
     if kind == "text":
         path.write_text("no archive")
     elif kind == "pickle":
@@ -111,10 +119,10 @@ def test_other_files_are_errors_and_execute_nothing(tmp_path: Path, kind: str) -
         with path.open("wb") as file:
             np.save(file, np.zeros(3))
     elif kind == "objects":
-        np.savez(path, **{**valid, "names": np.array([Evil()], object)})
+        _savez(path, {**valid, "names": np.array([Evil()], object)})
     elif kind == "shapes":
-        np.savez(path, **{**valid, "confusion": np.ones((2, 1, 1), int)})
+        _savez(path, {**valid, "confusion": np.ones((2, 1, 1), int)})
     elif kind == "negative":
-        np.savez(path, **{**valid, "confusion": -np.ones((1, 1, 1), int)})
+        _savez(path, {**valid, "confusion": -np.ones((1, 1, 1), int)})
     with pytest.raises(DataError, match=r"counts\.npz"):
         read_counts(tmp_path)

@@ -53,8 +53,11 @@ def stacked(objects: list[tuple[int, NDArray[np.bool_]]]) -> dict[str, torch.Ten
 def by_coco(images: Mapping[str, MaskPair]) -> dict[str, float]:
     """The scores of COCOeval for the documents of `to_coco`, which list images without objects too."""
     readers = []
-    for mask in (0, 1):
-        sized = {name: (one[0].shape, find_instances(one[mask], one[2], TABLE)) for name, one in images.items()}
+    for side in ("truth", "prediction"):
+        sized = {
+            name: (truth.shape, find_instances(truth if side == "truth" else prediction, confidence, TABLE))
+            for name, (truth, prediction, confidence) in images.items()
+        }
         readers.append(reader := COCO())
         reader.dataset = to_coco(sized, TABLE)
         with contextlib.redirect_stdout(io.StringIO()):

@@ -12,6 +12,7 @@ from segdrone.errors import ConfigError, DataError, SegdroneError
 from segdrone.evaluation import evaluate
 from segdrone.raster.header import read_header
 from tests.conftest import REPO
+from tests.helpers.image_files import read_mask
 
 
 def scored(out: Path, *choices: str) -> dict[str, object]:
@@ -26,7 +27,7 @@ def predicted(all_scenes: Path, tmp_path: Path) -> Path:
     folder.mkdir()
     rng = np.random.default_rng(0)
     for path in sorted((all_scenes / "label_images_semantic").glob("*.png")):
-        mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        mask = read_mask(path)
         cv2.imwrite(str(folder / path.name), np.where(rng.random(mask.shape) < 0.1, 3, mask))
     return folder
 
@@ -37,10 +38,7 @@ def test_predicted_masks_get_the_same_scores_and_files_as_a_checkpoint(
     out = tmp_path / "out"
     metrics = scored(out, f"predictions={predicted}", f"data.root={all_scenes}")
     truths = sorted((all_scenes / "label_images_semantic").glob("*.png"))
-    right = [
-        cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) == cv2.imread(str(predicted / path.name), cv2.IMREAD_GRAYSCALE)
-        for path in truths
-    ]
+    right = [read_mask(path) == read_mask(predicted / path.name) for path in truths]
     assert metrics["accuracy"] == pytest.approx(np.mean(right))
     assert (metrics["photographs"], metrics["split"], metrics["ece"]) == (20, "all", None)
     assert metrics["predictions"] == str(predicted)
@@ -72,7 +70,7 @@ def test_confidences_that_segdrone_predict_wrote_are_used(predicted: Path, all_s
 
 def test_both_masks_are_resized_to_one_size(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
     for path in predicted.iterdir():
-        mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        mask = read_mask(path)
         cv2.imwrite(str(path), cv2.resize(mask, (48, 32), interpolation=cv2.INTER_NEAREST_EXACT))
     choices = [f"predictions={predicted}", f"data.root={all_scenes}"]
     with pytest.raises(DataError, match=r"48 x 32 pixels and .* 96 x 64: compare them at one size with data\.test_i"):
@@ -123,7 +121,7 @@ def test_bad_predictions_are_errors(predicted: Path, all_scenes: Path, tmp_path:
     assert "007.png cannot be decoded" in error_of(root, folder)
     cv2.imwrite(str(victim), np.full((64, 96), 77, np.uint8))
     assert "007.png holds id 77 (6144 pixels)" in error_of(root, folder)
-    mask = cv2.imread(str(all_scenes / "label_images_semantic" / "007.png"), cv2.IMREAD_GRAYSCALE)
+    mask = read_mask(all_scenes / "label_images_semantic" / "007.png")
     mask[:2] = 255
     cv2.imwrite(str(victim), mask)
     assert "007.png has no class (id 255) at 192 pixels where the truth has one" in error_of(root, folder)

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -75,9 +76,10 @@ def test_scores_equal_those_of_scikit_learn_and_torchmetrics() -> None:
         np.mean([jaccard_score(t, p, average="macro") for t, p in zip(truth, prediction, strict=True)])
     )
     pair = torch.from_numpy(predicted), torch.from_numpy(true)
-    for key, function in {
+    functions: dict[str, Callable[..., torch.Tensor]] = {
         "iou": multiclass_jaccard_index, "dice": multiclass_f1_score, "recall": multiclass_accuracy,
-    }.items():  # fmt: skip
+    }  # fmt: skip
+    for key, function in functions.items():
         assert scores.classes[key] == pytest.approx(function(*pair, num_classes=6, average="none").numpy())
 
 

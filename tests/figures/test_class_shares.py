@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.patches import Rectangle
 
 from segdrone.figures import plot_class_shares
 from tests.helpers.figures import TABLE, render, share_of
@@ -12,7 +13,7 @@ def test_class_shares_are_bars_in_class_colors_largest_first() -> None:
     figure = plot_class_shares(np.array([10, 0, 990]), {"photographs": np.array([3, 0, 1200])}, TABLE, "Classes")
     axis = figure.axes[0]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["roof", "road", "grass"]
-    bars = [patch for patch in axis.patches if patch.get_width() > 0]
+    bars = [patch for patch in axis.patches if isinstance(patch, Rectangle) and patch.get_width() > 0]
     np.testing.assert_allclose([bar.get_width() for bar in bars], [99, 1])
     assert axis.get_xscale() == "log"
     texts = [text.get_text() for text in axis.texts]

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
 
 from segdrone.figures import plot_confusion, plot_cooccurrence
 from tests.helpers.figures import TABLE, render, share_of
+
+
+def shares(image: AxesImage) -> NDArray[np.float64]:
+    """Values of a drawn matrix; NaN where it is blank."""
+    values = image.get_array()
+    assert values is not None
+    return np.ma.filled(values.astype(np.float64), np.nan)
 
 
 def test_confusion_shows_shares_of_each_true_class() -> None:
     counts = np.array([[30, 10, 0], [0, 5, 0], [0, 0, 0]], np.int64)
     figure = plot_confusion(counts, TABLE)
     axis = figure.axes[0]
-    shown = np.ma.filled(axis.images[0].get_array().astype(float), np.nan)
-    np.testing.assert_allclose(shown, [[0.75, 0.25, 0], [0, 1, 0], [np.nan] * 3])
+    shown = shares(axis.images[0])
+    np.testing.assert_allclose(shown, np.array([[0.75, 0.25, 0], [0, 1, 0], [np.nan] * 3]))
     assert {text.get_position(): text.get_text() for text in axis.texts} == {
         (0, 0): ".75",
         (1, 0): ".25",
@@ -25,5 +34,5 @@ def test_confusion_shows_shares_of_each_true_class() -> None:
 
 def test_cooccurrence_shows_shares_of_the_photographs_of_each_row() -> None:
     figure = plot_cooccurrence(np.array([[4, 1, 0], [1, 2, 0], [0, 0, 0]], np.int64), TABLE)
-    shown = np.ma.filled(figure.axes[0].images[0].get_array().astype(float), np.nan)
-    np.testing.assert_allclose(shown, [[1, 0.25, 0], [0.5, 1, 0], [np.nan] * 3])
+    shown = shares(figure.axes[0].images[0])
+    np.testing.assert_allclose(shown, [[1, 0.25, 0], [0.5, 1, 0], [np.nan, np.nan, np.nan]])

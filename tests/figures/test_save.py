@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
@@ -20,7 +21,7 @@ def test_save_writes_a_png_and_nothing_beside_it(tmp_path: Path) -> None:
 
 
 class Undrawable(Figure):
-    def savefig(self, fname: Path, **options: object) -> None:
+    def savefig(self, fname: Any, **options: Any) -> None:
         Path(fname).write_bytes(b"half")
         raise OSError("no space left on device")
 

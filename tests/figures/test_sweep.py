@@ -22,10 +22,15 @@ def test_scores_are_plotted_against_each_option() -> None:
     assert [label.get_text() for label in loss.get_xticklabels()] == ["dice", "ce"]
     assert [label.get_text() for label in size.get_xticklabels()] == ["64", "none", "128"]
     assert list(batch.get_xticks()) == [2, 4, 8]
-    places = {"lr": [1e-4, 1e-3, 1e-2, 3e-3], "batch": [2, 4, 8, 8], "loss": [0, 1, 0, 1], "size": [0, 1, 0, 2]}
+    places: dict[str, list[float]] = {
+        "lr": [1e-4, 1e-3, 1e-2, 3e-3],
+        "batch": [2, 4, 8, 8],
+        "loss": [0, 1, 0, 1],
+        "size": [0, 1, 0, 2],
+    }
     for axis in figure.axes:
         runs, best, without = axis.lines
-        first, second, failed, fourth = places[axis.get_xlabel()]
+        first, second, failed, fourth = places[str(axis.get_xlabel())]
         np.testing.assert_array_equal(runs.get_xydata(), [[first, 0.25], [second, 0.5], [fourth, 0.75]])
         np.testing.assert_array_equal(best.get_xydata(), [[fourth, 0.75]])
         np.testing.assert_array_equal(without.get_xdata(), [failed])

@@ -18,6 +18,13 @@ HEIGHT, WIDTH = 8, 12
 SMALL_TABLE = ClassTable(("road", "grass", "tree"), ((10, 20, 30), (100, 110, 120), (200, 40, 90)))
 
 
+def read_mask(path: Path) -> NDArray[np.uint8]:
+    """A mask file as it is: uint8 `[H, W]`."""
+    with Image.open(path) as image:
+        assert image.mode == "L"
+        return np.array(image)
+
+
 def random_image(height: int = HEIGHT, width: int = WIDTH) -> NDArray[np.uint8]:
     """An image of random colors: uint8 `[H, W, 3]`."""
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)

@@ -62,7 +62,7 @@ def metrics(table: ClassTable, counts: NDArray[np.int64]) -> dict[str, Any]:
         "classes": {
             name: {
                 "iou": iou[name],
-                "iou_interval": None if iou[name] is None else [0.8 * iou[name], min(1.0, 1.1 * iou[name])],
+                "iou_interval": None if (value := iou[name]) is None else [0.8 * value, min(1.0, 1.1 * value)],
                 **dict.fromkeys(("dice", "precision", "recall", "boundary_iou"), iou[name]),
                 "truth_share": float(truth[i] / counts.sum()),
                 "predicted_share": float(predicted[i] / counts.sum()),

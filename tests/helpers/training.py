@@ -48,6 +48,10 @@ def batches(count: int = 4) -> list[dict[str, Any]]:
     return [{"image": mask[:, None].repeat(1, 3, 1, 1) - 1.0, "mask": mask, "id": ["a", "b"]} for mask in masks]
 
 
+def _loader(count: int) -> DataLoader[Any]:
+    return DataLoader(batches(count), batch_size=None)  # type: ignore[arg-type]  # a list serves as a dataset
+
+
 def fit(
     folder: Path, *callbacks: L.Callback, module: SegmentationModule, ckpt_path: Path | None = None, **options: Any
 ) -> L.Trainer:
@@ -68,8 +72,8 @@ def fit(
             ModelCheckpoint(filename="last", **kept),
         ],
     )
-    loaders = [DataLoader(batches(count), batch_size=None) for count in (4, 2)]  # type: ignore[arg-type]
-    trainer.fit(module, *loaders, ckpt_path=ckpt_path)
+    train, val = (_loader(count) for count in (4, 2))
+    trainer.fit(module, train, val, ckpt_path=ckpt_path)
     return trainer
 
 

@@ -166,6 +166,8 @@ def test_interrupted_anywhere_and_started_again_it_ends_with_the_same_bytes(
     predictor: Predictor, photos: Path, tmp_path: Path
 ) -> None:
     class Stops(Predictor):
+        after: int
+
         def __init__(self, after: int) -> None:
             vars(self).update(vars(predictor), after=after)
 
@@ -278,7 +280,7 @@ def transparent(all_scenes: Path, tmp_path: Path) -> Path:
     for name, scene, share in (("part", "000", 1 / 3), ("opaque", "001", 0), ("empty", "002", 1)):
         pixels = read_image(all_scenes / "original_images" / f"{scene}.jpg")
         alpha = np.full(pixels.shape[:2], 255, np.uint8)
-        alpha[:, : round(share * alpha.shape[1])] = 0
+        alpha[:, : round(share * pixels.shape[1])] = 0
         Image.fromarray(np.dstack([pixels, alpha])).save(tmp_path / "transparent" / f"{name}.png")
     return tmp_path / "transparent"
 

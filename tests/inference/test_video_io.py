@@ -19,7 +19,7 @@ FRAMES = pan()
 def as_opencv_reads(path: Path) -> Frames:
     capture, frames = cv2.VideoCapture(str(path)), []
     while (read := capture.read())[0]:
-        frames.append(np.ascontiguousarray(read[1][..., ::-1]))
+        frames.append(np.ascontiguousarray(read[1][..., ::-1], np.uint8))
     return frames
 
 
@@ -67,8 +67,8 @@ def test_what_was_written_is_read_in_the_same_order_size_and_colors(tmp_path: Pa
         for color, frame in zip(colors, video, strict=True):
             assert np.abs(frame.astype(int) - color).max() <= 8
     with av.open(str(path)) as container:  # so that players use the right matrix too
-        frame = next(container.decode(video=0))
-        assert (frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc) == (1, 1, 1, 1)
+        decoded = next(container.decode(video=0))
+        assert (decoded.colorspace, decoded.color_range, decoded.color_primaries, decoded.color_trc) == (1, 1, 1, 1)
 
 
 def test_videos_are_vp9_in_mp4(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from segdrone.inference import watershed as module
 from segdrone.inference.watershed import watershed_refine
 from segdrone.raster.decode import read_image
 from tests.helpers.drawn_masks import patchwork
+from tests.helpers.image_files import read_mask
 
 
 def photograph(mask: NDArray[np.uint8], seed: int = 0) -> NDArray[np.uint8]:
@@ -22,7 +23,9 @@ def photograph(mask: NDArray[np.uint8], seed: int = 0) -> NDArray[np.uint8]:
 
 
 def disc(radius: int, column: int = 40) -> NDArray[np.uint8]:
-    return cv2.circle(np.zeros((80, 80), np.uint8), (column, 40), radius, 1, cv2.FILLED)
+    mask = np.zeros((80, 80), np.uint8)
+    cv2.circle(mask, (column, 40), radius, 1, cv2.FILLED)
+    return mask
 
 
 @pytest.mark.parametrize("drawn", [disc(22), disc(16), disc(20, column=43)])
@@ -82,8 +85,8 @@ def test_the_smallest_masks_are_refined(size: tuple[int, int]) -> None:
 def test_blocks_make_no_difference(all_scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = sorted((all_scenes / "original_images").iterdir())[0]
     image = read_image(path)
-    truth = cv2.imread(str(all_scenes / "label_images_semantic" / f"{path.stem}.png"), cv2.IMREAD_UNCHANGED)
-    coarse = cv2.resize(truth[::4, ::4], truth.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    truth = read_mask(all_scenes / "label_images_semantic" / f"{path.stem}.png")
+    coarse = np.asarray(cv2.resize(truth[::4, ::4], truth.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
     whole = watershed_refine(coarse, image, 1, 23)
     assert (whole != coarse).mean() > 0.02
     monkeypatch.setattr(module, "_BLOCK", 13)

@@ -23,7 +23,7 @@ def encoded(image: Pixels) -> Pixels:
 
 
 def brighter(image: Pixels) -> Pixels:
-    return np.clip(image * 1.15 + 10, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image * 1.15 + 10, 0, 255), np.uint8)
 
 
 def third(image: Pixels) -> Pixels:

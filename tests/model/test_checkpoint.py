@@ -161,7 +161,7 @@ def _new_module(**other: Any) -> SegmentationModule:
         "data": DATA, "splits": {"train": ["a", "b"], "val": ["c"]},
         "optimizer": {"name": "adamw", "lr": 1e-3}, "scheduler": {"name": "onecycle", "max_momentum": 0.9},
     }  # fmt: skip
-    return SegmentationModule(**{**settings, **other})  # type: ignore[arg-type]
+    return SegmentationModule(**{**settings, **other})
 
 
 def test_training_resumes_with_the_same_options(trained: Path, caplog: pytest.LogCaptureFixture) -> None:

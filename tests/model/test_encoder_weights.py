@@ -19,7 +19,7 @@ NAME = "mobilenet_v2"
 @pytest.fixture(scope="module")
 def state() -> dict[str, Tensor]:
     torch.manual_seed(1)
-    return smp.encoders.get_encoder(NAME).state_dict()
+    return dict(smp.encoders.get_encoder(NAME).state_dict())
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,7 @@ def test_weights_under_the_names_of_timm_and_torchvision_fit(
     ones = {key: torch.ones_like(tensor) for key, tensor in classifier().state_dict().items()}
     save_file(ones, tmp_path / "w.safetensors")
     loaded = build_network(network, classes=2, encoder_name=encoder).encoder
+    assert isinstance(loaded, torch.nn.Module)
     load_encoder_weights(loaded, encoder, str(tmp_path / "w.safetensors"))
     assert all(bool((tensor == 1).all()) for tensor in loaded.state_dict().values())
 

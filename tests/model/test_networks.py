@@ -72,7 +72,9 @@ class TestEveryNetwork:
 
     def test_it_has_an_encoder_and_a_head_with_one_filter_per_class(self, module: SegmentationModule) -> None:
         assert sum(parameter.numel() for parameter in module.encoder.parameters()) > 1000
-        *_, last = (part for part in module.network.segmentation_head.modules() if isinstance(part, nn.Conv2d))
+        head = module.network.segmentation_head
+        assert isinstance(head, nn.Module)
+        *_, last = (part for part in head.modules() if isinstance(part, nn.Conv2d))
         assert last.out_channels == 3
 
     def test_channels_last_changes_nothing(self, module: SegmentationModule) -> None:
@@ -90,7 +92,7 @@ class TestEveryNetwork:
 
         def current_loss() -> Tensor:
             torch.manual_seed(0)  # for dropout
-            return loss(trained(image), mask)
+            return torch.as_tensor(loss(trained(image), mask))
 
         before = current_loss()
         before.backward()

@@ -63,7 +63,7 @@ def test_constant_stays() -> None:
 @pytest.mark.parametrize(
     ("name", "options"), [("onecycle", {}), ("poly", {"power": 0.9}), ("cosine", {"warmup": 0.1}), ("constant", {})]
 )
-def test_each_group_starts_from_its_own_rate(name: str, options: dict[str, float]) -> None:
+def test_each_group_starts_from_its_own_rate(name: str, options: dict[str, Any]) -> None:
     encoder, decoder = (_rates(name, group, **options) for group in (0, 1))
     assert encoder == pytest.approx([rate / 10 for rate in decoder])
     assert max(decoder) == pytest.approx(0.1)

@@ -59,14 +59,14 @@ class Branching(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         features = self.convolution(image)
-        return self.norm(features) + features
+        return torch.as_tensor(self.norm(features) + features)
 
 
 class Shared(Branching):
     """Runs its convolution twice, each time before the batch norm and after it."""
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.norm(self.convolution(image)) + self.convolution(image.flip(1))
+        return torch.as_tensor(self.norm(self.convolution(image)) + self.convolution(image.flip(1)))
 
 
 class OnlyLarge(Branching):

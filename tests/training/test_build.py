@@ -11,9 +11,11 @@ from segdrone.classes import DRONE
 from segdrone.data.class_weights import STATS_FILE, class_weights, write_stats
 from segdrone.errors import ConfigError
 from segdrone.model import load_module
+from segdrone.model.losses.pixel import CrossEntropyLoss
 from segdrone.training import train
 from segdrone.training.build import build_datamodule, build_module
 from tests.conftest import Compose
+from tests.helpers.image_files import read_mask
 from tests.helpers.training import weights
 
 TINY = [
@@ -84,6 +86,8 @@ def test_named_class_weights_become_numbers(loss: str, key: str, scenes: Path, s
     counts = np.tile(np.arange(1, 24), (len(ids), 1))
     write_stats(scenes / STATS_FILE, DRONE, ids, counts)
     cross_entropy = build_module(cfg, datamodule).loss.terms[0]
+    assert isinstance(cross_entropy, CrossEntropyLoss)
+    assert cross_entropy.weights is not None
     assert torch.equal(cross_entropy.weights, torch.tensor(class_weights("inverse", counts)))
     assert cross_entropy.label_smoothing == 0.1
 
@@ -106,11 +110,14 @@ def test_masks_that_may_be_binary_are_warned_about(
 def test_class_weights_are_counted_if_there_is_no_statistics_file(all_scenes: Path, small_config: Compose) -> None:
     cfg = small_config("loss.class_weights=auto", "data.image_size=[64,96]")
     datamodule = build_datamodule(cfg)
-    masks = [cv2.imread(str(pair.mask), cv2.IMREAD_UNCHANGED) for pair in datamodule.splits["train"]]
+    masks = [read_mask(pair.mask) for pair in datamodule.splits["train"] if pair.mask is not None]
     counts = np.array([np.bincount(mask.ravel(), minlength=256)[:23] for mask in masks])
     assert not (all_scenes / STATS_FILE).exists()
     assert np.array_equal(datamodule.class_pixels(), counts)  # scenes of 64 x 96: not resized
-    assert torch.equal(build_module(cfg, datamodule).loss.terms[0].weights, torch.tensor(class_weights("auto", counts)))
+    cross_entropy = build_module(cfg, datamodule).loss.terms[0]
+    assert isinstance(cross_entropy, CrossEntropyLoss)
+    assert cross_entropy.weights is not None
+    assert torch.equal(cross_entropy.weights, torch.tensor(class_weights("auto", counts)))
 
 
 @pytest.mark.parametrize(("loss", "key"), [("ce", "loss"), ("ce_lovasz", "loss.terms.ce")])

@@ -53,6 +53,6 @@ def test_class_iou_needs_validation() -> None:
 def test_test_scores_cannot_select_a_run() -> None:
     for name in monitorable_metrics(THREE, has_val=True):
         check_metric("objective", name, THREE, has_val=True)
-    for name in ("miou", "test/miou", "val/iou/tree", None):
-        with pytest.raises(ConfigError, match=f"objective={name} is not a metric that can select a run"):
+    for other in ("miou", "test/miou", "val/iou/tree", None):
+        with pytest.raises(ConfigError, match=f"objective={other} is not a metric that can select a run"):
             check_metric("objective", name, THREE, has_val=True)

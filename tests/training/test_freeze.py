@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as L
 import pytest
@@ -22,7 +23,7 @@ class Record(L.Callback):
         self.learns: list[bool] = []
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self.learns.append(any(parameter.requires_grad for parameter in pl_module.encoder.parameters()))  # type: ignore[operator, union-attr]
+        self.learns.append(any(parameter.requires_grad for parameter in pl_module.encoder.parameters()))  # type: ignore[union-attr]
         self.encoder.append(weights(pl_module.encoder))  # type: ignore[arg-type]
         self.decoder.append(weights(pl_module.network.decoder))  # type: ignore[arg-type, union-attr]
 
@@ -43,7 +44,7 @@ def test_encoder_weights_and_statistics_stay_frozen(tmp_path: Path) -> None:
 def test_run_resumed_before_or_after_unfreezing_ends_with_the_same_weights(
     kept: str, stop: int, tmp_path: Path
 ) -> None:
-    options = {"optimizer": {"name": "adamw", "lr": 1e-3}, "scheduler": {"name": "poly", "power": 0.9}}
+    options: dict[str, Any] = {"optimizer": {"name": "adamw", "lr": 1e-3}, "scheduler": {"name": "poly", "power": 0.9}}
     uninterrupted, resumed = tiny_module(**options), tiny_module(seed=1, **options)
     fit(tmp_path / "a", FreezeEncoder(epochs=2), StopAfter(stop), module=tiny_module(**options), max_epochs=4)
     fit(tmp_path / "b", FreezeEncoder(epochs=2), module=uninterrupted, max_epochs=4)

@@ -25,7 +25,7 @@ class Rows(L.Callback):
         self.predicted += [*args[0]["prediction"]]
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self.drawn += self.pictures._rows
+        self.drawn += self.pictures._samples
 
 
 def test_first_photographs_are_logged_denormalized_with_truth_and_prediction(tmp_path: Path) -> None:

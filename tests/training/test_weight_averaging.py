@@ -83,12 +83,12 @@ def test_swa_computes_batch_norm_statistics_on_the_training_images(tmp_path: Pat
     fit(tmp_path, SWA(start=0.0), module=module)
     layer = module.eval().encoder.model.bn1  # type: ignore[union-attr]
     means: list[Tensor] = []
-    handle = layer.register_forward_pre_hook(lambda _, inputs: means.append(inputs[0].mean((0, 2, 3))))  # type: ignore[operator, union-attr]
+    handle = layer.register_forward_pre_hook(lambda _, inputs: means.append(inputs[0].mean((0, 2, 3))))  # type: ignore[union-attr]
     with torch.no_grad():
         for batch in batches(4):
             module(batch["image"])
     handle.remove()
-    torch.testing.assert_close(layer.running_mean, torch.stack(means).mean(0))  # type: ignore[union-attr, arg-type]
+    torch.testing.assert_close(layer.running_mean, torch.stack(means).mean(0))  # type: ignore[union-attr]
 
 
 def test_swa_keeps_the_statistics_of_a_frozen_encoder(tmp_path: Path) -> None:

@@ -107,5 +107,5 @@ class SharedMemoryCollate:
         length = int(np.prod(shape))
         if name not in slot or len(slot[name]) < count * length:
             memory = torch.empty(self.batch_size * length, dtype=torch.uint8)
-            slot[name] = memory.share_memory_()  # type: ignore[no-untyped-call]
+            slot[name] = memory.share_memory_()
         return slot[name][: count * length].view(count, *shape)

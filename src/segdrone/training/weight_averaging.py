@@ -52,7 +52,7 @@ class EMA(_Averaging):
 def _exponential_average(decay: float) -> Callable[[Any, Any, Tensor | int], None]:
     def update(averages: Any, weights: Any, count: Tensor | int) -> None:
         current = min(decay, (1 + int(count)) / (10 + int(count)))
-        get_ema_multi_avg_fn(current)(averages, weights, count)  # type: ignore[no-untyped-call]
+        get_ema_multi_avg_fn(current)(averages, weights, count)
 
     return update
 

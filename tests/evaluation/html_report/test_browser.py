@@ -40,12 +40,20 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Any]:
     address = (tmp_path / "report.html").as_uri()
     problems: list[str] = []
 
+    def on_dialog(dialog: Any) -> None:
+        problems.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def on_request(request: Any) -> None:
+        if not request.url.startswith(("data:", address)):
+            problems.append(request.url)
+
     def page(width: int = 1200, **options: Any) -> Any:
         new = browser.new_context(viewport={"width": width, "height": 800}, **options).new_page()
         new.on("console", lambda message: problems.append(f"console: {message.text}"))
         new.on("pageerror", lambda error: problems.append(f"error: {error}"))
-        new.on("dialog", lambda dialog: (problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        new.on("request", lambda request: request.url.startswith(("data:", address)) or problems.append(request.url))
+        new.on("dialog", on_dialog)
+        new.on("request", on_request)
         new.goto(address)
         return new
 
