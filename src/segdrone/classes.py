@@ -94,11 +94,11 @@ class ClassTable:
     def from_csv(cls, path: str | Path) -> ClassTable:
         """Reads a table with the columns `name, r, g, b` and optionally `id`.
 
-        Kaggle's `class_dict_seg.csv` is such a file. Spaces around names and values are dropped. Without an `id`
+        Kaggle's `class_dict_seg.csv` has this form. Spaces around names and values are dropped. Without an `id`
         column the id of a class is the position of its row.
 
         Raises:
-            DataError: The file is missing or is not such a table, or its ids are not 0, 1, 2, ...
+            DataError: The file is missing or has another form, or its ids are not 0, 1, 2, ...
         """
         path = Path(path)
         if not path.is_file():

@@ -73,7 +73,7 @@ def even_stride(length: int, window: int, overlap: int, step: int = 1) -> int:
         length: Length of the side in pixels.
         window: Length of a window's side in pixels.
         overlap: Smallest overlap of neighbors in pixels, 0 to `window - 1`.
-        step: Number that the stride is a multiple of, if the overlap leaves room: windows that start at multiples of
+        step: The stride is a multiple of this number, if the overlap leaves room: windows that start at multiples of
             a network's stride share the cells of its feature maps with the full image.
 
     Example:
@@ -93,7 +93,7 @@ def proportional_size(size: Size, area_of: Size) -> Size:
     """Returns `size` resized, with its aspect ratio, to as many pixels as `area_of` has.
 
     Training, validation, evaluation and prediction resize full photographs to this size, so that they agree on the
-    scale whatever the photograph's shape.
+    scale for photographs of every shape.
 
     Args:
         size: Height and width of a photograph in pixels.

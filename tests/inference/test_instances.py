@@ -136,5 +136,7 @@ def test_by_default_only_thing_classes_of_the_table_are_found() -> None:
 
 
 def test_an_unknown_class_is_refused() -> None:
-    with pytest.raises(ConfigError, match="no class lorry, bus to find objects of: choose from ground, car, person"):
+    with pytest.raises(
+        ConfigError, match="no class lorry, bus: choose the classes of objects from ground, car, person"
+    ):
         find_instances(np.zeros((3, 3), np.uint8), None, TABLE, ["car", "lorry", "bus"])

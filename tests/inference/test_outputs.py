@@ -93,5 +93,5 @@ def test_all_kinds_are_removed(tmp_path: Path) -> None:
 
 
 def test_objects_of_an_unknown_class_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no class unicorn to find objects of: choose from unlabeled, paved-area"):
+    with pytest.raises(ConfigError, match="no class unicorn: choose the classes of objects from unlabeled, paved-area"):
         Outputs(tmp_path, DRONE, objects=("car", "unicorn"))

@@ -46,7 +46,7 @@ def whole_probabilities(radius: int, image: NDArray[np.uint8], size: tuple[int, 
 def assert_same(predictor: Predictor, image: NDArray[np.uint8], expected: Tensor, tolerance: float = 1e-5) -> None:
     """Every pixel is covered once, by one of the most probable classes, with its probability."""
     covered = torch.zeros(image.shape[:2], dtype=torch.int64)
-    for tile in predictor.blocks(predictor.open(image)):
+    for tile in predictor.tiles(predictor.open(image)):
         height, width = tile.classes.shape
         part = slice(tile.top, tile.top + height), slice(tile.left, tile.left + width)
         covered[part] += 1
@@ -99,7 +99,7 @@ def test_probabilities_of_different_windows_blend_without_a_jump(overlap: int) -
     backend = OneClassPerWindow()
     predictor = Predictor(backend, window=(50, 64), overlap=overlap / 64)
     first = np.zeros(150)
-    for tile in predictor.blocks(predictor.open(picture(50, 150))):
+    for tile in predictor.tiles(predictor.open(picture(50, 150))):
         columns = slice(tile.left, tile.left + tile.classes.shape[1])
         probability = np.where(tile.classes == 0, tile.confidence, 1 - tile.confidence)
         assert (probability == probability[:1]).all()
@@ -133,7 +133,7 @@ def assert_almost_equal(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> 
 def test_scales_are_the_mean_of_windows_at_other_sizes() -> None:
     image = picture(40, 56)
     predictor = Predictor(local_backend(1, sampling="tiles"), scales=(1, 0.5))
-    both = next(predictor.blocks(predictor.open(image))).confidence
+    both = next(predictor.tiles(predictor.open(image))).confidence
     network = local_network(1)
     with torch.inference_mode():
         half = normalized(resize_image(image, (20, 28), "linear"))
@@ -242,10 +242,10 @@ def test_pixels_without_data_are_ignored_and_the_others_are_as_before(scale: flo
     np.testing.assert_array_equal(confidence, np.where(valid, expected.confidence, 0))
 
 
-def test_a_mask_writer_takes_the_blocks(tmp_path: Path) -> None:
+def test_a_mask_writer_takes_the_tiles(tmp_path: Path) -> None:
     predictor, image = Predictor(local_backend(1, sampling="tiles"), window=(32, 32)), picture(70, 100)
     with PngMaskWriter(tmp_path / "mask.png", (70, 100)) as writer:
-        for tile in predictor.blocks(predictor.open(image)):
+        for tile in predictor.tiles(predictor.open(image)):
             writer.write(tile.top, tile.left, tile.classes)
     written = cv2.imread(str(tmp_path / "mask.png"), cv2.IMREAD_UNCHANGED)
     np.testing.assert_array_equal(written, predictor(image).mask)

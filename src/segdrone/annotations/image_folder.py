@@ -40,7 +40,7 @@ class ImageFolder:
     def find(self, names: Iterable[str], where: str) -> Path | None:
         """Returns the photograph with one of `names` as its relative path or, failing that, as its file name.
 
-        Tools write paths of the computer they ran on. Of such a path only the file name counts.
+        Tools write paths of the computer they ran on; only the file name of such a path is used.
 
         Args:
             names: Paths or names as the tool wrote them, the most likely first.

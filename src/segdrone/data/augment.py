@@ -88,7 +88,7 @@ class Pipeline:
     def finish(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         """Normalizes a batch.
 
-        The pixels keep the order that they have in a photograph, channels last, which networks are fastest with. The
+        The pixels keep the order of a photograph, channels last, with which networks are fastest. The
         result is in pinned memory if the batch is.
 
         Args:

@@ -59,7 +59,7 @@ class CacheKey:
         try:
             state = self.source.stat()
         except OSError:
-            return [0, 0]  # what is cached counts as stale, and decoding raises that the file is missing
+            return [0, 0]  # cached pixels count as stale, and decoding reports that the file is missing
         return [state.st_size, state.st_mtime_ns]
 
 
@@ -126,8 +126,8 @@ class MemoryCache(Cache):
         self._pixels = torch.empty(total, dtype=torch.uint8)
         self._states = torch.zeros(len(self._starts), 2, dtype=torch.int64)
         if shared:
-            self._pixels.share_memory_()  # type: ignore[no-untyped-call]
-            self._states.share_memory_()  # type: ignore[no-untyped-call]
+            self._pixels.share_memory_()
+            self._states.share_memory_()
         self._indices = {key: index for index, key in enumerate(self._starts)}
 
     def window(self, key: CacheKey, window: Window, decode: Decode, step: int = 1) -> Pixels:  # noqa: D102

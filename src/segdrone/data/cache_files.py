@@ -17,7 +17,7 @@ from segdrone.errors import DataError
 
 @dataclass(frozen=True)
 class CachedFolder:
-    """What a disk cache holds of a folder of photographs or masks.
+    """The part of a disk cache that belongs to one folder of photographs or masks.
 
     Attributes:
         folder: Folder of the source files.
@@ -33,7 +33,7 @@ class CachedFolder:
 
 
 def info(folder: Path, below: Path | None = None) -> list[CachedFolder]:
-    """Returns what a disk cache holds, by folder of the source files; empty if there is no cache.
+    """Lists the content of a disk cache by folder of the source files; empty without a cache.
 
     Args:
         folder: The cache.

@@ -87,7 +87,7 @@ class DiskCache(Cache):
         return super().counts(key, decode)
 
     def reserve(self, keys: Iterable[CacheKey]) -> None:
-        """Checks that the folder can be written and has room for what is missing.
+        """Checks that the folder can be written and has room for the missing pixels.
 
         Raises:
             DataError: It cannot be written, or is too small.

@@ -82,19 +82,19 @@ class SeededDistributedSampler(Sampler[SampleIndex]):
         seeds = rng.integers(2**32, size=self.length)
         rank, world_size = self.processes or rank_and_world_size()
         if self._shape_ids is not None:
-            turns = self._group_by_shape(self._shape_ids[order], self.batch_size * world_size, rng)
-            order, seeds = order[turns], seeds[turns]
-        for turn in range(rank, world_size * len(self), world_size):
-            wrapped = turn % self.length
-            yield SampleIndex(int(order[wrapped]), int(seeds[wrapped]), padding=turn >= self.length)
+            positions = self._group_by_shape(self._shape_ids[order], self.batch_size * world_size, rng)
+            order, seeds = order[positions], seeds[positions]
+        for position in range(rank, world_size * len(self), world_size):
+            wrapped = position % self.length
+            yield SampleIndex(int(order[wrapped]), int(seeds[wrapped]), padding=position >= self.length)
 
     def _group_by_shape(self, shapes: NDArray[np.int64], batch: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Orders samples by shape, so that batches hold one shape if possible."""
-        turns = np.argsort(shapes, kind="stable")
+        positions = np.argsort(shapes, kind="stable")
         if not self.shuffle:
-            return turns
-        full = len(turns) // batch * batch  # the last batch, which may be smaller, stays the last
-        return np.concatenate([rng.permutation(turns[:full].reshape(-1, batch)).ravel(), turns[full:]])
+            return positions
+        full = len(positions) // batch * batch  # the last batch, which may be smaller, stays the last
+        return np.concatenate([rng.permutation(positions[:full].reshape(-1, batch)).ravel(), positions[full:]])
 
 
 class GroupedSampler(Sampler[SampleIndex]):

@@ -182,7 +182,7 @@ class RandomCropSampler:
         rng: np.random.Generator,
         select: Callable[[Mask], NDArray[np.bool_]],
     ) -> tuple[int, int] | None:
-        """Row and column of a random pixel among those that `select` marks; None if it marks none."""
+        """Returns row and column of a random pixel that `select` marks; None without such a pixel."""
         for step in (_STEP, 1):  # a coarse search finds all but the smallest objects
             top, left = (int(rng.integers(min(step, side))) for side in sample.size)  # so that any pixel can be drawn
             rest = Window(top, left, sample.size[0] - top, sample.size[1] - left)
@@ -197,7 +197,7 @@ class RandomCropSampler:
         return Window(top, left, *self.size)
 
     def _window_around(self, size: Size, center: Sequence[int]) -> Window:
-        """The window around a pixel, shifted to lie inside the photograph."""
+        """Returns the window around a pixel, shifted inside the photograph."""
         top, left = (
             min(max(0, middle - side // 2), max(0, length - side))
             for middle, side, length in zip(center, self.size, size, strict=True)

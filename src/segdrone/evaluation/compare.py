@@ -82,7 +82,7 @@ def compare(folders: Sequence[Path]) -> list[Comparison]:
         raise ConfigError("give two or more folders of evaluations to compare")
     evaluations = [read_counts(folder) for folder in folders]
     names = _common_names(folders, evaluations)
-    subsets = [_select(one, names) for one in evaluations]
+    subsets = [_select(evaluation, names) for evaluation in evaluations]
     _check_truth(folders, names, subsets)
     scores, resamples = [score(counts) for counts in subsets], resample(*subsets)
     if len(names) < MIN_IMAGES:
@@ -105,16 +105,16 @@ def compare(folders: Sequence[Path]) -> list[Comparison]:
 
 def _common_names(folders: Sequence[Path], evaluations: Sequence[NamedCounts]) -> list[str]:
     first = evaluations[0]
-    for folder, one in zip(folders, evaluations, strict=True):
-        if one.classes != first.classes:
+    for folder, evaluation in zip(folders, evaluations, strict=True):
+        if evaluation.classes != first.classes:
             raise DataError(
-                f"{folder} has the classes {', '.join(one.classes)}, {folders[0]} has {', '.join(first.classes)}: "
-                "evaluate both with the same classes"
+                f"{folder} has the classes {', '.join(evaluation.classes)}, {folders[0]} has "
+                f"{', '.join(first.classes)}: evaluate both with the same classes"
             )
-    names = sorted(set(first.names).intersection(*(one.names for one in evaluations)))
+    names = sorted(set(first.names).intersection(*(evaluation.names for evaluation in evaluations)))
     if len(names) < 2:
         raise DataError(f"the evaluations share {len(names)} photographs: evaluate them on the same ones")
-    largest = max(len(one.names) for one in evaluations)
+    largest = max(len(evaluation.names) for evaluation in evaluations)
     if len(names) < largest:
         log.warning("%d photographs are in all evaluations, of up to %d: the others are left out", len(names), largest)
     return names
@@ -138,21 +138,21 @@ def _check_truth(folders: Sequence[Path], names: Sequence[str], subsets: Sequenc
 
 def _compare_overall(scores: tuple[Scores, Scores], resamples: tuple[Resamples, Resamples]) -> list[dict[str, Any]]:
     return [
-        {"key": key, **_row(label, [one.overall[key] for one in scores], [one.overall[key] for one in resamples],
+        {"key": key, **_row(label, [part.overall[key] for part in scores], [part.overall[key] for part in resamples],
                             CONFIDENCE_LEVEL, lower_is_better=key in _LOWER_IS_BETTER)}
         for key, label in OVERALL_SCORES.items()
-        if not np.isnan([one.overall[key] for one in scores]).any()
+        if not np.isnan([part.overall[key] for part in scores]).any()
     ]  # fmt: skip
 
 
 def _compare_classes(
     names: Sequence[str], scores: tuple[Scores, Scores], resamples: tuple[Resamples, Resamples]
 ) -> list[dict[str, Any]]:
-    iou = np.array([one.classes["iou"] for one in scores])
+    iou = np.array([part.classes["iou"] for part in scores])
     present = np.flatnonzero(~np.isnan(iou).any(0))
     level = 1 - (1 - CONFIDENCE_LEVEL) / max(1, len(present))
     return [
-        _row(names[i], list(iou[:, i]), [one.classes["iou"][:, i] for one in resamples], level)
+        _row(names[i], list(iou[:, i]), [part.classes["iou"][:, i] for part in resamples], level)
         for i in map(int, present)
     ]
 

@@ -88,19 +88,25 @@ class DetectionScores:
         height, width = truth.shape
         true_instances = find_instances(truth, None, self.table)
         predicted_instances = find_instances(prediction, confidence, self.table)
-        num_predicted = Counter(one.class_id for one in predicted_instances)
-        scores = [one.area / truth.size if one.confidence is None else one.confidence for one in predicted_instances]
+        num_predicted = Counter(instance.class_id for instance in predicted_instances)
+        scores = [
+            instance.area / truth.size if instance.confidence is None else instance.confidence
+            for instance in predicted_instances
+        ]
         ranked = sorted(zip(predicted_instances, scores, strict=True), key=lambda pair: -pair[1])
         image = _ImageObjects([], [], num_predicted)
-        for class_id in sorted({one.class_id for one in true_instances} | num_predicted.keys()):
-            best = [(one, score) for one, score in ranked if one.class_id == class_id][:MAX_DETECTIONS]
-            predicted = [_PredictedObject(class_id, _compress(one.counts, height, width), score) for one, score in best]
-            true = [one for one in true_instances if one.class_id == class_id]
-            masks = [_compress(one.counts, height, width) for one in true]
-            found = _match(masks, [one.mask for one in predicted])
+        for class_id in sorted({instance.class_id for instance in true_instances} | num_predicted.keys()):
+            best = [(instance, score) for instance, score in ranked if instance.class_id == class_id][:MAX_DETECTIONS]
+            predicted = [
+                _PredictedObject(class_id, _compress(instance.counts, height, width), score) for instance, score in best
+            ]
+            true = [instance for instance in true_instances if instance.class_id == class_id]
+            masks = [_compress(instance.counts, height, width) for instance in true]
+            found = _match(masks, [instance.mask for instance in predicted])
             image.predicted.extend(predicted)
             image.truth.extend(
-                _TrueObject(class_id, mask, one.area, hit) for one, mask, hit in zip(true, masks, found, strict=True)
+                _TrueObject(class_id, mask, instance.area, hit)
+                for instance, mask, hit in zip(true, masks, found, strict=True)
             )
         self.images[name] = image
 
@@ -130,14 +136,14 @@ class DetectionScores:
         names = thing_classes(self.table)
         if not names:
             return None
-        truth = [one for image in self.images.values() for one in image.truth]
+        truth = [true_object for image in self.images.values() for true_object in image.truth]
         num_predicted = sum((image.num_predicted for image in self.images.values()), Counter[int]())
         precision = self._average_precision()
         by_class_and_iou = np.array([*precision.values()]).reshape(-1, len(IOUS))
         classes = {}
         for name in names:
             class_id = self.table.names.index(name)
-            found = [one.found for one in truth if one.class_id == class_id]
+            found = [true_object.found for true_object in truth if true_object.class_id == class_id]
             numbers = {"truth": len(found), "predicted": num_predicted[class_id], "found": sum(found)}
             classes[name] = {"map": _mean(precision.get(class_id, np.empty(0))), **numbers}
         return {
@@ -150,7 +156,7 @@ class DetectionScores:
 
     def _average_precision(self) -> dict[int, NDArray[np.float64]]:
         """Returns average precision at each of `IOUS` by class id, for classes with true objects."""
-        present = sorted({one.class_id for image in self.images.values() for one in image.truth})
+        present = sorted({true_object.class_id for image in self.images.values() for true_object in image.truth})
         if not any(image.predicted for image in self.images.values()):
             return {class_id: np.zeros(len(IOUS)) for class_id in present}  # torchmetrics would return -1
         # torchmetrics computes in single precision by default, where 0.6 > 0.6: an IoU of 3/5 would be too small.
@@ -183,13 +189,13 @@ def _append(metric: MeanAveragePrecision, image: _ImageObjects) -> None:
         empty = _compress([height * width], height, width)
         truth, crowd = [_TrueObject(predicted[0].class_id, empty, 0, False)], 1
     states: dict[str, Any] = {
-        "detection_mask": tuple(one.mask for one in predicted),
-        "detection_scores": torch.tensor([one.score for one in predicted], dtype=torch.float64),
-        "detection_labels": torch.tensor([one.class_id for one in predicted], dtype=torch.int64),
-        "groundtruth_mask": tuple(one.mask for one in truth),
-        "groundtruth_labels": torch.tensor([one.class_id for one in truth], dtype=torch.int64),
+        "detection_mask": tuple(item.mask for item in predicted),
+        "detection_scores": torch.tensor([item.score for item in predicted], dtype=torch.float64),
+        "detection_labels": torch.tensor([item.class_id for item in predicted], dtype=torch.int64),
+        "groundtruth_mask": tuple(item.mask for item in truth),
+        "groundtruth_labels": torch.tensor([item.class_id for item in truth], dtype=torch.int64),
         "groundtruth_crowds": torch.full((len(truth),), crowd),
-        "groundtruth_area": torch.tensor([one.area for one in truth], dtype=torch.int64),
+        "groundtruth_area": torch.tensor([item.area for item in truth], dtype=torch.int64),
     }
     for name, value in states.items():
         getattr(metric, name).append(value)
@@ -212,7 +218,11 @@ def _match(truth: Sequence[RunLengths], predicted: Sequence[RunLengths]) -> list
 def _recall_by_size(truth: Iterable[_TrueObject]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for smallest, limit in zip(SIZES, (*SIZES[1:], None), strict=True):
-        found = [one.found for one in truth if smallest <= one.area and (limit is None or one.area < limit)]
+        found = [
+            true_object.found
+            for true_object in truth
+            if smallest <= true_object.area and (limit is None or true_object.area < limit)
+        ]
         numbers = {"truth": len(found), "found": sum(found)}
         rows.append({"from": smallest, "to": limit, **numbers, "recall": sum(found) / len(found) if found else None})
     return rows

@@ -131,7 +131,7 @@ def read_counts(folder: Path) -> NamedCounts:
         folder: The folder with the file, or the file itself.
 
     Raises:
-        DataError: The file is missing or is not such a file.
+        DataError: The file is missing or was not written by `write_tables`.
 
     Example:
         >>> from tempfile import TemporaryDirectory

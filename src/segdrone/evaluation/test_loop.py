@@ -70,7 +70,7 @@ class _AssembleImages(L.Callback):
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Lists the samples of this process. Its rank is not known earlier."""
-        self._remaining = [self.dataset.samples[draw.index] for draw in self.sampler if not draw.padding]
+        self._remaining = [self.dataset.samples[sample.index] for sample in self.sampler if not sample.padding]
 
     def on_test_batch_end(
         self,

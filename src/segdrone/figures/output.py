@@ -20,7 +20,7 @@ def save(figure: Figure, path: Path) -> None:
 def to_svg(figure: Figure) -> str:
     """Returns a figure as an `<svg>` element that needs no font, script or other file.
 
-    The same figure gives the same text. Text is drawn as paths, so that it looks alike on every machine.
+    The same figure gives the same SVG. Text is drawn as paths, so that it looks the same on every machine.
     """
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": "segdrone"}):

@@ -18,15 +18,15 @@ def plot_reliability(bins: Sequence[Mapping[str, Any]]) -> Figure:
     """
     figure = Figure(figsize=(5, 5), dpi=110, facecolor="white", layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    known = [one for one in bins if one["pixels"]]
+    filled = [bin_ for bin_ in bins if bin_["pixels"]]
     upper.plot([0, 1], [0, 1], "--", color="grey", label="perfect calibration")
-    upper.plot([one["confidence"] for one in known], [one["accuracy"] for one in known], "o-", label="this model")
+    upper.plot([bin_["confidence"] for bin_ in filled], [bin_["accuracy"] for bin_ in filled], "o-", label="this model")
     upper.set_ylabel("accuracy")
     upper.set_ylim(0, 1)
     upper.legend()
-    total = sum(one["pixels"] for one in bins)
-    starts, widths = [one["from"] for one in bins], [one["to"] - one["from"] for one in bins]
-    percent = [100 * one["pixels"] / max(1, total) for one in bins]
+    total = sum(bin_["pixels"] for bin_ in bins)
+    starts, widths = [bin_["from"] for bin_ in bins], [bin_["to"] - bin_["from"] for bin_ in bins]
+    percent = [100 * bin_["pixels"] / max(1, total) for bin_ in bins]
     lower.bar(starts, percent, widths, align="edge", edgecolor="white")
     lower.set_ylabel("% of pixels")
     lower.set_xlabel("confidence")

@@ -30,8 +30,8 @@ class Cleanup:
     Pixels of ids that are not in the table, such as ignored ones, stay as they are.
 
     Args:
-        fill_holes: Pixels. A hole of at most this area, inside one component of a class, gets this class, whatever it
-            contains. Areas that touch the border of the image are not holes.
+        fill_holes: Pixels. A hole of at most this area, inside one component of a class, gets this class, even if it
+            contains several. Areas that touch the border of the image are not holes.
         min_area: Pixels, for all classes or by class name (0 for the others). Smaller connected components get the
             class of the nearest pixels. If no other class is left, they stay.
         refine: Pixels. How far a border may move to follow the edges of the image.
@@ -79,8 +79,7 @@ class Cleanup:
         unknown = [name for name in by_name if name not in table.names]
         if unknown:
             raise ConfigError(
-                f"min_area names {', '.join(unknown)}, not in the class table ({', '.join(table.names)}): "
-                "fix the name"
+                f"min_area names {', '.join(unknown)}, not in the class table ({', '.join(table.names)}): fix the name"
             )
         values = {"fill_holes": self.fill_holes, "refine": self.refine}
         values |= {f"min_area of {name}": by_name[name] for name in by_name} or {

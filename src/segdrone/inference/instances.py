@@ -78,7 +78,7 @@ def find_instances(
     unknown = [name for name in names if name not in table.names]
     if unknown:
         raise ConfigError(
-            f"there is no class {', '.join(unknown)} to find objects of: choose from {', '.join(table.names)}"
+            f"there is no class {', '.join(unknown)}: choose the classes of objects from {', '.join(table.names)}"
         )
     size: Size = (mask.shape[0], mask.shape[1])
     instances = []
@@ -88,7 +88,9 @@ def find_instances(
             box = (window.left, window.top, window.width, window.height)
             mean = None if confidence is None else float(confidence[window.rows, window.columns][pixels].mean()) / 255
             instances.append(Instance(class_id, box, component.area, mean, _run_lengths(pixels, window, size)))
-    return sorted(instances, key=lambda one: (one.class_id, one.box[1], one.box[0], one.counts))
+    return sorted(
+        instances, key=lambda instance: (instance.class_id, instance.box[1], instance.box[0], instance.counts)
+    )
 
 
 def to_coco(images: Mapping[str, tuple[Size, Sequence[Instance]]], table: ClassTable) -> dict[str, Any]:

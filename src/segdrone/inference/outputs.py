@@ -61,7 +61,7 @@ class Outputs:
         unknown = [name for name in self.objects if name not in self.table.names]
         if unknown:
             raise ConfigError(
-                f"there is no class {unknown[0]} to find objects of: choose from {', '.join(self.table.names)}"
+                f"there is no class {unknown[0]}: choose the classes of objects from {', '.join(self.table.names)}"
             )
 
     @property

@@ -35,7 +35,7 @@ class VideoSummary(NamedTuple):
         frames: Number of frames that were read, and written.
         rate: Frames per second.
         shares: Share of the area per class, mean over all frames: float64 `[C]`, 0 to 1.
-        missing: Number of frames that the video's header announces but that could not be read.
+        missing: Number of frames that the video's header announces and that could not be read.
     """
 
     frames: int

@@ -13,7 +13,7 @@ from segdrone.errors import ConfigError, DataError
 from segdrone.inference.blend import Blender, FinishedTile, window_spans
 from segdrone.inference.options import check_options
 from segdrone.inference.tta import AUGMENTS, mean_probabilities
-from segdrone.raster import ArraySource, BlockCollector, ImageSource, open_image
+from segdrone.raster import ArraySource, ImageSource, TileCollector, open_image
 from segdrone.runtime.backend import Backend, OutOfMemory
 from segdrone.windows import Size, Window, even_stride, grid, proportional_size
 
@@ -142,8 +142,8 @@ class Predictor:
             ConfigError: The device's memory is too small for a single window.
         """
         source = self.open(image)
-        mask, probability = BlockCollector(source.size), BlockCollector(source.size) if confidence else None
-        for tile in self.blocks(source, progress):
+        mask, probability = TileCollector(source.size), TileCollector(source.size) if confidence else None
+        for tile in self.tiles(source, progress):
             mask.write(tile.top, tile.left, tile.classes)
             if probability is not None:
                 probability.write(tile.top, tile.left, np.rint(tile.confidence * 255).astype(np.uint8))
@@ -163,7 +163,7 @@ class Predictor:
             raise DataError(f"{type(image).__name__} is not an image: give a path, or an array uint8 [H, W, 3]")
         return image
 
-    def blocks(self, source: ImageSource, progress: Progress | None = None) -> Iterator[FinishedTile]:
+    def tiles(self, source: ImageSource, progress: Progress | None = None) -> Iterator[FinishedTile]:
         """Yields the tiles of an image's mask, strip by strip, each as soon as it is finished.
 
         Where the source has no data, classes are the ignored id and the confidence is 0.

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from segdrone.errors import DataError
 from segdrone.windows import Size
 
-# Formats that contain pixels themselves. FFmpeg also opens lists of other files and addresses, whatever the suffix.
+# Formats that contain pixels themselves. FFmpeg also opens lists of other files and addresses, under any suffix.
 _FORMATS = "mov,matroska,avi"
 # Realtime takes a quarter of the time of `good`, for 1.5 times the size. No lag saves 25 frames of memory, and the file
 # is no larger. With b=0, crf alone sets the quality, from 0 (best) to 63.

@@ -80,7 +80,7 @@ def load_network(path: str | Path) -> tuple[nn.Module, ModelSpec]:
         for name, tensor in checkpoint["state_dict"].items()
         if name.startswith("network.")
     }
-    with must_fit(path):
+    with wrap_build_errors(path):
         network = build_network(**checkpoint["hyper_parameters"]["model"], classes=len(spec.classes))
         network.load_state_dict(weights)
     return network.eval(), spec
@@ -103,21 +103,21 @@ def read_spec(checkpoint: Mapping[str, Any], path: str | Path) -> ModelSpec:
         spec = ModelSpec.from_dict(checkpoint["spec"]) if "spec" in checkpoint else expected
     except (SegdroneError, TypeError, KeyError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path} does not describe a model ({error}): give another checkpoint") from None
-    for name, ours, theirs in (
+    for name, in_spec, in_hparams in (
         ("class names", spec.classes.names, expected.classes.names),
         ("mean", spec.mean, expected.mean),
         ("std", spec.std, expected.std),
     ):
-        if ours != theirs:
+        if in_spec != in_hparams:
             raise CheckpointError(
-                f"{path} contradicts itself: the {name} of its spec are {list(ours)}, those of its hyper-parameters "
-                f"{list(theirs)}: give another checkpoint"
+                f"{path} contradicts itself: the {name} of its spec are {list(in_spec)}, those of its hyper-parameters "
+                f"{list(in_hparams)}: give another checkpoint"
             )
     return spec
 
 
 @contextmanager
-def must_fit(path: str | Path) -> Iterator[None]:
+def wrap_build_errors(path: str | Path) -> Iterator[None]:
     """Turns any failure to build a network from a checkpoint's settings and weights into a CheckpointError."""
     try:
         yield

@@ -38,27 +38,29 @@ def load_encoder_weights(encoder: nn.Module, name: str, source: str) -> str:
     if source == "imagenet":
         log.info("encoder %s: downloading its imagenet weights, or reading them from the cache", name)
     state = _from_hub(name) if source == "imagenet" else _from_file(Path(source))
-    ours = encoder.state_dict()
-    required = [key for key in ours if not key.endswith("num_batches_tracked")]  # older files lack this counter
-    renamed = {_encoder_key(ours, key): tensor for key, tensor in state.items()}
-    fitting = {key: renamed[key] for key, mine in ours.items() if key in renamed and renamed[key].shape == mine.shape}
+    expected = encoder.state_dict()
+    required = [key for key in expected if not key.endswith("num_batches_tracked")]  # older files lack this counter
+    renamed = {_encoder_key(expected, key): tensor for key, tensor in state.items()}
+    fitting = {
+        key: renamed[key] for key, value in expected.items() if key in renamed and renamed[key].shape == value.shape
+    }
     if not all(key in fitting for key in required):
         raise CheckpointError(
-            f"{source} does not fit the encoder {name}: it has {sum(key in ours for key in renamed)} of its "
-            f"{len(ours)} tensors, or other shapes: give weights of this encoder, or model.encoder_weights=null "
+            f"{source} does not fit the encoder {name}: it has {sum(key in expected for key in renamed)} of its "
+            f"{len(expected)} tensors, or other shapes: give weights of this encoder, or model.encoder_weights=null "
             "to start from random ones"
         )
-    encoder.load_state_dict({**ours, **fitting})
-    return f"encoder {name}: {len(fitting)} of {len(ours)} tensors loaded from {source}"
+    encoder.load_state_dict({**expected, **fitting})
+    return f"encoder {name}: {len(fitting)} of {len(expected)} tensors loaded from {source}"
 
 
-def _encoder_key(ours: State, key: str) -> str:
+def _encoder_key(expected: State, key: str) -> str:
     """Returns the encoder's key for a tensor of a file.
 
     smp wraps a timm model (tu-...) as `encoder.model`, and timm may turn the stages of a sequence into attributes:
     `stages.0` is then `stages_0`.
     """
-    return next((name for name in (key, f"model.{key}", f"model.{key.replace('.', '_', 1)}") if name in ours), key)
+    return next((name for name in (key, f"model.{key}", f"model.{key.replace('.', '_', 1)}") if name in expected), key)
 
 
 def _from_file(path: Path) -> State:

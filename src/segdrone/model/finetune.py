@@ -19,7 +19,7 @@ def load_pretrained(module: SegmentationModule, path: str | Path) -> str:
     """Loads the weights of a checkpoint into a module; those of the head by the names of the classes.
 
     The last convolution has one row of weights per class. A class whose name the checkpoint knows gets its row,
-    whatever its id; other classes keep the row they have.
+    even under another id; other classes keep their initial row.
 
     Args:
         module: A module with the same network.
@@ -32,12 +32,12 @@ def load_pretrained(module: SegmentationModule, path: str | Path) -> str:
         CheckpointError: As `read_checkpoint`, or the checkpoint has another network.
     """
     checkpoint = read_checkpoint(path)
-    settings, pretrained, ours = checkpoint["hyper_parameters"], checkpoint["state_dict"], module.state_dict()
-    theirs, names = list(settings["classes"]["names"]), list(module.table.names)
+    settings, pretrained, state = checkpoint["hyper_parameters"], checkpoint["state_dict"], module.state_dict()
+    pretrained_names, names = list(settings["classes"]["names"]), list(module.table.names)
     per_class = _tensors_per_class(module)
     expected = {
-        key: (len(theirs), *tensor.shape[1:]) if key in per_class else tuple(tensor.shape)
-        for key, tensor in ours.items()
+        key: (len(pretrained_names), *tensor.shape[1:]) if key in per_class else tuple(tensor.shape)
+        for key, tensor in state.items()
     }
     if expected != {key: tuple(tensor.shape) for key, tensor in pretrained.items()}:
         raise CheckpointError(
@@ -46,8 +46,8 @@ def load_pretrained(module: SegmentationModule, path: str | Path) -> str:
         )
     _compare_normalization(settings["data"], module.hparams["data"])
     _compare_splits(settings["splits"], module.hparams["splits"])
-    rows = {name: row for row, name in enumerate(theirs)}
-    for key, tensor in ours.items():
+    rows = {name: row for row, name in enumerate(pretrained_names)}
+    for key, tensor in state.items():
         if key in per_class:
             for row, name in enumerate(names):
                 if name in rows:
@@ -55,7 +55,7 @@ def load_pretrained(module: SegmentationModule, path: str | Path) -> str:
         else:
             tensor.copy_(pretrained[key])
     kept, new = [name for name in names if name in rows], [name for name in names if name not in rows]
-    dropped = [name for name in theirs if name not in names]
+    dropped = [name for name in pretrained_names if name not in names]
     return (
         f"weights of {path}: {len(kept)} classes keep their rows of the head ({_list(kept)}), "
         f"{len(new)} are new ({_list(new)}), {len(dropped)} of the checkpoint's are dropped ({_list(dropped)})"
@@ -65,25 +65,25 @@ def load_pretrained(module: SegmentationModule, path: str | Path) -> str:
 def _tensors_per_class(module: SegmentationModule) -> set[str]:
     """Returns the names of the tensors with one row per class: those that are larger with one class more."""
     larger = build_network(**module.hparams["model"], classes=len(module.table) + 1).state_dict()
-    ours = module.network.state_dict()
-    return {f"network.{key}" for key, tensor in ours.items() if tensor.shape != larger[key].shape}
+    state = module.network.state_dict()
+    return {f"network.{key}" for key, tensor in state.items() if tensor.shape != larger[key].shape}
 
 
-def _compare_normalization(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
+def _compare_normalization(pretrained: Mapping[str, Any], current: Mapping[str, Any]) -> None:
     for key in ("mean", "std"):
-        if theirs.get(key) != ours.get(key):
+        if pretrained.get(key) != current.get(key):
             log.warning(
                 "the checkpoint's photographs were normalized with data.%s=%s, now it is %s: its weights expect the "
-                "same value", key, theirs.get(key), ours.get(key),
+                "same value", key, pretrained.get(key), current.get(key),
             )  # fmt: skip
 
 
-def _compare_splits(theirs: Mapping[str, list[str]], ours: Mapping[str, list[str]]) -> None:
-    if known := {*theirs.get("train", [])} & {*ours.get("val", []), *ours.get("test", [])}:
+def _compare_splits(pretrained: Mapping[str, list[str]], current: Mapping[str, list[str]]) -> None:
+    if leaked := {*pretrained.get("train", [])} & {*current.get("val", []), *current.get("test", [])}:
         log.warning(
             "%d photographs for validation and test have names that the checkpoint was trained on: if they are the "
             "same photographs, give the checkpoint's split (data.split_seed, data.split_dir), or scores will be too "
-            "high", len(known),
+            "high", len(leaked),
         )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segdrone.errors import CheckpointError
-from segdrone.model.checkpoint import HPARAMS, must_fit, read_checkpoint, read_spec
+from segdrone.model.checkpoint import HPARAMS, read_checkpoint, read_spec, wrap_build_errors
 from segdrone.model.module import SegmentationModule
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ def load_module(path: str | Path) -> SegmentationModule:
     """
     checkpoint = read_checkpoint(path)
     spec = read_spec(checkpoint, path)
-    with must_fit(path):
+    with wrap_build_errors(path):
         module = SegmentationModule(**{key: checkpoint["hyper_parameters"][key] for key in HPARAMS})
         module.load_state_dict(checkpoint["state_dict"])
     module.spec = spec
@@ -40,11 +40,11 @@ def check_resumable(path: str | Path, module: SegmentationModule) -> None:
     """
     checkpoint = read_checkpoint(path)
     settings, fresh_start = checkpoint["hyper_parameters"], f"start from its weights with init_from={path}"
-    theirs, ours = settings["classes"]["names"], list(module.table.names)
-    if theirs != ours:
+    trained, classes = settings["classes"]["names"], list(module.table.names)
+    if trained != classes:
         raise CheckpointError(
-            f"{path} was trained on {len(theirs)} classes ({', '.join(theirs[:3])}, ...), the data has {len(ours)} "
-            f"({', '.join(ours[:3])}, ...): give data.classes of the checkpoint, or {fresh_start}"
+            f"{path} was trained on {len(trained)} classes ({', '.join(trained[:3])}, ...), the data has "
+            f"{len(classes)} ({', '.join(classes[:3])}, ...): give data.classes of the checkpoint, or {fresh_start}"
         )
     if settings["model"] != dict(module.hparams["model"]):
         raise CheckpointError(
@@ -73,13 +73,13 @@ def _check_optimizer(
 ) -> None:
     if not checkpoint.get("optimizer_states") or not checkpoint.get("lr_schedulers"):
         raise CheckpointError(f"{path} holds only weights, from which training cannot be resumed: {fresh_start}")
-    ours = {"optimizer": module.optimizer_options, "scheduler": module.scheduler_options}
-    theirs = checkpoint.get("optimisation", ours)
-    for part in ours:
-        if theirs[part]["name"] != ours[part]["name"]:
+    current = {"optimizer": module.optimizer_options, "scheduler": module.scheduler_options}
+    trained = checkpoint.get("optimisation", current)
+    for part in current:
+        if trained[part]["name"] != current[part]["name"]:
             raise CheckpointError(
-                f"{path} was trained with {part}={theirs[part]['name']}: give the same, or {fresh_start}"
+                f"{path} was trained with {part}={trained[part]['name']}: give the same, or {fresh_start}"
             )
-    for key, value in ours["optimizer"].items():
-        if theirs["optimizer"].get(key) != value:
-            log.warning("resumed: optimizer.%s stays %s, not %s", key, theirs["optimizer"].get(key), value)
+    for key, value in current["optimizer"].items():
+        if trained["optimizer"].get(key) != value:
+            log.warning("resumed: optimizer.%s stays %s, not %s", key, trained["optimizer"].get(key), value)

@@ -1,17 +1,17 @@
 """Read and write every pixel that comes from or goes to a file."""
 
 from segdrone.raster.array import ArraySource
-from segdrone.raster.mask_writer import BlockCollector, MaskWriter, PngMaskWriter
+from segdrone.raster.mask_writer import MaskWriter, PngMaskWriter, TileCollector
 from segdrone.raster.open import open_image
 from segdrone.raster.photograph import PhotographSource
 from segdrone.raster.source import ImageSource
 
 __all__ = [
     "ArraySource",
-    "BlockCollector",
     "ImageSource",
     "MaskWriter",
     "PhotographSource",
     "PngMaskWriter",
+    "TileCollector",
     "open_image",
 ]

@@ -1,4 +1,4 @@
-"""Write masks block by block, whole or not at all."""
+"""Write masks tile by tile, whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from segdrone.windows import Size
 
 
 class MaskWriter(Protocol):
-    """Writes a mask file from blocks, inside a `with` statement.
+    """Writes a mask file from tiles, inside a `with` statement.
 
         with PngMaskWriter(path, (height, width)) as writer:
-            for block in blocks:
-                writer.write(block.top, block.left, block.classes)
+            for tile in tiles:
+                writer.write(tile.top, tile.left, tile.classes)
 
     The file appears at the end of the statement. If its body fails or is killed, a former file stays as it was.
-    Blocks cover every pixel once. They should come strip by strip, from top to bottom: a writer may need this to keep
+    Tiles cover every pixel once. They should come strip by strip, from top to bottom: a writer may need this to keep
     its memory small.
 
     Attributes:
@@ -31,7 +31,7 @@ class MaskWriter(Protocol):
     suffix: ClassVar[str]
 
     def write(self, top: int, left: int, classes: NDArray[np.uint8]) -> None:
-        """Adds a finished block.
+        """Adds a finished tile.
 
         Args:
             top: Its first row.
@@ -39,13 +39,13 @@ class MaskWriter(Protocol):
             classes: Class ids, uint8 `[h, w]`.
 
         Raises:
-            ValueError: The block is not inside the mask, or is not uint8 `[h, w]`.
+            ValueError: The tile is not inside the mask, or is not uint8 `[h, w]`.
             OSError: The file cannot be written.
         """
 
     @staticmethod
     def is_complete(path: Path) -> bool:
-        """Whether a file is there that a writer has finished."""
+        """Whether `path` exists and a writer has finished it."""
 
     def __enter__(self) -> Self: ...
 
@@ -55,19 +55,19 @@ class MaskWriter(Protocol):
         """Finishes the file, or discards what has been written if the body failed.
 
         Raises:
-            ValueError: Blocks are missing.
+            ValueError: Tiles are missing.
             OSError: The file cannot be written.
         """
 
 
-class BlockCollector:
-    """Joins blocks to one array, for steps that need the whole mask, e.g. clean-up.
+class TileCollector:
+    """Joins tiles to one array, for steps that need the whole mask, e.g. clean-up.
 
     Args:
         size: Height and width in pixels.
 
     Example:
-        >>> collector = BlockCollector((2, 4))
+        >>> collector = TileCollector((2, 4))
         >>> collector.write(0, 2, np.full((2, 2), 1, np.uint8))
         >>> collector.write(0, 0, np.full((2, 2), 5, np.uint8))
         >>> collector.result().tolist()
@@ -79,32 +79,32 @@ class BlockCollector:
         self._values = np.zeros(size, np.uint8)
         self._missing = size[0] * size[1]
 
-    def write(self, top: int, left: int, block: NDArray[np.uint8]) -> None:
-        """Adds a block, uint8 `[h, w]`, whose first row and column are `top` and `left`.
+    def write(self, top: int, left: int, tile: NDArray[np.uint8]) -> None:
+        """Adds a tile, uint8 `[h, w]`, whose first row and column are `top` and `left`.
 
         Raises:
-            ValueError: The block is not inside the array, or is not uint8 `[h, w]`.
+            ValueError: The tile is not inside the array, or is not uint8 `[h, w]`.
         """
-        if block.dtype != np.uint8 or block.ndim != 2:
-            raise ValueError(f"a block of {block.dtype} {list(block.shape)} is not uint8 [h, w]")
-        bottom, right = top + block.shape[0], left + block.shape[1]
+        if tile.dtype != np.uint8 or tile.ndim != 2:
+            raise ValueError(f"a tile of {tile.dtype} {list(tile.shape)} is not uint8 [h, w]")
+        bottom, right = top + tile.shape[0], left + tile.shape[1]
         if min(top, left) < 0 or bottom > self.size[0] or right > self.size[1]:
             raise ValueError(
-                f"a block of rows {top} to {bottom} and columns {left} to {right} is not inside a mask of "
+                f"a tile of rows {top} to {bottom} and columns {left} to {right} is not inside a mask of "
                 f"{self.size[0]} x {self.size[1]} pixels"
             )
-        self._values[top:bottom, left:right] = block
-        self._missing -= block.size
+        self._values[top:bottom, left:right] = tile
+        self._missing -= tile.size
 
     def result(self) -> NDArray[np.uint8]:
         """Returns the joined array, uint8 `[H, W]`.
 
         Raises:
-            ValueError: The blocks do not cover every pixel once.
+            ValueError: The tiles do not cover every pixel once.
         """
         if self._missing:
             raise ValueError(
-                f"the blocks do not cover a mask of {self.size[0]} x {self.size[1]} pixels once: {abs(self._missing)} "
+                f"the tiles do not cover a mask of {self.size[0]} x {self.size[1]} pixels once: {abs(self._missing)} "
                 f"pixels are {'missing' if self._missing > 0 else 'written twice'}"
             )
         return self._values
@@ -122,19 +122,19 @@ class PngMaskWriter:
 
     def __init__(self, path: Path, size: Size) -> None:
         self.path = path
-        self._blocks = BlockCollector(size)
+        self._tiles = TileCollector(size)
 
     def write(self, top: int, left: int, classes: NDArray[np.uint8]) -> None:
-        """Adds a finished block, uint8 `[h, w]`, whose first row and column are `top` and `left`.
+        """Adds a finished tile, uint8 `[h, w]`, whose first row and column are `top` and `left`.
 
         Raises:
-            ValueError: The block is not inside the mask, or is not uint8 `[h, w]`.
+            ValueError: The tile is not inside the mask, or is not uint8 `[h, w]`.
         """
-        self._blocks.write(top, left, classes)
+        self._tiles.write(top, left, classes)
 
     @staticmethod
     def is_complete(path: Path) -> bool:
-        """Whether a finished file is there: files are written whole, so any file is complete."""
+        """Whether `path` exists: files are written whole, so any file is complete."""
         return path.is_file()
 
     def __enter__(self) -> Self:
@@ -146,8 +146,8 @@ class PngMaskWriter:
         """Writes the file, unless the body failed.
 
         Raises:
-            ValueError: The blocks do not cover every pixel once.
+            ValueError: The tiles do not cover every pixel once.
             OSError: The file cannot be written.
         """
         if kind is None:
-            write_gray_png(self._blocks.result(), self.path)
+            write_gray_png(self._tiles.result(), self.path)

@@ -1,1 +1,1 @@
-"""Run a finished model behind one interface, whatever library computes it."""
+"""Run a finished model behind one interface, independent of the library that computes it."""

@@ -29,7 +29,7 @@ class Job:
         name: Name of its folder.
         overrides: Its Hydra overrides, such as `optimizer.lr=1e-3`.
         choices: The values of the overrides by key: numbers as numbers, anything else as text.
-        objective: Metric that the job is ranked by; empty if the job did not get that far.
+        objective: Metric that the job is ranked by; empty if the job ended before it was known.
         reached: Value of the objective; NaN if unknown.
         scores: Scores of the final test; NaN if unknown.
         failure: Reason for a missing objective, in one line; None if the job has one.

@@ -1,5 +1,4 @@
-"""Lay out the kinds of scenes: garden, street, park, poolside, work yard, plaza.
-"""
+"""Lay out the kinds of scenes: garden, street, park, poolside, work yard, plaza."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _MINIMUM = {  # of the Trainer's integer options
 
 
 def monitorable_metrics(table: ClassTable, *, has_val: bool) -> list[str]:
-    """Returns the names of the metrics that may select an epoch or a run; those of the final test are not among them.
+    """Returns the names of the metrics that may select an epoch or a run, without those of the final test.
 
     Without validation, training metrics replace validation metrics of the same name, except for the IoU of a class.
 

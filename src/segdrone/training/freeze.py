@@ -24,7 +24,7 @@ class FreezeEncoder(L.Callback):
         epochs: Number of epochs, 0 or more.
 
     Raises:
-        ConfigError: `epochs` is not such a number.
+        ConfigError: `epochs` is not a whole number of 0 or more.
     """
 
     def __init__(self, epochs: int) -> None:

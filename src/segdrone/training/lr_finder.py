@@ -29,7 +29,7 @@ class LearningRateFinder(callbacks.LearningRateFinder):
     A run that resumes keeps its rates.
 
     Lightning runs the test. Its own suggestion is not used: it takes the steepest slope over the rate, not over its
-    logarithm, so noise among the lowest rates outweighs any real descent among the high ones.
+    logarithm, so noise at the lowest rates outweighs a real descent at high rates.
 
     Args:
         folder: Folder for the plot of loss against rate, `lr_finder.png`.

@@ -19,7 +19,7 @@ class Cell:
     Attributes:
         shade: Step of its background, 0 to `SHADES`.
         text: The percentage in it; empty below 0.5.
-        sentence: What the cell says, as a sentence.
+        sentence: The meaning of the cell, as a sentence.
     """
 
     shade: int

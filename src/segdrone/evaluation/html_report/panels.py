@@ -82,8 +82,8 @@ def make_panels(samples: Sequence[ImageTruthPrediction], table: ClassTable) -> l
     """Prepares photographs for the page. All are downscaled until they fit the size limit together."""
     width = PANEL_WIDTH
     encoded = [_encode(sample, table, width) for sample in samples]
-    while (total := sum(one.num_bytes for one in encoded)) > _MAX_BYTES and width > _MIN_WIDTH:
-        widest = min(width, max(one.width for one in encoded))
+    while (total := sum(panel.num_bytes for panel in encoded)) > _MAX_BYTES and width > _MIN_WIDTH:
+        widest = min(width, max(panel.width for panel in encoded))
         width = max(_MIN_WIDTH, int(widest * math.sqrt(_MAX_BYTES / total) * 0.95))
         encoded = [_encode(sample, table, width) for sample in samples]
     return [_panel(number, sample, encoded[number], table) for number, sample in enumerate(samples)]

@@ -57,11 +57,12 @@ def summary_scores(metrics: dict[str, Any]) -> list[SummaryScore]:
 
 @dataclass(frozen=True)
 class KeyFindings:
-    """What the first lines of the page say.
+    """The first lines of the page.
 
     Attributes:
         best_classes: The three classes with the highest IoU and their IoU, highest first.
-        worst_classes: The three classes with the lowest IoU and their IoU, lowest first; none of them is in `best_classes`.
+        worst_classes: The three classes with the lowest IoU and their IoU, lowest first; `best_classes` are
+            excluded.
         lowest: The worst photograph and its mIoU; None if no photograph has one.
         median: Median of the mIoU of the photographs.
         highest: The best photograph and its mIoU.

@@ -20,7 +20,6 @@ class BoundaryLoss(nn.Module):
     part with g_c, which has no gradient. It is kept here, so that a perfect prediction has the loss 0 and any
     other prediction a loss above 0 (up to rounding).
 
-
     Distances are divided by the square root of the number of labeled pixels in their image, so the loss does not
     change when images are resized. In an image where a class is absent, or the only one, it has no boundary and
     phi_c = 0. This loss therefore needs another one beside it, cross-entropy or Dice, as in conf/loss/ce_boundary.
