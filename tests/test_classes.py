@@ -104,7 +104,7 @@ def test_ignored_id_must_not_be_a_class() -> None:
         ClassTable(("a",), ((0, 0, 0),), ignore_index=256)
 
 
-def test_names_and_colours_must_match() -> None:
+def test_names_and_colors_must_match() -> None:
     with pytest.raises(DataError, match="not 2 names and 1 colors"):
         ClassTable(("a", "b"), ((0, 0, 0),))
 

@@ -47,7 +47,7 @@ def _unknown_id(root: Path) -> None:
         cv2.imwrite(str(path), mask)
 
 
-def _unknown_colour(root: Path) -> None:
+def _unknown_color(root: Path) -> None:
     for path in (root / MASKS).iterdir():
         mask = np.zeros((64, 96, 3), np.uint8)
         mask[:2, :5] = (3, 2, 1)  # OpenCV writes blue first
@@ -64,7 +64,7 @@ def _unknown_colour(root: Path) -> None:
         (_mask_of_another_size, ["003.png is 48 x 32", "96 x 64", "export the mask again"]),
         (_truncate, [".jpg cannot be decoded", "truncated", "copy it again"]),
         (_unknown_id, [".png holds id 77 (10 pixels)", "23 classes", "data.classes"]),
-        (_unknown_colour, [".png holds color rgb(1, 2, 3) (10 pixels)", "data.classes"]),
+        (_unknown_color, [".png holds color rgb(1, 2, 3) (10 pixels)", "data.classes"]),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -119,9 +119,9 @@ def _id_in_two_splits(root: Path) -> list[str]:
         (_id_in_two_splits, ["003", "train.txt", "val.txt", "list it once"]),
         (lambda root: ["data.batch_size=50"], ["data.batch_size=50", "15 training samples", "lower it"]),
         (lambda root: ["trainer.max_epoch=3"], ["trainer.max_epoch"]),
-        (lambda root: ["optimiser.lr=3"], ["optimiser.lr is no setting here", "--help"]),
-        (lambda root: ["optimizer.lr"], ["optimizer.lr is no choice", "KEY=VALUE"]),
-        (lambda root: ["callbacks=null"], ["a group of conf/, such as callbacks="]),
+        (lambda root: ["optimiser.lr=3"], ["optimiser.lr is not a known setting", "--help"]),
+        (lambda root: ["optimizer.lr"], ["optimizer.lr is not a setting", "KEY=VALUE"]),
+        (lambda root: ["callbacks=null"], ["a config group, such as callbacks="]),
         (lambda root: ["callbacks=[default,swa,ema]"], ["callbacks.averaging cannot be built", "start"]),
         (lambda root: ["model=unet_resnet"], ["model/unet_resnet"]),
         (lambda root: ["model.encoder_name=hf-hub:someone/model"], ["model.encoder_name", "unknown"]),

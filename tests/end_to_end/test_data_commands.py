@@ -167,4 +167,4 @@ def test_crops_are_trained_validated_and_scored(scenes: Path, tmp_path: Path, co
     whole = command("evaluate.py", f"ckpt_path={run}/checkpoints/best.ckpt", "data.sampling=whole")
     assert whole.returncode == 0, whole.stderr
     wrong = command("train.py", *small(scenes, tmp_path / "wrong"), *choices, "data.rare_classes=[dogs]")
-    assert_one_line(wrong, "data.rare_classes: dogs is no class")
+    assert_one_line(wrong, "data.rare_classes: dogs not in the class table")

@@ -14,7 +14,7 @@ from tests.helpers.image_files import checked_text
 
 
 def mask_error(path: Path, encoding: ClassTable | MaskEncoding) -> str:
-    """The error of reading a mask: one line that names the file. A table stands for its default encoding."""
+    """The error of reading a mask: one line that names the file. A table is read with its default encoding."""
     with pytest.raises(DataError) as caught:
         read_mask(path, encoding if isinstance(encoding, MaskEncoding) else MaskEncoding(encoding))
     return checked_text(path, caught.value)

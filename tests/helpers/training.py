@@ -42,7 +42,7 @@ def tiny_checkpoint(path: Path, table: ClassTable = DRONE, seed: int = 0) -> Pat
 
 
 def batches(count: int = 4) -> list[dict[str, Any]]:
-    """Two images a batch, whose classes can be told from their colours."""
+    """Two images per batch, whose classes can be recognized by their colors."""
     generator = torch.Generator().manual_seed(1)
     masks = torch.randint(3, (count, 2, 4, 4), generator=generator).repeat_interleave(8, 2).repeat_interleave(8, 3)
     return [{"image": mask[:, None].repeat(1, 3, 1, 1) - 1.0, "mask": mask, "id": ["a", "b"]} for mask in masks]

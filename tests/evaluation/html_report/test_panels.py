@@ -38,7 +38,7 @@ def test_pictures_shrink_together_until_they_fit(monkeypatch: pytest.MonkeyPatch
     assert {(one.encoded.width > 90, one.encoded.width) for one in shown} == {(True, shown[0].encoded.width)}
 
 
-def test_wide_pictures_are_reduced_and_masks_keep_their_colours() -> None:
+def test_wide_pictures_are_reduced_and_masks_keep_their_colors() -> None:
     image, mask = np.zeros((500, 1800, 3), np.uint8), np.full((500, 1800), 7, np.uint8)
     (shown,) = panels.make_panels([ImageTruthPrediction("a", image, mask, mask)], DRONE)
     assert (shown.encoded.width, shown.encoded.height) == (900, 250)
