@@ -14,7 +14,7 @@ from segdrone.inference.blend import Blender, FinishedTile, window_spans
 from segdrone.inference.options import check_options
 from segdrone.inference.tta import AUGMENTS, mean_probabilities
 from segdrone.raster import ArraySource, ImageSource, TileCollector, open_image
-from segdrone.runtime.backend import Backend, OutOfMemory
+from segdrone.runtime.backend import Backend, OutOfMemory, check_probabilities
 from segdrone.windows import Size, Window, even_stride, grid, proportional_size
 
 _MIN_OVERLAP = 2  # pixels: to interpolate between windows
@@ -218,6 +218,11 @@ class Predictor:
             tile.classes[no_data] = self.table.ignore_index
             tile.confidence[no_data] = 0
 
+    def _compute(self, windows: NDArray[np.uint8]) -> NDArray[np.float32]:
+        probabilities = self.backend(windows)
+        check_probabilities(self.backend, windows, probabilities)
+        return probabilities
+
     def _probabilities(
         self, source: ImageSource, network_size: Size, windows: Sequence[Window]
     ) -> Iterator[NDArray[np.float32]]:
@@ -229,7 +234,7 @@ class Predictor:
             batch = windows[done : done + self._batch_size]
             pixels = np.stack([source.read(window) for window in batch])
             try:
-                probabilities = mean_probabilities(self.backend, pixels, self._transforms, self._scales)
+                probabilities = mean_probabilities(self._compute, pixels, self._transforms, self._scales)
             except OutOfMemory:
                 if self._batch_size == 1:
                     raise ConfigError(

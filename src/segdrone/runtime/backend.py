@@ -45,5 +45,24 @@ class Backend(Protocol):
         """
 
 
+def check_probabilities(backend: Backend, windows: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> None:
+    """Checks what a backend returned for windows, uint8 `[N, h, w, 3]`: dtype, shape, and one pixel's sum.
+
+    Raises:
+        TypeError: It breaks the contract of `Backend`, so its masks would be wrong.
+    """
+    number, height, width, _ = windows.shape
+    expected = (number, len(backend.spec.classes), height, width)
+    dtype, shape = getattr(probabilities, "dtype", type(probabilities).__name__), getattr(probabilities, "shape", ())
+    name = type(backend).__name__
+    if dtype != np.float32 or shape != expected:
+        raise TypeError(f"{name} returned {dtype} {list(shape)}: it must return float32 {list(expected)}")
+    total = float(probabilities[0, :, 0, 0].sum())
+    if not abs(total - 1) < 0.01:
+        raise TypeError(
+            f"{name} returned values that sum to {total:.3g} over the classes: it must return probabilities"
+        )
+
+
 class OutOfMemory(Exception):
     """The device's memory is too small for the windows of one call."""
