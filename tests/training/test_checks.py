@@ -55,4 +55,4 @@ def test_test_scores_cannot_select_a_run() -> None:
         check_metric("objective", name, THREE, has_val=True)
     for other in ("miou", "test/miou", "val/iou/tree", None):
         with pytest.raises(ConfigError, match=f"objective={other} is not a metric that can select a run"):
-            check_metric("objective", name, THREE, has_val=True)
+            check_metric("objective", other, THREE, has_val=True)
