@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import csv
 import json
 import resource
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +14,11 @@ from segdrone.errors import ConfigError, DataError
 from segdrone.inference import Predictor
 from segdrone.inference.cleanup import Cleanup
 from segdrone.inference.inputs import InputImage, find_inputs
-from segdrone.inference.predict_folder import PredictSummary, _read, _read_ahead, predict_folder
+from segdrone.inference.predict_folder import _read, _read_ahead
 from segdrone.raster import open_image
 from segdrone.raster.decode import read_image
 from segdrone.utils.atomic import file_lock
+from tests.helpers.predictions import contents, predict, read_mask, summary
 from tests.helpers.training import tiny_checkpoint
 
 
@@ -39,23 +38,6 @@ def photos(all_scenes: Path, tmp_path: Path) -> Path:
         (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(all_scenes / "original_images" / f"{scene}.jpg", tmp_path / "photos" / name)
     return tmp_path / "photos"
-
-
-def predict(predictor: Predictor, inputs: list[Path], out: Path, **options: Any) -> PredictSummary:
-    return predict_folder(predictor, find_inputs(inputs, out), out, **options)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def summary(out: Path) -> dict[str, dict[str, str]]:
-    with (out / "summary.csv").open(newline="") as file:
-        return {row["path"]: row for row in csv.DictReader(file)}
-
-
-def mask(out: Path, name: str) -> np.ndarray:
-    return np.asarray(Image.open(out / "masks" / f"{name}.png"))
 
 
 def times(out: Path) -> dict[str, int]:
@@ -78,7 +60,7 @@ def test_every_photograph_gets_the_cleaned_mask_of_the_predictor(
     assert expected.confidence is not None
     cleaned = cleanup(expected.mask, image, predictor.table)
     assert (cleaned != expected.mask).any()
-    np.testing.assert_array_equal(mask(out, "sub/b"), cleaned)
+    np.testing.assert_array_equal(read_mask(out, "sub/b"), cleaned)
     np.testing.assert_array_equal(np.asarray(Image.open(out / "confidence/sub/b.png")), expected.confidence)
     assert list(summary(out)) == ["a.jpg", "sub/b.jpg", "sub/c.jpg", "z.jpg"]
     assert json.loads((out / "predict.json").read_text())["cleanup"]["min_area"] == 20
@@ -112,7 +94,7 @@ def test_a_broken_file_is_reported_in_one_line_and_the_others_are_predicted(
         assert str(photos / name) in line
         assert reason in line
     assert list(summary(tmp_path / "out")) == ["a.jpg", "one.png", "sub/c.jpg", "z.jpg"]
-    assert mask(tmp_path / "out", "one").shape == (1, 1)
+    assert read_mask(tmp_path / "out", "one").shape == (1, 1)
     assert not any("text" in name or "sub/b" in name for name in contents(tmp_path / "out"))
 
 
@@ -271,63 +253,3 @@ def test_one_photograph_has_a_bar_over_its_windows(
     message = capsys.readouterr().err
     assert "2/4" in message  # where it starts
     assert "4/4" in message
-
-
-@pytest.fixture
-def transparent(all_scenes: Path, tmp_path: Path) -> Path:
-    """The left third of the first photograph is transparent, the second one is opaque, the third one transparent."""
-    (tmp_path / "transparent").mkdir()
-    for name, scene, share in (("part", "000", 1 / 3), ("opaque", "001", 0), ("empty", "002", 1)):
-        pixels = read_image(all_scenes / "original_images" / f"{scene}.jpg")
-        alpha = np.full(pixels.shape[:2], 255, np.uint8)
-        alpha[:, : round(share * pixels.shape[1])] = 0
-        Image.fromarray(np.dstack([pixels, alpha])).save(tmp_path / "transparent" / f"{name}.png")
-    return tmp_path / "transparent"
-
-
-def test_transparent_pixels_are_ignored_and_count_nowhere(
-    predictor: Predictor, transparent: Path, tmp_path: Path
-) -> None:
-    names, out = predictor.table.names, tmp_path / "out"
-    done = predict(predictor, [transparent], out, confidence=True, objects=names, progress=False)
-    assert done == (3, 0, {})
-    part, confidence = mask(out, "part"), np.asarray(Image.open(out / "confidence" / "part.png"))
-    np.testing.assert_array_equal(part, predictor(transparent / "part.png").mask)
-    assert (part[:, :32] == predictor.table.ignore_index).all() and (part[:, 32:] < len(names)).all()
-    assert not confidence[:, :32].any() and confidence[:, 32:].all()
-    colors = np.asarray(Image.open(out / "colours" / "part.png").convert("RGB"))
-    assert (colors[:, :32] == 255).all()
-    rows = summary(out)
-    row = rows["part.png"]
-    for i, name in enumerate(names):
-        assert float(row[f"share_{name}"]) == pytest.approx((part[:, 32:] == i).mean(), abs=1e-6)
-    assert float(row["confidence"]) == pytest.approx(confidence[:, 32:].mean() / 255, abs=1e-6)
-    assert sum(float(row[f"share_{name}"]) for name in names) == pytest.approx(1, abs=1e-5)
-    instances = json.loads((out / "objects" / "part.json").read_text())["annotations"]
-    assert sum(instance["area"] for instance in instances) == 64 * 64
-    assert min(instance["bbox"][0] for instance in instances) >= 32
-    empty = rows["empty.png"]
-    assert {empty[f"share_{name}"] for name in names} == {"0.000000"} and empty["confidence"] == "0.000000"
-    assert {empty[f"objects_{name}"] for name in names} == {"0"}
-    assert (mask(out, "empty") == predictor.table.ignore_index).all()
-
-
-def test_alpha_of_255_everywhere_gives_the_files_of_the_opaque_photograph(
-    predictor: Predictor, transparent: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "plain").mkdir()
-    Image.open(transparent / "opaque.png").convert("RGB").save(tmp_path / "plain" / "opaque.png")
-    options: dict[str, Any] = {"confidence": True, "objects": predictor.table.names, "progress": False}
-    predict(predictor, [transparent / "opaque.png"], tmp_path / "a", **options)
-    predict(predictor, [tmp_path / "plain" / "opaque.png"], tmp_path / "b", **options)
-    with_alpha, without = contents(tmp_path / "a"), contents(tmp_path / "b")
-    digests = [summary(tmp_path / name)["opaque.png"]["digest"].encode() for name in ("a", "b")]
-    with_alpha["summary.csv"] = with_alpha["summary.csv"].replace(digests[0], digests[1])  # the files differ
-    assert with_alpha == without
-
-
-def test_clean_up_leaves_pixels_without_data_ignored(predictor: Predictor, transparent: Path, tmp_path: Path) -> None:
-    cleanup = Cleanup(min_area=60, fill_holes=60, refine=2)
-    predict(predictor, [transparent / "part.png"], tmp_path / "out", cleanup=cleanup, progress=False)
-    part = mask(tmp_path / "out", "part")
-    np.testing.assert_array_equal(part == predictor.table.ignore_index, np.arange(96)[None].repeat(64, 0) < 32)
