@@ -147,7 +147,7 @@ def supports_batch_of_one(network: nn.Module) -> bool:
 
 
 def pretrained_normalization(encoder_name: str) -> tuple[Sequence[float], Sequence[float]] | None:
-    """Returns the mean and std that an encoder was pretrained with; None stands for those of ImageNet.
+    """Returns the mean and std that an encoder was pretrained with; None means those of ImageNet.
 
     Args:
         encoder_name: Name of the encoder in smp.
