@@ -41,8 +41,8 @@ def test_large_images_are_downscaled_without_mixing_class_ids() -> None:
     mask = np.zeros((1000, 1800), np.uint8)
     mask[:, 900:] = 2
     small = ImageTruthPrediction("a", np.full((1000, 1800, 3), 7, np.uint8), mask, mask[:, ::-1]).downscale()
+    assert small.image is not None
     assert small.image.shape == (500, 900, 3)
-    assert small.truth is not None and small.prediction is not None
     assert small.truth.shape == small.prediction.shape == (500, 900)
     assert set(np.unique(small.truth)) == {0, 2}
     assert (small.truth[:, :450] == 0).all()

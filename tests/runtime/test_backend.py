@@ -44,9 +44,9 @@ HALF = np.full((1, 2, 4, 6), 0.5, np.float32)
 )
 def test_a_backend_that_breaks_the_contract_is_refused(answer: NDArray[np.generic], message: str) -> None:
     with pytest.raises(TypeError) as caught:
-        Predictor(Wrong(answer))(np.zeros((4, 6, 3), np.uint8))  # type: ignore[arg-type]
+        Predictor(Wrong(answer))(np.zeros((4, 6, 3), np.uint8))
     assert message in str(caught.value)
 
 
 def test_a_backend_that_keeps_it_is_not() -> None:
-    assert Predictor(Wrong(HALF))(np.zeros((4, 6, 3), np.uint8)).mask.tolist() == [[0] * 6] * 4  # type: ignore[arg-type]
+    assert Predictor(Wrong(HALF))(np.zeros((4, 6, 3), np.uint8)).mask.tolist() == [[0] * 6] * 4
