@@ -47,6 +47,7 @@ bench: $(READY) ## run the benchmarks; for their options see benchmarks/*.py --h
 	$(BIN)/python benchmarks/epoch.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/loading.py
+	$(BIN)/python benchmarks/backend.py
 	$(BIN)/python benchmarks/inference.py --no-monai
 	$(BIN)/python benchmarks/evaluation.py
 

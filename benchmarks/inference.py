@@ -183,7 +183,9 @@ def main() -> None:
 | | seconds | {others} | memory, MB |
 |---|---|{"---|" * len(names[:-1])}---|
 {chr(10).join(rows)}
-{note}"""
+{note}
+What the torch backend gains on the network alone: [backend](backend.md).
+"""
     print(table)
     with atomic_write(REPO / "benchmarks" / "results" / "inference.md") as partial:
         partial.write_text(table, encoding="utf-8")
