@@ -95,6 +95,7 @@ def test_jobs_run_in_parallel_and_are_compared(all_scenes: Path, tmp_path: Path,
     result = command(
         "train.py", "-m", "launcher=joblib", *small(all_scenes, sweep), *LIMITS,
         "model.encoder_name=mobilenet_v2,nonsense,timm-tf_efficientnet_lite0",
+        fresh=True,  # joblib's workers end only with a real interpreter
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "Traceback (most recent call last)" not in result.stderr
