@@ -94,7 +94,7 @@ def test_each_job_of_a_sweep_trains_in_two_processes_with_the_same_recipe(
         (["train", "--config-dir"], ["--config-dir", "expected one argument"]),
         (["train", "--config-dir", "nowhere"], ["nowhere' not found"]),
         (["train", "data.root=nowhere", "trainer=cpu"], ["nowhere does not exist"]),
-        (["evaluate"], ["give what to score, one of both: ckpt_path="]),
+        (["evaluate"], ["give one of these to score: ckpt_path="]),
     ],
     ids=lambda value: " ".join(value)[:40],
 )

@@ -162,7 +162,7 @@ def test_checkpoint_of_other_classes(checkpoint: Path, scenes: Path, tmp_path: P
 def test_checkpoint_cut_short(checkpoint: Path, tmp_path: Path, command: Command) -> None:
     cut = tmp_path / "cut.ckpt"
     cut.write_bytes(checkpoint.read_bytes()[: checkpoint.stat().st_size // 2])
-    assert_one_line(command("evaluate.py", f"ckpt_path={cut}"), "cut.ckpt is cut short", "copy it again")
+    assert_one_line(command("evaluate.py", f"ckpt_path={cut}"), "cut.ckpt is truncated", "copy it again")
 
 
 class _Trap:

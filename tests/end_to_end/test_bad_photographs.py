@@ -115,7 +115,7 @@ def test_disk_that_fills_up_during_a_run(scenes: Path, tmp_path: Path, command: 
     # In the cache a photograph takes 300 kB, and its mask 100 kB.
     result = command("train.py", *arguments, f"data.cache_dir={tmp_path}/cache", file_size_limit=200_000)
     assert "the cache in" in result.stdout + result.stderr
-    assert "going on without" in result.stdout + result.stderr
+    assert "continuing without" in result.stdout + result.stderr
     assert all(path.stat().st_size < 200_000 for path in (tmp_path / "cache").iterdir())
 
 

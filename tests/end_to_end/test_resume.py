@@ -50,7 +50,7 @@ def test_killed_in_the_third_epoch_and_resumed_ends_with_the_same_weights(
 
     resumed = command("train.py", *arguments("resumed"), f"ckpt_path={last}")
     assert resumed.returncode == 0, resumed.stderr
-    assert f"output_dir={tmp_path / 'killed'} would go on" in resumed.stdout
+    assert f"with output_dir={tmp_path / 'killed'} the earlier ones count too" in resumed.stdout
     uninterrupted = _weights(tmp_path / "uninterrupted" / "checkpoints" / "last.ckpt")
     continued = _weights(tmp_path / "resumed" / "checkpoints" / "last.ckpt")
     assert uninterrupted.keys() == continued.keys()

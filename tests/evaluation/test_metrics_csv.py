@@ -7,11 +7,11 @@ from segdrone.training import train
 from tests.conftest import Compose
 
 
-def test_a_resumed_run_has_the_history_of_both_runs(small_config: Compose, tmp_path: Path) -> None:
+def test_a_resumed_run_has_the_history_of_both_runs(drawn_config: Compose, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    train(small_config("trainer.max_epochs=2", "trainer.limit_train_batches=1"))
+    train(drawn_config("trainer.max_epochs=2", "trainer.limit_train_batches=1"))
     _, made = train(
-        small_config("trainer.max_epochs=3", "trainer.limit_train_batches=1", f"ckpt_path={run}/checkpoints/last.ckpt")
+        drawn_config("trainer.max_epochs=3", "trainer.limit_train_batches=1", f"ckpt_path={run}/checkpoints/last.ckpt")
     )
     history = read_history(run)
     assert [row["epoch"] for row in history] == [0, 1, 2]

@@ -61,6 +61,7 @@ def run_command(
             it. Always so where `PYTHONPATH` differs, which only a new interpreter reads.
     """
     environment = dict(os.environ if env is None else env)
+    environment.pop("SEGDRONE_TRACEBACKS", None)  # set where this process has imported the front door
     given = list(map(str, arguments))
     if fresh or environment.get("PYTHONPATH") != _PYTHONPATH:
         assert file_size_limit is None

@@ -21,9 +21,9 @@ def fill_from_nearest(mask: NDArray[np.uint8], empty: NDArray[np.bool_], classes
         classes: Number of classes; higher ids, such as the ignored one, do not grow.
 
     Example:
-        >>> mask = np.array([[1, 0, 0, 0, 2]], np.uint8)
-        >>> fill_from_nearest(mask, np.array([[False, True, False, True, False]]), classes=3).tolist()
-        [[1, 1, 0, 0, 2]]
+        >>> mask = np.array([[1, 0, 0, 2]], np.uint8)
+        >>> fill_from_nearest(mask, np.array([[False, True, True, False]]), classes=3).tolist()
+        [[1, 1, 2, 2]]
     """
     padded, padded_empty = np.pad(mask, 1, constant_values=255), np.pad(empty, 1)
     values, unfilled, row = padded.reshape(-1), padded_empty.reshape(-1), padded.shape[1]
