@@ -20,11 +20,13 @@ class ImageMaskPair:
     """A photograph with its mask.
 
     Attributes:
-        id: File name without suffix, the same for both files.
+        id: Name of the photograph without suffix, after its folders where names are used twice: `Tile 1/part_001`.
         image: The photograph.
         mask: Its mask; None if there is only a photograph.
         size: Height and width in pixels as displayed, that is with the EXIF orientation applied.
         marks_no_data: Whether pixels of the photograph may be transparent or no data, as its header says.
+        group: Folder of its flight, sequence or tile, such as `seq1`; empty if the layout has none.
+        split: `train`, `val` or `test` if the folders of the dataset are the split, else None.
     """
 
     id: str
@@ -32,6 +34,8 @@ class ImageMaskPair:
     mask: Path | None
     size: Size
     marks_no_data: bool = False
+    group: str = ""
+    split: str | None = None
 
 
 def find_pairs(images: Path, masks: Path, *, allow_unpaired: bool = False) -> list[ImageMaskPair]:
