@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from segdrone.class_groups import IGNORED_GROUP
 from segdrone.classes import ClassTable
 from segdrone.errors import CheckpointError
 from segdrone.windows import Size
@@ -38,6 +39,8 @@ class ModelSpec:
             their own size; None if unknown.
         reference_statistics: Statistics of the training photographs for monitoring to compare with; None if unknown.
         data_license: License of the training data; None if unknown.
+        class_groups: Classes of the training masks that each class merges, or that are ignored, as
+            `segdrone.class_groups.remap` takes them; None if none were merged.
         made_by: Origin of the model: `segdrone` (version), `network`, `encoder`.
 
     Raises:
@@ -60,6 +63,7 @@ class ModelSpec:
     gsd: tuple[float, float] | None = None
     reference_statistics: Mapping[str, Any] | None = None
     data_license: str | None = None
+    class_groups: Mapping[str, list[str]] | None = None
     made_by: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -78,6 +82,8 @@ class ModelSpec:
             raise CheckpointError(f"interpolation={self.interpolation} is unknown: it must be one of {known}")
         if self.gsd is not None and not 0 < self.gsd[0] <= self.gsd[1] < math.inf:
             raise CheckpointError(f"gsd={self.gsd} must be a smallest and a largest length above 0")
+        if self.class_groups is not None and not _are_groups(self.class_groups, self.classes):
+            raise CheckpointError(f"class_groups={self.class_groups} must give lists of class names by class")
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain containers, for a checkpoint or JSON."""
@@ -130,6 +136,15 @@ class ModelSpec:
         if not isinstance(values, dict):
             raise CheckpointError("the model's spec is not a JSON object: export the model again")
         return cls.from_dict(values)
+
+
+def _are_groups(groups: Any, classes: ClassTable) -> bool:
+    return isinstance(groups, Mapping) and all(
+        group in (*classes.names, IGNORED_GROUP)
+        and isinstance(names, list | tuple)
+        and all(isinstance(name, str) for name in names)
+        for group, names in groups.items()
+    )
 
 
 def _floats(values: Any, count: int) -> Any:

@@ -36,7 +36,7 @@ def name_options(text: str) -> str:
 Root = Annotated[Path, typer.Argument(help=describe("root"))]
 Images = Annotated[str | None, typer.Option(help=describe("images"))]
 Masks = Annotated[str | None, typer.Option(help=describe("masks"))]
-Classes = Annotated[str, typer.Option(help=describe("classes"))]
+Classes = Annotated[str | None, typer.Option(help=describe("classes"))]
 ClassGroups = Annotated[str | None, typer.Option(help=describe("class_groups"))]
 Encoding = Annotated[str, typer.Option(help=describe("mask_encoding"))]
 Tolerance = Annotated[float, typer.Option(min=0, max=441, help=describe("colour_tolerance"))]

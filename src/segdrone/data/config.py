@@ -74,8 +74,8 @@ class DataConfig(BaseModel):
     sample: SampleScenes | None = Field(None, description="scenes to render into root")
     download: bool = Field(False, description="download the Semantic Drone Dataset from Kaggle if root does not exist")
     allow_unpaired: bool = Field(False, description="skip photographs without a mask and masks without a photograph")
-    classes: str | dict[str, Any] = Field(
-        "drone", description="class table: drone (23 classes), or the path of a CSV file with name, r, g, b"
+    classes: str | dict[str, Any] | None = Field(
+        None, description="class table: drone (23 classes), or the path of a CSV file with name, r, g, b"
     )
     class_groups: str | dict[str, list[str]] | None = Field(
         None, description="classes to merge or ignore: drone12, landing_zone, the path of a YAML file"

@@ -18,6 +18,7 @@ from segdrone.data.build_cache import build_cache
 from segdrone.data.cache import NoCache
 from segdrone.data.config import DataConfig
 from segdrone.data.dataset import SegmentationDataset
+from segdrone.data.dataset_classes import ModelClasses
 from segdrone.data.dataset_folder import DatasetFolder, open_dataset
 from segdrone.data.download import ensure_dataset
 from segdrone.data.loader import BatchLoader, default_num_workers
@@ -56,14 +57,13 @@ class SegmentationDataModule(L.LightningDataModule):
             that `MultiImageAugment` takes, for training; None augments nothing.
         ids: Names of the photographs in `train`, `val` and `test`, replacing the split of `config`.
         seed: Seed of the order and the augmentation, 0 or more.
+        model: Classes of a model, to which those of the masks are mapped by name; None keeps those of the masks.
 
     Attributes:
-        encoding: How mask files hold classes, and how these are merged.
         dataset: After `setup`, the opened dataset.
         splits: After `setup`, the pairs of `train`, `val`, `test` and `all`.
 
     Raises:
-        DataError: The class table or its groups cannot be read, or do not fit.
         ConfigError: A transform of `augment` is unknown.
     """
 
@@ -75,10 +75,10 @@ class SegmentationDataModule(L.LightningDataModule):
         augment: Mapping[str, Any] | None = None,
         ids: Mapping[str, Sequence[str]] | None = None,
         seed: int = 42,
+        model: ModelClasses | None = None,
     ) -> None:
         super().__init__()
-        self.config, self.ids, self.seed = config, ids, seed
-        self.encoding = MaskEncoding.from_config(config)
+        self.config, self.ids, self.seed, self._model = config, ids, seed, model
         augment = augment or {}
         self.mean, self.std = config.mean or IMAGENET_MEAN, config.std or IMAGENET_STD
         self.splits: dict[str, list[ImageMaskPair]] = {}
@@ -88,8 +88,13 @@ class SegmentationDataModule(L.LightningDataModule):
         self._combine = MultiImageAugment.from_dict(augment.get("combine") or {})
 
     @property
+    def encoding(self) -> MaskEncoding:
+        """After `setup`, how mask files hold classes, and how these are merged."""
+        return self.dataset.encoding
+
+    @property
     def table(self) -> ClassTable:
-        """Classes that a network learns, after merging."""
+        """After `setup`, the classes that a network learns, after merging."""
         return self.encoding.table
 
     def prepare_data(self) -> None:
@@ -110,7 +115,7 @@ class SegmentationDataModule(L.LightningDataModule):
             DataError: As `open_dataset`, `DatasetFolder.pairs` and `DatasetFolder.splits`.
         """
         if not self.splits:
-            self.dataset = open_dataset(self.config, ids=self.ids)
+            self.dataset = open_dataset(self.config, ids=self.ids, model=self._model)
             self.splits = self.dataset.splits
 
     def fit_dataset(self, split: str) -> SegmentationDataset:

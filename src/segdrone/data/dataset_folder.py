@@ -10,7 +10,8 @@ from pathlib import Path
 
 from segdrone.classes import ClassTable
 from segdrone.data.config import DataConfig
-from segdrone.data.layout import CLASSES_FILE, Folders, find_folders, named_folder
+from segdrone.data.dataset_classes import ModelClasses, find_encoding
+from segdrone.data.layout import Folders, find_folders, named_folder
 from segdrone.data.mask_encoding import MaskEncoding
 from segdrone.data.pairs import ImageMaskPair, find_pairs, find_photographs
 from segdrone.data.split import SPLITS, random_split, read_split
@@ -77,7 +78,11 @@ class DatasetFolder:
 
 
 def open_dataset(
-    config: DataConfig, *, ids: Mapping[str, Sequence[str]] | None = None, masks_only: bool = False
+    config: DataConfig,
+    *,
+    ids: Mapping[str, Sequence[str]] | None = None,
+    masks_only: bool = False,
+    model: ModelClasses | None = None,
 ) -> DatasetFolder:
     """Opens a dataset of photographs and masks.
 
@@ -85,6 +90,7 @@ def open_dataset(
         config: Where it is, how its masks hold classes, and how it is split.
         ids: Names of the photographs in `train`, `val` and `test`, replacing the split of `config`.
         masks_only: Open the masks in `config.masks` without photographs; a pair's `image` is then its mask.
+        model: Classes of a model, to which those of the masks are mapped by name.
 
     Raises:
         DataError: The folders do not exist or have no known layout, or the class table, its groups or the
@@ -98,16 +104,10 @@ def open_dataset(
     root, masks = Path(config.root), config.masks
     if masks_only and masks is not None:
         folder = named_folder(root, masks, "data.masks")
-        return DatasetFolder(config, Folders(folder, folder), MaskEncoding.from_config(config), ids)
-    folders = find_folders(root, config.images, masks)
-    own_table = root / CLASSES_FILE
-    if config.classes == "drone" and own_table.is_file():
-        log.warning(
-            "%s is not used, but the 23 classes of the Semantic Drone Dataset: give data.classes=%s",
-            own_table,
-            own_table,
-        )
-    return DatasetFolder(config, folders, MaskEncoding.from_config(config), ids)
+        folders = Folders(folder, folder)
+    else:
+        folders = find_folders(root, config.images, masks)
+    return DatasetFolder(config, folders, find_encoding(config, folders, model), ids)
 
 
 def split_ids(config: DataConfig, ids: Sequence[str]) -> dict[str, list[str]]:

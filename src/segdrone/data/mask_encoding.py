@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.class_groups import ClassGroups, load_class_groups, remap
+from segdrone.class_mapping import map_classes
 from segdrone.classes import ClassTable
 from segdrone.errors import DataError
 from segdrone.raster.pixels import count_values
@@ -40,6 +41,18 @@ class UnknownLabelsError(Exception):
         self.counts = counts
 
 
+class Remapping(NamedTuple):
+    """New ids of the classes of mask files.
+
+    Attributes:
+        table: The new classes.
+        lookup: The new id of each old one, 256 bytes.
+    """
+
+    table: ClassTable
+    lookup: bytes
+
+
 @dataclass(frozen=True)
 class MaskEncoding:
     """How mask files hold classes.
@@ -53,6 +66,7 @@ class MaskEncoding:
             class. 0 accepts exact colors only, 20 also colors that an export shifted slightly. Mixed colors, as
             anti-aliasing leaves them along edges, are close to neither class.
         threshold: Largest gray level of class 0 in `binary` masks.
+        remapping: Classes of a model that the classes of the files become, from `map_to`; None applies `groups`.
 
     Raises:
         DataError: The groups do not fit the table, the kind is unknown, or it is `binary` and the table does not
@@ -71,6 +85,7 @@ class MaskEncoding:
     kind: str = "auto"
     colour_tolerance: float = 0.0
     threshold: int = 127
+    remapping: Remapping | None = None
 
     def __post_init__(self) -> None:
         if self.kind == "binary" and len(self.source) != 2:
@@ -107,24 +122,40 @@ class MaskEncoding:
         return cls(table, load_class_groups(groups) if groups is not None else {}, kind, colour_tolerance, threshold)
 
     @classmethod
-    def from_config(cls, config: DataConfig) -> MaskEncoding:
-        """Builds the encoding from `config`.
+    def from_config(cls, config: DataConfig, table: ClassTable) -> MaskEncoding:
+        """Builds the encoding of masks with the classes of `table` from the other options of `config`.
 
         Raises:
-            DataError: As `load`.
+            DataError: The groups cannot be read, or they or the encoding do not fit the table.
         """
-        return cls.load(
-            config.classes, config.class_groups, config.mask_encoding, config.colour_tolerance, config.mask_threshold
-        )
+        groups = {} if config.class_groups is None else load_class_groups(config.class_groups)
+        return cls(table, groups, config.mask_encoding, config.colour_tolerance, config.mask_threshold)
 
     @cached_property
     def _remapped(self) -> tuple[ClassTable, NDArray[np.uint8]]:
+        if self.remapping is not None:
+            return self.remapping.table, np.frombuffer(self.remapping.lookup, np.uint8)
         return remap(self.source, self.groups) if self.groups else (self.source, np.arange(256, dtype=np.uint8))
 
     @property
     def table(self) -> ClassTable:
-        """Classes after merging, which a network learns."""
+        """Classes after merging, which a network learns or predicts."""
         return self._remapped[0]
+
+    def map_to(self, target: ClassTable, groups: ClassGroups | None, *, names: tuple[str, str]) -> MaskEncoding:
+        """Returns the encoding that reads the same files as classes of a model, by the names of the classes.
+
+        Args:
+            target: Classes of the model, which `table` of the result is.
+            groups: The groups by which the model's classes were merged; None if none were.
+            names: What the masks and the model are called in the error.
+
+        Raises:
+            ClassesDifferError: The model lacks a class of the masks.
+        """
+        table, merged = self._remapped
+        lookup = map_classes(table, target, groups, names=names)[merged]
+        return replace(self, remapping=Remapping(target, lookup.tobytes()))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -136,7 +167,8 @@ class MaskEncoding:
 
     def remap(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Turns ids of `source` into ids of `table`, both uint8 `[H, W]`."""
-        return np.asarray(cv2.LUT(mask, self._remapped[1]), np.uint8) if self.groups else mask
+        table, lookup = self._remapped
+        return mask if table == self.source else np.asarray(cv2.LUT(mask, lookup), np.uint8)
 
     def remap_counts(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """Turns pixel counts by id of `source`, int64 `[256]`, into counts by id of `table`."""

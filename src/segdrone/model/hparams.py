@@ -50,6 +50,7 @@ def spec_from_hparams(
         sampling=sampling,
         scale=float(data.get("scale", 1.0)),
         interpolation=data.get("interpolation", "area"),
+        class_groups=data.get("class_groups"),
         made_by={name: value for name, value in made_by.items() if value is not None},
     )
 
