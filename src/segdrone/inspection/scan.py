@@ -19,7 +19,7 @@ from segdrone.data.mask_encoding import MaskEncoding, UnknownLabelsError
 from segdrone.data.mask_files import read_ids
 from segdrone.data.pairs import stem
 from segdrone.errors import DataError
-from segdrone.inspection.hashes import SIDE, perceptual_hashes
+from segdrone.data.hashes import SIDE, perceptual_hashes
 from segdrone.raster.decode import read_image
 from segdrone.raster.header import Header, read_header
 from segdrone.raster.pixels import count_values

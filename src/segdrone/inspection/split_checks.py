@@ -6,7 +6,7 @@ import numpy as np
 
 from segdrone.data.split import SPLITS
 from segdrone.inspection.dataset_scan import DatasetScan
-from segdrone.inspection.hashes import near_duplicates
+from segdrone.data.hashes import near_duplicates
 from segdrone.inspection.report import ERROR, WARNING, Check, Finding, findings, format_count, short_path
 
 

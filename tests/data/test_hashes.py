@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from segdrone.inspection.hashes import NEAR_DUPLICATE_DISTANCE, near_duplicates, perceptual_hashes
+from segdrone.data.hashes import NEAR_DUPLICATE_DISTANCE, near_duplicates, perceptual_hashes
 from segdrone.synthetic import render_scene
 from tests.helpers.small_dataset import photograph
 
