@@ -35,6 +35,8 @@ class ModelSpec:
         sampling: How training sampled photographs: `whole` (resized), `tiles` or `crops`.
         scale: Scale at which `tiles` and `crops` were cut, 1 for the photograph's own size.
         interpolation: How photographs were resized: `area`, `linear` or `nearest`.
+        bands: Numbers of the bands of a file that are red, green and blue, counted from 1; None if its header says it.
+        stretch: Values that become 0 and 255, for pixels of more than 8 bits; None if photographs have 8 bits.
         gsd: Smallest and largest ground sampling distance of the training photographs, in meters per pixel at
             their own size; None if unknown.
         reference_statistics: Statistics of the training photographs for monitoring to compare with; None if unknown.
@@ -60,6 +62,8 @@ class ModelSpec:
     sampling: str = "whole"
     scale: float = 1.0
     interpolation: str = "area"
+    bands: tuple[int, int, int] | None = None
+    stretch: tuple[float, float] | None = None
     gsd: tuple[float, float] | None = None
     reference_statistics: Mapping[str, Any] | None = None
     data_license: str | None = None
@@ -80,6 +84,10 @@ class ModelSpec:
         if self.interpolation not in INTERPOLATIONS:
             known = ", ".join(INTERPOLATIONS)
             raise CheckpointError(f"interpolation={self.interpolation} is unknown: it must be one of {known}")
+        if self.bands is not None and (len(self.bands) != 3 or min(self.bands) < 1):
+            raise CheckpointError(f"bands={self.bands} must be three numbers from 1")
+        if self.stretch is not None and not -math.inf < self.stretch[0] < self.stretch[1] < math.inf:
+            raise CheckpointError(f"stretch={self.stretch} must be two numbers, the smaller one first")
         if self.gsd is not None and not 0 < self.gsd[0] <= self.gsd[1] < math.inf:
             raise CheckpointError(f"gsd={self.gsd} must be a smallest and a largest length above 0")
         if self.class_groups is not None and not _are_groups(self.class_groups, self.classes):
@@ -111,6 +119,8 @@ class ModelSpec:
                 training_size=_size(given.pop("training_size")),
                 scale=float(given.pop("scale")),
                 gsd=None if (gsd := given.pop("gsd")) is None else _floats(gsd, 2),
+                bands=None if (bands := given.pop("bands", None)) is None else _bands(bands),
+                stretch=None if (stretch := given.pop("stretch", None)) is None else _floats(stretch, 2),
                 **given,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -152,6 +162,11 @@ def _floats(values: Any, count: int) -> Any:
     if len(numbers) != count:
         raise ValueError(f"{list(numbers)} must be {count} numbers")
     return numbers
+
+
+def _bands(values: Any) -> tuple[int, int, int]:
+    red, green, blue = (int(value) for value in values)
+    return red, green, blue
 
 
 def _size(values: Any) -> Size:

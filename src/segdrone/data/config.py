@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -34,6 +35,25 @@ def _three_positive(value: Any) -> Any:
     if _three_channels(value) is not None and min(value) == 0:
         raise ValueError("must be three values above 0")
     return value
+
+
+def _band_numbers(value: Any) -> Any:
+    if value is not None and not (
+        isinstance(value, tuple) and len(value) == 3 and all(type(v) is int and 1 <= v <= 1000 for v in value)
+    ):
+        raise ValueError("must be the numbers of three bands, counted from 1, such as [3,2,1]")
+    return value
+
+
+def _black_and_white(value: Any) -> Any:
+    if value is not None and not (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(type(v) in (int, float) and abs(v) < math.inf for v in value)
+        and value[0] < value[1]
+    ):
+        raise ValueError("must be two numbers, the smaller one first, such as [0,4095]")
+    return value if value is None else (float(value[0]), float(value[1]))
 
 
 HeightWidth = Annotated[Size, BeforeValidator(_size)]
@@ -87,6 +107,15 @@ class DataConfig(BaseModel):
         0.0, ge=0, le=441, description="largest distance in RGB of a mask's color from that of its class, 0 to 441"
     )
     mask_threshold: int = Field(127, ge=0, le=65535, description="largest gray level of class 0 in binary masks")
+    unknown: Literal["error", "ignore"] = Field(
+        "error", description="what to do with ids and colors in masks that no class has: error, or ignore the pixels"
+    )
+    bands: Annotated[tuple[int, int, int] | None, BeforeValidator(_band_numbers)] = Field(
+        None, description="numbers of the bands that are red, green and blue, counted from 1; others are left out"
+    )
+    stretch: Annotated[tuple[float, float] | None, BeforeValidator(_black_and_white)] = Field(
+        None, description="values that become black and white, in photographs of more than 8 bits per channel"
+    )
     split_dir: str | None = Field(
         None, description="folder of train.txt, val.txt and test.txt, one photograph per line"
     )

@@ -94,8 +94,8 @@ def read_spec(checkpoint: Mapping[str, Any], path: str | Path) -> ModelSpec:
         path: Its path, for the text of errors.
 
     Raises:
-        CheckpointError: The spec cannot be read, or its class names, mean or std are not those of the
-            hyper-parameters.
+        CheckpointError: The spec cannot be read, or its class names, mean, std, bands or stretch are not those of
+            the hyper-parameters.
     """
     hparams = checkpoint["hyper_parameters"]
     try:
@@ -107,6 +107,8 @@ def read_spec(checkpoint: Mapping[str, Any], path: str | Path) -> ModelSpec:
         ("class names", spec.classes.names, expected.classes.names),
         ("mean", spec.mean, expected.mean),
         ("std", spec.std, expected.std),
+        ("bands", spec.bands or (), expected.bands or ()),
+        ("stretch", spec.stretch or (), expected.stretch or ()),
     ):
         if in_spec != in_hparams:
             raise CheckpointError(

@@ -50,6 +50,8 @@ def spec_from_hparams(
         sampling=sampling,
         scale=float(data.get("scale", 1.0)),
         interpolation=data.get("interpolation", "area"),
+        bands=None if data.get("bands") is None else _bands(data["bands"]),
+        stretch=None if data.get("stretch") is None else _stretch(data["stretch"]),
         class_groups=data.get("class_groups"),
         made_by={name: value for name, value in made_by.items() if value is not None},
     )
@@ -58,3 +60,13 @@ def spec_from_hparams(
 def _three(values: Any) -> tuple[float, float, float]:
     red, green, blue = (float(value) for value in values)
     return red, green, blue
+
+
+def _bands(values: Any) -> tuple[int, int, int]:
+    red, green, blue = (int(value) for value in values)
+    return red, green, blue
+
+
+def _stretch(values: Any) -> tuple[float, float]:
+    black, white = (float(value) for value in values)
+    return black, white
