@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -80,6 +81,20 @@ class ClassTable:
             "colours": [list(color) for color in self.colours],
             "ignore_index": self.ignore_index,
         }
+
+    def to_csv(self) -> str:
+        """Returns the table as CSV text with the columns `name, r, g, b`, one row per class, in the order of the ids.
+
+        Example:
+            >>> print(ClassTable(("road", "grass"), ((128, 64, 128), (0, 102, 0))).to_csv(), end="")
+            name,r,g,b
+            road,128,64,128
+            grass,0,102,0
+        """
+        text = io.StringIO()
+        rows = [(name, *color) for name, color in zip(self.names, self.colours, strict=True)]
+        csv.writer(text, lineterminator="\n").writerows([("name", "r", "g", "b"), *rows])
+        return text.getvalue()
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> ClassTable:

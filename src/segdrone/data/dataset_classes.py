@@ -27,12 +27,14 @@ class ModelClasses(NamedTuple):
     Attributes:
         table: Classes that the model predicts.
         groups: Classes that each of them merges; None if none were merged.
-        source: Classes of the masks that the model was trained on; they are used where no table is found.
+        source: Classes of the masks that the model was trained on, used where no table is found; None if unknown.
+        name: What the model is called in an error.
     """
 
     table: ClassTable
     groups: ClassGroups | None
-    source: ClassTable
+    source: ClassTable | None
+    name: str = "the checkpoint"
 
 
 def find_encoding(config: DataConfig, folders: Folders, model: ModelClasses | None = None) -> MaskEncoding:
@@ -56,7 +58,7 @@ def find_encoding(config: DataConfig, folders: Folders, model: ModelClasses | No
     if model is None:
         return encoding
     try:
-        return encoding.map_to(model.table, model.groups, names=(f"the masks in {folders.masks}", "the checkpoint"))
+        return encoding.map_to(model.table, model.groups, names=(f"the masks in {folders.masks}", model.name))
     except DataError as error:
         raise DataError(
             f"{error}: merge or ignore them with data.class_groups={{ignored: [CLASS]}}, rename them in "
@@ -88,11 +90,11 @@ def _choose(
         if own != DRONE:
             log.info("the classes are those of %s: %s", own_file, _shorten(own))
         return own
-    if model is not None:
+    if model is not None and model.source is not None:
         if not _is_drone(folders, model.source):
             log.warning(
-                "%s has no class table: its ids are read as those of the training masks (%s); say otherwise with "
-                "data.classes=FILE.csv", folders.masks, _shorten(model.source),
+                "%s has no class table: its ids are read as those of %s (%s); say otherwise with data.classes=FILE.csv",
+                folders.masks, model.name, _shorten(model.source),
             )  # fmt: skip
         return model.source
     if not _is_drone(folders, DRONE):
@@ -114,7 +116,9 @@ def _own_table_file(config: DataConfig, folders: Folders) -> Path | None:
 def _read_own_table(file: Path) -> ClassTable:
     """Reads a table; Kaggle's of the Semantic Drone Dataset without its last row, which no mask uses."""
     table = read_class_table(file)
-    return DRONE if table.names[: len(DRONE)] == DRONE.names and table.names[len(DRONE) :] == ("conflicting",) else table
+    return (
+        DRONE if table.names[: len(DRONE)] == DRONE.names and table.names[len(DRONE) :] == ("conflicting",) else table
+    )
 
 
 def _is_drone(folders: Folders, table: ClassTable) -> bool:

@@ -13,7 +13,8 @@ from omegaconf import DictConfig
 
 from segdrone.classes import ClassTable
 from segdrone.data import DataConfig, SegmentationDataModule
-from segdrone.errors import CheckpointError, ConfigError, DataError
+from segdrone.data.dataset_classes import ModelClasses
+from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation.options import SIZE_OPTIONS, data_overrides, inference_options
 from segdrone.evaluation.report import start_output
 from segdrone.evaluation.score_split import score_split
@@ -47,7 +48,9 @@ def evaluate_checkpoint(cfg: DictConfig, board: TensorBoardLogger) -> dict[str, 
     inference = inference_options(cfg)
     config = _data_config(cfg, module, tiled=inference is not None)
     trained_split = None if config.split_dir is not None else {split: module.hparams["splits"].get(split, [])}
-    datamodule = SegmentationDataModule(config, ids={} if split == "all" else trained_split)
+    datamodule = SegmentationDataModule(
+        config, ids={} if split == "all" else trained_split, model=_model_classes(module)
+    )
     if config.images is None and not Path(config.root).exists():
         raise DataError(f"data.root={config.root} does not exist: give data.root=FOLDER")
     datamodule.prepare_data()
@@ -69,35 +72,32 @@ def evaluate_checkpoint(cfg: DictConfig, board: TensorBoardLogger) -> dict[str, 
 
 
 def _data_config(cfg: DictConfig, module: SegmentationModule, *, tiled: bool) -> DataConfig:
-    """Returns the options of the training's dataset, changed by those given in `cfg.data`."""
+    """Returns the options of the training's dataset, changed by those given in `cfg.data`.
+
+    The masks of another folder have classes of their own, which `open_dataset` finds.
+    """
     overrides = data_overrides(cfg)
-    if "class_groups" in overrides:
-        raise ConfigError(
-            "data.class_groups goes with predictions=FOLDER: a checkpoint has the classes it was trained on"
-        )
     if tiled and (unused := sorted(SIZE_OPTIONS & overrides.keys())):
         raise ConfigError(
             f"data.{unused[0]} does nothing with inference=tiled: give inference.scale or inference.window"
         )
-    classes = overrides.pop("classes", None)
-    if classes is not None:
-        _check_classes(module, ClassTable.load(classes), classes)
-    trained = module.hparams["data"]
+    trained = {**module.hparams["data"], **_WRITE_NOTHING, "rare_share": 0.0, "class_groups": None}
     if not isinstance(trained["classes"], Mapping):  # an old checkpoint without the classes of the mask files
-        trained = {**trained, "classes": module.table.to_dict()}
-    other_folder = dict(_OTHER_FOLDER) if overrides.keys() & {"root", "images"} else {}
+        trained["classes"] = module.table.to_dict()
+    if overrides.keys() & {"root", "images"}:
+        trained |= _OTHER_FOLDER
+    same_root = "root" in overrides and Path(overrides["root"]).resolve() == Path(trained["root"]).resolve()
+    if overrides.keys() & {"root", "images", "masks"} and not same_root:
+        trained["classes"] = None
     scale = {"scale": 1.0} if overrides.get("sampling") == "whole" else {}
-    return DataConfig.from_dict({**trained, **_WRITE_NOTHING, "rare_share": 0.0, **other_folder, **scale, **overrides})
+    return DataConfig.from_dict({**trained, **scale, **overrides})
 
 
-def _check_classes(module: SegmentationModule, table: ClassTable, source: str) -> None:
-    trained = module.hparams["data"]["classes"]
-    names = tuple(trained["names"]) if isinstance(trained, Mapping) else module.table.names
-    if table.names != names:
-        raise CheckpointError(
-            f"the checkpoint has {len(names)} classes, data.classes={source} has {len(table)}"
-            f"{'' if len(table) != len(names) else ' with other names'}: score it on masks of its own classes"
-        )
+def _model_classes(module: SegmentationModule) -> ModelClasses:
+    source = module.hparams["data"]["classes"]
+    if not isinstance(source, Mapping):
+        return ModelClasses(module.table, None, module.table)
+    return ModelClasses(module.table, module.spec.class_groups, ClassTable.from_dict(source))
 
 
 def _warn_of_training_photographs(datamodule: SegmentationDataModule, hparams: Mapping[str, Any], split: str) -> None:

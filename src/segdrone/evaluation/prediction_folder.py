@@ -14,6 +14,7 @@ from segdrone.data.dataset_folder import open_dataset
 from segdrone.errors import ConfigError
 from segdrone.evaluation.evaluator import Evaluator
 from segdrone.evaluation.options import SIZE_OPTIONS, data_overrides, inference_options
+from segdrone.evaluation.prediction_classes import find_prediction_classes, prediction_encoding
 from segdrone.evaluation.predictions import evaluate_predictions, find_predictions
 from segdrone.evaluation.report import start_output, write_report
 
@@ -42,7 +43,10 @@ def evaluate_prediction_folder(cfg: DictConfig, board: TensorBoardLogger) -> dic
             "give the true masks: data.root=FOLDER of a dataset, or data.masks=FOLDER with only the masks"
         )
     config = DataConfig.from_dict({"root": ".", **overrides})
-    dataset = open_dataset(config, masks_only=masks_only)
+    predicted = find_prediction_classes(Path(cfg.predictions), cfg.prediction_classes)
+    truth_follows = predicted is not None and config.class_groups is None
+    dataset = open_dataset(config, masks_only=masks_only, model=predicted if truth_follows else None)
+    encoding = prediction_encoding(Path(cfg.predictions), predicted, dataset.encoding)
     split = cfg.split or "all"
     if split != "all" and config.split_dir is None:
         raise ConfigError(f"split={split} needs data.split_dir=FOLDER of {split}.txt with predictions=FOLDER")
@@ -51,7 +55,7 @@ def evaluate_prediction_folder(cfg: DictConfig, board: TensorBoardLogger) -> dic
     provenance = start_output(cfg, pairs, torch.device("cpu"))
     evaluator = Evaluator(dataset.table, cfg.pictures)
     size = config.test_image_size if "test_image_size" in overrides else None
-    evaluate_predictions(evaluator, pairs, predictions, dataset.encoding, size, masks_only=masks_only)
+    evaluate_predictions(evaluator, pairs, predictions, dataset.encoding, encoding, size, masks_only=masks_only)
     evaluator.sync()
     root = str((dataset.folders.masks if masks_only else dataset.root).resolve())
     details = {"split": split, "root": root, "inference": None, "predictions": str(Path(cfg.predictions).resolve())}

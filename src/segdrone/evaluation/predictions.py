@@ -61,6 +61,7 @@ def evaluate_predictions(
     pairs: Sequence[ImageMaskPair],
     predictions: Mapping[str, PredictedMask],
     encoding: MaskEncoding,
+    predicted_encoding: MaskEncoding,
     size: Size | None,
     *,
     masks_only: bool,
@@ -71,7 +72,8 @@ def evaluate_predictions(
         evaluator: Counts the photographs.
         pairs: Photographs with their true masks.
         predictions: Predicted mask of each photograph, by id.
-        encoding: How mask files hold classes, true and predicted ones.
+        encoding: How the files of true masks hold classes.
+        predicted_encoding: How the files of predicted masks hold them, with the same classes after merging.
         size: Height and width whose product sets the scale at which both masks are compared, proportions kept, as
             whole photographs are scored; None keeps their own sizes.
         masks_only: There are no photographs to show: `image` of each pair is its mask.
@@ -85,7 +87,7 @@ def evaluate_predictions(
         files = predictions[pair.id]
         target = None if size is None else proportional_size(pair.size, size)
         truth = _resize(read_pair_mask(pair, encoding), target)
-        mask = _resize(encoding.remap(read_mask(files.mask, encoding)), target)
+        mask = _resize(predicted_encoding.remap(read_mask(files.mask, predicted_encoding)), target)
         confidence = None if files.confidence is None else _resize(_read_gray(files.confidence), target)
         for path, array in ((files.mask, mask), (files.confidence, confidence)):
             if array is not None and array.shape != truth.shape:

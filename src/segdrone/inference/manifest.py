@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from segdrone.data.layout import CLASSES_FILE
 from segdrone.errors import ConfigError
 from segdrone.inference.inputs import SETTINGS, InputImage
 from segdrone.inference.outputs import SUFFIXES, Outputs
@@ -61,6 +62,8 @@ class Manifest:
                 self.drop(image)
         if self._old_settings != self._settings:
             write_json(self._settings, self._folder / SETTINGS)
+        with atomic_write(self._folder / "masks" / CLASSES_FILE) as partial:  # masks go to other places by themselves
+            partial.write_text(self._outputs.table.to_csv(), encoding="utf-8")
         for name in (SETTINGS, SUMMARY):
             _remove(stale_partials(self._folder, Path(name).stem))
         for kind in SUFFIXES:

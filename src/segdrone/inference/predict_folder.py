@@ -88,6 +88,8 @@ def predict_folder(
     outputs = Outputs(out, predictor.table, colours, overlays, confidence, objects)
     settings = {
         "segdrone": __version__,
+        "classes": predictor.table.to_dict(),
+        "class_groups": predictor.backend.spec.class_groups,
         "predictor": predictor.settings,
         "cleanup": cleanup.to_dict(),
         "outputs": outputs.settings,
