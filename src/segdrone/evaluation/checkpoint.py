@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,13 @@ _OTHER_FOLDER: dict[str, Any] = {"images": None, "masks": None}
 _WRITE_NOTHING: dict[str, Any] = {"sample": None, "download": False, "cache_dir": None}
 
 
-def evaluate_checkpoint(cfg: DictConfig, board: TensorBoardLogger) -> dict[str, Any]:
+def evaluate_checkpoint(cfg: DictConfig, board: TensorBoardLogger, warnings: Sequence[str] = ()) -> dict[str, Any]:
     """Scores the checkpoint `cfg.ckpt_path`.
 
     Args:
         cfg: As `conf/evaluate.yaml`.
         board: Logs scores and figures.
+        warnings: Warnings of this evaluation, for its report. More may be added while it runs.
 
     Returns:
         The content of `metrics.json`.
@@ -67,7 +68,16 @@ def evaluate_checkpoint(cfg: DictConfig, board: TensorBoardLogger) -> dict[str, 
         if trainer.is_global_zero:
             provenance = start_output(cfg, datamodule.splits[split], trainer.strategy.root_device)
         return score_split(
-            trainer, module, datamodule, split, folder, cfg.pictures, inference, provenance=provenance, run=run
+            trainer,
+            module,
+            datamodule,
+            split,
+            folder,
+            cfg.pictures,
+            inference,
+            provenance=provenance,
+            run=run,
+            warnings=warnings,
         )
 
 

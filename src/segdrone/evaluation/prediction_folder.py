@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,15 @@ from segdrone.evaluation.predictions import evaluate_predictions, find_predictio
 from segdrone.evaluation.report import start_output, write_report
 
 
-def evaluate_prediction_folder(cfg: DictConfig, board: TensorBoardLogger) -> dict[str, Any]:
+def evaluate_prediction_folder(
+    cfg: DictConfig, board: TensorBoardLogger, warnings: Sequence[str] = ()
+) -> dict[str, Any]:
     """Scores the predicted masks in `cfg.predictions`.
 
     Args:
         cfg: As `conf/evaluate.yaml`.
         board: Logs scores and figures.
+        warnings: Warnings of this evaluation, for its report. More may be added while it runs.
 
     Returns:
         The content of `metrics.json`.
@@ -61,4 +65,6 @@ def evaluate_prediction_folder(cfg: DictConfig, board: TensorBoardLogger) -> dic
     details = {"split": split, "root": root, "inference": None, "predictions": str(Path(cfg.predictions).resolve())}
     title = f"{root}, predicted in {cfg.predictions}"
     folder = Path(cfg.output_dir)
-    return write_report(evaluator, title, folder, provenance=provenance, run=None, loggers=[board], **details)
+    return write_report(
+        evaluator, title, folder, provenance=provenance, run=None, loggers=[board], warnings=warnings, **details
+    )

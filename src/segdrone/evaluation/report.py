@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from matplotlib.figure import Figure
@@ -61,9 +62,10 @@ def write_report(
     provenance: Mapping[str, Any],
     run: Path | None,
     loggers: Sequence[Logger],
+    warnings: Sequence[str] = (),
     **details: Any,
 ) -> dict[str, Any]:
-    """Prints the scores and writes `metrics.json`, CSV tables, `figures/` and `report.html`.
+    """Writes `metrics.json`, CSV tables, `figures/` and `report.html`, and prints the scores.
 
     Args:
         evaluator: Has counted all photographs.
@@ -72,6 +74,7 @@ def write_report(
         provenance: What `describe_run` returned, for `report.html`.
         run: Folder of the run that trained the model, for its training curves; None if unknown.
         loggers: TensorBoard loggers get the scores and the figures.
+        warnings: What was logged as a warning and may put the scores in doubt.
         **details: What was scored, for `metrics.json`.
 
     Returns:
@@ -85,9 +88,9 @@ def write_report(
     scores = score(counts.counts)
     if math.isnan(scores.overall["miou"]):
         raise DataError(f"no pixel of {title} is labeled, so there is nothing to score: check the masks")
-    metrics = to_metrics(counts, scores, evaluator.objects.compute(), **details)
+    _warn_of_one_class(counts)
+    metrics = to_metrics(counts, scores, evaluator.objects.compute(), warnings=[*warnings], **details)
     rows = image_rows(counts, scores)
-    print_scores(metrics, title)
     confusion = counts.counts.confusion.sum(0)
     best, worst = evaluator.best_and_worst()
     drawn = _draw_figures(metrics, confusion, evaluator.table)
@@ -107,8 +110,20 @@ def write_report(
             f"output_dir={folder} cannot be written to ({error.strerror or error}): free some disk space, or give "
             "another output_dir=FOLDER"
         ) from None
+    print_scores(metrics, title)  # a console that cannot show a name must not cost the files
     log.info("the report is in %s, all scores in %s", folder / "report.html", folder / "metrics.json")
     return metrics
+
+
+def _warn_of_one_class(counts: NamedCounts) -> None:
+    """Warns if the truth shows one of several classes only, which any model that knows nothing else gets right."""
+    pixels = counts.counts.confusion.sum((0, 2))
+    if len(pixels) > 1 and np.count_nonzero(pixels) == 1:
+        log.warning(
+            "every labeled pixel of the truth is %s: the scores say nothing about the %d other classes; check how the "
+            "masks are read with segdrone data check (data.mask_encoding, data.classes, data.class_groups)",
+            counts.classes[int(pixels.argmax())], len(pixels) - 1,
+        )  # fmt: skip
 
 
 def _draw_figures(metrics: Mapping[str, Any], confusion: Integers, table: ClassTable) -> dict[str, Figure]:

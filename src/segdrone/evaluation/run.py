@@ -13,6 +13,7 @@ from segdrone.evaluation.checkpoint import evaluate_checkpoint
 from segdrone.evaluation.options import check_pictures
 from segdrone.evaluation.prediction_folder import evaluate_prediction_folder
 from segdrone.utils.memory import keep_freed_memory
+from segdrone.utils.warnings import collect_warnings
 
 
 def evaluate(cfg: DictConfig) -> dict[str, Any]:
@@ -33,7 +34,15 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         )
     if cfg.split not in (None, *SPLITS, "all"):
         raise ConfigError(f"split={cfg.split} is unknown: choose one of {', '.join(SPLITS)}, all")
+    if cfg.prediction_classes is not None and cfg.predictions is None:
+        raise ConfigError(
+            "prediction_classes goes with predictions=FOLDER: a checkpoint knows its classes; give data.classes for "
+            "the true masks"
+        )
     check_pictures(cfg)
     keep_freed_memory()
     board = TensorBoardLogger(cfg.output_dir, name="tensorboard", version="", default_hp_metric=False)
-    return evaluate_checkpoint(cfg, board) if cfg.predictions is None else evaluate_prediction_folder(cfg, board)
+    with collect_warnings() as warnings:
+        if cfg.predictions is None:
+            return evaluate_checkpoint(cfg, board, warnings)
+        return evaluate_prediction_folder(cfg, board, warnings)

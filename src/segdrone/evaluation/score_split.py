@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ def score_split(
     *,
     provenance: Mapping[str, Any],
     run: Path | None,
+    warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Scores a split and writes the report.
 
@@ -46,6 +47,7 @@ def score_split(
             them at the size that `datamodule` gives.
         provenance: What `describe_run` returned, for the report.
         run: Folder of the run that trained the model; None if unknown.
+        warnings: Warnings to show with the scores.
 
     Returns:
         The content of `metrics.json`, in every process.
@@ -71,7 +73,9 @@ def score_split(
         details: dict[str, Any] = {"split": split, "root": root, "inference": settings}
         title = f"{datamodule.config.root}" if split == "all" else f"the {split} split of {datamodule.config.root}"
         loggers = trainer.loggers
-        metrics = write_report(evaluator, title, folder, provenance=provenance, run=run, loggers=loggers, **details)
+        metrics = write_report(
+            evaluator, title, folder, provenance=provenance, run=run, loggers=loggers, warnings=warnings, **details
+        )
     return trainer.strategy.broadcast(metrics)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from segdrone.training.sweep_objective import objective, objective_name
 from segdrone.utils.atomic import write_json
 from segdrone.utils.config import to_container
 from segdrone.utils.memory import keep_freed_memory
+from segdrone.utils.warnings import collect_warnings
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,11 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     Raises:
         SegdroneError: The data, the configuration or a checkpoint cannot be used.
     """
+    with collect_warnings() as warnings:
+        return _train(cfg, warnings)
+
+
+def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], dict[str, Any]]:
     started = time.time()
     keep_freed_memory()
     if type(cfg.seed) is not int or not 0 <= cfg.seed < 2**32:
@@ -86,7 +92,7 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     with supervise(trainer):
         fit(cfg, trainer, module, datamodule)
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        report = _score_best(cfg, trainer, module, datamodule, folder, provenance)
+        report = _score_best(cfg, trainer, module, datamodule, folder, provenance, warnings)
     best = getattr(trainer.checkpoint_callback, "best_model_score", None)
     if best is not None:
         metrics[str(trainer.checkpoint_callback.monitor)] = float(best)  # type: ignore[union-attr]
@@ -110,6 +116,7 @@ def _score_best(
     datamodule: SegmentationDataModule,
     folder: Path,
     provenance: Mapping[str, Any],
+    warnings: Sequence[str],
 ) -> dict[str, Any]:
     split = next((split for split in ("test", "val", "train") if datamodule.splits[split]), "all")
     path = getattr(trainer.checkpoint_callback, "best_model_path", "")
@@ -117,5 +124,6 @@ def _score_best(
     trainer.strategy.precision_plugin = Precision()  # 32-true, as evaluate.py scores
     options = inference_options(cfg)
     return score_split(
-        trainer, best, datamodule, split, folder, cfg.pictures, options, provenance=provenance, run=folder
-    )
+        trainer, best, datamodule, split, folder, cfg.pictures, options,
+        provenance=provenance, run=folder, warnings=warnings,
+    )  # fmt: skip

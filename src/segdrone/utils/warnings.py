@@ -1,7 +1,8 @@
-"""Suppress Lightning's internal warnings."""
+"""Collect the warnings of a job, and suppress Lightning's internal ones."""
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,3 +14,36 @@ def suppress_lightning_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
         yield
+
+
+@contextmanager
+def collect_warnings() -> Iterator[list[str]]:
+    """Collects the warnings that segdrone logs in the body, each once, in their order.
+
+    A report that is read later shows them beside the scores, which they may put in doubt.
+
+    Example:
+        >>> with collect_warnings() as messages:
+        ...     logging.getLogger("segdrone.data").warning("%d masks are JPEG", 3)
+        >>> messages
+        ['3 masks are JPEG']
+    """
+    messages: list[str] = []
+    handler = _Collector(messages)
+    logger = logging.getLogger("segdrone")
+    logger.addHandler(handler)
+    try:
+        yield messages
+    finally:
+        logger.removeHandler(handler)
+
+
+class _Collector(logging.Handler):
+    def __init__(self, messages: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._messages = messages
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if message not in self._messages:
+            self._messages.append(message)
