@@ -74,7 +74,9 @@ def test_random_split_equals_that_of_training(root: Path) -> None:
         f"images/{val}.jpg": "val",
         f"images/{train}.jpg": "train",
     }
-    assert get_check(report, "splits").facts == {"source": "random", **{name: sorted(ids[name]) for name in ids}}
+    by = "at random by photograph, data.split_seed=42"
+    lists = {name: sorted(ids[name]) for name in ids}
+    assert get_check(report, "splits").facts == {"source": "random", "by": by, **lists, "overlapping": []}
     assert "train 5, val 2, test 1 (at random" in get_check(report, "splits").summary
 
 
@@ -107,8 +109,10 @@ def test_unusable_split_is_an_error(root: Path, names: dict[str, list[str]], par
 def test_split_from_files_is_counted(root: Path) -> None:
     folder = split(root, train=NAMES[:4], val=NAMES[4:6], test=NAMES[6:7])
     splits = get_check(check(root, split_dir=folder), "splits")
-    assert (splits.status, splits.summary) == ("OK", "train 4, val 2, test 1, in no split 1")
-    assert splits.facts == {"source": str(folder), "train": NAMES[:4], "val": NAMES[4:6], "test": NAMES[6:7]}
+    by = f"by the lists in {folder}"
+    assert (splits.status, splits.summary) == ("OK", f"train 4, val 2, test 1, in no split 1 ({by})")
+    lists = {"train": NAMES[:4], "val": NAMES[4:6], "test": NAMES[6:7]}
+    assert splits.facts == {"source": str(folder), "by": by, **lists, "overlapping": []}
 
 
 def test_missing_validation_is_a_warning(root: Path) -> None:

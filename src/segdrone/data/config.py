@@ -119,9 +119,17 @@ class DataConfig(BaseModel):
     split_dir: str | None = Field(
         None, description="folder of train.txt, val.txt and test.txt, one photograph per line"
     )
+    split_by: str | None = Field(
+        None,
+        description="photographs that stay in one split: folder, similarity, gps, or a regular expression whose first "
+        "group, or whole match, in the name says it",
+    )
+    split_distance: float | None = Field(
+        None, gt=0, description="distance in meters within which data.split_by=gps takes photographs for one place"
+    )
     test_share: float = Field(0.1, ge=0, lt=1, description="share of all photographs to test on")
     val_share: float = Field(0.15, ge=0, lt=1, description="share of the remaining photographs to validate on")
-    split_seed: int = Field(42, ge=0, lt=2**32, description="seed of the random split")
+    split_seed: int = Field(42, ge=0, lt=2**32, description="seed of the random split, by photograph or by group")
     sampling: Literal["whole", "tiles", "crops"] = Field(
         "whole", description="whole: resize each photograph; tiles: cut it into a grid; crops: cut random windows"
     )
@@ -174,6 +182,10 @@ class DataConfig(BaseModel):
             raise ValueError("rare_share: it needs data.sampling=crops")
         if self.scale != 1 and self.sampling == "whole":
             raise ValueError("scale: data.sampling=whole resizes to data.image_size instead")
+        if self.split_by is not None and self.split_dir is not None:
+            raise ValueError("split_by: the lists in data.split_dir are the split; give one of the two")
+        if self.split_distance is not None and self.split_by != "gps":
+            raise ValueError("split_distance: it needs data.split_by=gps")
         return self
 
     @classmethod
@@ -188,7 +200,7 @@ class DataConfig(BaseModel):
             raise ConfigError("data.root is not set: give data.root=FOLDER")
         plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
         plain["root"] = "." if plain.get("root") is None else plain["root"]
-        for key in ("root", "images", "masks", "classes", "class_groups", "split_dir", "cache_dir"):
+        for key in ("root", "images", "masks", "classes", "class_groups", "split_dir", "split_by", "cache_dir"):
             if isinstance(plain.get(key), int | float | Path):  # a folder may be called 2024
                 plain[key] = str(plain[key])
         return cls(**plain)

@@ -9,12 +9,13 @@ from functools import cached_property
 from pathlib import Path
 
 from segdrone.classes import ClassTable
+from segdrone.data.assign_splits import Split, assign_splits
 from segdrone.data.config import DataConfig
 from segdrone.data.dataset_classes import ModelClasses, find_encoding
 from segdrone.data.layout import Folders, find_folders, named_folder
 from segdrone.data.mask_encoding import MaskEncoding
 from segdrone.data.pairs import ImageMaskPair, find_pairs, find_photographs
-from segdrone.data.split import SPLITS, random_split, read_split
+from segdrone.data.split import SPLITS
 from segdrone.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -60,21 +61,34 @@ class DatasetFolder:
         return find_pairs(*self.folders, allow_unpaired=self.config.allow_unpaired)
 
     @cached_property
+    def split(self) -> Split:
+        """Which photographs are in which split, and what decided it; its notes are logged as warnings.
+
+        Raises:
+            DataError: As `pairs` and `assign_splits`.
+        """
+        if self.ids is not None:
+            return Split({split: [*self.ids.get(split, [])] for split in SPLITS}, "given", "as given")
+        split = assign_splits(self.config, self.pairs)
+        for note in split.notes:
+            log.warning("%s", note)
+        return split
+
+    @cached_property
     def splits(self) -> dict[str, list[ImageMaskPair]]:
         """Pairs of `train`, `val`, `test` and `all`.
 
         Raises:
-            DataError: As `pairs`, `read_split` and `random_split`; or a photograph of `ids` is missing.
+            DataError: As `pairs` and `assign_splits`; or a photograph of `ids` is missing.
         """
-        pairs = {pair.id: pair for pair in self.pairs}
-        ids = split_ids(self.config, list(pairs)) if self.ids is None else self.ids
-        missing = [name for split in SPLITS for name in ids.get(split, []) if name not in pairs]
+        pairs, ids = {pair.id: pair for pair in self.pairs}, self.split.ids
+        missing = [name for split in SPLITS for name in ids[split] if name not in pairs]
         if missing:
             raise DataError(
                 f"{len(missing)} photographs of the split, {missing[0]} first, are not in data.root={self.root}: "
                 "use all photographs there with split=all, or give data.split_dir=FOLDER"
             )
-        return {split: [pairs[name] for name in ids.get(split, [])] for split in SPLITS} | {"all": self.pairs}
+        return {split: [pairs[name] for name in ids[split]] for split in SPLITS} | {"all": self.pairs}
 
 
 def open_dataset(
@@ -108,14 +122,3 @@ def open_dataset(
     else:
         folders = find_folders(root, config.images, masks)
     return DatasetFolder(config, folders, find_encoding(config, folders, model), ids)
-
-
-def split_ids(config: DataConfig, ids: Sequence[str]) -> dict[str, list[str]]:
-    """Returns the ids of `train`, `val` and `test`: from `config.split_dir`, else split at random.
-
-    Raises:
-        DataError: As `read_split` and `random_split`.
-    """
-    if config.split_dir is not None:
-        return read_split(Path(config.split_dir), ids)
-    return random_split(ids, test=config.test_share, val=config.val_share, seed=config.split_seed)

@@ -1,9 +1,9 @@
-"""Split photographs into train, val and test: by photograph, never by tile."""
+"""Split photographs into train, val and test: at random by photograph or by group, or as files say."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,54 @@ def _hold_out(ids: list[str], share: float, seed: int) -> tuple[list[str], list[
     held = math.ceil(share * len(ids))
     order = np.random.RandomState(seed).permutation(len(ids))
     return [ids[i] for i in order[held:]], [ids[i] for i in order[:held]]
+
+
+def split_groups(
+    groups: Mapping[str, str], *, test: float = 0.1, val: float = 0.15, seed: int = 42
+) -> dict[str, list[str]]:
+    """Splits ids at random so that all of a group are in one split, with sizes as close to the shares as that allows.
+
+    Going through the groups in random order, one goes to test, or else to val, if that brings its size closer to the
+    share; a split that would stay empty gets the smallest group.
+
+    Args:
+        groups: Group of each photograph, by id.
+        test: Share of all photographs to test on, 0 to 1.
+        val: Share of the remaining photographs to validate on, 0 to 1.
+        seed: Seed of the order.
+
+    Raises:
+        DataError: There are fewer groups than splits.
+
+    Example:
+        >>> split_groups({"a1": "a", "a2": "a", "b1": "b", "c1": "c", "c2": "c"}, test=0.2, val=0.25)
+        {'train': ['c1', 'c2'], 'val': ['a1', 'a2'], 'test': ['b1']}
+    """
+    members: dict[str, list[str]] = {}
+    for name in sorted(groups):
+        members.setdefault(groups[name], []).append(name)
+    test_size = math.ceil(test * len(groups))
+    wanted = {"test": test_size, "val": math.ceil(val * (len(groups) - test_size))}
+    wanted = {split: size for split, size in wanted.items() if size}
+    if len(members) <= len(wanted):
+        raise DataError(
+            f"{len(groups)} photographs in {len(members)} groups are too few to split into {len(wanted) + 1} parts"
+        )
+    names = sorted(members)
+    left = [members[names[i]] for i in np.random.RandomState(seed).permutation(len(names))]
+    splits: dict[str, list[str]] = {split: [] for split in SPLITS}
+    for number, (split, size) in enumerate(wanted.items(), 1):
+        most = len(left) - (len(wanted) - number) - 1  # one group is left for each of the other splits
+        taken, total = list[int](), 0
+        for index, group in enumerate(left):
+            if len(taken) < most and abs(total + len(group) - size) < abs(total - size):
+                taken.append(index)
+                total += len(group)
+        chosen = set(taken or [min(range(len(left)), key=lambda index: len(left[index]))])
+        splits[split] = sorted(name for index in chosen for name in left[index])
+        left = [group for index, group in enumerate(left) if index not in chosen]
+    splits["train"] = sorted(name for group in left for name in group)
+    return splits
 
 
 def read_split(folder: Path, ids: Sequence[str]) -> dict[str, list[str]]:

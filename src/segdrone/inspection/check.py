@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from segdrone.data import DataConfig, open_dataset
-from segdrone.data.dataset_folder import split_ids
-from segdrone.data.pairs import stem
+from segdrone.data.assign_splits import Split, assign_splits
+from segdrone.data.pairs import ImageMaskPair, stem
 from segdrone.errors import DataError
 from segdrone.inspection import file_checks, label_checks, split_checks
 from segdrone.inspection.dataset_scan import DatasetScan
@@ -57,9 +57,10 @@ def check_dataset(root: Path, *, workers: int | None = None, progress: bool = Tr
     if config.allow_unpaired:
         photographs, masks = ([path for path in paths if stem(path) in ids] for paths in (photographs, masks))
     try:
-        splits, split_error = split_ids(config, [*ids]), ""
+        pairs = [ImageMaskPair(stem(path), path, None, (0, 0)) for path in photographs if stem(path) in ids]
+        split, split_error = assign_splits(config, pairs), ""
     except DataError as error:
-        splits, split_error = {}, str(error)
+        split, split_error = Split({}, config.split_dir or config.split_by or "random", ""), str(error)
     images, scanned_masks = scan_dataset(photographs, masks, dataset.encoding, workers=workers, progress=progress)
     scan = DatasetScan(
         images=images,
@@ -69,8 +70,8 @@ def check_dataset(root: Path, *, workers: int | None = None, progress: bool = Tr
         without_mask=without_mask,
         without_photograph=without_photograph,
         allow_unpaired=config.allow_unpaired,
-        split_source="random" if config.split_dir is None else config.split_dir,
-        splits=splits,
+        split=split,
+        split_distance=config.split_distance,
         split_error=split_error,
     )
     folders = dataset.folders

@@ -13,7 +13,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from segdrone.data import DataConfig, DatasetFolder, ImageMaskPair, open_dataset
-from segdrone.data.dataset_folder import split_ids
 from segdrone.data.mask_encoding import MaskEncoding
 from segdrone.data.mask_files import read_pair_mask
 from segdrone.data.split import SPLITS
@@ -91,10 +90,9 @@ def contact_sheet(
 def _pairs_of_split(dataset: DatasetFolder, split: str) -> list[ImageMaskPair]:
     if split not in SPLITS:
         raise ConfigError(f"--split {split} is unknown: choose one of {', '.join(SPLITS)}")
-    ids = {*split_ids(dataset.config, [pair.id for pair in dataset.pairs])[split]}
-    if not ids:
+    if not dataset.splits[split]:
         raise DataError(f"the {split} split has no photographs: choose another with --split")
-    return [pair for pair in dataset.pairs if pair.id in ids]
+    return sorted(dataset.splits[split], key=lambda pair: pair.id)
 
 
 def _read_size(size: Size, area_of: Size | None, side: int) -> Size:

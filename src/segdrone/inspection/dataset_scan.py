@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from segdrone.data.assign_splits import Split
 from segdrone.data.mask_encoding import MaskEncoding
 from segdrone.data.pairs import stem
 from segdrone.inspection.scan import ScannedImage, ScannedMask
@@ -26,8 +27,8 @@ class DatasetScan:
         without_mask: Photographs without a mask.
         without_photograph: Masks without a photograph.
         allow_unpaired: Whether training skips these.
-        split_source: Source of the split: `random`, or a folder.
-        splits: Ids of `train`, `val`, `test`; empty if they cannot be used.
+        split: The split; without ids if it cannot be made.
+        split_distance: Meters within which two photographs overlap; None: by their footprints.
         split_error: Why the splits cannot be used.
     """
 
@@ -38,8 +39,8 @@ class DatasetScan:
     without_mask: list[Path]
     without_photograph: list[Path]
     allow_unpaired: bool
-    split_source: str
-    splits: dict[str, list[str]]
+    split: Split
+    split_distance: float | None
     split_error: str
 
     @cached_property
@@ -47,6 +48,12 @@ class DatasetScan:
         """Photograph and mask by id."""
         masks = {stem(mask.path): mask for mask in self.masks}
         return {stem(i.path): (i, masks[stem(i.path)]) for i in self.images if stem(i.path) in masks}
+
+    @cached_property
+    def split_of(self) -> dict[Path, tuple[str, str]]:
+        """Id and split of each photograph that is in one, by its file."""
+        splits = {name: split for split, names in self.split.ids.items() for name in names}
+        return {image.path: (name, splits[name]) for name, (image, _) in self.pairs.items() if name in splits}
 
     @cached_property
     def counts(self) -> dict[str, NDArray[np.int64]]:

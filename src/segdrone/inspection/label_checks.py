@@ -85,7 +85,7 @@ def _unlabeled_splits(scan: DatasetScan) -> list[str]:
     classes = len(scan.encoding.table)
     return [
         split
-        for split, ids in scan.splits.items()
+        for split, ids in scan.split.ids.items()
         if any(name in scan.counts for name in ids)
         and not any(scan.counts[name][:classes].any() for name in ids if name in scan.counts)
     ]

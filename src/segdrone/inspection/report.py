@@ -48,7 +48,7 @@ def format_count(count: int, noun: str) -> str:
         >>> format_count(1, "mask"), format_count(2, "class")
         ('1 mask', '2 classes')
     """
-    plural = {"class": "classes", "entry": "entries"}.get(noun, f"{noun}s")
+    plural = {"class": "classes", "entry": "entries", "series": "series"}.get(noun, f"{noun}s")
     return f"{count} {noun if count == 1 else plural}"
 
 
@@ -126,7 +126,8 @@ class DatasetReport:
         | 6 labels | `unknown`: {mask: {value: pixels}} |
         | 7 content | `empty`, `single`: int |
         | 8 duplicates | `pairs`: [{first, second, same_file, distance in bits of 255, splits: [str or null] * 2}] |
-        | 9 splits | `source`: `random` or the folder; `train`, `val`, `test`: [id]; empty if there is no split |
+        | 9 splits | `source`: `random`, `folders`, or `data.split_dir` or `data.split_by` as given; `by`: in words; |
+        | | `train`, `val`, `test`: [id], empty if there is no split; `overlapping`: [[path] * 2] in two splits |
         """
         checks = [
             {

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from segdrone.data.hashes import SIDE, perceptual_hashes
 from segdrone.data.mask_encoding import MaskEncoding, UnknownLabelsError
 from segdrone.data.mask_files import read_ids
 from segdrone.data.pairs import stem
 from segdrone.errors import DataError
-from segdrone.data.hashes import SIDE, perceptual_hashes
+from segdrone.raster.capture import Capture, read_capture
 from segdrone.raster.decode import read_image
 from segdrone.raster.header import Header, read_header
 from segdrone.raster.pixels import count_values
@@ -35,6 +36,7 @@ class ScannedImage:
         error: Why the file cannot be read, in one line; empty if it can.
         digest: SHA-256 of the file; empty if it cannot be read.
         hashes: Its perceptual hashes, uint64 `[8, 4]`; None if it cannot be read.
+        capture: When and where it was taken.
     """
 
     path: Path
@@ -42,6 +44,7 @@ class ScannedImage:
     error: str = ""
     digest: str = ""
     hashes: NDArray[np.uint64] | None = None
+    capture: Capture = field(default_factory=Capture)
 
 
 @dataclass
@@ -100,7 +103,7 @@ def scan_image(path: Path) -> ScannedImage:
     """Decodes a photograph completely; a JPEG at 1/8 of its size, which still reads the whole file."""
     image = ScannedImage(path)
     with _record_error(image):
-        image.header = read_header(path)
+        image.header, image.capture = read_header(path), read_capture(path)
         image.hashes = perceptual_hashes(read_image(path, at_least=(SIDE, SIDE)))
         with path.open("rb") as file:
             image.digest = hashlib.file_digest(file, "sha256").hexdigest()
