@@ -91,7 +91,7 @@ def test_document_is_plain_and_keeps_its_schema(tmp_path: Path) -> None:
         "labels": ["unknown"],
         "content": ["empty", "single"],
         "duplicates": ["pairs"],
-        "splits": ["source", "test", "train", "val"],
+        "splits": ["by", "overlapping", "source", "test", "train", "val"],
     }
 
 
