@@ -15,10 +15,13 @@ from segdrone.data.class_weights import (
     STATS_FILE,
     WEIGHTINGS,
     class_weights,
+    mask_states,
     read_class_pixels,
     write_stats,
 )
 from segdrone.data.layout import LAYOUTS
+from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.pairs import ImageMaskPair
 from segdrone.errors import ConfigError, DataError
 
 TABLE = ClassTable(("road", "grass", "dog"), ((200, 10, 40), (10, 180, 60), (20, 60, 220)))
@@ -88,39 +91,58 @@ def test_an_unknown_scheme_is_refused() -> None:
 
 def test_counts_are_read_in_the_order_of_the_ids(tmp_path: Path) -> None:
     path = tmp_path / STATS_FILE
-    write_stats(path, TABLE, ["a", "b"], COUNTS, mean=[0.5])
-    assert read_class_pixels(path, TABLE, ["b", "a"]).tolist() == [[3, 21, 0], [5, 17, 1]]
-    single = read_class_pixels(path, TABLE, ["a"])
+    write_stats(path, TABLE, ["a", "b"], COUNTS, ["1", "2"], mean=[0.5])
+    assert read_class_pixels(path, TABLE, ["b", "a"], ["2", "1"]).tolist() == [[3, 21, 0], [5, 17, 1]]
+    single = read_class_pixels(path, TABLE, ["a"], ["1"])
     assert single.tolist() == [[5, 17, 1]]
     assert single.dtype == np.int64
-    assert read_class_pixels(path, TABLE, []).shape == (0, 3)
+    assert read_class_pixels(path, TABLE, [], []).shape == (0, 3)
     assert json.loads(path.read_text())["mean"] == [0.5]
 
 
 def test_colors_may_change_but_not_the_classes(tmp_path: Path) -> None:
     path = tmp_path / "stats.json"
-    write_stats(path, TABLE, ["a", "b"], COUNTS)
-    assert read_class_pixels(path, ClassTable(TABLE.names, ((0, 0, 0),) * 3), ["b"]).tolist() == [[3, 21, 0]]
+    write_stats(path, TABLE, ["a", "b"], COUNTS, ["1", "2"])
+    assert read_class_pixels(path, ClassTable(TABLE.names, ((0, 0, 0),) * 3), ["b"], ["2"]).tolist() == [[3, 21, 0]]
     for names, message in (
         (("road", "grass", "cat"), "counts 3 classes, not the 3 in use (they differ in dog, cat)"),
         (("road", "grass"), "counts 3 classes, not the 2 in use (they differ in dog)"),
         (("grass", "road", "dog"), "counts 3 classes, not the 3 in use (they differ in their order)"),
     ):
         with pytest.raises(DataError) as caught:
-            read_class_pixels(path, ClassTable(names, ((0, 0, 0),) * len(names)), ["a"])
+            read_class_pixels(path, ClassTable(names, ((0, 0, 0),) * len(names)), ["a"], ["1"])
         assert message in str(caught.value)
         assert "run `segdrone data stats ROOT` again with the --classes and --class-groups" in str(caught.value)
 
 
 def test_a_missing_file_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"stats.json does not exist: run `segdrone data stats ROOT`$"):
-        read_class_pixels(tmp_path / STATS_FILE, TABLE, ["a"])
+        read_class_pixels(tmp_path / STATS_FILE, TABLE, ["a"], ["1"])
 
 
 def test_photographs_without_counts_are_refused(tmp_path: Path) -> None:
-    write_stats(tmp_path / "stats.json", TABLE, ["a", "b"], COUNTS)
+    write_stats(tmp_path / "stats.json", TABLE, ["a", "b"], COUNTS, ["1", "2"])
     with pytest.raises(DataError, match=r"lacks 2 of 3 photographs, c first: run `segdrone data stats ROOT` again$"):
-        read_class_pixels(tmp_path / "stats.json", TABLE, ["c", "a", "d"])
+        read_class_pixels(tmp_path / "stats.json", TABLE, ["c", "a", "d"], ["", "1", ""])
+
+
+def test_counts_of_masks_that_have_changed_since_are_refused(tmp_path: Path) -> None:
+    masks = [tmp_path / "a.png", tmp_path / "b.png"]
+    for mask in masks:
+        mask.write_bytes(b"a mask")
+    pairs = [ImageMaskPair(mask.stem, mask, mask, (1, 1)) for mask in masks]
+    encoding = MaskEncoding(TABLE)
+    write_stats(tmp_path / "stats.json", TABLE, ["a", "b"], COUNTS, mask_states(pairs, encoding))
+
+    def read(encoding: MaskEncoding = encoding) -> list[list[int]]:
+        return read_class_pixels(tmp_path / "stats.json", TABLE, ["a", "b"], mask_states(pairs, encoding)).tolist()
+
+    assert read() == COUNTS.tolist()
+    with pytest.raises(DataError, match=r"an earlier state of 2 of 2 masks, a first, or read them with other options"):
+        read(MaskEncoding(TABLE, colour_tolerance=20))
+    masks[1].write_bytes(b"a MASK")
+    with pytest.raises(DataError, match=r"an earlier state of 1 of 2 masks, b first, .* run `segdrone data stats ROOT`"):
+        read()
 
 
 @pytest.mark.parametrize(
@@ -129,18 +151,19 @@ def test_photographs_without_counts_are_refused(tmp_path: Path) -> None:
         "",
         "[]",
         "{}",
-        '{"classes": ["road", "grass", "dog"], "pixels": {"a": [1, 2]}}',
-        '{"classes": ["road", "grass", "dog"], "pixels": {"a": [1, 2, -3]}}',
-        '{"classes": ["road", "grass", "dog"], "pixels": {"a": ["x", 2, 3]}}',
-        '{"classes": ["road", "grass", "dog"], "pixels": {"a": 3}}',
-        '{"classes": 3, "pixels": {"a": [1, 2, 3]}}',
+        '{"classes": ["road", "grass", "dog"], "pixels": {"a": [1, 2]}, "masks": {}}',
+        '{"classes": ["road", "grass", "dog"], "pixels": {"a": [1, 2, -3]}, "masks": {}}',
+        '{"classes": ["road", "grass", "dog"], "pixels": {"a": ["x", 2, 3]}, "masks": {}}',
+        '{"classes": ["road", "grass", "dog"], "pixels": {"a": 3}, "masks": {}}',
+        '{"classes": 3, "pixels": {"a": [1, 2, 3]}, "masks": {}}',
+        '{"classes": ["road", "grass", "dog"], "pixels": {"a": [1, 2, 3]}, "masks": ["a"]}',
     ],
 )
 def test_a_file_of_another_kind_is_refused_in_one_line(tmp_path: Path, content: str) -> None:
     path = tmp_path / "stats.json"
     path.write_text(content)
     with pytest.raises(DataError, match="does not hold the pixel counts of a dataset .*: run") as caught:
-        read_class_pixels(path, TABLE, ["a"])
+        read_class_pixels(path, TABLE, ["a"], ["1"])
     assert "\n" not in str(caught.value)
 
 

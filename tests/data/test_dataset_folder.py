@@ -101,13 +101,3 @@ def test_masks_alone_are_their_own_images(tmp_path: Path) -> None:
 def test_what_cannot_be_opened_is_refused_at_once(root: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         open_dataset(DataConfig(**{"root": str(root), **options}))
-
-
-def test_a_class_table_in_the_root_that_is_not_used_is_reported(root: Path, caplog: pytest.LogCaptureFixture) -> None:
-    table = root / "classes.csv"
-    table.write_text("name,r,g,b\nroad,0,0,0\ngrass,1,1,1\n")
-    assert len(opened(root, classes=str(table)).table) == 2
-    assert caplog.text == ""
-    assert len(opened(root).table) == 23
-    assert f"{table} is not used, but the 23 classes of the Semantic Drone Dataset" in caplog.text
-    assert f"give data.classes={table}" in caplog.text

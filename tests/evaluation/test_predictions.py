@@ -1,6 +1,7 @@
 """Predicted masks of any model against true masks, through the config of evaluate.py."""
 
 import json
+from html import unescape
 from pathlib import Path
 
 import cv2
@@ -42,6 +43,11 @@ def test_predicted_masks_get_the_same_scores_and_files_as_a_checkpoint(
     assert metrics["accuracy"] == pytest.approx(np.mean(right))
     assert (metrics["photographs"], metrics["split"], metrics["ece"]) == (20, "all", None)
     assert metrics["predictions"] == str(predicted)
+    assert metrics["warnings"] == [
+        f"predictions={predicted} has no class table: its ids are read as those of the true masks; say otherwise with "
+        "prediction_classes=FILE.csv"
+    ]
+    assert metrics["warnings"][0] in unescape((out / "report.html").read_text())
     assert json.loads((out / "metrics.json").read_text()) == metrics
     assert {path.name for path in out.iterdir()} >= {
         "report.html", "per_class.csv", "per_image.csv", "confusion.csv", "counts.npz", "evaluation.json",
@@ -97,7 +103,11 @@ def test_a_split_of_the_photographs_is_scored(predicted: Path, all_scenes: Path,
 
 def test_classes_are_merged_in_both_masks(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
     choices = [f"predictions={predicted}", f"data.root={all_scenes}", "data.class_groups=landing_zone"]
-    merged = scored(tmp_path / "a", *choices)
+    with pytest.raises(
+        DataError, match=r"may be classes before or after data\.class_groups merged them: give predicti"
+    ):
+        scored(tmp_path / "a", *choices)
+    merged = scored(tmp_path / "a", *choices, "prediction_classes=drone")
     assert len(merged["iou"]) < 23  # type: ignore[arg-type]
     assert merged["accuracy"] >= scored(tmp_path / "b", *choices[:2])["accuracy"]  # type: ignore[operator]
 
@@ -112,6 +122,9 @@ def test_bad_predictions_are_errors(predicted: Path, all_scenes: Path, tmp_path:
     assert "predictions=FOLDER" in error_of(root)
     assert "give one of these to score" in error_of(root, folder, "ckpt_path=x.ckpt")
     assert "give the true masks" in error_of(folder)
+    assert "prediction_classes goes with predictions=FOLDER" in error_of(
+        root, "ckpt_path=x.ckpt", "prediction_classes=drone"
+    )
     assert "inference=tiled does nothing" in error_of(root, folder, "inference=tiled")
     assert "data.sampling does nothing" in error_of(root, folder, "data.sampling=tiles")
     assert "nowhere is not a folder" in error_of(root, f"predictions={tmp_path / 'nowhere'}")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from segdrone.errors import ConfigError, DataError
-from segdrone.inference.inputs import file_digest, find_inputs
+from segdrone.inference.inputs import find_inputs
+from segdrone.utils.digest import file_digest
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from PIL import Image
 from scipy import ndimage
 
 from segdrone.classes import DRONE
-from segdrone.data.class_weights import STATS_FILE, class_weights, read_class_pixels
+from segdrone.data import DataConfig, open_dataset
+from segdrone.data.class_weights import STATS_FILE, class_weights, mask_states, read_class_pixels
 from segdrone.data.layout import find_folders
 from segdrone.data.mask_encoding import MaskEncoding
 from segdrone.data.mask_files import read_mask
@@ -137,7 +138,9 @@ def test_saved_statistics_give_class_weights_in_training(all_scenes: Path, tmp_p
     save_stats(stats, folder)
     assert sorted(path.name for path in folder.iterdir()) == ["classes.png", "cooccurrence.png", "stats.json"]
     ids = stats.ids[5:9]
-    np.testing.assert_array_equal(read_class_pixels(folder / STATS_FILE.name, DRONE, ids), stats.pixels[5:9])
+    dataset = open_dataset(DataConfig(root=str(all_scenes)))
+    states = mask_states(dataset.pairs[5:9], dataset.encoding)
+    np.testing.assert_array_equal(read_class_pixels(folder / STATS_FILE.name, DRONE, ids, states), stats.pixels[5:9])
     content = json.loads((folder / "stats.json").read_text())
     assert content["photographs"] == 20
     assert content["sizes"] == [{"height": 64, "width": 96, "photographs": 20}]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from segdrone.classes import DRONE
-from segdrone.data.class_weights import STATS_FILE, class_weights, write_stats
+from segdrone.data.class_weights import STATS_FILE, class_weights, mask_states, write_stats
 from segdrone.errors import ConfigError
 from segdrone.model import load_module
 from segdrone.model.losses.pixel import CrossEntropyLoss
@@ -82,9 +82,10 @@ def test_named_class_weights_become_numbers(loss: str, key: str, scenes: Path, s
         f"data.root={scenes}", f"loss={loss}", f"{key}.class_weights=inverse", f"{key}.label_smoothing=0.1"
     )
     datamodule = build_datamodule(cfg)
-    ids = [pair.id for pair in datamodule.splits["all"]]
+    pairs = datamodule.splits["all"]
+    ids = [pair.id for pair in pairs]
     counts = np.tile(np.arange(1, 24), (len(ids), 1))
-    write_stats(scenes / STATS_FILE, DRONE, ids, counts)
+    write_stats(scenes / STATS_FILE, DRONE, ids, counts, mask_states(pairs, datamodule.encoding))
     cross_entropy = build_module(cfg, datamodule).loss.terms[0]
     assert isinstance(cross_entropy, CrossEntropyLoss)
     assert cross_entropy.weights is not None

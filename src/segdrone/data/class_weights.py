@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
+from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.pairs import ImageMaskPair
 from segdrone.errors import ConfigError, DataError
 from segdrone.utils.atomic import write_json
+from segdrone.utils.digest import file_digest
 
 STATS_FILE = Path("stats", "stats.json")
 """File of the counts below a dataset's root, which `segdrone data stats` writes."""
@@ -100,37 +104,51 @@ def class_weights(scheme: str, counts: Counts) -> list[float]:
     return [float(weight) for weight in weights]
 
 
-def write_stats(path: Path, table: ClassTable, ids: Sequence[str], counts: Counts, **facts: Any) -> None:
-    """Writes counts as JSON: `classes`, their names; `pixels`, one list per photograph; and `facts`.
+def mask_states(pairs: Sequence[ImageMaskPair], encoding: MaskEncoding) -> list[str]:
+    """Returns for each pair a text that changes with its mask file, and with the classes that it is read as."""
+    reading = repr((encoding.fingerprint, encoding.table.names, encoding.groups))
+    digests = (file_digest(pair.mask) if pair.mask is not None else "" for pair in pairs)
+    return [sha256(f"{reading} {digest}".encode()).hexdigest()[:16] for digest in digests]
+
+
+def write_stats(
+    path: Path, table: ClassTable, ids: Sequence[str], counts: Counts, states: Sequence[str], **facts: Any
+) -> None:
+    """Writes counts as JSON: `classes`, their names; `pixels`, one list per photograph; `masks`, states; and `facts`.
 
     Args:
         path: The file.
         table: The classes.
         ids: Names of the photographs.
         counts: Labeled pixels per photograph and class, int64 `[N, C]`.
+        states: What `mask_states` returned when they were counted.
         **facts: Anything else to keep, as plain containers.
     """
-    pixels = dict(zip(ids, counts.tolist(), strict=True))
-    write_json({"classes": list(table.names), **facts, "pixels": pixels}, path)
+    pixels, masks = (dict(zip(ids, values, strict=True)) for values in (counts.tolist(), states))
+    write_json({"classes": list(table.names), **facts, "pixels": pixels, "masks": masks}, path)
 
 
-def read_class_pixels(path: Path, table: ClassTable, ids: Sequence[str]) -> Counts:
+def read_class_pixels(path: Path, table: ClassTable, ids: Sequence[str], states: Sequence[str]) -> Counts:
     """Reads the counts of some photographs, int64 `[N, C]`, from the file that `write_stats` wrote.
 
     Args:
         path: The file, `STATS_FILE` below the dataset's root.
         table: The classes in use, which must have the names of those in the file.
         ids: Names of the photographs, such as those of the train split, in the order of the rows.
+        states: What `mask_states` returns for them now.
 
     Raises:
-        DataError: The file is missing or unreadable, counts other classes, or lacks a photograph.
+        DataError: The file is missing or unreadable, counts other classes, lacks a photograph, or a mask has changed
+            since or was read in another way.
     """
     again = "run `segdrone data stats ROOT` again"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        classes, pixels = content["classes"], content["pixels"]
+        classes, pixels, masks = content["classes"], content["pixels"], content["masks"]
         missing = [name for name in ids if name not in pixels]
         rows = [[int(n) for n in pixels[name]] for name in ids if name in pixels]
+        if not isinstance(masks, dict):
+            raise ValueError("masks is not an object")
         if any(len(row) != len(classes) or min(row) < 0 for row in rows):
             raise ValueError("rows with negative values, or not as long as its classes")
     except FileNotFoundError:
@@ -148,4 +166,10 @@ def read_class_pixels(path: Path, table: ClassTable, ids: Sequence[str]) -> Coun
         )
     if missing:
         raise DataError(f"{path} lacks {len(missing)} of {len(ids)} photographs, {missing[0]} first: {again}")
+    changed = [name for name, state in zip(ids, states, strict=True) if masks.get(name) != state]
+    if changed:
+        raise DataError(
+            f"{path} counts an earlier state of {len(changed)} of {len(ids)} masks, {changed[0]} first, or read them "
+            f"with other options: {again} with the options that you train with"
+        )
     return np.array(rows, np.int64).reshape(len(rows), len(table))

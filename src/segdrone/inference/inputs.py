@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import glob
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,8 +13,8 @@ from typing import NamedTuple
 from segdrone.data.layout import find_layout
 from segdrone.errors import ConfigError, DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
+from segdrone.utils.digest import file_digest
 
-_SAMPLE = 1 << 16  # bytes
 SETTINGS = "predict.json"  # the file by which a folder of predictions is recognized
 
 
@@ -75,24 +74,6 @@ def find_inputs(inputs: Iterable[str | Path], out: str | Path) -> list[InputImag
             )
         images[name] = InputImage(file, path, name, file_digest(file))
     return list(images.values())
-
-
-def file_digest(file: Path) -> str:
-    """Returns a hash of a file's size, beginning, middle and end, without reading all of it.
-
-    Returns:
-        16 hexadecimal digits; empty if the file cannot be read.
-    """
-    try:
-        with file.open("rb") as opened:
-            size = opened.seek(0, os.SEEK_END)
-            digest = hashlib.sha256(str(size).encode())
-            for offset in (0, max(0, (size - _SAMPLE) // 2), max(0, size - _SAMPLE)):
-                opened.seek(offset)
-                digest.update(opened.read(_SAMPLE))
-    except OSError:
-        return ""
-    return digest.hexdigest()[:16]
 
 
 def is_image(path: str | Path) -> bool:

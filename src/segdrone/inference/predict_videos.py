@@ -14,12 +14,12 @@ from tqdm import tqdm
 from segdrone import __version__
 from segdrone.errors import ConfigError, DataError
 from segdrone.inference.cleanup import Cleanup
-from segdrone.inference.inputs import file_digest
 from segdrone.inference.output_dir import exclusive_dir
 from segdrone.inference.predict_folder import PredictSummary
 from segdrone.inference.predict_video import VIDEO_SUFFIXES, check_video_options, predict_video
 from segdrone.inference.predictor import Predictor
 from segdrone.utils.atomic import stale_partials, write_json
+from segdrone.utils.digest import file_digest
 
 FOLDER = "films"  # below the output folder
 _PREDICTED, _SKIPPED = "predicted", "done before"

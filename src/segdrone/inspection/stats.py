@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from segdrone.classes import ClassTable
 from segdrone.data import DataConfig, ImageMaskPair, open_dataset
-from segdrone.data.class_weights import WEIGHTINGS, class_weights
+from segdrone.data.class_weights import WEIGHTINGS, class_weights, mask_states
 from segdrone.data.mask_encoding import MaskEncoding
 from segdrone.data.mask_files import read_pair_mask, read_valid
 from segdrone.data.split import read_split
@@ -47,6 +47,7 @@ class Stats:
         regions: 8-connected components per photograph and class, int64 `[N, C]`.
         values: Pixels per channel (red, green, blue) and value over all photographs, int64 `[3, 256]`.
         splits: Ids of `train`, `val`, `test`; empty if no split was given.
+        mask_states: What `segdrone.data.class_weights.mask_states` returned before counting.
     """
 
     table: ClassTable
@@ -56,6 +57,7 @@ class Stats:
     regions: Counts
     values: Counts
     splits: dict[str, list[str]]
+    mask_states: list[str]
 
     @property
     def mean(self) -> list[float]:
@@ -122,6 +124,7 @@ def dataset_stats(root: Path, *, workers: int | None = None, progress: bool = Tr
     pairs, encoding = dataset.pairs, dataset.encoding
     ids = [pair.id for pair in pairs]
     splits = read_split(Path(config.split_dir), ids) if config.split_dir is not None else {}
+    states = mask_states(pairs, encoding)
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:  # decoding and counting release Python's lock
         results = pool.map(partial(_count, encoding=encoding), pairs)
         counts = list(tqdm(results, "statistics", len(pairs), unit="photo", disable=not progress))
@@ -133,11 +136,12 @@ def dataset_stats(root: Path, *, workers: int | None = None, progress: bool = Tr
         regions=np.stack([pair.regions for pair in counts]),
         values=np.sum([pair.values for pair in counts], axis=0),
         splits=splits,
+        mask_states=states,
     )
 
 
 def _count(pair: ImageMaskPair, encoding: MaskEncoding) -> _PairCounts:
-    mask, image = read_pair_mask(pair, encoding), read_image(pair.image)
+    mask, image = read_pair_mask(pair, encoding), read_image(pair.image, channels=pair.channels)
     if pair.marks_no_data:
         image = image[read_valid(pair)][:, None]
     pixels = count_values(mask)[: len(encoding.table)]

@@ -75,7 +75,7 @@ def save_stats(stats: Stats, folder: Path) -> None:
         "cooccurrence": stats.cooccurrence.tolist(),
     }
     with writable_dir(folder):
-        write_stats(folder / STATS_FILE.name, stats.table, stats.ids, stats.pixels, **facts)
+        write_stats(folder / STATS_FILE.name, stats.table, stats.ids, stats.pixels, stats.mask_states, **facts)
         columns = {"photographs": stats.photographs, "regions": stats.regions.sum(0)}
         title = f"Classes of {len(stats.ids)} photographs"
         figures.save(figures.plot_class_shares(pixels, columns, stats.table, title), folder / "classes.png")

@@ -10,7 +10,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from segdrone.data import DataConfig, SegmentationDataModule
-from segdrone.data.class_weights import STATS_FILE, check_scheme, class_weights, read_class_pixels
+from segdrone.data.class_weights import STATS_FILE, check_scheme, class_weights, mask_states, read_class_pixels
 from segdrone.data.mask_files import read_mask
 from segdrone.data.split import SPLITS
 from segdrone.errors import ConfigError
@@ -117,7 +117,9 @@ def _resolve_class_weights(options: dict[str, Any], key: str, datamodule: Segmen
         check_scheme(scheme)
         file = Path(weights) if is_file else Path(datamodule.config.root) / STATS_FILE
         if is_file or file.exists():
-            counts = read_class_pixels(file, table, [pair.id for pair in datamodule.splits["train"]])
+            pairs = datamodule.splits["train"]
+            states = mask_states(pairs, datamodule.encoding)
+            counts = read_class_pixels(file, table, [pair.id for pair in pairs], states)
         else:
             counts = datamodule.class_pixels()
         weights = class_weights(scheme, counts)

@@ -1,0 +1,145 @@
+"""Whose ids predicted masks hold: scored by names, merged once, or refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+
+from segdrone.classes import ClassTable
+from segdrone.errors import DataError
+from segdrone.evaluation import evaluate
+from tests.conftest import REPO
+
+TRUTH = np.repeat(np.array([[0, 1, 2, 1]], np.uint8), 12, axis=0).repeat(4, axis=1)  # soil, crop, weed, crop
+NAMES = ("soil", "crop", "weed")
+
+
+def table(*names: str) -> ClassTable:
+    return ClassTable(names, tuple((10 * i, 0, 0) for i in range(len(names))))
+
+
+def write(folder: Path, mask: np.ndarray, names: tuple[str, ...] | None) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("a", "b"):
+        cv2.imwrite(str(folder / f"{name}.png"), mask)
+    if names is not None:
+        (folder / "classes.csv").write_text(table(*names).to_csv())
+    return folder
+
+
+def write_predict_json(out: Path, names: tuple[str, ...], groups: dict[str, list[str]] | None) -> None:
+    (out / "predict.json").write_text(json.dumps({"classes": table(*names).to_dict(), "class_groups": groups}))
+
+
+def scored(out: Path, truth: Path, predicted: Path, *choices: str) -> dict[str, Any]:
+    options = [f"output_dir={out}", "pictures=0", f"data.masks={truth}", f"predictions={predicted}", *choices]
+    with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
+        return evaluate(compose("evaluate", options))
+
+
+@pytest.fixture
+def truth(tmp_path: Path) -> Path:
+    return write(tmp_path / "truth", TRUTH, NAMES)
+
+
+def test_equal_names_in_another_order_are_matched(truth: Path, tmp_path: Path) -> None:
+    ids = np.array([2, 0, 1], np.uint8)[TRUTH]  # of crop, weed, soil
+    predicted = write(tmp_path / "predicted", ids, ("crop", "weed", "soil"))
+    metrics = scored(tmp_path / "out", truth, predicted)
+    assert metrics["miou"] == 1.0
+    assert {name: values["truth_share"] for name, values in metrics["classes"].items()} == {
+        "soil": 0.25, "crop": 0.5, "weed": 0.25,
+    }  # fmt: skip
+    assert metrics["warnings"] == []
+
+
+def test_a_truth_that_lacks_a_class_of_the_predictions_is_scored(tmp_path: Path) -> None:
+    truth = write(tmp_path / "truth", np.array([0, 1, 0], np.uint8)[TRUTH], ("soil", "weed"))
+    predicted = write(tmp_path / "predicted", np.array([0, 2, 0], np.uint8)[TRUTH], NAMES)
+    assert scored(tmp_path / "out", truth, predicted)["iou"] == {"soil": 1.0, "crop": None, "weed": 1.0}
+
+
+def test_the_truth_is_merged_once_where_the_predictions_are(truth: Path, tmp_path: Path) -> None:
+    groups = {"plant": ["crop", "weed"]}
+    out = tmp_path / "predicted"
+    write(out / "masks", np.array([1, 0, 0], np.uint8)[TRUTH], ("plant", "soil"))
+    write_predict_json(out, ("plant", "soil"), groups)
+    for folder in (out, out / "masks"):  # the table is found from the masks alone
+        assert scored(tmp_path / "scored", truth, folder)["iou"] == {"plant": 1.0, "soil": 1.0}
+    merging = "data.class_groups={plant: [crop, weed]}"
+    assert scored(tmp_path / "scored", truth, out, merging)["iou"] == {"plant": 1.0, "soil": 1.0}
+    write(truth, np.array([1, 0, 0], np.uint8)[TRUTH], ("plant", "soil"))  # the truth was merged before
+    assert scored(tmp_path / "scored", truth, out)["iou"] == {"plant": 1.0, "soil": 1.0}
+
+
+def test_unmerged_predictions_are_merged_like_the_truth(truth: Path, tmp_path: Path) -> None:
+    predicted = write(tmp_path / "predicted", TRUTH, NAMES)
+    metrics = scored(tmp_path / "out", truth, predicted, "data.class_groups={plant: [crop, weed]}")
+    assert metrics["iou"] == {"plant": 1.0, "soil": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("names", "choices", "message"),
+    [
+        (("soil", "crop", "tree"), (), r"the predictions has soil, crop, tree: weed is not among them"),
+        (("soil", "Crop", "weed"), (), r"crop is not among them \(crop is there as Crop\)"),
+        (("plant", "soil"), ("data.class_groups={green: [crop, weed]}",), r"the true masks has green, soil: plant is"),
+    ],
+)
+def test_other_names_are_refused_with_both_lists(
+    names: tuple[str, ...], choices: tuple[str, ...], message: str, truth: Path, tmp_path: Path
+) -> None:
+    predicted = write(tmp_path / "predicted", TRUTH % len(names), names)
+    with pytest.raises(DataError, match=message):
+        scored(tmp_path / "out", truth, predicted, *choices)
+
+
+def test_a_given_table_replaces_the_one_beside_the_predictions(truth: Path, tmp_path: Path) -> None:
+    predicted = write(tmp_path / "predicted", np.array([1, 0, 2], np.uint8)[TRUTH], NAMES)
+    given = tmp_path / "given.csv"
+    given.write_text(table("crop", "soil", "weed").to_csv())
+    metrics = scored(tmp_path / "out", truth, predicted, f"prediction_classes={given}")
+    assert metrics["miou"] == 1.0
+    assert "not the classes that lie with the predictions: soil, crop, weed" in metrics["warnings"][0]
+
+
+def test_two_tables_of_the_same_predictions_must_agree(truth: Path, tmp_path: Path) -> None:
+    out = tmp_path / "predicted"
+    write(out / "masks", TRUTH, ("soil", "weed", "crop"))
+    write_predict_json(out, NAMES, None)
+    with pytest.raises(DataError, match=r"classes\.csv names the classes soil, weed, crop, but predict\.json"):
+        scored(tmp_path / "out", truth, out)
+    (out / "predict.json").write_text('{"classes": {"names": 3}}')
+    with pytest.raises(DataError, match=r"predict\.json cannot be read"):
+        scored(tmp_path / "out", truth, out)
+
+
+def test_a_truth_without_a_table_is_read_as_the_classes_of_the_predictions(tmp_path: Path) -> None:
+    truth = write(tmp_path / "truth", TRUTH, None)
+    metrics = scored(tmp_path / "out", truth, write(tmp_path / "predicted", TRUTH, NAMES))
+    assert metrics["iou"] == {"soil": 1.0, "crop": 1.0, "weed": 1.0}
+    assert "its ids are read as those of the predictions (soil, crop, weed)" in metrics["warnings"][0]
+
+
+def test_a_truth_of_colors_does_not_force_colors_upon_the_predictions(tmp_path: Path) -> None:
+    truth = write(tmp_path / "truth", TRUTH, NAMES)
+    colors = table(*NAMES).palette[TRUTH]
+    for name in ("a", "b"):
+        cv2.imwrite(str(truth / f"{name}.png"), colors[..., ::-1])
+    predicted = write(tmp_path / "predicted", TRUTH, NAMES)
+    assert scored(tmp_path / "out", truth, predicted, "data.mask_encoding=colours")["miou"] == 1.0
+
+
+def test_scores_of_one_class_alone_are_put_in_doubt(tmp_path: Path) -> None:
+    truth = write(tmp_path / "truth", np.zeros_like(TRUTH), NAMES)
+    metrics = scored(tmp_path / "out", truth, write(tmp_path / "predicted", np.zeros_like(TRUTH), NAMES))
+    assert metrics["miou"] == 1.0
+    assert (
+        "every labeled pixel of the truth is soil: the scores say nothing about the 2 other" in metrics["warnings"][0]
+    )
