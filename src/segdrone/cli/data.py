@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,11 +16,14 @@ from segdrone.cli.data_options import (
     Images,
     Masks,
     Root,
+    SplitBy,
     SplitDir,
+    SplitDistance,
     Threshold,
     Tolerance,
     Unpaired,
     Workers,
+    dataset_options,
 )
 from segdrone.cli.size import parse_size
 from segdrone.data.config import describe
@@ -91,6 +94,7 @@ def import_(
 
 @commands.command("check")
 def check(
+    context: typer.Context,
     root: Root,
     images: Images = None,
     masks: Masks = None,
@@ -101,6 +105,8 @@ def check(
     mask_threshold: Threshold = 127,
     allow_unpaired: Unpaired = False,
     split_dir: SplitDir = None,
+    split_by: SplitBy = None,
+    split_distance: SplitDistance = None,
     workers: Workers = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as one JSON document.")] = False,
 ) -> None:
@@ -115,9 +121,7 @@ def check(
     from segdrone.inspection.check import check_dataset
     from segdrone.inspection.report import print_report
 
-    options = _dataset_options(
-        images, masks, classes, class_groups, mask_encoding, colour_tolerance, mask_threshold, allow_unpaired, split_dir
-    )
+    options = dataset_options(context)
     report = check_dataset(root, **options, workers=workers)
     if as_json:
         print(json.dumps(report.to_dict(), indent=2, allow_nan=False))
@@ -128,6 +132,7 @@ def check(
 
 @commands.command("stats")
 def stats(
+    context: typer.Context,
     root: Root,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write to (default: ROOT/stats, where training reads it).")
@@ -141,6 +146,8 @@ def stats(
     mask_threshold: Threshold = 127,
     allow_unpaired: Unpaired = False,
     split_dir: SplitDir = None,
+    split_by: SplitBy = None,
+    split_distance: SplitDistance = None,
     workers: Workers = None,
 ) -> None:
     """Count pixels, photographs and connected components of each class, and suggest class weights.
@@ -156,9 +163,7 @@ def stats(
     from segdrone.inspection.stats_report import print_stats, save_stats
     from segdrone.utils.atomic import writable_dir
 
-    options = _dataset_options(
-        images, masks, classes, class_groups, mask_encoding, colour_tolerance, mask_threshold, allow_unpaired, split_dir
-    )
+    options = dataset_options(context)
     folder = out or root / STATS_FILE.parent
     find_folders(root, images, masks)  # raises before `folder` is created below a root that does not exist
     with writable_dir(folder):
@@ -170,6 +175,7 @@ def stats(
 
 @commands.command("show")
 def show(
+    context: typer.Context,
     root: Root,
     out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("contact_sheet.png"),
     count: Annotated[int, typer.Option(help="Number of photographs.")] = 12,
@@ -192,6 +198,8 @@ def show(
     mask_threshold: Threshold = 127,
     allow_unpaired: Unpaired = False,
     split_dir: SplitDir = None,
+    split_by: SplitBy = None,
+    split_distance: SplitDistance = None,
 ) -> None:
     """Draw photographs and their masks on one sheet, with a legend of the classes.
 
@@ -203,9 +211,7 @@ def show(
     from segdrone.inspection.contact_sheet import contact_sheet
     from segdrone.utils.atomic import writable_dir
 
-    options = _dataset_options(
-        images, masks, classes, class_groups, mask_encoding, colour_tolerance, mask_threshold, allow_unpaired, split_dir
-    )
+    options = dataset_options(context)
     if out.suffix.lower() != ".png":
         raise ConfigError(f"--out {out} must be a PNG file, such as {out.with_suffix('.png')}")
     with writable_dir(out.parent):
@@ -248,18 +254,3 @@ def cache(
         print(f"removed {files} files, {format_bytes(nbytes)}, from {folder}")
     else:
         cache_files.print_info(folder, cache_files.info(folder, root))
-
-
-def _dataset_options(
-    images: str | None,
-    masks: str | None,
-    classes: str | None,
-    class_groups: str | None,
-    mask_encoding: str,
-    colour_tolerance: float,
-    mask_threshold: int,
-    allow_unpaired: bool,
-    split_dir: str | None,
-) -> dict[str, Any]:
-    """Returns the shared options by their names in DataConfig."""
-    return locals()

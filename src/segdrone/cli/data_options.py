@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +12,7 @@ from segdrone.data.config import describe
 
 _KEYS = (  # of DataConfig, each an option of the same name
     "images", "masks", "classes", "class_groups", "mask_encoding",
-    "colour_tolerance", "mask_threshold", "split_dir", "allow_unpaired",
+    "colour_tolerance", "mask_threshold", "split_dir", "split_by", "split_distance", "allow_unpaired",
 )  # fmt: skip
 
 
@@ -33,6 +33,11 @@ def name_options(text: str) -> str:
     )
 
 
+def dataset_options(context: typer.Context) -> dict[str, Any]:
+    """Returns the options of a command that are those of DataConfig, by their names there."""
+    return {key: context.params[key] for key in _KEYS if key in context.params}
+
+
 Root = Annotated[Path, typer.Argument(help=describe("root"))]
 Images = Annotated[str | None, typer.Option(help=describe("images"))]
 Masks = Annotated[str | None, typer.Option(help=describe("masks"))]
@@ -43,4 +48,6 @@ Tolerance = Annotated[float, typer.Option(min=0, max=441, help=describe("colour_
 Threshold = Annotated[int, typer.Option(min=0, max=65535, help=describe("mask_threshold"))]
 Unpaired = Annotated[bool, typer.Option("--allow-unpaired", help=describe("allow_unpaired"))]
 SplitDir = Annotated[str | None, typer.Option(help=describe("split_dir"))]
+SplitBy = Annotated[str | None, typer.Option(help=describe("split_by"))]
+SplitDistance = Annotated[float | None, typer.Option(help=describe("split_distance"))]
 Workers = Annotated[int | None, typer.Option(min=1, help="Number of threads (default: one per core).")]
