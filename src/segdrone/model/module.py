@@ -30,7 +30,7 @@ _SPLITS = ("train", "val", "test")
 class SegmentationModule(L.LightningModule):
     """A segmentation network with its loss, metrics, optimizer and schedule.
 
-    The first four arguments are the hyper-parameters of a checkpoint, as plain containers. The checkpoint also holds
+    The first four arguments, and `split_by`, are the hyper-parameters of a checkpoint, as plain containers. The checkpoint also holds
     the spec, and the options of the optimizer and the schedule, for a run that resumes.
 
     Attributes:
@@ -45,6 +45,7 @@ class SegmentationModule(L.LightningModule):
         data: The data config, as `DataConfig.to_dict` writes it; `mean` and `std` are required.
         splits: Ids of the photographs of `train`, `val` and `test`, so that a later evaluation can exclude those
             that were trained on.
+        split_by: What decided the splits, in words, for reports.
         loss: Name and options of the loss.
         optimizer: Name and options of the optimizer.
         scheduler: Name and options of the schedule.
@@ -63,9 +64,10 @@ class SegmentationModule(L.LightningModule):
         loss: Options | None = None,
         optimizer: Options | None = None,
         scheduler: Options | None = None,
+        split_by: str = "",
     ) -> None:
         super().__init__()
-        self.save_hyperparameters("model", "classes", "data", "splits", logger=False)
+        self.save_hyperparameters("model", "classes", "data", "splits", "split_by", logger=False)
         self.spec = spec_from_hparams(model, classes, data, version=__version__)
         self.table = self.spec.classes
         self.network = build_network(**model, classes=len(self.table))

@@ -25,7 +25,11 @@ def load_module(path: str | Path) -> SegmentationModule:
     checkpoint = read_checkpoint(path)
     spec = read_spec(checkpoint, path)
     with wrap_build_errors(path):
-        module = SegmentationModule(**{key: checkpoint["hyper_parameters"][key] for key in HPARAMS})
+        hparams = checkpoint["hyper_parameters"]
+        module = SegmentationModule(
+            **{key: hparams[key] for key in HPARAMS},
+            split_by=str(hparams.get("split_by", "")),  # missing in older checkpoints
+        )
         module.load_state_dict(checkpoint["state_dict"])
     module.spec = spec
     return module.eval()

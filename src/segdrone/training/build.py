@@ -43,7 +43,7 @@ def build_datamodule(cfg: DictConfig) -> SegmentationDataModule:
     datamodule.setup("fit")
     _warn_about_binary_masks(datamodule)
     counts = ", ".join(f"{len(datamodule.splits[split])} {split}" for split in SPLITS)
-    log.info("%s: %s photographs", config.root, counts)
+    log.info("%s: %s photographs, split %s", config.root, counts, datamodule.dataset.split.by)
     return datamodule
 
 
@@ -87,6 +87,7 @@ def build_module(cfg: DictConfig, datamodule: SegmentationDataModule) -> Segment
         loss=_resolve_loss(to_container(cfg.loss), datamodule),
         optimizer=to_container(cfg.optimizer),
         scheduler=to_container(cfg.scheduler),
+        split_by=datamodule.dataset.split.by,
     )
     log.info("%s on %s: %s", cfg.model.name, cfg.model.encoder_name, summarize(module.network, config.training_size))
     if cfg.init_from is not None:
