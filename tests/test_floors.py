@@ -15,7 +15,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "segdrone"
 FLOORS = {
     1: ("errors", "utils"),
-    2: ("classes", "class_groups", "windows", "spec", "normalize"),
+    2: ("classes", "class_files", "class_groups", "windows", "spec", "normalize"),
     3: ("raster", "synthetic", "figures"),
     4: ("data", "model", "runtime"),
     5: ("inference", "annotations", "inspection"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import colorsys
 import csv
 import io
+import itertools
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from segdrone.errors import DataError
 
 IGNORE_INDEX = 255
+_GOLDEN_RATIO = 0.618034  # steps by this share of the hue circle, so that each hue falls into the widest gap
 
 Color = tuple[int, int, int]
 """Red, green and blue, 0 to 255."""
@@ -30,10 +32,13 @@ class ClassTable:
         names: Unique class names, 1 to 255.
         colours: One RGB color per class, each channel 0 to 255.
         ignore_index: Id of pixels without a label, which loss and metrics skip.
+        mask_values: Value of each class in mask files, 0 to 255, ascending; None: that of its id.
+        ignored_values: Values in mask files, other than `ignore_index`, of pixels without a label.
+        ignored_colors: Colors in mask files of pixels without a label.
 
     Raises:
         DataError: The table is empty, repeats a name, has a color outside 0 to 255, or `ignore_index` is the id of a
-            class.
+            class; or the values do not fit.
 
     Example:
         >>> table = ClassTable(names=("road", "grass"), colours=((128, 64, 128), (0, 102, 0)))
@@ -46,6 +51,9 @@ class ClassTable:
     names: tuple[str, ...]
     colours: tuple[Color, ...]
     ignore_index: int = IGNORE_INDEX
+    mask_values: tuple[int, ...] | None = None
+    ignored_values: tuple[int, ...] = ()
+    ignored_colors: tuple[Color, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.names) <= 255 or len(self.names) != len(self.colours):
@@ -63,6 +71,9 @@ class ClassTable:
                 f"the ignored id {self.ignore_index} must be above the last class id "
                 f"({len(self.names) - 1}) and at most 255"
             )
+        values = [*(range(len(self)) if self.mask_values is None else self.mask_values), *self.ignored_values]
+        if len(values) != len(self) + len(self.ignored_values) or len({*values}) != len(values):
+            raise DataError(f"{len(self)} classes need as many different values in masks, not {values}")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -74,13 +85,25 @@ class ClassTable:
         palette[: len(self)] = self.colours
         return palette
 
+    @property
+    def dense(self) -> ClassTable:
+        """The table of masks whose values are the ids: those that are decoded, predicted and written."""
+        return replace(self, mask_values=None, ignored_values=(), ignored_colors=())
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the table as plain str, int and list, for a checkpoint or JSON."""
-        return {
+        table: dict[str, Any] = {
             "names": list(self.names),
             "colours": [list(color) for color in self.colours],
             "ignore_index": self.ignore_index,
         }
+        if self.mask_values is not None:
+            table["mask_values"] = list(self.mask_values)
+        if self.ignored_values:
+            table["ignored_values"] = list(self.ignored_values)
+        if self.ignored_colors:
+            table["ignored_colors"] = [list(color) for color in self.ignored_colors]
+        return table
 
     def to_csv(self) -> str:
         """Returns the table as CSV text with the columns `name, r, g, b`, one row per class, in the order of the ids.
@@ -103,56 +126,27 @@ class ClassTable:
             names=tuple(str(name) for name in table["names"]),
             colours=tuple(_color(color) for color in table["colours"]),
             ignore_index=int(table["ignore_index"]),
+            mask_values=None if (values := table.get("mask_values")) is None else tuple(int(v) for v in values),
+            ignored_values=tuple(int(value) for value in table.get("ignored_values", ())),
+            ignored_colors=tuple(_color(color) for color in table.get("ignored_colors", ())),
         )
 
-    @classmethod
-    def from_csv(cls, path: str | Path) -> ClassTable:
-        """Reads a table with the columns `name, r, g, b` and optionally `id`.
 
-        Kaggle's `class_dict_seg.csv` has this form. Spaces around names and values are dropped. Without an `id`
-        column the id of a class is the position of its row.
+def generate_colors(count: int) -> tuple[Color, ...]:
+    """Returns distinct colors for classes that have none; neither white, which means "ignored", nor black.
 
-        Raises:
-            DataError: The file is missing or has another form, or its ids are not 0, 1, 2, ...
-        """
-        path = Path(path)
-        if not path.is_file():
-            raise DataError(f"class table {path} does not exist: give data.classes=drone or the path of a CSV file")
-        try:
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                rows = [
-                    {(key or "").strip().lower(): (value or "").strip() for key, value in row.items() if key}
-                    for row in csv.DictReader(file, skipinitialspace=True)
-                ]
-            ids = [int(row.get("id", position)) for position, row in enumerate(rows)]
-            entries = [(row["name"], _color((row["r"], row["g"], row["b"]))) for row in rows]
-        except (KeyError, ValueError, UnicodeDecodeError, csv.Error) as error:
-            raise DataError(
-                f"class table {path} is not a table of name, r, g, b with whole numbers ({error}): fix its header or "
-                "rows"
-            ) from None
-        repeated = sorted(id_ for id_, count in Counter(ids).items() if count > 1)
-        if repeated:
-            raise DataError(
-                f"class table {path} gives id {repeated[0]} to {ids.count(repeated[0])} classes: ids must differ"
-            )
-        if sorted(ids) != list(range(len(ids))):
-            raise DataError(f"class table {path} has ids {sorted(ids)}: they must be 0 to {len(ids) - 1} without a gap")
-        entries = [entry for _, entry in sorted(zip(ids, entries, strict=True), key=lambda pair: pair[0])]
-        try:
-            return cls(names=tuple(name for name, _ in entries), colours=tuple(color for _, color in entries))
-        except DataError as error:
-            raise DataError(f"class table {path}: {error}") from None
-
-    @classmethod
-    def load(cls, source: str | Path) -> ClassTable:
-        """Returns the built-in table of this name (`drone`), or reads the CSV file at this path.
-
-        Example:
-            >>> ClassTable.load("drone").names[:3]
-            ('unlabeled', 'paved-area', 'dirt')
-        """
-        return BUILT_IN[str(source)] if str(source) in BUILT_IN else cls.from_csv(source)
+    Example:
+        >>> generate_colors(2)
+        ((242, 24, 24), (80, 109, 178))
+    """
+    colors: dict[Color, None] = {}
+    for i in itertools.count():
+        if len(colors) == count:
+            break
+        hue, saturation, value = i * _GOLDEN_RATIO % 1, (0.9, 0.55, 0.75)[i % 3], (0.95, 0.7, 0.5)[i // 3 % 3]
+        red, green, blue = (round(255 * channel) for channel in colorsys.hsv_to_rgb(hue, saturation, value))
+        colors[red, green, blue] = None
+    return tuple(colors)
 
 
 def _color(values: Any) -> Color:

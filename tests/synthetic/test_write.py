@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from segdrone.classes import DRONE, ClassTable
+from segdrone.class_files import read_class_table
+from segdrone.classes import DRONE
 from segdrone.errors import DataError
 from segdrone.synthetic import render_scene, write_scenes
 from segdrone.synthetic.write import scene_seed
@@ -36,7 +37,7 @@ def test_the_folder_has_the_layout_of_the_real_dataset(tmp_path: Path) -> None:
         "class_dict_seg.csv",
         "scenes.json",
     }
-    table = ClassTable.from_csv(root / "class_dict_seg.csv")
+    table = read_class_table(root / "class_dict_seg.csv")
     assert (table.names, table.colours) == (DRONE.names, DRONE.colours)
 
 

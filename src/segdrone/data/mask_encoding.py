@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segdrone.class_files import load_class_table
 from segdrone.class_groups import ClassGroups, load_class_groups, remap
 from segdrone.class_mapping import map_classes
 from segdrone.classes import ClassTable
@@ -109,7 +110,7 @@ class MaskEncoding:
         """Builds the encoding from a class table and groups as a user gives them.
 
         Args:
-            classes: As `ClassTable.load` or `ClassTable.from_dict` take it.
+            classes: As `load_class_table` or `ClassTable.from_dict` take it.
             groups: As `load_class_groups` takes them; None merges nothing.
             kind: As the class takes it.
             colour_tolerance: As the class takes it.
@@ -118,7 +119,7 @@ class MaskEncoding:
         Raises:
             DataError: The table or the groups cannot be read, or do not fit.
         """
-        table = ClassTable.from_dict(classes) if isinstance(classes, Mapping) else ClassTable.load(classes)
+        table = ClassTable.from_dict(classes) if isinstance(classes, Mapping) else load_class_table(classes)
         return cls(table, load_class_groups(groups) if groups is not None else {}, kind, colour_tolerance, threshold)
 
     @classmethod

@@ -1,0 +1,51 @@
+"""Find the class table that lies beside the data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from segdrone.class_files.read import read_class_table
+from segdrone.errors import DataError
+
+OWN_NAME = "classes.csv"
+"""The name that `segdrone data import` writes; it takes precedence."""
+
+_STEMS = (
+    "classes", "_classes", "class_dict", "class_dict_seg", "class_table", "class_names", "class_colors", "classes_dict",
+    "label_class_dict", "labelmap", "label_map", "label_colors", "label_colours", "labels_colors", "color_map",
+    "colormap", "colour_map", "legend", "palette",
+)  # fmt: skip
+_SUFFIXES = (".csv", ".tsv", ".txt", ".json")
+
+
+def find_class_table(folder: str | Path) -> Path | None:
+    """Returns the class table in a folder, or None.
+
+    Raises:
+        DataError: There are several, none is `classes.csv`, and they name other classes or another order.
+
+    Example:
+        >>> find_class_table("datasets/mine")  # doctest: +SKIP
+        PosixPath('datasets/mine/classes.csv')
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        return None
+    found = sorted(
+        (path for path in folder.iterdir() if _is_table_name(path) and path.is_file()),
+        key=lambda path: (path.name.lower() != OWN_NAME, path.name),
+    )
+    if len(found) < 2 or found[0].name.lower() == OWN_NAME:
+        return found[0] if found else None
+    names = {path: read_class_table(path).names for path in found}
+    other = [path for path in found if names[path] != names[found[0]]]
+    if other:
+        raise DataError(
+            f"{found[0]} and {other[0].name} name other classes: say which one the masks are written for with "
+            f"data.classes={found[0]}"
+        )
+    return found[0]
+
+
+def _is_table_name(path: Path) -> bool:
+    return path.stem.lower() in _STEMS and path.suffix.lower() in _SUFFIXES

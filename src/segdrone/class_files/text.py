@@ -1,0 +1,128 @@
+"""Read the text of a class-table file, whatever encoding and separator it was saved with."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from segdrone.errors import DataError
+
+log = logging.getLogger(__name__)
+
+SEPARATORS = {
+    ",": "comma",
+    ";": "semicolon",
+    "\t": "tab",
+    "|": "vertical bar",
+    ":": "colon",
+    "=": "equals sign",
+    " ": "space",
+}
+_MOST_BYTES = 1 << 20
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_HEX_COLOR = re.compile(r"#(?:[0-9a-f]{3}){1,2}\s*(?:[,;\t|:\s]|$)", re.IGNORECASE)
+_EXCEL_HINT = re.compile(r"sep=(.)", re.IGNORECASE)  # first line that Excel reads as the separator
+_LABELMAP = ("label", "color_rgb", "parts", "actions")  # of CVAT's and VOC's labelmap.txt
+
+
+class Line(NamedTuple):
+    """A line of a table: its number in the file, from 1, and its cells."""
+
+    number: int
+    cells: list[str]
+
+
+class Grid(NamedTuple):
+    """A table as one separator divides it.
+
+    Attributes:
+        separator: The separator.
+        lines: Its lines of cells, without empty lines and comments.
+        comment: The cells of the comment line before the first line; empty if there is none.
+    """
+
+    separator: str
+    lines: list[Line]
+    comment: list[str]
+
+
+def read_text(path: Path) -> tuple[str, str]:
+    """Returns the text of a file and the name of its encoding.
+
+    UTF-8 and UTF-16 are recognized, with and without byte order mark. Anything else is read as Windows-1252, which
+    is logged, as other code pages have other letters there.
+
+    Raises:
+        DataError: The file is missing, too large for a class table, or not a text file.
+    """
+    if not path.is_file():
+        raise DataError(f"class table {path} does not exist: give data.classes=drone or the path of a CSV file")
+    if path.stat().st_size > _MOST_BYTES:
+        raise DataError(f"class table {path} has {path.stat().st_size} bytes, more than a class table can have")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"class table {path} cannot be read ({error.strerror}): change its permissions") from None
+    for encoding, name in (("utf-8-sig", "UTF-8"), (_utf16(content), "UTF-16"), ("cp1252", "Windows-1252")):
+        try:
+            text = content.decode(encoding) if encoding else "\0"
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            if name == "Windows-1252":
+                log.warning(
+                    "class table %s is not UTF-8 and read as Windows-1252 (%s): save it as UTF-8 if letters are wrong",
+                    path,
+                    ", ".join([*dict.fromkeys(re.findall(r"\w*[^\W\d_a-zA-Z]\w*", text))][:3]) or "ANSI",
+                )
+            return text, name
+    raise DataError(f"class table {path} is neither UTF-8 nor UTF-16 nor ANSI text: save it as UTF-8 text")
+
+
+def _utf16(content: bytes) -> str:
+    if content.startswith(_UTF16_MARKS):
+        return "utf-16"
+    zeros = content[1::2].count(0), content[::2].count(0)  # letters of the West have a zero beside each byte
+    if max(zeros) <= len(content) // 4:
+        return ""
+    return "utf-16-le" if zeros[0] > zeros[1] else "utf-16-be"
+
+
+def read_grids(text: str) -> list[Grid]:
+    """Returns the table as each separator divides it that occurs in it; spaces only if no other separator does."""
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip(" \t,;|")]
+    if lines and (hint := _EXCEL_HINT.fullmatch(lines[0][1].strip('" '))):
+        lines, separators = lines[1:], [hint[1]]
+    else:
+        separators = [*SEPARATORS][:-1]
+    comments = [line for line in lines if _is_comment(line[1])]
+    rows = [line for line in lines if not _is_comment(line[1])]
+    comment = next((line for number, line in reversed(comments) if rows and number < rows[0][0]), "").strip("#/ \t")
+    used = [separator for separator in separators if any(separator in line for _, line in rows)]
+    if not used:
+        used = [" "] if len(separators) > 1 and all(re.search(r"\S\s+\S", line) for _, line in rows) else separators[:1]
+    return [_divide(separator, rows, comment) for separator in used]
+
+
+def _is_comment(line: str) -> bool:
+    start = line.lstrip().lower()
+    return start.startswith(("#", "//")) and not _HEX_COLOR.match(start)
+
+
+def _divide(separator: str, rows: list[tuple[int, str]], comment: str) -> Grid:
+    grid = Grid(separator, [Line(n, _cells(row, separator)) for n, row in rows], _cells(comment, separator))
+    if separator == ":" and not comment and all(len(line.cells) == len(_LABELMAP) for line in grid.lines):
+        grid = grid._replace(comment=list(_LABELMAP))
+    width = max((len(line.cells) for line in grid.lines), default=0)
+    while width > 1 and not any(line.cells[width - 1 :] and line.cells[width - 1] for line in grid.lines):
+        width -= 1  # columns at the end that are empty in every row, as spreadsheets write them
+    return grid._replace(lines=[Line(n, cells[:width]) for n, cells in grid.lines], comment=grid.comment[:width])
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    if separator == " ":
+        return line.split()
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])]
