@@ -30,8 +30,8 @@ _SPLITS = ("train", "val", "test")
 class SegmentationModule(L.LightningModule):
     """A segmentation network with its loss, metrics, optimizer and schedule.
 
-    The first four arguments, and `split_by`, are the hyper-parameters of a checkpoint, as plain containers. The checkpoint also holds
-    the spec, and the options of the optimizer and the schedule, for a run that resumes.
+    The first four arguments, and `split_by`, are the hyper-parameters of a checkpoint, as plain containers. The
+    checkpoint also holds the spec, and the options of the optimizer and the schedule, for a run that resumes.
 
     Attributes:
         network: Maps images, float32 `[B, 3, H, W]`, to logits `[B, C, H, W]`.
