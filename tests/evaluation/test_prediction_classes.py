@@ -12,7 +12,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from segdrone.classes import ClassTable
-from segdrone.errors import DataError
+from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation import evaluate
 from tests.conftest import REPO
 
@@ -143,3 +143,14 @@ def test_scores_of_one_class_alone_are_put_in_doubt(tmp_path: Path) -> None:
     assert (
         "every labeled pixel of the truth is soil: the scores say nothing about the 2 other" in metrics["warnings"][0]
     )
+
+
+def test_own_classes_are_counted_as_objects(truth: Path, tmp_path: Path) -> None:
+    predicted = write(tmp_path / "predicted", TRUTH, NAMES)
+    assert scored(tmp_path / "out", truth, predicted)["objects"] is None
+    objects = scored(tmp_path / "out", truth, predicted, "objects=[weed]")["objects"]
+    assert {name: row["found"] for name, row in objects["classes"].items()} == {"weed": 2}
+    with pytest.raises(ConfigError, match="there is no class tree: choose the classes of objects from soil, crop, we"):
+        scored(tmp_path / "out", truth, predicted, "objects=[tree]")
+    with pytest.raises(ConfigError, match=r"objects=weed must be a list of classes, such as objects=\[weed\]"):
+        scored(tmp_path / "out", truth, predicted, "objects=weed")

@@ -1,8 +1,8 @@
 """Score finished models, report the scores, and compare them."""
 
-from segdrone.evaluation.options import check_pictures, inference_options
+from segdrone.evaluation.options import check_pictures, inference_options, object_classes
 from segdrone.evaluation.provenance import describe_run
 from segdrone.evaluation.run import evaluate
 from segdrone.evaluation.score_split import score_split
 
-__all__ = ["check_pictures", "describe_run", "evaluate", "inference_options", "score_split"]
+__all__ = ["check_pictures", "describe_run", "evaluate", "inference_options", "object_classes", "score_split"]

@@ -15,7 +15,7 @@ from segdrone.classes import ClassTable
 from segdrone.data import DataConfig, SegmentationDataModule
 from segdrone.data.dataset_classes import ModelClasses
 from segdrone.errors import ConfigError, DataError
-from segdrone.evaluation.options import SIZE_OPTIONS, data_overrides, inference_options
+from segdrone.evaluation.options import SIZE_OPTIONS, data_overrides, inference_options, object_classes
 from segdrone.evaluation.report import start_output
 from segdrone.evaluation.score_split import score_split
 from segdrone.model import SegmentationModule, load_module
@@ -46,7 +46,7 @@ def evaluate_checkpoint(cfg: DictConfig, board: TensorBoardLogger, warnings: Seq
     """
     split = cfg.split or "test"
     module = load_module(cfg.ckpt_path)
-    inference = inference_options(cfg)
+    inference, objects = inference_options(cfg), object_classes(cfg, module.table)
     config = _data_config(cfg, module, tiled=inference is not None)
     trained_split = None if config.split_dir is not None else {split: module.hparams["splits"].get(split, [])}
     datamodule = SegmentationDataModule(
@@ -77,6 +77,7 @@ def evaluate_checkpoint(cfg: DictConfig, board: TensorBoardLogger, warnings: Seq
             inference,
             provenance=provenance,
             run=run,
+            objects=objects,
             warnings=warnings,
         )
 
@@ -92,6 +93,7 @@ def _data_config(cfg: DictConfig, module: SegmentationModule, *, tiled: bool) ->
             f"data.{unused[0]} does nothing with inference=tiled: give inference.scale or inference.window"
         )
     trained = {**module.hparams["data"], **_WRITE_NOTHING, "rare_share": 0.0, "class_groups": None}
+    trained |= {"split_by": None, "split_distance": None}  # the split of the training is in the checkpoint
     if not isinstance(trained["classes"], Mapping):  # an old checkpoint without the classes of the mask files
         trained["classes"] = module.table.to_dict()
     if overrides.keys() & {"root", "images"}:

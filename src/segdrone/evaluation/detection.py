@@ -15,7 +15,7 @@ from pycocotools.cocoeval import Params
 from torchmetrics.detection import MeanAveragePrecision
 
 from segdrone.classes import ClassTable
-from segdrone.inference.instances import find_instances, thing_classes
+from segdrone.inference.instances import check_classes, find_instances, thing_classes
 from segdrone.utils.launch import rank_and_world_size
 
 MAX_DETECTIONS = 1000
@@ -61,13 +61,18 @@ class DetectionScores:
 
     Args:
         table: The classes.
+        things: Names of the thing classes; None is `thing_classes(table)`.
+
+    Raises:
+        ConfigError: The table does not have one of `things`.
 
     Attributes:
         images: The objects of each image, by the name of the image.
     """
 
-    def __init__(self, table: ClassTable) -> None:
+    def __init__(self, table: ClassTable, things: Sequence[str] | None = None) -> None:
         self.table = table
+        self.things = thing_classes(table) if things is None else check_classes(things, table)
         self.images: dict[str, _ImageObjects] = {}
 
     def update(
@@ -86,8 +91,8 @@ class DetectionScores:
             confidence: uint8 `[H, W]`, 0 to 255 for 0 to 1; None if unknown.
         """
         height, width = truth.shape
-        true_instances = find_instances(truth, None, self.table)
-        predicted_instances = find_instances(prediction, confidence, self.table)
+        true_instances = find_instances(truth, None, self.table, self.things)
+        predicted_instances = find_instances(prediction, confidence, self.table, self.things)
         num_predicted = Counter(instance.class_id for instance in predicted_instances)
         scores = [
             instance.area / truth.size if instance.confidence is None else instance.confidence
@@ -133,7 +138,7 @@ class DetectionScores:
         (Kirillov et al., "Panoptic Segmentation", 2019, section 4.1). Only the `MAX_DETECTIONS` predicted objects
         with the highest scores per class and image can find an object; `predicted` counts all of them.
         """
-        names = thing_classes(self.table)
+        names = self.things
         if not names:
             return None
         truth = [true_object for image in self.images.values() for true_object in image.truth]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,16 +44,17 @@ class Evaluator:
     Args:
         table: The classes.
         pictures: How many of the best and how many of the worst images to keep pictures of.
+        things: Names of the classes that are counted as objects; None is `thing_classes(table)`.
 
     Attributes:
         counts: Counts of each image, by name.
         objects: Scores of the objects.
     """
 
-    def __init__(self, table: ClassTable, pictures: int) -> None:
+    def __init__(self, table: ClassTable, pictures: int, things: Sequence[str] | None = None) -> None:
         self.table, self.pictures = table, pictures
         self.counts: dict[str, Counts] = {}
-        self.objects = DetectionScores(table)
+        self.objects = DetectionScores(table, things)
         self._kept: list[tuple[float, str, ImageTruthPrediction]] = []  # mIoU, name and picture, best first
 
     def update(self, sample: EvalSample) -> None:

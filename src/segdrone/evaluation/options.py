@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 
+from segdrone.classes import ClassTable
 from segdrone.errors import ConfigError
+from segdrone.inference.instances import check_classes
 from segdrone.inference.options import check_options
 from segdrone.utils.config import to_container
 
@@ -22,6 +24,19 @@ def check_pictures(cfg: DictConfig) -> None:
     """
     if type(cfg.pictures) is not int or cfg.pictures < 0:
         raise ConfigError(f"pictures={cfg.pictures} must be a whole number of 0 or more")
+
+
+def object_classes(cfg: DictConfig, table: ClassTable) -> list[str] | None:
+    """Returns the classes that `cfg.objects` counts as objects; None for `thing_classes(table)`.
+
+    Raises:
+        ConfigError: It is not a list of classes of the table.
+    """
+    if cfg.objects is None:
+        return None
+    if not isinstance(cfg.objects, ListConfig):
+        raise ConfigError(f"objects={cfg.objects} must be a list of classes, such as objects=[{table.names[-1]}]")
+    return check_classes([str(name) for name in cfg.objects], table)
 
 
 def inference_options(cfg: DictConfig) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from segdrone.data import DataConfig
 from segdrone.data.dataset_folder import open_dataset
 from segdrone.errors import ConfigError
 from segdrone.evaluation.evaluator import Evaluator
-from segdrone.evaluation.options import SIZE_OPTIONS, data_overrides, inference_options
+from segdrone.evaluation.options import SIZE_OPTIONS, data_overrides, inference_options, object_classes
 from segdrone.evaluation.prediction_classes import find_prediction_classes, prediction_encoding
 from segdrone.evaluation.predictions import evaluate_predictions, find_predictions
 from segdrone.evaluation.report import start_output, write_report
@@ -57,7 +57,7 @@ def evaluate_prediction_folder(
     pairs = dataset.pairs if split == "all" else dataset.splits[split]
     predictions = find_predictions(Path(cfg.predictions), pairs)
     provenance = start_output(cfg, pairs, torch.device("cpu"))
-    evaluator = Evaluator(dataset.table, cfg.pictures)
+    evaluator = Evaluator(dataset.table, cfg.pictures, object_classes(cfg, dataset.table))
     size = config.test_image_size if "test_image_size" in overrides else None
     evaluate_predictions(evaluator, pairs, predictions, dataset.encoding, encoding, size, masks_only=masks_only)
     evaluator.sync()

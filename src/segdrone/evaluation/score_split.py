@@ -30,6 +30,7 @@ def score_split(
     *,
     provenance: Mapping[str, Any],
     run: Path | None,
+    objects: Sequence[str] | None = None,
     warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Scores a split and writes the report.
@@ -47,6 +48,7 @@ def score_split(
             them at the size that `datamodule` gives.
         provenance: What `describe_run` returned, for the report.
         run: Folder of the run that trained the model; None if unknown.
+        objects: Names of the classes that are counted as objects; None is `thing_classes` of the model's.
         warnings: Warnings to show with the scores.
 
     Returns:
@@ -56,7 +58,7 @@ def score_split(
         DataError: The split is empty or has no labeled pixel, or a photograph or mask cannot be read.
         ConfigError: An option of `inference` is out of its range.
     """
-    evaluator = Evaluator(module.table, pictures)
+    evaluator = Evaluator(module.table, pictures, objects)
     settings = None
     if inference is not None:
         _start_processes(trainer)
@@ -71,12 +73,21 @@ def score_split(
     if trainer.is_global_zero:
         root = str(Path(datamodule.config.root).resolve())
         details: dict[str, Any] = {"split": split, "root": root, "inference": settings}
+        details["split_by"] = _split_by(module, datamodule, split)
         title = f"{datamodule.config.root}" if split == "all" else f"the {split} split of {datamodule.config.root}"
         loggers = trainer.loggers
         metrics = write_report(
             evaluator, title, folder, provenance=provenance, run=run, loggers=loggers, warnings=warnings, **details
         )
     return trainer.strategy.broadcast(metrics)
+
+
+def _split_by(module: SegmentationModule, datamodule: SegmentationDataModule, split: str) -> str | None:
+    """Returns what decided which photographs are in the split, in words; None if all of a folder are scored."""
+    if split == "all":
+        return None
+    by = module.hparams.get("split_by") if datamodule.ids is not None else datamodule.dataset.split.by
+    return str(by or "as in the training of the checkpoint")
 
 
 def _start_processes(trainer: L.Trainer) -> None:

@@ -33,6 +33,20 @@ def thing_classes(table: ClassTable) -> list[str]:
     return [name for name in table.names if name in THING_CLASSES]
 
 
+def check_classes(names: Sequence[str], table: ClassTable) -> list[str]:
+    """Returns the names of classes, in the order of the table.
+
+    Raises:
+        ConfigError: The table does not have one of them.
+    """
+    unknown = [name for name in names if name not in table.names]
+    if unknown:
+        raise ConfigError(
+            f"there is no class {', '.join(unknown)}: choose the classes of objects from {', '.join(table.names)}"
+        )
+    return [name for name in table.names if name in names]
+
+
 class Instance(NamedTuple):
     """A connected component of a class. Two people who touch in the mask are one instance.
 
@@ -74,12 +88,7 @@ def find_instances(
         >>> [instance.box for instance in find_instances(np.array([[0, 1, 1, 0, 1]], np.uint8), None, table)]
         [(1, 0, 2, 1), (4, 0, 1, 1)]
     """
-    names = thing_classes(table) if classes is None else classes
-    unknown = [name for name in names if name not in table.names]
-    if unknown:
-        raise ConfigError(
-            f"there is no class {', '.join(unknown)}: choose the classes of objects from {', '.join(table.names)}"
-        )
+    names = thing_classes(table) if classes is None else check_classes(classes, table)
     size: Size = (mask.shape[0], mask.shape[1])
     instances = []
     for class_id in sorted({table.names.index(name) for name in names}):

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 
 from segdrone.data import SegmentationDataModule
 from segdrone.errors import ConfigError
-from segdrone.evaluation import check_pictures, describe_run, inference_options, score_split
+from segdrone.evaluation import check_pictures, describe_run, inference_options, object_classes, score_split
 from segdrone.model import SegmentationModule, check_resumable, load_module
 from segdrone.model.distributed import supervise
 from segdrone.training.build import build_datamodule, build_module
@@ -65,6 +65,7 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
     folder = Path(cfg.output_dir)
     datamodule = build_datamodule(cfg)
     check_metric("objective", cfg.objective, datamodule.table, has_val=has_validation(cfg, datamodule))
+    object_classes(cfg, datamodule.table)  # refused here, not after the training
     module = build_module(cfg, datamodule)
     if cfg.ckpt_path is not None:
         check_resumable(cfg.ckpt_path, module)
@@ -125,5 +126,5 @@ def _score_best(
     options = inference_options(cfg)
     return score_split(
         trainer, best, datamodule, split, folder, cfg.pictures, options,
-        provenance=provenance, run=folder, warnings=warnings,
+        provenance=provenance, run=folder, objects=object_classes(cfg, best.table), warnings=warnings,
     )  # fmt: skip
