@@ -201,7 +201,7 @@ def test_photographs_with_transparency_are_reported_once(tmp_path: Path, caplog:
         (
             "WARNING",
             "4 photographs may have transparent or no-data pixels, which are not trained on: "
-            "0.png, 1.png, 2.png and 1 more",
+            "0.png, 1.png, 2.png and 1 more; if their fourth band is near infrared, not alpha, give data.bands=[1,2,3]",
         )
     ]
 
@@ -210,7 +210,11 @@ def test_photographs_with_transparency_are_reported_once(tmp_path: Path, caplog:
 def test_photographs_of_more_than_8_bits_are_refused_before_any_is_decoded(tmp_path: Path, mode: str) -> None:
     image = write_rotated(tmp_path / "images" / "a.tiff", 1, mode=mode)
     write_mask(tmp_path / "masks" / "a.png")
-    assert error_text(tmp_path) == f"{image} has pixels of type {mode}, not 8 bits per channel: convert it to 8-bit RGB"
+    sample_type = {"I;16": "uint16", "F": "float32", "I": "int32"}[mode]
+    text = error_text(tmp_path)
+    assert text.startswith(f"{image} has 1 band of {sample_type}, not 8 bits per channel: give the values that become")
+    assert "data.stretch=" in text
+    assert "convert it to 8-bit RGB (gdal_translate -ot Byte -scale MIN MAX 0 255 a.tiff a_rgb.tif)" in text
 
 
 def test_accents_in_both_unicode_forms_are_paired(tmp_path: Path) -> None:

@@ -61,8 +61,8 @@ def _bomb(root: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "parts"),
     [
-        (_gif, [".jpg is not an image (JPEG, PNG, TIFF or WebP)", "replace or remove"]),
-        (_sixteen_bits, [".jpg has pixels of type I;16", "convert it to 8-bit RGB"]),
+        (_gif, [".jpg is a GIF image", "convert it to PNG or JPEG"]),
+        (_sixteen_bits, [".jpg has 1 band of uint16", "data.stretch=[0,4095]", "convert it to 8-bit RGB"]),
         (_turned, [".jpg is rotated by its EXIF orientation 6", ".png by 1", "rotate the mask"]),
         (_megapixels, ["big.png is too large to be read", "300000000 pixels", "cut it into parts"]),
         (_bomb, ["big.png is too large to be read", "3600000000 pixels", "cut it into parts"]),

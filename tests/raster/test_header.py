@@ -22,7 +22,7 @@ def test_the_header_gives_the_size_as_displayed(tmp_path: Path, suffix: str, ori
     exif[0x0112] = orientation
     path = save(tmp_path / f"a{suffix}", Image.fromarray(random_image(32, 48)), exif=exif)
     header = read_header(path)
-    assert header == ((48, 32) if orientation > 4 else (32, 48), "RGB", orientation, False)
+    assert header[:4] == ((48, 32) if orientation > 4 else (32, 48), "RGB", orientation, False)
     assert header.size == read_size(path) == read_image(path).shape[:2]
 
 
@@ -32,13 +32,17 @@ def test_the_header_of_a_truncated_jpeg_is_read(tmp_path: Path) -> None:
     assert read_size(path) == (64, 96)
 
 
-@pytest.mark.parametrize("content", [b"", b"hello, this is text"])
-def test_text_named_jpg_is_refused(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", "not an image but empty (0 bytes): copy it again or remove it"),
+        (b"hello, this is text", "not an image (JPEG, PNG, TIFF or WebP) despite its name: replace or remove it"),
+    ],
+)
+def test_text_named_jpg_is_refused(tmp_path: Path, content: bytes, kind: str) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(content)
-    assert (
-        image_error(path) == f"{path} is not an image (JPEG, PNG, TIFF or WebP) despite its name: replace or remove it"
-    )
+    assert image_error(path) == f"{path} is {kind}"
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
@@ -59,7 +63,7 @@ def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_format_that_needs_another_program_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"  # PostScript, which Pillow would pass to Ghostscript
     path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 2 2\n%%EndComments\nshowpage\n")
-    with pytest.raises(DataError, match="a.jpg is not an image"):
+    with pytest.raises(DataError, match="a.jpg is a PostScript document: "):
         read_image(path)
 
 
@@ -77,8 +81,8 @@ def test_an_orientation_that_is_not_a_number_counts_as_upright(tmp_path: Path, k
 def test_16_bit_colors_are_refused(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"deep{suffix}"
     cv2.imwrite(str(path), np.full((4, 5, 3), 4095, np.uint16))
-    assert read_header(path).mode == "RGB;16"
-    with pytest.raises(DataError, match="has pixels of type RGB;16, not 8 bits per channel"):
+    assert read_header(path).mode == "3 x uint16"
+    with pytest.raises(DataError, match="has 3 bands of uint16, not 8 bits per channel"):
         read_image(path)
 
 

@@ -151,5 +151,5 @@ def test_bad_files_are_refused_when_opened(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not an image"):
         open_image(str(tmp_path / "a.jpg"))
     deep = save(tmp_path / "deep.png", Image.fromarray(np.full((4, 5), 300, np.uint16)))
-    with pytest.raises(DataError, match="not 8 bits per channel: convert it to 8-bit RGB"):
+    with pytest.raises(DataError, match="1 band of uint16, not 8 bits per channel: give"):
         open_image(deep)

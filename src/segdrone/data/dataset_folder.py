@@ -17,6 +17,7 @@ from segdrone.data.mask_encoding import MaskEncoding
 from segdrone.data.pairs import ImageMaskPair, find_pairs, find_photographs
 from segdrone.data.split import SPLITS
 from segdrone.errors import DataError
+from segdrone.raster.channels import Channels
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,11 @@ class DatasetFolder:
         """
         if self.folders.images == self.folders.masks:
             return [replace(pair, mask=pair.image) for pair in find_photographs(self.folders.masks)]
-        return find_pairs(*self.folders, allow_unpaired=self.config.allow_unpaired)
+        return find_pairs(
+            *self.folders,
+            allow_unpaired=self.config.allow_unpaired,
+            channels=Channels(self.config.bands, self.config.stretch),
+        )
 
     @cached_property
     def split(self) -> Split:

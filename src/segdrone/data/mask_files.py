@@ -14,7 +14,7 @@ from segdrone.data.pairs import ImageMaskPair
 from segdrone.errors import DataError
 from segdrone.raster.decode import open_upright
 from segdrone.raster.header import COLOR_MODES
-from segdrone.raster.open import open_image
+from segdrone.raster.photograph import PhotographSource
 from segdrone.windows import Window
 
 
@@ -52,7 +52,7 @@ def read_valid(pair: ImageMaskPair) -> NDArray[np.bool_]:
     Raises:
         DataError: The photograph cannot be read.
     """
-    return open_image(pair.image).valid(Window(0, 0, *pair.size))
+    return PhotographSource(pair.image, channels=pair.channels).valid(Window(0, 0, *pair.size))
 
 
 def mask_path(pair: ImageMaskPair) -> Path:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segdrone.errors import DataError
-from segdrone.raster.header import IMAGE_SUFFIXES, check_eight_bit, read_header, read_size
+from segdrone.raster.channels import AS_STORED, Channels
+from segdrone.raster.header import IMAGE_SUFFIXES, check_photograph, read_header, read_size
 from segdrone.windows import Size
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ class ImageMaskPair:
         marks_no_data: Whether pixels of the photograph may be transparent or no data, as its header says.
         group: Folder of its flight, sequence or tile, such as `seq1`; empty if the layout has none.
         split: `train`, `val` or `test` if the folders of the dataset are the split, else None.
+        channels: Which bands of the photograph are red, green and blue, and how more than 8 bits become 8.
+        turned: Whether EXIF turns the photograph and not its mask, although both have the same size either way.
     """
 
     id: str
@@ -36,15 +39,20 @@ class ImageMaskPair:
     marks_no_data: bool = False
     group: str = ""
     split: str | None = None
+    channels: Channels = AS_STORED
+    turned: bool = False
 
 
-def find_pairs(images: Path, masks: Path, *, allow_unpaired: bool = False) -> list[ImageMaskPair]:
+def find_pairs(
+    images: Path, masks: Path, *, allow_unpaired: bool = False, channels: Channels = AS_STORED
+) -> list[ImageMaskPair]:
     """Returns every photograph in `images` with the mask of the same name, sorted by id.
 
     Args:
         images: Folder of photographs.
         masks: Folder of masks of the same sizes.
         allow_unpaired: Skip files without a partner instead of refusing them.
+        channels: Which bands of the photographs are red, green and blue, and how more than 8 bits become 8.
 
     Raises:
         DataError: A folder holds no images, two files in it have the same name, partners are missing, a file is
@@ -65,15 +73,29 @@ def find_pairs(images: Path, masks: Path, *, allow_unpaired: bool = False) -> li
         ]
         remedy = f"add them, or train on the {len(paired)} pairs with data.allow_unpaired=true"
         raise DataError(f"{'; '.join(problems)}; {remedy if paired else 'give each mask the name of its photograph'}")
-    pairs = _build_all(paired, lambda name: _build_pair(name, image_files[name], mask_files[name]))
+    pairs = _build_all(paired, lambda name: build_pair(name, image_files[name], mask_files[name], channels))
+    tell_choices(pairs)
+    return pairs
+
+
+def tell_choices(pairs: Sequence[ImageMaskPair]) -> None:
+    """Warns about pixels of photographs that are left out, and masks that are not turned as their photographs are."""
     transparent = [pair.image.name for pair in pairs if pair.marks_no_data]
     if transparent:
         log.warning(
-            "%d photographs may have transparent or no-data pixels, which are not trained on: %s",
+            "%d photographs may have transparent or no-data pixels, which are not trained on: %s; if their fourth band "
+            "is near infrared, not alpha, give data.bands=[1,2,3]",
             len(transparent),
             _shorten(transparent, 3),
         )
-    return pairs
+    turned = [pair.image.name for pair in pairs if pair.turned]
+    if turned:
+        log.warning(
+            "EXIF turns %d photographs, not their masks, which are taken to be drawn on the turned ones: %s; if they "
+            "do not match in segdrone data show, save the photographs upright (magick mogrify -auto-orient)",
+            len(turned),
+            _shorten(turned, 3),
+        )
 
 
 def find_photographs(images: Path) -> list[ImageMaskPair]:
@@ -114,10 +136,16 @@ def _files_by_id(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _build_pair(name: str, image: Path, mask: Path) -> ImageMaskPair:
-    header, mask_header = read_header(image), read_header(mask)
+def build_pair(name: str, image: Path, mask: Path, channels: Channels = AS_STORED) -> ImageMaskPair:
+    """Builds a pair of two files after comparing their headers.
+
+    Raises:
+        DataError: A file is not an image, the photograph does not give 8-bit RGB with these channels, or the sizes
+            differ.
+    """
+    header, mask_header = read_header(image, channels), read_header(mask)
     size, mask_size = header.size, mask_header.size
-    check_eight_bit(image, header.mode)
+    check_photograph(image, header, channels)
     if size == mask_size[::-1] and header.orientation != mask_header.orientation:
         raise DataError(
             f"{image} is rotated by its EXIF orientation {header.orientation} and its mask {mask} by "
@@ -128,7 +156,16 @@ def _build_pair(name: str, image: Path, mask: Path) -> ImageMaskPair:
             f"{mask} is {mask_size[1]} x {mask_size[0]} pixels but its photograph {image.name} is "
             f"{size[1]} x {size[0]}: export the mask again at the photograph's size"
         )
-    return ImageMaskPair(name, image, mask, size, marks_no_data=header.marks_no_data)
+    turned = header.orientation != mask_header.orientation and header.orientation in range(2, 9)
+    return ImageMaskPair(
+        name,
+        image,
+        mask,
+        size,
+        marks_no_data=header.marks_no_data,
+        channels=channels,
+        turned=turned and (header.orientation < 5 or size[0] == size[1]),  # the size shows others
+    )
 
 
 def _build_all(names: Sequence[str], build: Callable[[str], ImageMaskPair]) -> list[ImageMaskPair]:

@@ -91,13 +91,13 @@ class CachedReader:
         return self.encoding.remap_counts(self.cache.counts(key, lambda: self._decode_mask(pair, size)))
 
     def _image_key(self, pair: ImageMaskPair, size: Size) -> CacheKey:
-        return self._key(pair.image, (*size, 3), self.interpolation)
+        return self._key(pair.image, (*size, 3), f"{self.interpolation} {pair.channels}".rstrip())
 
     def _mask_key(self, path: Path, size: Size) -> CacheKey:
         return self._key(path, size, self._mask_variant)
 
     def _valid_key(self, pair: ImageMaskPair, size: Size) -> CacheKey:
-        return self._key(pair.image, size, self._valid_variant)
+        return self._key(pair.image, size, f"{self._valid_variant} {pair.channels}".rstrip())
 
     def _key(self, path: Path, shape: tuple[int, ...], variant: str) -> CacheKey:
         name = (path, (shape[0], shape[1]), variant)
@@ -107,7 +107,8 @@ class CachedReader:
 
     def _decode_image(self, pair: ImageMaskPair, size: Size) -> NDArray[np.uint8]:
         _check_size(pair.image, pair.size)
-        image = read_image(pair.image, at_least=draft_size(pair.size, size) if self.interpolation == "area" else None)
+        at_least = draft_size(pair.size, size) if self.interpolation == "area" else None
+        image = read_image(pair.image, at_least, pair.channels)
         return image if image.shape[:2] == size else resize_image(image, size, self.interpolation)
 
     def _decode_mask(self, pair: ImageMaskPair, size: Size) -> NDArray[np.uint8]:

@@ -100,7 +100,7 @@ def evaluate_predictions(
                 f"{files.mask} has no class (id {ignored}) at {missing} pixels where the truth has one: "
                 "predict a class for every pixel"
             )
-        image = None if masks_only else (lambda path=pair.image, shape=truth.shape: _read_image(path, shape))
+        image = None if masks_only else (lambda pair=pair, shape=truth.shape: _read_image(pair, shape))
         evaluator.update(EvalSample(pair.id, truth, mask, confidence, image))
 
 
@@ -116,6 +116,6 @@ def _read_gray(path: Path) -> NDArray[np.uint8]:
     return np.ascontiguousarray(read_image(path)[..., 0])
 
 
-def _read_image(path: Path, size: Size) -> NDArray[np.uint8]:
-    image = read_image(path)
+def _read_image(pair: ImageMaskPair, size: Size) -> NDArray[np.uint8]:
+    image = read_image(pair.image, channels=pair.channels)
     return image if image.shape[:2] == size else resize_image(image, size, "area")

@@ -158,7 +158,8 @@ class Predictor:
         if isinstance(image, np.ndarray):
             return ArraySource(image, interpolation=self._spec.interpolation)
         if isinstance(image, str | Path):
-            return open_image(image, self._spec.interpolation)
+            spec = self._spec
+            return open_image(image, spec.interpolation, bands=spec.bands, stretch=spec.stretch)
         if not hasattr(image, "read"):
             raise DataError(f"{type(image).__name__} is not an image: give a path, or an array uint8 [H, W, 3]")
         return image

@@ -13,6 +13,7 @@ from segdrone.inspection import file_checks, label_checks, split_checks
 from segdrone.inspection.dataset_scan import DatasetScan
 from segdrone.inspection.report import DatasetReport
 from segdrone.inspection.scan import scan_dataset
+from segdrone.raster.channels import Channels
 from segdrone.raster.header import IMAGE_SUFFIXES
 
 CHECKS = (
@@ -61,11 +62,15 @@ def check_dataset(root: Path, *, workers: int | None = None, progress: bool = Tr
         split, split_error = assign_splits(config, pairs), ""
     except DataError as error:
         split, split_error = Split({}, config.split_dir or config.split_by or "random", ""), str(error)
-    images, scanned_masks = scan_dataset(photographs, masks, dataset.encoding, workers=workers, progress=progress)
+    channels = Channels(config.bands, config.stretch)
+    images, scanned_masks = scan_dataset(
+        photographs, masks, dataset.encoding, channels, workers=workers, progress=progress
+    )
     scan = DatasetScan(
         images=images,
         masks=scanned_masks,
         encoding=dataset.encoding,
+        channels=channels,
         other_files=other_files + others,
         without_mask=without_mask,
         without_photograph=without_photograph,

@@ -105,7 +105,7 @@ def _scale(size: Size, factor: float) -> Size:
 
 
 def _read(pair: ImageMaskPair, encoding: MaskEncoding, size: Size) -> ImageAndMask:
-    image = resize_image(read_image(pair.image, at_least=size), size, "area")
+    image = resize_image(read_image(pair.image, size, pair.channels), size, "area")
     return image, resize_mask(read_pair_mask(pair, encoding), size)
 
 

@@ -13,6 +13,7 @@ from segdrone.data.assign_splits import Split
 from segdrone.data.mask_encoding import MaskEncoding
 from segdrone.data.pairs import stem
 from segdrone.inspection.scan import ScannedImage, ScannedMask
+from segdrone.raster.channels import Channels
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class DatasetScan:
         images: Every photograph that training would read; a name can occur twice.
         masks: Every mask; a name can occur twice.
         encoding: How the mask files hold classes.
+        channels: Which bands of the photographs are red, green and blue, and how more than 8 bits become 8.
         other_files: Other entries of the folders.
         without_mask: Photographs without a mask.
         without_photograph: Masks without a photograph.
@@ -35,6 +37,7 @@ class DatasetScan:
     images: list[ScannedImage]
     masks: list[ScannedMask]
     encoding: MaskEncoding
+    channels: Channels
     other_files: list[Path]
     without_mask: list[Path]
     without_photograph: list[Path]

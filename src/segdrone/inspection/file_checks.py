@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from segdrone.data.pairs import stem
+from segdrone.errors import DataError
 from segdrone.inspection.dataset_scan import DatasetScan
 from segdrone.inspection.report import (
     ERROR,
@@ -17,10 +18,11 @@ from segdrone.inspection.report import (
     short_paths,
 )
 from segdrone.inspection.scan import ScannedImage, ScannedMask
-from segdrone.raster.header import IMAGE_SUFFIXES
+from segdrone.raster.file_kind import describe_others
+from segdrone.raster.header import IMAGE_SUFFIXES, check_photograph
 from segdrone.windows import Size
 
-_ALPHA, _CONVERTED, _PLAIN = ("RGBA", "LA", "PA"), ("CMYK", "YCbCr"), ("RGB", "P", "L", "1")
+_ALPHA, _CONVERTED = ("RGBA", "LA", "PA"), ("CMYK", "YCbCr")
 
 
 def files(scan: DatasetScan) -> Check:
@@ -45,7 +47,8 @@ def files(scan: DatasetScan) -> Check:
                 WARNING,
                 others,
                 "entry",
-                f"ignored, not an image by the suffix ({', '.join(IMAGE_SUFFIXES)}): convert images, move the rest",
+                f"ignored, without the suffix of an image ({', '.join(IMAGE_SUFFIXES)})"
+                + "".join(f"; {line}" for line in describe_others(scan.other_files)),
             ),
         ],
         {"pairs": len(scan.pairs), "photographs": len(scan.images), "masks": len(scan.masks)},
@@ -102,19 +105,40 @@ def channels(scan: DatasetScan) -> Check:
     """Counts the photographs by pixel mode, and finds those that are converted or refused."""
     modes = {short_path(image.path): image.header.mode for image in scan.images if image.header}
     counts = Counter(modes.values())
-    deep = [f"{name}: {mode}" for name, mode in modes.items() if mode not in _PLAIN + _ALPHA + _CONVERTED]
-    alpha = [name for name, mode in modes.items() if mode in _ALPHA]
+    refused = [f"{short_path(i.path)}: {i.header.mode}" for i in scan.images if i.header and _is_refused(i, scan)]
+    alpha = [name for name, mode in modes.items() if mode in _ALPHA and not scan.channels.bands]
     converted = [f"{name}: {mode}" for name, mode in modes.items() if mode in _CONVERTED]
     return Check(
         "channels",
         f"photographs by mode: {', '.join(f'{n} {mode}' for mode, n in counts.most_common()) or 'none'}",
         [
-            *findings(ERROR, deep, "photograph", "not of 8 bits per channel: convert it to 8-bit RGB"),
-            *findings(WARNING, alpha, "photograph", "with an alpha channel: transparent pixels are not trained on"),
+            *findings(
+                ERROR,
+                refused,
+                "photograph",
+                "not of 8 bits per channel, or of bands without a name: give data.stretch=[MIN,MAX] and "
+                "data.bands=[RED,GREEN,BLUE], or convert it to 8-bit RGB",
+            ),
+            *findings(
+                WARNING,
+                alpha,
+                "photograph",
+                "with an alpha channel: transparent pixels are not trained on; if it is near infrared, give "
+                "data.bands=[1,2,3]",
+            ),
             *findings(WARNING, converted, "photograph", "converted without its color profile: save it as RGB"),
         ],
         {"photographs": dict(counts), "masks": dict(Counter(m.header.mode for m in scan.masks if m.header))},
     )
+
+
+def _is_refused(image: ScannedImage, scan: DatasetScan) -> bool:
+    try:
+        if image.header:
+            check_photograph(image.path, image.header, scan.channels)
+    except DataError:
+        return True
+    return False
 
 
 def _format_size(size: Size) -> str:

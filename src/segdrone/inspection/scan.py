@@ -21,6 +21,7 @@ from segdrone.data.mask_files import read_ids
 from segdrone.data.pairs import stem
 from segdrone.errors import DataError
 from segdrone.raster.capture import Capture, read_capture
+from segdrone.raster.channels import AS_STORED, Channels
 from segdrone.raster.decode import read_image
 from segdrone.raster.header import Header, read_header
 from segdrone.raster.pixels import count_values
@@ -67,7 +68,13 @@ class ScannedMask:
 
 
 def scan_dataset(
-    photographs: Sequence[Path], masks: Sequence[Path], encoding: MaskEncoding, *, workers: int | None, progress: bool
+    photographs: Sequence[Path],
+    masks: Sequence[Path],
+    encoding: MaskEncoding,
+    channels: Channels = AS_STORED,
+    *,
+    workers: int | None,
+    progress: bool,
 ) -> tuple[list[ScannedImage], list[ScannedMask]]:
     """Decodes every file completely and returns the results, sorted by name.
 
@@ -75,6 +82,7 @@ def scan_dataset(
         photographs: Files of photographs.
         masks: Files of masks.
         encoding: How the masks hold classes.
+        channels: Which bands of the photographs are red, green and blue, and how more than 8 bits become 8.
         workers: Number of threads; None is one per usable core.
         progress: Whether to show a progress bar on stderr.
     """
@@ -82,7 +90,7 @@ def scan_dataset(
     mask_paths = {*masks}
 
     def scan(path: Path) -> ScannedImage | ScannedMask:
-        return scan_mask(path, encoding) if path in mask_paths else scan_image(path)
+        return scan_mask(path, encoding) if path in mask_paths else scan_image(path, channels)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's; whether a file can be decoded is recorded anyway
@@ -99,12 +107,12 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def scan_image(path: Path) -> ScannedImage:
+def scan_image(path: Path, channels: Channels = AS_STORED) -> ScannedImage:
     """Decodes a photograph completely; a JPEG at 1/8 of its size, which still reads the whole file."""
     image = ScannedImage(path)
     with _record_error(image):
-        image.header, image.capture = read_header(path), read_capture(path)
-        image.hashes = perceptual_hashes(read_image(path, at_least=(SIDE, SIDE)))
+        image.header, image.capture = read_header(path, channels), read_capture(path)
+        image.hashes = perceptual_hashes(read_image(path, (SIDE, SIDE), channels))
         with path.open("rb") as file:
             image.digest = hashlib.file_digest(file, "sha256").hexdigest()
     return image

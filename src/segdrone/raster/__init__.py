@@ -1,6 +1,7 @@
 """Read and write every pixel that comes from or goes to a file."""
 
 from segdrone.raster.array import ArraySource
+from segdrone.raster.channels import Channels
 from segdrone.raster.mask_writer import MaskWriter, PngMaskWriter, TileCollector
 from segdrone.raster.open import open_image
 from segdrone.raster.photograph import PhotographSource
@@ -8,6 +9,7 @@ from segdrone.raster.source import ImageSource
 
 __all__ = [
     "ArraySource",
+    "Channels",
     "ImageSource",
     "MaskWriter",
     "PhotographSource",

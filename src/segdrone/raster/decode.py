@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from segdrone.raster.header import check_eight_bit, image_mode, is_transposed, open_file, turn_upright
+from segdrone.raster.channels import AS_STORED, Channels
+from segdrone.raster.header import Header, check_photograph, is_transposed, open_file, read_header, turn_upright
+from segdrone.raster.native import read_mask_page, read_rgb
 from segdrone.raster.no_data import NoDataMarks, no_data_marks
 from segdrone.windows import Size
 
@@ -31,7 +33,7 @@ class Band(NamedTuple):
     valid: NDArray[np.bool_] | None
 
 
-def read_image(path: Path, at_least: Size | None = None) -> NDArray[np.uint8]:
+def read_image(path: Path, at_least: Size | None = None, channels: Channels = AS_STORED) -> NDArray[np.uint8]:
     """Returns an image as uint8 `[H, W, 3]`, RGB, turned as its EXIF orientation says; read-only.
 
     Gray, palette and CMYK files are converted to RGB, and alpha is dropped; `PhotographSource.valid` gives it.
@@ -41,14 +43,20 @@ def read_image(path: Path, at_least: Size | None = None) -> NDArray[np.uint8]:
         at_least: A smaller height and width that suffice. A JPEG is then decoded at 1/2, 1/4 or 1/8 of its size, the
             smallest of these that is at least this large, at a fraction of the cost (see `draft_size`). Other formats
             ignore it.
+        channels: Which bands are red, green and blue, and how more than 8 bits become 8.
 
     Raises:
-        DataError: The file is missing, is not an image, is truncated, or does not have 8 bits per channel.
+        DataError: The file is missing, is not an image, is truncated, or does not give 8-bit RGB with these channels.
     """
-    with _decoded(path, at_least) as (image, _):
-        pixels = np.empty((image.height, image.width, 3), np.uint8)
-        for top, band in _bands(image):
-            pixels[top : top + band.height] = _rgb(band)
+    header = read_header(path, channels)
+    check_photograph(path, header, channels)
+    if header.native:
+        pixels = np.concatenate([rows for rows, _ in read_rgb(path, header, channels)])
+    else:
+        with _decoded(path, header, at_least) as (image, _):
+            pixels = np.empty((image.height, image.width, 3), np.uint8)
+            for top, band in _bands(image):
+                pixels[top : top + band.height] = _rgb(band, channels)
     pixels.setflags(write=False)
     return pixels
 
@@ -71,33 +79,50 @@ def draft_size(full: Size, size: Size) -> Size | None:
     return None
 
 
-def read_bands(path: Path) -> Iterator[Band]:
+def read_bands(path: Path, channels: Channels = AS_STORED) -> Iterator[Band]:
     """Yields the rows of an image in bands, from top to bottom: the pixels of `read_image`, and which are valid.
 
     Raises:
         DataError: As `read_image`.
     """
-    with _decoded(path) as (image, marks):
+    header = read_header(path, channels)
+    check_photograph(path, header, channels)
+    mask = None if header.page is None else read_mask_page(path, header.page)
+    top = 0
+    for pixels, valid in _read_rows(path, header, channels):
+        if mask is not None:
+            part = mask[top : top + len(pixels)]
+            valid = part if valid is None else valid & part
+        top += len(pixels)
+        yield Band(pixels, valid)
+
+
+def _read_rows(path: Path, header: Header, channels: Channels) -> Iterator[Band]:
+    if header.native:
+        yield from (Band(*rows) for rows in read_rgb(path, header, channels))
+        return
+    with _decoded(path, header) as (image, marks):
+        if channels.bands:
+            marks = marks._replace(alpha=False)
         for _, band in _bands(image):
-            yield Band(_rgb(band), marks.valid(band) if marks else None)
+            yield Band(_rgb(band, channels), marks.valid(band) if marks else None)
 
 
 @contextmanager
-def open_upright(path: Path) -> Iterator[Image.Image]:
-    """Opens an image file with Pillow and turns the image as its EXIF orientation says.
+def open_upright(path: Path, page: int = 0) -> Iterator[Image.Image]:
+    """Opens an image file, or a page of a TIFF, with Pillow, and turns the image as its EXIF orientation says.
 
     Raises:
         DataError: The file is missing, is not an image, or is truncated.
     """
-    with open_file(path) as image:
+    with open_file(path, page) as image:
         turn_upright(image)
         yield image
 
 
 @contextmanager
-def _decoded(path: Path, at_least: Size | None = None) -> Iterator[tuple[Image.Image, NoDataMarks]]:
-    with open_file(path) as image:
-        check_eight_bit(path, image_mode(image))
+def _decoded(path: Path, header: Header, at_least: Size | None = None) -> Iterator[tuple[Image.Image, NoDataMarks]]:
+    with open_file(path, 0 if header.page is None else header.page.index) as image:
         marks = no_data_marks(image)
         if at_least is not None:  # only JPEG has drafts
             image.draft(None, at_least if is_transposed(image) else at_least[::-1])
@@ -112,6 +137,11 @@ def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
         yield top, image.crop((0, top, image.width, min(top + _BAND_ROWS, image.height)))
 
 
-def _rgb(band: Image.Image) -> NDArray[np.uint8]:
+def _rgb(band: Image.Image, channels: Channels) -> NDArray[np.uint8]:
     band.info.pop("transparency", None)  # Pillow would warn that RGB cannot hold it
-    return np.asarray(band if band.mode == "RGB" else band.convert("RGB"))
+    if not channels.bands:
+        return np.asarray(band if band.mode == "RGB" else band.convert("RGB"))
+    converted = {"1": "L", "P": "RGB", "PA": "RGBA", "YCbCr": "RGB"}.get(band.mode, band.mode)
+    values = np.asarray(band if converted == band.mode else band.convert(converted))
+    values = values.reshape(*values.shape[:2], -1)
+    return np.ascontiguousarray(values[..., [number - 1 for number in channels.bands]])

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from segdrone.errors import DataError
 from segdrone.raster.array import ArraySource
+from segdrone.raster.channels import AS_STORED, Channels
 from segdrone.raster.decode import Band, read_bands
-from segdrone.raster.header import check_eight_bit, read_header
+from segdrone.raster.header import check_photograph, read_header
 from segdrone.windows import Size, Window
 
 _LARGE = 35_000_000  # pixels: 105 MB
@@ -30,20 +31,21 @@ class PhotographSource:
     Args:
         path: The file.
         interpolation: How windows are resized: `area`, `linear` or `nearest`.
+        channels: Which bands are red, green and blue, and how more than 8 bits become 8.
 
     Attributes:
         path: The file.
         header: Size, mode and orientation.
 
     Raises:
-        DataError: The file is missing, is not an image, or does not have 8 bits per channel. A truncated file
-            is noticed by `read`.
+        DataError: The file is missing, is not an image, or does not give 8-bit RGB with these channels. A truncated
+            file is noticed by `read`.
     """
 
-    def __init__(self, path: str | Path, interpolation: str = "area") -> None:
-        self.path, self.interpolation = Path(path), interpolation
-        self.header = read_header(self.path)
-        check_eight_bit(self.path, self.header.mode)
+    def __init__(self, path: str | Path, interpolation: str = "area", channels: Channels = AS_STORED) -> None:
+        self.path, self.interpolation, self.channels = Path(path), interpolation, channels
+        self.header = read_header(self.path, channels)
+        check_photograph(self.path, self.header, channels)
         self._array: ArraySource | None = None
 
     @property
@@ -118,7 +120,7 @@ class PhotographSource:
     def _bands(self) -> Iterator[tuple[int, Band]]:
         """Yields bands with their first row, and checks that the file is still the one that was opened."""
         (height, width), top = self.size, 0
-        for band in read_bands(self.path):
+        for band in read_bands(self.path, self.channels):
             fits = band.pixels.shape[1] == width and (band.valid is not None) == self.header.marks_no_data
             if not fits or top + len(band.pixels) > height:
                 break
