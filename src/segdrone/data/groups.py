@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
+import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,8 @@ from segdrone.raster.capture import Capture, read_capture
 from segdrone.raster.decode import read_image
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 DEFAULT_DISTANCE = 50.0
 """Metres within which photographs count as one place if their footprints are unknown."""
@@ -85,14 +89,19 @@ def similar_photographs(images: Sequence[Path]) -> list[tuple[int, int]]:
     def hashes(path: Path) -> NDArray[np.uint64]:
         return perceptual_hashes(read_image(path, at_least=(SIDE, SIDE)))
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        stacked = np.array([*pool.map(hashes, images)], np.uint64).reshape(-1, 8, 4)
+    stacked = np.array(_map(hashes, images), np.uint64).reshape(-1, 8, 4)
     return [(i, j) for i, j, _ in near_duplicates(stacked)]
 
 
+def _map(function: Callable[[Path], T], images: Sequence[Path]) -> list[T]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # of EXIF data that are then unknown
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return [*pool.map(function, images)]
+
+
 def _places(pairs: Sequence[ImageMaskPair], distance: float | None) -> list[int]:
-    with ThreadPoolExecutor(_THREADS) as pool:
-        captures = [*pool.map(read_capture, (pair.image for pair in pairs))]
+    captures = _map(read_capture, [pair.image for pair in pairs])
     without = [pair.image.name for pair, capture in zip(pairs, captures, strict=True) if capture.position is None]
     if without:
         raise DataError(

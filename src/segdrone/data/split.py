@@ -54,8 +54,8 @@ def split_groups(
 ) -> dict[str, list[str]]:
     """Splits ids at random so that all of a group are in one split, with sizes as close to the shares as that allows.
 
-    Going through the groups in random order, one goes to test, or else to val, if that brings its size closer to the
-    share; a split that would stay empty gets the smallest group.
+    Test gets the groups whose sizes add up closest to its share, and then val; of several choices, the seed decides.
+    A split that would stay empty gets the smallest group.
 
     Args:
         groups: Group of each photograph, by id.
@@ -78,23 +78,33 @@ def split_groups(
     wanted = {split: size for split, size in wanted.items() if size}
     if len(members) <= len(wanted):
         raise DataError(
-            f"{len(groups)} photographs in {len(members)} groups are too few to split into {len(wanted) + 1} parts"
+            f"{len(members)} groups of {len(groups)} photographs are too few to split into {len(wanted) + 1} parts"
         )
     names = sorted(members)
     left = [members[names[i]] for i in np.random.RandomState(seed).permutation(len(names))]
     splits: dict[str, list[str]] = {split: [] for split in SPLITS}
     for number, (split, size) in enumerate(wanted.items(), 1):
         most = len(left) - (len(wanted) - number) - 1  # one group is left for each of the other splits
-        taken, total = list[int](), 0
-        for index, group in enumerate(left):
-            if len(taken) < most and abs(total + len(group) - size) < abs(total - size):
-                taken.append(index)
-                total += len(group)
-        chosen = set(taken or [min(range(len(left)), key=lambda index: len(left[index]))])
+        chosen = _closest_sum([len(group) for group in left], size)[:most]
+        chosen = chosen or [min(range(len(left)), key=lambda index: len(left[index]))]
         splits[split] = sorted(name for index in chosen for name in left[index])
-        left = [group for index, group in enumerate(left) if index not in chosen]
+        left = [group for index, group in enumerate(left) if index not in set(chosen)]
     splits["train"] = sorted(name for group in left for name in group)
     return splits
+
+
+def _closest_sum(sizes: Sequence[int], target: int) -> list[int]:
+    """Returns the indices of sizes whose sum is closest to a target, the larger ones first; of several, early ones."""
+    reachable = [1]  # bit s of the i-th: some of the first i sizes add up to s
+    for size in sizes:
+        reachable.append((reachable[-1] | reachable[-1] << size) & ((2 << 2 * target) - 1))
+    total = min((s for s in range(2 * target + 1) if reachable[-1] >> s & 1), key=lambda s: abs(s - target))
+    chosen = []
+    for index in range(len(sizes) - 1, -1, -1):
+        if not reachable[index] >> total & 1:
+            chosen.append(index)
+            total -= sizes[index]
+    return sorted(chosen, key=lambda index: -sizes[index])
 
 
 def read_split(folder: Path, ids: Sequence[str]) -> dict[str, list[str]]:
