@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import zlib
 from io import BytesIO
 from itertools import groupby
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco
 
+from segdrone.annotations import bitmaps
 from segdrone.annotations.bitmaps import EmbeddedPng, RunLengths, decode_coco_counts
 from segdrone.annotations.brush import Brush
 from segdrone.annotations.shapes import Bitmap
@@ -181,7 +183,7 @@ def png(pixels: NDArray[np.uint8] | Mask, form: str = "PNG") -> str:
 @pytest.mark.parametrize("dtype", [bool, np.uint8])
 def test_png_is_placed_in_the_photograph(dtype: type) -> None:
     truth = some_mask((12, 17), 5)
-    bitmap = EmbeddedPng(png(truth.astype(dtype)), (12, 17), top=4, left=8)
+    bitmap = EmbeddedPng(png(truth.astype(dtype)), top=4, left=8)
     canvas = placed(bitmap, (64, 96))
     np.testing.assert_array_equal(canvas[4:16, 8:25], truth)
     assert canvas.sum() == truth.sum()
@@ -194,23 +196,54 @@ def test_png_is_placed_in_the_photograph(dtype: type) -> None:
         (base64.b64encode(b"hello").decode(), "cannot identify"),
         (png(np.ones((8, 8), bool))[:60], "is not a mask in PNG"),
         (png(np.ones((8, 8, 3), np.uint8), "JPEG"), "cannot identify"),
-        (png(np.ones((8, 8, 3), np.uint8)), "pixels of mode RGB"),
-        (png(np.ones((9, 8), bool)), "8 x 9 pixels at column 0, row 0, which does not fit into 8 x 8"),
+        (png(np.ones((65, 8), bool)), "8 x 65 pixels at column 0, row 0, which does not fit into 96 x 64"),
         (png(np.ones((6000, 6000), bool)), "6000 x 6000 pixels"),
     ],
 )
 def test_invalid_png_is_refused(encoded: str, expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
-        EmbeddedPng(encoded, (8, 8), 0, 0).decode((64, 96))
+        EmbeddedPng(encoded).decode((64, 96))
 
 
-def test_png_larger_than_the_photograph_is_refused() -> None:
-    with pytest.raises(ValueError, match="does not fit into 96 x 64"):
-        EmbeddedPng(png(np.ones((65, 96), bool)), (10**6, 10**6), 0, 0).decode((64, 96))
+def test_png_is_cropped_to_its_rectangle() -> None:
+    assert placed(EmbeddedPng(png(np.ones((9, 8), bool)), size=(3, 4)), (64, 96)).sum() == 12
+
+
+def test_png_of_another_size_than_the_photograph_is_refused_if_it_is_whole() -> None:
+    bitmap = EmbeddedPng(png(np.ones((32, 48), bool)), is_whole=True)
+    with pytest.raises(ValueError, match="has 48 x 32 pixels, its photograph 96 x 64"):
+        bitmap.decode((64, 96))
+    assert placed(bitmap, (32, 48)).all()
+
+
+def test_pixels_inside_are_not_transparent_or_else_not_black() -> None:
+    truth = some_mask((12, 17), 5)
+    color = np.zeros((12, 17, 4), np.uint8)
+    color[truth] = (0, 0, 0, 9)
+    np.testing.assert_array_equal(placed(EmbeddedPng(png(color)), (12, 17)), truth)
+    opaque = np.repeat(truth[..., None], 3, 2).astype(np.uint8)
+    np.testing.assert_array_equal(placed(EmbeddedPng(png(opaque)), (12, 17)), truth)
+    file = BytesIO()
+    palette = Image.fromarray(truth.astype(np.uint8))
+    palette.putpalette([0, 0, 0, 255, 255, 255])
+    palette.save(file, "PNG", transparency=0)  # as Supervisely writes it
+    deflated = base64.b64encode(zlib.compress(file.getvalue())).decode()
+    np.testing.assert_array_equal(placed(EmbeddedPng(deflated, is_deflated=True), (12, 17)), truth)
+    plain = base64.b64encode(file.getvalue()).decode()
+    np.testing.assert_array_equal(placed(EmbeddedPng(plain, is_deflated=True), (12, 17)), truth)
+
+
+def test_deflated_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bitmaps, "_MAX_PNG_BYTES", 1 << 20)
+    bomb = base64.b64encode(zlib.compress(bytes(4 << 20))).decode()
+    with pytest.raises(ValueError, match="is larger than 1 MiB"):
+        EmbeddedPng(bomb, is_deflated=True).decode((64, 96))
+    with pytest.raises(ValueError, match="is not a mask in PNG"):
+        EmbeddedPng(base64.b64encode(b"no zlib").decode(), is_deflated=True).decode((64, 96))
 
 
 def test_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = png(np.ones((60, 60), bool))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(ValueError, match="decompression bomb"):
-        EmbeddedPng(encoded, (60, 60), 0, 0).decode((64, 96))
+        EmbeddedPng(encoded).decode((64, 96))

@@ -6,72 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segdrone.annotations import checked
-from segdrone.annotations.checked import CheckedNode, read_document
+from segdrone.annotations.checked import CheckedNode
 from segdrone.errors import DataError
-
-BILLION_LAUGHS = """<?xml version="1.0"?>
-<!DOCTYPE lolz [<!ENTITY lol "lol"><!ENTITY lol2 "&lol;&lol;&lol;&lol;&lol;&lol;&lol;&lol;&lol;&lol;">
-<!ENTITY lol3 "&lol2;&lol2;&lol2;&lol2;&lol2;&lol2;&lol2;&lol2;&lol2;&lol2;">]>
-<annotation><filename>&lol3;</filename></annotation>"""
-EXTERNAL = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><annotation><filename>&x;</filename></annotation>'
-
-
-def refusal(path: Path, content: str | bytes) -> str:
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    with pytest.raises(DataError) as caught:
-        read_document(path)
-    assert "\n" not in str(caught.value)
-    assert str(path) in str(caught.value)
-    return str(caught.value)
-
-
-@pytest.mark.parametrize("content", [BILLION_LAUGHS, EXTERNAL, '<!DOCTYPE a SYSTEM "http://x/a.dtd"><a/>'])
-def test_document_type_is_refused(tmp_path: Path, content: str) -> None:
-    assert "contains a document type (DTD), which no labeling tool writes" in refusal(tmp_path / "a.xml", content)
-
-
-@pytest.mark.parametrize(
-    "content", ["", "<a><b></a>", "<a>", b"<a>\xff\xfe</a>", '<?xml version="1.0" encoding="x"?><a/>']
-)
-def test_broken_xml_is_refused(tmp_path: Path, content: str | bytes) -> None:
-    assert "is broken XML" in refusal(tmp_path / "a.xml", content)
-
-
-@pytest.mark.parametrize("content", ["", "{", '{"a": }', b'{"a": "\xff"}', '{"a": NaN}', "[-Infinity]", "1" * 5000])
-def test_broken_json_is_refused(tmp_path: Path, content: str | bytes) -> None:
-    assert "is broken JSON" in refusal(tmp_path / "a.json", content)
-
-
-@pytest.mark.parametrize("content", ["[" * 200_000 + "]" * 200_000, '{"a":' * 100_000 + "1" + "}" * 100_000])
-def test_deep_nesting_is_refused(tmp_path: Path, content: str) -> None:
-    assert "is nested too deeply" in refusal(tmp_path / "a.json", content)
-
-
-def test_deep_xml_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "a.xml"
-    path.write_text("<a>" * 100_000 + "</a>" * 100_000)
-    assert read_document(path).tag == "a"
-
-
-def test_huge_file_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checked, "MAX_BYTES", 1 << 20)
-    path = tmp_path / "a.json"
-    with path.open("wb") as file:
-        file.truncate(3 << 20)
-    with pytest.raises(DataError, match="has 3 MiB, more than 1: export it in parts"):
-        read_document(path)
-
-
-def test_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be read"):
-        read_document(tmp_path / "a.json")
-
-
-def test_byte_order_mark_is_accepted(tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf{"a": "\xc3\xa4"}')
-    assert read_document(tmp_path / "a.json") == {"a": "ä"}
-
 
 ROOT = CheckedNode({"a": {"b": [1, {"c": None}]}}, Path("f.json"))
 

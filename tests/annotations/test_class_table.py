@@ -17,7 +17,7 @@ def shapes(*labels: str) -> list[Shape]:
 
 def test_built_table_is_sorted_and_its_colors_differ() -> None:
     names = tuple(f"class {i:03d}" for i in range(255))
-    table = build_class_table(shapes(*reversed(names)), {}, None, None)
+    table = build_class_table(shapes(*reversed(names)), [], {}, None, None)
     assert table.names == names
     assert len(set(table.colours)) == 255
     assert not {(0, 0, 0), (255, 255, 255)} & set(table.colours)
@@ -26,35 +26,35 @@ def test_built_table_is_sorted_and_its_colors_differ() -> None:
 
 
 def test_more_labels_than_a_mask_can_store_are_refused() -> None:
-    with pytest.raises(DataError, match="the annotations have 256 labels: a mask can store 1 to 255"):
-        build_class_table(shapes(*map(str, range(256))), {}, None, None)
+    with pytest.raises(DataError, match="the annotations have 256 labels: a mask can store 1 to 255; give the classes"):
+        build_class_table(shapes(*map(str, range(256))), [], {}, None, None)
 
 
 def test_colors_of_the_tool_are_kept_if_they_differ() -> None:
     colours = {"a": (1, 2, 3), "b": (1, 2, 3), "c": (255, 255, 255), "unused": (9, 9, 9)}
-    table = build_class_table(shapes("c", "b", "a"), colours, None, None)
+    table = build_class_table(shapes("c", "b", "a"), [], colours, None, None)
     assert table.names == ("a", "b", "c")
     assert table.colours[0] == (1, 2, 3)
     assert len({*table.colours, (255, 255, 255)}) == 4
 
 
 def test_background_is_id_0_unless_a_shape_has_that_label() -> None:
-    assert build_class_table(shapes("a", "z"), {}, None, "ground").names == ("ground", "a", "z")
-    assert build_class_table(shapes("a", "z"), {}, None, "ground").colours[0] == (0, 0, 0)
-    assert build_class_table(shapes("a", "ground"), {}, None, "ground").names == ("a", "ground")
+    assert build_class_table(shapes("a", "z"), [], {}, None, "ground").names == ("ground", "a", "z")
+    assert build_class_table(shapes("a", "z"), [], {}, None, "ground").colours[0] == (0, 0, 0)
+    assert build_class_table(shapes("a", "ground"), [], {}, None, "ground").names == ("a", "ground")
 
 
 def test_given_table_is_used_unchanged(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("name,r,g,b\nz,1,1,1\na,2,2,2\n")
-    assert build_class_table(shapes("a"), {"a": (9, 9, 9)}, str(tmp_path / "t.csv"), "z") == ClassTable(
+    assert build_class_table(shapes("a"), [], {"a": (9, 9, 9)}, str(tmp_path / "t.csv"), "z") == ClassTable(
         ("z", "a"), ((1, 1, 1), (2, 2, 2))
     )
-    assert build_class_table(shapes("car"), {}, "drone", "unlabeled") is DRONE
+    assert build_class_table(shapes("car"), [], {}, "drone", "unlabeled") is DRONE
 
 
 def test_all_labels_that_the_table_lacks_are_reported() -> None:
     with pytest.raises(DataError) as caught:
-        build_class_table(shapes("car", "lorry", "bus", "lorry"), {}, "drone", "ground")
+        build_class_table(shapes("car", "lorry", "bus", "lorry"), [], {}, "drone", "ground")
     assert str(caught.value) == (
         "the class table drone lacks 'lorry' (2 shapes, first in f.json: shapes[1]), "
         "'bus' (1 shapes, first in f.json: shapes[2]), 'ground' (the background): "

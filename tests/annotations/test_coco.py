@@ -74,10 +74,14 @@ def test_small_rle_masks_are_drawn_over_large_polygons(folder: Path) -> None:
     np.testing.assert_array_equal(mask(folder.parent / "out") == 0, truth)
 
 
-def test_annotations_with_only_boxes_are_counted_as_skipped(folder: Path) -> None:
+def test_annotations_with_only_boxes_are_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     boxes = annotation(1, []), annotation(1, None)
-    coco(folder / "a.json", *boxes, annotation(1, [SQUARE]))
-    assert imported(folder, folder.parent / "out").skipped == {"annotations without a segmentation": 2}
+    coco(folder / "a.json", *boxes, annotation(1, [SQUARE]), annotation(1, [], bbox=None))
+    assert imported(folder, folder.parent / "out", background="ground").skipped == {"annotations of no area": 1}
+    assert "left out: 2 bounding boxes; their pixels get the class 'ground'" in caplog.text
+    coco(folder / "a.json", *boxes)
+    text = refusal(folder, folder.parent / "out2", background="ground")
+    assert "holds 2 bounding boxes, but no outlines, which a mask needs: draw polygons or masks in the tool" in text
 
 
 @pytest.mark.parametrize(
@@ -119,6 +123,7 @@ def test_invalid_annotation_is_reported_with_file_and_item(folder: Path, invalid
         ({"images": [{"id": 7}]}, "images[0] has no file_name"),
         ({"images": 3}, "images is 3, not a list"),
         ({"categories": None}, "has no categories"),
+        ({"categories": [{"id": 1, "name": "x"}, {"id": 1, "name": "y"}]}, "has the id 1 of the category 'x'"),
         ({"categories": [{"id": 1, "name": ["x"]}]}, "categories[0].name is a list, not a text"),
     ],
 )

@@ -37,7 +37,9 @@ def folder(tmp_path: Path) -> Path:
         ("", None),
         ("..", None),
         ("a.jpg\0", None),
-        ("A.jpg", None),
+        ("A.jpg", "a.jpg"),
+        ("B.PNG", "deep/b.png"),
+        ("b", "deep/b.png"),
     ],
 )
 def test_names_are_looked_up_and_never_followed(folder: Path, name: str, found: str | None) -> None:
@@ -52,7 +54,7 @@ def test_first_existing_name_is_used(folder: Path) -> None:
 
 
 def test_ambiguous_name_is_refused(folder: Path) -> None:
-    with pytest.raises(DataError, match=r"^f.json names 'c.jpg', but \S+ and \S+ have that name: rename") as caught:
+    with pytest.raises(DataError, match=r"^f.json names '/home/them/c.jpg', but \S+ and \S+ fit: give") as caught:
         ImageFolder(folder).find(["/home/them/c.jpg"], "f.json")
     assert str(folder.resolve() / "deep" / "c.jpg") in str(caught.value)
 

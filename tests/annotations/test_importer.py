@@ -10,11 +10,7 @@ import pytest
 from PIL import Image
 
 from segdrone.annotations import ANNOTATION_FORMATS, import_annotations
-from segdrone.classes import ClassTable
-from segdrone.data.layout import find_folders
-from segdrone.data.mask_encoding import MaskEncoding
-from segdrone.data.mask_files import read_mask
-from segdrone.data.pairs import find_pairs
+from segdrone.class_files import read_class_table
 from segdrone.raster.decode import read_image
 from tests.annotations import test_coco, test_cvat, test_label_studio, test_labelme_xml
 from tests.annotations.conftest import document, imported, mask, photograph, refusal
@@ -54,13 +50,14 @@ def test_formats_are_not_confused(folder: Path, kind: str, other: str) -> None:
     path = EXPORTS[kind](folder)
     if kind != other:
         text = refusal(path, folder.parent / "out", annotation_format=other)
-        assert (
-            f"is not in the format {other}" in text
-            or f"{path} contains no annotations ({ANNOTATION_FORMATS[other].suffix})" in text
-        )
+        assert f"is not in the format {other}" in text or f"{path} contains no annotations in a known format" in text
 
 
 def test_imported_dataset_can_be_opened_for_training(tmp_path: Path) -> None:
+    from segdrone.data.config import DataConfig
+    from segdrone.data.dataset_folder import open_dataset
+    from segdrone.data.mask_files import read_mask
+
     source, out = tmp_path / "export", tmp_path / "dataset"
     exif = Image.Exif()
     exif[0x0112] = 6  # shown turned by 90 degrees, as the tools show it
@@ -70,14 +67,14 @@ def test_imported_dataset_can_be_opened_for_training(tmp_path: Path) -> None:
     for name in "ab":
         labelme(source / f"{name}.json", STREET, CAR, imagePath=f"..\\photos\\{name}.jpg")
     summary = imported(source, out)
-    table = ClassTable.from_csv(out / "classes.csv")
-    assert table == summary.table
-    pairs = find_pairs(*find_folders(out))
+    dataset = open_dataset(DataConfig(root=str(out)))
+    assert dataset.table == summary.table
+    pairs = dataset.pairs
     assert [(pair.id, pair.size) for pair in pairs] == [("a", (64, 96)), ("b", (64, 96))]
     for pair in pairs:
         assert pair.mask is not None
         assert pair.image.samefile(source / pair.image.name)
-        values = read_mask(pair.mask, MaskEncoding(table))
+        values = read_mask(pair.mask, dataset.encoding)
         assert read_image(pair.image).shape[:2] == values.shape
         assert (values == 0).sum() == 100
         assert (values == 1).sum() == 30 * 40 - 100
@@ -100,7 +97,7 @@ def test_import_can_be_repeated_with_other_shapes(folder: Path) -> None:
     labelme(folder / "a.json", STREET, CAR)
     imported(folder, out)
     assert mask(out)[15, 15] == 1
-    assert ClassTable.from_csv(out / "classes.csv").names == ("car", "street")
+    assert read_class_table(out / "classes.csv").names == ("car", "street")
     assert sorted(path.name for path in out.rglob("*") if path.is_file()) == ["a.png", "a.png", "classes.csv"]
 
 
@@ -152,16 +149,28 @@ def test_ambiguous_name_is_refused(folder: Path) -> None:
     photograph(folder / "x" / "b.png")
     photograph(folder / "y" / "b.png")
     labelme(folder / "a.json", CAR, imagePath="C:\\b.png")
-    assert "names 'b.png', but" in refusal(folder, folder.parent / "out")
+    assert "names '/b.png', but" in refusal(folder, folder.parent / "out")
 
 
 def test_photographs_that_would_share_a_mask_are_refused(folder: Path) -> None:
     photograph(folder / "x" / "b.png")
-    photograph(folder / "y" / "b.jpg")
+    photograph(folder / "x" / "b.jpg")
     labelme(folder / "a.json", CAR, imagePath="x/b.png")
-    labelme(folder / "b.json", CAR, imagePath="y/b.jpg")
+    labelme(folder / "b.json", CAR, imagePath="x/b.jpg")
     assert "b.png and" in (text := refusal(folder, folder.parent / "out"))
     assert "would share one mask: rename one of them" in text
+
+
+def test_equal_names_in_several_folders_stay_apart(folder: Path) -> None:
+    photograph(folder / "x" / "b.png")
+    photograph(folder / "y" / "b.jpg")
+    labelme(folder / "a.json", CAR, imagePath="x/b.png")
+    labelme(folder / "b.json", STREET, imagePath="y/b.jpg")
+    summary = imported(folder, folder.parent / "out")
+    assert summary.notes == ["named with their folders, as their names are equal: 2, x_b first"]
+    assert mask(folder.parent / "out", "x_b")[25, 25] == 0
+    assert mask(folder.parent / "out", "y_b")[15, 15] == 1
+    assert sorted(path.name for path in (folder.parent / "out" / "images").iterdir()) == ["x_b.png", "y_b.jpg"]
 
 
 def test_photograph_annotated_twice_is_refused(folder: Path) -> None:
@@ -200,7 +209,7 @@ def test_unknown_labels_are_reported_with_count_and_file(folder: Path) -> None:
         ("[" * 200_000, "a.json is nested too deeply"),
         (
             "{}",
-            "contains no annotations in a known format: export it as labelme, labelme-xml, coco, cvat, label-studio",
+            "contains no annotations in a known format: export it as labelme, labelme-xml, coco, coco-panoptic, cvat",
         ),
         ("3", "a.json contains no annotations in a known format"),
         ("[]", "a.json contains no annotations in a known format"),
@@ -215,21 +224,24 @@ def test_unknown_format_is_refused(folder: Path, content: str, expected: str) ->
 def test_formats_cannot_be_mixed(folder: Path) -> None:
     labelme(folder / "a.json", CAR)
     test_coco.coco(folder / "b.json")
-    assert "b.json is not in the format labelme" in refusal(folder, folder.parent / "out")
+    text = refusal(folder, folder.parent / "out")
+    assert f"holds annotations in 2 formats: labelme ({folder / 'a.json'}), coco ({folder / 'b.json'}): choose" in text
+    summary = imported(folder, folder.parent / "out", annotation_format="labelme")
+    assert summary.notes == [f"passed over: 1 files that hold no such annotations: {folder / 'b.json'}"]
 
 
 @pytest.mark.parametrize(
     ("source", "options", "expected"),
     [
         ("none", {}, "none does not exist: give an annotation file"),
-        ("empty", {}, "empty contains no annotations (.json or .xml)"),
-        ("in/a.png", {}, "a.png contains no annotations (.json or .xml)"),
+        ("empty", {}, "empty contains no annotations (.json, .jsonl, .ndjson, .xml, .yaml or .yml)"),
+        ("in/a.png", {}, "a.png contains no annotations (.json, .jsonl"),
         (
             "in",
             {"annotation_format": "voc"},
             "'voc' is not an annotation format: choose one of labelme, labelme-xml, coco, cvat, label-",
         ),
-        ("in", {"annotation_format": "cvat"}, "in contains no annotations (.xml)"),
+        ("in", {"annotation_format": "cvat"}, "a.json is not in the format cvat"),
         ("in", {"images": Path("nowhere")}, "nowhere is not a folder"),
         ("in", {"classes": "nowhere.csv"}, "class table nowhere.csv does not exist"),
         ("in", {"classes": "drone", "background": "ground"}, "lacks 'ground' (the background)"),
@@ -247,11 +259,18 @@ def test_annotations_without_shapes_are_refused(folder: Path) -> None:
     assert imported(folder, folder.parent / "out", background="ground").photographs == 1
 
 
-@pytest.mark.parametrize("out", ["in", "in/out"])
+@pytest.mark.parametrize("out", ["in", "in/images"])
 def test_folder_of_the_photographs_is_not_written_to(folder: Path, out: str) -> None:
     labelme(folder / "a.json", CAR)
     assert "would mix" in refusal(folder, folder.parent / out)
     assert sorted(path.name for path in folder.iterdir()) == ["a.json", "a.png"]
+
+
+def test_folder_below_the_photographs_is_not_searched_for_them(folder: Path) -> None:
+    labelme(folder / "a.json", CAR)
+    for _ in range(2):
+        assert imported(folder, folder / "out").skipped == {}
+        assert imported(folder / "a.json", folder / "out").photographs == 1
 
 
 def test_folder_without_write_permission_is_reported(folder: Path) -> None:

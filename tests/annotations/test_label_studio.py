@@ -170,8 +170,11 @@ def test_invalid_result_is_reported_with_file_and_item(folder: Path, invalid: An
 @pytest.mark.parametrize(
     ("invalid", "expected"),
     [
-        ({**task(SQUARE), "data": {"text": "a"}}, "[0].data names 0 photographs, not one"),
-        ({**task(SQUARE), "data": {"a": "a.png", "b": "b.png"}}, "[0].data names 2 photographs, not one"),
+        ({**task(SQUARE), "data": {"text": "a"}}, "1 annotated photographs are not in"),
+        (
+            {**task(SQUARE), "data": {"a": "a.png", "b": "b.png"}},
+            "[0].data has 2 texts that may name the photograph (a, b): name the right",
+        ),
         ({**task(SQUARE), "data": []}, "[0].data is a list, not a mapping"),
         ({**task(SQUARE), "annotations": 3}, "[0].annotations is 3, not a list"),
         ({**task(SQUARE), "annotations": [3]}, "[0].annotations[0] is 3, not a mapping"),

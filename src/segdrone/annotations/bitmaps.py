@@ -1,4 +1,4 @@
-"""Decode pixel masks of labeling tools: RLE of COCO and CVAT, PNG of LabelMe.
+"""Decode pixel masks of labeling tools: run lengths (COCO, CVAT and others) and PNG (LabelMe and others).
 
 Invalid content raises ValueError, with a text that continues after the file and place.
 """
@@ -6,6 +6,7 @@ Invalid content raises ValueError, with a text that continues after the file and
 from __future__ import annotations
 
 import base64
+import zlib
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -14,6 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segdrone.windows import Size
+
+_PNG_SIGNATURE = b"\x89PNG"
+_MAX_PNG_BYTES = 1 << 28  # a binary mask of 24 megapixels has at most 3 MB
 
 
 @dataclass(frozen=True)
@@ -107,31 +111,61 @@ def decode_coco_counts(text: str) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class EmbeddedPng:
-    """A mask of LabelMe: a PNG in base64, not larger than its rectangle.
+    """A mask as a PNG in base64, as LabelMe, Label Studio and Supervisely store it.
+
+    A pixel is inside where it is not transparent or, if no pixel is transparent, where it is not black.
 
     Args:
         encoded: The base64 text.
-        size: Height and width in pixels of the rectangle, including its last row and column.
         top: First row in the photograph; may be outside of it.
         left: First column in the photograph; may be outside of it.
+        size: Height and width in pixels of the rectangle to which it is cropped; None keeps all of it.
+        is_whole: It has exactly the size of the photograph.
+        is_deflated: The PNG is compressed by zlib once more (Supervisely).
     """
 
     encoded: str
-    size: Size
-    top: int
-    left: int
+    top: int = 0
+    left: int = 0
+    size: Size | None = None
+    is_whole: bool = False
+    is_deflated: bool = False
 
     def decode(self, size: Size) -> tuple[int, int, NDArray[np.bool_]]:
-        """Returns top row, left column and the pixels that are not 0, bool `[h, w]`."""
+        """Returns top row, left column and the pixels inside, bool `[h, w]`."""
         try:
-            with Image.open(BytesIO(base64.b64decode(self.encoded, validate=True)), formats=("PNG",)) as image:
+            content = base64.b64decode(self.encoded, validate=True)
+            with Image.open(BytesIO(_inflate(content) if self.is_deflated else content), formats=("PNG",)) as image:
                 width, height = image.size
-                _check_fits(0, 0, (height, width), (min(self.size[0], size[0]), min(self.size[1], size[1])))
-                if image.mode not in ("1", "L"):
-                    raise ValueError(f"has pixels of mode {image.mode}, not a binary mask")
-                return self.top, self.left, np.array(image) != 0
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+                if self.is_whole and (height, width) != size:
+                    raise ValueError(f"has {width} x {height} pixels, its photograph {size[1]} x {size[0]}")
+                _check_fits(0, 0, (height, width), size)
+                inside = inside_png(image)
+        except (OSError, SyntaxError, ValueError, zlib.error, Image.DecompressionBombError) as error:
             raise ValueError(f"is not a mask in PNG ({' '.join(str(error).split())})") from None
+        if self.size is not None:
+            inside = inside[: self.size[0], : self.size[1]]
+        return self.top, self.left, inside
+
+
+def inside_png(image: Image.Image) -> NDArray[np.bool_]:
+    """Returns the pixels of an open mask that are not transparent or, if none is transparent, not black: `[H, W]`."""
+    if image.mode in ("1", "L") and "transparency" not in image.info:
+        return np.asarray(np.array(image) != 0)
+    pixels = np.array(image.convert("RGBA"))
+    transparent = pixels[..., 3] == 0
+    return np.asarray(~transparent if transparent.any() else pixels[..., :3].any(2))
+
+
+def _inflate(content: bytes) -> bytes:
+    """Returns `content` decompressed by zlib if it is compressed."""
+    if content.startswith(_PNG_SIGNATURE):
+        return content
+    decompressor = zlib.decompressobj()
+    inflated = decompressor.decompress(content, _MAX_PNG_BYTES)
+    if decompressor.unconsumed_tail:
+        raise ValueError(f"is larger than {_MAX_PNG_BYTES >> 20} MiB")
+    return inflated
 
 
 def _check_fits(top: int, left: int, size: Size, limit: Size) -> None:

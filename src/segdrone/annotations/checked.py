@@ -1,52 +1,22 @@
-"""Read untrusted annotation files: limited in size, with errors that name file and place in one line."""
+"""Check the content of untrusted annotation files, with errors that name file and place in one line."""
 
 from __future__ import annotations
 
-import json
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
-from xml.etree.ElementTree import Element, ParseError
+from typing import Any
+from xml.etree.ElementTree import Element
 
 import numpy as np
-from defusedxml import DefusedXmlException
-from defusedxml import ElementTree as SafeTree
 from numpy.typing import NDArray
 
 from segdrone.errors import DataError
 from segdrone.windows import Size
 
-MAX_BYTES = 1 << 30
-"""Largest annotation file; parsed it takes about ten times as much memory."""
-
 MAX_NUMBER = 1e6
 """Largest coordinate, width or height, in pixels."""
-
-
-def read_document(path: Path) -> Any:
-    """Returns the content of a JSON file or the root `Element` of an XML file, depending on the suffix.
-
-    Raises:
-        DataError: The file is missing, larger than `MAX_BYTES`, broken, nested too deeply, or an XML file with a
-            document type (which is needed to define entities).
-    """
-    try:
-        if (size := path.stat().st_size) > MAX_BYTES:
-            raise DataError(f"{path} has {size >> 20} MiB, more than {MAX_BYTES >> 20}: export it in parts")
-        if path.suffix.lower() == ".xml":
-            return SafeTree.parse(path, forbid_dtd=True).getroot()
-        return json.loads(path.read_bytes(), parse_constant=_refuse_constant)
-    except DefusedXmlException:
-        raise DataError(f"{path} contains a document type (DTD), which no labeling tool writes: remove it") from None
-    except RecursionError:
-        raise DataError(f"{path} is nested too deeply for annotations: export it again") from None
-    except (ValueError, LookupError, ParseError) as error:
-        raise DataError(
-            f"{path} is broken {path.suffix[1:].upper()} ({_one_line(error)}): export or copy it again"
-        ) from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): check the path and its permissions") from None
 
 
 @dataclass(frozen=True)
@@ -80,7 +50,7 @@ class CheckedNode:
 
     def error(self, reason: object) -> DataError:
         """Returns an error that names file, place and reason."""
-        return DataError(f"{self.where} {_one_line(reason)}: fix it or export the annotations again")
+        return DataError(f"{self.where} {one_line(reason)}: fix it or export the annotations again")
 
     def __getitem__(self, key: str) -> CheckedNode:
         child = self.get(key)
@@ -115,8 +85,8 @@ class CheckedNode:
         return self.content.strip()
 
     def label(self) -> str:
-        """Returns a class name: one line of at most 100 characters."""
-        label = " ".join(self.text().split())
+        """Returns a class name: one line of at most 100 characters, accents joined to their letters (NFC)."""
+        label = unicodedata.normalize("NFC", " ".join(self.text().split()))
         if len(label) > 100 or not label.isprintable():
             raise self.error(f"is {_describe(label)}, which cannot be a class name")
         return label
@@ -180,14 +150,11 @@ def node_from_xml(element: Element, path: Path, place: str, **texts: Any) -> Che
     return CheckedNode({**element.attrib, **texts}, path, place)
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number")
-
-
 def _describe(content: Any) -> str:
     text = f"a {type(content).__name__}" if isinstance(content, (dict, list)) else ascii(content)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _one_line(text: object) -> str:
+def one_line(text: object) -> str:
+    """Returns a text without line breaks, for errors."""
     return " ".join(str(text).split())

@@ -2,52 +2,68 @@
 
 from __future__ import annotations
 
-import colorsys
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+import logging
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 
-from segdrone.annotations.shapes import Shape
-from segdrone.classes import IGNORE_INDEX, ClassTable, Color
+from segdrone.annotations.shapes import Shape, is_ignored
+from segdrone.class_files import load_class_table
+from segdrone.classes import IGNORE_INDEX, ClassTable, Color, generate_colors
 from segdrone.errors import DataError
 
-_GOLDEN_RATIO = 0.618034  # steps by this share of the hue circle, so that each hue falls into the widest gap
+log = logging.getLogger(__name__)
+
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 
 
 def build_class_table(
-    shapes: Iterable[Shape], colors: Mapping[str, Color], classes: str | None, background: str | None
+    shapes: Iterable[Shape],
+    declared: Iterable[str],
+    colors: Mapping[str, Color],
+    classes: str | None,
+    background: str | None,
 ) -> ClassTable:
-    """Returns the given class table, or builds one of the labels of `shapes` in alphabetical order.
+    """Returns the given class table, or builds one of all labels in alphabetical order.
 
-    A table that is built gets `background` as id 0 in black, unless a shape has that label. Each label gets the tool's
-    color, or a generated one if the tool has none or uses it twice.
+    A table that is built has the labels that the tool declares, whether a shape has them or not, so that parts of one
+    project get the same table. It gets `background` as id 0 in black, unless it is one of the labels. Each label gets
+    the tool's color, or a generated one if the tool has none or uses it twice. Ignored labels are no classes.
 
     Args:
         shapes: All shapes of the import.
+        declared: Labels that the tool declares.
         colors: The tool's colors by label.
         classes: `drone` or the path of a class table; None builds one.
         background: Class of pixels that no shape covers; None leaves them ignored.
 
     Raises:
-        DataError: The table cannot be read or lacks a label or `background`, or there are more labels than a mask can
-            store.
+        DataError: The table cannot be read or lacks the label of a shape or `background`, or there are more labels
+            than a mask can store.
 
     Example:
         >>> shapes = [Shape("tree", "a.json"), Shape("road", "a.json")]
-        >>> build_class_table(shapes, {}, classes=None, background="soil").names
-        ('soil', 'road', 'tree')
+        >>> build_class_table(shapes, ["car"], {}, classes=None, background="soil").names
+        ('soil', 'car', 'road', 'tree')
     """
     counts: Counter[str] = Counter()
     first: dict[str, str] = {}
     for shape in shapes:
-        counts[shape.label] += 1
-        first.setdefault(shape.label, shape.where)
+        if not is_ignored(shape.label):
+            counts[shape.label] += 1
+            first.setdefault(shape.label, shape.where)
     if classes is None:
-        added = [background] if background is not None and background not in counts else []
-        return _table_of_labels([*added, *sorted(counts)], {**dict.fromkeys(added, _BLACK), **colors})
-    table = ClassTable.load(classes)
+        labels = {label for label in (*counts, *declared) if not is_ignored(label)}
+        _warn_of_spellings(labels, counts)
+        added = [background] if background is not None and background not in labels else []
+        return _table_of_labels([*added, *sorted(labels)], {**dict.fromkeys(added, _BLACK), **colors})
+    table = load_class_table(classes).dense
+    alike = {_fold(name): name for name in table.names}
     unknown = [
-        f"{name!a} ({n} shapes, first in {first[name]})" for name, n in counts.most_common() if name not in table.names
+        f"{name!a} ({n} shapes, first in {first[name]}"
+        + (f"; the table has {alike[_fold(name)]!a})" if _fold(name) in alike else ")")
+        for name, n in counts.most_common()
+        if name not in table.names
     ]
     if background is not None and background not in table.names:
         unknown.append(f"{background!a} (the background)")
@@ -59,25 +75,40 @@ def build_class_table(
     return table
 
 
+def _warn_of_spellings(labels: Iterable[str], counts: Counter[str]) -> None:
+    """Warns of labels that are probably meant to be one class."""
+    alike: defaultdict[str, list[str]] = defaultdict(list)
+    for label in sorted(labels):
+        alike[_fold(label)].append(label)
+    groups = [
+        " and ".join(f"{label!a} ({counts[label]} shapes)" for label in group)
+        for group in alike.values()
+        if len(group) > 1
+    ]
+    if groups:
+        log.warning(
+            "labels that differ only in case, spaces or hyphens become classes of their own: %s; rename them in the "
+            "tool and import again, or merge them in training with data.class_groups",
+            "; ".join(groups),
+        )
+
+
+def _fold(label: str) -> str:
+    return re.sub(r"[\s_\-]+", "", label.casefold())
+
+
 def _table_of_labels(names: list[str], colors: Mapping[str, Color]) -> ClassTable:
     if not 1 <= len(names) <= IGNORE_INDEX:
-        raise DataError(f"the annotations have {len(names)} labels: a mask can store 1 to {IGNORE_INDEX}")
+        raise DataError(
+            f"the annotations have {len(names)} labels: a mask can store 1 to {IGNORE_INDEX}; "
+            "give the classes to learn with --classes FILE"
+        )
     chosen: dict[str, Color] = {}
     for name in names:
         if (color := colors.get(name, _WHITE)) != _WHITE and color not in chosen.values():
             chosen[name] = color
-    generated = _generate_colors()
+    generated = iter(generate_colors(2 * len(names)))
     for name in names:
         if name not in chosen:
             chosen[name] = next(color for color in generated if color not in chosen.values())
     return ClassTable(tuple(names), tuple(chosen[name] for name in names))
-
-
-def _generate_colors() -> Iterator[Color]:
-    """Yields distinct colors without end; neither white, which means "ignored", nor black."""
-    i = 0
-    while True:
-        hue, saturation, value = i * _GOLDEN_RATIO % 1, (0.9, 0.55, 0.75)[i % 3], (0.95, 0.7, 0.5)[i // 3 % 3]
-        red, green, blue = (round(255 * channel) for channel in colorsys.hsv_to_rgb(hue, saturation, value))
-        yield red, green, blue
-        i += 1

@@ -1,11 +1,12 @@
-"""Read COCO's JSON: polygons and RLE masks of many photographs in one file.
+"""Read COCO's JSON: polygons and RLE masks of many photographs in one file (instances, stuff, keypoints).
 
 COCO has no drawing order: larger areas are drawn first, so that a car is drawn over its street.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,15 @@ from segdrone.windows import Size
 
 def matches(document: Any) -> bool:
     """Returns whether a document has this format."""
-    return isinstance(document, dict) and {"images", "annotations"} <= document.keys()
+    return (
+        isinstance(document, dict)
+        and {"images", "annotations", "categories"} <= document.keys()
+        and not _first_has(document["annotations"], "segments_info")  # panoptic
+    )
+
+
+def _first_has(items: Any, key: str) -> bool:
+    return isinstance(items, list) and bool(items) and isinstance(items[0], dict) and key in items[0]
 
 
 def read(document: Any, path: Path) -> Annotations:
@@ -27,37 +36,64 @@ def read(document: Any, path: Path) -> Annotations:
         DataError: Something is missing, has a wrong type, or refers to an id that does not exist.
     """
     root = CheckedNode(document, path)
-    labels = {node["id"].key(): node["name"].label() for node in root["categories"].items()}
-    images: dict[int | str, AnnotatedImage] = {}
-    shapes: dict[int | str, list[Shape]] = {}
+    labels = read_categories(root)
+    shapes: dict[int | str, list[Shape]] = defaultdict(list)
+    images = read_images(root, shapes)
     skipped: Counter[str] = Counter()
-    for node in root["images"].items():
-        key = node["id"].key()
-        if key in images:
-            raise node.error(f"has the id {key!a} of an earlier image")
-        shapes[key] = []
-        size = node.size("height", "width")
-        images[key] = AnnotatedImage([node["file_name"].text()], size, shapes[key], node.where)
+    unread: Counter[str] = Counter()
     for node in root["annotations"].items():
         image, category = node["image_id"].key(), node["category_id"].key()
         if image not in images:
             raise node.error(f"has the image_id {image!a}, which no image has")
         if category not in labels:
             raise node.error(f"has the category_id {category!a}, which no category has")
-        if not (segmentation := node.get("segmentation")) or segmentation.content == []:
-            skipped["annotations without a segmentation"] += 1
+        if not (segmentation := node.get("segmentation")) or segmentation.content in ([], ""):
+            counter, what = (unread, "bounding boxes") if node.get("bbox") else (skipped, "annotations of no area")
+            counter[what] += 1
         elif isinstance(segmentation.content, dict):
             shapes[image].append(_read_runs(segmentation, labels[category], images[image].size))
         else:
             shape, too_short = _read_polygons(segmentation, labels[category])
             shapes[image].append(shape)
             skipped["polygons of fewer than 3 points"] += too_short
-    return Annotations(list(images.values()), skipped=+skipped)
+    return Annotations(list(images.values()), list(labels.values()), skipped=+skipped, unread=unread)
+
+
+def read_categories(root: CheckedNode) -> dict[int | str, str]:
+    """Returns the name of each category by its id.
+
+    Raises:
+        DataError: An id or a name is missing, or an id is given twice.
+    """
+    labels: dict[int | str, str] = {}
+    for node in root["categories"].items():
+        key, name = node["id"].key(), node["name"].label()
+        if labels.setdefault(key, name) != name:
+            raise node.error(f"has the id {key!a} of the category {labels[key]!a}")
+    return labels
+
+
+def read_images(root: CheckedNode, shapes: Mapping[int | str, list[Shape]]) -> dict[int | str, AnnotatedImage]:
+    """Returns the photographs by their ids, each with the list in `shapes`, which may be filled later.
+
+    Raises:
+        DataError: An id or a name is missing, or an id is given twice.
+    """
+    images: dict[int | str, AnnotatedImage] = {}
+    for node in root["images"].items():
+        key = node["id"].key()
+        if key in images:
+            raise node.error(f"has the id {key!a} of an earlier image")
+        named = node.get("file_name") or node.get("coco_url") or node["file_name"]  # LVIS gives the URL only
+        size = node.size("height", "width")
+        images[key] = AnnotatedImage([named.text()], size, shapes[key], node.where, root.path)
+    return images
 
 
 def _read_polygons(segmentation: CheckedNode, label: str) -> tuple[Shape, int]:
     polygons = []
-    for node in segmentation.items():
+    is_flat = isinstance(segmentation.content, list) and not isinstance(segmentation.content[0], list)
+    for node in [segmentation] if is_flat else segmentation.items():  # some tools leave out a level of brackets
         numbers = node.numbers()
         if numbers.ndim != 1 or numbers.size % 2:
             raise node.error("is not a list of x, y, x, y, ...")

@@ -1,4 +1,4 @@
-"""Read CVAT for images 1.1: one XML file of many photographs.
+"""Read CVAT for images 1.1: one XML file of the photographs of a task, or of a project with subsets.
 
 Shapes are drawn by z_order, then in the order of the file.
 """
@@ -16,12 +16,13 @@ from segdrone.annotations.bitmaps import RunLengths
 from segdrone.annotations.checked import CheckedNode, node_from_xml
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box, ellipse, rotate
 from segdrone.classes import Color
-from segdrone.errors import DataError
+
+NO_AREA = "polylines, points, tags, cuboids and skeletons"
 
 
 def matches(document: Any) -> bool:
     """Returns whether a document has this format."""
-    return isinstance(document, Element) and document.tag == "annotations"
+    return isinstance(document, Element) and document.tag == "annotations" and document.find("track") is None
 
 
 def read(document: Any, path: Path) -> Annotations:
@@ -30,41 +31,66 @@ def read(document: Any, path: Path) -> Annotations:
     Polylines, points, tags, cuboids and skeletons cover no pixels; they are counted as skipped.
 
     Raises:
-        DataError: Something is missing or not a number, or the file is in CVAT's format for videos.
+        DataError: Something is missing or not a number.
     """
-    if document.find("track") is not None:
-        raise DataError(f"{path} contains the tracks of a video: export it as CVAT for images 1.1")
     skipped: Counter[str] = Counter()
     images = []
     for element in document.iterfind("image"):
         image = node_from_xml(element, path, f"image {element.get('name', '')!a}")
         shapes = []
         for i, child in enumerate(element):
-            if child.tag in _SHAPES:
-                node = node_from_xml(child, path, f"{image.place} {child.tag} (shape {i + 1})")
-                shapes.append(_read_shape(node, child.tag))
+            node = node_from_xml(child, path, f"{image.place} {child.tag} (shape {i + 1})")
+            if shape := read_shape(node, child.tag):
+                shapes.append(shape)
             else:
-                skipped["polylines, points, tags, cuboids and skeletons"] += 1
-        images.append(AnnotatedImage([image["name"].text()], image.size("height", "width"), shapes, image.where))
-    return Annotations(images, _read_colors(document, path), skipped)
+                skipped[NO_AREA] += 1
+        name, subset = image["name"].text(), image.get("subset")
+        names = [f"/{subset.text()}/{name}"] if subset else [name]  # a project keeps images/SUBSET/NAME
+        images.append(
+            AnnotatedImage(
+                names,
+                image.size("height", "width"),
+                shapes,
+                image.where,
+                path,
+                subset=subset.text() if subset else None,
+            )
+        )
+    labels, colors = read_labels(document, path)
+    return Annotations(images, labels, colors, skipped)
 
 
-def _read_colors(document: Element, path: Path) -> dict[str, Color]:
-    colors = {}
+def read_labels(document: Element, path: Path) -> tuple[list[str], dict[str, Color]]:
+    """Returns the labels that the task or project declares, and their colors.
+
+    Raises:
+        DataError: A name is missing.
+    """
+    labels, colors = [], {}
     for element in document.iterfind("meta//labels/label"):
+        if (element.findtext("parent") or "").strip():
+            continue  # a point of a skeleton
         label = node_from_xml(element, path, "meta.labels", name=element.findtext("name"))["name"].label()
+        labels.append(label)
         if match := re.fullmatch("#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", element.findtext("color") or ""):
             red, green, blue = (int(channel, 16) for channel in match.groups())
             colors[label] = (red, green, blue)
-    return colors
+    return labels, colors
 
 
-def _read_shape(node: CheckedNode, tag: str) -> Shape:
+def read_shape(node: CheckedNode, tag: str) -> Shape | None:
+    """Returns the shape of an element, or None if it covers no pixels.
+
+    Raises:
+        DataError: Something is missing or not a number.
+    """
+    if tag not in _SHAPES:
+        return None
     z_order = value.integer() if (value := node.get("z_order")) else 0
     label = node["label"].label()
     if tag == "mask":
         return Shape(label, node.where, bitmap=_read_runs(node), z_order=z_order)
-    return Shape(label, node.where, [_SHAPES[tag](node)], z_order=z_order)
+    return Shape(label, node.where, [_SHAPES[tag](node)], z_order=z_order, is_box=tag == "box")
 
 
 def _read_runs(node: CheckedNode) -> RunLengths:

@@ -3,67 +3,134 @@
 from __future__ import annotations
 
 import os
+import posixpath
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from segdrone.annotations.photograph_paths import common_folders, contradiction, posix_path, split_of_path
 from segdrone.errors import DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
 
 
 class ImageFolder:
-    """All photographs below a folder, by relative path and by file name.
+    """All photographs below a folder, by relative path, by file name and by stem.
 
     Args:
         root: The folder. Links to other folders are not followed.
+        exclude: Folder below it that is passed over, such as that of an earlier import.
+
+    Attributes:
+        doubtful: Pairs of the path that annotations wrote and the photograph that was found by its name alone, in a
+            folder of another name or split.
 
     Raises:
         DataError: `root` is not a folder.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, exclude: Path | None = None) -> None:
         if not root.is_dir():
             raise DataError(f"{root} is not a folder: give the folder of the photographs with --images")
         self.root = root.resolve()
+        self.doubtful: list[tuple[str, Path]] = []
         self._by_path: dict[str, Path] = {}
-        self._by_name: dict[str, list[Path]] = defaultdict(list)
-        for folder, _, names in os.walk(self.root):
+        self._by_name: defaultdict[str, list[Path]] = defaultdict(list)
+        self._by_folded_name: defaultdict[str, list[Path]] = defaultdict(list)
+        self._by_stem: defaultdict[str, list[Path]] = defaultdict(list)
+        excluded = None if exclude is None else str(exclude.resolve())
+        for folder, folders, names in os.walk(self.root):
+            folders[:] = [name for name in folders if os.path.join(folder, name) != excluded]
             for name in sorted(names):
                 path = Path(folder, name)
                 if path.suffix.lower() in IMAGE_SUFFIXES and not name.startswith("."):
                     self._by_path[path.relative_to(self.root).as_posix()] = path
                     self._by_name[name].append(path)
+                    self._by_folded_name[_fold(name)].append(path)
+                    self._by_stem[_fold(path.stem)].append(path)
 
     def __len__(self) -> int:
         return len(self._by_path)
 
-    def find(self, names: Iterable[str], where: str) -> Path | None:
-        """Returns the photograph with one of `names` as its relative path or, failing that, as its file name.
+    def find(
+        self, names: Iterable[str], where: str, *, beside: Path | None = None, split: str | None = None
+    ) -> Path | None:
+        """Returns the photograph with one of `names` as its path or, failing that, as its file name.
 
-        Tools write paths of the computer they ran on; only the file name of such a path is used.
+        Tools write paths of the computer they ran on: such a path is never followed. Its last folders choose among
+        photographs of the same name. Case does not matter if only one photograph fits; a name without the suffix of
+        an image fits any suffix.
 
         Args:
             names: Paths or names as the tool wrote them, the most likely first.
             where: File and place that name the photograph, for errors.
+            beside: Folder of the annotation file; a path may be relative to it.
+            split: Split of the annotation; photographs in a folder of that name are preferred.
 
         Returns:
             Path of the photograph, or None if no photograph has one of the names.
 
         Raises:
-            DataError: Several photographs have the name, or it is a link to a file outside the folder.
+            DataError: Several photographs fit, the only one is in a folder of another flight, or it is a link to a
+                file outside the folder.
         """
         for name in names:
-            path = PurePosixPath(name.replace("\\", "/"))
-            found = [self._by_path[str(path)]] if str(path) in self._by_path else self._by_name.get(path.name, [])
+            written = posix_path(name)
+            found = self._candidates(written, beside)
+            if len(found) > 1:
+                found = self._narrow(found, written, beside, split)
             if len(found) > 1:
                 raise DataError(
-                    f"{where} names {path.name!a}, but {found[0]} and {found[1]} have that name: rename one of them"
-                )
-            if found and not found[0].resolve().is_relative_to(self.root):
-                raise DataError(
-                    f"{found[0]} is a link to a file outside {self.root}: copy the photograph there, "
-                    "or give the folder of that file with --images"
+                    f"{where} names {str(written)!a}, but {found[0]} and {found[1]} fit: give the folder of its "
+                    "photographs alone with --images"
                 )
             if found:
+                self._check(found[0], written, where, split)
                 return found[0]
         return None
+
+    def _candidates(self, written: PurePosixPath, beside: Path | None) -> list[Path]:
+        if beside is not None and beside.resolve().is_relative_to(self.root):
+            folder = beside.resolve().relative_to(self.root).as_posix()
+            if path := self._by_path.get(posixpath.normpath(posixpath.join(folder, str(written)))):
+                return [path]
+        if path := self._by_path.get(str(written)):
+            return [path]
+        if found := self._by_name.get(written.name) or self._by_folded_name.get(_fold(written.name)):
+            return found
+        return [] if written.suffix.lower() in IMAGE_SUFFIXES else self._by_stem.get(_fold(written.name), [])
+
+    def _narrow(self, found: list[Path], written: PurePosixPath, beside: Path | None, split: str | None) -> list[Path]:
+        """Returns those candidates that agree best with the written folders, the split and the annotation's place."""
+        if split is not None:
+            found = [path for path in found if split_of_path(self._relative(path), in_name=False) == split] or found
+        agreement = [common_folders(written, self._relative(path)) for path in found]
+        found = [path for path, count in zip(found, agreement, strict=True) if count == max(agreement)]
+        if beside is not None and len(found) > 1:
+            near = [len(os.path.commonpath([path.parent, beside.resolve()])) for path in found]
+            found = [path for path, length in zip(found, near, strict=True) if length == max(near)]
+        return found
+
+    def _check(self, path: Path, written: PurePosixPath, where: str, split: str | None) -> None:
+        if not path.resolve().is_relative_to(self.root):
+            raise DataError(
+                f"{path} is a link to a file outside {self.root}: copy the photograph there, "
+                "or give the folder of that file with --images"
+            )
+        relative = self._relative(path)
+        difference = contradiction(written, self.root.name / relative)
+        if difference == "series":
+            raise DataError(
+                f"{where} names {str(written)!a}, but the only photograph of that name is {path}, in the folder of "
+                "others: give the photographs that were annotated with --images, or rename their folder"
+            )
+        other_split = split is not None and split_of_path(relative, in_name=False) not in (None, split)
+        if other_split or (difference == "name" and (not written.is_absolute() or relative.parent.parts)):
+            self.doubtful.append((str(written), path))
+
+    def _relative(self, path: Path) -> PurePosixPath:
+        return PurePosixPath(path.relative_to(self.root).as_posix())
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

@@ -2,68 +2,60 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from segdrone.annotations import coco, cvat, label_studio, labelme, labelme_xml, write
-from segdrone.annotations.checked import read_document
+from segdrone.annotations import write
 from segdrone.annotations.class_table import build_class_table
-from segdrone.annotations.image_folder import ImageFolder
-from segdrone.annotations.shapes import AnnotatedImage, Annotations
+from segdrone.annotations.orientation import MaskFrame, check_orientation, mask_frame
+from segdrone.annotations.photographs import Annotated, find_photographs, splits_of
+from segdrone.annotations.shapes import Shape, is_ignored, rasterize
+from segdrone.annotations.sources import Source, read_source
 from segdrone.annotations.summary import ImportSummary
+from segdrone.classes import ClassTable
 from segdrone.errors import DataError
-from segdrone.raster.header import read_size
+from segdrone.raster.pixels import count_values
 
-
-class AnnotationFormat(NamedTuple):
-    """A file format of annotations: its suffix, how it is recognized, and how it is read."""
-
-    suffix: str
-    matches: Callable[[Any], bool]
-    read: Callable[[Any, Path], Annotations]
-
-
-ANNOTATION_FORMATS = {
-    "labelme": AnnotationFormat(".json", labelme.matches, labelme.read),
-    "labelme-xml": AnnotationFormat(".xml", labelme_xml.matches, labelme_xml.read),
-    "coco": AnnotationFormat(".json", coco.matches, coco.read),
-    "cvat": AnnotationFormat(".xml", cvat.matches, cvat.read),
-    "label-studio": AnnotationFormat(".json", label_studio.matches, label_studio.read),
-}
+log = logging.getLogger(__name__)
 
 
 def import_annotations(
-    source: Path,
+    source: Path | Sequence[Path],
     out: Path,
     *,
     images: Path | None = None,
     annotation_format: str | None = None,
     classes: str | None = None,
     background: str | None = None,
+    orientation: str = "displayed",
     progress: bool = True,
 ) -> ImportSummary:
     """Writes `out/images/` (hard links if possible), `out/masks/NAME.png` and `out/classes.csv`.
 
     A mask is uint8 `[H, W]` of class ids, at the size of its photograph as displayed. Pixels that no shape covers are
-    ignored, or of the class `background`. A photograph without shapes is skipped, or all background; a photograph
-    that the annotations do not name is skipped. Masks of an earlier import of the same photographs are overwritten.
-    `classes.csv` is written last.
+    ignored, or of the class `background`; those of a shape labeled `__ignore__` are ignored. A photograph without
+    shapes is skipped, or all background; a photograph that the annotations do not name is skipped. Several exports,
+    or one in the folders of a split, become one dataset with one class table; the split is kept in `train.txt`,
+    `val.txt` and `test.txt`. Photographs of equal names are told apart by their folders. Masks of an earlier import
+    of the same photographs are overwritten. `classes.csv` is written last.
 
     Args:
-        source: An annotation file, or a folder of annotation files in one format.
+        source: Annotation files, or folders of such files at any depth, all in one format.
         out: Folder of the dataset; created if necessary.
         images: Folder of the photographs, which are found by path or name below it; by default the folder of the
             annotations.
         annotation_format: One of `ANNOTATION_FORMATS`; by default it is recognized from the content.
-        classes: `drone` or the path of a class table; by default a table is built from the labels in the annotations,
-            in alphabetical order, with the tool's colors if it has any.
-        background: Class of the pixels that no shape covers. A table that is built gets it as id 0, unless a shape has
-            that label.
+        classes: `drone` or the path of a class table; by default a table is built from the labels that the
+            annotations declare or use, in alphabetical order, with the tool's colors if it has any.
+        background: Class of the pixels that no shape covers. A table that is built gets it as id 0, unless it is one
+            of the labels.
+        orientation: What the shapes were drawn on: the photographs as `displayed`, turned as their EXIF orientation
+            says, or as `stored`, by a tool that ignores it.
         progress: Whether to show a progress bar.
 
     Raises:
@@ -76,101 +68,125 @@ def import_annotations(
         >>> summary.photographs, summary.table.names  # doctest: +SKIP
         (120, ('field', 'house', 'road'))
     """
-    annotation_format, annotations = _read_annotations(source, annotation_format)
-    folder = ImageFolder(images or (source if source.is_dir() else source.parent))
-    write.check_folders(out, folder.root)
-    annotated = _find_images(annotations.images, folder)
-    drawn = {path: image for path, image in annotated.items() if image.shapes or background is not None}
+    check_orientation(orientation)
+    sources = [read_source(path, annotation_format) for path in ([source] if isinstance(source, Path) else source)]
+    if len(formats := {one.format for one in sources}) > 1:
+        raise DataError(f"the sources are in the formats {', '.join(sorted(formats))}: import one format at a time")
+    for root in {images or one.images for one in sources}:
+        write.check_folders(out, root.resolve())
+    annotated, unnamed = find_photographs(sources, images, out)
+    drawn = [one for one in annotated if one.shapes or background is not None]
+    shapes = [shape for one in annotated for shape in one.shapes]
+    unread = sum((one.annotations.unread for one in sources), Counter[str]())
+    _check_shapes(sources, shapes, unread, background)
     if not drawn:
-        raise DataError(f"{source} has no shape on any photograph: label some, or give --background for empty ones")
+        raise DataError(
+            f"{sources[0].path} has no shape on any photograph: label some, or give --background for empty ones"
+        )
     table = build_class_table(
-        (shape for image in annotated.values() for shape in image.shapes), annotations.colors, classes, background
+        shapes,
+        [label for one in sources for label in one.annotations.labels],
+        {label: color for one in sources for label, color in one.annotations.colors.items()},
+        classes,
+        background,
     )
-    write.check_no_other_import(out, drawn)
-    _check_sizes(drawn)
+    write.check_no_other_import(out, [one.file_name for one in drawn])
+    frames = [mask_frame(one, orientation) for one in drawn]
+    _warn_of_turned([one for one, frame in zip(drawn, frames, strict=True) if frame.is_doubtful], orientation)
+    pixels = _write_pairs(drawn, frames, table, background, out, progress)
+    splits = splits_of(drawn)
+    write.write_split(splits, out)
+    write.write_class_table(table, out)
+    return _summarize(sources, out, table, drawn, pixels, splits, len(annotated) - len(drawn), unnamed)
+
+
+def _write_pairs(
+    drawn: Sequence[Annotated],
+    frames: Sequence[MaskFrame],
+    table: ClassTable,
+    background: str | None,
+    out: Path,
+    progress: bool,
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Writes all pairs; returns how many pixels have each value, int64 `[256]`."""
     fill = table.ignore_index if background is None else table.names.index(background)
     ids = {name: i for i, name in enumerate(table.names)}
     pixels = np.zeros(256, np.int64)
-    for path, image in tqdm(drawn.items(), desc="masks", unit="photograph", disable=not progress):
-        pixels += write.write_pair(path, image.shapes, ids, fill, out)
-    write.write_class_table(table, out)
-    counts = Counter(shape.label for image in drawn.values() for shape in image.shapes)
-    skipped = {
-        **annotations.skipped,
-        "photographs without a shape": len(annotated) - len(drawn),
-        "photographs that the annotations do not name": len(folder) - len(annotated),
-    }
+    pairs = zip(drawn, frames, strict=True)
+    for one, frame in tqdm(pairs, desc="masks", unit="photograph", total=len(drawn), disable=not progress):
+        mask = frame.turn(rasterize(one.shapes, frame.size, ids, fill, table.ignore_index))
+        write.write_pair(mask, one.photograph, one.name, out)
+        pixels += count_values(mask)
+    return pixels
+
+
+def _check_shapes(
+    sources: Sequence[Source], shapes: Sequence[Shape], unread: Counter[str], background: str | None
+) -> None:
+    """Refuses annotations without any outline, and warns of objects that cannot be drawn as they are."""
+    lost = ", ".join(f"{count} {description}" for description, count in unread.items())
+    if unread and not shapes:
+        raise DataError(
+            f"{sources[0].path} holds {lost}, but no outlines, which a mask needs: "
+            "draw polygons or masks in the tool, and export those"
+        )
+    if unread:
+        where = f"get the class {background!a}" if background is not None else "stay as no shape covers them"
+        log.warning("left out: %s; their pixels %s; export outlines for them, or remove them in the tool", lost, where)
+    boxes = [shape for shape in shapes if shape.is_box]
+    if boxes and len(boxes) == len(shapes):
+        log.warning(
+            "all %d shapes are bounding boxes, which are filled to their corners, %s first: draw outlines if the "
+            "objects are not rectangles",
+            len(boxes),
+            boxes[0].where,
+        )
+
+
+def _warn_of_turned(turned: Sequence[Annotated], orientation: str) -> None:
+    if turned and orientation == "displayed":
+        log.warning(
+            "%d photographs are turned by their EXIF orientation and their size cannot show whether the tool followed "
+            "it, %s first: shapes are taken as drawn on the photograph as displayed; for a tool that ignores EXIF give "
+            "--orientation stored",
+            len(turned),
+            turned[0].photograph,
+        )
+
+
+def _summarize(
+    sources: Sequence[Source],
+    out: Path,
+    table: ClassTable,
+    drawn: Sequence[Annotated],
+    pixels: np.ndarray[tuple[int], np.dtype[np.int64]],
+    splits: Mapping[str, Sequence[str]],
+    empty: int,
+    unnamed: int,
+) -> ImportSummary:
+    counts = Counter(shape.label for one in drawn for shape in one.shapes)
+    skipped = sum((one.annotations.skipped for one in sources), Counter[str]())
+    skipped.update({"photographs without a shape": empty, "photographs that the annotations do not name": unnamed})
     return ImportSummary(
-        annotation_format=annotation_format,
+        annotation_format=sources[0].format,
         out=out,
         table=table,
         photographs=len(drawn),
         shapes=np.array([counts[name] for name in table.names], np.int64),
         pixels=pixels,
-        skipped={description: count for description, count in skipped.items() if count},
+        skipped=dict(+skipped),
+        splits={split: len(names) for split, names in splits.items() if names},
+        notes=_notes(sources, drawn, {label: count for label, count in counts.items() if is_ignored(label)}),
     )
 
 
-def _read_annotations(source: Path, name: str | None) -> tuple[str, Annotations]:
-    """Returns the format and the content of all files of `source`."""
-    if name is not None and name not in ANNOTATION_FORMATS:
-        raise DataError(f"{name!a} is not an annotation format: choose one of {', '.join(ANNOTATION_FORMATS)}")
-    if not source.exists():
-        raise DataError(f"{source} does not exist: give an annotation file or a folder of such files")
-    suffixes = {known.suffix for key, known in ANNOTATION_FORMATS.items() if name in (None, key)}
-    files = [source] if source.is_file() else sorted(path for path in source.iterdir() if path.is_file())
-    files = [path for path in files if path.suffix.lower() in suffixes and not path.name.startswith(".")]
-    if not files:
-        raise DataError(
-            f"{source} contains no annotations ({' or '.join(sorted(suffixes))}): give the file or the folder "
-            "that the labeling tool exported, unpacked"
-        )
-    annotations = Annotations()
-    for path in files:
-        document = read_document(path)
-        if name is None:
-            name = next((key for key, known in ANNOTATION_FORMATS.items() if known.matches(document)), None)
-        if name is None:
-            raise DataError(
-                f"{path} contains no annotations in a known format: export it as {', '.join(ANNOTATION_FORMATS)}"
-            )
-        if not ANNOTATION_FORMATS[name].matches(document):
-            raise DataError(f"{path} is not in the format {name}: give the right --format, or a folder of one format")
-        annotations.extend(ANNOTATION_FORMATS[name].read(document, path))
-    return str(name), annotations
-
-
-def _find_images(images: Iterable[AnnotatedImage], folder: ImageFolder) -> dict[Path, AnnotatedImage]:
-    """Returns the annotated images by the path of their photograph, sorted."""
-    found: dict[Path, AnnotatedImage] = {}
-    missing = []
-    for image in images:
-        path = folder.find(image.names, image.where)
-        if path is None:
-            missing.append(image.names[0])
-        elif path in found:
-            raise DataError(f"{found[path].where} and {image.where} both annotate {path}: leave one of them out")
-        else:
-            found[path] = image
-    if missing:
-        names = ", ".join(ascii(name) for name in missing[:5]) + (" and more" if len(missing) > 5 else "")
-        raise DataError(
-            f"{len(missing)} annotated photographs are not in {folder.root} (JPEG, PNG, TIFF or WebP): "
-            f"{names}; give their folder with --images"
-        )
-    by_stem: defaultdict[str, list[Path]] = defaultdict(list)
-    for path in found:
-        by_stem[path.stem].append(path)
-    if duplicates := next((paths for paths in by_stem.values() if len(paths) > 1), None):
-        raise DataError(f"{duplicates[0]} and {duplicates[1]} would share one mask: rename one of them")
-    return dict(sorted(found.items()))
-
-
-def _check_sizes(annotated: dict[Path, AnnotatedImage]) -> None:
-    for path, image in annotated.items():
-        size = read_size(path)
-        if image.size not in (None, size):
-            raise DataError(
-                f"{image.where} annotates a photograph of {image.size[1]} x {image.size[0]} pixels, but {path} has "
-                f"{size[1]} x {size[0]}: give the photographs that were annotated"
-            )
+def _notes(sources: Sequence[Source], drawn: Sequence[Annotated], ignored: Mapping[str, int]) -> list[str]:
+    notes = [f"ignored pixels: {count} shapes labeled {label!a}" for label, count in ignored.items()]
+    renamed = [one.name for one in drawn if one.is_renamed]
+    if renamed:
+        notes.append(f"named with their folders, as their names are equal: {len(renamed)}, {renamed[0]} first")
+    passed_over = [path for one in sources for path in one.passed_over]
+    if passed_over:
+        names = ", ".join(str(path) for path in passed_over[:3]) + (" and more" if len(passed_over) > 3 else "")
+        notes.append(f"passed over: {len(passed_over)} files that hold no such annotations: {names}")
+    return notes

@@ -1,40 +1,45 @@
 """Read Label Studio's JSON export: tasks of one photograph each, with coordinates in percent of its size.
 
 If a photograph has several annotations, the one marked as ground truth is used, else the one updated last.
-Predictions are not used.
+Predictions are not used. The labeling configuration, an XML file with the root `View`, declares labels and colors.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+from xml.etree.ElementTree import Element
 
-import numpy as np
+from PIL import ImageColor
 
-from segdrone.annotations.brush import Brush
-from segdrone.annotations.checked import CheckedNode
-from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box, ellipse, rotate
+from segdrone.annotations.checked import CheckedNode, node_from_xml
+from segdrone.annotations.label_studio_regions import NO_AREA_TYPES, OUTLINES, read_bitmap
+from segdrone.annotations.shapes import AnnotatedImage, Annotations, Shape
+from segdrone.classes import Color
 from segdrone.raster.header import IMAGE_SUFFIXES
 from segdrone.windows import Size
 
 
 def matches(document: Any) -> bool:
     """Returns whether a document has this format."""
+    if isinstance(document, Element):
+        return bool(document.tag == "View")
     first = document[0] if isinstance(document, list) and document else document
     return isinstance(first, dict) and "data" in first and ("annotations" in first or "completions" in first)
 
 
 def read(document: Any, path: Path) -> Annotations:
-    """Returns the annotations of a document.
+    """Returns the annotations of a document, or the labels of a labeling configuration.
 
     Raises:
-        DataError: Something is missing or has a wrong type, a region has several labels, or a photograph was rotated
-            in the tool.
+        DataError: Something is missing or has a wrong type, a region has several labels or an unknown kind, or a
+            photograph was rotated in the tool.
     """
+    if isinstance(document, Element):
+        return _read_configuration(document, path)
     skipped: Counter[str] = Counter()
     images = []
     for task in CheckedNode(document if isinstance(document, list) else [document], path).items():
@@ -46,6 +51,24 @@ def read(document: Any, path: Path) -> Annotations:
         skipped["further annotations of the same photograph"] += len(submitted) - 1
         images.append(_read_task(task, max(submitted, key=_priority), skipped))
     return Annotations(images, skipped=+skipped)
+
+
+def _read_configuration(document: Element, path: Path) -> Annotations:
+    labels, colors = [], {}
+    for element in document.iter("Label"):
+        label = node_from_xml(element, path, "Label")["value"].label()
+        labels.append(label)
+        if color := _parse_color(element.get("background") or ""):
+            colors[label] = color
+    return Annotations(labels=labels, colors=colors)
+
+
+def _parse_color(text: str) -> Color | None:
+    try:
+        red, green, blue = ImageColor.getrgb(text)[:3]
+    except ValueError:
+        return None
+    return red, green, blue
 
 
 def _flag(annotation: CheckedNode, name: str) -> bool:
@@ -63,8 +86,9 @@ def _read_task(task: CheckedNode, annotation: CheckedNode, skipped: Counter[str]
     size: Size | None = None
     for result in annotation["result"].items():
         value = result.get("value")
-        kind = next((key for key in ("rle", *_OUTLINES) if value and value.get(key)), None)
+        kind = next((key for key in ("rle", "imageDataURL", *OUTLINES) if value and value.get(key)), None)
         if value is None or kind is None:
+            _check_has_no_area(result)
             skipped["results that cover no pixels"] += 1
             continue
         labels = [label for key in value.mapping() if key.endswith("labels") for label in value[key].items()]
@@ -79,68 +103,48 @@ def _read_task(task: CheckedNode, annotation: CheckedNode, skipped: Counter[str]
             raise result.error("is on a photograph that was rotated in the tool: rotate it back there")
         size = own_size
         label = labels[0].label()
-        if kind == "rle":
-            shapes.append(Shape(label, value.where, bitmap=_read_brush(value)))
-        elif len(outline := _OUTLINES[kind](value, size[1] / 100, size[0] / 100)) < 3:
+        if kind not in OUTLINES:
+            shapes.append(Shape(label, value.where, bitmap=read_bitmap(value, kind)))
+        elif (outline := OUTLINES[kind](value, size[1] / 100, size[0] / 100)) is None:
+            skipped["vectors that are not closed"] += 1
+        elif len(outline) < 3:
             skipped["polygons of fewer than 3 points"] += 1
         else:
-            shapes.append(Shape(label, value.where, [outline]))
-    return AnnotatedImage(_image_names(task), size, shapes, annotation.where)
+            shapes.append(Shape(label, value.where, [outline], is_box=kind == "height"))
+    return AnnotatedImage(_image_names(task), size, shapes, annotation.where, annotation.path)
 
 
-def _read_brush(value: CheckedNode) -> Brush:
-    packed = value["rle"].integers()
-    if packed.min(initial=0) < 0 or packed.max(initial=0) > 255:
-        raise value["rle"].error("is not a list of bytes")
-    return Brush(packed.astype(np.uint8).tobytes())
+def _check_has_no_area(result: CheckedNode) -> None:
+    """Refuses a result of an unknown type: it may cover pixels.
 
-
-def _read_polygon(value: CheckedNode, width: float, height: float) -> Points:
-    return value["points"].points() * (width, height)
-
-
-def _read_ellipse(value: CheckedNode, width: float, height: float) -> Points:
-    x, y, radius_x, radius_y = (value[key].number() for key in ("x", "y", "radiusX", "radiusY"))
-    outline = ellipse(x * width, y * height, radius_x * width, radius_y * height)
-    return rotate(outline, _rotation(value), x * width, y * height)
-
-
-def _read_rectangle(value: CheckedNode, width: float, height: float) -> Points:
-    x, y, box_width, box_height = (value[key].number() for key in ("x", "y", "width", "height"))
-    outline = box(x, y, x + box_width, y + box_height) * (width, height)
-    return rotate(outline, _rotation(value), x * width, y * height)
-
-
-def _rotation(value: CheckedNode) -> float:
-    """Returns degrees clockwise, about the upper left corner of a rectangle or the center of an ellipse."""
-    rotation = value.get("rotation")
-    return rotation.number() if rotation else 0.0
-
-
-# Key by which a kind of region is recognized, and its outline in pixels, given the pixels of one percent.
-_OUTLINES: dict[str, Callable[[CheckedNode, float, float], Points]] = {
-    "points": _read_polygon,
-    "radiusX": _read_ellipse,
-    "height": _read_rectangle,
-}
+    Raises:
+        DataError: Its type is unknown.
+    """
+    type_ = result.get("type")
+    if type_ is not None and type_.text().lower().removesuffix("labels") not in NO_AREA_TYPES:
+        raise result.error(f"is of the type {type_.text()!a}, which is not known here")
 
 
 def _image_names(task: CheckedNode) -> list[str]:
     """Returns possible names of the photograph: also without the eight digits that an upload puts before the name."""
-    texts = {key: text for key, text in task["data"].mapping().items() if isinstance(text, str)}
+    texts = {key: text for key, text in task["data"].mapping().items() if isinstance(text, str) and text.strip()}
     paths = {key: _path_in_url(text) for key, text in texts.items()}
-    image_keys = [key for key, path in paths.items() if PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES]
-    key = "image" if "image" in image_keys else image_keys[0] if len(image_keys) == 1 else None
+    with_suffix = [key for key, path in paths.items() if PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES]
+    key = "image" if "image" in paths else next((keys[0] for keys in (with_suffix, [*paths]) if len(keys) == 1), None)
     if key is None:
-        raise task["data"].error(f"names {len(image_keys)} photographs, not one")
-    name = PurePosixPath(paths[key]).name
-    return [paths[key], re.sub("^[0-9a-f]{8}-", "", name), texts[key]]
+        raise task["data"].error(
+            f"has {len(with_suffix) or len(paths)} texts that may name the photograph ({', '.join(sorted(paths))}): "
+            "name the right one 'image'"
+        )
+    path = PurePosixPath(paths[key])
+    is_upload = "upload" in path.parts[:-1]
+    return [path.name if is_upload else paths[key], re.sub("^[0-9a-f]{8}-", "", path.name), texts[key]]
 
 
 def _path_in_url(text: str) -> str:
     """Returns the path in a URL, or the file that `/data/local-files/?d=` names, or `text` itself."""
     try:
         url = urlsplit(text)
-        return parse_qs(url.query).get("d", [unquote(url.path)])[0]
+        return parse_qs(url.query).get("d", [unquote(url.path)])[0] or text
     except ValueError:
         return text

@@ -1,6 +1,7 @@
-"""Read LabelMe's JSON: one file per photograph.
+"""Read LabelMe's JSON: one file per photograph, which may contain the photograph.
 
-Lines are 10 pixels wide and points have a radius of 5, as LabelMe's own `shape_to_mask` draws them.
+Lines are 10 pixels wide and points have a radius of 5, as LabelMe's own `shape_to_mask` draws them. A mask that was
+moved has corners between pixels and lies at the rounded first corner, as LabelMe shows it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from segdrone.annotations.bitmaps import EmbeddedPng
 from segdrone.annotations.checked import CheckedNode
+from segdrone.annotations.embedded import EmbeddedImage
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box, ellipse, stroke
 
 _LINE_WIDTH = 10.0
@@ -21,7 +23,7 @@ _LINE_WIDTH = 10.0
 
 def matches(document: Any) -> bool:
     """Returns whether a document has this format."""
-    return isinstance(document, dict) and "shapes" in document
+    return isinstance(document, dict) and {"shapes", "imagePath"} <= document.keys()
 
 
 def read(document: Any, path: Path) -> Annotations:
@@ -39,19 +41,20 @@ def read(document: Any, path: Path) -> Annotations:
             skipped["polygons of fewer than 3 points"] += 1
         else:
             shapes.append(shape)
-    size = root.size("imageHeight", "imageWidth")
-    return Annotations([AnnotatedImage([root["imagePath"].text()], size, shapes, root.where)], skipped=skipped)
+    data, size = root.get("imageData"), root.size("imageHeight", "imageWidth")
+    embedded = EmbeddedImage.from_base64(data.text(), path) if data else None
+    names = [root["imagePath"].text(), path.stem]  # old versions write the name of the JSON file as imagePath
+    image = AnnotatedImage(
+        names, size or (embedded.size if embedded else None), shapes, root.where, path, embedded=embedded
+    )
+    return Annotations([image], skipped=skipped)
 
 
 def _read_shape(node: CheckedNode) -> Shape | None:
     label, points = node["label"].label(), node["points"].points()
     shape_type = value.text() if (value := node.get("shape_type")) else "polygon"
     if shape_type == "mask":
-        if len(points) != 2:
-            raise node.error(f"has {len(points)} points, not the 2 corners of a mask")
-        (left, top), (right, bottom) = np.round(points).astype(int).tolist()
-        size = (bottom - top + 1, right - left + 1)
-        return Shape(label, node.where, bitmap=EmbeddedPng(node["mask"].text(), size, top, left))
+        return Shape(label, node.where, bitmap=_read_mask(node, points))
     if shape_type == "polygon" and len(points) < 3:
         return None
     if shape_type not in _OUTLINES:
@@ -59,7 +62,19 @@ def _read_shape(node: CheckedNode) -> Shape | None:
     counts, outlines = _OUTLINES[shape_type]
     if len(points) not in counts:
         raise node.error(f"has {len(points)} points, which is not valid for a {shape_type}")
-    return Shape(label, node.where, outlines(points))
+    return Shape(label, node.where, outlines(points), is_box=shape_type == "rectangle")
+
+
+def _read_mask(node: CheckedNode, points: Points) -> EmbeddedPng:
+    if len(points) != 2:
+        raise node.error(f"has {len(points)} points, not the 2 corners of a mask")
+    (left, top), (right, bottom) = points
+    size = None
+    if (points == np.round(points)).all():  # else it was moved, and has the extent of its mask
+        size = (int(bottom - top) + 1, int(right - left) + 1)
+        if min(size) < 1:
+            raise node.error("has a last corner before its first")
+    return EmbeddedPng(node["mask"].text(), int(np.round(top)), int(np.round(left)), size)
 
 
 def _circle(points: Points) -> list[Points]:

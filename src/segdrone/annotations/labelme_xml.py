@@ -23,12 +23,15 @@ def read(document: Any, path: Path) -> Annotations:
         DataError: Something is missing or not a number.
     """
     skipped: Counter[str] = Counter()
+    unread: Counter[str] = Counter()
     shapes = []
     for i, element in enumerate(document.iterfind("object")):
         corners = [[pt.findtext("x"), pt.findtext("y")] for pt in element.iterfind("polygon/pt")]
         place = f"object {i + 1}"
         if (element.findtext("deleted") or "").strip() in ("1", "yes"):
             skipped["deleted objects"] += 1
+        elif element.find("segm/mask") is not None:
+            unread["objects drawn as masks in files of their own"] += 1
         elif element.find("polygon") is None:
             skipped["objects without a polygon"] += 1
         elif len(corners) < 3:
@@ -42,8 +45,11 @@ def read(document: Any, path: Path) -> Annotations:
         path,
         "annotation",
         filename=document.findtext("filename"),
+        folder=(document.findtext("folder") or "").strip() or None,
         nrows=document.findtext("imagesize/nrows") or None,
         ncols=document.findtext("imagesize/ncols") or None,
     )
     size = root.size("nrows", "ncols")
-    return Annotations([AnnotatedImage([root["filename"].text()], size, shapes, str(path))], skipped=skipped)
+    name, folder = root["filename"].text(), root.get("folder")
+    names = [f"/{folder.text()}/{name}"] if folder else [name]  # a folder on the server: it only chooses
+    return Annotations([AnnotatedImage(names, size, shapes, str(path), path)], skipped=skipped, unread=unread)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -59,23 +60,27 @@ def polygon_area(points: Points) -> float:
     return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)
 
 
-def fill_outline(mask: NDArray[np.uint8], points: Points, value: int) -> None:
-    """Sets the pixels of `mask`, uint8 `[H, W]`, contiguous, whose centers are inside an outline.
+def fill_outlines(mask: NDArray[np.uint8], outlines: Sequence[Points], value: int) -> None:
+    """Sets the pixels of `mask`, uint8 `[H, W]`, contiguous, whose centers are inside an odd number of outlines.
 
-    In each pixel row, the crossings of its center line with the edges are sorted, and every other gap is filled.
+    An outline inside another one is therefore a hole. In each pixel row, the crossings of its center line with the
+    edges are sorted, and every other gap is filled.
 
     Raises:
-        ValueError: The outline crosses more pixel rows than that of any real object.
+        ValueError: The outlines cross more pixel rows than those of any real object.
     """
     height, width = mask.shape
-    edges = np.stack([points, np.roll(points, -1, 0)])
+    pairs = [np.stack([points, np.roll(points, -1, 0)]) for points in outlines if len(points)]
+    if not pairs:
+        return
+    edges = np.concatenate(pairs, axis=1)
     edges = np.where(edges[0, :, 1] < edges[1, :, 1], edges.transpose(2, 0, 1), edges[::-1].transpose(2, 0, 1))
     (x, lower_x), (y, lower_y) = edges  # all pointing down, so that neighbors round their common edge the same way
     first, stop = np.clip(np.ceil(edges[1] - 0.5), 0, height).astype(np.int64)
     rows_crossed = stop - first
     if (total := int(rows_crossed.sum())) > _MAX_CROSSINGS:
         raise ValueError(f"has an outline that crosses {total} rows of pixels, more than that of any real object")
-    edge = np.repeat(np.arange(len(points)), rows_crossed)
+    edge = np.repeat(np.arange(len(x)), rows_crossed)
     row = np.arange(total) - np.repeat(np.cumsum(rows_crossed) - rows_crossed, rows_crossed) + first[edge]
     slope = (lower_x - x)[edge] / (lower_y - y)[edge]  # horizontal edges cross no row
     crossing = np.ceil(x[edge] + (row + 0.5 - y[edge]) * slope - 0.5)

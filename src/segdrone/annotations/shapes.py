@@ -1,24 +1,26 @@
 """Shapes drawn in a labeling tool, and the mask that they make.
 
-Coordinates are continuous, as in all five tools: x to the right, y down, in pixels. The pixel in column c and row r is
+Coordinates are continuous, as in most tools: x to the right, y down, in pixels. The pixel in column c and row r is
 the square from (c, r) to (c + 1, r + 1). A pixel belongs to an outline that contains its center, (c + 0.5, r + 0.5), so
 two outlines with a common edge share no pixel and leave no gap. (`cv2.fillPoly` also fills every pixel that the edge
 touches: 121 pixels for a square of 10 x 10.) Outlines that cross themselves are filled by the even-odd rule. Parts
-outside the photograph are cut off.
+outside the photograph are cut off. Tools whose coordinates name pixels (Supervisely) are shifted by half a pixel.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.annotations.outlines import Points, box, ellipse, fill_outline, polygon_area, rotate, stroke
-from segdrone.classes import Color
+from segdrone.annotations.embedded import EmbeddedImage
+from segdrone.annotations.outlines import Points, box, ellipse, fill_outlines, polygon_area, rotate, stroke
+from segdrone.classes import IGNORE_INDEX, Color
 from segdrone.errors import DataError
 from segdrone.windows import Size
 
@@ -30,11 +32,20 @@ __all__ = [
     "Shape",
     "box",
     "ellipse",
+    "is_ignored",
     "polygon_area",
     "rasterize",
     "rotate",
     "stroke",
 ]
+
+
+_IGNORED = ("__ignore__", "ignore", "ignored")  # LabelMe's convention, and what class tables take for it
+
+
+def is_ignored(label: str) -> bool:
+    """Whether a label says that its pixels are not to be learned: it is no class, but the ignored id."""
+    return label.lower() in _IGNORED
 
 
 class Bitmap(Protocol):
@@ -58,6 +69,9 @@ class Shape:
         polygons: Outlines, each `[N, 2]` in pixels.
         bitmap: Pixels, instead of polygons.
         z_order: Shapes with a higher value are drawn over the others; equal ones in the order of the file.
+        has_holes: The polygons are one region: where an even number of them overlap is a hole.
+        is_relative: Coordinates are shares of the width and height of the photograph, not pixels.
+        is_box: It is a bounding box, not the outline of an object.
     """
 
     label: str
@@ -65,6 +79,9 @@ class Shape:
     polygons: Sequence[Points] = ()
     bitmap: Bitmap | None = None
     z_order: float = 0
+    has_holes: bool = False
+    is_relative: bool = False
+    is_box: bool = False
 
     def draw(self, mask: NDArray[np.uint8], value: int) -> None:
         """Sets the pixels of the shape in `mask`, uint8 `[H, W]`, contiguous, to `value`.
@@ -74,8 +91,9 @@ class Shape:
         """
         height, width = mask.shape
         try:
-            for polygon in self.polygons:
-                fill_outline(mask, polygon, value)
+            outlines = [points * (width, height) for points in self.polygons] if self.is_relative else self.polygons
+            for region in [outlines] if self.has_holes else [[outline] for outline in outlines]:
+                fill_outlines(mask, region, value)
             if self.bitmap is not None:
                 top, left, inside = self.bitmap.decode((height, width))
                 inside = inside[max(0, -top) : max(0, height - top), max(0, -left) : max(0, width - left)]
@@ -94,12 +112,18 @@ class AnnotatedImage:
         size: Its height and width in pixels as the tool wrote them; None if it did not.
         shapes: Shapes drawn on it.
         where: File and place, for errors.
+        path: The annotation file.
+        subset: Name of the split that the tool put it into, such as `Train`; None if it did not.
+        embedded: The photograph itself, if the annotation file contains it.
     """
 
     names: Sequence[str]
     size: Size | None
     shapes: Sequence[Shape]
     where: str
+    path: Path
+    subset: str | None = None
+    embedded: EmbeddedImage | None = None
 
 
 @dataclass(frozen=True)
@@ -108,22 +132,30 @@ class Annotations:
 
     Attributes:
         images: The photographs.
+        labels: All labels that the tool declares, whether a shape has them or not.
         colors: The tool's color of each label, if it has one.
-        skipped: Counts of what cannot become pixels, by description.
+        skipped: Counts of what covers no pixels, by description.
+        unread: Counts of objects that cover pixels which the file does not say, such as bounding boxes.
     """
 
     images: list[AnnotatedImage] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
     colors: dict[str, Color] = field(default_factory=dict)
     skipped: Counter[str] = field(default_factory=Counter)
+    unread: Counter[str] = field(default_factory=Counter)
 
     def extend(self, other: Annotations) -> None:
         """Adds the content of another file."""
         self.images.extend(other.images)
+        self.labels.extend(label for label in other.labels if label not in self.labels)
         self.colors.update(other.colors)
         self.skipped.update(other.skipped)
+        self.unread.update(other.unread)
 
 
-def rasterize(shapes: Iterable[Shape], size: Size, ids: dict[str, int], fill: int) -> NDArray[np.uint8]:
+def rasterize(
+    shapes: Iterable[Shape], size: Size, ids: Mapping[str, int], fill: int, ignore_index: int = IGNORE_INDEX
+) -> NDArray[np.uint8]:
     """Draws shapes into a mask, uint8 `[H, W]`.
 
     Args:
@@ -131,6 +163,7 @@ def rasterize(shapes: Iterable[Shape], size: Size, ids: dict[str, int], fill: in
         size: Height and width of the mask.
         ids: Class id of each label.
         fill: Value of pixels that no shape covers.
+        ignore_index: Value of shapes with an ignored label.
 
     Raises:
         DataError: A bitmap cannot be decoded or is larger than the photograph.
@@ -141,5 +174,5 @@ def rasterize(shapes: Iterable[Shape], size: Size, ids: dict[str, int], fill: in
     """
     mask = np.full(size, fill, np.uint8)
     for shape in sorted(shapes, key=lambda shape: shape.z_order):
-        shape.draw(mask, ids[shape.label])
+        shape.draw(mask, ignore_index if is_ignored(shape.label) else ids[shape.label])
     return mask

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,8 @@ class ImportSummary:
         shapes: Number of shapes per class, int64 `[C]`.
         pixels: Number of pixels per mask value, int64 `[256]`.
         skipped: Counts of what was not imported, by description.
+        splits: Number of photographs per split, if the export has a split.
+        notes: Further lines for the user.
     """
 
     annotation_format: str
@@ -36,6 +38,8 @@ class ImportSummary:
     shapes: NDArray[np.int64]
     pixels: NDArray[np.int64]
     skipped: Mapping[str, int]
+    splits: Mapping[str, int] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
 
 def print_summary(summary: ImportSummary) -> None:
@@ -53,5 +57,9 @@ def print_summary(summary: ImportSummary) -> None:
         shapes = str(summary.shapes[i]) if i < len(table) else ""
         classes.add_row(str(i), Text(name), f"{shapes:>9}", f"{100 * summary.pixels[i] / total:9.2f}")
     console.print(classes)
-    for description, count in summary.skipped.items():
-        console.print(f"skipped: {count} {description}", soft_wrap=True, highlight=False, markup=False)
+    lines = [f"skipped: {count} {description}" for description, count in summary.skipped.items()]
+    if summary.splits:
+        counts = ", ".join(f"{count} {split}" for split, count in summary.splits.items())
+        lines.append(f"split as the export says: {counts} (train.txt, val.txt, test.txt)")
+    for line in [*lines, *summary.notes]:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.annotations.shapes import Shape, rasterize
+from segdrone.annotations.embedded import EmbeddedImage
+from segdrone.class_files.find import OWN_NAME
 from segdrone.classes import ClassTable
-from segdrone.data.layout import CLASSES_FILE
+from segdrone.data.split import SPLITS
 from segdrone.errors import DataError
-from segdrone.raster.header import IMAGE_SUFFIXES, read_size
-from segdrone.raster.pixels import count_values
+from segdrone.raster.header import IMAGE_SUFFIXES
 from segdrone.utils.atomic import atomic_write
 
 IMAGES, MASKS = "images", "masks"
@@ -27,10 +26,11 @@ def check_folders(out: Path, photographs: Path) -> None:
     """Checks that the import cannot mix with the folder of the original photographs.
 
     Raises:
-        DataError: `out` is inside the folder of the photographs or the reverse, or `out` is a file.
+        DataError: `out` is the folder of the photographs or one of images or masks in it, or the photographs are in
+            `out`, or `out` is a file.
     """
     absolute = out.resolve()
-    if absolute.is_relative_to(photographs) or any(
+    if absolute in (photographs, photographs / IMAGES, photographs / MASKS) or any(
         photographs.is_relative_to(absolute / name) for name in (IMAGES, MASKS)
     ):
         raise DataError(f"{out} and the photographs in {photographs} would mix: choose another folder to write to")
@@ -38,36 +38,62 @@ def check_folders(out: Path, photographs: Path) -> None:
         raise DataError(f"{out} is a file: give a folder to write to")
 
 
-def check_no_other_import(out: Path, photographs: Iterable[Path]) -> None:
+def check_no_other_import(out: Path, images: Iterable[str]) -> None:
     """Checks that `out` has no photographs or masks other than those that will be written.
+
+    Args:
+        out: Folder of the dataset.
+        images: File names of the photographs that will be written.
 
     Raises:
         DataError: It has.
     """
-    photographs = [*photographs]
-    names, masks = {path.name for path in photographs}, {f"{path.stem}.png" for path in photographs}
+    names = {*images}
+    masks = {f"{Path(name).stem}.png" for name in names}
     for folder, own in ((out / IMAGES, names), (out / MASKS, masks)):
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.name not in own:
                 raise DataError(f"{path} belongs to another import: remove {out} or choose another folder")
 
 
-def write_pair(
-    photograph: Path, shapes: Sequence[Shape], ids: dict[str, int], fill: int, out: Path
-) -> NDArray[np.int64]:
-    """Writes a photograph and its mask; returns how many pixels have each value, int64 `[256]`.
+def write_pair(mask: NDArray[np.uint8], photograph: Path | EmbeddedImage, name: str, out: Path) -> None:
+    """Writes a mask as `masks/NAME.png`, and links or writes its photograph as `images/NAME` with its own suffix.
 
     Raises:
-        DataError: A shape cannot be drawn or a file cannot be written.
+        DataError: A file cannot be written.
     """
-    mask = rasterize(shapes, read_size(photograph), ids, fill)
     try:
-        with atomic_write(out / MASKS / f"{photograph.stem}.png") as partial:
+        with atomic_write(out / MASKS / f"{name}.png") as partial:
             partial.write_bytes(cv2.imencode(".png", mask)[1].tobytes())
-        _link(photograph.resolve(), out / IMAGES / photograph.name)
+        if isinstance(photograph, EmbeddedImage):
+            with atomic_write(out / IMAGES / f"{name}{photograph.suffix}") as partial:
+                partial.write_bytes(photograph.read())
+        else:
+            _link(photograph.resolve(), out / IMAGES / f"{name}{photograph.suffix}")
     except OSError as error:
         raise _write_error(out, error) from None
-    return count_values(mask)
+
+
+def write_split(splits: Mapping[str, Sequence[str]], out: Path) -> None:
+    """Writes `train.txt`, `val.txt` and `test.txt` with one name per line; removes those of an earlier import.
+
+    Args:
+        splits: Names of the photographs of each split; empty if there is no split.
+        out: Folder of the dataset.
+
+    Raises:
+        DataError: A file cannot be written.
+    """
+    try:
+        for split in SPLITS:
+            path = out / f"{split}.txt"
+            if names := splits.get(split):
+                with atomic_write(path) as partial:
+                    partial.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+            else:
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        raise _write_error(out, error) from None
 
 
 def write_class_table(table: ClassTable, out: Path) -> None:
@@ -77,9 +103,8 @@ def write_class_table(table: ClassTable, out: Path) -> None:
         DataError: The file cannot be written.
     """
     try:
-        with atomic_write(out / CLASSES_FILE) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-            rows = [(name, *color) for name, color in zip(table.names, table.colours, strict=True)]
-            csv.writer(file).writerows([("name", "r", "g", "b"), *rows])
+        with atomic_write(out / OWN_NAME) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+            file.write(table.to_csv())
     except OSError as error:
         raise _write_error(out, error) from None
 

@@ -57,7 +57,13 @@ def sample(
 
 @commands.command("import")
 def import_(
-    source: Annotated[Path, typer.Argument(help="A file exported by a labeling tool, or a folder of such files.")],
+    source: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Files or folders exported by a labeling tool, such as one folder for each split.",
+        ),
+    ],
     out: Annotated[Path, typer.Argument(help="Folder to write to; created if it does not exist.")],
     images: Annotated[
         Path | None, typer.Option(help="Folder of the photographs (default: beside the annotations).")
@@ -66,28 +72,40 @@ def import_(
         str | None,
         typer.Option(
             "--format",
-            help="labelme, labelme-xml, coco, cvat or label-studio (default: recognized from the content).",
+            help="labelme, labelme-xml, coco, coco-panoptic, cvat, cvat-video, label-studio, labelbox, darwin, encord, "
+            "yolo, via, datumaro, supervisely or hasty (default: recognized from the content).",
         ),
     ] = None,
     classes: Annotated[
-        str | None, typer.Option(help="drone, or a CSV file with name, r, g, b (default: the labels in the files).")
+        str | None,
+        typer.Option(help="drone, or a class table such as classes.csv of an earlier import (default: all labels)."),
     ] = None,
     background: Annotated[
         str | None, typer.Option(help="Class of pixels outside of all shapes (default: ignored, id 255).")
     ] = None,
+    orientation: Annotated[
+        str, typer.Option(help="Shapes were drawn on photographs as displayed, or as stored: without their EXIF turn.")
+    ] = "displayed",
 ) -> None:
     """Convert the annotations of a labeling tool into a dataset to train on.
 
-    OUT gets images/ (links to the photographs), masks/ and classes.csv.
+    OUT gets images/ (links to the photographs), masks/ and classes.csv,
+    and train.txt, val.txt and test.txt if the export has such a split.
     Where shapes overlap, the one drawn later is on top; for CVAT the one
     with the higher z_order; for COCO the smaller one.
 
-    Train on it: segdrone train data=folder data.root=OUT data.classes=OUT/classes.csv
+    Train on it: segdrone train data=folder data.root=OUT
     """
     from segdrone.annotations import import_annotations, print_summary
 
     summary = import_annotations(
-        source, out, images=images, annotation_format=annotation_format, classes=classes, background=background
+        source,
+        out,
+        images=images,
+        annotation_format=annotation_format,
+        classes=classes,
+        background=background,
+        orientation=orientation,
     )
     print_summary(summary)
 

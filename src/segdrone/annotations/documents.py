@@ -1,0 +1,70 @@
+"""Read untrusted annotation files as documents: JSON, JSON lines, XML and YAML, limited in size."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+from xml.etree.ElementTree import ParseError
+
+import yaml
+from defusedxml import DefusedXmlException
+from defusedxml import ElementTree as SafeTree
+
+from segdrone.annotations.checked import one_line
+from segdrone.errors import DataError
+
+MAX_BYTES = 1 << 30
+"""Largest annotation file; parsed it takes about ten times as much memory."""
+
+_MAX_YAML_BYTES = 1 << 20  # a list of class names; PyYAML is slow
+_YAML = (".yaml", ".yml")
+
+
+class JsonLines(list[Any]):
+    """The documents of a file that has one JSON document per line (NDJSON)."""
+
+
+def read_document(path: Path) -> Any:
+    """Returns the content of a file: a JSON value, `JsonLines`, the root `Element` of XML, or a YAML value.
+
+    The suffix decides; JSON lines are also recognized in a `.json` file. Nothing in a file can run code: YAML is read
+    by `safe_load`, XML without a document type.
+
+    Raises:
+        DataError: The file is missing, larger than `MAX_BYTES`, broken, nested too deeply, or an XML file with a
+            document type (which is needed to define entities).
+    """
+    try:
+        limit = _MAX_YAML_BYTES if path.suffix.lower() in _YAML else MAX_BYTES
+        if (size := path.stat().st_size) > limit:
+            raise DataError(f"{path} has {size >> 20} MiB, more than {limit >> 20}: export it in parts")
+        if path.suffix.lower() == ".xml":
+            return SafeTree.parse(path, forbid_dtd=True).getroot()
+        if path.suffix.lower() in _YAML:
+            return yaml.safe_load(path.read_bytes())
+        return _parse_json(path.read_bytes())
+    except DefusedXmlException:
+        raise DataError(f"{path} contains a document type (DTD), which no labeling tool writes: remove it") from None
+    except RecursionError:
+        raise DataError(f"{path} is nested too deeply for annotations: export it again") from None
+    except (ValueError, LookupError, ParseError, yaml.YAMLError) as error:
+        raise DataError(
+            f"{path} is broken {path.suffix[1:].upper()} ({one_line(error)}): export or copy it again"
+        ) from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): check the path and its permissions") from None
+
+
+def _parse_json(content: bytes) -> Any:
+    try:
+        return json.loads(content, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        if error.msg != "Extra data":
+            raise
+        lines = [line for line in content.splitlines() if line.strip()]
+        return JsonLines(json.loads(line, parse_constant=_refuse_constant) for line in lines)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")

@@ -1,0 +1,61 @@
+"""Photographs that an annotation file contains in base64, as LabelMe stores them in `imageData`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from segdrone.errors import DataError
+from segdrone.windows import Size
+
+_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp"}
+
+
+@dataclass(frozen=True)
+class EmbeddedImage:
+    """A photograph in the entry `imageData` of a JSON file. It is read again when it is needed, to save memory.
+
+    Attributes:
+        path: The JSON file.
+        size: Height and width in pixels as displayed.
+        suffix: Suffix of a file with the same content, such as `.jpg`.
+    """
+
+    path: Path
+    size: Size
+    suffix: str
+
+    @classmethod
+    def from_base64(cls, encoded: str, path: Path) -> EmbeddedImage:
+        """Reads the header of a photograph in base64.
+
+        Raises:
+            DataError: It is not an image in JPEG, PNG, TIFF or WebP.
+        """
+        try:
+            with Image.open(BytesIO(base64.b64decode(encoded)), formats=tuple(_SUFFIXES)) as image:
+                width, height = image.size
+                if image.getexif().get(0x0112, 1) in (5, 6, 7, 8):
+                    width, height = height, width
+                return cls(path, (height, width), _SUFFIXES[str(image.format)])
+        except (OSError, SyntaxError, ValueError, binascii.Error, Image.DecompressionBombError):
+            raise DataError(
+                f"{path}: imageData is not an image (JPEG, PNG, TIFF or WebP): save the annotations again"
+            ) from None
+
+    def read(self) -> bytes:
+        """Returns the content of the image file.
+
+        Raises:
+            DataError: The annotation file has changed since.
+        """
+        try:
+            return base64.b64decode(json.loads(self.path.read_bytes())["imageData"])
+        except (OSError, ValueError, LookupError, TypeError):
+            raise DataError(f"{self.path} changed while it was imported: run again") from None

@@ -1,0 +1,93 @@
+"""Decide whether shapes were drawn on a photograph as stored or as its EXIF orientation displays it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segdrone.annotations.embedded import EmbeddedImage
+from segdrone.annotations.photographs import Annotated
+from segdrone.errors import DataError
+from segdrone.raster.header import read_header
+from segdrone.windows import Size
+
+ORIENTATIONS = ("displayed", "stored")
+
+Mask = NDArray[np.uint8]
+
+# How EXIF orientations display what is stored.
+_TURNS: dict[int, Callable[[Mask], Mask]] = {
+    1: lambda mask: mask,
+    2: np.fliplr,
+    3: lambda mask: np.rot90(mask, 2),
+    4: np.flipud,
+    5: np.transpose,
+    6: lambda mask: np.rot90(mask, -1),
+    7: lambda mask: np.rot90(mask, 2).T,
+    8: lambda mask: np.rot90(mask, 1),
+}
+
+
+class MaskFrame(NamedTuple):
+    """The frame in which the shapes of a photograph are drawn.
+
+    Attributes:
+        size: Height and width in pixels.
+        exif: EXIF orientation by which the drawn mask is turned; 1 leaves it.
+        is_doubtful: Whether the photograph is turned and its size cannot show whether the tool followed that.
+    """
+
+    size: Size
+    exif: int = 1
+    is_doubtful: bool = False
+
+    def turn(self, mask: Mask) -> Mask:
+        """Returns the mask as displayed, uint8, contiguous."""
+        return np.ascontiguousarray(_TURNS[self.exif](mask))
+
+
+def check_orientation(orientation: str) -> None:
+    """Checks a user's choice.
+
+    Raises:
+        DataError: It is none of `ORIENTATIONS`.
+    """
+    if orientation not in ORIENTATIONS:
+        raise DataError(f"--orientation {orientation} is not one of {', '.join(ORIENTATIONS)}")
+
+
+def mask_frame(one: Annotated, orientation: str) -> MaskFrame:
+    """Returns the frame of a photograph's shapes.
+
+    Raises:
+        DataError: The annotations give the photograph another size, or the file is no image.
+    """
+    if isinstance(one.photograph, EmbeddedImage):
+        size, exif = one.photograph.size, 1
+    else:
+        header = read_header(one.photograph)
+        size, exif = header.size, header.orientation if header.orientation in _TURNS else 1
+    stored = size[::-1] if exif >= 5 else size
+    expected, other = (size, stored) if orientation == "displayed" else (stored, size)
+    annotated = one.annotated.size
+    if annotated not in (None, expected):
+        raise _size_error(one, annotated, expected, exif if annotated == other else 1, orientation)
+    doubtful = exif != 1 and (annotated is None or size == stored)
+    return MaskFrame(expected, exif if orientation == "stored" else 1, doubtful)
+
+
+def _size_error(one: Annotated, annotated: Size, size: Size, exif: int, orientation: str) -> DataError:
+    text = (
+        f"{one.annotated.where} annotates a photograph of {annotated[1]} x {annotated[0]} pixels, but "
+        f"{one.photograph} has {size[1]} x {size[0]}"
+    )
+    if exif == 1:
+        return DataError(f"{text}: give the photographs that were annotated")
+    other = next(name for name in ORIENTATIONS if name != orientation)
+    return DataError(
+        f"{text} as {orientation}, because of its EXIF orientation {exif}: if the shapes were drawn on the photograph "
+        f"as {other}, give --orientation {other}"
+    )
