@@ -93,6 +93,19 @@ def test_named_class_weights_become_numbers(loss: str, key: str, scenes: Path, s
     assert cross_entropy.label_smoothing == 0.1
 
 
+def test_class_weights_can_be_given_by_name(scenes: Path, small_config: Compose) -> None:
+    datamodule = build_datamodule(small_config(f"data.root={scenes}"))
+    weights = {name: float(id_) for id_, name in enumerate(DRONE.names)}
+    reversed_order = dict(reversed(weights.items()))
+    cfg = small_config(f"data.root={scenes}", f"loss.class_weights={reversed_order}".replace("'", ""))
+    cross_entropy = build_module(cfg, datamodule).loss.terms[0]
+    assert isinstance(cross_entropy, CrossEntropyLoss)
+    assert cross_entropy.weights is not None
+    assert cross_entropy.weights.tolist() == [*range(23)]
+    with pytest.raises(ConfigError, match=r"class_weights must name the 23 classes .*: it differs in ar-marker, bald"):
+        build_module(small_config(f"data.root={scenes}", "loss.class_weights={unlabeled: 1}"), datamodule)
+
+
 def test_masks_that_may_be_binary_are_warned_about(
     scenes: Path, small_config: Compose, caplog: pytest.LogCaptureFixture
 ) -> None:

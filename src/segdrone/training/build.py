@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig
 
+from segdrone.classes import ClassTable
 from segdrone.data import DataConfig, SegmentationDataModule
 from segdrone.data.class_weights import STATS_FILE, check_scheme, class_weights, mask_states, read_class_pixels
 from segdrone.data.mask_files import read_mask
@@ -124,9 +126,28 @@ def _resolve_class_weights(options: dict[str, Any], key: str, datamodule: Segmen
         else:
             counts = datamodule.class_pixels()
         weights = class_weights(scheme, counts)
-        log.info("class weights: %s", ", ".join(f"{n} {w:.2f}" for n, w in zip(table.names, weights, strict=True)))
+    elif isinstance(weights, dict):
+        weights = _weights_by_name(weights, key, table)
     if weights is not None and (not isinstance(weights, list) or len(weights) != len(table)):
         raise ConfigError(
-            f"{key}.class_weights={weights} must be auto, a scheme, or {len(table)} numbers, one per class"
+            f"{key}.class_weights={weights} must be auto, a scheme, a weight for each class such as "
+            f"{{{table.names[0]}: 1, ...}}, or {len(table)} numbers in the order of the classes"
         )
+    if weights is not None and all(isinstance(weight, int | float) for weight in weights):
+        log.info("class weights: %s", ", ".join(f"{n} {w:.4g}" for n, w in zip(table.names, weights, strict=True)))
     return options if weights is None else {**options, "class_weights": weights}
+
+
+def _weights_by_name(weights: Mapping[str, Any], key: str, table: ClassTable) -> list[Any]:
+    """Returns weights that are given by the names of the classes in the order of the table.
+
+    Raises:
+        ConfigError: They do not name exactly the classes of the table.
+    """
+    if set(weights) != set(table.names):
+        different = sorted(set(weights) ^ set(table.names))
+        raise ConfigError(
+            f"{key}.class_weights must name the {len(table)} classes {', '.join(table.names)}: it differs in "
+            f"{', '.join(different)}"
+        )
+    return [weights[name] for name in table.names]
