@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,3 +27,48 @@ def test_failed_write_keeps_the_previous_checkpoint(tmp_path: Path) -> None:
         AtomicCheckpointIO().save_checkpoint({"x": Full()}, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def state(folder: Path, monitor: str | None, name: str) -> dict[str, Any]:
+    """The state of a ModelCheckpoint in a checkpoint."""
+    best, score = f"{folder}/{name}", torch.tensor(0.9)
+    paths = {"best_model_path": best, "kth_best_model_path": best, "last_model_path": ""}
+    return {**paths, "monitor": monitor, "dirpath": str(folder), "best_k_models": {best: score}, "kth_value": score}
+
+
+def checkpoint(folder: Path, *, last: bool = True) -> dict[str, Any]:
+    states = {"best": state(folder, "val/miou", "best.ckpt"), "last": state(folder, None, "last.ckpt")}
+    states = states if last else {"best": states["best"]}
+        {"last": state(folder, None, "last.ckpt")} if last else {}
+    )
+    return {"callbacks": states, "state_dict": {}, "optimizer_states": [1], "lr_schedulers": [2], "epoch": 3}
+
+
+def test_the_chosen_checkpoint_has_no_optimizer_and_the_last_one_has(tmp_path: Path) -> None:
+    for name in ("best.ckpt", "last.ckpt"):
+        AtomicCheckpointIO().save_checkpoint(checkpoint(tmp_path), str(tmp_path / name))
+    best, last = (torch.load(tmp_path / name, weights_only=True) for name in ("best.ckpt", "last.ckpt"))
+    assert best.keys() == {"callbacks", "state_dict", "epoch"}
+    assert last.keys() == checkpoint(tmp_path).keys()
+
+
+def test_without_a_last_checkpoint_the_chosen_one_can_be_resumed(tmp_path: Path) -> None:
+    AtomicCheckpointIO().save_checkpoint(checkpoint(tmp_path, last=False), str(tmp_path / "best.ckpt"))
+    assert "optimizer_states" in torch.load(tmp_path / "best.ckpt", weights_only=True)
+
+
+def test_a_moved_run_keeps_its_best_score(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new" / "checkpoints"
+    for name in ("last.ckpt", "best.ckpt"):
+        AtomicCheckpointIO().save_checkpoint(checkpoint(old), new / name)
+    loaded = AtomicCheckpointIO().load_checkpoint(new / "last.ckpt", weights_only=True)["callbacks"]["best"]
+    assert loaded == state(new, "val/miou", "best.ckpt")
+    (tmp_path / "link").symlink_to(new)
+    linked = AtomicCheckpointIO().load_checkpoint(tmp_path / "link" / "last.ckpt", weights_only=True)
+    assert linked["callbacks"]["best"] == state(new, "val/miou", "best.ckpt")  # Lightning resolves links too
+
+
+def test_a_last_checkpoint_copied_alone_does_not_claim_a_best_one(tmp_path: Path) -> None:
+    AtomicCheckpointIO().save_checkpoint(checkpoint(tmp_path / "old"), tmp_path / "new" / "last.ckpt")
+    loaded = AtomicCheckpointIO().load_checkpoint(tmp_path / "new" / "last.ckpt", weights_only=True)
+    assert loaded["callbacks"]["best"] == state(tmp_path / "old", "val/miou", "best.ckpt")

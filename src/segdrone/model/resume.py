@@ -76,7 +76,11 @@ def _check_optimizer(
     checkpoint: Mapping[str, Any], module: SegmentationModule, path: str | Path, fresh_start: str
 ) -> None:
     if not checkpoint.get("optimizer_states") or not checkpoint.get("lr_schedulers"):
-        raise CheckpointError(f"{path} holds only weights, from which training cannot be resumed: {fresh_start}")
+        last = Path(path).with_name("last.ckpt")
+        resume = f"resume from {last}, or " if last.is_file() else ""
+        raise CheckpointError(
+            f"{path} holds only weights, from which training cannot be resumed: {resume}{fresh_start}"
+        )
     current = {"optimizer": module.optimizer_options, "scheduler": module.scheduler_options}
     trained = checkpoint.get("optimisation", current)
     for part in current:

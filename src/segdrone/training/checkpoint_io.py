@@ -1,8 +1,9 @@
-"""Write checkpoints atomically."""
+"""Write checkpoints atomically, the best one without what only a resumed run needs; find them again in a moved run."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from segdrone.errors import CheckpointError
 from segdrone.utils.atomic import atomic_write
 
+# Of Lightning and its WeightAveraging: what only a resumed run needs, two thirds of a checkpoint and more.
+_ONLY_TO_RESUME = ("optimizer_states", "lr_schedulers", "current_model_state", "averaging_state")
+
 
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes a checkpoint to a temporary file in the same folder, flushes it to disk, and renames it.
@@ -19,6 +23,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     If the run is killed or the disk is full, the previous checkpoint stays unchanged. Lightning's own implementation
     writes to the system's temporary folder, often on another disk, from which the file is copied; a copy can be cut
     short.
+
+    The checkpoint that a metric chose has no optimizer state, if another callback keeps the last one to resume from.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
@@ -27,6 +33,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Raises:
             CheckpointError: The file could not be written; no partial file is left.
         """
+        if _is_chosen(checkpoint, path):
+            checkpoint = {key: value for key, value in checkpoint.items() if key not in _ONLY_TO_RESUME}
         try:
             with atomic_write(Path(path)) as partial, partial.open("wb") as file:
                 torch.save(checkpoint, file)
@@ -38,3 +46,44 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 f"{path} could not be written ({reason}): free some disk space and resume from the last checkpoint, "
                 "which is unchanged"
             ) from error
+
+    def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Loads a checkpoint. If its run was moved, the paths in it are those of the folder it is in now.
+
+        Lightning forgets the best score of a run whose folder has another path, and then replaces the best checkpoint
+        by that of the next epoch, however bad.
+        """
+        checkpoint = super().load_checkpoint(path, *args, **kwargs)
+        for state in _kept_checkpoints(checkpoint):
+            _relocate(state, os.path.realpath(Path(path).parent))
+        return checkpoint
+
+
+def _kept_checkpoints(checkpoint: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yields the states of the ModelCheckpoint callbacks."""
+    for state in checkpoint.get("callbacks", {}).values():
+        if isinstance(state, dict) and "best_model_path" in state and "dirpath" in state:
+            yield state
+
+
+def _is_chosen(checkpoint: Mapping[str, Any], path: str | Path) -> bool:
+    """Whether a metric chose a checkpoint, and another callback keeps the last one."""
+    states = list(_kept_checkpoints(checkpoint))
+    keeps_last = any(state.get("monitor") is None for state in states)
+    chosen = [state["best_model_path"] for state in states if state.get("monitor") is not None]
+    return keeps_last and str(path) in chosen
+
+
+def _relocate(state: dict[str, Any], folder: str) -> None:
+    """Replaces the folder in the state of a ModelCheckpoint, if the checkpoint that it chose is in the new one."""
+    old = state["dirpath"]
+
+    def moved(path: str) -> str:
+        return os.path.join(folder, os.path.relpath(path, old)) if path else path
+
+    if old == folder or not old or not os.path.isfile(moved(state["best_model_path"])):
+        return
+    for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
+        state[key] = moved(state.get(key, ""))
+    state["best_k_models"] = {moved(path): score for path, score in state.get("best_k_models", {}).items()}
+    state["dirpath"] = folder
