@@ -39,8 +39,6 @@ def state(folder: Path, monitor: str | None, name: str) -> dict[str, Any]:
 def checkpoint(folder: Path, *, last: bool = True) -> dict[str, Any]:
     states = {"best": state(folder, "val/miou", "best.ckpt"), "last": state(folder, None, "last.ckpt")}
     states = states if last else {"best": states["best"]}
-        {"last": state(folder, None, "last.ckpt")} if last else {}
-    )
     return {"callbacks": states, "state_dict": {}, "optimizer_states": [1], "lr_schedulers": [2], "epoch": 3}
 
 
