@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from segdrone.classes import DRONE
-from segdrone.data.layout import find_folders
+from segdrone.data.find_dataset import find_dataset
 from segdrone.data.pairs import ImageMaskPair, find_pairs
 from segdrone.evaluation.counts import Counts, count_image, stack_counts
 from segdrone.evaluation.scores import score
@@ -175,7 +175,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     np.random.seed(options.seed)
-    pairs = {pair.id: pair for pair in find_pairs(*find_folders(options.root))}
+    pairs = {pair.id: pair for pair in find_pairs(find_dataset(options.root))}
     train, val = (
         [pairs[name] for name in (options.split_dir / f"{split}.txt").read_text().split()] for split in ("train", "val")
     )

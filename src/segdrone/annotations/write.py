@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.annotations.embedded import EmbeddedImage
-from segdrone.class_files.find import OWN_NAME
+from segdrone.class_files import CLASSES_FILE
 from segdrone.classes import ClassTable
 from segdrone.data.split import SPLITS
 from segdrone.errors import DataError
@@ -103,7 +103,7 @@ def write_class_table(table: ClassTable, out: Path) -> None:
         DataError: The file cannot be written.
     """
     try:
-        with atomic_write(out / OWN_NAME) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        with atomic_write(out / CLASSES_FILE) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             file.write(table.to_csv())
     except OSError as error:
         raise _write_error(out, error) from None

@@ -7,7 +7,7 @@ from pathlib import Path
 from segdrone.class_files.read import read_class_table
 from segdrone.errors import DataError
 
-OWN_NAME = "classes.csv"
+CLASSES_FILE = "classes.csv"
 """The name that `segdrone data import` writes; it takes precedence."""
 
 _STEMS = (
@@ -33,9 +33,9 @@ def find_class_table(folder: str | Path) -> Path | None:
         return None
     found = sorted(
         (path for path in folder.iterdir() if _is_table_name(path) and path.is_file()),
-        key=lambda path: (path.name.lower() != OWN_NAME, path.name),
+        key=lambda path: (path.name.lower() != CLASSES_FILE, path.name),
     )
-    if len(found) < 2 or found[0].name.lower() == OWN_NAME:
+    if len(found) < 2 or found[0].name.lower() == CLASSES_FILE:
         return found[0] if found else None
     names = {path: read_class_table(path).names for path in found}
     other = [path for path in found if names[path] != names[found[0]]]

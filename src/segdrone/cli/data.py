@@ -14,6 +14,7 @@ from segdrone.cli.data_options import (
     ClassGroups,
     Encoding,
     Images,
+    LayoutName,
     Masks,
     Root,
     SplitBy,
@@ -116,6 +117,7 @@ def check(
     root: Root,
     images: Images = None,
     masks: Masks = None,
+    layout: LayoutName = None,
     classes: Classes = None,
     class_groups: ClassGroups = None,
     mask_encoding: Encoding = "auto",
@@ -157,6 +159,7 @@ def stats(
     ] = None,
     images: Images = None,
     masks: Masks = None,
+    layout: LayoutName = None,
     classes: Classes = None,
     class_groups: ClassGroups = None,
     mask_encoding: Encoding = "auto",
@@ -176,14 +179,14 @@ def stats(
     for both. 400 photographs of 24 megapixels take 3 minutes on two cores.
     """
     from segdrone.data.class_weights import STATS_FILE
-    from segdrone.data.layout import find_folders
+    from segdrone.data.find_dataset import find_dataset
     from segdrone.inspection.stats import dataset_stats
     from segdrone.inspection.stats_report import print_stats, save_stats
     from segdrone.utils.atomic import writable_dir
 
     options = dataset_options(context)
     folder = out or root / STATS_FILE.parent
-    find_folders(root, images, masks)  # raises before `folder` is created below a root that does not exist
+    find_dataset(root, images, masks, layout)  # raises before `folder` is created below a root that does not exist
     with writable_dir(folder):
         result = dataset_stats(root, **options, workers=workers)
         print_stats(result)
@@ -209,6 +212,7 @@ def show(
     ] = None,
     images: Images = None,
     masks: Masks = None,
+    layout: LayoutName = None,
     classes: Classes = None,
     class_groups: ClassGroups = None,
     mask_encoding: Encoding = "auto",

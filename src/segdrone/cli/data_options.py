@@ -11,7 +11,7 @@ import typer
 from segdrone.data.config import describe
 
 _KEYS = (  # of DataConfig, each an option of the same name
-    "images", "masks", "classes", "class_groups", "mask_encoding",
+    "images", "masks", "layout", "classes", "class_groups", "mask_encoding",
     "colour_tolerance", "mask_threshold", "split_dir", "split_by", "split_distance", "allow_unpaired",
 )  # fmt: skip
 
@@ -41,6 +41,7 @@ def dataset_options(context: typer.Context) -> dict[str, Any]:
 Root = Annotated[Path, typer.Argument(help=describe("root"))]
 Images = Annotated[str | None, typer.Option(help=describe("images"))]
 Masks = Annotated[str | None, typer.Option(help=describe("masks"))]
+LayoutName = Annotated[str | None, typer.Option("--layout", help=describe("layout"))]
 Classes = Annotated[str | None, typer.Option(help=describe("classes"))]
 ClassGroups = Annotated[str | None, typer.Option(help=describe("class_groups"))]
 Encoding = Annotated[str, typer.Option(help=describe("mask_encoding"))]

@@ -89,8 +89,15 @@ class DataConfig(BaseModel):
     model_config = _STRICT
 
     root: str = Field(description="folder of the dataset")
-    images: str | None = Field(None, description="folder of photographs, if root has none of the known layouts")
-    masks: str | None = Field(None, description="folder of masks, if root has none of the known layouts")
+    images: str | None = Field(
+        None, description="folder of photographs, or a pattern such as */rgb/{id}.jpg; null: as the layout says"
+    )
+    masks: str | None = Field(
+        None, description="folder of masks, or a pattern such as */label/{id}_lab.png; null: as the layout says"
+    )
+    layout: str | None = Field(
+        None, description="name of the layout of the folders, such as voc; null: the one that fits"
+    )
     sample: SampleScenes | None = Field(None, description="scenes to render into root")
     download: bool = Field(False, description="download the Semantic Drone Dataset from Kaggle if root does not exist")
     allow_unpaired: bool = Field(False, description="skip photographs without a mask and masks without a photograph")

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from segdrone.class_files import find_class_table, read_class_table
+from segdrone.class_files import find_class_table, load_class_table, read_class_table
 from segdrone.class_groups import ClassGroups
 from segdrone.classes import DRONE, ClassTable
 from segdrone.data.config import DataConfig
-from segdrone.data.layout import Folders
+from segdrone.data.dataset_files import DatasetFiles
 from segdrone.data.mask_encoding import MaskEncoding
 from segdrone.errors import DataError
 
@@ -37,7 +37,7 @@ class ModelClasses(NamedTuple):
     name: str = "the checkpoint"
 
 
-def find_encoding(config: DataConfig, folders: Folders, model: ModelClasses | None = None) -> MaskEncoding:
+def find_encoding(config: DataConfig, files: DatasetFiles, model: ModelClasses | None = None) -> MaskEncoding:
     """Returns how the masks of a dataset hold classes.
 
     The class table is that of `config.classes`, else the one in a file beside the masks, else that of `model`, else
@@ -45,20 +45,20 @@ def find_encoding(config: DataConfig, folders: Folders, model: ModelClasses | No
 
     Args:
         config: The choices of the user.
-        folders: Folders of the photographs and masks.
+        files: DatasetFiles of the photographs and masks.
         model: The model whose classes are wanted instead, for evaluation.
 
     Raises:
         DataError: A class table or groups cannot be read or do not fit, or the masks have classes that the model lacks.
     """
-    own_file = _own_table_file(config, folders)
+    own_file = _own_table_file(config, files)
     own = None if own_file is None else _read_own_table(own_file)
-    table = _choose(config, folders, own_file, own, model)
+    table = _choose(config, files, own_file, own, model)
     encoding = MaskEncoding.from_config(config, table)
     if model is None:
         return encoding
     try:
-        return encoding.map_to(model.table, model.groups, names=(f"the masks in {folders.masks}", model.name))
+        return encoding.map_to(model.table, model.groups, names=(f"the masks in {files.masks}", model.name))
     except DataError as error:
         raise DataError(
             f"{error}: merge or ignore them with data.class_groups={{ignored: [CLASS]}}, rename them in "
@@ -68,7 +68,7 @@ def find_encoding(config: DataConfig, folders: Folders, model: ModelClasses | No
 
 
 def _choose(
-    config: DataConfig, folders: Folders, own_file: Path | None, own: ClassTable | None, model: ModelClasses | None
+    config: DataConfig, files: DatasetFiles, own_file: Path | None, own: ClassTable | None, model: ModelClasses | None
 ) -> ClassTable:
     if isinstance(config.classes, Mapping):  # of a checkpoint, for the folder that it was trained on
         table = ClassTable.from_dict(config.classes)
@@ -79,7 +79,7 @@ def _choose(
             )
         return table
     if config.classes is not None:
-        table = ClassTable.load(config.classes)
+        table = load_class_table(config.classes)
         if own is not None and own.names != table.names:
             log.warning(
                 "data.classes=%s is used, not %s, which has other names or another order: the masks must be written "
@@ -91,23 +91,23 @@ def _choose(
             log.info("the classes are those of %s: %s", own_file, _shorten(own))
         return own
     if model is not None and model.source is not None:
-        if not _is_drone(folders, model.source):
+        if not _is_drone(files, model.source):
             log.warning(
                 "%s has no class table: its ids are read as those of %s (%s); say otherwise with data.classes=FILE.csv",
-                folders.masks, model.name, _shorten(model.source),
+                files.masks, model.name, _shorten(model.source),
             )  # fmt: skip
         return model.source
-    if not _is_drone(folders, DRONE):
+    if not _is_drone(files, DRONE):
         log.warning(
             "%s has no class table: its ids are read as the 23 classes of the Semantic Drone Dataset; give "
-            "data.classes=FILE.csv with name, r, g, b (or data.classes=drone)", folders.masks,
+            "data.classes=FILE.csv with name, r, g, b (or data.classes=drone)", files.masks,
         )  # fmt: skip
     return DRONE
 
 
-def _own_table_file(config: DataConfig, folders: Folders) -> Path | None:
+def _own_table_file(config: DataConfig, files: DatasetFiles) -> Path | None:
     """Returns the class table that lies nearest to the masks: with them, beside their folder, or in the root."""
-    places = [folders.masks, folders.masks.parent]
+    places = [files.masks, files.masks.parent]
     if config.images is None:
         places.append(Path(config.root))
     return next((file for place in places if (file := find_class_table(place)) is not None), None)
@@ -121,8 +121,8 @@ def _read_own_table(file: Path) -> ClassTable:
     )
 
 
-def _is_drone(folders: Folders, table: ClassTable) -> bool:
-    return folders.masks.name in _DRONE_MASKS and table.names == DRONE.names
+def _is_drone(files: DatasetFiles, table: ClassTable) -> bool:
+    return files.masks.name in _DRONE_MASKS and table.names == DRONE.names
 
 
 def _shorten(table: ClassTable) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -12,9 +12,10 @@ from segdrone.classes import ClassTable
 from segdrone.data.assign_splits import Split, assign_splits
 from segdrone.data.config import DataConfig
 from segdrone.data.dataset_classes import ModelClasses, find_encoding
-from segdrone.data.layout import Folders, find_folders, named_folder
+from segdrone.data.dataset_files import DatasetFiles
+from segdrone.data.find_dataset import find_dataset, find_masks
 from segdrone.data.mask_encoding import MaskEncoding
-from segdrone.data.pairs import ImageMaskPair, find_pairs, find_photographs
+from segdrone.data.pairs import ImageMaskPair, find_pairs
 from segdrone.data.split import SPLITS
 from segdrone.errors import DataError
 from segdrone.raster.channels import Channels
@@ -30,13 +31,13 @@ class DatasetFolder:
 
     Attributes:
         config: The choices it was opened with.
-        folders: Folders of photographs and masks.
+        files: Photographs and masks, as they were found.
         encoding: How mask files hold classes.
         ids: Names of the photographs in `train`, `val` and `test`, replacing the split of `config`.
     """
 
     config: DataConfig
-    folders: Folders
+    files: DatasetFiles
     encoding: MaskEncoding
     ids: Mapping[str, Sequence[str]] | None = None
 
@@ -57,10 +58,8 @@ class DatasetFolder:
         Raises:
             DataError: As `find_pairs`.
         """
-        if self.folders.images == self.folders.masks:
-            return [replace(pair, mask=pair.image) for pair in find_photographs(self.folders.masks)]
         return find_pairs(
-            *self.folders,
+            self.files,
             allow_unpaired=self.config.allow_unpaired,
             channels=Channels(self.config.bands, self.config.stretch),
         )
@@ -122,8 +121,8 @@ def open_dataset(
     """
     root, masks = Path(config.root), config.masks
     if masks_only and masks is not None:
-        folder = named_folder(root, masks, "data.masks")
-        folders = Folders(folder, folder)
+        files = find_masks(root, masks)
     else:
-        folders = find_folders(root, config.images, masks)
-    return DatasetFolder(config, folders, find_encoding(config, folders, model), ids)
+        files = find_dataset(root, config.images, masks, config.layout)
+    files.tell()
+    return DatasetFolder(config, files, find_encoding(config, files, model), ids)

@@ -1,101 +1,147 @@
-"""The folder layouts of known datasets, and how the folders of a dataset are found."""
+"""The layouts of datasets: in which folders photographs and masks lie, as one table."""
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
+from pathlib import PurePosixPath
+from typing import Literal, NamedTuple
 
-from segdrone.errors import DataError
+from segdrone.data.mask_names import Place, masks_among
 
-CLASSES_FILE = "classes.csv"
-"""Class table in the root of a dataset that `segdrone data import` wrote."""
+SPLIT_WORDS = {
+    "train": ("train", "training", "trn"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing", "tst"),
+}
+"""Names of folders and lists that are a split."""
+
+SPLIT_OF = {word: split for split, words in SPLIT_WORDS.items() for word in words}
+_SPLIT = rf"(?P<split>{'|'.join(SPLIT_OF)})"
+_SPLIT_FOLDER = re.compile(rf"(?:.*[_\- ])?{_SPLIT}(?:[_\- ]?(?:set|data|images|split))?", re.IGNORECASE)
 
 
-class Folders(NamedTuple):
-    """The folders of a dataset's photographs and masks; a mask has the name of its photograph."""
+class Spot(NamedTuple):
+    """Where a layout sees a file.
 
-    images: Path
-    masks: Path
+    Attributes:
+        folder: The folder that says what the file is, in lower case; empty if its name says it.
+        depth: Number of folders before that one.
+        place: All folders but that one.
+    """
+
+    folder: str
+    depth: int
+    place: Place
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a dataset names its folders below the root.
+    """How a dataset names its folders; those before and after them are sequences, tiles or splits.
 
     Attributes:
-        images: Folder of photographs.
+        images: Folder of photographs, in any case; `|` separates several names that it may have, `{split}` stands for
+            the name of a split.
         masks: Folder of masks.
-        parents: Folders below the root that may hold both, each ending with `/`; the empty one is the root.
+        beside: There are no such folders, masks lie beside the photographs: told by words in their `name`, or as they
+            have the `suffix` .png and the photographs another.
+        lists: Folders below the root in which `train.txt`, `val.txt` and `test.txt` are the split.
+        partly_labeled: Photographs without a mask are usual, and passed over.
+        classes: Built-in class table of the dataset; None if it has another.
     """
 
-    images: str
-    masks: str
-    parents: tuple[str, ...] = ("",)
+    images: str = ""
+    masks: str = ""
+    beside: Literal["name", "suffix"] | None = None
+    lists: tuple[str, ...] = ()
+    partly_labeled: bool = False
+    classes: str | None = None
 
-    def find(self, root: Path) -> Folders | None:
-        """Returns the folders below `root`, or None if the dataset has another layout."""
-        for parent in self.parents:
-            folders = Folders(root / (parent + self.images), root / (parent + self.masks))
-            if folders.images.is_dir() and folders.masks.is_dir():
-                return folders
-        return None
+    def spots(self, files: Iterable[PurePosixPath]) -> tuple[dict[PurePosixPath, Spot], dict[PurePosixPath, Spot]]:
+        """Returns where the layout sees photographs, and where masks, among files below the root.
+
+        Example:
+            >>> photographs, masks = Layout("images", "masks").spots([PurePosixPath("seq1/Images/a.jpg")])
+            >>> photographs, masks
+            ({PurePosixPath('seq1/Images/a.jpg'): Spot(folder='images', depth=1, place=('seq1',))}, {})
+        """
+        by_folder: dict[PurePosixPath, list[PurePosixPath]] = defaultdict(list)
+        for file in files:
+            by_folder[file.parent].append(file)
+        photographs: dict[PurePosixPath, Spot] = {}
+        masks: dict[PurePosixPath, Spot] = {}
+        for folder, members in by_folder.items():
+            if self.beside:
+                spot = Spot("", len(folder.parts), folder.parts)
+                beside = _masks_beside(members, self.beside)
+                photographs |= {file: spot for file in members if file not in beside}
+                masks |= dict.fromkeys(beside, spot)
+                continue
+            for found, names in ((photographs, self.images), (masks, self.masks)):
+                if (match := find_spot(folder, names)) is not None:
+                    found |= dict.fromkeys(members, match)
+        return photographs, masks
 
 
-_UNPACKED = ("", "semantic_drone_dataset/", "dataset/semantic_drone_dataset/")  # as the public copies unpack
+_IMAGES = "images|image|imgs|img|rgb|src|photos|photographs|pictures"
 
 LAYOUTS: dict[str, Layout] = {
-    "kaggle": Layout("original_images", "label_images_semantic", _UNPACKED),
-    "tu_graz": Layout("training_set/images", "training_set/gt/semantic/label_images", _UNPACKED),
-    "images_masks": Layout("images", "masks"),
-}
-"""Known layouts by name. The first that fits is used."""
+    "kaggle": Layout("original_images", "label_images_semantic", classes="drone"),
+    "tu_graz": Layout("training_set/images", "training_set/gt/semantic/label_images", classes="drone"),
+    "images_masks": Layout(_IMAGES, "masks|mask"),  # Dubai, LandCover.ai, and most of what people make themselves
+    "images_labels": Layout(_IMAGES, "labels|label"),  # UAVid
+    "images_annotations": Layout(_IMAGES, "annotations|annotation"),  # CWFID
+    "images_gt": Layout(_IMAGES, "gt|gts|ground_truth|groundtruth"),  # VDD, UDD
+    "floodnet": Layout("{split}-org-img", "{split}-label-img"),
+    "loveda": Layout("images_png", "masks_png"),
+    "massachusetts": Layout("sat", "map"),
+    "split_labels": Layout("{split}", "{split}_labels|{split}_masks"),  # Kaggle's copy of Massachusetts
+    "voc": Layout(
+        "JPEGImages", "SegmentationClass|SegmentationClassPNG|SegmentationClassAug",
+        lists=("ImageSets/Segmentation", "ImageSets"), partly_labeled=True,
+    ),  # Pascal VOC, AeroScapes, CVAT's segmentation mask
+    "cityscapes": Layout("leftImg8bit", "gtFine|gtCoarse"),
+    "masks_beside": Layout(beside="name"),  # DeepGlobe, Roboflow's png-mask: x_sat.jpg and x_mask.png
+    "png_beside": Layout(beside="suffix"),  # x.jpg and x.png
+}  # fmt: skip
+"""Known layouts by name. One whose folders have names comes before one whose masks lie beside the photographs."""
 
 
-def find_layout(root: Path) -> Folders | None:
-    """Returns the folders of the first layout in `LAYOUTS` that fits `root`, or None."""
-    return next((folders for layout in LAYOUTS.values() if (folders := layout.find(root))), None)
+def split_of(folder: str) -> str | None:
+    """Returns the split that a folder's name says, or None.
 
-
-def find_folders(root: Path, images: str | None = None, masks: str | None = None) -> Folders:
-    """Returns the folders of photographs and masks.
-
-    Args:
-        root: The dataset's folder, in one of `LAYOUTS`.
-        images: Folder of photographs instead, below `root` or relative to the working folder.
-        masks: Folder of masks instead.
-
-    Raises:
-        DataError: A named folder or the root does not exist, or the root has no known layout.
+    Example:
+        >>> split_of("valid"), split_of("uavid_train"), split_of("Tile 1")
+        ('val', 'train', None)
     """
-    if images is not None and masks is not None:
-        return Folders(named_folder(root, images, "data.images"), named_folder(root, masks, "data.masks"))
-    if images is not None or masks is not None:
-        raise DataError("data.images and data.masks belong together: give both, or neither and a data.root")
-    if not root.is_dir():
-        raise DataError(f"data.root={root} does not exist: give the folder that holds the photographs and masks")
-    folders = find_layout(root)
-    if folders is None:
-        known = ", ".join(f"{layout.images} + {layout.masks}" for layout in LAYOUTS.values())
-        raise DataError(
-            f"data.root={root} has none of the known folder layouts ({known}): "
-            "name its folders with data.images=FOLDER data.masks=FOLDER"
-        )
-    return folders
+    match = _SPLIT_FOLDER.fullmatch(folder)
+    return SPLIT_OF[match["split"].lower()] if match else None
 
 
-def named_folder(root: Path, folder: str, key: str) -> Path:
-    """Returns a folder that the user named, below `root` or relative to the working folder.
+def _masks_beside(files: Iterable[PurePosixPath], how: str) -> list[PurePosixPath]:
+    files = [*files]
+    if how == "name":
+        names = masks_among(file.stem for file in files)
+        return [file for file in files if file.stem in names]
+    others = {file.stem for file in files if file.suffix.lower() != ".png"}
+    return [file for file in files if file.suffix.lower() == ".png" and file.stem in others]
 
-    Args:
-        root: The dataset's folder.
-        folder: Path of the folder.
-        key: The configuration key it was given by, for the error.
 
-    Raises:
-        DataError: The folder does not exist.
-    """
-    for path in (root / folder, Path(folder)):
-        if path.is_dir():
-            return path
-    raise DataError(f"{key}={folder} is not a folder, neither below data.root={root} nor here: fix the path")
+def find_spot(folder: PurePosixPath, names: str) -> Spot | None:
+    """Returns the spot of the files in a folder, if the folder or one above it has one of the names."""
+    parts = folder.parts
+    for name in names.split("|"):
+        pattern = _folder_pattern(name)
+        length = name.count("/") + 1
+        for start in range(len(parts) - length, -1, -1):
+            if match := pattern.fullmatch("/".join(parts[start : start + length])):
+                split = match.groupdict().get("split")
+                place = (*parts[:start], *([split] if split else []), *parts[start + length :])
+                return Spot(name.lower(), start, place)
+    return None
+
+
+def _folder_pattern(name: str) -> re.Pattern[str]:
+    return re.compile(_SPLIT.join(map(re.escape, name.split("{split}"))), re.IGNORECASE)

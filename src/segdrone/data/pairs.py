@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from segdrone.data.dataset_files import DatasetFiles, FilePair, common_folder
+from segdrone.data.file_kinds import say_unreadable
+from segdrone.data.file_tree import image_files
+from segdrone.data.mask_names import stem
 from segdrone.errors import DataError
 from segdrone.raster.channels import AS_STORED, Channels
-from segdrone.raster.header import IMAGE_SUFFIXES, check_photograph, read_header, read_size
+from segdrone.raster.header import check_photograph, read_header, read_size
 from segdrone.windows import Size
 
 log = logging.getLogger(__name__)
@@ -44,36 +47,32 @@ class ImageMaskPair:
 
 
 def find_pairs(
-    images: Path, masks: Path, *, allow_unpaired: bool = False, channels: Channels = AS_STORED
+    files: DatasetFiles, *, allow_unpaired: bool = False, channels: Channels = AS_STORED
 ) -> list[ImageMaskPair]:
-    """Returns every photograph in `images` with the mask of the same name, sorted by id.
+    """Returns every photograph of a dataset with its mask, sorted by id.
 
     Args:
-        images: Folder of photographs.
-        masks: Folder of masks of the same sizes.
+        files: The files of the dataset.
         allow_unpaired: Skip files without a partner instead of refusing them.
         channels: Which bands of the photographs are red, green and blue, and how more than 8 bits become 8.
 
     Raises:
-        DataError: A folder holds no images, two files in it have the same name, partners are missing, a file is
-            not an image, or a mask differs in size from its photograph.
+        DataError: Two files have the same name, partners are missing, a file is not an image, or a mask differs in
+            size from its photograph.
     """
-    image_files, mask_files = _files_by_id(images), _files_by_id(masks)
-    paired = sorted(image_files.keys() & mask_files.keys())
-    without_mask = sorted(image_files.keys() - mask_files.keys())
-    without_photograph = sorted(mask_files.keys() - image_files.keys())
-    if (without_mask or without_photograph) and not (allow_unpaired and paired):
-        problems = [
-            f"{len(ids)} {what}: {_shorten(files[i].name for i in ids)}"
-            for ids, what, files in (
-                (without_mask, f"in {images} without a mask", image_files),
-                (without_photograph, f"in {masks} without a photograph", mask_files),
-            )
-            if ids
-        ]
-        remedy = f"add them, or train on the {len(paired)} pairs with data.allow_unpaired=true"
-        raise DataError(f"{'; '.join(problems)}; {remedy if paired else 'give each mask the name of its photograph'}")
-    pairs = _build_all(paired, lambda name: build_pair(name, image_files[name], mask_files[name], channels))
+    if files.same_name:
+        first, second = files.same_name[0][:2]
+        raise DataError(f"{first} and {second} have the same name: rename or remove one of them")
+    problems = [
+        f"{len(paths)} in {common_folder(paths)} without a {partner}: {_shorten(path.name for path in paths)}"
+        for paths, partner in ((files.without_mask, "mask"), (files.without_photograph, "photograph"))
+        if paths
+    ]
+    if problems and not allow_unpaired:
+        remedy = f"add them, or train on the {len(files.pairs)} pairs with data.allow_unpaired=true"
+        raise DataError(f"{'; '.join(problems)}; {remedy}")
+    by_id = {pair.id: pair for pair in files.pairs}
+    pairs = _build_all([*by_id], lambda name: _build(by_id[name], channels))
     tell_choices(pairs)
     return pairs
 
@@ -98,42 +97,28 @@ def tell_choices(pairs: Sequence[ImageMaskPair]) -> None:
         )
 
 
-def find_photographs(images: Path) -> list[ImageMaskPair]:
-    """Returns every photograph in a folder, without masks, sorted by id.
+def find_photographs(folder: Path) -> list[ImageMaskPair]:
+    """Returns every image in a folder and the folders in it, without masks, sorted by id, which is its path there.
 
     Raises:
         DataError: The folder does not exist or holds no images, two files have the same name, or a file is not
             an image.
     """
-    files = _files_by_id(images)
+    files: dict[str, Path] = {}
+    for file in image_files(folder) if folder.is_dir() else []:
+        name = (file.parent / stem(file)).as_posix()
+        if name in files:
+            raise DataError(f"{files[name]} and {folder / file} have the same name: rename or remove one of them")
+        files[name] = folder / file
+    if not files:
+        raise DataError(say_unreadable(folder))
     return _build_all(sorted(files), lambda name: ImageMaskPair(name, files[name], None, read_size(files[name])))
 
 
-def stem(path: Path) -> str:
-    """Returns the id by which a photograph and its mask are paired: the file name without suffix.
-
-    Accents are joined to their letters (Unicode NFC), since macOS stores them apart.
-
-    Example:
-        >>> stem(Path("flight 1/DJI.0001.JPG"))
-        'DJI.0001'
-    """
-    return unicodedata.normalize("NFC", path.stem)
-
-
-def _files_by_id(folder: Path) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder: fix the path")
-    files: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
-            name = stem(path)
-            if name in files:
-                raise DataError(f"{files[name]} and {path} have the same name: rename or remove one of them")
-            files[name] = path
-    if not files:
-        raise DataError(f"{folder} holds no images ({', '.join(IMAGE_SUFFIXES)}): give the folder that does")
-    return files
+def _build(files: FilePair, channels: Channels) -> ImageMaskPair:
+    if files.image == files.mask:  # masks without photographs
+        return ImageMaskPair(files.id, files.image, files.mask, read_size(files.image))
+    return replace(build_pair(files.id, files.image, files.mask, channels), group=files.group, split=files.split)
 
 
 def build_pair(name: str, image: Path, mask: Path, channels: Channels = AS_STORED) -> ImageMaskPair:

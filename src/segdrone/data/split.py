@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segdrone.data.pairs import stem
+from segdrone.data.mask_names import stem
 from segdrone.errors import DataError
 
 SPLITS = ("train", "val", "test")

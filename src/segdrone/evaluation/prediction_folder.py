@@ -61,7 +61,7 @@ def evaluate_prediction_folder(
     size = config.test_image_size if "test_image_size" in overrides else None
     evaluate_predictions(evaluator, pairs, predictions, dataset.encoding, encoding, size, masks_only=masks_only)
     evaluator.sync()
-    root = str((dataset.folders.masks if masks_only else dataset.root).resolve())
+    root = str((dataset.files.masks if masks_only else dataset.root).resolve())
     details = {"split": split, "root": root, "inference": None, "predictions": str(Path(cfg.predictions).resolve())}
     title = f"{root}, predicted in {cfg.predictions}"
     folder = Path(cfg.output_dir)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import functools
 import glob
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from segdrone.data.layout import find_layout
+from segdrone.data.find_dataset import dataset_photographs
+from segdrone.data.mask_names import masks_among
 from segdrone.errors import ConfigError, DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
 from segdrone.utils.digest import file_digest
+
+log = logging.getLogger(__name__)
 
 SETTINGS = "predict.json"  # the file by which a folder of predictions is recognized
 
@@ -97,10 +101,12 @@ def _find(given: str, out: Path) -> Iterator[tuple[str, Path]]:
         return
     if not path.is_dir() and not glob.has_magic(given):
         raise DataError(f"{given} does not exist: give a photograph, a folder of them, or a pattern such as '*.jpg'")
-    if path.is_dir():
-        layout = find_layout(path)
-        path = path if layout is None else layout.images
-    base, files = (path, _walk(path)) if path.is_dir() else _match(path)
+    if path.is_dir() and (photographs := dataset_photographs(path)):
+        for folder in {file.parent for file in photographs}:
+            _refuse_as_out(folder, out)
+        yield from ((name + file.suffix, file) for file, name in photographs.items() if not _is_inside(out, file))
+        return
+    base, files = (path, _walk_photographs(path)) if path.is_dir() else _match(path)
     _refuse_as_out(base, out)
     has_predictions = functools.cache(lambda folder: (base / folder / SETTINGS).is_file())
     excluded = out if base.resolve() in out.parents else None
@@ -131,6 +137,23 @@ def _match(pattern: Path) -> tuple[Path, Iterator[Path]]:
             raise ConfigError(f"{pattern} is not a pattern ({error}): fix it") from None
 
     return base, files()
+
+
+def _walk_photographs(folder: Path) -> Iterator[Path]:
+    """Yields the files below a folder, without masks that lie beside their photographs."""
+    by_folder: dict[Path, list[Path]] = {}
+    for file in _walk(folder):
+        by_folder.setdefault(file.parent, []).append(file)
+    passed: list[Path] = []
+    for files in by_folder.values():
+        masks = masks_among(file.stem for file in files if is_image(file))
+        passed += (file for file in files if is_image(file) and file.stem in masks)
+        yield from (file for file in files if not (is_image(file) and file.stem in masks))
+    if passed:
+        log.warning(
+            "%d files in %s are taken for masks and not predicted, such as %s: give a pattern to predict them",
+            len(passed), folder, passed[0].relative_to(folder),
+        )  # fmt: skip
 
 
 def _walk(folder: Path) -> Iterator[Path]:

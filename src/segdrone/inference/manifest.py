@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from segdrone.data.layout import CLASSES_FILE
+from segdrone.class_files import CLASSES_FILE
 from segdrone.errors import ConfigError
 from segdrone.inference.inputs import SETTINGS, InputImage
 from segdrone.inference.outputs import SUFFIXES, Outputs

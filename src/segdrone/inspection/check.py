@@ -7,14 +7,13 @@ from typing import Any
 
 from segdrone.data import DataConfig, open_dataset
 from segdrone.data.assign_splits import Split, assign_splits
-from segdrone.data.pairs import ImageMaskPair, stem
+from segdrone.data.pairs import ImageMaskPair
 from segdrone.errors import DataError
 from segdrone.inspection import file_checks, label_checks, split_checks
 from segdrone.inspection.dataset_scan import DatasetScan
 from segdrone.inspection.report import DatasetReport
 from segdrone.inspection.scan import scan_dataset
 from segdrone.raster.channels import Channels
-from segdrone.raster.header import IMAGE_SUFFIXES
 
 CHECKS = (
     file_checks.files,
@@ -50,15 +49,12 @@ def check_dataset(root: Path, *, workers: int | None = None, progress: bool = Tr
     """
     config = DataConfig.from_dict({"root": str(root), **options})
     dataset = open_dataset(config)
-    (photographs, other_files), (masks, others) = (_list_files(folder) for folder in dataset.folders)
-    ids = {stem(path) for path in photographs} & {stem(path) for path in masks}
-    without_mask, without_photograph = (
-        [path for path in paths if stem(path) not in ids] for paths in (photographs, masks)
-    )
-    if config.allow_unpaired:
-        photographs, masks = ([path for path in paths if stem(path) in ids] for paths in (photographs, masks))
+    files = dataset.files
+    photographs, masks = [pair.image for pair in files.pairs], [pair.mask for pair in files.pairs]
+    if not config.allow_unpaired:
+        photographs, masks = photographs + files.without_mask, masks + files.without_photograph
     try:
-        pairs = [ImageMaskPair(stem(path), path, None, (0, 0)) for path in photographs if stem(path) in ids]
+        pairs = [ImageMaskPair(p.id, p.image, None, (0, 0), group=p.group, split=p.split) for p in files.pairs]
         split, split_error = assign_splits(config, pairs), ""
     except DataError as error:
         split, split_error = Split({}, config.split_dir or config.split_by or "random", ""), str(error)
@@ -71,20 +67,10 @@ def check_dataset(root: Path, *, workers: int | None = None, progress: bool = Tr
         masks=scanned_masks,
         encoding=dataset.encoding,
         channels=channels,
-        other_files=other_files + others,
-        without_mask=without_mask,
-        without_photograph=without_photograph,
+        files=files,
         allow_unpaired=config.allow_unpaired,
         split=split,
         split_distance=config.split_distance,
         split_error=split_error,
     )
-    folders = dataset.folders
-    return DatasetReport(str(root), str(folders.images), str(folders.masks), [check(scan) for check in CHECKS])
-
-
-def _list_files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Returns the image files of a folder, as training finds them, and all other entries."""
-    entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    images = [path for path in entries if path.suffix.lower() in IMAGE_SUFFIXES]
-    return images, [path for path in entries if path.suffix.lower() not in IMAGE_SUFFIXES]
+    return DatasetReport(str(root), *files.places(), [check(scan) for check in CHECKS])

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.data.assign_splits import Split
+from segdrone.data.dataset_files import DatasetFiles
 from segdrone.data.mask_encoding import MaskEncoding
-from segdrone.data.pairs import stem
 from segdrone.inspection.scan import ScannedImage, ScannedMask
 from segdrone.raster.channels import Channels
 
@@ -25,10 +25,8 @@ class DatasetScan:
         masks: Every mask; a name can occur twice.
         encoding: How the mask files hold classes.
         channels: Which bands of the photographs are red, green and blue, and how more than 8 bits become 8.
-        other_files: Other entries of the folders.
-        without_mask: Photographs without a mask.
-        without_photograph: Masks without a photograph.
-        allow_unpaired: Whether training skips these.
+        files: Photographs and masks, as they were found.
+        allow_unpaired: Whether training skips those without a partner.
         split: The split; without ids if it cannot be made.
         split_distance: Meters within which two photographs overlap; None: by their footprints.
         split_error: Why the splits cannot be used.
@@ -38,9 +36,7 @@ class DatasetScan:
     masks: list[ScannedMask]
     encoding: MaskEncoding
     channels: Channels
-    other_files: list[Path]
-    without_mask: list[Path]
-    without_photograph: list[Path]
+    files: DatasetFiles
     allow_unpaired: bool
     split: Split
     split_distance: float | None
@@ -49,8 +45,8 @@ class DatasetScan:
     @cached_property
     def pairs(self) -> dict[str, tuple[ScannedImage, ScannedMask]]:
         """Photograph and mask by id."""
-        masks = {stem(mask.path): mask for mask in self.masks}
-        return {stem(i.path): (i, masks[stem(i.path)]) for i in self.images if stem(i.path) in masks}
+        images, masks = {image.path: image for image in self.images}, {mask.path: mask for mask in self.masks}
+        return {pair.id: (images[pair.image], masks[pair.mask]) for pair in self.files.pairs}
 
     @cached_property
     def split_of(self) -> dict[Path, tuple[str, str]]:
@@ -61,4 +57,5 @@ class DatasetScan:
     @cached_property
     def counts(self) -> dict[str, NDArray[np.int64]]:
         """Pixels per id after merging classes, int64 `[256]`, of each mask that could be counted, by id."""
-        return {stem(m.path): self.encoding.remap_counts(m.counts) for m in self.masks if m.counts is not None}
+        masks = {name: mask for name, (_, mask) in self.pairs.items()}
+        return {name: self.encoding.remap_counts(m.counts) for name, m in masks.items() if m.counts is not None}

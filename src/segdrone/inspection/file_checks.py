@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from segdrone.data.pairs import stem
 from segdrone.errors import DataError
 from segdrone.inspection.dataset_scan import DatasetScan
 from segdrone.inspection.report import (
     ERROR,
     WARNING,
     Check,
-    Finding,
     findings,
     format_count,
     short_path,
@@ -29,26 +27,25 @@ def files(scan: DatasetScan) -> Check:
     """Finds files without a partner, duplicate names, and entries that training ignores."""
     severity = WARNING if scan.allow_unpaired else ERROR
     remedy = "skipped" if scan.allow_unpaired else "add it, or skip such files with data.allow_unpaired=true"
-    duplicates = []
-    for paths in ([image.path for image in scan.images], [mask.path for mask in scan.masks]):
-        times = Counter(stem(path) for path in paths)
-        duplicates += [short_path(path) for path in paths if times[stem(path)] > 1]
-    others = [short_path(path) + "/" * path.is_dir() for path in scan.other_files]
-    no_pairs = "there is nothing to train on: a mask must have the name of its photograph"
+    duplicates = [short_path(path) for paths in scan.files.same_name for path in paths]
     return Check(
         "files",
         f"{format_count(len(scan.pairs), 'photograph')} with a mask",
         [
-            *([] if scan.pairs else [Finding(ERROR, no_pairs)]),
-            *findings(severity, short_paths(scan.without_mask), "photograph", f"without a mask: {remedy}"),
-            *findings(severity, short_paths(scan.without_photograph), "mask", f"without a photograph: {remedy}"),
+            *findings(severity, short_paths(scan.files.without_mask), "photograph", f"without a mask: {remedy}"),
+            *findings(severity, short_paths(scan.files.without_photograph), "mask", f"without a photograph: {remedy}"),
             *findings(ERROR, duplicates, "file", "with the same name in a folder: rename or remove one of them"),
             *findings(
                 WARNING,
-                others,
-                "entry",
+                short_paths(scan.files.other_files),
+                "file",
                 f"ignored, without the suffix of an image ({', '.join(IMAGE_SUFFIXES)})"
-                + "".join(f"; {line}" for line in describe_others(scan.other_files)),
+                + "".join(f"; {line}" for line in describe_others(scan.files.other_files)),
+            ),
+            *(
+                finding
+                for what, paths in scan.files.passed_over.items()
+                for finding in findings(WARNING, short_paths(paths), "file", f"passed over: {what}")
             ),
         ],
         {"pairs": len(scan.pairs), "photographs": len(scan.images), "masks": len(scan.masks)},

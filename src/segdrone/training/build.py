@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from omegaconf import DictConfig
 
 from segdrone.classes import ClassTable
 from segdrone.data import DataConfig, SegmentationDataModule
 from segdrone.data.class_weights import STATS_FILE, check_scheme, class_weights, mask_states, read_class_pixels
-from segdrone.data.mask_files import read_mask
+from segdrone.data.label_sample import check_labels
 from segdrone.data.split import SPLITS
 from segdrone.errors import ConfigError
 from segdrone.model import (
@@ -43,24 +42,11 @@ def build_datamodule(cfg: DictConfig) -> SegmentationDataModule:
     datamodule = SegmentationDataModule(config, to_container(cfg.augment), seed=cfg.seed)
     datamodule.prepare_data()
     datamodule.setup("fit")
-    _warn_about_binary_masks(datamodule)
+    train = [pair.id for pair in datamodule.splits["train"]]
+    check_labels(datamodule.splits["all"], train, datamodule.encoding)
     counts = ", ".join(f"{len(datamodule.splits[split])} {split}" for split in SPLITS)
     log.info("%s: %s photographs, split %s", config.root, counts, datamodule.dataset.split.by)
     return datamodule
-
-
-def _warn_about_binary_masks(datamodule: SegmentationDataModule) -> None:
-    """Warns if masks of two classes contain only 0 and 255, which is the ignored id; checks the first few masks."""
-    encoding = datamodule.encoding
-    if len(encoding.source) != 2 or encoding.kind == "binary":
-        return
-    masks = [pair.mask for pair in datamodule.splits["train"][:3] if pair.mask is not None]
-    values = {int(value) for mask in masks for value in np.unique(read_mask(mask, encoding))}
-    if values == {0, 255}:
-        log.warning(
-            "the first masks contain only 0 and 255 (ignored): if 255 is %s, give data.mask_encoding=binary",
-            encoding.source.names[1],
-        )
 
 
 def build_module(cfg: DictConfig, datamodule: SegmentationDataModule) -> SegmentationModule:
@@ -71,9 +57,8 @@ def build_module(cfg: DictConfig, datamodule: SegmentationDataModule) -> Segment
         CheckpointError: The initial weights cannot be loaded.
     """
     config = datamodule.config
-    if config.images is not None:  # absolute, so that the checkpoint can be opened from any working folder
-        images, masks = datamodule.dataset.folders
-        config = config.replace(images=str(images.resolve()), masks=str(masks.resolve()))
+    if (given := datamodule.dataset.files.given) is not None:  # absolute, to be opened from any working folder
+        config = config.replace(images=given[0], masks=given[1])
     data = config.replace(
         root=str(Path(config.root).resolve()),
         classes=datamodule.encoding.source.to_dict(),

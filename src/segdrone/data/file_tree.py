@@ -1,0 +1,51 @@
+"""List the image files of a dataset's folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+
+from segdrone.errors import DataError
+from segdrone.raster.header import IMAGE_SUFFIXES
+
+PREDICTIONS = "predict.json"
+"""The file by which a folder of predictions is recognized; its masks are no part of a dataset."""
+
+_DEPTH = 7  # folders below the root that are searched
+
+
+def image_files(folder: Path) -> list[PurePosixPath]:
+    """Returns the image files below a folder, relative to it, sorted, without hidden ones and predictions."""
+    found: list[PurePosixPath] = []
+    above: dict[str, set[str]] = {}  # where links lead in a circle
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        relative, real = PurePosixPath(os.path.relpath(parent, folder)), os.path.realpath(parent)
+        outer = above.get(os.path.dirname(parent), set())
+        if real in outer or len(relative.parts) > _DEPTH or (PREDICTIONS in names and relative.parts):
+            folders.clear()
+            continue
+        above[parent] = {*outer, real}
+        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+        found += [
+            relative / name
+            for name in names
+            if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")
+        ]
+    return sorted(found)
+
+
+def named_folder(root: Path, folder: str, key: str) -> Path:
+    """Returns a folder that the user named, below `root` or relative to the working folder.
+
+    Args:
+        root: The dataset's folder.
+        folder: Path of the folder.
+        key: The configuration key it was given by, for the error.
+
+    Raises:
+        DataError: The folder does not exist.
+    """
+    for path in (root / folder, Path(folder)):
+        if path.is_dir():
+            return path
+    raise DataError(f"{key}={folder} is not a folder, neither below data.root={root} nor here: fix the path")
