@@ -64,7 +64,8 @@ def test_an_unknown_id_is_reported_with_file_and_count(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", Image.fromarray(values))
     assert mask_error(path, DRONE) == (
         f"{path} holds id 77 (4 pixels), id 23 (2 pixels), not in the class table of 23 classes "
-        "(ids 0 to 22, 255 is ignored): fix the mask or give its table with data.classes=FILE.csv"
+        "(ids 0 to 22, 255 is ignored): give the ids of the classes in a column `id` of the class table; or fix the "
+        "mask or give its table with data.classes=FILE.csv"
     )
 
 
@@ -101,8 +102,8 @@ def test_a_truncated_mask_is_refused(tmp_path: Path) -> None:
 def test_three_equal_channels_can_hold_ids(tmp_path: Path, suffix: str, mode: str) -> None:
     image = Image.fromarray(np.repeat(random_small_mask()[..., None], 3, axis=2)).convert(mode)
     path = save(tmp_path / f"a{suffix}", image, **({"lossless": True} if suffix == ".webp" else {}))
-    np.testing.assert_array_equal(read_mask(path, MaskEncoding(SMALL_TABLE, kind="ids")), random_small_mask())
-    assert "color rgb(1, 1, 1)" in mask_error(path, MaskEncoding(SMALL_TABLE))  # by default, they are colors
+    for kind in ("ids", "auto"):
+        np.testing.assert_array_equal(read_mask(path, MaskEncoding(SMALL_TABLE, kind=kind)), random_small_mask())
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tiff", ".webp"])

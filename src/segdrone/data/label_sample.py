@@ -1,0 +1,82 @@
+"""Look at some masks before a training starts, so that a wrong reading of them is noticed at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from segdrone.data.label_judgment import Remark, SeenLabels, SeenMask, judge_labels, look_at_mask
+from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.mask_remedies import describe_unknown
+from segdrone.data.pairs import ImageMaskPair
+from segdrone.errors import DataError
+
+log = logging.getLogger(__name__)
+
+_MASKS = 32  # looked at in any case
+_PIXELS = 200_000_000  # up to which further masks are looked at: one or two seconds
+_THREADS = 2
+
+
+def check_labels(pairs: Sequence[ImageMaskPair], train: Iterable[str], encoding: MaskEncoding) -> None:
+    """Looks at masks spread over a dataset, and warns of what `judge_labels` finds.
+
+    All masks are looked at if they are small or hold a single class, else 32.
+
+    Args:
+        pairs: All photographs with their masks.
+        train: Ids of the training split.
+        encoding: How the masks are read.
+
+    Raises:
+        DataError: Nothing can be learned from these masks, or one of them cannot be read.
+    """
+    for remark in judge_labels(sample_labels(pairs, train, encoding), encoding):
+        if remark.kind == "error":
+            raise DataError(str(remark))
+        log.warning("%s", remark)
+
+
+def doubts_about(pairs: Sequence[ImageMaskPair], encoding: MaskEncoding) -> list[Remark]:
+    """Returns what puts the scores of these masks in doubt: errors and warnings of `judge_labels`."""
+    remarks = judge_labels(sample_labels(pairs, (), encoding), encoding)
+    return [remark for remark in remarks if remark.kind != "absent"]
+
+
+def sample_labels(pairs: Sequence[ImageMaskPair], train: Iterable[str], encoding: MaskEncoding) -> SeenLabels:
+    """Looks at masks spread over a dataset, until several classes were found.
+
+    Raises:
+        DataError: A mask cannot be read, or holds values that no class has.
+    """
+    masks = [pair for pair in pairs if pair.mask is not None]
+    seen = SeenLabels(len(masks), frozenset(train))
+    order = _spread(masks)
+    cumulated = np.cumsum([pair.size[0] * pair.size[1] for pair in order])
+    first = max(_MASKS, int((cumulated <= _PIXELS).sum()))
+    with ThreadPoolExecutor(_THREADS) as pool:  # decoders release Python's lock
+        found = pool.map(lambda pair: _look(pair, encoding), order[:first])
+        seen.masks |= {pair.id: mask for pair, mask in zip(order, found, strict=False)}
+    if len(encoding.table) > 1:
+        for pair in order[first:]:
+            if seen.has_several_classes(encoding):
+                break
+            seen.masks[pair.id] = _look(pair, encoding)
+    return seen
+
+
+def _look(pair: ImageMaskPair, encoding: MaskEncoding) -> SeenMask:
+    assert pair.mask is not None
+    mask = look_at_mask(pair.mask, encoding)
+    if mask.unknown and encoding.unknown == "error":
+        raise DataError(describe_unknown(pair.mask, mask.unknown, mask.counts, encoding))
+    return mask
+
+
+def _spread(pairs: Sequence[ImageMaskPair]) -> list[ImageMaskPair]:
+    """Returns all pairs, those evenly spread over their order first."""
+    chosen = [i * (len(pairs) - 1) // max(1, _MASKS - 1) for i in range(_MASKS)] if len(pairs) > _MASKS else []
+    return [pairs[i] for i in [*chosen, *sorted({*range(len(pairs))} - {*chosen})]]

@@ -1,0 +1,140 @@
+"""Read what a mask file holds, before it is decided what that means: values, colors, or a palette of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from segdrone.errors import DataError
+from segdrone.raster.decode import open_upright
+from segdrone.raster.header import COLOR_MODES, Header, read_header
+from segdrone.raster.native import read_values
+from segdrone.raster.tiff import COMPRESSION
+
+_LOSSY_TIFF = {6: "JPEG", 7: "JPEG", 34712: "JPEG 2000", 50001: "WebP"}  # by compression
+_STEPS = {"L;2": 85, "L;4": 17}  # by which Pillow multiplies values of 2 and 4 bits
+
+
+@dataclass(frozen=True)
+class StoredMask:
+    """A mask as its file holds it, upright.
+
+    Attributes:
+        values: Gray values or palette indices of any type, `[H, W]`; None if the file holds colors.
+        colors: Colors, uint8 `[H, W, 3]`; None if it holds values.
+        palette: Colors of the indices, uint8 `[N, 3]`; None if the values are gray.
+        white: Gray value of white: 1 for a file of 1 bit, 3 for 2, 15 for 4.
+        visible: Which pixels are not transparent, bool `[H, W]`; None if all are visible.
+        nodata: Value that the file calls no data; None if there is none.
+        lossy: Name of the compression that changed values, such as `JPEG`; empty if none did.
+    """
+
+    values: NDArray[Any] | None = None
+    colors: NDArray[np.uint8] | None = None
+    palette: NDArray[np.uint8] | None = None
+    white: int = 255
+    visible: NDArray[np.bool_] | None = None
+    nodata: float | None = None
+    lossy: str = ""
+
+    @property
+    def equal_channels(self) -> NDArray[np.uint8] | None:
+        """The first channel of colors whose channels are equal everywhere; None if they differ somewhere."""
+        colors = self.colors
+        if colors is None or (colors[..., 0] != colors[..., 1]).any() or (colors[..., 0] != colors[..., 2]).any():
+            return None
+        return np.ascontiguousarray(colors[..., 0])
+
+    @property
+    def brightness(self) -> NDArray[Any]:
+        """Gray level of each pixel, `[H, W]`: 0 to 255, or the values themselves if they have more than 8 bits."""
+        if self.colors is not None or self.palette is not None:
+            return np.asarray(cv2.cvtColor(self.painted, cv2.COLOR_RGB2GRAY), np.uint8)
+        assert self.values is not None
+        return self.values if self.white == 255 else self.values * np.uint8(255 // self.white)
+
+    @property
+    def painted(self) -> NDArray[np.uint8]:
+        """The colors of the pixels, uint8 `[H, W, 3]`; black where the palette has none."""
+        if self.colors is not None:
+            return self.colors
+        assert self.values is not None and self.palette is not None
+        palette = np.zeros((256, 3), np.uint8)
+        palette[: len(self.palette)] = self.palette
+        return np.asarray(palette[self.values])
+
+
+def read_stored(path: Path) -> StoredMask:
+    """Reads a mask file.
+
+    Raises:
+        DataError: The file is missing, not an image or truncated, or its pixels are neither values nor colors.
+    """
+    header = read_header(path)
+    nodata = None if header.page is None else header.page.nodata
+    if header.native:
+        return _from_bands(path, header, nodata)
+    with open_upright(path, 0 if header.page is None else header.page.index) as image:
+        lossy = _lossy(path, image, header)
+        image.info.pop("transparency", None)  # a palette index is an id, seen or not
+        visible = np.asarray(image.getchannel("A")) > 0 if image.mode in ("LA", "RGBA", "PA") else None
+        if visible is not None and visible.all():
+            visible = None
+        if image.mode in COLOR_MODES:
+            return StoredMask(colors=np.asarray(image.convert("RGB")), visible=visible, nodata=nodata, lossy=lossy)
+        if image.mode in ("P", "PA"):
+            palette = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+            values = np.asarray(image.getchannel(0) if image.mode == "PA" else image)
+            return StoredMask(values, palette=palette, visible=visible, nodata=nodata, lossy=lossy)
+        if image.mode == "1":
+            return StoredMask(np.asarray(image).astype(np.uint8), white=1, nodata=nodata)
+        values = np.asarray(image.getchannel(0) if image.mode == "LA" else image)
+        if values.ndim != 2:
+            raise DataError(f"has pixels of type {image.mode}, neither ids nor RGB: convert it to 8-bit gray or RGB")
+        step = _STEPS.get(_raw_mode(path), 1) if image.mode == "L" and not lossy else 1
+        values = values // np.uint8(step) if step > 1 else values
+        return StoredMask(values, white=255 // step, visible=visible, nodata=nodata, lossy=lossy)
+
+
+def _from_bands(path: Path, header: Header, nodata: float | None) -> StoredMask:
+    """Reads values of more than 8 bits; colors of 16 bits become those of 8 bits that they were made from."""
+    values = read_values(path, header)
+    bands = values.shape[2]
+    visible = values[..., -1] > 0 if header.says_colors and bands in (2, 4) else None
+    if bands == 1 or (bands == 2 and header.says_colors):
+        return StoredMask(values[..., 0], visible=visible, nodata=nodata)
+    if bands not in (3, 4) or not header.says_colors:
+        raise DataError(
+            f"has {bands} bands of {header.sample_type}, and a mask has one band of ids or three of a color: take one "
+            f"(gdal_translate -b 1 {path.name} {path.stem}_ids.png)"
+        )
+    colors = values[..., :3]
+    if (colors == colors[..., :1]).all():
+        return StoredMask(np.ascontiguousarray(colors[..., 0]), visible=visible, nodata=nodata)
+    if values.dtype != np.uint16 or (colors % 257).any():
+        raise DataError(f"has colors of {header.sample_type} that no color of 8 bits has: convert it to 8-bit RGB")
+    return StoredMask(colors=(colors // 257).astype(np.uint8), visible=visible, nodata=nodata)
+
+
+def _lossy(path: Path, image: Image.Image, header: Header) -> str:
+    if header.page is not None:
+        return _LOSSY_TIFF.get(header.page.get(COMPRESSION, 1), "")
+    with path.open("rb") as file:
+        start = file.read(1 << 12)
+    if start[:4] == b"RIFF":
+        return "" if b"VP8L" in start else "lossy WebP"
+    return "JPEG" if start[:2] == b"\xff\xd8" else ""
+
+
+def _raw_mode(path: Path) -> str:
+    """Returns how a gray file stores its values, in Pillow's words, such as `L;4`."""
+    with Image.open(path) as image:
+        tile = getattr(image, "tile", ())
+        arguments = tile[0][3] if tile else ""
+        return str(arguments[0] if isinstance(arguments, tuple) else arguments)
