@@ -14,6 +14,7 @@ from segdrone.errors import DataError
 
 log = logging.getLogger(__name__)
 
+_BACKGROUND = ("background", "bg")
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 
 
@@ -55,6 +56,8 @@ def build_class_table(
     if classes is None:
         labels = {label for label in (*counts, *declared) if not is_ignored(label)}
         _warn_of_spellings(labels, counts)
+        if background is None:
+            _warn_of_background(labels, counts)
         added = [background] if background is not None and background not in labels else []
         return _table_of_labels([*added, *sorted(labels)], {**dict.fromkeys(added, _BLACK), **colors})
     table = load_class_table(classes).dense
@@ -90,6 +93,18 @@ def _warn_of_spellings(labels: Iterable[str], counts: Counter[str]) -> None:
             "labels that differ only in case, spaces or hyphens become classes of their own: %s; rename them in the "
             "tool and import again, or merge them in training with data.class_groups",
             "; ".join(groups),
+        )
+
+
+def _warn_of_background(labels: Iterable[str], counts: Counter[str]) -> None:
+    """Warns of a class of the background that no shape has: it is probably what no shape covers."""
+    unused = [label for label in labels if not counts[label] and _fold(label) in _BACKGROUND]
+    if unused:
+        log.warning(
+            "the class %a has no shape, and pixels that no shape covers are ignored: give --background %a if they are "
+            "of that class",
+            unused[0],
+            unused[0],
         )
 
 

@@ -21,12 +21,13 @@ def matches(document: Any) -> bool:
     return (
         isinstance(document, dict)
         and {"images", "annotations", "categories"} <= document.keys()
-        and not _first_has(document["annotations"], "segments_info")  # panoptic
+        and not _first_has(document["annotations"], "segments_info", "caption")  # those are panoptic and captions
     )
 
 
-def _first_has(items: Any, key: str) -> bool:
-    return isinstance(items, list) and bool(items) and isinstance(items[0], dict) and key in items[0]
+def _first_has(items: Any, *keys: str) -> bool:
+    first = items[0] if isinstance(items, list) and items else None
+    return isinstance(first, dict) and not first.keys().isdisjoint(keys)
 
 
 def read(document: Any, path: Path) -> Annotations:

@@ -86,7 +86,9 @@ def read(document: Any, path: Path) -> Annotations:
             category = segment["category_id"].key()
             if category not in labels:
                 raise segment.error(f"has the category_id {category!a}, which no category has")
-            by_label[labels[category]].add(segment["id"].integer())
+            if not isinstance(id_ := segment["id"].key(), int):  # up to 2^24
+                raise segment["id"].error(f"is {id_!a}, not an integer")
+            by_label[labels[category]].add(id_)
         if by_label:
             png = _find_png(node, path, {name for image in images.values() for name in image.names})
             known = frozenset(id_ for ids in by_label.values() for id_ in ids)

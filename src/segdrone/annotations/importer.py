@@ -80,8 +80,10 @@ def import_annotations(
     unread = sum((one.annotations.unread for one in sources), Counter[str]())
     _check_shapes(sources, shapes, unread, background)
     if not drawn:
+        skipped = ", ".join(f"{count} {what}" for one in sources for what, count in one.annotations.skipped.items())
         raise DataError(
-            f"{sources[0].path} has no shape on any photograph: label some, or give --background for empty ones"
+            f"{sources[0].path} has no shape on any photograph{f' (skipped: {skipped})' if skipped else ''}: "
+            "label some, or give --background for empty ones"
         )
     table = build_class_table(
         shapes,
@@ -127,8 +129,8 @@ def _check_shapes(
     lost = ", ".join(f"{count} {description}" for description, count in unread.items())
     if unread and not shapes:
         raise DataError(
-            f"{sources[0].path} holds {lost}, but no outlines, which a mask needs: "
-            "draw polygons or masks in the tool, and export those"
+            f"{sources[0].path} holds {lost}, but no outlines, which a mask needs: draw polygons or masks in the tool, "
+            "and export those (in Roboflow, COCO segmentation)"
         )
     if unread:
         where = f"get the class {background!a}" if background is not None else "stay as no shape covers them"
@@ -136,7 +138,7 @@ def _check_shapes(
     boxes = [shape for shape in shapes if shape.is_box]
     if boxes and len(boxes) == len(shapes):
         log.warning(
-            "all %d shapes are bounding boxes, which are filled to their corners, %s first: draw outlines if the "
+            "all shapes (%d) are bounding boxes, which are filled to their corners, %s first: draw outlines if the "
             "objects are not rectangles",
             len(boxes),
             boxes[0].where,

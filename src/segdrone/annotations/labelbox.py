@@ -89,6 +89,8 @@ def _read_objects(objects: list[CheckedNode], skipped: Counter[str]) -> list[Sha
             shapes.append(Shape(label, node.where, [box(left, top, left + width, top + height)], is_box=True))
         elif any(key in node.mapping() for key in ("line", "point")):
             skipped["lines and points"] += 1
+        elif not any(key in node.mapping() for key in ("mask", "composite_mask", "instanceURI")):
+            raise node.error("has neither a polygon nor a box nor a line")
         else:
             raise DataError(
                 f"{node.where} is a mask on Labelbox's server ({label!a}), which is not fetched: annotate with "

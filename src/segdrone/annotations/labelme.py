@@ -1,13 +1,15 @@
 """Read LabelMe's JSON: one file per photograph, which may contain the photograph.
 
 Lines are 10 pixels wide and points have a radius of 5, as LabelMe's own `shape_to_mask` draws them. A mask that was
-moved has corners between pixels and lies at the rounded first corner, as LabelMe shows it.
+moved has corners between pixels and lies at the rounded first corner, as LabelMe shows it. The classes in `labels.txt`,
+beside the annotations or in the folder above, are declared ones.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ from segdrone.annotations.bitmaps import EmbeddedPng
 from segdrone.annotations.checked import CheckedNode
 from segdrone.annotations.embedded import EmbeddedImage
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box, ellipse, stroke
+from segdrone.errors import DataError
 
 _LINE_WIDTH = 10.0
+_MAX_LIST_BYTES = 1 << 16
 
 
 def matches(document: Any) -> bool:
@@ -47,7 +51,25 @@ def read(document: Any, path: Path) -> Annotations:
     image = AnnotatedImage(
         names, size or (embedded.size if embedded else None), shapes, root.where, path, embedded=embedded
     )
-    return Annotations([image], skipped=skipped)
+    return Annotations([image], _declared(path, {shape.label for shape in shapes}), skipped=skipped)
+
+
+def _declared(path: Path, labels: set[str]) -> list[str]:
+    """Returns the names in the `labels.txt` of a file, if it lists all labels of the file."""
+    lists = (_read_list(folder / "labels.txt") for folder in (path.parent, path.parent.parent))
+    return next((list(names) for names in lists if labels <= {*names}), [])
+
+
+@lru_cache(maxsize=8)
+def _read_list(path: Path) -> tuple[str, ...]:
+    """Returns the names in a text file, one per line; none if it is missing or something else."""
+    try:
+        if path.stat().st_size > _MAX_LIST_BYTES:
+            return ()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        return tuple(CheckedNode(line, path).label() for line in lines if line.strip())
+    except (OSError, UnicodeDecodeError, DataError):
+        return ()
 
 
 def _read_shape(node: CheckedNode) -> Shape | None:

@@ -3,17 +3,48 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
+import numpy as np
+from numpy.typing import NDArray
+
+from segdrone.annotations.bitmaps import inside_png
 from segdrone.annotations.checked import node_from_xml
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Shape
+from segdrone.raster.header import open_file
+from segdrone.windows import Size
 
 
 def matches(document: Any) -> bool:
-    """Returns whether a document has this format. Pascal VOC has the same root element, but bounding boxes."""
-    return isinstance(document, Element) and document.tag == "annotation" and document.find("object/bndbox") is None
+    """Returns whether a document has this format. Pascal VOC has the same root element, but boxes and another size."""
+    return (
+        isinstance(document, Element)
+        and document.tag == "annotation"
+        and document.find("object/bndbox") is None
+        and document.find("size") is None
+        and document.find("segmented") is None
+    )
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """A mask in an image file of its own, of the size of the photograph.
+
+    Args:
+        path: The file.
+    """
+
+    path: Path
+
+    def decode(self, size: Size) -> tuple[int, int, NDArray[np.bool_]]:
+        """Returns row 0, column 0 and the pixels that are not black, bool `[H, W]`."""
+        with open_file(self.path) as image:
+            if image.size != size[::-1]:
+                raise ValueError(f"has the mask {self.path} of another size than the photograph")
+            return 0, 0, inside_png(image)
 
 
 def read(document: Any, path: Path) -> Annotations:
@@ -30,8 +61,12 @@ def read(document: Any, path: Path) -> Annotations:
         place = f"object {i + 1}"
         if (element.findtext("deleted") or "").strip() in ("1", "yes"):
             skipped["deleted objects"] += 1
-        elif element.find("segm/mask") is not None:
-            unread["objects drawn as masks in files of their own"] += 1
+        elif mask := (element.findtext("segm/mask") or "").strip():
+            node = node_from_xml(element, path, place, name=element.findtext("name"))
+            if file := _find_mask(mask, document.findtext("folder") or "", path):
+                shapes.append(Shape(node["name"].label(), node.where, bitmap=MaskFile(file)))
+            else:
+                unread["objects whose masks are not in Masks/ beside the annotations"] += 1
         elif element.find("polygon") is None:
             skipped["objects without a polygon"] += 1
         elif len(corners) < 3:
@@ -53,3 +88,10 @@ def read(document: Any, path: Path) -> Annotations:
     name, folder = root["filename"].text(), root.get("folder")
     names = [f"/{folder.text()}/{name}"] if folder else [name]  # a folder on the server: it only chooses
     return Annotations([AnnotatedImage(names, size, shapes, str(path), path)], skipped=skipped, unread=unread)
+
+
+def _find_mask(name: str, folder: str, path: Path) -> Path | None:
+    """Returns a mask in `Masks/`, `Masks/FOLDER/` or beside an annotation, or in the folders above; None if missing."""
+    name, folder = Path(name.replace("\\", "/")).name, Path(folder.strip().replace("\\", "/")).name
+    places = [path.parent / name, *(up / "Masks" / part / name for up in path.parents[:3] for part in ("", folder))]
+    return next((place for place in places if place.is_file()), None)

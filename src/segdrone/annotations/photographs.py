@@ -74,7 +74,7 @@ def find_photographs(sources: Sequence[Source], images: Path | None, out: Path) 
         folder = folders[root] = folders.get(root) or ImageFolder(images or source.images, exclude=out)
         for image in source.annotations.images:
             split = _annotated_split(image, source)
-            path = folder.find(image.names, image.where, beside=image.path.parent, split=split)
+            path = _find(image, folder, split)
             if path is None and image.embedded is None:
                 missing.append((image.names[0], folder))
                 continue
@@ -88,6 +88,16 @@ def find_photographs(sources: Sequence[Source], images: Path | None, out: Path) 
     annotated = sorted((replace(one, name=names[key]) for key, one in found.items()), key=lambda one: one.name)
     files = sum(isinstance(one.photograph, Path) for one in annotated)
     return annotated, sum(map(len, folders.values())) - files
+
+
+def _find(image: AnnotatedImage, folder: ImageFolder, split: str | None) -> Path | None:
+    """Returns the file of a photograph, or None; a doubtful file is not needed if the annotation contains it."""
+    try:
+        return folder.find(image.names, image.where, beside=image.path.parent, split=split)
+    except DataError:
+        if image.embedded is None:
+            raise
+        return None
 
 
 def splits_of(annotated: Sequence[Annotated]) -> dict[str, list[str]]:

@@ -27,6 +27,8 @@ def refusal_of_file(path: Path) -> str | None:
     suffix = path.suffix.lower()
     if suffix in _REFUSED_SUFFIXES:
         return _REFUSED_SUFFIXES[suffix]
+    if path.name.lower() == "_classes.csv":
+        return "is Roboflow's table of classes of whole photographs: export COCO segmentation, or masks as PNG"
     if suffix not in (".csv", ".tsv"):
         return None
     try:
@@ -48,8 +50,12 @@ def _has(*keys: str) -> Callable[[Any], bool]:
     return lambda document: set(keys) <= _first(document).keys()
 
 
-def _is_xml(tag: str, child: str) -> Callable[[Any], bool]:
-    return lambda document: isinstance(document, Element) and document.tag == tag and document.find(child) is not None
+def _is_voc(document: Any) -> bool:
+    return (
+        isinstance(document, Element)
+        and document.tag == "annotation"
+        and any(document.find(child) is not None for child in ("object/bndbox", "size", "segmented"))
+    )
 
 
 def _is_label_studio_min(document: Any) -> bool:
@@ -59,7 +65,7 @@ def _is_label_studio_min(document: Any) -> bool:
 
 _REFUSED: tuple[tuple[Callable[[Any], bool], str], ...] = (
     (
-        _is_xml("annotation", "object/bndbox"),
+        _is_voc,
         "is Pascal VOC with bounding boxes, as LabelImg, Make Sense and Roboflow write it; boxes are no outlines: "
         f"{_DRAW} in LabelMe, CVAT or Make Sense and export COCO; a VOC dataset with SegmentationClass/ has its masks "
         "already and needs no import",
@@ -88,6 +94,10 @@ _REFUSED: tuple[tuple[Callable[[Any], bool], str], ...] = (
     (_has("assets", "tags"), f"is VoTT, whose regions are mostly boxes: {_DRAW} and export COCO or VIA"),
     (_has("metadata", "instances"), "is SuperAnnotate's own format: export COCO from it"),
     (_has("project", "config", "file"), "is VIA 3, for videos: annotate with VIA 2, or export COCO"),
+    (
+        lambda document: "caption" in _first(_first(document).get("annotations")),
+        "is COCO captions, which describe whole photographs: give the file with instances or stuff",
+    ),
     (_has("images", "categories"), "is COCO without annotations (image info): give the file that has annotations"),
     (
         _has("image", "annotations"),

@@ -105,6 +105,10 @@ def _recognize(document: Any) -> str | None:
 
 
 def _nothing_found(source: Path, name: str | None, passed_over: dict[Path, str | None]) -> DataError:
+    if name is None and (masks := _mask_folder(source)):
+        return DataError(
+            f"{source} contains no outlines but finished masks ({masks}): no import is needed, train on this folder"
+        )
     for path, reason in passed_over.items():
         if reason is not None and name is None:
             return DataError(f"{path} {reason}")
@@ -114,11 +118,6 @@ def _nothing_found(source: Path, name: str | None, passed_over: dict[Path, str |
             return DataError(f"{path} is not in the format {name}: give the right --format, or leave it out")
         return DataError(
             f"{path} contains no annotations in a known format: export it as {', '.join(ANNOTATION_FORMATS)}"
-        )
-    if masks := _mask_folder(source):
-        return DataError(
-            f"{source} contains no annotations but finished masks ({masks}): no import is needed; "
-            f"train on it with data.root={source}"
         )
     suffixes = _suffixes([name] if name else list(ANNOTATION_FORMATS))
     return DataError(
@@ -135,11 +134,12 @@ def _suffixes(names: Sequence[str]) -> str:
 def _mask_folder(source: Path) -> str | None:
     """Returns the name of a folder or file that shows that a dataset has its masks already."""
     for path in _files(source) if source.is_dir() else ():
-        if path.name in ("labelmap.txt", "_classes.csv") or path.stem.endswith("_mask"):
-            return path.name
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.parent.name.lower() in _MASK_FOLDERS:
-            return path.parent.name
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            if path.stem.endswith("_mask"):
+                return path.name
+            if path.parent.name.lower() in _MASK_FOLDERS:
+                return path.parent.name
     return None
 
 
-_MASK_FOLDERS = ("masks", "segmentationclass", "label_images_semantic", "labels", "annotations", "gt")
+_MASK_FOLDERS = ("masks", "segmentationclass", "label_images_semantic", "gt")

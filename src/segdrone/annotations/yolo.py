@@ -94,6 +94,8 @@ def _read_labels(folder: Path, names: dict[int, str], names_file: Path) -> Annot
 
 def _read_line(node: CheckedNode, names: dict[int, str], names_file: Path) -> Shape | None:
     """Returns the polygon of a line, or None if it is a bounding box."""
+    if len(node.content) in (9, 10) and not _LINE.fullmatch(" ".join(node.content)):
+        raise node.error("is DOTA's format of oriented bounding boxes, which are no outlines; export polygons")
     numbers = node.numbers()
     if len(numbers) < 5 or len(numbers) % 2 == 0:
         raise node.error(f"has {len(numbers)} numbers, not a class id and x, y, x, y, ...")
