@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import resource
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -139,3 +141,29 @@ def test_memory_is_not_shared_without_workers() -> None:
     assert not batch["image"].is_shared()
     assert batch["id"] == ["0", "1"]
     assert batch["image"][:, 0, 0, 0].tolist() == [0, 1]
+
+
+@pytest.fixture
+def little_shared_memory() -> Iterator[None]:
+    """No file, and so no shared memory, may be larger than a batch."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("little_shared_memory")
+def test_little_shared_memory_is_told_once_and_changes_no_batch(
+    dataset: SegmentationDataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    alone, together = loader(dataset, 0), loader(dataset, 2)
+    for epoch in range(2):
+        for one in (alone, together):
+            one.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+        for expected, batch in zip(alone, together, strict=True):
+            assert batch["id"] == expected["id"]
+            assert torch.equal(batch["image"], expected["image"])
+            assert torch.equal(batch["mask"], expected["mask"])
+    (record,) = caplog.records
+    assert "/dev/shm" in record.message
+    assert "data.num_workers=0" in record.message

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,11 +11,15 @@ import cv2
 import numpy as np
 import torch
 from lightning.fabric.utilities.data import suggested_max_num_workers
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, default_collate, get_worker_info
 
 from segdrone.data.dataset import SegmentationDataset
 from segdrone.data.sampler import SampleIndex
+from segdrone.errors import DataError
+
+log = logging.getLogger(__name__)
 
 _PREFETCH = 2  # batches that a worker prepares ahead, torch's own default
 _MAX_WORKERS = 8  # more of them wait for the disk
@@ -57,6 +63,7 @@ class BatchLoader(DataLoader[dict[str, Any]]):
             prefetch_factor = prefetch_factor or _PREFETCH
             options["collate_fn"] = SharedMemoryCollate(batch_size, slots=prefetch_factor + 2)
             cv2.setNumThreads(1)  # before the fork: workers run in parallel, and cannot join OpenCV's threads
+        self._warned = False
         super().__init__(
             dataset,
             batch_size,
@@ -68,9 +75,33 @@ class BatchLoader(DataLoader[dict[str, Any]]):
         )
 
     def __iter__(self) -> Iterator[dict[str, Any]]:  # type: ignore[override]
-        """Starts when the first batch is asked for: a resumed run creates its iterator before it sets its epoch."""
-        for batch in super().__iter__():
+        """Starts when the first batch is asked for: a resumed run creates its iterator before it sets its epoch.
+
+        Raises:
+            DataError: There is no shared memory at all, of which workers need a little.
+        """
+        try:
+            batches = super().__iter__()
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise DataError(
+                "shared memory (/dev/shm) is full: give data.num_workers=0, or free or enlarge it (docker run "
+                "--shm-size=2g)"
+            ) from None
+        for batch in batches:
+            if not isinstance(batch["image"], Tensor):
+                self._warn_of_little_memory()
+                batch = {key: torch.from_numpy(pixels) if key != "id" else pixels for key, pixels in batch.items()}
             yield self.dataset.pipeline.finish(batch)
+
+    def _warn_of_little_memory(self) -> None:
+        if not self._warned:
+            self._warned = True
+            log.warning(
+                "shared memory (/dev/shm) is too small for batches: workers hand them over through pipes, which takes "
+                "longer; enlarge it (docker run --shm-size=2g), or give data.num_workers=0 or a lower data.batch_size"
+            )
 
 
 class SharedMemoryCollate:
@@ -80,6 +111,9 @@ class SharedMemoryCollate:
     of the last one handed out, which `BatchLoader` copies before it asks for the next. A slot grows to the largest
     batch that it has held.
 
+    Where the memory is too small (containers have 64 MB of it by default), batches are NumPy arrays, which DataLoader
+    sends through a pipe.
+
     Args:
         batch_size: Largest number of samples in a batch.
         slots: Number of slots, more than `prefetch_factor`.
@@ -88,16 +122,25 @@ class SharedMemoryCollate:
     def __init__(self, batch_size: int, slots: int) -> None:
         self.batch_size, self.slots = batch_size, slots
         self._memory: list[dict[str, Tensor]] = [{} for _ in range(slots)]
-        self._turn = 0
+        self._turn, self._full = 0, False
 
     def __call__(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Returns `image` uint8 `[B, H, W, 3]`, `mask` uint8 `[B, H, W]`, and `id`, a list."""
+        """Returns `image` uint8 `[B, H, W, 3]`, `mask` uint8 `[B, H, W]`, and `id`, a list.
+
+        Images and masks are tensors, or arrays where shared memory is too small.
+        """
         if get_worker_info() is None:
             return dict(default_collate(list(samples)))
         ids = [sample.pop("id") for sample in samples]
         slot = self._memory[self._turn % self.slots]
         self._turn += 1
-        batch = {name: self._view(slot, name, len(samples), pixels.shape) for name, pixels in samples[0].items()}
+        try:
+            if self._full:
+                return {**_stack(samples), "id": ids}
+            batch = {name: self._view(slot, name, len(samples), pixels.shape) for name, pixels in samples[0].items()}
+        except RuntimeError:  # as torch reports a full /dev/shm
+            self._full = True
+            return {**_stack(samples), "id": ids}
         for name, stacked in batch.items():
             np.stack([sample[name] for sample in samples], out=stacked.numpy())
         return {**batch, "id": ids}
@@ -109,3 +152,7 @@ class SharedMemoryCollate:
             memory = torch.empty(self.batch_size * length, dtype=torch.uint8)
             slot[name] = memory.share_memory_()
         return slot[name][: count * length].view(count, *shape)
+
+
+def _stack(samples: Sequence[dict[str, Any]]) -> dict[str, NDArray[np.uint8]]:
+    return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
