@@ -44,7 +44,7 @@ def print_scores(metrics: dict[str, Any], title: str) -> None:
         rows = metrics["objects"]["classes"].values()
         truth, found = (sum(row[key] for row in rows) for key in ("truth", "found"))
         console.print(f"objects: {found} of {truth} found, mAP {metrics['objects']['map']:.4f}", highlight=False)
-    for warning in metrics["warnings"]:
+    for warning in metrics.get("warnings", []):
         console.print(f"[yellow]warning:[/yellow] {escape(warning)}", soft_wrap=True, highlight=False)
 
 
