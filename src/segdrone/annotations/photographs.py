@@ -101,7 +101,7 @@ def _find(image: AnnotatedImage, folder: ImageFolder, split: str | None) -> Path
 
 
 def splits_of(annotated: Sequence[Annotated]) -> dict[str, list[str]]:
-    """Returns the names of each split if the export has one: at least two of them, and every photograph in one."""
+    """Returns the file names of each split if the export has one: at least two of them, and every photograph in one."""
     splits = {one.split for one in annotated}
     if None in splits and len(splits) > 1:
         outside = [one.name for one in annotated if one.split is None]
@@ -111,7 +111,7 @@ def splits_of(annotated: Sequence[Annotated]) -> dict[str, list[str]]:
         )  # fmt: skip
     if None in splits or len(splits) < 2 or "train" not in splits:
         return {}
-    return {split: [one.name for one in annotated if one.split == split] for split in SPLITS}
+    return {split: [one.file_name for one in annotated if one.split == split] for split in SPLITS}
 
 
 def _annotated_split(image: AnnotatedImage, source: Source) -> str | None:

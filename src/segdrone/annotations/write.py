@@ -75,10 +75,10 @@ def write_pair(mask: NDArray[np.uint8], photograph: Path | EmbeddedImage, name: 
 
 
 def write_split(splits: Mapping[str, Sequence[str]], out: Path) -> None:
-    """Writes `train.txt`, `val.txt` and `test.txt` with one name per line; removes those of an earlier import.
+    """Writes `train.txt`, `val.txt` and `test.txt` with one file name per line; removes those of an earlier import.
 
     Args:
-        splits: Names of the photographs of each split; empty if there is no split.
+        splits: File names of the photographs of each split; empty if there is no split.
         out: Folder of the dataset.
 
     Raises:

@@ -90,7 +90,7 @@ _IMAGES = "images|image|imgs|img|rgb|src|photos|photographs|pictures"
 LAYOUTS: dict[str, Layout] = {
     "kaggle": Layout("original_images", "label_images_semantic", classes="drone"),
     "tu_graz": Layout("training_set/images", "training_set/gt/semantic/label_images", classes="drone"),
-    "images_masks": Layout(_IMAGES, "masks|mask"),  # Dubai, LandCover.ai, and most of what people make themselves
+    "images_masks": Layout(_IMAGES, "masks|mask", lists=(".",)),  # Dubai, and what `segdrone data import` writes
     "images_labels": Layout(_IMAGES, "labels|label"),  # UAVid
     "images_annotations": Layout(_IMAGES, "annotations|annotation"),  # CWFID
     "images_gt": Layout(_IMAGES, "gt|gts|ground_truth|groundtruth"),  # VDD, UDD

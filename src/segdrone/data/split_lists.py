@@ -52,5 +52,6 @@ def _read(folder: Path) -> dict[str, str]:
         for file in (folder / f"{word}.txt" for word in words):
             text = file.read_text(encoding="utf-8-sig", errors="replace") if file.is_file() else ""
             for line in filter(None, map(str.strip, text.splitlines())):
-                splits.setdefault(stem(PurePosixPath(line.split()[0])), set()).add(split)
+                for name in {line, line.split()[0]}:  # a name may contain spaces, and a label may follow it
+                    splits.setdefault(stem(PurePosixPath(name)), set()).add(split)
     return {name: next(iter(found)) for name, found in splits.items() if len(found) == 1}
