@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from segdrone.annotations import write
 from segdrone.annotations.class_table import build_class_table
@@ -20,6 +19,7 @@ from segdrone.annotations.summary import ImportSummary
 from segdrone.classes import ClassTable
 from segdrone.errors import DataError
 from segdrone.raster.pixels import count_values
+from segdrone.utils.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ def _write_pairs(
     ids = {name: i for i, name in enumerate(table.names)}
     pixels = np.zeros(256, np.int64)
     pairs = zip(drawn, frames, strict=True)
-    for one, frame in tqdm(pairs, desc="masks", unit="photograph", total=len(drawn), disable=not progress):
+    for one, frame in progress_bar(pairs, desc="masks", unit="photograph", total=len(drawn), disable=not progress):
         mask = frame.turn(rasterize(one.shapes, frame.size, ids, fill, table.ignore_index))
         write.write_pair(mask, one.photograph, one.name, out)
         pixels += count_values(mask)

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from segdrone.data.pairs import ImageMaskPair
 from segdrone.data.reader import CachedReader
 from segdrone.errors import ConfigError, DataError
+from segdrone.utils.progress import progress_bar
 from segdrone.windows import Size, Window, grid, proportional_size
 
 log = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ def count_class_pixels(samples: Sequence[Sample], reader: CachedReader) -> dict[
     unique = {(sample.pair.id, sample.size): sample for sample in samples}
     with ThreadPoolExecutor(_THREADS) as threads:  # decoding releases the GIL
         counts = threads.map(lambda sample: reader.counts(sample.pair, sample.size), unique.values())
-        bar = tqdm(counts, "counting classes", len(unique), unit="mask", leave=False, delay=1)
+        bar = progress_bar(counts, "counting classes", total=len(unique), unit="mask", leave=False, delay=1)
         return dict(zip(unique, bar, strict=True))
 
 

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from segdrone.data.mask_encoding import MaskEncoding
 from segdrone.data.mask_files import read_mask, read_pair_mask
@@ -17,6 +16,7 @@ from segdrone.errors import DataError
 from segdrone.evaluation.evaluator import EvalSample, Evaluator
 from segdrone.raster.decode import read_image
 from segdrone.raster.pixels import resize_image, resize_mask
+from segdrone.utils.progress import progress_bar
 from segdrone.windows import Size, proportional_size
 
 
@@ -83,7 +83,7 @@ def evaluate_predictions(
             has a class.
     """
     ignored = encoding.table.ignore_index
-    for pair in tqdm(pairs, desc="photographs"):
+    for pair in progress_bar(pairs, desc="photographs"):
         files = predictions[pair.id]
         target = None if size is None else proportional_size(pair.size, size)
         truth = _resize(read_pair_mask(pair, encoding), target)

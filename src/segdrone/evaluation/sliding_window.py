@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from tqdm import tqdm
-
 from segdrone.data.mask_encoding import MaskEncoding
 from segdrone.data.mask_files import read_pair_mask
 from segdrone.data.pairs import ImageMaskPair
@@ -15,6 +13,7 @@ from segdrone.evaluation.evaluator import EvalSample, Evaluator
 from segdrone.inference import Predictor
 from segdrone.raster.decode import read_image
 from segdrone.utils.launch import rank_and_world_size
+from segdrone.utils.progress import progress_bar
 
 
 def evaluate_sliding_window(
@@ -32,7 +31,7 @@ def evaluate_sliding_window(
         DataError: A photograph or a mask cannot be read, or their sizes differ.
     """
     rank, world = rank_and_world_size()
-    for pair in tqdm(pairs[rank::world], desc="photographs", disable=rank > 0):
+    for pair in progress_bar(pairs[rank::world], desc="photographs", disable=rank > 0):
         truth, prediction = read_pair_mask(pair, encoding), predictor(pair.image, confidence=True)
         if truth.shape != prediction.mask.shape:
             raise DataError(f"{pair.mask} differs in size from {pair.image}: one of them was replaced, restore it")

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from segdrone.classes import ClassTable
 from segdrone.data import DataConfig, ImageMaskPair, open_dataset
@@ -22,6 +21,7 @@ from segdrone.data.mask_files import read_pair_mask, read_valid
 from segdrone.data.split import read_split
 from segdrone.raster.decode import read_image
 from segdrone.raster.pixels import count_values
+from segdrone.utils.progress import progress_bar
 from segdrone.windows import Size
 
 Counts = NDArray[np.int64]
@@ -127,7 +127,7 @@ def dataset_stats(root: Path, *, workers: int | None = None, progress: bool = Tr
     states = mask_states(pairs, encoding)
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:  # decoding and counting release Python's lock
         results = pool.map(partial(_count, encoding=encoding), pairs)
-        counts = list(tqdm(results, "statistics", len(pairs), unit="photo", disable=not progress))
+        counts = list(progress_bar(results, "statistics", total=len(pairs), unit="photo", disable=not progress))
     return Stats(
         table=encoding.table,
         ids=ids,

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from segdrone.classes import DRONE
 from segdrone.errors import DataError
 from segdrone.synthetic.scene import check_size, render_scene
 from segdrone.utils.atomic import atomic_write, file_lock
+from segdrone.utils.progress import progress_bar
 
 RENDERER = 1  # increase it whenever a seed gives another image
 IMAGES, MASKS = "original_images", "label_images_semantic"
@@ -69,7 +69,7 @@ def _write_set(root: Path, request: dict[str, int], names: list[str], progress: 
     _write(root / STARTED, record)
     rows = [f"{name}, {r}, {g}, {b}\n" for name, (r, g, b) in zip(DRONE.names, DRONE.colours, strict=True)]
     _write(root / CLASSES, "".join(["name, r, g, b\n", *rows]).encode())
-    for i, name in enumerate(tqdm(names, desc="sample scenes", unit="scene", disable=not progress)):
+    for i, name in enumerate(progress_bar(names, desc="sample scenes", unit="scene", disable=not progress)):
         image_path, mask_path = _paths(root, name)
         if not (image_path.exists() and mask_path.exists()):
             jpeg, png = _files(request, i)

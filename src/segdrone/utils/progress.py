@@ -1,0 +1,31 @@
+"""Progress bars on stderr, which log files get at most once a minute."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+LOG_INTERVAL = 60.0
+"""Seconds between two lines of a bar if stderr is not a terminal: each of them stays in the log file."""
+
+
+def progress_bar(iterable: Iterable[T] | None = None, desc: str | None = None, **options: Any) -> tqdm[T]:
+    """Returns a progress bar on stderr.
+
+    Args:
+        iterable: What to go through; None if the caller updates the bar.
+        desc: What is counted.
+        **options: Further arguments of tqdm, such as `total`, `unit` or `disable`.
+    """
+    if not is_terminal():
+        options = {**options, "mininterval": LOG_INTERVAL, "maxinterval": LOG_INTERVAL, "miniters": 1}
+    return tqdm(iterable, desc, **options)
+
+
+def is_terminal() -> bool:
+    """Whether stderr is a terminal; a log file or a pipe is not."""
+    return sys.stderr is not None and sys.stderr.isatty()
