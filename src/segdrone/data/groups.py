@@ -8,7 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TypeVar
 
 import numpy as np
@@ -48,7 +48,7 @@ def group_photographs(pairs: Sequence[ImageMaskPair], by: str, distance: float |
     if by == "folder":
         return {pair.id: folder_of(pair) for pair in pairs}
     if by == "similarity":
-        return _names(pairs, join(len(pairs), similar_photographs([pair.image for pair in pairs])))
+        return _names(pairs, join(len(pairs), similar_photographs(pairs)))
     if by == "gps":
         return _names(pairs, _places(pairs, distance))
     return {pair.id: name for pair, name in zip(pairs, _match(by, [pair.id for pair in pairs]), strict=True)}
@@ -77,7 +77,7 @@ def _match(expression: str, ids: Sequence[str]) -> list[str]:
     return [next((group for group in match.groups()[:1] if group is not None), match[0]) for match in found]
 
 
-def similar_photographs(images: Sequence[Path]) -> list[tuple[int, int]]:
+def similar_photographs(pairs: Sequence[ImageMaskPair]) -> list[tuple[int, int]]:
     """Returns the pairs of near duplicates, as indices; JPEG files are decoded at an eighth of their size.
 
     400 photographs of 24 megapixels take 40 s on two cores.
@@ -86,22 +86,22 @@ def similar_photographs(images: Sequence[Path]) -> list[tuple[int, int]]:
         DataError: A photograph cannot be read.
     """
 
-    def hashes(path: Path) -> NDArray[np.uint64]:
-        return perceptual_hashes(read_image(path, at_least=(SIDE, SIDE)))
+    def hashes(pair: ImageMaskPair) -> NDArray[np.uint64]:
+        return perceptual_hashes(read_image(pair.image, at_least=(SIDE, SIDE), channels=pair.channels))
 
-    stacked = np.array(_map(hashes, images), np.uint64).reshape(-1, 8, 4)
+    stacked = np.array(_map(hashes, pairs), np.uint64).reshape(-1, 8, 4)
     return [(i, j) for i, j, _ in near_duplicates(stacked)]
 
 
-def _map(function: Callable[[Path], T], images: Sequence[Path]) -> list[T]:
+def _map(function: Callable[[ImageMaskPair], T], pairs: Sequence[ImageMaskPair]) -> list[T]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")  # of EXIF data that are then unknown
         with ThreadPoolExecutor(_THREADS) as pool:
-            return [*pool.map(function, images)]
+            return [*pool.map(function, pairs)]
 
 
 def _places(pairs: Sequence[ImageMaskPair], distance: float | None) -> list[int]:
-    captures = _map(read_capture, [pair.image for pair in pairs])
+    captures = _map(lambda pair: read_capture(pair.image), pairs)
     without = [pair.image.name for pair, capture in zip(pairs, captures, strict=True) if capture.position is None]
     if without:
         raise DataError(
@@ -130,7 +130,8 @@ def overlapping_places(captures: Sequence[Capture], distance: float | None = Non
             are unknown.
     """
     known = [index for index, capture in enumerate(captures) if capture.position is not None]
-    positions = np.radians([captures[index].position for index in known], dtype=np.float64).reshape(-1, 2)
+    degrees = np.array([captures[index].position for index in known], np.float64).reshape(-1, 2)
+    positions = np.radians(degrees)
     footprints = (captures[index].footprint for index in known)
     reach = np.array([distance or footprint or DEFAULT_DISTANCE for footprint in footprints])
     pairs = []

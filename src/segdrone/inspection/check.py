@@ -53,12 +53,15 @@ def check_dataset(root: Path, *, workers: int | None = None, progress: bool = Tr
     photographs, masks = [pair.image for pair in files.pairs], [pair.mask for pair in files.pairs]
     if not config.allow_unpaired:
         photographs, masks = photographs + files.without_mask, masks + files.without_photograph
+    channels = Channels(config.bands, config.stretch)
     try:
-        pairs = [ImageMaskPair(p.id, p.image, None, (0, 0), group=p.group, split=p.split) for p in files.pairs]
+        pairs = [
+            ImageMaskPair(p.id, p.image, None, (0, 0), channels=channels, group=p.group, split=p.split)
+            for p in files.pairs
+        ]
         split, split_error = assign_splits(config, pairs), ""
     except DataError as error:
         split, split_error = Split({}, config.split_dir or config.split_by or "random", ""), str(error)
-    channels = Channels(config.bands, config.stretch)
     images, scanned_masks = scan_dataset(
         photographs, masks, dataset.encoding, channels, workers=workers, progress=progress
     )

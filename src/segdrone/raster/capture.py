@@ -98,7 +98,7 @@ def _degrees(parts: Any, reference: Any, negative: str) -> float | None:
     known = [number for number in numbers if number is not None]
     if len(known) < len(numbers):
         return None
-    value = sum(number / 60**power for power, number in enumerate(known))
+    value = sum(number / 60.0**power for power, number in enumerate(known))
     letter = reference.decode("ascii", "ignore") if isinstance(reference, bytes) else str(reference)
     return -value if letter.strip("\0 ").upper().startswith(negative) else value
 

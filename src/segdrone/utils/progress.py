@@ -13,11 +13,11 @@ LOG_INTERVAL = 60.0
 """Seconds between two lines of a bar if stderr is not a terminal: each of them stays in the log file."""
 
 
-def progress_bar(iterable: Iterable[T] | None = None, desc: str | None = None, **options: Any) -> tqdm[T]:
+def progress_bar(iterable: Iterable[T] = (), desc: str | None = None, **options: Any) -> tqdm[T]:
     """Returns a progress bar on stderr.
 
     Args:
-        iterable: What to go through; None if the caller updates the bar.
+        iterable: What to go through; nothing if the caller updates the bar.
         desc: What is counted.
         **options: Further arguments of tqdm, such as `total`, `unit` or `disable`.
     """
