@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from segdrone.errors import ConfigError, DataError
 from segdrone.figures import InsetLegend, overlay
@@ -19,6 +18,7 @@ from segdrone.inference.cleanup import Cleanup
 from segdrone.inference.predictor import Predictor
 from segdrone.inference.temporal import TemporalMajority
 from segdrone.utils.atomic import atomic_write
+from segdrone.utils.progress import progress_bar
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")  # in lower case
 
@@ -69,10 +69,9 @@ def predict_video(
 ) -> VideoSummary:
     """Predicts every frame of a video, in memory that does not grow with its length.
 
-    Writes `target`, an MP4 video (VP9, without sound) with the frames, size and rate of the source, rotated as it is
-    displayed. A table with the suffix `.csv` beside it has a row per frame: `frame` (from 0), `seconds`, and the
-    share of the area per class, 0 to 1. Both files are written whole or not at all, the table last. A variable frame
-    rate becomes its mean.
+    Writes `target`, an MP4 video (VP9, without sound) with the frames, times and size of the source, rotated as it is
+    displayed. A table with the suffix `.csv` beside it has a row per frame: `frame` (from 0), `seconds` from the first
+    frame on, and the share of the area per class, 0 to 1. Both files are written whole or not at all, the table last.
 
     A video that ends early, or has damaged frames, is predicted as far as it can be read; a warning says how many
     frames are missing.
@@ -93,7 +92,7 @@ def predict_video(
         ConfigError: An option is out of its range, the target is the source, or PyAV is not installed.
     """
     check_video_options(smooth)
-    from segdrone.inference.video_io import open_video, video_writer
+    from segdrone.inference.video_io import Frame, open_video, video_writer
 
     if target.resolve() == source.resolve():
         raise ConfigError(f"{source} would be replaced by its own prediction: choose another place to write to")
@@ -108,17 +107,19 @@ def predict_video(
             atomic_write(target) as video_path,
             video_writer(video_path, video.size, video.rate) as write,
             table_path.open("w", newline="", encoding="utf-8") as file,
-            tqdm(video, source.name, video.expected_frames or None, unit="frame", disable=not progress) as images,
+            progress_bar(
+                video, source.name, total=video.expected_frames or None, unit="frame", disable=not progress
+            ) as images,
         ):
             rows, legend = csv.writer(file), InsetLegend(table, video.size)
             rows.writerow(["frame", "seconds", *table.names])
-            for image in images:
+            for image, seconds in images:
                 mask = smoother(cleanup(predictor(image).mask, image, table))
                 picture = overlay(image, mask, table, opacity)
                 legend.draw(picture)
-                write(picture)
+                write(Frame(picture, seconds))
                 shares = np.bincount(mask.ravel(), minlength=len(table)) / mask.size
-                rows.writerow([frames, f"{float(frames / video.rate):.3f}", *(f"{share:.6f}" for share in shares)])
+                rows.writerow([frames, f"{seconds:.3f}", *(f"{share:.6f}" for share in shares)])
                 sums += shares
                 frames += 1
     except OSError as error:
