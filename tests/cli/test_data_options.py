@@ -21,7 +21,7 @@ def test_options_of_a_dataset_are_described_by_the_config() -> None:
 
 def test_error_messages_name_the_options_of_the_command() -> None:
     keys = {"images", "masks", "classes", "class_groups", "mask_encoding", "colour_tolerance", "mask_threshold"}
-    for key in (*keys, "split_dir"):
+    for key in (*keys, "unknown", "bands", "stretch", "split_dir"):
         assert name_options(f"give data.{key}=X") == f"give --{key.replace('_', '-')} X"
         assert name_options(f"see data.{key}: it") == f"see --{key.replace('_', '-')}: it"
     assert name_options("give data.allow_unpaired=true") == "give --allow-unpaired"

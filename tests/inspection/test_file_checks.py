@@ -65,11 +65,13 @@ def test_duplicate_name_is_an_error(root: Path) -> None:
 
 def test_entries_that_training_ignores_are_reported(root: Path) -> None:
     (root / IMAGES / "clip.gif").write_bytes(b"GIF89a")
-    (root / MASKS / "more").mkdir()
+    (root / IMAGES / "flight.MP4").write_bytes(b"film")
     (root / IMAGES / ".hidden").write_text("")
     status, text, where = single_finding(check(root), "files")
-    assert (status, where) == ("WARNING", ["images/clip.gif", "masks/more/"])
-    assert "2 entries ignored" in text
+    assert (status, where) == ("WARNING", ["images/clip.gif", "images/flight.MP4"])
+    assert "2 files ignored" in text
+    assert "1 film (flight.MP4): predict them by `segdrone predict`" in text
+    assert "1 image of another format (clip.gif): convert them to PNG or TIFF" in text
 
 
 def test_every_unreadable_file_is_listed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,16 +40,18 @@ def test_absent_class_is_reported(root: Path) -> None:
 def test_masks_of_only_0_and_255_may_be_binary(root: Path) -> None:
     for name in NAMES:
         Image.fromarray(np.where(mask() == 2, 255, 0).astype(np.uint8)).save(root / MASKS / f"{name}.png")
-    status, text, where = single_finding(check(root), "classes")
-    assert (status, where) == ("WARNING", ["road", "roof"])
-    assert "contain only 0 and 255 (ignored): if 255 is a class, give data.mask_encoding=binary" in text
+    report = check(root)
+    status, text, _ = single_finding(report, "classes")
+    assert (status, report.failed) == ("ERROR", True)
+    assert "every labeled pixel of all masks is grass" in text
+    assert "hold 0 and 255 (ignored) alone; if 255 is a class, give data.mask_encoding=binary and a class table" in text
 
 
 def test_unused_class_table_in_the_folder_is_reported(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     check(root)
     assert not caplog.text
     check(root, classes="drone")
-    assert f"{root / 'classes.csv'} is not used, but the 23 classes of the Semantic Drone Dataset" in caplog.text
+    assert f"data.classes=drone is used, not {root / 'classes.csv'}" in caplog.text
 
 
 def test_classes_are_counted_after_merging(root: Path) -> None:
@@ -67,7 +69,10 @@ def test_unknown_ids_are_reported_with_file_and_count(root: Path) -> None:
     report = check(root)
     status, text, where = single_finding(report, "labels")
     assert (status, where) == ("ERROR", ["masks/004.png: id 99 (7 pixels), id 42 (3 pixels)"])
-    assert text == "1 mask with values not in the class table: fix it, or give its table with data.classes=FILE.csv"
+    assert text == (
+        "1 mask with values not in the class table: leave these pixels out (0.16 %) with data.unknown=ignore; or fix "
+        "the mask or give its table with data.classes=FILE.csv"
+    )
     assert get_check(report, "labels").facts == {"unknown": {"masks/004.png": {"id 99": 7, "id 42": 3}}}
     assert get_check(report, "reading").status == "OK"
     assert report.failed
@@ -91,7 +96,7 @@ def test_unknown_colors_suggest_the_tolerance(root: Path) -> None:
     Image.fromarray(near).save(root / MASKS / "001.png")
     _, text, where = single_finding(check(root), "labels")
     assert where == ["masks/001.png: color rgb(90, 90, 95) (9 pixels)"]
-    assert "data.colour_tolerance=20" in text
+    assert "data.colour_tolerance=5" in text
     tolerant = check(root, colour_tolerance=20)
     assert get_check(tolerant, "labels").status == "OK"
     assert get_check(tolerant, "classes").facts["classes"][1]["pixels"] == 8 * WIDTH * HEIGHT // 4 + 9

@@ -9,28 +9,24 @@ import torch
 
 from segdrone.classes import DRONE
 from segdrone.data.class_weights import STATS_FILE, class_weights, mask_states, write_stats
-from segdrone.errors import ConfigError
+from segdrone.errors import ConfigError, DataError
 from segdrone.model import load_module
 from segdrone.model.losses.pixel import CrossEntropyLoss
 from segdrone.training import train
 from segdrone.training.build import build_datamodule, build_module
-from tests.conftest import Compose
 from tests.helpers.image_files import read_mask
+from tests.helpers.small_run import Compose, compose_config, fit_config, small
 from tests.helpers.training import weights
 
-TINY = [
-    "model.encoder_name=tu-mobilenetv3_small_050", "model.encoder_depth=3", "model.decoder_channels=[16,8,8]",
-    "trainer.limit_train_batches=1", "trainer.limit_val_batches=1",
-]  # fmt: skip
+LIMITS = ["trainer.limit_train_batches=1", "trainer.limit_val_batches=1"]
 
 
 def test_run_starts_from_a_checkpoint_of_other_classes(
-    small_config: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    trained_run: Path, small_config: Compose, caplog: pytest.LogCaptureFixture
 ) -> None:
-    train(small_config(*TINY))
-    path = tmp_path / "run" / "checkpoints" / "best.ckpt"
+    path = trained_run / "checkpoints" / "best.ckpt"
     cfg = small_config(
-        *TINY, f"init_from={path}", f"output_dir={tmp_path}/second", "model.encoder_weights=none.safetensors",
+        *LIMITS, f"init_from={path}", "model.encoder_weights=none.safetensors",
         "data.class_groups={soil: [dirt, gravel], ignored: [dog]}",
     )  # fmt: skip
     with caplog.at_level("INFO"):
@@ -56,9 +52,13 @@ def test_compiled_run_writes_a_normal_checkpoint(
     # All of torch.compile but its last stage, the C++ compiler, which takes two minutes.
     monkeypatch.setattr(torch.nn.Module, "compile", partialmethod(torch.nn.Module.compile, backend="eager"))
     before = torch._dynamo.utils.counters["stats"]["unique_graphs"]
-    _, made = train(
+    made = fit_config(
         small_config(
-            *TINY, "data.image_size=[32,32]", "data.test_image_size=[32,32]", "compile=true", "callbacks=[default,ema]"
+            *LIMITS,
+            "data.image_size=[32,32]",
+            "data.test_image_size=[32,32]",
+            "compile=true",
+            "callbacks=[default,ema]",
         )
     )
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > before
@@ -72,7 +72,7 @@ def test_missing_compiler_is_reported_in_one_line(small_config: Compose, monkeyp
 
     monkeypatch.setattr(torch.nn.Module, "compile", partialmethod(torch.nn.Module.compile, backend=backend))
     with pytest.raises(ConfigError, match="compile=true.*No working C.* compiler.*compile=false") as caught:
-        train(small_config(*TINY, "compile=true"))
+        train(small_config(*LIMITS, "compile=true"))
     assert "\n" not in str(caught.value)
 
 
@@ -106,10 +106,11 @@ def test_class_weights_can_be_given_by_name(scenes: Path, small_config: Compose)
         build_module(small_config(f"data.root={scenes}", "loss.class_weights={unlabeled: 1}"), datamodule)
 
 
-def test_masks_that_may_be_binary_are_warned_about(
+def test_masks_that_may_be_binary_are_refused_unless_it_is_said(
     scenes: Path, small_config: Compose, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (scenes / "two.csv").write_text("name,r,g,b\nsoil,0,0,0\ncrop,255,255,255\n")
+    (scenes / "class_dict_seg.csv").unlink()
+    (scenes / "two.csv").write_text("name,r,g,b\nsoil,90,60,0\ncrop,0,255,0\n")
     for path in (scenes / "label_images_semantic").iterdir():
         mask = np.zeros((64, 96), np.uint8)
         mask[:, 40:] = 255
@@ -117,8 +118,9 @@ def test_masks_that_may_be_binary_are_warned_about(
     choices = [f"data.root={scenes}", f"data.classes={scenes}/two.csv"]
     build_datamodule(small_config(*choices, "data.mask_encoding=binary"))
     assert not caplog.text
-    build_datamodule(small_config(*choices))
-    assert "contain only 0 and 255 (ignored): if 255 is crop, give data.mask_encoding=binary" in caplog.text
+    with pytest.raises(DataError, match="every labeled pixel of all masks is soil") as caught:
+        build_datamodule(small_config(*choices))
+    assert "hold 0 and 255 (ignored) alone; if 255 is a class, give data.mask_encoding=binary" in str(caught.value)
 
 
 def test_class_weights_are_counted_if_there_is_no_statistics_file(all_scenes: Path, small_config: Compose) -> None:
@@ -141,8 +143,11 @@ def test_class_weights_of_wrong_length_are_refused(loss: str, key: str, small_co
         build_module(cfg, build_datamodule(cfg))
 
 
-def test_run_logs_parameters_and_multiply_adds(small_config: Compose, caplog: pytest.LogCaptureFixture) -> None:
-    cfg = small_config("model=linknet_mbv2", "data.sampling=tiles", "data.tile_size=[32,96]")
+def test_run_logs_parameters_and_multiply_adds(
+    all_scenes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    overrides = small(all_scenes, tmp_path / "run", ["model=linknet_mbv2"])
+    cfg = compose_config("train", *overrides, "data.sampling=tiles", "data.tile_size=[32,96]")
     with caplog.at_level(logging.INFO, "segdrone"):
         build_module(cfg, build_datamodule(cfg))
     # A tile of 32 x 96 has 1/128 of the pixels of 512 x 768, at which conf/model/linknet_mbv2.yaml gives 3.6 billion.

@@ -12,7 +12,8 @@ from segdrone.data.config import describe
 
 _KEYS = (  # of DataConfig, each an option of the same name
     "images", "masks", "layout", "classes", "class_groups", "mask_encoding",
-    "colour_tolerance", "mask_threshold", "split_dir", "split_by", "split_distance", "allow_unpaired",
+    "colour_tolerance", "mask_threshold", "unknown", "bands", "stretch",
+    "split_dir", "split_by", "split_distance", "allow_unpaired",
 )  # fmt: skip
 
 
@@ -35,7 +36,21 @@ def name_options(text: str) -> str:
 
 def dataset_options(context: typer.Context) -> dict[str, Any]:
     """Returns the options of a command that are those of DataConfig, by their names there."""
-    return {key: context.params[key] for key in _KEYS if key in context.params}
+    options = {key: context.params[key] for key in _KEYS if key in context.params}
+    for key in ("bands", "stretch"):
+        options[key] = _parse_numbers(options.get(key))
+    return options
+
+
+def _parse_numbers(text: str | None) -> list[float] | str | None:
+    """Returns the numbers of a text such as `[3,2,1]` or `0,4095`; the text itself if it holds something else."""
+    if text is None:
+        return None
+    parts = text.strip("[] ").split(",")
+    try:
+        return [int(part) if part.strip().isdecimal() else float(part) for part in parts]
+    except ValueError:
+        return text
 
 
 Root = Annotated[Path, typer.Argument(help=describe("root"))]
@@ -47,6 +62,9 @@ ClassGroups = Annotated[str | None, typer.Option(help=describe("class_groups"))]
 Encoding = Annotated[str, typer.Option(help=describe("mask_encoding"))]
 Tolerance = Annotated[float, typer.Option(min=0, max=441, help=describe("colour_tolerance"))]
 Threshold = Annotated[int, typer.Option(min=0, max=65535, help=describe("mask_threshold"))]
+Unknown = Annotated[str, typer.Option(help=describe("unknown"))]
+Bands = Annotated[str | None, typer.Option(help=describe("bands"))]
+Stretch = Annotated[str | None, typer.Option(help=describe("stretch"))]
 Unpaired = Annotated[bool, typer.Option("--allow-unpaired", help=describe("allow_unpaired"))]
 SplitDir = Annotated[str | None, typer.Option(help=describe("split_dir"))]
 SplitBy = Annotated[str | None, typer.Option(help=describe("split_by"))]

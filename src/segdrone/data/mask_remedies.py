@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 _STRAY_SHARE = 0.05  # of the pixels: more is a class of its own, not a slip
 _NEAR = 40.0  # largest distance of a color from that of its class that a tolerance should bridge
+_FEW = 5  # colors that can be given rows of the class table
 _MANY = 60  # values: more are no ids of classes but a gradient
+_DARK, _LIGHT, _GRAY = 32, 224, 8  # gray levels below and from which, and difference of channels up to which
 
 
 def describe_unknown(path: Path, unknown: Counter[Label], known: NDArray[np.int64], encoding: MaskEncoding) -> str:
@@ -62,11 +64,12 @@ def remedies(unknown: Counter[Label], known: NDArray[np.int64], encoding: MaskEn
         tolerance, nearest = _tolerance(unknown, encoding)
         if tolerance and len({*nearest, *np.flatnonzero(known[: len(encoding.source)])}) > 1:
             advice.append(f"accept similar colors with data.colour_tolerance={tolerance}")
-    if share <= _STRAY_SHARE and found > 1:
+    stray = share <= _STRAY_SHARE and found > 1
+    if stray:
         advice.append(f"leave these pixels out ({100 * share:.2g} %) with data.unknown=ignore")
-    if not has_colors and len(unknown) <= _MANY and all(v in range(256) for v in unknown) and not lossy:
+    if not has_colors and not stray and not lossy and len(unknown) <= _MANY and all(v in range(256) for v in unknown):
         advice.append("give the ids of the classes in a column `id` of the class table")
-    elif has_colors and len(unknown) <= _MANY:
+    elif has_colors and len(unknown) <= _FEW:
         advice.append("give a color that is no class a row named `ignored` in the class table")
     last = "fix the mask or give its table with data.classes=FILE.csv"
     text = "; or ".join([*advice, last]) if advice else last
@@ -74,25 +77,25 @@ def remedies(unknown: Counter[Label], known: NDArray[np.int64], encoding: MaskEn
 
 
 def _is_dark_and_light(unknown: Counter[Label], known: NDArray[np.int64], encoding: MaskEncoding) -> bool:
-    """Whether gray levels are almost all near black or near white, and some of each."""
-    levels = np.zeros(256, np.int64)
+    """Whether the masks look drawn in black and white: almost all gray levels near the ends, some of them unknown."""
+    table, levels = encoding.source, np.zeros(256, np.int64)
     for value, count in unknown.items():
-        gray = value[0] if isinstance(value, tuple) else value
-        if (isinstance(value, tuple) and max(value) - min(value) > 8) or not 0 <= gray <= 255:
+        channels = value if isinstance(value, tuple) else (value,)
+        if max(channels) - min(channels) > _GRAY or not 0 <= channels[0] <= 255:
             return False
-        levels[int(gray)] += count
-    if any(isinstance(value, tuple) for value in unknown):
-        for color, count in zip(encoding.source.colours, known, strict=False):
-            if count and max(color) - min(color) > 8:
-                return False
-            levels[color[0]] += count
-    else:
-        values = encoding.source.mask_values or range(len(encoding.source))
-        for value, count in zip(values, known, strict=False):
-            levels[value] += count
-    levels[255] += known[encoding.source.ignore_index]
-    dark, light, total = levels[:32].sum(), levels[224:].sum(), levels.sum()
-    return bool(min(dark, light) > 0 and dark + light >= 0.9 * total)
+        levels[int(channels[0])] += count
+    if not levels[:_DARK].any() and not levels[_LIGHT:].any():
+        return False
+    has_colors = any(isinstance(value, tuple) for value in unknown)
+    for color, value, count in zip(table.colours, table.mask_values or range(len(table)), known, strict=False):
+        if has_colors and count and max(color) - min(color) > _GRAY:
+            return False
+        levels[color[0] if has_colors else value] += count
+    levels[255] += known[table.ignore_index]
+    if not has_colors and np.count_nonzero(known[: len(table)]) > 2:  # classes, not 0 and 1 beside black
+        return False
+    dark, light = levels[:_DARK].sum(), levels[_LIGHT:].sum()
+    return bool(min(dark, light) > 0 and dark + light >= 0.9 * levels.sum())
 
 
 def _tolerance(unknown: Counter[Label], encoding: MaskEncoding) -> tuple[int, set[int]]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
+from segdrone.data.label_judgment import SeenLabels, judge_labels
+from segdrone.data.label_lookup import Label
+from segdrone.data.mask_remedies import remedies
 from segdrone.inspection.dataset_scan import DatasetScan
-from segdrone.inspection.report import ERROR, WARNING, Check, findings, format_count, short_path
+from segdrone.inspection.report import ERROR, WARNING, Check, Finding, findings, format_count, short_path
 
 
 def classes(scan: DatasetScan) -> Check:
@@ -23,34 +28,33 @@ def classes(scan: DatasetScan) -> Check:
         }
         for i, name in enumerate(table.names)
     ]
-    absent = [name for i, name in enumerate(table.names) if not pixels[i]]
-    hint = "check that data.classes is the table of these masks"
-    if {*np.flatnonzero(pixels)} == {0, 255}:
-        hint = "the masks contain only 0 and 255 (ignored): if 255 is a class, give data.mask_encoding=binary"
+    found = int(np.count_nonzero(pixels[: len(table)]))
     return Check(
         "classes",
-        f"{len(table) - len(absent)} of {len(table)} classes in {format_count(len(counts), 'mask')}; "
+        f"{found} of {len(table)} classes in {format_count(len(counts), 'mask')}; "
         f"{100 * ignored / max(1, labeled + ignored):.3g} % of the pixels are ignored",
-        findings(WARNING, absent, "class", f"absent from all masks, which cannot be learned; {hint}"),
+        [
+            Finding(ERROR if remark.kind == "error" else WARNING, f"{remark.what}: {remark.remedy}", remark.where)
+            for remark in judge_labels(_seen(scan), scan.encoding)
+        ],
         {"masks": len(counts), "ignored": ignored, "classes": rows},
     )
 
 
 def labels(scan: DatasetScan) -> Check:
     """Finds values in masks that are not in the class table."""
-    unknown = {short_path(mask.path): mask.unknown for mask in scan.masks if mask.unknown}
-    lines = [f"{name}: {', '.join(_format_values(values))}" for name, values in unknown.items()]
-    has_colors = any(value.startswith("color") for values in unknown.values() for value in values)
-    hint = ", or accept similar colors with data.colour_tolerance=20" if has_colors else ""
-    if any(mask.unknown and mask.path.suffix.lower() in (".jpg", ".jpeg") for mask in scan.masks):
-        hint += "; JPEG compression changes ids and colors: save masks as PNG"
-    text = f"with values not in the class table: fix it, or give its table with data.classes=FILE.csv{hint}"
+    strange = {short_path(m.path): m for m in scan.masks if m.unknown and not m.accepts_unknown}
+    lines = [f"{name}: {', '.join(_format_values(mask.unknown))}" for name, mask in strange.items()]
+    seen = [mask.seen for mask in strange.values() if mask.seen]
+    unknown = sum((mask.unknown for mask in seen), start=Counter[Label]())
+    known = sum((mask.counts for mask in seen), start=np.zeros(256, np.int64))
+    advice = remedies(unknown, known, scan.encoding, lossy=any(mask.lossy for mask in seen)) if unknown else ""
     counted = sum(mask.counts is not None for mask in scan.masks)
     return Check(
         "labels",
         f"{format_count(counted, 'mask')} with known values only",
-        findings(ERROR, lines, "mask", text),
-        {"unknown": unknown},
+        findings(ERROR, lines, "mask", f"with values not in the class table: {advice}"),
+        {"unknown": {name: mask.unknown for name, mask in strange.items()}},
     )
 
 
@@ -78,6 +82,13 @@ def content(scan: DatasetScan) -> Check:
         ],
         {"empty": len(empty), "single": len(single)},
     )
+
+
+def _seen(scan: DatasetScan) -> SeenLabels:
+    """Returns the masks that training could read, by id of their photographs."""
+    masks = {name: mask for name, (_, mask) in scan.pairs.items()}
+    seen = {name: mask.seen for name, mask in masks.items() if mask.seen and mask.counts is not None}
+    return SeenLabels(len(seen), frozenset(scan.split.ids.get("train", ())), seen)
 
 
 def _unlabeled_splits(scan: DatasetScan) -> list[str]:

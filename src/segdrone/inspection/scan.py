@@ -13,18 +13,18 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from segdrone.data.hashes import SIDE, perceptual_hashes
-from segdrone.data.mask_encoding import MaskEncoding, UnknownLabelsError
-from segdrone.data.mask_files import read_ids
-from segdrone.data.pairs import stem
+from segdrone.data.label_judgment import SeenMask, look_at_mask
+from segdrone.data.label_lookup import label_name
+from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.mask_names import stem
 from segdrone.errors import DataError
 from segdrone.raster.capture import Capture, read_capture
 from segdrone.raster.channels import AS_STORED, Channels
 from segdrone.raster.decode import read_image
 from segdrone.raster.header import Header, read_header
-from segdrone.raster.pixels import count_values
+from segdrone.utils.progress import progress_bar
 
 
 @dataclass
@@ -56,15 +56,28 @@ class ScannedMask:
         path: The file.
         header: Size, mode and orientation; None if even the header cannot be read.
         error: Why the file cannot be read, in one line; empty if it can.
-        unknown: Pixels per value that is not in the class table.
-        counts: Pixels per id of the class table, int64 `[256]`; None if they could not be counted.
+        seen: What was found in it; None if it cannot be read.
+        accepts_unknown: Whether values that no class has are left out.
     """
 
     path: Path
     header: Header | None = None
     error: str = ""
-    unknown: dict[str, int] = field(default_factory=dict)
-    counts: NDArray[np.int64] | None = None
+    seen: SeenMask | None = None
+    accepts_unknown: bool = False
+
+    @property
+    def unknown(self) -> dict[str, int]:
+        """Pixels per value that is not in the class table, the most frequent first."""
+        found = self.seen.unknown.most_common() if self.seen else []
+        return {label_name(label): count for label, count in found}
+
+    @property
+    def counts(self) -> NDArray[np.int64] | None:
+        """Pixels per id of the table that it is read by, int64 `[256]`; None if training could not read it."""
+        if self.seen is None or (self.seen.unknown and not self.accepts_unknown):
+            return None
+        return self.seen.counts
 
 
 def scan_dataset(
@@ -96,7 +109,9 @@ def scan_dataset(
         warnings.simplefilter("ignore")  # Pillow's; whether a file can be decoded is recorded anyway
         pool = ThreadPoolExecutor(workers or usable_cores())  # decoders release Python's lock
         try:
-            results = list(tqdm(pool.map(scan, paths), "checking", len(paths), unit="file", disable=not progress))
+            results = list(
+                progress_bar(pool.map(scan, paths), "checking", total=len(paths), unit="file", disable=not progress)
+            )
         finally:
             pool.shutdown(cancel_futures=True)  # after Ctrl+C, only files in progress are finished
     return [i for i in results if isinstance(i, ScannedImage)], [m for m in results if isinstance(m, ScannedMask)]
@@ -123,10 +138,7 @@ def scan_mask(path: Path, encoding: MaskEncoding) -> ScannedMask:
     mask = ScannedMask(path)
     with _record_error(mask):
         mask.header = read_header(path)
-        try:
-            mask.counts = count_values(read_ids(path, encoding))
-        except UnknownLabelsError as unknown:
-            mask.unknown = dict(unknown.counts.most_common())
+        mask.seen, mask.accepts_unknown = look_at_mask(path, encoding), encoding.unknown == "ignore"
     return mask
 
 
