@@ -93,7 +93,7 @@ def test_redo_removes_everything_of_other_settings(tmp_path: Path) -> None:
     run(tmp_path, image("a.jpg"), image("b.jpg"), stop=1)
     (tmp_path / "overlays" / "b.jpg").touch()  # killed before its row
     assert run(tmp_path, image("a.jpg"), image("b.jpg"), settings=OTHER, redo=True, overlays=False, stop=1)
-    assert files(tmp_path) == ["colours/a.png", "masks/a.png", "predict.json", "summary.csv"]
+    assert files(tmp_path) == ["colours/a.png", "masks/a.png", "masks/classes.csv", "predict.json", "summary.csv"]
     assert run(tmp_path, image("a.jpg"), image("b.jpg"), settings=OTHER, overlays=False) == ["b.jpg"]
 
 
@@ -135,7 +135,7 @@ def test_two_photographs_never_share_a_mask(tmp_path: Path) -> None:
     assert "would replace" in refusal(tmp_path, image("a.png"), redo=True)
     both = image("a.jpg", "a.jpg"), image("a.png", "a.png")
     assert run(tmp_path, *both) == ["a.jpg", "a.png"]
-    assert files(tmp_path / "masks") == ["a.jpg.png", "a.png.png"]
+    assert files(tmp_path / "masks") == ["a.jpg.png", "a.png.png", "classes.csv"]
     assert not run(tmp_path, *both)
 
 
