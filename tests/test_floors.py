@@ -25,6 +25,7 @@ FLOORS = {
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 SAME_FLOOR = {  # the only imports within a floor
     ("utils", "errors"),
+    ("class_files", "classes"),
     ("class_groups", "classes"),
     ("spec", "classes"),
     ("spec", "windows"),

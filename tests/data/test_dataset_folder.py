@@ -32,7 +32,7 @@ def split_names(dataset: DatasetFolder) -> dict[str, list[str]]:
 def test_a_dataset_has_pairs_an_encoding_and_a_random_split(root: Path) -> None:
     dataset = opened(root, class_groups="landing_zone", val_share=0.3)
     assert dataset.root == root
-    assert dataset.folders == (root / "images", root / "masks")
+    assert (dataset.files.images, dataset.files.masks) == (root / "images", root / "masks")
     assert [pair.id for pair in dataset.pairs] == NAMES
     assert dataset.table == dataset.encoding.table
     assert len(dataset.table) < len(dataset.encoding.source) == 23
@@ -68,7 +68,7 @@ def test_given_ids_that_are_missing_are_refused(root: Path) -> None:
 def test_unpaired_files_are_refused_only_when_pairs_are_needed(root: Path) -> None:
     (root / "masks" / "00.png").unlink()
     dataset = opened(root)
-    assert dataset.folders.masks == root / "masks"
+    assert dataset.files.masks == root / "masks"
     with pytest.raises(DataError, match=r"without a mask: 00\.jpg"):
         _ = dataset.pairs
     assert len(opened(root, allow_unpaired=True).pairs) == 9

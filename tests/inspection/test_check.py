@@ -95,13 +95,21 @@ def test_document_is_plain_and_keeps_its_schema(tmp_path: Path) -> None:
     }
 
 
-def test_dataset_without_pairs_is_an_error(tmp_path: Path) -> None:
+def test_dataset_without_pairs_is_refused(tmp_path: Path) -> None:
+    root = write_set(tmp_path / "set")
+    for i, name in enumerate(NAMES):
+        (root / MASKS / f"{name}.png").rename(root / MASKS / f"q{i}q.png")
+    with pytest.raises(DataError, match="do not pair"):
+        check(root, allow_unpaired=True)
+
+
+def test_masks_may_have_an_addition_to_their_names(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
     for name in NAMES:
         (root / MASKS / f"{name}.png").rename(root / MASKS / f"label_{name}.png")
-    report = check(root, allow_unpaired=True)
-    assert [finding.status for finding in get_check(report, "files").findings] == ["ERROR", "WARNING", "WARNING"]
-    assert get_check(report, "splits").status == "ERROR"
+    report = check(root)
+    assert get_check(report, "files").summary == f"{len(NAMES)} photographs with a mask"
+    assert not get_check(report, "files").findings
 
 
 def test_invalid_options_are_refused_at_once(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from scipy import ndimage
 from segdrone.classes import DRONE
 from segdrone.data import DataConfig, open_dataset
 from segdrone.data.class_weights import STATS_FILE, class_weights, mask_states, read_class_pixels
-from segdrone.data.layout import find_folders
+from segdrone.data.find_dataset import find_dataset
 from segdrone.data.mask_encoding import MaskEncoding
 from segdrone.data.mask_files import read_mask
 from segdrone.errors import ConfigError, DataError
@@ -100,7 +100,8 @@ def test_counts_equal_scipy_with_any_number_of_threads(all_scenes: Path) -> None
     alone = dataset_stats(all_scenes, workers=1, progress=False)
     for name in ("pixels", "regions", "values"):
         np.testing.assert_array_equal(getattr(stats, name), getattr(alone, name))
-    images, masks = find_folders(all_scenes)
+    files = find_dataset(all_scenes)
+    images, masks = files.images, files.masks
     for place in (0, 7, 19):
         mask = np.array(Image.open(masks / f"{stats.ids[place]}.png"))
         assert stats.pixels[place].tolist() == np.bincount(mask.ravel(), minlength=23).tolist()
@@ -120,7 +121,7 @@ def test_counts_beyond_float32_are_exact(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_invalid_mask_is_reported_in_one_line(scenes: Path, workers: int) -> None:
-    path = sorted(find_folders(scenes)[1].iterdir())[3]
+    path = sorted(find_dataset(scenes).masks.iterdir())[3]
     Image.fromarray(np.full((64, 96), 99, np.uint8)).save(path)
     with pytest.raises(DataError, match=r"003.png holds id 99 \(6144 pixels\)") as caught:
         dataset_stats(scenes, workers=workers, progress=False)
@@ -148,7 +149,7 @@ def test_saved_statistics_give_class_weights_in_training(all_scenes: Path, tmp_p
     assert content["cooccurrence"] == stats.cooccurrence.tolist()
     assert content["class_weights"]["inverse"]["grass"] == stats.weights["inverse"][3]
     grass = content["per_class"]["grass"]
-    masks = [read_mask(path, MaskEncoding(DRONE)) for path in find_folders(all_scenes)[1].iterdir()]
+    masks = [read_mask(path, MaskEncoding(DRONE)) for path in find_dataset(all_scenes).masks.iterdir()]
     assert grass["pixels"] == sum(int((mask == 3).sum()) for mask in masks)
     assert grass["photographs"] == sum((mask == 3).any() for mask in masks)
     assert grass["share"] == pytest.approx(grass["pixels"] / (20 * 64 * 96))

@@ -43,9 +43,9 @@ def say_unreadable(folder: Path) -> str:
     files = other_files(folder)
     nested = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not files:
-        holds = f"only folders ({', '.join(nested[:3])}) without images" if nested else "no files"
-        return f"{folder} holds {holds}: give the folder that holds the images"
-    remedy = "; ".join(describe_others(files)) or "give the folder that holds the images"
+        only = f"only folders without any ({', '.join(nested[:3])})" if nested else "no files at all"
+        return f"{folder} holds no images ({', '.join(IMAGE_SUFFIXES)}), {only}: give the folder that does"
+    remedy = "; ".join(describe_others(files)) or "give the folder that does"
     if {path.suffix.lower() for path in files} & {*_ANNOTATIONS}:
         remedy = "if they are annotations of a labeling tool, make masks of them with segdrone data import"
     return f"{folder} holds no images ({', '.join(IMAGE_SUFFIXES)}) but {describe_suffixes(files)}: {remedy}"

@@ -20,7 +20,8 @@ def why_none(root: Path, layout: str | None) -> str:
     """Returns why no layout fits, or why the one of this name does not."""
     files = image_files(root)
     if not files:
-        return next(_unreadable_folders(root), f"data.root={root}: {say_unreadable(root)}")
+        empty = f"{say_unreadable(root)}, as data.root=FOLDER, or data.images=FOLDER data.masks=FOLDER"
+        return next(_unreadable_folders(root), empty)
     if any(_LABEL_STUDIO.match(file.name) for file in files):
         return (
             f"{root} holds Label Studio's PNG export, which names masks by task, not by photograph: export JSON from "

@@ -24,7 +24,7 @@ from segdrone.model.distributed import check_processes, supervise
 log = logging.getLogger(__name__)
 
 # Options of the training's dataset that do not apply to another folder.
-_OTHER_FOLDER: dict[str, Any] = {"images": None, "masks": None}
+_OTHER_FOLDER: dict[str, Any] = {"images": None, "masks": None, "layout": None}
 
 # Options that cause files to be written. They are never taken from a checkpoint, which may come from anyone.
 _WRITE_NOTHING: dict[str, Any] = {"sample": None, "download": False, "cache_dir": None}

@@ -76,4 +76,4 @@ def check_dataset(root: Path, *, workers: int | None = None, progress: bool = Tr
         split_distance=config.split_distance,
         split_error=split_error,
     )
-    return DatasetReport(str(root), *files.places(), [check(scan) for check in CHECKS])
+    return DatasetReport(str(root), str(files.images), str(files.masks), [check(scan) for check in CHECKS])
