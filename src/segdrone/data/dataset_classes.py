@@ -72,7 +72,7 @@ def _choose(
 ) -> ClassTable:
     if isinstance(config.classes, Mapping):  # of a checkpoint, for the folder that it was trained on
         table = ClassTable.from_dict(config.classes)
-        if own is not None and own.names != table.names:
+        if own is not None and _reading(own) != _reading(table):
             raise DataError(
                 f"{own_file} gives the ids to {_shorten(own)}, in training they were {_shorten(table)}: say which "
                 f"table the masks are written for with data.classes={own_file}, or another file"
@@ -80,7 +80,7 @@ def _choose(
         return table
     if config.classes is not None:
         table = load_class_table(config.classes)
-        if own is not None and own.names != table.names:
+        if own is not None and _reading(own) != _reading(table):
             log.warning(
                 "data.classes=%s is used, not %s, which has other names or another order: the masks must be written "
                 "for the former", config.classes, own_file,
@@ -106,11 +106,29 @@ def _choose(
 
 
 def _own_table_file(config: DataConfig, files: DatasetFiles) -> Path | None:
-    """Returns the class table that lies nearest to the masks: with them, beside their folder, or in the root."""
-    places = [files.masks, files.masks.parent]
-    if config.images is None:
-        places.append(Path(config.root))
-    return next((file for place in places if (file := find_class_table(place)) is not None), None)
+    """Returns the class table that lies nearest to the masks: with them, or in a folder above, up to the root.
+
+    Raises:
+        DataError: Folders of masks have tables of their own that differ.
+    """
+    for folders in files.mask_folders():
+        found = [file for folder in folders if (file := find_class_table(folder)) is not None]
+        tables = [read_class_table(file) for file in found]
+        for file, table in zip(found, tables, strict=True):
+            if _reading(table) != _reading(tables[0]):
+                raise DataError(
+                    f"{found[0]} ({_shorten(tables[0])}) and {file} ({_shorten(table)}) give other classes to the same "
+                    "ids: say which table all masks are written for with data.classes=FILE.csv, or use each folder for "
+                    "itself"
+                )
+        if found:
+            return found[0]
+    return find_class_table(Path(config.root)) if config.images is None else None
+
+
+def _reading(table: ClassTable) -> tuple[tuple[str, ...], tuple[int, ...] | None]:
+    """Returns what decides how masks are read by a table."""
+    return table.names, table.mask_values
 
 
 def _read_own_table(file: Path) -> ClassTable:

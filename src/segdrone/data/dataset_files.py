@@ -74,6 +74,17 @@ class DatasetFiles:
     split_by: str = ""
     notes: tuple[str, ...] = ()
 
+    def mask_folders(self) -> list[list[Path]]:
+        """Returns the folders of masks, and then those above them, level by level, up to the root.
+
+        Without a root above them, only the folder above all masks is added.
+        """
+        levels = [sorted({pair.mask.parent for pair in self.pairs})]
+        top = self.root if self.masks.is_relative_to(self.root) else self.masks.parent
+        while any(folder != top and top in folder.parents for folder in levels[-1]):
+            levels.append(sorted({folder.parent for folder in levels[-1] if top in folder.parents}))
+        return levels
+
     def places(self) -> tuple[str, str]:
         """Returns where photographs and masks are, in words, such as `images` and `masks named {id}_lab`."""
         words = [self._place(pair.image for pair in self.pairs), self._place(pair.mask for pair in self.pairs)]

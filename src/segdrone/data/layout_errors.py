@@ -35,6 +35,14 @@ def why_none(root: Path, layout: str | None) -> str:
             return why_no_pairs(*(common_folder(root / file for file in found) for found in (photographs, masks)))
     if (unreadable := next(_unreadable_folders(root), None)) is not None:
         return unreadable
+    for key in [layout] if layout else LAYOUTS:
+        photographs, masks = LAYOUTS[key].spots(files)
+        if masks and not photographs and not LAYOUTS[key].beside:
+            where = common_folder(root / file for file in masks)
+            return (
+                f"{where} holds masks, and there is no folder {LAYOUTS[key].images.split('|')[0]} of their photographs "
+                f"beside it: add it, or name it with data.images=FOLDER data.masks={where}"
+            )
     counts = Counter(str(file.parent) for file in files)
     listed = ", ".join(f"{folder} ({count})" for folder, count in counts.most_common(6))
     known = f"not the layout {layout}" if layout else f"none of the known layouts ({', '.join(LAYOUTS)})"
