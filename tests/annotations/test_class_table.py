@@ -49,7 +49,7 @@ def test_given_table_is_used_unchanged(tmp_path: Path) -> None:
     assert build_class_table(shapes("a"), [], {"a": (9, 9, 9)}, str(tmp_path / "t.csv"), "z") == ClassTable(
         ("z", "a"), ((1, 1, 1), (2, 2, 2))
     )
-    assert build_class_table(shapes("car"), [], {}, "drone", "unlabeled") is DRONE
+    assert build_class_table(shapes("car"), [], {}, "drone", "unlabeled") == DRONE
 
 
 def test_all_labels_that_the_table_lacks_are_reported() -> None:

@@ -48,8 +48,8 @@ def test_larger_areas_are_drawn_first(folder: Path) -> None:
 def test_several_polygons_are_joined(folder: Path) -> None:
     coco(folder / "a.json", annotation(1, [SMALL, SQUARE, [1, 1, 2, 2]]))
     summary = imported(folder, folder.parent / "out")
-    assert (mask(folder.parent / "out") == 0).sum() == 30 * 40
-    assert summary.shapes.tolist() == [1]
+    assert (mask(folder.parent / "out") == 1).sum() == 30 * 40
+    assert summary.shapes.tolist() == [0, 1]
     assert summary.skipped == {"polygons of fewer than 3 points": 1}
 
 

@@ -12,7 +12,22 @@ from PIL import Image
 from segdrone.annotations import ANNOTATION_FORMATS, import_annotations
 from segdrone.class_files import read_class_table
 from segdrone.raster.decode import read_image
-from tests.annotations import test_coco, test_cvat, test_label_studio, test_labelme_xml
+from tests.annotations import (
+    test_coco,
+    test_coco_panoptic,
+    test_cvat,
+    test_cvat_video,
+    test_darwin,
+    test_datumaro,
+    test_encord,
+    test_hasty,
+    test_label_studio,
+    test_labelbox,
+    test_labelme_xml,
+    test_supervisely,
+    test_via,
+    test_yolo,
+)
 from tests.annotations.conftest import document, imported, mask, photograph, refusal
 from tests.annotations.test_labelme import labelme, shape
 
@@ -25,9 +40,26 @@ EXPORTS = {
         path / "a.xml", test_labelme_xml.thing("car", *test_labelme_xml.CAR)
     ),
     "coco": lambda path: test_coco.coco(path / "a.json", test_coco.annotation(90, [test_coco.SMALL])),
+    "coco-panoptic": lambda path: panoptic(path),
     "cvat": lambda path: test_cvat.cvat(path / "a.xml", test_cvat.CAR.format(0)),
+    "cvat-video": lambda path: test_cvat_video.video(path / "a.xml", test_cvat_video.outline(0, 10)),
     "label-studio": lambda path: document(path / "a.json", [test_label_studio.task(test_label_studio.SQUARE)]),
+    "labelbox": lambda path: test_labelbox.ndjson(path / "a.json", test_labelbox.row(test_labelbox.SQUARE)),
+    "darwin": lambda path: test_darwin.darwin(path / "a.json", test_darwin.polygon("a", test_darwin.square(1, 1, 9))),
+    "encord": lambda path: test_encord.encord(path / "a.json", test_encord.thing(polygon=test_encord.POINTS)),
+    "yolo": lambda path: test_yolo.yolo(path, test_yolo.SQUARE, label="labels/a.txt"),
+    "via": lambda path: test_via.via(path / "a.json", test_via.region()),
+    "datumaro": lambda path: test_datumaro.datumaro(path / "a.json", test_datumaro.SQUARE),
+    "supervisely": lambda path: test_supervisely.supervisely(path, test_supervisely.SQUARE),
+    "hasty": lambda path: test_hasty.hasty(path / "a.json", test_hasty.SQUARE),
 }
+
+
+def panoptic(path: Path) -> Path:
+    test_coco_panoptic.segments(path / "a" / "a.png")
+    info = [{"id": test_coco_panoptic.ROAD, "category_id": 1}, {"id": test_coco_panoptic.CAR, "category_id": 1}]
+    large = {"id": test_coco_panoptic.LARGE, "category_id": 1}
+    return test_coco_panoptic.panoptic(path / "a.json", segments_info=[*info, large])
 
 
 @pytest.fixture
@@ -36,12 +68,29 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
+@pytest.fixture
+def every_name(folder: Path) -> Path:
+    """A folder with the photographs that all of `EXPORTS` name."""
+    for name in ("a.jpg", "frame_000000.png"):
+        photograph(folder.parent / "photographs" / name)
+    shutil.copy(folder / "a.png", folder.parent / "photographs" / "a.png")
+    return folder.parent / "photographs"
+
+
 @pytest.mark.parametrize("named", [True, False])
 @pytest.mark.parametrize("kind", ANNOTATION_FORMATS)
-def test_each_format_is_recognized(folder: Path, kind: str, named: bool) -> None:
-    path = EXPORTS[kind](folder)
-    summary = imported(path, folder.parent / "out", annotation_format=kind if named else None)
-    assert (summary.annotation_format, summary.photographs, summary.shapes.tolist()) == (kind, 1, [1])
+def test_each_format_is_recognized(tmp_path: Path, every_name: Path, kind: str, named: bool) -> None:
+    path = EXPORTS[kind](tmp_path / "export")
+    (every_name / "a.jpg").unlink() if kind != "coco-panoptic" else None
+    summary = imported(path, tmp_path / "out", images=every_name, annotation_format=kind if named else None)
+    assert (summary.annotation_format, summary.photographs, summary.shapes.sum()) == (kind, 1, 1)
+
+
+@pytest.mark.parametrize("kind", ANNOTATION_FORMATS)
+def test_folder_of_each_format_is_recognized(tmp_path: Path, every_name: Path, kind: str) -> None:
+    EXPORTS[kind](tmp_path / "export")
+    (every_name / "a.jpg").unlink() if kind != "coco-panoptic" else None
+    assert imported(tmp_path / "export", tmp_path / "out", images=every_name).annotation_format == kind
 
 
 @pytest.mark.parametrize("kind", ANNOTATION_FORMATS)
@@ -49,8 +98,9 @@ def test_each_format_is_recognized(folder: Path, kind: str, named: bool) -> None
 def test_formats_are_not_confused(folder: Path, kind: str, other: str) -> None:
     path = EXPORTS[kind](folder)
     if kind != other:
-        text = refusal(path, folder.parent / "out", annotation_format=other)
-        assert f"is not in the format {other}" in text or f"{path} contains no annotations in a known format" in text
+        assert f"is not in the format {other}: give the right --format" in refusal(
+            path, folder.parent / "out", annotation_format=other
+        )
 
 
 def test_imported_dataset_can_be_opened_for_training(tmp_path: Path) -> None:
@@ -126,10 +176,15 @@ def test_photographs_without_annotations_are_counted_as_skipped(folder: Path) ->
 
 
 def test_annotations_and_photographs_may_be_in_separate_folders(folder: Path) -> None:
-    path = labelme(folder.parent / "labels" / "a.json", CAR)
+    path = labelme(folder.parent / "mine" / "a.json", CAR)
     assert imported(path, folder.parent / "out", images=folder).photographs == 1
     text = refusal(path, folder.parent / "out2")
     assert f"1 annotated photographs are not in {path.parent} (JPEG, PNG, TIFF or WebP): 'a.png'; give their" in text
+
+
+def test_photographs_are_looked_for_beside_a_folder_of_annotations(folder: Path) -> None:
+    path = labelme(folder / "labels" / "a.json", CAR)
+    assert imported(path, folder.parent / "out").photographs == 1
 
 
 @pytest.mark.parametrize("name", ["../secret.png", "{tmp}/secret.png", "deep/../../secret.png", "..\\secret.png"])
@@ -239,7 +294,7 @@ def test_formats_cannot_be_mixed(folder: Path) -> None:
         (
             "in",
             {"annotation_format": "voc"},
-            "'voc' is not an annotation format: choose one of labelme, labelme-xml, coco, cvat, label-",
+            "'voc' is not an annotation format: choose one of labelme, labelme-xml, coco, coco-panoptic",
         ),
         ("in", {"annotation_format": "cvat"}, "a.json is not in the format cvat"),
         ("in", {"images": Path("nowhere")}, "nowhere is not a folder"),

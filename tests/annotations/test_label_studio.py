@@ -170,7 +170,7 @@ def test_invalid_result_is_reported_with_file_and_item(folder: Path, invalid: An
 @pytest.mark.parametrize(
     ("invalid", "expected"),
     [
-        ({**task(SQUARE), "data": {"text": "a"}}, "1 annotated photographs are not in"),
+        ({**task(SQUARE), "data": {"text": "none"}}, "1 annotated photographs are not in"),
         (
             {**task(SQUARE), "data": {"a": "a.png", "b": "b.png"}},
             "[0].data has 2 texts that may name the photograph (a, b): name the right",

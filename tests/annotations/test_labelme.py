@@ -121,10 +121,13 @@ SQUARE = [[1, 1], [9, 1], [9, 9]]
         (shape("a", SQUARE, "mask", mask="x"), "shapes[1] has 3 points, not the 2 corners of a mask"),
         (shape("a", [[0, 0], [9, 9]], "mask"), "shapes[1] has no mask"),
         (shape("a", [[0, 0], [9, 9]], "mask", mask="x"), "shapes[1] is not a mask in PNG"),
-        (shape("a", [[9, 9], [0, 0]], "mask", mask=encoded(np.ones((9, 9), bool))), "shapes[1] is not a mask in PNG"),
         (
-            shape("a", [[0, 0], [3, 3]], "mask", mask=encoded(np.ones((9, 9), bool))),
-            "9 x 9 pixels at column 0, row 0, which does not fit into 4 x 4",
+            shape("a", [[9, 9], [0, 0]], "mask", mask=encoded(np.eye(9, dtype=bool))),
+            "has a last corner before its first",
+        ),
+        (
+            shape("a", [[0, 0], [96, 3]], "mask", mask=encoded(np.ones((9, 97), bool))),
+            "97 x 9 pixels at column 0, row 0, which does not fit into 96 x 64",
         ),
     ],
 )
@@ -147,3 +150,73 @@ def test_invalid_shape_is_reported_with_file_and_item(folder: Path, invalid: Any
 def test_invalid_header_is_reported(folder: Path, more: dict[str, Any], expected: str) -> None:
     labelme(folder / "a.json", shape("a", SQUARE), **more)
     assert expected in refusal(folder, folder.parent / "out")
+
+
+def test_moved_mask_lies_at_its_rounded_first_corner(folder: Path) -> None:
+    pixels = np.random.default_rng(0).random((4, 5)) < 0.5
+    pixels[0, 0] = pixels[-1, -1] = True
+    for corners, top, left in (([[11.4, 5.6], [15.4, 8.6]], 6, 11), ([[11.5, 5.5], [15.5, 8.5]], 6, 12)):
+        expected = np.zeros((64, 96), bool)
+        expected[top : top + 4, left : left + 5] = pixels
+        moved = shape("a", corners, "mask", mask=encoded(pixels.astype(np.uint8)))
+        np.testing.assert_array_equal(drawn(folder, moved) == 0, expected)
+
+
+def test_mask_is_cropped_to_whole_corners(folder: Path) -> None:
+    corners = shape("a", [[10, 20], [13, 22]], "mask", mask=encoded(np.ones((9, 9), bool)))
+    assert (drawn(folder, corners) == 0).sum() == 3 * 4
+
+
+@pytest.mark.parametrize("label", ["__ignore__", "Ignore", "ignored"])
+def test_ignored_labels_are_no_class(folder: Path, label: str) -> None:
+    hidden = shape(label, [[20, 20], [30, 20], [30, 30], [20, 30]])
+    street = shape("street", [[10, 10], [50, 10], [50, 40], [10, 40]])
+    labelme(folder / "a.json", street, hidden)
+    summary = imported(folder, folder.parent / "out", background="ground")
+    values = mask(folder.parent / "out")
+    assert summary.table.names == ("ground", "street")
+    assert (values[25, 25], values[15, 15], values[0, 0]) == (255, 1, 0)
+    assert summary.notes == [f"ignored pixels: 1 shapes labeled {label!r}"]
+
+
+def test_labels_of_the_list_are_declared(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    document(folder.parent / "in" / "labels.txt", "__ignore__\n_background_\ncar\ntree\n")
+    car = shape("car", [[10, 10], [50, 10], [50, 40]])
+    labelme(folder / "a.json", car)
+    assert imported(folder, folder.parent / "out").table.names == ("_background_", "car", "tree")
+    assert "the class '_background_' has no shape" in caplog.text
+    assert "give --background '_background_'" in caplog.text
+    labelme(folder / "a.json", {**car, "label": "boat"})  # of another project
+    assert imported(folder, folder.parent / "out").table.names == ("boat",)
+
+
+@pytest.mark.parametrize("image_path", ["a.json", "a.bmp", "..\\old\\a"])
+def test_photograph_of_the_same_stem_is_used_if_no_image_is_named(folder: Path, image_path: str) -> None:
+    labelme(folder / "a.json", shape("car", SQUARE), imagePath=image_path)
+    assert imported(folder, folder.parent / "out").photographs == 1
+
+
+def test_another_photograph_is_not_replaced_by_that_of_the_same_stem(folder: Path) -> None:
+    labelme(folder / "a.json", shape("car", SQUARE), imagePath="b.png")
+    assert "'b.png'; give their folder with --images" in refusal(folder, folder.parent / "out")
+
+
+def test_embedded_photograph_is_written_if_there_is_no_file(folder: Path) -> None:
+    data = base64.b64encode((folder / "a.png").read_bytes()).decode()
+    labelme(folder / "b.json", shape("car", SQUARE), imagePath="lost.png", imageData=data)
+    imported(folder / "b.json", folder.parent / "out", images=folder)
+    assert (folder.parent / "out" / "images" / "b.png").read_bytes() == (folder / "a.png").read_bytes()
+    assert (mask(folder.parent / "out", "b") == 0).sum() > 20
+
+
+def test_embedded_photograph_tells_the_size_that_old_versions_leave_out(folder: Path) -> None:
+    other = photograph(folder.parent / "other" / "a.png", (32, 48))
+    data = base64.b64encode(other.read_bytes()).decode()
+    path = labelme(folder / "a.json", shape("car", SQUARE), imageData=data, imageHeight=None, imageWidth=None)
+    assert f"{path} annotates a photograph of 48 x 32 pixels, but" in refusal(folder, folder.parent / "out")
+
+
+@pytest.mark.parametrize("data", ["!!!", base64.b64encode(b"none").decode()])
+def test_broken_embedded_photograph_is_reported(folder: Path, data: str) -> None:
+    labelme(folder / "a.json", shape("car", SQUARE), imageData=data)
+    assert "a.json: imageData is not an image (JPEG, PNG, TIFF or WebP)" in refusal(folder, folder.parent / "out")

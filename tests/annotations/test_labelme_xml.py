@@ -96,4 +96,4 @@ def test_file_without_a_photograph_name_is_refused(folder: Path) -> None:
 
 def test_pascal_voc_is_not_labelme(folder: Path) -> None:
     document(folder / "a.xml", "<annotation><filename>a.png</filename><object><bndbox/></object></annotation>")
-    assert "a.xml contains no annotations in a known format" in refusal(folder, folder.parent / "out")
+    assert "a.xml is Pascal VOC with bounding boxes, as LabelImg" in refusal(folder, folder.parent / "out")

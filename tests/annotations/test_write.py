@@ -76,7 +76,7 @@ def test_class_table_can_be_read_back(tmp_path: Path) -> None:
     assert read_class_table(tmp_path / "out" / "classes.csv") == table
 
 
-@pytest.mark.parametrize("out", ["photos", "photos/out", "photos/deep/out", "photos/../photos", "link", "set"])
+@pytest.mark.parametrize("out", ["photos", "photos/images", "photos/masks", "photos/../photos", "link", "set"])
 def test_out_that_would_mix_with_the_photographs_is_refused(tmp_path: Path, out: str) -> None:
     for folder in ("photos", "set/images"):
         (tmp_path / folder).mkdir(parents=True)

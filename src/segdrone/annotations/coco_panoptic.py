@@ -52,9 +52,7 @@ class PanopticSegments:
             )
         unknown = np.setdiff1d(np.unique(segments), [0, *self.known])
         if unknown.size:
-            raise ValueError(
-                f"has the panoptic PNG {self.path} with the segment {unknown[0]}, which it does not describe"
-            )
+            raise ValueError(f"has the panoptic PNG {self.path} with a segment {unknown[0]} that it does not describe")
         return 0, 0, np.isin(segments, list(self.ids))
 
 

@@ -19,6 +19,7 @@ MAX_BYTES = 1 << 30
 
 _MAX_YAML_BYTES = 1 << 20  # a list of class names; PyYAML is slow
 _YAML = (".yaml", ".yml")
+_LINES = (".ndjson", ".jsonl")
 
 
 class JsonLines(list[Any]):
@@ -43,7 +44,7 @@ def read_document(path: Path) -> Any:
             return SafeTree.parse(path, forbid_dtd=True).getroot()
         if path.suffix.lower() in _YAML:
             return yaml.safe_load(path.read_bytes())
-        return _parse_json(path.read_bytes())
+        return _parse_json(path.read_bytes(), lines=path.suffix.lower() in _LINES)
     except DefusedXmlException:
         raise DataError(f"{path} contains a document type (DTD), which no labeling tool writes: remove it") from None
     except RecursionError:
@@ -56,14 +57,15 @@ def read_document(path: Path) -> Any:
         raise DataError(f"{path} cannot be read ({error.strerror}): check the path and its permissions") from None
 
 
-def _parse_json(content: bytes) -> Any:
+def _parse_json(content: bytes, lines: bool) -> Any:
     try:
-        return json.loads(content, parse_constant=_refuse_constant)
+        document = json.loads(content, parse_constant=_refuse_constant)
+        return JsonLines([document]) if lines else document
     except json.JSONDecodeError as error:
         if error.msg != "Extra data":
             raise
-        lines = [line for line in content.splitlines() if line.strip()]
-        return JsonLines(json.loads(line, parse_constant=_refuse_constant) for line in lines)
+        rows = [line for line in content.splitlines() if line.strip()]
+        return JsonLines(json.loads(line, parse_constant=_refuse_constant) for line in rows)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from segdrone.annotations.photograph_paths import common_folders, contradiction, posix_path, split_of_path
+from segdrone.class_files import CLASSES_FILE
 from segdrone.errors import DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
 
@@ -18,7 +19,7 @@ class ImageFolder:
     """All photographs below a folder, by relative path, by file name and by stem.
 
     Args:
-        root: The folder. Links to other folders are not followed.
+        root: The folder. Links to other folders are not followed; datasets that an import wrote are passed over.
         exclude: Folder below it that is passed over, such as that of an earlier import.
 
     Attributes:
@@ -40,7 +41,8 @@ class ImageFolder:
         self._by_stem: defaultdict[str, list[Path]] = defaultdict(list)
         excluded = None if exclude is None else str(exclude.resolve())
         for folder, folders, names in os.walk(self.root):
-            folders[:] = [name for name in folders if os.path.join(folder, name) != excluded]
+            paths = ((name, os.path.join(folder, name)) for name in folders)
+            folders[:] = [name for name, path in paths if path != excluded and not _is_import(path)]
             for name in sorted(names):
                 path = Path(folder, name)
                 if path.suffix.lower() in IMAGE_SUFFIXES and not name.startswith("."):
@@ -130,6 +132,11 @@ class ImageFolder:
 
     def _relative(self, path: Path) -> PurePosixPath:
         return PurePosixPath(path.relative_to(self.root).as_posix())
+
+
+def _is_import(folder: str) -> bool:
+    """Whether an import wrote a folder: its photographs are links to those that are looked for."""
+    return all(os.path.exists(os.path.join(folder, name)) for name in ("images", "masks", CLASSES_FILE))
 
 
 def _fold(name: str) -> str:

@@ -18,8 +18,10 @@ import numpy as np
 from segdrone.annotations.bitmaps import EmbeddedPng
 from segdrone.annotations.checked import CheckedNode
 from segdrone.annotations.embedded import EmbeddedImage
+from segdrone.annotations.photograph_paths import posix_path
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box, ellipse, stroke
 from segdrone.errors import DataError
+from segdrone.raster.header import IMAGE_SUFFIXES
 
 _LINE_WIDTH = 10.0
 _MAX_LIST_BYTES = 1 << 16
@@ -47,7 +49,10 @@ def read(document: Any, path: Path) -> Annotations:
             shapes.append(shape)
     data, size = root.get("imageData"), root.size("imageHeight", "imageWidth")
     embedded = EmbeddedImage.from_base64(data.text(), path) if data else None
-    names = [root["imagePath"].text(), path.stem]  # old versions write the name of the JSON file as imagePath
+    names = [root["imagePath"].text()]
+    written = posix_path(names[0])
+    if written.suffix.lower() not in IMAGE_SUFFIXES or written.stem == path.stem:
+        names.append(path.stem)  # old versions write the name of the JSON file as imagePath
     image = AnnotatedImage(
         names, size or (embedded.size if embedded else None), shapes, root.where, path, embedded=embedded
     )
