@@ -60,3 +60,37 @@ def test_all_labels_that_the_table_lacks_are_reported() -> None:
         "'bus' (1 shapes, first in f.json: shapes[2]), 'ground' (the background): "
         "add them, rename the labels in the tool, or leave out --classes to build a table"
     )
+
+
+def test_declared_labels_are_classes_whether_they_occur_or_not() -> None:
+    assert build_class_table(shapes("b"), ["c", "a"], {}, None, None).names == ("a", "b", "c")
+    assert build_class_table(shapes("b"), ["ground", "a"], {}, None, "ground").names == ("a", "b", "ground")
+    assert build_class_table(shapes("b", "__ignore__"), ["Ignore"], {}, None, None).names == ("b",)
+
+
+@pytest.mark.parametrize(
+    "labels", [("tree", "Tree"), ("bald tree", "bald-tree"), ("bald_tree", "BaldTree"), ("ä", "Ä")]
+)
+def test_labels_that_are_spelled_alike_are_told(labels: tuple[str, str], caplog: pytest.LogCaptureFixture) -> None:
+    assert len(build_class_table(shapes(*labels, "road"), [], {}, None, None)) == 3
+    assert "labels that differ only in case, spaces or hyphens become classes of their own: " in caplog.text
+    assert all(f"{label!a} (1 shapes)" in caplog.text for label in labels)
+    assert "merge them in training with data.class_groups" in caplog.text
+    caplog.clear()
+    build_class_table(shapes("tree", "trees", "road"), [], {}, None, None)
+    assert caplog.text == ""
+
+
+def test_label_that_the_table_spells_otherwise_is_explained() -> None:
+    with pytest.raises(DataError, match=r"lacks 'Car' \(1 shapes, first in f.json: shapes\[0\]; the table has 'car'\)"):
+        build_class_table(shapes("Car"), [], {}, "drone", None)
+
+
+def test_unused_background_class_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    build_class_table(shapes("car"), ["background"], {}, None, None)
+    assert "the class 'background' has no shape" in caplog.text
+    assert "give --background 'background' if they are" in caplog.text
+    caplog.clear()
+    build_class_table(shapes("car", "background"), ["background"], {}, None, None)
+    build_class_table(shapes("car"), ["background"], {}, None, "background")
+    assert caplog.text == ""

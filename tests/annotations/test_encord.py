@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 def drawn(folder: Path, *objects: Any) -> np.ndarray[Any, Any]:
     encord(folder / "a.json", *objects)
     imported(folder, folder.parent / "out")
-    return mask(folder.parent / "out") == 0
+    return np.asarray(mask(folder.parent / "out") == 0)
 
 
 @pytest.mark.parametrize("points", [POINTS, {str(i): POINTS[i] for i in (3, 1, 0, 2)}])

@@ -16,7 +16,7 @@ def region(shape: dict[str, Any] = SQUARE, **attributes: Any) -> dict[str, Any]:
 
 
 def via(path: Path, *regions: Any, project: bool = False, options: Any = None) -> Path:
-    files = {"a.png123": {"filename": "a.png", "size": 123, "regions": list(regions), "file_attributes": {}}}
+    files = {"a.png123": {"filename": "a.png", "size": -1, "regions": list(regions), "file_attributes": {}}}
     if not project:
         return document(path, files)
     attributes = {"region": {"label": {"type": "dropdown", "options": options or {}}}, "file": {}}
@@ -102,3 +102,13 @@ def test_invalid_region_is_reported(folder: Path, invalid: Any, expected: str) -
     text = refusal(folder, folder.parent / "out")
     assert text.startswith(f"{path}: a.png123.regions[1]")
     assert expected in text
+
+
+def test_file_of_another_size_is_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = via(folder / "a.json", region())
+    path.write_text(path.read_text().replace('"size": -1', f'"size": {(folder / "a.png").stat().st_size}'))
+    imported(folder, folder.parent / "out")
+    assert caplog.text == ""
+    photograph(folder / "a.png", (70, 96))
+    imported(folder, folder.parent / "out")
+    assert "1 photographs have another number of bytes than when they were annotated" in caplog.text

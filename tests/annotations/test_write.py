@@ -76,6 +76,16 @@ def test_class_table_can_be_read_back(tmp_path: Path) -> None:
     assert read_class_table(tmp_path / "out" / "classes.csv") == table
 
 
+def test_other_table_of_an_earlier_import_is_removed(tmp_path: Path) -> None:
+    table = ClassTable(("a", "b"), ((1, 2, 3), (4, 5, 6)))
+    write.remove_other_class_table(table, tmp_path)
+    write.write_class_table(table, tmp_path)
+    write.remove_other_class_table(table, tmp_path)
+    assert files(tmp_path) == ["classes.csv"]
+    write.remove_other_class_table(ClassTable(("b", "a"), ((1, 2, 3), (4, 5, 6))), tmp_path)
+    assert files(tmp_path) == []
+
+
 @pytest.mark.parametrize("out", ["photos", "photos/images", "photos/masks", "photos/../photos", "link", "set"])
 def test_out_that_would_mix_with_the_photographs_is_refused(tmp_path: Path, out: str) -> None:
     for folder in ("photos", "set/images"):

@@ -14,9 +14,11 @@ from segdrone.class_files import CLASSES_FILE
 from segdrone.errors import DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
 
+_MASK_FOLDERS = ("mask", "masks", "segmentationclass", "segmentationobject", "gt", "scribbles")
+
 
 class ImageFolder:
-    """All photographs below a folder, by relative path, by file name and by stem.
+    """All photographs below a folder, by relative path, by file name and by stem. Folders of masks hold none.
 
     Args:
         root: The folder. Links to other folders are not followed; datasets that an import wrote are passed over.
@@ -45,17 +47,22 @@ class ImageFolder:
             folders[:] = [name for name, path in paths if path != excluded and not _is_import(path)]
             for name in sorted(names):
                 path = Path(folder, name)
-                if path.suffix.lower() in IMAGE_SUFFIXES and not name.startswith("."):
+                if self._is_photograph(path):
                     self._by_path[path.relative_to(self.root).as_posix()] = path
                     self._by_name[name].append(path)
                     self._by_folded_name[_fold(name)].append(path)
                     self._by_stem[_fold(path.stem)].append(path)
 
+    def _is_photograph(self, path: Path) -> bool:
+        if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
+            return False
+        return path.parent == self.root or path.parent.name.lower() not in _MASK_FOLDERS
+
     def __len__(self) -> int:
         return len(self._by_path)
 
     def find(
-        self, names: Iterable[str], where: str, *, beside: Path | None = None, split: str | None = None
+        self, names: Iterable[str], where: str, *, annotation: Path | None = None, split: str | None = None
     ) -> Path | None:
         """Returns the photograph with one of `names` as its path or, failing that, as its file name.
 
@@ -66,7 +73,7 @@ class ImageFolder:
         Args:
             names: Paths or names as the tool wrote them, the most likely first.
             where: File and place that name the photograph, for errors.
-            beside: Folder of the annotation file; a path may be relative to it.
+            annotation: The annotation file; a path may be relative to its folder. A folder of its name holds masks.
             split: Split of the annotation; photographs in a folder of that name are preferred.
 
         Returns:
@@ -78,9 +85,9 @@ class ImageFolder:
         """
         for name in names:
             written = posix_path(name)
-            found = self._candidates(written, beside)
+            found = self._candidates(written, None if annotation is None else annotation.parent)
             if len(found) > 1:
-                found = self._narrow(found, written, beside, split)
+                found = self._narrow(found, written, annotation, split)
             if len(found) > 1:
                 raise DataError(
                     f"{where} names {str(written)!a}, but {found[0]} and {found[1]} fit: give the folder of its "
@@ -102,14 +109,18 @@ class ImageFolder:
             return found
         return [] if written.suffix.lower() in IMAGE_SUFFIXES else self._by_stem.get(_fold(written.name), [])
 
-    def _narrow(self, found: list[Path], written: PurePosixPath, beside: Path | None, split: str | None) -> list[Path]:
+    def _narrow(
+        self, found: list[Path], written: PurePosixPath, annotation: Path | None, split: str | None
+    ) -> list[Path]:
         """Returns those candidates that agree best with the written folders, the split and the annotation's place."""
         if split is not None:
             found = [path for path in found if split_of_path(self._relative(path), in_name=False) == split] or found
         agreement = [common_folders(written, self._relative(path)) for path in found]
         found = [path for path, count in zip(found, agreement, strict=True) if count == max(agreement)]
-        if beside is not None and len(found) > 1:
-            near = [len(os.path.commonpath([path.parent, beside.resolve()])) for path in found]
+        if annotation is not None and len(found) > 1:
+            folder = annotation.resolve().parent
+            found = [path for path in found if path.parent != folder / annotation.stem] or found
+            near = [len(os.path.commonpath([path.parent, folder])) for path in found]
             found = [path for path, length in zip(found, near, strict=True) if length == max(near)]
         return found
 

@@ -95,6 +95,7 @@ def import_annotations(
     write.check_no_other_import(out, [one.file_name for one in drawn])
     frames = [mask_frame(one, orientation) for one in drawn]
     _warn_of_turned([one for one, frame in zip(drawn, frames, strict=True) if frame.is_doubtful], orientation)
+    write.remove_other_class_table(table, out)
     pixels = _write_pairs(drawn, frames, table, background, out, progress)
     splits = splits_of(drawn)
     write.write_split(splits, out)

@@ -61,7 +61,8 @@ def find_photographs(sources: Sequence[Source], images: Path | None, out: Path) 
         out: Folder to write to, in which no photograph is looked for.
 
     Returns:
-        The photographs sorted by name, and the number of those in the folders that no annotation names.
+        The photographs sorted by name, and the number of those in the folders that no annotation names. Missing ones
+        without shapes are left out.
 
     Raises:
         DataError: Photographs are missing, have ambiguous names or are annotated twice.
@@ -69,6 +70,7 @@ def find_photographs(sources: Sequence[Source], images: Path | None, out: Path) 
     folders: dict[Path, ImageFolder] = {}
     found: dict[Path, Annotated] = {}
     missing: list[tuple[str, ImageFolder]] = []
+    changed: list[Path] = []
     for source in sources:
         root = (images or source.images).resolve()
         folder = folders[root] = folders.get(root) or ImageFolder(images or source.images, exclude=out)
@@ -76,13 +78,17 @@ def find_photographs(sources: Sequence[Source], images: Path | None, out: Path) 
             split = _annotated_split(image, source)
             path = _find(image, folder, split)
             if path is None and image.embedded is None:
-                missing.append((image.names[0], folder))
+                if image.shapes:
+                    missing.append((image.names[0], folder))
                 continue
+            if path is not None and image.file_bytes not in (None, path.stat().st_size):
+                changed.append(path)
             key = path or image.path
             one = Annotated(path or _embedded(image), image, key.stem, split or _photograph_split(path, folder))
             found[key] = _merge(found[key], one) if key in found else one
     if missing:
         raise _missing(missing, sources)
+    _warn_of_changed(changed)
     _warn_of_doubtful([doubt for folder in folders.values() for doubt in folder.doubtful])
     names = unique_names(found)
     annotated = sorted((replace(one, name=names[key]) for key, one in found.items()), key=lambda one: one.name)
@@ -93,7 +99,7 @@ def find_photographs(sources: Sequence[Source], images: Path | None, out: Path) 
 def _find(image: AnnotatedImage, folder: ImageFolder, split: str | None) -> Path | None:
     """Returns the file of a photograph, or None; a doubtful file is not needed if the annotation contains it."""
     try:
-        return folder.find(image.names, image.where, beside=image.path.parent, split=split)
+        return folder.find(image.names, image.where, annotation=image.path, split=split)
     except DataError:
         if image.embedded is None:
             raise
@@ -159,6 +165,15 @@ def _missing(missing: Sequence[tuple[str, ImageFolder]], sources: Sequence[Sourc
     if sources[0].format == "cvat-video":
         text += ", or extract the frames of the video under these names"
     return DataError(text)
+
+
+def _warn_of_changed(changed: Sequence[Path]) -> None:
+    if changed:
+        log.warning(
+            "%d photographs have another number of bytes than when they were annotated, %s first: if they are others "
+            "of the same name, give the folder of those that were annotated with --images",
+            len(changed), changed[0],
+        )  # fmt: skip
 
 
 def _warn_of_doubtful(doubtful: Sequence[tuple[str, Path]]) -> None:

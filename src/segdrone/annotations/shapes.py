@@ -115,6 +115,7 @@ class AnnotatedImage:
         path: The annotation file.
         subset: Name of the split that the tool put it into, such as `Train`; None if it did not.
         embedded: The photograph itself, if the annotation file contains it.
+        file_bytes: Size of its file in bytes as the tool wrote it; None if it did not.
     """
 
     names: Sequence[str]
@@ -124,6 +125,7 @@ class AnnotatedImage:
     path: Path
     subset: str | None = None
     embedded: EmbeddedImage | None = None
+    file_bytes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,10 @@ def read(document: Any, path: Path) -> Annotations:
                 skipped["polygons of fewer than 3 points"] += 1
             else:
                 shapes.append(Shape(_label(region, key), region.where, [outline], is_box=kind == "rect"))
-        images.append(AnnotatedImage([file["filename"].text()], None, shapes, file.where, path))
+        size = file.get("size")
+        file_bytes = int(size.content) if size and isinstance(size.content, int) and size.content > 0 else None
+        name = file["filename"].text()
+        images.append(AnnotatedImage([name], None, shapes, file.where, path, file_bytes=file_bytes))
     return Annotations(images, _declared(attributes, key), skipped=+skipped)
 
 

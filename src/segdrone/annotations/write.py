@@ -96,6 +96,20 @@ def write_split(splits: Mapping[str, Sequence[str]], out: Path) -> None:
         raise _write_error(out, error) from None
 
 
+def remove_other_class_table(table: ClassTable, out: Path) -> None:
+    """Removes the class table of an earlier import with other classes, before masks are written with new ids.
+
+    Raises:
+        DataError: It cannot be removed.
+    """
+    path = out / CLASSES_FILE
+    try:
+        if path.is_file() and path.read_bytes() != table.to_csv().encode():
+            path.unlink()
+    except OSError as error:
+        raise _write_error(out, error) from None
+
+
 def write_class_table(table: ClassTable, out: Path) -> None:
     """Writes the class table as `classes.csv`.
 
