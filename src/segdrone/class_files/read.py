@@ -6,6 +6,7 @@ import csv
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from segdrone.class_files.columns import ColumnsError, Entry, Row, is_header, read_entries
@@ -49,6 +50,13 @@ def read_class_table(path: str | Path) -> ClassTable:
         DataError: The file is missing, cannot be read as classes, or could be read in two ways.
     """
     path = Path(path)
+    status = path.stat() if path.is_file() else None
+    return _read(path, (status.st_mtime_ns, status.st_size) if status else None)
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, version: object) -> ClassTable:
+    """Reads a version of a file once, so that what was chosen is said once."""
     text, encoding = read_text(path)
     problem = f"class table {path} cannot be read"
     try:
