@@ -77,6 +77,18 @@ def test_a_given_table_wins_and_says_what_is_not_used(root: Path, caplog: pytest
     assert not warnings(caplog)
 
 
+def test_a_given_table_with_exchanged_colors_is_told(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_table(root / "classes.csv", "soil", "crop")
+    other = root / "other.csv"
+    other.write_text("name,r,g,b\nsoil,1,1,1\ncrop,0,0,0\n")
+    opened(root, classes=str(other))
+    assert "exchanged colors" in caplog.text
+    caplog.clear()
+    other.write_text("name,r,g,b\nsoil,7,1,1\ncrop,0,9,0\n")  # other colors for the same ids
+    opened(root, classes=str(other))
+    assert not warnings(caplog)
+
+
 def test_masks_without_a_table_are_read_as_the_drone_classes_with_a_warning(
     root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

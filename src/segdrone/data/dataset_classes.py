@@ -45,7 +45,7 @@ def find_encoding(config: DataConfig, files: DatasetFiles, model: ModelClasses |
 
     Args:
         config: The choices of the user.
-        files: DatasetFiles of the photographs and masks.
+        files: Its photographs and masks.
         model: The model whose classes are wanted instead, for evaluation.
 
     Raises:
@@ -72,7 +72,7 @@ def _choose(
 ) -> ClassTable:
     if isinstance(config.classes, Mapping):  # of a checkpoint, for the folder that it was trained on
         table = ClassTable.from_dict(config.classes)
-        if own is not None and _reading(own) != _reading(table):
+        if own is not None and _contradict(own, table):
             raise DataError(
                 f"{own_file} gives the ids to {_shorten(own)}, in training they were {_shorten(table)}: say which "
                 f"table the masks are written for with data.classes={own_file}, or another file"
@@ -80,9 +80,9 @@ def _choose(
         return table
     if config.classes is not None:
         table = load_class_table(config.classes)
-        if own is not None and _reading(own) != _reading(table):
+        if own is not None and _contradict(own, table):
             log.warning(
-                "data.classes=%s is used, not %s, which has other names or another order: the masks must be written "
+                "data.classes=%s is used, not %s, which has other names, another order or exchanged colors: the masks must be written "
                 "for the former", config.classes, own_file,
             )  # fmt: skip
         return table
@@ -115,7 +115,7 @@ def _own_table_file(config: DataConfig, files: DatasetFiles) -> Path | None:
         found = [file for folder in folders if (file := find_class_table(folder)) is not None]
         tables = [read_class_table(file) for file in found]
         for file, table in zip(found, tables, strict=True):
-            if _reading(table) != _reading(tables[0]):
+            if _contradict(table, tables[0]):
                 raise DataError(
                     f"{found[0]} ({_shorten(tables[0])}) and {file} ({_shorten(table)}) give other classes to the same "
                     "ids: say which table all masks are written for with data.classes=FILE.csv, or use each folder for "
@@ -126,9 +126,12 @@ def _own_table_file(config: DataConfig, files: DatasetFiles) -> Path | None:
     return find_class_table(Path(config.root)) if config.images is None else None
 
 
-def _reading(table: ClassTable) -> tuple[tuple[str, ...], tuple[int, ...] | None]:
-    """Returns what decides how masks are read by a table."""
-    return table.names, table.mask_values
+def _contradict(first: ClassTable, second: ClassTable) -> bool:
+    """Returns whether two tables read the same masks as other classes: by the order of their ids, or by a color."""
+    owner = dict(zip(first.colours, first.names, strict=True))
+    return (first.names, first.mask_values) != (second.names, second.mask_values) or any(
+        owner.get(color, name) != name for color, name in zip(second.colours, second.names, strict=True)
+    )
 
 
 def _read_own_table(file: Path) -> ClassTable:

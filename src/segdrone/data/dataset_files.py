@@ -83,6 +83,8 @@ class DatasetFiles:
         top = self.root if self.masks.is_relative_to(self.root) else self.masks.parent
         while any(folder != top and top in folder.parents for folder in levels[-1]):
             levels.append(sorted({folder.parent for folder in levels[-1] if top in folder.parents}))
+        if not self.layout and self.masks == self.root:  # masks alone: their table may be beside the folder
+            levels.append([self.masks.parent])
         return levels
 
     def places(self) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from segdrone.class_files import find_class_table, read_class_table
+from segdrone.class_files import find_class_table, load_class_table, read_class_table
 from segdrone.classes import ClassTable
 from segdrone.data.dataset_classes import ModelClasses
 from segdrone.data.mask_encoding import MaskEncoding
@@ -24,7 +24,7 @@ def find_prediction_classes(folder: Path, given: str | None = None) -> ModelClas
     Args:
         folder: A folder that `segdrone predict` wrote, its `masks`, or masks of another program with or without a
             class table.
-        given: A class table as `ClassTable.load` takes it, which replaces the one in the folder.
+        given: A class table as `load_class_table` takes it, which replaces the one in the folder.
 
     Returns:
         The classes; None if the folder has no table and none was given.
@@ -43,16 +43,16 @@ def find_prediction_classes(folder: Path, given: str | None = None) -> ModelClas
                 f"{file} names the classes {', '.join(table.names)}, but {SETTINGS} of the same predictions names "
                 f"{', '.join(found.table.names)}: remove the wrong one"
             )
-        found = found or ModelClasses(table, None, table, "the predictions")
+        found = found or ModelClasses(table.dense, None, table, "the predictions")
     if given is None:
         return found
-    table = ClassTable.load(given)
+    table = load_class_table(given)
     if found is not None and found.table.names != table.names:
         log.warning(
             "prediction_classes=%s is used, not the classes that lie with the predictions: %s", given,
             ", ".join(found.table.names),
         )  # fmt: skip
-    return ModelClasses(table, None, table, "the predictions")
+    return ModelClasses(table.dense, None, table, "the predictions")
 
 
 def prediction_encoding(folder: Path, predicted: ModelClasses | None, truth: MaskEncoding) -> MaskEncoding:
@@ -79,7 +79,7 @@ def prediction_encoding(folder: Path, predicted: ModelClasses | None, truth: Mas
         )  # fmt: skip
         kind = "binary" if truth.kind == "binary" else "auto"
         return MaskEncoding(truth.source, kind=kind, colour_tolerance=truth.colour_tolerance, threshold=truth.threshold)
-    encoding = MaskEncoding(predicted.table, colour_tolerance=truth.colour_tolerance)
+    encoding = MaskEncoding(predicted.source or predicted.table, colour_tolerance=truth.colour_tolerance)
     return encoding.map_to(truth.table, truth.groups, names=(f"the predictions in {folder}", "the true masks"))
 
 
