@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from segdrone.errors import ConfigError, DataError
-from segdrone.inference.inputs import find_inputs
+from segdrone.inference.inputs import find_files, find_inputs
 from segdrone.utils.digest import file_digest
 
 
@@ -192,3 +192,22 @@ def test_a_different_file_of_the_same_size_has_another_digest(folder: Path) -> N
     digests.add(file_digest(make(folder / "x.tif", bytes(content) + b"0")))
     assert len(digests) == 5
     assert file_digest(folder / "absent.tif") == ""
+
+
+def test_videos_are_found_beside_photographs(folder: Path) -> None:
+    for name in ("photos/b.MP4", "photos/sub/d.mov", "films/e.mp4", "photos/.f.mp4", "photos/a.mp4"):
+        make(folder / name)
+    found = find_files(["photos"], "out")
+    assert [image.name for image in found.photographs] == ["a", "b", "sub/deep/c"]
+    assert [(video.path, video.name) for video in found.videos] == [
+        ("a.mp4", "a"), ("b.MP4", "b"), ("sub/d.mov", "sub/d"),
+    ]  # fmt: skip
+    assert names("photos") == {"a.jpg": "a", "b.JPG": "b", "sub/deep/c.png": "sub/deep/c"}
+    assert [video.path for video in find_files(["films"], "out").videos] == ["e.mp4"]
+    assert [video.path for video in find_files(["*/*.mp4", "photos/b.MP4"], "out").videos] == [
+        "b.MP4",
+        "films/e.mp4",
+        "photos/a.mp4",
+    ]
+    with pytest.raises(DataError, match="no photographs .* only videos"):
+        find_inputs(["films"], "out")

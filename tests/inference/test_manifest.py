@@ -102,7 +102,7 @@ def test_redo_may_change_the_classes(tmp_path: Path) -> None:
     two = ClassTable(("roof", "grass"), ((0, 0, 0), (1, 1, 1)))
     assert run(tmp_path, image("a.jpg"), table=two, settings=OTHER, redo=True) == ["a.jpg"]
     header, row = (line.split(",") for line in (tmp_path / "summary.csv").read_text().splitlines())
-    assert header[-2:] == ["share_roof", "share_grass"]
+    assert header[-3:] == ["share_roof", "share_grass", "captured"]
     assert len(row) == len(header)
 
 
@@ -148,7 +148,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
         assert "predict.json was not written by segdrone predict" in refusal(tmp_path, image("a.jpg"))
 
 
-@pytest.mark.parametrize("change", [("share_dirt", "dirt"), (",", ";"), ("0.000000\n", "0.000000,1\n"), ("path", "")])
+@pytest.mark.parametrize("change", [("share_dirt", "dirt"), (",", ";"), (",\n", ",,1\n"), ("path", "")])
 def test_a_summary_that_another_program_changed_is_refused(tmp_path: Path, change: tuple[str, str]) -> None:
     run(tmp_path, image("a.jpg"))
     text = (tmp_path / "summary.csv").read_text()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import resource
 import shutil
@@ -18,6 +19,7 @@ from segdrone.inference.predict_folder import _read, _read_ahead
 from segdrone.raster import open_image
 from segdrone.raster.decode import read_image
 from segdrone.utils.atomic import file_lock
+from tests.helpers.capture import save_with_exif
 from tests.helpers.predictions import contents, predict, read_mask, summary
 from tests.helpers.training import tiny_checkpoint
 
@@ -51,7 +53,7 @@ def test_every_photograph_gets_the_cleaned_mask_of_the_predictor(
     done = predict(predictor, [photos], out, cleanup=cleanup, confidence=True, progress=False)
     assert done == (4, 0, {})
     assert sorted(contents(out)) == sorted(
-        ["predict.json", "summary.csv", "masks/classes.csv"]
+        ["predict.json", "summary.csv", "totals.csv", "masks/classes.csv"]
         + [f"{kind}/{name}.{suffix}" for name in ("a", "sub/b", "sub/c", "z")
            for kind, suffix in (("masks", "png"), ("colours", "png"), ("overlays", "jpg"), ("confidence", "png"))]
     )  # fmt: skip
@@ -256,3 +258,34 @@ def test_one_photograph_has_a_bar_over_its_windows(
     message = capsys.readouterr().err
     assert "2/4" in message  # where it starts
     assert "4/4" in message
+
+
+def test_long_names_are_predicted_and_too_long_ones_told(predictor: Predictor, photos: Path, tmp_path: Path) -> None:
+    long, longer = "L" * 240, "M" * 251  # objects/MMM.json would have 256 bytes
+    for name in (long, longer):
+        shutil.copy(photos / "a.jpg", photos / f"{name}.png")
+    objects = {"objects": [predictor.table.names[0]], "progress": False}
+    done = predict(predictor, [photos], tmp_path / "out", **objects)
+    assert (done.predicted, done.skipped, [*done.failed]) == (5, 0, [f"{longer}.png"])
+    assert "its file in objects/ would be too long: rename the photograph" in done.failed[f"{longer}.png"]
+    assert (tmp_path / "out" / "masks" / f"{long}.png").is_file()
+    assert predict(predictor, [photos], tmp_path / "out", **objects)[:2] == (0, 5)
+
+
+def test_totals_are_those_of_all_photographs(predictor: Predictor, photos: Path, tmp_path: Path) -> None:
+    out, names = tmp_path / "out", predictor.table.names
+    save_with_exif(photos / "small.jpg", time="2024:05:01 10:22:33")  # 9 x 6 pixels
+    predict(predictor, [photos], out, objects=[names[1]], progress=False)
+    rows, masks = summary(out), [read_mask(out, name) for name in ("a", "sub/b", "sub/c", "z", "small")]
+    pixels = np.bincount(np.concatenate([mask.ravel() for mask in masks]), minlength=len(names))
+    with (out / "totals.csv").open(newline="") as file:
+        totals = {row["class"]: row for row in csv.DictReader(file)}
+    assert [*totals] == [*names]
+    for index, name in enumerate(names):
+        assert float(totals[name]["share"]) == pytest.approx(pixels[index] / pixels.sum(), abs=2e-6)
+        assert int(totals[name]["photographs"]) == sum((mask == index).any() for mask in masks)
+    objects = sum(int(row[f"objects_{names[1]}"]) for row in rows.values())
+    assert [row["objects"] for row in totals.values()] == ["", str(objects), *[""] * (len(names) - 2)]
+    assert {path: row["captured"] for path, row in rows.items() if row["captured"]} == {
+        "small.jpg": "2024-05-01T10:22:33"
+    }

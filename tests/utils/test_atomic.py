@@ -9,7 +9,7 @@ import filelock
 import pytest
 
 from segdrone.errors import DataError
-from segdrone.utils.atomic import atomic_write, file_lock, stale_partials, writable_dir, write_json
+from segdrone.utils.atomic import atomic_write, file_lock, is_too_long, stale_partials, writable_dir, write_json
 
 
 def test_success_replaces_the_file(tmp_path: Path) -> None:
@@ -134,3 +134,22 @@ def test_a_folder_that_cannot_be_written_to_is_reported_before_and_in_the_body(t
     with pytest.raises(DataError, match=r"new cannot be written to \(full\)"), writable_dir(tmp_path / "new"):
         raise OSError("full")
     assert list((tmp_path / "new").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a" * 251 + ".png", "ä" * 125 + ".png", "日" * 83 + ".json", "x." + "y" * 253])
+def test_names_of_255_bytes_can_be_written_and_leave_partials_that_are_found(tmp_path: Path, name: str) -> None:
+    with atomic_write(tmp_path / name) as partial:
+        partial.write_text("whole")
+        assert stale_partials(tmp_path) == [partial]
+    assert (tmp_path / name).read_text() == "whole"
+    with pytest.raises(KeyError), atomic_write(tmp_path / name) as partial:
+        partial.write_text("half")
+        raise KeyError
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_too_long_names_are_recognized(tmp_path: Path) -> None:
+    assert not is_too_long(tmp_path / ("a" * 255))
+    assert is_too_long(tmp_path / ("ä" * 128))
+    assert is_too_long(tmp_path / ("a" * 256) / "b")
+    assert is_too_long(tmp_path.joinpath(*["a" * 100] * 42))

@@ -63,6 +63,7 @@ def predict(
     redo: Annotated[
         bool, typer.Option("--redo", help="Predict finished photographs again, also with other options than before.")
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.")] = False,
 ) -> None:
     """Predict the masks of photographs of any size, and of videos.
 
@@ -75,31 +76,27 @@ def predict(
         segdrone predict best.ckpt flights/ --out slow --augment symmetries --refine 8
         segdrone predict best.ckpt video.mp4 --out predicted --smooth 5
 
-    Folders are searched recursively. OUT has the same subfolders:
+    Folders are searched recursively, also for videos. OUT has the same subfolders:
 
         masks/sub/NAME.png       class ids
         colours/sub/NAME.png     class colors
         overlays/sub/NAME.jpg    photograph, mask and legend
         confidence/, objects/    with --confidence, --objects
-        summary.csv              one row per photograph: share of each class, mean confidence, objects
+        summary.csv              one row per photograph: share of each class, confidence, objects, time
+        totals.csv               one row per class: share of all photographs together, objects
         predict.json             the options of the predictions
-        films/NAME.mp4, .csv     video with its masks; one row per frame: share of each class
+        films/sub/NAME.mp4, .csv video with its masks; one row per frame: share of each class
 
     An interrupted command continues when it is started again.
 
     Exit code 0 if everything is predicted; 1 if some photographs failed, with
     one line on stderr for each; 2 if nothing can be predicted.
     """
-    from segdrone.inference.inputs import find_inputs
-    from segdrone.inference.predict_video import check_video_options
-    from segdrone.inference.predict_videos import is_video, predict_videos, video_targets
+    from segdrone.inference.inputs import find_files
+    from segdrone.inference.predict_videos import choose_videos, predict_videos
 
-    videos = [Path(given) for given in inputs if is_video(given) and Path(given).is_file()]
-    photographs = [given for given in inputs if Path(given) not in videos]
-    images = find_inputs(photographs, out) if photographs else []  # fails before the checkpoint is loaded
-    if videos:
-        check_video_options(smooth)
-        video_targets(videos, out)
+    images, found = find_files(inputs, out)  # fails before the checkpoint is loaded
+    videos = choose_videos(found, inputs, smooth, required=not images)
     from segdrone.inference import Predictor
     from segdrone.inference.cleanup import Cleanup
     from segdrone.inference.instances import thing_classes
@@ -118,20 +115,24 @@ def predict(
             "--objects: no class of the checkpoint is an object such as person or car: name one with --object-class"
         )
     summaries: list[PredictSummary] = []
+    shared: dict[str, Any] = {"cleanup": cleanup, "redo": redo, "progress": not quiet}
     try:
         if images:
             outputs: dict[str, Any] = {"colours": colours, "overlays": overlays, "confidence": confidence}
-            done = predict_folder(predictor, images, out, cleanup=cleanup, objects=classes, redo=redo, **outputs)
-            summaries.append(done)
+            summaries.append(predict_folder(predictor, images, out, objects=classes, **outputs, **shared))
         if videos:
-            summaries.append(predict_videos(predictor, videos, out, cleanup=cleanup, smooth=smooth, redo=redo))
+            summaries.append(predict_videos(predictor, videos, out, smooth=smooth, **shared))
     except KeyboardInterrupt:
         without = " without --redo" if redo else ""
         print(f"interrupted: run the same command{without} again to continue in {out}", file=sys.stderr)
         raise typer.Exit(130) from None
     predicted, skipped = sum(summary.predicted for summary in summaries), sum(summary.skipped for summary in summaries)
     failed = sum(len(summary.failed) for summary in summaries)
-    print(f"{predicted} predicted, {skipped} done before, {failed} failed: see {out}")
+    if quiet:
+        for reason in (reason for summary in summaries for reason in summary.failed.values()):
+            print(f"error: {reason}", file=sys.stderr)
+    else:
+        print(f"{predicted} predicted, {skipped} done before, {failed} failed: see {out}")
     raise typer.Exit(1 if failed else 0)
 
 

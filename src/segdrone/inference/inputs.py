@@ -1,4 +1,4 @@
-"""Find the photographs to predict, and name their outputs."""
+"""Find the photographs and videos to predict, and name their outputs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import glob
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -22,8 +22,11 @@ log = logging.getLogger(__name__)
 SETTINGS = "predict.json"  # the file by which a folder of predictions is recognized
 
 
+VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")  # in lower case
+
+
 class InputImage(NamedTuple):
-    """A photograph to predict.
+    """A photograph to predict, or a video.
 
     Attributes:
         file: The file.
@@ -40,8 +43,33 @@ class InputImage(NamedTuple):
     digest: str
 
 
+class Inputs(NamedTuple):
+    """The photographs and the videos to predict, each sorted by path."""
+
+    photographs: list[InputImage]
+    videos: list[InputImage]
+
+
 def find_inputs(inputs: Iterable[str | Path], out: str | Path) -> list[InputImage]:
-    """Returns every photograph of the inputs, sorted by path, each file once.
+    """Returns every photograph of the inputs, sorted by path, each file once; `find_files` returns the videos too.
+
+    Args:
+        inputs: Files, folders, patterns.
+        out: The output folder; it need not exist.
+
+    Raises:
+        DataError: An input is missing or cannot be read, or they contain no photograph.
+        ConfigError: As `find_files`.
+    """
+    inputs = [*inputs]
+    photographs, _ = find_files(inputs, out)
+    if not photographs:
+        raise DataError(f"{', '.join(map(str, inputs))}: no photographs ({', '.join(IMAGE_SUFFIXES)}), only videos")
+    return photographs
+
+
+def find_files(inputs: Iterable[str | Path], out: str | Path) -> Inputs:
+    """Returns every photograph and every video of the inputs, each file once.
 
     Files are taken as given, with any suffix. Folders are searched to any depth, without hidden files, links to
     other folders, `out`, and predictions of other runs. In a dataset of a known layout only the photographs are taken.
@@ -53,24 +81,38 @@ def find_inputs(inputs: Iterable[str | Path], out: str | Path) -> list[InputImag
         out: The output folder; it need not exist.
 
     Raises:
-        DataError: An input is missing, cannot be read, or contains no photograph.
-        ConfigError: Two photographs would have the same name, or `out` is itself a folder of photographs.
+        DataError: An input is missing, cannot be read, or contains neither a photograph nor a video.
+        ConfigError: Two files would have the same name, or `out` is itself a folder of photographs.
     """
     by_file: dict[str, tuple[str, Path]] = {}  # by absolute path
     for given in map(str, inputs):
         try:
-            found = list(_find(given, Path(out).resolve()))
+            files = list(_find(given, Path(out).resolve()))
         except OSError as error:
             raise DataError(f"{error.filename} cannot be read ({error.strerror}): change its permissions") from None
-        if not found:
-            raise DataError(f"{given} leads to no photographs ({', '.join(IMAGE_SUFFIXES)}): check the path")
-        for path, file in found:
+        if not files:
+            known = ", ".join(IMAGE_SUFFIXES + VIDEO_SUFFIXES)
+            raise DataError(f"{given} leads to no photographs or videos ({known}): check the path")
+        for path, file in files:
             by_file.setdefault(os.path.abspath(file), (path, file))
-    stems = Counter(_stem(path).casefold() for path, _ in by_file.values() if is_image(path))
+    found = sorted(by_file.values())
+    return Inputs(
+        _name([(path, file) for path, file in found if not is_video(path)], is_image),
+        _name([(path, file) for path, file in found if is_video(path)], is_video),
+    )
+
+
+def _name(files: Sequence[tuple[str, Path]], is_known: Callable[[str], bool]) -> list[InputImage]:
+    """Names the outputs of files by their paths: without the suffix where it is known and the name stays the only one.
+
+    Raises:
+        ConfigError: Two files would have the same name.
+    """
+    stems = Counter(_stem(path).casefold() for path, _ in files if is_known(path))
     images: dict[str, InputImage] = {}
-    for path, file in sorted(by_file.values()):
+    for path, file in files:
         stem = _stem(path)
-        name = stem if is_image(path) and stems[stem.casefold()] == 1 else path
+        name = stem if is_known(path) and stems[stem.casefold()] == 1 else path
         if name in images:
             raise ConfigError(
                 f"{images[name].file} and {file} would both be predicted as {name}: give the folder above both, "
@@ -88,6 +130,16 @@ def is_image(path: str | Path) -> bool:
         (True, False)
     """
     return PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES
+
+
+def is_video(path: str | Path) -> bool:
+    """Whether a file name has the suffix of a video.
+
+    Example:
+        >>> is_video("flight/DJI_0001.MP4"), is_video("flight/DJI_0001.JPG")
+        (True, False)
+    """
+    return PurePosixPath(path).suffix.lower() in VIDEO_SUFFIXES
 
 
 def _find(given: str, out: Path) -> Iterator[tuple[str, Path]]:
@@ -115,7 +167,7 @@ def _find(given: str, out: Path) -> Iterator[tuple[str, Path]]:
         hidden = any(part.startswith(".") for part in below.parts)
         if any(map(has_predictions, below.parents)):  # masks and overlays of another run
             continue
-        if not hidden and is_image(file) and (excluded is None or not _is_inside(excluded, file)):
+        if not hidden and (is_image(file) or is_video(file)) and (excluded is None or not _is_inside(excluded, file)):
             yield below.as_posix(), file
 
 

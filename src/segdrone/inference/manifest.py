@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from segdrone.inference.inputs import SETTINGS, InputImage
 from segdrone.inference.outputs import SUFFIXES, Outputs
 from segdrone.utils.atomic import atomic_write, stale_partials, write_json
 
-SUMMARY = "summary.csv"
+SUMMARY, TOTALS = "summary.csv", "totals.csv"
 _FIXED_COLUMNS = 5  # the others depend on the classes
 
 
@@ -64,7 +65,7 @@ class Manifest:
             write_json(self._settings, self._folder / SETTINGS)
         with atomic_write(self._folder / "masks" / CLASSES_FILE) as partial:  # masks go to other places by themselves
             partial.write_text(self._outputs.table.to_csv(), encoding="utf-8")
-        for name in (SETTINGS, SUMMARY):
+        for name in (SETTINGS, SUMMARY, TOTALS, CLASSES_FILE):
             _remove(stale_partials(self._folder, Path(name).stem))
         for kind in SUFFIXES:
             _remove(stale_partials(self._folder / kind, deep=True))
@@ -75,6 +76,30 @@ class Manifest:
         row = dict(zip(self._outputs.columns, cells, strict=True))
         self.rows[row["path"]], self._lines[row["path"]] = row, _csv_line(cells)
         self._write_rows()
+
+    def write_totals(self) -> None:
+        """Writes `totals.csv`: a row per class with its share of all photographs together, and its objects.
+
+        They are a file of their own, since programs that read `summary.csv` would take a total for a photograph.
+        `share` is weighted by the size of the photographs, `photographs` counts those with the class.
+        """
+        objects = dict.fromkeys(self._outputs.objects, 0)
+        shares, photographs = dict.fromkeys(self._outputs.table.names, 0.0), Counter[str]()
+        pixels = {path: int(row["height"]) * int(row["width"]) for path, row in self.rows.items()}
+        for path, row in sorted(self.rows.items()):
+            for name in shares:
+                share = float(row[f"share_{name}"])
+                shares[name] += share * pixels[path] / sum(pixels.values())
+                photographs[name] += share > 0
+            for name in objects:
+                objects[name] += int(row[f"objects_{name}"])
+        lines = [_csv_line(["class", "share", "photographs", "objects"])]
+        lines += [
+            _csv_line([name, f"{share:.6f}", str(photographs[name]), str(objects.get(name, ""))])
+            for name, share in shares.items()
+        ]
+        with atomic_write(self._folder / TOTALS) as partial:
+            partial.write_text("".join(lines), encoding="utf-8", newline="")
 
     def drop(self, image: InputImage) -> None:
         """Removes a photograph's row, if it has one, and then its files."""

@@ -17,9 +17,10 @@ from segdrone.inference.inputs import InputImage
 from segdrone.inference.instances import Instance, find_instances, to_coco
 from segdrone.inference.overlays import draw_overlay
 from segdrone.inference.predictor import Prediction
+from segdrone.raster.capture import capture_time
 from segdrone.raster.encode import write_gray_png, write_jpeg, write_palette_png
 from segdrone.raster.pixels import count_values
-from segdrone.utils.atomic import atomic_write
+from segdrone.utils.atomic import atomic_write, is_too_long
 
 SUFFIXES = {"masks": ".png", "colours": ".png", "overlays": ".jpg", "confidence": ".png", "objects": ".json"}
 
@@ -72,14 +73,21 @@ class Outputs:
 
     @property
     def columns(self) -> list[str]:
-        """Names of the cells that `write` returns. Shares are 0 to 1, `confidence` is the mean."""
+        """Names of the cells that `write` returns.
+
+        Shares are 0 to 1, `confidence` is the mean, `captured` is the time in the EXIF data (ISO 8601), if any.
+        """
         shares = [f"share_{name}" for name in self.table.names]
         objects = [f"objects_{name}" for name in self.objects]
-        return ["path", "mask", "height", "width", "digest", "confidence", *shares, *objects]
+        return ["path", "mask", "height", "width", "digest", "confidence", *shares, *objects, "captured"]
 
     def file(self, kind: str, name: str) -> Path:
         """Returns the path of a file of one kind, a key of `SUFFIXES`."""
         return self.folder / kind / (name + SUFFIXES[kind])
+
+    def too_long(self, name: str) -> Path | None:
+        """Returns a file of a photograph whose name no file system takes; None if there is none."""
+        return next((file for kind in self._kinds() if is_too_long(file := self.file(kind, name))), None)
 
     def complete(self, name: str) -> bool:
         """Whether all files of a photograph exist."""
@@ -88,7 +96,8 @@ class Outputs:
     def remove(self, name: str) -> None:
         """Removes all files of a photograph, of every kind."""
         for kind in SUFFIXES:
-            self.file(kind, name).unlink(missing_ok=True)
+            if not is_too_long(file := self.file(kind, name)):
+                file.unlink(missing_ok=True)
 
     def write(self, image: InputImage, pixels: NDArray[np.uint8], prediction: Prediction) -> list[str]:
         """Writes the files of a photograph, each whole or not at all.
@@ -121,6 +130,7 @@ class Outputs:
             *map(str, (*mask.shape, image.digest)),
             *(f"{value:.6f}" for value in (mean, *shares)),
             *(str(counts[name]) for name in self.objects),
+            capture_time(image.file),
         ]
 
     def _write_objects(self, image: InputImage, prediction: Prediction) -> list[Instance]:

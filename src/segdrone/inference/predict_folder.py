@@ -24,6 +24,7 @@ from segdrone.inference.predictor import Prediction, Predictor, Progress
 from segdrone.inference.threads import submit_ahead
 from segdrone.raster import ImageSource
 from segdrone.raster.header import IMAGE_SUFFIXES
+from segdrone.utils.progress import progress_bar
 from segdrone.windows import Window
 
 _NO_CLEANUP = Cleanup()
@@ -59,7 +60,7 @@ def predict_folder(
     redo: bool = False,
     progress: bool = True,
 ) -> PredictSummary:
-    """Predicts photographs, and writes `Outputs`, `summary.csv` and `predict.json` to a folder.
+    """Predicts photographs, and writes `Outputs`, `summary.csv`, `totals.csv` and `predict.json` to a folder.
 
     After an interruption of any kind, the same call continues and ends with the same files, byte by byte. A photograph
     that cannot be read leaves no files, and the others are predicted.
@@ -102,11 +103,16 @@ def predict_folder(
     def read(image: InputImage) -> tuple[ImageSource, Pixels]:
         return _read(image, predictor.open)
 
+    too_long = {image.path: reason for image in images if (reason := _name_error(image, outputs))}
+    named = [image for image in images if image.path not in too_long]
     with exclusive_dir(out):
         manifest = Manifest(outputs, settings)
-        todo = manifest.begin(images, redo=redo)
-        failed = _predict_all(todo, len(images), read, predict, outputs, manifest, progress)
-    return PredictSummary(len(todo) - len(failed), len(images) - len(todo), failed)
+        todo = manifest.begin(named, redo=redo)
+        failed = _predict_all(todo, len(named), read, predict, outputs, manifest, progress)
+        manifest.write_totals()
+    for reason in too_long.values() if progress else ():
+        print(f"error: {reason}", file=sys.stderr)
+    return PredictSummary(len(todo) - len(failed), len(named) - len(todo), failed | too_long)
 
 
 def _predict_all(
@@ -123,8 +129,8 @@ def _predict_all(
     single = len(todo) == 1  # the progress bar then counts its windows
     with (
         warnings.catch_warnings(),
-        tqdm(total=total, initial=total - len(todo), unit="photo", disable=single or not progress) as photo_bar,
-        tqdm(unit="window", disable=not (single and progress)) as window_bar,
+        progress_bar(total=total, initial=total - len(todo), unit="photo", disable=single or not progress) as photo_bar,
+        progress_bar(unit="window", disable=not (single and progress)) as window_bar,
     ):
         warnings.filterwarnings("ignore", module=r"PIL\.")  # on files that are then decoded, or fail with an error
 
@@ -168,6 +174,13 @@ def _read(image: InputImage, open_source: Callable[[Path], ImageSource]) -> tupl
     except Exception as error:  # decoders raise errors of many types on damaged files, and the others must go on
         reason = f"{type(error).__name__}: {error}"
         raise DataError(f"{image.file} cannot be decoded ({reason}): copy it again or remove it") from None
+
+
+def _name_error(image: InputImage, outputs: Outputs) -> str:
+    """Returns why the files of a photograph cannot be written under its name; empty if they can."""
+    file = outputs.too_long(image.name)
+    kind = "" if file is None else file.relative_to(outputs.folder).parts[0]
+    return f"{image.file}: the name of its file in {kind}/ would be too long: rename the photograph" if kind else ""
 
 
 def _error_line(image: InputImage, error: DataError) -> str:

@@ -20,8 +20,6 @@ from segdrone.inference.temporal import TemporalMajority
 from segdrone.utils.atomic import atomic_write
 from segdrone.utils.progress import progress_bar
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")  # in lower case
-
 _NO_CLEANUP = Cleanup()
 _TOLERANCE = 1  # frame: a header may announce one too many, since videos are cut by time
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -14,31 +15,56 @@ from tqdm import tqdm
 from segdrone import __version__
 from segdrone.errors import ConfigError, DataError
 from segdrone.inference.cleanup import Cleanup
+from segdrone.inference.inputs import InputImage
 from segdrone.inference.output_dir import exclusive_dir
 from segdrone.inference.predict_folder import PredictSummary
-from segdrone.inference.predict_video import VIDEO_SUFFIXES, check_video_options, predict_video
+from segdrone.inference.predict_video import check_video_options, predict_video
 from segdrone.inference.predictor import Predictor
-from segdrone.utils.atomic import stale_partials, write_json
-from segdrone.utils.digest import file_digest
+from segdrone.utils.atomic import is_too_long, stale_partials, write_json
+
+log = logging.getLogger(__name__)
 
 FOLDER = "films"  # below the output folder
 _PREDICTED, _SKIPPED = "predicted", "done before"
 _NO_CLEANUP = Cleanup()
 
 
-def is_video(path: str | Path) -> bool:
-    """Whether a file name has the suffix of a video.
+def choose_videos(
+    found: Sequence[InputImage], inputs: Sequence[str | Path], smooth: int, *, required: bool
+) -> list[InputImage]:
+    """Returns the videos to predict, and warns of those that no input names.
 
-    Example:
-        >>> is_video("flight/DJI_0001.MP4"), is_video("flight/DJI_0001.JPG")
-        (True, False)
+    Args:
+        found: All videos of the inputs.
+        inputs: What the user gave: files, folders, patterns.
+        smooth: As for `predict_video`.
+        required: Whether there is nothing else to predict.
+
+    Raises:
+        ConfigError: `smooth` is out of its range, or PyAV is not installed and a video was named or is `required`.
     """
-    return Path(path).suffix.lower() in VIDEO_SUFFIXES
+    if not found:
+        return []
+    given = [Path(name).absolute() for name in inputs]
+    unnamed = [video for video in found if video.file.absolute() not in given]
+    try:
+        check_video_options(smooth)
+    except ConfigError as error:
+        if required or len(unnamed) < len(found) or "PyAV" not in str(error):
+            raise
+        log.warning("%d videos are left out, such as %s: %s", len(found), found[0].path, error)
+        return []
+    if unnamed and not required:
+        log.warning(
+            "%d videos are predicted too, after the photographs, such as %s: a pattern such as 'FOLDER/**/*.jpg' "
+            "leaves them out", len(unnamed), unnamed[0].path,
+        )  # fmt: skip
+    return [*found]
 
 
 def predict_videos(
     predictor: Predictor,
-    videos: Sequence[Path],
+    videos: Sequence[InputImage],
     out: str | Path,
     *,
     cleanup: Cleanup = _NO_CLEANUP,
@@ -52,7 +78,7 @@ def predict_videos(
 
     Args:
         predictor: The model.
-        videos: The files.
+        videos: The files, as `find_inputs` returns them.
         out: Output folder; created if needed.
         cleanup: Clean-up of each mask.
         smooth: As for `predict_video`.
@@ -60,58 +86,46 @@ def predict_videos(
         progress: Whether to show progress bars and errors on stderr.
 
     Raises:
-        ConfigError: Two videos would have the same name, a video was predicted with other settings, or an option is
-            out of its range.
+        ConfigError: A video was predicted with other settings, or an option is out of its range.
         DataError: The folder cannot be written to.
     """
     cleanup.check(predictor.table)
     check_video_options(smooth)
-    targets = video_targets(videos, out)
     with exclusive_dir(Path(out)):
-        for partial in stale_partials(Path(out) / FOLDER):
+        for partial in stale_partials(Path(out) / FOLDER, deep=True):
             partial.unlink()
         results = {
-            video: _predict(predictor, video, target, cleanup, smooth, redo=redo, progress=progress)
-            for target, video in targets.items()
+            video.path: _predict(predictor, video, Path(out), cleanup, smooth, redo=redo, progress=progress)
+            for video in videos
         }
-    failed = {str(video): result for video, result in results.items() if result not in (_PREDICTED, _SKIPPED)}
+    failed = {path: result for path, result in results.items() if result not in (_PREDICTED, _SKIPPED)}
     counts = Counter(results.values())
     return PredictSummary(counts[_PREDICTED], counts[_SKIPPED], failed)
 
 
-def video_targets(videos: Sequence[Path], out: str | Path) -> dict[Path, Path]:
-    """Returns each video, once, by the path that its prediction is written to.
-
-    Raises:
-        ConfigError: Two videos would have the same name.
-    """
-    targets: dict[Path, Path] = {}
-    for video in videos:
-        target = Path(out) / FOLDER / f"{video.stem}.mp4"
-        if not video.samefile(targets.setdefault(target, video)):
-            raise ConfigError(f"{targets[target]} and {video} would both be predicted as {target}: rename one of them")
-    return targets
-
-
 def _predict(
-    predictor: Predictor, video: Path, target: Path, cleanup: Cleanup, smooth: int, *, redo: bool, progress: bool
+    predictor: Predictor, video: InputImage, out: Path, cleanup: Cleanup, smooth: int, *, redo: bool, progress: bool
 ) -> str:
     """Predicts a video unless it is done; returns `_PREDICTED`, `_SKIPPED` or the reason for a failure."""
-    manifest = target.with_suffix(".json")
+    target, *others = (out / FOLDER / (video.name + suffix) for suffix in (".mp4", ".csv", ".json"))
+    manifest = others[-1]
     settings = {
-        "segdrone": __version__, "film": video.name, "digest": file_digest(video), "predictor": predictor.settings,
+        "segdrone": __version__, "film": video.file.name, "digest": video.digest, "predictor": predictor.settings,
         "cleanup": cleanup.to_dict(), "smooth": smooth,
     }  # fmt: skip
-    if not redo and all(target.with_suffix(suffix).is_file() for suffix in (".mp4", ".csv", ".json")):
+    too_long = any(map(is_too_long, (target, *others)))
+    if not redo and not too_long and all(file.is_file() for file in (target, *others)):
         if _read_settings(manifest) != settings:
             raise ConfigError(
                 f"{target} was predicted with other settings, or from another video: give another --out, or --redo "
                 "to replace it"
             )
         return _SKIPPED
-    manifest.unlink(missing_ok=True)
     try:
-        summary = predict_video(predictor, video, target, cleanup=cleanup, smooth=smooth, progress=progress)
+        if too_long:
+            raise DataError(f"{video.file}: the names of its files in {FOLDER}/ would be too long: rename the video")
+        manifest.unlink(missing_ok=True)
+        summary = predict_video(predictor, video.file, target, cleanup=cleanup, smooth=smooth, progress=progress)
     except DataError as error:
         if progress:
             tqdm.write(f"error: {error}", file=sys.stderr)

@@ -16,6 +16,9 @@ from filelock import FileLock
 
 from segdrone.errors import DataError
 
+_MAX_NAME = 255  # bytes of a file name, on nearly all file systems
+_MAX_SUFFIX = 40  # characters; those of image formats are shorter
+_MAX_PATH = 4095  # bytes of a path, on Linux
 _PARTIAL = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part(\.[^.]*)?")  # name of a file that `atomic_write` has not finished
 
 
@@ -24,7 +27,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`; at the end, the file written there replaces `path`.
 
     The folder is created if needed. If the body fails, the temporary file is removed and `path` stays as it was. The
-    temporary name keeps the suffix, by which image writers choose the format.
+    temporary name keeps the suffix, by which image writers choose the format, and is no longer than 255 bytes.
 
     Example:
         >>> folder = Path(tempfile.mkdtemp())
@@ -34,13 +37,30 @@ def atomic_write(path: Path) -> Iterator[Path]:
         '0.5'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
+    partial = _partial_path(path)
     try:
         yield partial
         os.replace(partial, path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def _partial_path(path: Path) -> Path:
+    end = f".{secrets.token_hex(4)}.part{path.suffix[:_MAX_SUFFIX]}"
+    room = _MAX_NAME - len(os.fsencode(f".{end}"))
+    return path.with_name(f".{os.fsencode(path.stem)[:room].decode('utf-8', 'ignore')}{end}")
+
+
+def is_too_long(path: Path) -> bool:
+    """Whether a file name, or the whole path, is longer than file systems allow.
+
+    Example:
+        >>> is_too_long(Path("a" * 255)), is_too_long(Path("a" * 251 + ".json"))
+        (False, True)
+    """
+    absolute = os.fsencode(path.absolute())
+    return len(absolute) > _MAX_PATH or max(map(len, absolute.split(os.fsencode(os.sep)))) > _MAX_NAME
 
 
 def stale_partials(folder: Path, stem: str | None = None, *, deep: bool = False) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from tqdm import tqdm
 
@@ -13,11 +13,19 @@ LOG_INTERVAL = 60.0
 """Seconds between two lines of a bar if stderr is not a terminal: each of them stays in the log file."""
 
 
-def progress_bar(iterable: Iterable[T] = (), desc: str | None = None, **options: Any) -> tqdm[T]:
+@overload
+def progress_bar(iterable: Iterable[T], desc: str | None = None, **options: Any) -> tqdm[T]: ...
+
+
+@overload
+def progress_bar(iterable: None = None, desc: str | None = None, **options: Any) -> tqdm[Any]: ...
+
+
+def progress_bar(iterable: Iterable[T] | None = None, desc: str | None = None, **options: Any) -> tqdm[Any]:
     """Returns a progress bar on stderr.
 
     Args:
-        iterable: What to go through; nothing if the caller updates the bar.
+        iterable: What to go through; None if the caller updates the bar.
         desc: What is counted.
         **options: Further arguments of tqdm, such as `total`, `unit` or `disable`.
     """
