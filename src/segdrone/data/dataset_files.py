@@ -11,7 +11,7 @@ from itertools import chain, takewhile
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from segdrone.data.layout import split_of
+from segdrone.data.layout import SPLIT_WORDS, split_of
 from segdrone.data.mask_names import EXACT, NameRule, Place, is_view, stem
 from segdrone.raster.file_kind import describe_others
 
@@ -193,7 +193,7 @@ def _folder_splits(places: Sequence[Place]) -> tuple[dict[Place, str], str, tupl
     splits = {place: next(filter(None, map(split_of, place)), None) for place in places}
     known = {place: split for place, split in splits.items() if split}
     if len(set(known.values())) > 1 and len(known) == len(splits):
-        return known, f"the folders {', '.join(dict.fromkeys(known.values()))}", ()
+        return known, f"the folders {', '.join(split for split in SPLIT_WORDS if split in known.values())}", ()
     if known and len(known) < len(splits):
         some, others = ("/".join(next(p for p in splits if (p in known) is is_known)) for is_known in (True, False))
         return {}, "", (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from segdrone.data.layout import SPLIT_OF
 from segdrone.errors import DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
 
-_FIELD = re.compile(r"\{(\w+)\}|(\*\*/)|(\*)|(\?)|(\[[^\]/]+\])")
+_FIELD = re.compile(r"\{(\w+)\}|(\*)|(\?)|(\[[^\]/]+\])")
 _FIELDS = {"id": "[^/]+", "group": "[^/]+", "split": "|".join(SPLIT_OF)}
 
 
@@ -22,7 +21,7 @@ class FoundFile(NamedTuple):
     Attributes:
         path: The file.
         id: What stood for `{id}`.
-        folders: What stood for `{split}`, `{group}` and, as `any1` and so on, for wildcards in folders.
+        folders: What stood for `{split}`, `{group}` and, as `any0` and so on, for folders with wildcards.
     """
 
     path: Path
@@ -87,30 +86,37 @@ def match_files(base: Path, files: Iterable[PurePosixPath], pattern: str, key: s
 
 
 def _compile(pattern: str, key: str) -> re.Pattern[str]:
+    if unknown := [match[1] for match in _FIELD.finditer(pattern) if match[1] and match[1] not in _FIELDS]:
+        raise DataError(f"{key}={pattern} has the unknown field {{{unknown[0]}}}: use {{id}}, {{group}}, {{split}}")
     if "{id}" not in pattern:
         folder, _, name = pattern.rpartition("/")
         start, star, end = name.rpartition("*")
         if not star:
             raise DataError(f"{key}={pattern} has no {{id}}: put it where the names of photographs and masks agree")
         pattern = f"{folder}/{start}{{id}}{end}".lstrip("/")
-    expression, last, seen = "", 0, Counter[str]()
-    for match in _FIELD.finditer(pattern):
-        expression += re.escape(pattern[last : match.start()])
-        last = match.end()
-        field, folders, star, _, characters = match.groups()
-        if field is not None and field not in _FIELDS:
-            raise DataError(f"{key}={pattern} has the unknown field {{{field}}}: use {{id}}, {{group}}, {{split}}")
-        if field is not None and seen[field]:
-            expression += f"(?P={field})"
-        elif field is not None:
-            seen[field] += 1
-            expression += f"(?P<{field}>{_FIELDS[field]})"
-        elif characters is not None:
-            expression += characters.replace("[!", "[^")
+    *folders, name = pattern.split("/")
+    seen: set[str] = set()
+    expression = ""
+    for number, folder in enumerate(folders):
+        if folder == "**":
+            expression += f"(?P<any{number}>(?:[^/]+/)*)"
+        elif is_pattern(folder) and "{" not in folder:
+            expression += f"(?P<any{number}>{_part(folder, seen)})/"
         else:
-            what = "(?:[^/]+/)*" if folders else "[^/]*" if star else "[^/]"
-            if "/" in pattern[match.start() :] or folders:
-                seen["*"] += 1
-                what = f"(?P<any{seen['*']}>{what})"
-            expression += what
-    return re.compile(expression + re.escape(pattern[last:]), re.IGNORECASE)
+            expression += f"{_part(folder, seen)}/"
+    return re.compile(expression + _part(name, seen), re.IGNORECASE)
+
+
+def _part(text: str, seen: set[str]) -> str:
+    """Returns the expression of one folder or of the file's name; `seen` collects its fields."""
+    expression, last = "", 0
+    for match in _FIELD.finditer(text):
+        expression += re.escape(text[last : match.start()])
+        last = match.end()
+        field, star, mark, characters = match.groups()
+        if field is not None:
+            expression += f"(?P={field})" if field in seen else f"(?P<{field}>{_FIELDS[field]})"
+            seen.add(field)
+        else:
+            expression += "[^/]*" if star else "[^/]" if mark else characters.replace("[!", "[^")
+    return expression + re.escape(text[last:])
