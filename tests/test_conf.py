@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from segdrone.model.losses import LOSSES
 from segdrone.model.networks import NETWORKS
 from segdrone.training import EMA, SWA, FreezeEncoder, LearningRateFinder, TerminateOnNaN, train
 from tests.helpers.commands import REPO
-from tests.helpers.small_run import Compose, compose_config, fit_config, small
+from tests.helpers.small_run import TINY, Compose, compose_config, fit_config, small
 
 CONF = REPO / "conf"
 GROUPS = sorted(str(path.relative_to(CONF).with_suffix("")) for path in CONF.glob("*/*.yaml"))
@@ -94,7 +95,6 @@ def test_every_file_says_what_it_is() -> None:
 
 
 LIMITS = ["trainer.limit_train_batches=1", "trainer.limit_val_batches=1", "trainer.limit_test_batches=1"]
-TINY = ["model.encoder_name=tu-mobilenetv3_small_050", "model.encoder_depth=3", "model.decoder_channels=[16,8,8]"]
 CALLBACKS = {"ema": EMA, "swa": SWA, "freeze_encoder": FreezeEncoder, "lr_finder": LearningRateFinder}
 
 
@@ -108,7 +108,7 @@ def _class(builder: Any) -> type:
 def _chosen(choices: list[str], folder: Path) -> dict[str, str]:
     """Return the file that is chosen in each group of conf/, as Hydra sees it."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("train", [*small(folder, folder), *choices], return_hydra_config=True)
+        cfg = compose("train", [*small(folder, folder, network=()), *choices], return_hydra_config=True)
     chosen = {str(group): str(name) for group, name in cfg.hydra.runtime.choices.items()}
     return chosen | {"callbacks": _added_callbacks(choices)}  # several files, which Hydra does not list
 
@@ -168,11 +168,17 @@ CASES = [
 ]
 
 
+@pytest.fixture
+def run_config(all_scenes: Path, tmp_path: Path) -> Compose:
+    """Composes conf/train.yaml for a small run in tmp_path/run, of a network of conf/model."""
+    return functools.partial(compose_config, "train", *small(all_scenes, tmp_path / "run", network=()))
+
+
 @pytest.mark.parametrize("choices", CASES, ids=lambda choices: choices[0])
 def test_every_choice_takes_effect_in_a_run_of_one_step(
-    choices: list[str], small_config: Compose, tmp_path: Path
+    choices: list[str], run_config: Compose, tmp_path: Path
 ) -> None:
-    made = fit_config(small_config(*choices, *LIMITS))
+    made = fit_config(run_config(*choices, *LIMITS))
     logged = made["trainer"].callback_metrics
     assert made["trainer"].global_step == 1
     assert logged["train/loss"] > 0
@@ -196,8 +202,8 @@ def test_every_choice_takes_effect_in_a_run_of_one_step(
     ],
     ids=lambda choices: choices[0],
 )
-def test_every_recipe_runs_to_its_scores(choices: list[str], small_config: Compose, tmp_path: Path) -> None:
-    metrics, made = train(small_config(*choices, *LIMITS))
+def test_every_recipe_runs_to_its_scores(choices: list[str], run_config: Compose, tmp_path: Path) -> None:
+    metrics, made = train(run_config(*choices, *LIMITS))
     assert made["trainer"].global_step == 1
     assert 0 <= metrics["miou"] <= 1
     assert metrics["train/loss"] > 0
@@ -209,16 +215,16 @@ def _assert_of_the_size_in_the_comment(network: nn.Module, file: Path) -> None:
     assert sum(p.numel() for p in network.parameters()) / 1e6 == pytest.approx(float(millions), abs=0.05)
 
 
-def test_demo_renders_its_own_scenes(small_config: Compose, tmp_path: Path) -> None:
+def test_demo_renders_its_own_scenes(run_config: Compose, tmp_path: Path) -> None:
     sample = f"data.root={tmp_path}/sample", "data.sample={count:20,height:64,width:96,seed:0}"
-    metrics, made = train(small_config("experiment=demo", *sample, *LIMITS))
+    metrics, made = train(run_config("experiment=demo", *sample, *LIMITS))
     assert len(made["datamodule"].splits["all"]) == len(list((tmp_path / "sample").rglob("*.jpg"))) == 20
     assert 0 <= metrics["miou"] <= 1
     _assert_in_effect(made, _chosen(["experiment=demo"], tmp_path))
 
 
 def test_overfitting_learns_from_two_batches(small_config: Compose, tmp_path: Path) -> None:
-    made = fit_config(small_config("debug=overfit", "trainer.max_epochs=2", *TINY))
+    made = fit_config(small_config("debug=overfit", "trainer.max_epochs=2"))
     assert made["trainer"].global_step == 2 * 2
     assert made["trainer"].callback_metrics["train/loss"] > 0
     _assert_in_effect(made, _chosen(["debug=overfit"], tmp_path))
@@ -226,23 +232,23 @@ def test_overfitting_learns_from_two_batches(small_config: Compose, tmp_path: Pa
 
 def test_the_profiler_prints_its_table(small_config: Compose, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
-        made = fit_config(small_config("debug=profiler", *TINY, *LIMITS))
+        made = fit_config(small_config("debug=profiler", *LIMITS))
     assert made["trainer"].global_step == 1
     assert "optimizer_step" in caplog.text
 
 
 def test_tiles_are_what_is_trained_on(small_config: Compose) -> None:
-    made = fit_config(small_config("data.sampling=tiles", "data.tile_size=[32,48]", *TINY, *LIMITS))
+    made = fit_config(small_config("data.sampling=tiles", "data.tile_size=[32,48]", *LIMITS))
     assert set(made["datamodule"].fit_dataset("train").shapes) == {(32, 48)}
     assert 0 <= made["trainer"].callback_metrics["val/miou"] <= 1
 
 
 def test_tiled_inference_scores_at_the_size_of_the_masks(small_config: Compose) -> None:
-    _, made = train(small_config("inference=tiled", "inference.window=[32,48]", *TINY, *LIMITS))
+    _, made = train(small_config("inference=tiled", "inference.window=[32,48]", *LIMITS))
     assert (made["report"]["inference"]["window"], made["report"]["inference"]["overlap"]) == ([32, 48], 0.25)
 
 
 def test_one_batch_leaves_no_checkpoint(small_config: Compose, tmp_path: Path) -> None:
-    metrics, _ = train(small_config("debug=one_batch", *TINY))
+    metrics, _ = train(small_config("debug=one_batch"))
     assert 0 <= metrics["accuracy"] <= 1
     assert not list((tmp_path / "run").rglob("*.ckpt"))

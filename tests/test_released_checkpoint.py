@@ -4,14 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
 from PIL import Image
 
 from segdrone.evaluation import evaluate
 from segdrone.inference import Predictor
 from segdrone.model import load_module, load_network
-from segdrone.training import train
-from tests.conftest import REPO, Compose
+from tests.helpers.commands import REPO
+from tests.helpers.small_run import compose_config, fit_config, small
 
 FIXTURES = REPO / "tests" / "fixtures"
 CHECKPOINT = FIXTURES / "checkpoint-0.1.0.ckpt"  # LinkNet, the classes landing-zone and keep-clear, 64 x 96 pixels
@@ -35,8 +34,7 @@ def test_its_spec_comes_from_its_hyper_parameters() -> None:
 
 def test_it_has_the_same_scores(all_scenes: Path, tmp_path: Path) -> None:
     overrides = [f"ckpt_path={CHECKPOINT}", f"data.root={all_scenes}", "split=all", "trainer=cpu", "pictures=0"]
-    with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
-        metrics = evaluate(compose("evaluate", [*overrides, f"output_dir={tmp_path}"]))
+    metrics = evaluate(compose_config("evaluate", *overrides, f"output_dir={tmp_path}"))
     before = {
         "miou": 0.550709,
         "boundary_miou": 0.294776,
@@ -47,10 +45,10 @@ def test_it_has_the_same_scores(all_scenes: Path, tmp_path: Path) -> None:
     assert {name: metrics[name] for name in before} == pytest.approx(before, abs=1e-4)
 
 
-def test_training_starts_from_it(small_config: Compose) -> None:
+def test_training_starts_from_it(all_scenes: Path, tmp_path: Path) -> None:
     network = ["model=linknet_mbv2", "model.encoder_name=tu-test_efficientnet", "model.encoder_depth=3"]
-    config = small_config(*network, f"init_from={CHECKPOINT}", "data.class_groups=landing_zone", "optimizer.lr=1e-9")
-    _, parts = train(config)
+    choices = [f"init_from={CHECKPOINT}", "data.class_groups=landing_zone", "optimizer.lr=1e-9"]
+    parts = fit_config(compose_config("train", *small(all_scenes, tmp_path / "run", network), *choices))
     before, after = load_module(CHECKPOINT).state_dict(), parts["module"].state_dict()
     weight = "network.segmentation_head.0.weight"
     assert after[weight].numpy() == pytest.approx(before[weight].numpy(), abs=1e-6)

@@ -74,14 +74,15 @@ def test_each_job_of_a_sweep_trains_in_two_processes_with_the_same_recipe(
     all_scenes: Path, recipes: Path, tmp_path: Path, command: Command
 ) -> None:
     overrides = [override for override in small(all_scenes, tmp_path / "sweep") if override != "trainer=cpu"]
-    arguments = ["--config-dir", str(recipes), "-m", "experiment=mine", *DDP, *overrides, "optimizer.lr=1e-3,2e-3"]
-    result = command("segdrone", "train", *arguments)
+    search = ["search=optuna", "hydra.sweeper.n_trials=2", "optimizer.lr=1e-3,2e-3"]
+    result = command("segdrone", "train", "--config-dir", recipes, "experiment=mine", *DDP, *overrides, *search)
     assert result.returncode == 0, result.stderr
     for job in ("0", "1"):
         settings = run_settings(tmp_path / "sweep" / job)
         assert (settings["processes"], settings["seed"]) == (2, 7)
     assert "best: job " in result.stdout
     assert (tmp_path / "sweep" / "comparison.csv").is_file()
+    assert {path.name for path in tmp_path.iterdir()} == {"my recipes", "sweep"}
 
 
 @pytest.mark.parametrize(

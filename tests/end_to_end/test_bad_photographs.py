@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 import zlib
 from collections.abc import Callable
@@ -14,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.commands import REPO, Command, assert_one_line
+from tests.helpers.background_run import background_run
+from tests.helpers.commands import Command, assert_one_line
 from tests.helpers.small_run import small
 
 IMAGES, MASKS = "original_images", "label_images_semantic"
@@ -139,35 +139,22 @@ def test_cache_files_of_another_version_and_damaged_ones_are_made_again(
     assert {path.name: path.read_bytes() for path in (tmp_path / "cache").iterdir()} == before
 
 
+CHANGED = "has changed since; they are decoded again"
+
+
 @pytest.mark.parametrize("size", [(64, 96), (32, 48)])
 def test_photograph_replaced_during_a_run(size: tuple[int, int], scenes: Path, tmp_path: Path) -> None:
     arguments = [*small(scenes, tmp_path / "run"), "trainer.max_epochs=400", "trainer.limit_val_batches=1"]
-    errors = subprocess.DEVNULL if size == (64, 96) else subprocess.PIPE
-    with subprocess.Popen(
-        [sys.executable, str(REPO / "train.py"), *arguments],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        text=True,
-    ) as process:
-        try:
-            for _ in range(1200):
-                if (tmp_path / "run" / "checkpoints" / "last.ckpt").exists():
-                    break
-                time.sleep(0.1)
-            for path in (scenes / IMAGES).iterdir():
-                Image.fromarray(np.full((*size, 3), 90, np.uint8)).save(tmp_path / "new.jpg")
-                os.replace(tmp_path / "new.jpg", path)
-            if size == (64, 96):
-                assert process.stdout is not None
-                output = ""
-                while "has changed since; they are decoded again" not in output:
-                    assert process.poll() is None
-                    output = process.stdout.readline()
-                assert str(scenes) in output
-                return
-            _, output = process.communicate(timeout=120)
-            assert process.returncode == 2
-            assert ".jpg is 48 x 32 pixels, but was 96 x 64 when the dataset was opened" in output.splitlines()[-1]
-        finally:
-            process.kill()
+    with background_run(arguments, tmp_path / "run") as process:
+        for path in (scenes / IMAGES).iterdir():
+            Image.fromarray(np.full((*size, 3), 90, np.uint8)).save(tmp_path / "new.jpg")
+            os.replace(tmp_path / "new.jpg", path)
+        if size == (64, 96):
+            while not (lines := [line for line in process.outputs()[0].splitlines() if CHANGED in line]):
+                assert process.poll() is None
+                time.sleep(0.05)
+            assert str(scenes) in lines[0]
+        else:
+            assert process.wait(120) == 2
+            last = process.outputs()[1].splitlines()[-1]
+            assert ".jpg is 48 x 32 pixels, but was 96 x 64 when the dataset was opened" in last

@@ -47,25 +47,14 @@ def test_predict_help_does_not_import_torch(command: Command, tmp_path: Path) ->
 
 
 def test_sample_scenes_can_be_trained_on_and_scored(tmp_path: Path, command: Command) -> None:
-    """Each command in an interpreter of its own, as a user starts them."""
-    sample: list[str | Path] = [
-        "data",
-        "sample",
-        tmp_path / "scenes",
-        "--count",
-        "12",
-        "--size",
-        "96x64",
-        "--seed",
-        "3",
-    ]
-    made = command("segdrone", *sample, fresh=True)
+    sample = ["--count", "12", "--size", "96x64", "--seed", "3"]
+    made = command("segdrone", "data", "sample", tmp_path / "scenes", *sample)
     assert made.returncode == 0, made.stderr
     run = tmp_path / "run"
-    trained = command("train.py", *small(tmp_path / "scenes", run), fresh=True)
+    trained = command("train.py", *small(tmp_path / "scenes", run))
     assert trained.returncode == 0, trained.stderr
     assert "mIoU" in trained.stdout
-    scored = command("evaluate.py", f"ckpt_path={run}/checkpoints/best.ckpt", "split=val", fresh=True)
+    scored = command("evaluate.py", f"ckpt_path={run}/checkpoints/best.ckpt", "split=val")
     assert scored.returncode == 0, scored.stderr
     written = list((tmp_path / "outputs" / "evaluate").glob("*/*/metrics.json"))
     assert len(written) == 1

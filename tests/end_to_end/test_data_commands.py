@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from segdrone.training.build import build_datamodule, build_module
 from tests.helpers.commands import Command, assert_one_line
-from tests.helpers.small_run import small
+from tests.helpers.small_run import compose_config, small
 
 IMAGES, MASKS = "original_images", "label_images_semantic"
 
@@ -62,8 +64,10 @@ def test_stats_give_the_class_weights_of_training(scenes: Path, tmp_path: Path, 
     assert result.returncode == 0, result.stderr
     assert "class weights: unlabeled " in result.stdout
     (scenes / "stats").rename(tmp_path / "stats")
-    elsewhere = train(f"{tmp_path}/stats/stats.json")
-    assert elsewhere.returncode == 0, elsewhere.stderr
+    cfg = compose_config("train", *small(scenes, tmp_path / "run"), f"loss.class_weights={tmp_path}/stats/stats.json")
+    elsewhere = build_module(cfg, build_datamodule(cfg)).hparams["loss"]["class_weights"]
+    used = torch.load(tmp_path / "run1" / "checkpoints" / "last.ckpt", weights_only=True)["hyper_parameters"]
+    assert len(elsewhere) == 23 and elsewhere == used["loss"]["class_weights"]
     (tmp_path / "stats").rename(scenes / "stats")
     merged = train("auto", "data.class_groups=drone12")
     assert_one_line(merged, "stats.json counts 23 classes, not the 12 in use", "segdrone data stats")

@@ -3,8 +3,6 @@
 import csv
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from PIL import Image
 from segdrone.inference import Predictor
 from segdrone.inference.inputs import find_inputs
 from segdrone.inference.predict_folder import predict_folder
-from tests.helpers.commands import Command
+from tests.helpers.commands import Command, ForkedCommand
 from tests.helpers.training import tiny_checkpoint
 
 
@@ -40,13 +38,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def kill(arguments: list[str | Path], out: Path, rows: int) -> int:
     """Start the command, kill it when its summary has that many rows, and return its exit code."""
-    process = subprocess.Popen([sys.executable, "-m", "segdrone", "predict", *map(str, arguments)])
-    summary, deadline = out / "summary.csv", time.monotonic() + 200
-    while process.poll() is None and time.monotonic() < deadline:
-        if summary.exists() and summary.read_bytes().count(b"\n") > rows:
-            process.kill()
-        time.sleep(0.001)
-    return process.wait(60)
+    with ForkedCommand(out.parent, "segdrone", "predict", *arguments) as process:
+        summary, deadline = out / "summary.csv", time.monotonic() + 200
+        while process.poll() is None and time.monotonic() < deadline:
+            if summary.exists() and summary.read_bytes().count(b"\n") > rows:
+                process.send_signal(signal.SIGKILL)
+                break
+            time.sleep(0.001)
+        return process.wait(60)
 
 
 def test_a_folder_predicted_with_two_kills_has_the_same_bytes(photos: Path, tmp_path: Path, command: Command) -> None:

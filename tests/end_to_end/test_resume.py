@@ -1,15 +1,13 @@
 """A killed or interrupted run resumes, and ends as if nothing had happened."""
 
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import torch
 
-from tests.helpers.background_run import start_run
-from tests.helpers.commands import REPO, TIMEOUT, Command, assert_one_line
+from tests.helpers.background_run import background_run
+from tests.helpers.commands import TIMEOUT, Command, ForkedCommand, assert_one_line
 from tests.helpers.small_run import small
 
 EPOCHS = 4
@@ -26,25 +24,21 @@ def test_killed_in_the_third_epoch_and_resumed_ends_with_the_same_weights(
 ) -> None:
     def arguments(run: str) -> list[str]:
         # Dropout, and a worker that prepares batches ahead, are what is hard to resume.
-        model = ["model=fpn_mbv2", "data.num_workers=1"]
-        steps = [f"trainer.max_epochs={EPOCHS}", "data.batch_size=1"]
-        return [*small(all_scenes, tmp_path / run), *steps, *model]
+        network = ["model=fpn_mbv2", "model.encoder_name=tu-test_efficientnet", "model.decoder_pyramid_channels=32"]
+        steps = [f"trainer.max_epochs={EPOCHS}", "data.batch_size=1", "data.num_workers=1"]
+        return [*small(all_scenes, tmp_path / run, network), *steps]
 
     assert command("train.py", *arguments("uninterrupted")).returncode == 0
 
     progress = "callbacks.progress_bar.refresh_rate=1"  # a line per step
-    with subprocess.Popen(
-        [sys.executable, "-u", str(REPO / "train.py"), *arguments("killed"), f"+{progress}"],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    ) as process:  # fmt: skip
-        assert process.stdout is not None
-        output = ""
-        deadline = time.monotonic() + TIMEOUT
+    with ForkedCommand(tmp_path, "train.py", *arguments("killed"), f"+{progress}") as process:
+        output, deadline = "", time.monotonic() + TIMEOUT
         while "Epoch 2:  2" not in output and "Epoch 2:  3" not in output:  # 20 or 30 % of the third epoch
-            output = output[-2000:] + process.stdout.read(20)
-            assert process.poll() is None, output
-            assert time.monotonic() < deadline, output
+            output = process.outputs()[0]
+            assert process.poll() is None and time.monotonic() < deadline, output
+            time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
     last = tmp_path / "killed" / "checkpoints" / "last.ckpt"
     assert torch.load(last, weights_only=True)["epoch"] == 1
 
@@ -60,10 +54,10 @@ def test_killed_in_the_third_epoch_and_resumed_ends_with_the_same_weights(
 def test_ctrl_c_ends_a_run_and_says_how_to_resume(all_scenes: Path, tmp_path: Path, command: Command) -> None:
     run = tmp_path / "run"
     arguments = [*small(all_scenes, run), "trainer.max_epochs=1000", "callbacks.early_stopping=null"]
-    with start_run(arguments, run) as process:
+    with background_run(arguments, run) as process:
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
+        code, errors = process.wait(60), process.outputs()[1]
+    assert code == 130, errors
     last = run / "checkpoints" / "last.ckpt"
     assert (
         f"interrupted: resume from the last epoch with the same options and output_dir={run} ckpt_path={last}" in errors

@@ -4,10 +4,9 @@ import json
 import re
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
-
 from segdrone.evaluation import evaluate
-from tests.conftest import REPO, Command
+from tests.helpers.commands import REPO, Command
+from tests.helpers.small_run import compose_config
 
 CHECKPOINT = REPO / "tests" / "fixtures" / "checkpoint-0.1.0.ckpt"
 
@@ -20,8 +19,7 @@ def test_two_processes_predict_half_of_the_photographs_each(all_scenes: Path, tm
     assert result.returncode == 0, result.stderr
     assert set(re.findall(r"\d+/(\d+)", result.stderr.split("photographs:", 1)[1])) == {"10"}  # of 20 photographs
     assert result.stdout.count("20 photographs of") == 1
-    with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
-        one = evaluate(compose("evaluate", [*options, "trainer=cpu", f"output_dir={tmp_path / 'one'}"]))
+    one = evaluate(compose_config("evaluate", *options, "trainer=cpu", f"output_dir={tmp_path / 'one'}"))
     assert json.loads((tmp_path / "two" / "metrics.json").read_text()) == one
     figures = [{path.name for path in (tmp_path / name / "figures").iterdir()} for name in ("one", "two")]
     assert figures[0] == figures[1]

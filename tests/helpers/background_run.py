@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.helpers.commands import REPO, TIMEOUT
+from tests.helpers.commands import TIMEOUT, ForkedCommand
 
 
-def start_run(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
-    """Start train.py and return when it has finished an epoch.
+@contextmanager
+def background_run(arguments: Sequence[str | Path], folder: Path) -> Iterator[ForkedCommand]:
+    """Start train.py; the `with` statement begins when it has finished an epoch, and ends the run.
 
     Args:
         arguments: Of train.py.
@@ -19,12 +20,9 @@ def start_run(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
     """
     last = folder / "checkpoints" / "last.ckpt"
     before = last.stat().st_mtime_ns if last.exists() else 0
-    command = [sys.executable, str(REPO / "train.py"), *arguments]
-    process = subprocess.Popen(command, cwd=folder.parent, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + TIMEOUT
-    while not last.exists() or last.stat().st_mtime_ns == before:
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            raise AssertionError(process.communicate()[1])
-        time.sleep(0.1)
-    return process
+    with ForkedCommand(folder.parent, "train.py", *arguments) as process:
+        deadline = time.monotonic() + TIMEOUT
+        while not last.exists() or last.stat().st_mtime_ns == before:
+            assert process.poll() is None and time.monotonic() < deadline, process.outputs()
+            time.sleep(0.1)
+        yield process

@@ -13,7 +13,7 @@ import tempfile
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 REPO = Path(__file__).parents[2]
 TIMEOUT = 600.0  # seconds
@@ -60,8 +60,7 @@ def run_command(
         fresh: Start a new interpreter, which takes seconds to import torch, instead of forking one that has imported
             it. Always so where `PYTHONPATH` differs, which only a new interpreter reads.
     """
-    environment = dict(os.environ if env is None else env)
-    environment.pop("SEGDRONE_TRACEBACKS", None)  # set where this process has imported the front door
+    environment = _environment(env)
     given = list(map(str, arguments))
     if fresh or environment.get("PYTHONPATH") != _PYTHONPATH:
         assert file_size_limit is None
@@ -69,18 +68,81 @@ def run_command(
         return subprocess.run(
             [sys.executable, *start, *given], cwd=cwd, env=environment, capture_output=True, text=True, timeout=TIMEOUT
         )
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    with tempfile.TemporaryDirectory() as folder:
-        outputs = [Path(folder) / "stdout", Path(folder) / "stderr"]
-        process = context.Process(target=_become, args=(script, given, cwd, environment, outputs, file_size_limit))
-        process.start()
-        process.join(TIMEOUT)
-        out, err = (file.read_text() if file.exists() else "" for file in outputs)
-        if process.exitcode is None:
-            process.kill()
-            raise subprocess.TimeoutExpired([script, *given], TIMEOUT, out, err)
-        return subprocess.CompletedProcess([script, *given], process.exitcode, out, err)
+    with ForkedCommand(cwd, script, *given, env=environment, file_size_limit=file_size_limit) as process:
+        return subprocess.CompletedProcess([script, *given], process.wait(), *process.outputs())
+
+
+class ForkedCommand:
+    """A command in the background, in a process forked from an interpreter that has imported what takes long.
+
+    As a context manager it ends the process.
+
+    Args:
+        cwd: Working directory.
+        script: A script of the repository, or a module to run as `python -m`.
+        arguments: Command-line arguments.
+        env: Environment; by default this process's.
+        file_size_limit: Bytes that no file may exceed.
+
+    Attributes:
+        pid: Id of the process.
+    """
+
+    def __init__(
+        self,
+        cwd: Path,
+        script: str,
+        *arguments: str | Path,
+        env: Mapping[str, str] | None = None,
+        file_size_limit: int | None = None,
+    ) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(PRELOADED)
+        self._folder = tempfile.TemporaryDirectory()
+        self._outputs = [Path(self._folder.name) / name for name in ("stdout", "stderr")]
+        given = list(map(str, arguments))
+        self._process = context.Process(
+            target=_become, args=(script, given, cwd, _environment(env), self._outputs, file_size_limit)
+        )
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.poll() is None:
+            self._process.kill()
+            self._process.join()
+        self._folder.cleanup()
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None if the process runs."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float = TIMEOUT) -> int:
+        """Return the exit code once the process has ended."""
+        self._process.join(timeout)
+        code = self.poll()
+        if code is None:
+            raise subprocess.TimeoutExpired(str(self.pid), timeout, *self.outputs())
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to the process."""
+        os.kill(self.pid, number)
+
+    def outputs(self) -> tuple[str, str]:
+        """Return what the process has written to stdout and stderr so far."""
+        out, err = (file.read_text(errors="replace") if file.exists() else "" for file in self._outputs)
+        return out, err
+
+
+def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
+    environment = dict(os.environ if env is None else env)
+    environment.pop("SEGDRONE_TRACEBACKS", None)  # set where this process has imported the front door
+    return environment
 
 
 def _become(

@@ -16,8 +16,8 @@ Scene = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
 @cache
-def scenes(first: int) -> list[Scene]:
-    return [render_scene(96, 144, first + i) for i in range(60)]
+def scenes(first: int, count: int) -> list[Scene]:
+    return [render_scene(96, 144, first + i) for i in range(count)]
 
 
 def test_the_same_seed_gives_the_same_scene() -> None:
@@ -45,16 +45,16 @@ def test_a_larger_image_shows_the_same_scene(seed: int) -> None:
     assert np.abs(shrunk - image).mean() < 20
 
 
-@pytest.mark.parametrize("first", [0, 1000])
-def test_sixty_scenes_contain_every_class_several_times(first: int) -> None:
-    present = np.array([np.bincount(mask.ravel(), minlength=len(DRONE)) > 0 for _, mask in scenes(first)])
+@pytest.mark.parametrize(("first", "count"), [(0, 60), (1000, 20)])
+def test_every_class_occurs_in_one_of_twenty_scenes(first: int, count: int) -> None:
+    present = np.array([np.bincount(mask.ravel(), minlength=len(DRONE)) > 0 for _, mask in scenes(first, count)])
     counts = dict(zip(DRONE.names, present.sum(axis=0).tolist(), strict=True))
-    assert min(counts.values()) >= 3, counts
-    assert all(counts[name] >= 12 for name in ("person", "car", "dog", "bicycle")), counts
+    assert min(counts.values()) >= count / 20, counts
+    assert all(counts[name] >= count / 5 for name in ("person", "car", "dog", "bicycle")), counts
 
 
 def test_class_shares_resemble_the_real_dataset() -> None:
-    pixels = np.sum([np.bincount(mask.ravel(), minlength=len(DRONE)) for _, mask in scenes(0)], axis=0)
+    pixels = np.sum([np.bincount(mask.ravel(), minlength=len(DRONE)) for _, mask in scenes(0, 60)], axis=0)
     share = dict(zip(DRONE.names, (pixels / pixels.sum()).tolist(), strict=True))
     assert 0.25 < share["paved-area"] < 0.55
     assert 0.1 < share["grass"] < 0.35
@@ -62,8 +62,8 @@ def test_class_shares_resemble_the_real_dataset() -> None:
 
 
 def test_color_alone_does_not_separate_the_classes() -> None:
-    images = np.array([image for image, _ in scenes(0)], np.float32).reshape(60, -1, 3)
-    masks = np.array([mask for _, mask in scenes(0)]).reshape(60, -1)
+    images = np.array([image for image, _ in scenes(0, 60)], np.float32).reshape(60, -1, 3)
+    masks = np.array([mask for _, mask in scenes(0, 60)]).reshape(60, -1)
     classes = len(DRONE)
     means = np.array([images[:40][masks[:40] == c].mean(axis=0) for c in range(classes)])
     nearest = ((images[40:, :, None] - means) ** 2).sum(axis=-1).argmin(axis=-1)

@@ -1,6 +1,3 @@
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +7,7 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from segdrone.training import FreezeEncoder
-from tests.conftest import REPO
+from tests.helpers.commands import REPO, Command
 from tests.helpers.training import StopAfter, fit, tiny_module, weights
 
 
@@ -62,15 +59,17 @@ def test_run_resumed_within_a_frozen_epoch_stays_frozen(tmp_path: Path) -> None:
     assert not torch.equal(record.encoder[1], frozen)
 
 
-TWO_PROCESSES = """
+TWO_PROCESSES = f"""
 import sys
 from pathlib import Path
+
+sys.path.insert(0, {str(REPO)!r})
 import torch
 from segdrone.training import FreezeEncoder, SWA
 from tests.helpers.training import fit, tiny_module, weights
 from tests.training.test_freeze import Record
 
-module, record = tiny_module(optimizer={"name": "adamw", "lr": 1e-2}), Record()
+module, record = tiny_module(optimizer={{"name": "adamw", "lr": 1e-2}}), Record()
 before = weights(module.encoder)
 trainer = fit(
     Path(sys.argv[1]), FreezeEncoder(epochs=1), SWA(0.0), record, module=module,
@@ -83,10 +82,7 @@ if trainer.global_rank == 0:
 """
 
 
-def test_processes_have_equal_weights_after_unfreezing(tmp_path: Path) -> None:
+def test_processes_have_equal_weights_after_unfreezing(tmp_path: Path, command: Command) -> None:
     (tmp_path / "script.py").write_text(TWO_PROCESSES)
-    result = subprocess.run(
-        [sys.executable, tmp_path / "script.py", tmp_path / "out"], cwd=REPO, capture_output=True, text=True,
-        timeout=300, env={**os.environ, "PYTHONPATH": f"{REPO}:{os.environ.get('PYTHONPATH', '')}"},
-    )  # fmt: skip
+    result = command(str(tmp_path / "script.py"), tmp_path / "out")
     assert "seen 2 True True True" in result.stdout, result.stderr

@@ -8,8 +8,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from segdrone import figures
 from segdrone.model import SegmentationModule
-from segdrone.training import LogPredictions, train
-from tests.conftest import Compose
+from segdrone.training import LogPredictions
+from tests.helpers.small_run import Compose, fit_config
 from tests.helpers.training import MODEL, THREE, batches, fit
 
 
@@ -48,7 +48,7 @@ def test_pictures_are_logged_at_the_first_epoch_at_intervals_and_at_the_last(
     drawn_config: Compose, tmp_path: Path
 ) -> None:
     few = ["trainer.max_epochs=5", "trainer.limit_train_batches=1", "trainer.limit_val_batches=1"]
-    train(drawn_config(*few, "callbacks.pictures.every_n_epochs=3", f"output_dir={tmp_path}"))
+    fit_config(drawn_config(*few, "callbacks.pictures.every_n_epochs=3", f"output_dir={tmp_path}"))
     board = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"images": 0}).Reload()
     for tag in ("val/photographs", "val/confusion"):
         assert [image.step for image in board.Images(tag)] == [0, 3, 4]

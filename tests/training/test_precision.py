@@ -3,12 +3,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
 from segdrone.evaluation import evaluate
 from segdrone.training import train
 from segdrone.training.precision import choose_precision
-from tests.conftest import REPO, Compose
+from tests.helpers.small_run import Compose, compose_config
 
 
 @pytest.mark.parametrize(
@@ -53,7 +52,7 @@ def test_run_trains_in_the_chosen_precision_and_is_scored_in_full_precision(
     assert "precision bf16-mixed: this CPU has its own bfloat16 units" in caplog.text
     run = tmp_path / "run"
     assert json.loads((run / "run.json").read_text())["precision"] == "bf16-mixed"
-    with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
-        cfg = compose("evaluate", [f"ckpt_path={run}/checkpoints/best.ckpt", f"output_dir={tmp_path}/e", "trainer=cpu"])
+    checkpoint = f"ckpt_path={run}/checkpoints/best.ckpt"
+    cfg = compose_config("evaluate", checkpoint, f"output_dir={tmp_path}/e", "trainer=cpu")
     assert cfg.trainer.precision == "32-true"
     assert evaluate(cfg) == json.loads((run / "metrics.json").read_text())

@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import lightning.pytorch as L
@@ -10,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from segdrone.classes import DRONE
 from segdrone.errors import ConfigError
 from segdrone.training import objective, train
-from tests.conftest import Compose
+from tests.helpers.small_run import Compose, fit_config
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_run_writes_all_files(drawn_config: Compose, run: Path) -> None:
-    cfg = drawn_config("trainer.max_epochs=2")
+    cfg = drawn_config("trainer.max_epochs=2", "callbacks.pictures.every_n_epochs=1")
     metrics, made = train(cfg)
 
     assert {"train/loss", "val/loss", "val/miou", "miou", "accuracy", "dice", "miou_per_image"} <= metrics.keys()
@@ -50,10 +51,10 @@ def test_run_writes_all_files(drawn_config: Compose, run: Path) -> None:
     assert record["wall_time_s"] > 0
     assert record["packages"]["torch"] == torch.__version__.split("+")[0]
     assert len(record["data_fingerprint"]) == 64
+    _assert_board_has_scalars_pictures_and_hyperparameters(run)
 
 
-def test_tensorboard_has_scalars_pictures_and_hyperparameters(drawn_config: Compose, run: Path) -> None:
-    train(drawn_config("trainer.max_epochs=2", "callbacks.pictures.every_n_epochs=1"))
+def _assert_board_has_scalars_pictures_and_hyperparameters(run: Path) -> None:
     board = EventAccumulator(str(run / "tensorboard"), size_guidance={"images": 0, "scalars": 0}).Reload()
     scalars = set(board.Tags()["scalars"])
     expected = {f"{split}/{name}" for split in ("train", "val") for name in ("miou", "accuracy", "dice")}
@@ -136,11 +137,11 @@ def test_invalid_seed_is_reported(seed: object, small_config: Compose) -> None:
 
 
 def test_epochs_without_validation_are_kept(drawn_config: Compose, run: Path) -> None:
-    seldom = ["+trainer.check_val_every_n_epoch=2", "trainer.limit_train_batches=1"]
+    seldom = ["+trainer.check_val_every_n_epoch=2", "trainer.limit_train_batches=1", "logger.tensorboard=null"]
     with pytest.raises(ConfigError, match="max_epochs=3 is not a multiple of trainer.check_val_every_n_epoch=2"):
         train(drawn_config(*seldom, "trainer.max_epochs=3"))
 
-    train(
+    fit_config(
         drawn_config(
             *seldom, "trainer.max_epochs=2", "+callbacks.stop={_target_: tests.helpers.training.StopAfter, epochs: 1}"
         )
@@ -148,7 +149,7 @@ def test_epochs_without_validation_are_kept(drawn_config: Compose, run: Path) ->
     last = run / "checkpoints" / "last.ckpt"
     assert torch.load(last, weights_only=True)["epoch"] == 0
 
-    train(drawn_config(*seldom, "trainer.max_epochs=4", f"ckpt_path={last}"))
+    fit_config(drawn_config(*seldom, "trainer.max_epochs=4", f"ckpt_path={last}"))
     history = torch.load(last, weights_only=True)["callbacks"]["Curves"]["history"]
     assert [("train/loss" in epoch, "val/loss" in epoch) for epoch in history] == [(True, False), (True, True)] * 2
     assert torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] in (1, 3)
@@ -164,8 +165,8 @@ def test_same_seed_gives_same_network_and_seed_0_is_valid(small_config: Compose)
     assert not torch.equal(zero, weights(1))
 
 
-def test_resumed_run_keeps_the_earlier_log(small_config: Compose, run: Path) -> None:
-    train(small_config())
+def test_resumed_run_keeps_the_earlier_log(trained_run: Path, small_config: Compose, run: Path) -> None:
+    shutil.copytree(trained_run, run)
     earlier = (run / "metrics.csv").read_text()
     train(small_config("trainer.max_epochs=2", f"ckpt_path={run}/checkpoints/last.ckpt"))
     assert (run / "metrics.1.csv").read_text() == earlier
