@@ -70,7 +70,8 @@ def test_the_truth_is_merged_once_where_the_predictions_are(truth: Path, tmp_pat
     out = tmp_path / "predicted"
     write(out / "masks", np.array([1, 0, 0], np.uint8)[TRUTH], ("plant", "soil"))
     write_predict_json(out, ("plant", "soil"), groups)
-    for folder in (out, out / "masks"):  # the table is found from the masks alone
+    write(out / "colours", np.array([1, 0, 0], np.uint8)[TRUTH], None)
+    for folder in (out, out / "masks", out / "colours"):  # the table is found from each part alone
         assert scored(tmp_path / "scored", truth, folder)["iou"] == {"plant": 1.0, "soil": 1.0}
     merging = "data.class_groups={plant: [crop, weed]}"
     assert scored(tmp_path / "scored", truth, out, merging)["iou"] == {"plant": 1.0, "soil": 1.0}

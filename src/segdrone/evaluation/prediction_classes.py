@@ -32,10 +32,9 @@ def find_prediction_classes(folder: Path, given: str | None = None) -> ModelClas
     Raises:
         DataError: A table cannot be read, or the tables in the folder contradict each other.
     """
-    found = _read_settings(folder / SETTINGS) or _read_settings(
-        folder.parent / SETTINGS if folder.name == "masks" else None
-    )
-    file = find_class_table(folder / "masks" if found is not None and folder.name != "masks" else folder)
+    part = folder.name in ("masks", "colours")  # of a folder that `segdrone predict` wrote
+    found = _read_settings(folder / SETTINGS) or (_read_settings(folder.parent / SETTINGS) if part else None)
+    file = find_class_table(folder / "masks" if found is not None and not part else folder)
     if file is not None:
         table = read_class_table(file)
         if found is not None and found.table.names != table.names:
@@ -83,9 +82,9 @@ def prediction_encoding(folder: Path, predicted: ModelClasses | None, truth: Mas
     return encoding.map_to(truth.table, truth.groups, names=(f"the predictions in {folder}", "the true masks"))
 
 
-def _read_settings(file: Path | None) -> ModelClasses | None:
+def _read_settings(file: Path) -> ModelClasses | None:
     """Returns the classes that `predict.json` names; None if there is no such file, or an older one without them."""
-    if file is None or not file.is_file():
+    if not file.is_file():
         return None
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
