@@ -33,7 +33,7 @@ def video(tmp_path: Path) -> Path:
 
 def frames_of(path: Path) -> Frames:
     with open_video(path) as video:
-        return [frame.pixels for frame in video]
+        return list(video)
 
 
 def shares(path: Path) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ import pytest
 from av.video.reformatter import ColorRange, Colorspace
 
 from segdrone.errors import DataError
-from segdrone.inference.video_io import Frame, open_video, video_writer
+from segdrone.inference.video_io import open_video, video_writer
 from tests.helpers.video import Frames, full_disk, pan, soundtrack, turned, without_rate, write
 
 FRAMES = pan()
@@ -27,7 +27,7 @@ def as_opencv_reads(path: Path) -> Frames:
 def save(path: Path, frames: Frames, rate: Fraction = Fraction(25)) -> Path:
     with video_writer(path, (frames[0].shape[0], frames[0].shape[1]), rate) as write_frame:
         for number, frame in enumerate(frames):
-            write_frame(Frame(frame, float(number / rate)))
+            write_frame(frame, float(number / rate))
     return path
 
 
@@ -37,7 +37,7 @@ def test_frames_are_in_order_and_as_displayed(tmp_path: Path, size: tuple[int, i
     path = turned(write(tmp_path / "video.mp4", pan(height=size[0], width=size[1])), quarters)
     expected = as_opencv_reads(path)
     with open_video(path) as video:
-        frames = [frame.pixels for frame in video]
+        frames = list(video)
     assert video.size == expected[0].shape[:2] == (size if quarters % 2 == 0 else size[::-1])
     assert len(frames) == len(expected) == video.expected_frames == 12
     for frame, other in zip(frames, expected, strict=True):
@@ -50,7 +50,7 @@ def test_frames_are_in_order_and_as_displayed(tmp_path: Path, size: tuple[int, i
 def test_the_rate_is_kept_exactly(tmp_path: Path, rate: Fraction) -> None:
     with open_video(write(tmp_path / "in.mp4", FRAMES, rate)) as video:
         assert video.rate == rate
-        save(tmp_path / "out.mp4", [frame.pixels for frame in video], video.rate)
+        save(tmp_path / "out.mp4", list(video), video.rate)
     with av.open(str(tmp_path / "out.mp4")) as container:
         stream = container.streams.video[0]
         assert (stream.average_rate, stream.frames) == (rate, 12)
@@ -66,7 +66,7 @@ def test_what_was_written_is_read_in_the_same_order_size_and_colors(tmp_path: Pa
     with open_video(path) as video:
         assert video.size == size
         for color, frame in zip(colors, video, strict=True):
-            assert np.abs(frame.pixels.astype(int) - color).max() <= 8
+            assert np.abs(frame.astype(int) - color).max() <= 8
     with av.open(str(path)) as container:  # so that players use the right matrix too
         decoded = next(container.decode(video=0))
         assert (decoded.colorspace, decoded.color_range, decoded.color_primaries, decoded.color_trc) == (1, 1, 1, 1)
@@ -144,11 +144,11 @@ def test_a_file_that_is_not_a_video_is_reported_in_one_line(
 def test_of_a_truncated_video_complete_frames_are_read(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path / "video.mp4", FRAMES, index_first=True)
     with open_video(path) as video:
-        frames = [frame.pixels for frame in video]
+        frames = list(video)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     with open_video(path) as video:
-        read = [frame.pixels for frame in video]
+        read = list(video)
     assert video.expected_frames == 12
     assert 3 <= len(read) <= 8
     places = [next(i for i, other in enumerate(frames) if (frame == other).all()) for frame in read]
@@ -170,7 +170,7 @@ def test_frames_missing_in_the_file_at_the_end_are_an_error(tmp_path: Path) -> N
         video_writer(path, (64, 96), Fraction(25)) as add,
     ):
         for number, frame in enumerate(FRAMES):
-            add(Frame(frame, number / 25))
+            add(frame, number / 25)
         path.unlink()
         write(path, FRAMES[:5])
 
@@ -189,7 +189,7 @@ def test_a_video_whose_size_changes_keeps_the_first_size(tmp_path: Path) -> None
     with av.open(str(tmp_path / "video.avi")) as plain:
         assert {(frame.height, frame.width) for frame in plain.decode(video=0)} == {(64, 96), (80, 128)}
     with open_video(tmp_path / "video.avi") as video:
-        assert [frame.pixels.shape for frame in video] == [(64, 96, 3)] * 15
+        assert [frame.shape for frame in video] == [(64, 96, 3)] * 15
 
 
 TIMES = [0, 33, 66, 100, 600, 633, 666, 700, 1700, 1733, 1766, 1800]  # milliseconds
@@ -213,18 +213,20 @@ def variable(path: Path, times: list[int] = TIMES, *, bframes: int = 2) -> Path:
 @pytest.mark.parametrize("start", [0, 5000])
 def test_frames_of_a_variable_rate_keep_their_times(tmp_path: Path, suffix: str, start: int) -> None:
     with open_video(variable(tmp_path / f"in.{suffix}", [start + time for time in TIMES])) as video:
-        frames = list(video)
+        frames = list(video.frames())
     assert [frame.seconds for frame in frames] == pytest.approx([time / 1000 for time in TIMES], abs=0.002)
     with video_writer(tmp_path / "out.mp4", (64, 96), video.rate) as add:
         for frame in frames:
-            add(frame)
+            add(*frame)
     with open_video(tmp_path / "out.mp4") as written:
-        assert [frame.seconds for frame in written] == pytest.approx([time / 1000 for time in TIMES], abs=0.002)
+        assert [frame.seconds for frame in written.frames()] == pytest.approx(
+            [time / 1000 for time in TIMES], abs=0.002
+        )
 
 
 def test_a_video_without_time_stamps_has_those_of_its_rate(tmp_path: Path) -> None:
     with open_video(write(tmp_path / "in.avi", FRAMES, Fraction(10))) as video:
-        assert [frame.seconds for frame in video] == pytest.approx([number / 10 for number in range(12)])
+        assert [frame.seconds for frame in video.frames()] == pytest.approx([number / 10 for number in range(12)])
 
 
 @pytest.mark.parametrize(
@@ -253,4 +255,4 @@ def test_colors_are_those_that_players_show(
         container.mux([*stream.encode(frame), *stream.encode(None)])
     with open_video(path) as video:
         (read,) = video
-    assert np.abs(read.pixels[size[0] // 2, size[1] // 2].astype(int) - color).max() < 6
+    assert np.abs(read[size[0] // 2, size[1] // 2].astype(int) - color).max() < 6

@@ -90,7 +90,7 @@ def predict_video(
         ConfigError: An option is out of its range, the target is the source, or PyAV is not installed.
     """
     check_video_options(smooth)
-    from segdrone.inference.video_io import Frame, open_video, video_writer
+    from segdrone.inference.video_io import open_video, video_writer
 
     if target.resolve() == source.resolve():
         raise ConfigError(f"{source} would be replaced by its own prediction: choose another place to write to")
@@ -106,7 +106,7 @@ def predict_video(
             video_writer(video_path, video.size, video.rate) as write,
             table_path.open("w", newline="", encoding="utf-8") as file,
             progress_bar(
-                video, source.name, total=video.expected_frames or None, unit="frame", disable=not progress
+                video.frames(), source.name, total=video.expected_frames or None, unit="frame", disable=not progress
             ) as images,
         ):
             rows, legend = csv.writer(file), InsetLegend(table, video.size)
@@ -115,7 +115,7 @@ def predict_video(
                 mask = smoother(cleanup(predictor(image).mask, image, table))
                 picture = overlay(image, mask, table, opacity)
                 legend.draw(picture)
-                write(Frame(picture, seconds))
+                write(picture, seconds)
                 shares = np.bincount(mask.ravel(), minlength=len(table)) / mask.size
                 rows.writerow([frames, f"{seconds:.3f}", *(f"{share:.6f}" for share in shares)])
                 sums += shares

@@ -52,7 +52,7 @@ class Frame(NamedTuple):
 
 
 class VideoReader:
-    """An open video; iterating once yields its frames.
+    """An open video; iterating once yields its frames as displayed, uint8 `[H, W, 3]`, RGB; `frames` adds their times.
 
     Attributes:
         size: Height and width in pixels as displayed, i.e. rotated as the video says.
@@ -79,7 +79,11 @@ class VideoReader:
         else:  # the duration of the longest stream: sound may continue for a while
             self.expected_frames = max(0, round(((container.duration or 0) / av.time_base - 1) * self.rate))
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        return (frame.pixels for frame in self.frames())
+
+    def frames(self) -> Iterator[Frame]:
+        """Yields the frames with their times, once."""
         height, width = self._coded_size  # frames of another size later on are resized
         start, last = None, -1.0
         for number, frame in enumerate(self._frames):
@@ -138,8 +142,8 @@ def open_video(path: Path) -> Iterator[VideoReader]:
 
 
 @contextmanager
-def video_writer(path: Path, size: Size, rate: Fraction) -> Iterator[Callable[[Frame], None]]:
-    """Yields a function that writes frames to an MP4 file, each at its time.
+def video_writer(path: Path, size: Size, rate: Fraction) -> Iterator[Callable[[NDArray[np.uint8], float], None]]:
+    """Yields a function that writes frames, uint8 `[H, W, 3]`, RGB, to an MP4 file, each at its time in seconds.
 
     Args:
         path: The file.
@@ -160,12 +164,12 @@ def video_writer(path: Path, size: Size, rate: Fraction) -> Iterator[Callable[[F
             context.color_range, context.colorspace = ColorRange.MPEG, Colorspace.ITU709
             context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
 
-            def write(picture: Frame) -> None:
+            def write(picture: NDArray[np.uint8], seconds: float) -> None:
                 nonlocal written
-                frame = VideoFrame.from_ndarray(picture.pixels).reformat(
+                frame = VideoFrame.from_ndarray(picture).reformat(
                     format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
                 )
-                frame.pts, frame.time_base = round(picture.seconds * ticks), context.time_base
+                frame.pts, frame.time_base = round(seconds * ticks), context.time_base
                 frame.duration = round(ticks / rate)
                 container.mux(stream.encode(frame))
                 written += 1
