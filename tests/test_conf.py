@@ -159,7 +159,7 @@ def _assert_in_effect(made: dict[str, Any], chosen: dict[str, str]) -> None:
 
 
 CASES = [
-    *([f"model={name}"] for name in _names("model")),
+    *([f"model={name}", "data.batch_size=2"] for name in _names("model")),
     *([f"augment={name}", *TINY] for name in _names("augment")),
     *([f"loss={name}", *TINY] for name in _names("loss")),
     *([f"optimizer={name}", *TINY] for name in _names("optimizer")),
@@ -203,7 +203,7 @@ def test_every_choice_takes_effect_in_a_run_of_one_step(
     ids=lambda choices: choices[0],
 )
 def test_every_recipe_runs_to_its_scores(choices: list[str], run_config: Compose, tmp_path: Path) -> None:
-    metrics, made = train(run_config(*choices, *LIMITS))
+    metrics, made = train(run_config(*choices, *LIMITS, "data.batch_size=2"))
     assert made["trainer"].global_step == 1
     assert 0 <= metrics["miou"] <= 1
     assert metrics["train/loss"] > 0
@@ -216,9 +216,9 @@ def _assert_of_the_size_in_the_comment(network: nn.Module, file: Path) -> None:
 
 
 def test_demo_renders_its_own_scenes(run_config: Compose, tmp_path: Path) -> None:
-    sample = f"data.root={tmp_path}/sample", "data.sample={count:20,height:64,width:96,seed:0}"
+    sample = f"data.root={tmp_path}/sample", "data.sample={count:10,height:64,width:96,seed:0}"
     metrics, made = train(run_config("experiment=demo", *sample, *LIMITS))
-    assert len(made["datamodule"].splits["all"]) == len(list((tmp_path / "sample").rglob("*.jpg"))) == 20
+    assert len(made["datamodule"].splits["all"]) == len(list((tmp_path / "sample").rglob("*.jpg"))) == 10
     assert 0 <= metrics["miou"] <= 1
     _assert_in_effect(made, _chosen(["experiment=demo"], tmp_path))
 

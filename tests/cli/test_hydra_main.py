@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -210,3 +211,16 @@ def test_a_missing_plugin_is_named_with_the_command_that_installs_it(
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['hydra_plugins'] = None\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
     assert_one_line(sweep(choice, "x=1.0,2.0"), "is not installed", f"pip install 'segdrone[{extra}]'")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["data.root=x", "--cfg", "job"]], ids=lambda value: value[0])
+def test_output_that_nobody_reads_ends_the_command_without_a_word(arguments: list[str], tmp_path: Path) -> None:
+    """As in `segdrone train --help | head`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run(
+        [sys.executable, "-u", "-m", "segdrone", "train", *arguments], cwd=tmp_path, stdout=writer,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (1, "")

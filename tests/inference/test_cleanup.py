@@ -103,6 +103,15 @@ def test_a_hole_gets_the_class_around_it_whatever_it_contains(inside: tuple[int,
     assert (cleaned(ring(*inside), fill_holes=area - 1) == CAR).sum() >= area - 1 - (2 * len(inside) - 3) ** 2
 
 
+def test_no_data_in_a_hole_is_no_part_of_its_area() -> None:
+    mask = np.full((12, 12), ROOF, np.uint8)
+    mask[2:10, 2:10] = 255
+    mask[4, 2:10] = CAR  # with no data, 64 pixels
+    filled = np.where(mask == CAR, ROOF, mask)
+    np.testing.assert_array_equal(cleaned(mask, fill_holes=8), filled)
+    np.testing.assert_array_equal(cleaned(mask, fill_holes=7), mask)
+
+
 def test_areas_between_two_classes_or_at_the_border_are_not_holes() -> None:
     at_the_border = np.full((9, 9), ROOF)
     at_the_border[:3, 4] = CAR

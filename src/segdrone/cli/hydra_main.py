@@ -7,6 +7,7 @@ import functools
 import gc
 import math
 import os
+import select
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -49,7 +50,7 @@ def task_wrapper(task: Callable[[DictConfig], float]) -> Callable[[DictConfig], 
         try:
             return task(cfg)
         except (SegdroneError, OSError) as error:
-            if _SHOW_TRACEBACKS:
+            if _SHOW_TRACEBACKS or _is_unread(error):
                 raise
             _exit_after_rank_zero(explain_error(error))
 
@@ -80,12 +81,24 @@ def run(main: Callable[[], None], config_name: str) -> None:
     except KeyboardInterrupt:
         sys.exit(130)  # the exit code of a shell after Ctrl+C
     except Exception as error:
+        if _is_unread(error):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit would fail again
+            sys.exit(1)  # as the other commands do
         text = explain_config_error(error)
         if text is None and CompareAtEnd.folder is not None:  # an error of a sweeper or a launcher
             text = f"the sweep stopped: {explain_error(error)} ({_FULL_ERROR}=1 shows the traceback)"
         if text is None or _SHOW_TRACEBACKS:
             raise
         _exit_after_rank_zero(text)
+
+
+def _is_unread(error: Exception) -> bool:
+    """Whether an error says that nobody reads stdout any more, as in `segdrone train --help | head`."""
+    if not isinstance(error, BrokenPipeError):
+        return False
+    stdout = select.poll()
+    stdout.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in stdout.poll(0))
 
 
 def _parse_arguments() -> argparse.Namespace:

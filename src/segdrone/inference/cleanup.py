@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
 from segdrone.errors import ConfigError
-from segdrone.inference.components import connected_components, enclosed_area
+from segdrone.inference.components import Contour, connected_components, enclosed_area
 from segdrone.inference.fill import fill_from_nearest
 from segdrone.inference.watershed import watershed_refine
 
@@ -31,7 +31,7 @@ class Cleanup:
 
     Args:
         fill_holes: Pixels. A hole of at most this area, inside one component of a class, gets this class, even if it
-            contains several. Areas that touch the border of the image are not holes.
+            contains several; pixels without a class do not count. Areas at the border of the image are not holes.
         min_area: Pixels, for all classes or by class name (0 for the others). Smaller connected components get the
             class of the nearest pixels. If no other class is left, they stay.
         refine: Pixels. How far a border may move to follow the edges of the image.
@@ -114,13 +114,23 @@ def drop_small(mask: NDArray[np.uint8], min_areas: Sequence[int]) -> NDArray[np.
 
 def fill_holes(mask: NDArray[np.uint8], max_area: int, classes: int) -> NDArray[np.uint8]:
     """Returns the mask with holes of at most `max_area` pixels filled; the outermost of nested holes decides."""
-    holes = []
+    ignored, holes = mask >= classes, []
     for class_id in range(classes):
         for hole in (hole for component in connected_components(mask, class_id) for hole in component.holes):
-            if (area := enclosed_area(hole)) <= max_area:
+            if (area := enclosed_area(hole)) - _count_inside(ignored, hole) <= max_area:
                 holes.append((area, class_id, hole))
     filled = mask.copy()
     for _, class_id, hole in sorted(holes, key=lambda hole: hole[0]):
         cv2.drawContours(filled, [hole], -1, class_id, cv2.FILLED)
-    np.copyto(filled, mask, where=mask >= classes)
+    np.copyto(filled, mask, where=ignored)
     return filled
+
+
+def _count_inside(pixels: NDArray[np.bool_], contour: Contour) -> int:
+    """Returns the number of pixels that are set, inside a contour of pixels that are not."""
+    left, top, width, height = cv2.boundingRect(contour)
+    part = pixels[top : top + height, left : left + width]
+    if not part.any():
+        return 0
+    inside = cv2.drawContours(np.zeros(part.shape, np.uint8), [contour], -1, 1, cv2.FILLED, offset=(-left, -top))
+    return int(np.count_nonzero(part & inside.view(bool)))
