@@ -104,16 +104,16 @@ def read_stored(path: Path) -> StoredMask:
 
 def _from_bands(path: Path, header: Header, nodata: float | None) -> StoredMask:
     """Reads values of more than 8 bits; colors of 16 bits become those of 8 bits that they were made from."""
-    values = read_values(path, header)
-    bands = values.shape[2]
-    visible = values[..., -1] > 0 if header.says_colors and bands in (2, 4) else None
-    if bands == 1 or (bands == 2 and header.says_colors):
-        return StoredMask(values[..., 0], visible=visible, nodata=nodata)
-    if bands not in (3, 4) or not header.says_colors:
+    bands = header.bands
+    if bands > 1 and (bands > 4 or not header.says_colors):
         raise DataError(
             f"has {bands} bands of {header.sample_type}, and a mask has one band of ids or three of a color: take one "
             f"(gdal_translate -b 1 {path.name} {path.stem}_ids.png)"
         )
+    values = read_values(path, header)
+    visible = values[..., -1] > 0 if bands in (2, 4) else None
+    if bands <= 2:
+        return StoredMask(values[..., 0], visible=visible, nodata=nodata)
     colors = values[..., :3]
     if (colors == colors[..., :1]).all():
         return StoredMask(np.ascontiguousarray(colors[..., 0]), visible=visible, nodata=nodata)

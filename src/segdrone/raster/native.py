@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,7 +86,7 @@ def decode_errors(path: Path) -> Iterator[None]:
     """Turns the errors of decoders into a DataError."""
     try:
         yield
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, IndexError, OverflowError, struct.error) as error:
         raise DataError(f"{path} cannot be decoded ({error}): copy it again or remove it") from None
 
 

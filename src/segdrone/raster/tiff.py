@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 
-_TYPES = {1: "B", 2: "B", 3: "H", 4: "I", 5: "II", 6: "b", 7: "B", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q"}
+_TYPES = {1: "B", 2: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 _MAX_PAGES = 1000
 _MAX_VALUES = 1 << 22  # of a tag: as many blocks as 16 bytes a block make of a file of 64 MB
 _FORMATS = {1: "u", 2: "i", 3: "f", 4: "u"}  # of samples; 4 is undefined
@@ -40,11 +40,11 @@ class TiffPage:
 
     index: int
     offset: int
-    tags: Mapping[int, tuple[float, ...]]
+    tags: Mapping[int, tuple[int, ...]]
 
     def get(self, tag: int, default: int) -> int:
         """Returns the first value of a tag."""
-        return int(self.tags.get(tag, (default,))[0])
+        return self.tags.get(tag, (default,))[0]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -66,13 +66,13 @@ class TiffPage:
     @property
     def bits(self) -> int:
         """Bits of each sample; 0 if they differ."""
-        bits = {int(value) for value in self.tags.get(BITS, (1,))}
+        bits = {*self.tags.get(BITS, (1,))}
         return bits.pop() if len(bits) == 1 else 0
 
     @property
     def dtype(self) -> np.dtype[np.generic] | None:
         """Type of the samples in memory; None if NumPy has none, e.g. for 12 bits or complex numbers."""
-        formats = {int(value) for value in self.tags.get(FORMAT, (1,))}
+        formats = {*self.tags.get(FORMAT, (1,))}
         kind = _FORMATS.get(formats.pop()) if len(formats) == 1 else None
         sizes = {8: "ui", 16: "uif", 32: "uif", 64: "uif"}
         return np.dtype(f"{kind}{self.bits // 8}") if kind and kind in sizes.get(self.bits, "") else None
@@ -85,7 +85,7 @@ class TiffPage:
     @property
     def alpha(self) -> int | None:
         """Position of the band that is called alpha, from 0."""
-        extra = [int(value) for value in self.tags.get(EXTRA, ())]
+        extra = self.tags.get(EXTRA, ())
         first = self.bands - len(extra)
         return next((first + i for i, value in enumerate(extra) if value in _ALPHA), None)
 
@@ -109,7 +109,7 @@ class TiffPage:
     def nodata(self) -> float | None:
         """GDAL's value of pixels that are no data; may be NaN."""
         try:
-            return float(bytes(int(value) for value in self.tags[NODATA]).decode("ascii").strip("\0 "))
+            return float(bytes(self.tags[NODATA]).decode("ascii").strip("\0 "))
         except (KeyError, ValueError):
             return None
 
@@ -131,7 +131,7 @@ def read_pages(path: Path) -> list[TiffPage]:
                 tags, following = _read_directory(file, order, big, offset, _DESCRIBING)
                 pages.append(TiffPage(len(pages), offset, tags))
                 offset = following
-    except (OSError, struct.error, ValueError, KeyError):
+    except (OSError, struct.error, ValueError, KeyError, OverflowError):
         return pages
     return pages
 
@@ -141,7 +141,7 @@ def byte_order(file: BinaryIO) -> Literal["<", ">"]:
     return ">" if _read_start(file)[0] == ">" else "<"
 
 
-def read_tags(file: BinaryIO, page: TiffPage, tags: Sequence[int]) -> dict[int, tuple[float, ...]]:
+def read_tags(file: BinaryIO, page: TiffPage, tags: Sequence[int]) -> dict[int, tuple[int, ...]]:
     """Returns further tags of a page, such as the positions of its pixels."""
     order, big, _ = _read_start(file)
     return _read_directory(file, order, big, page.offset, tags)[0]
@@ -160,7 +160,7 @@ def _read_start(file: BinaryIO) -> tuple[str, bool, int]:
 
 def _read_directory(
     file: BinaryIO, order: str, big: bool, offset: int, wanted: Sequence[int]
-) -> tuple[dict[int, tuple[float, ...]], int]:
+) -> tuple[dict[int, tuple[int, ...]], int]:
     """Returns the wanted tags of a directory, and the position of the next directory."""
     entry, width = ("HHQ8s", 8) if big else ("HHI4s", 4)
     file.seek(offset)
@@ -175,7 +175,7 @@ def _read_directory(
         tag, kind, count, data = struct.unpack(order + entry, entries[position * size : (position + 1) * size])
         if tag not in wanted or kind not in _TYPES or not 0 < count <= _MAX_VALUES:
             continue
-        form = f"{order}{count}{_TYPES[kind]}" if len(_TYPES[kind]) == 1 else f"{order}{2 * count}I"
+        form = f"{order}{count}{_TYPES[kind]}"
         length = struct.calcsize(form)
         if length > width:
             file.seek(struct.unpack(f"{order}{'Q' if big else 'I'}", data)[0])

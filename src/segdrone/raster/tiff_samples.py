@@ -29,7 +29,7 @@ Bytes = NDArray[np.uint8]
 
 def can_decode(page: TiffPage) -> bool:
     """Whether `read_samples` can decode a page: compressed without loss, and of a type that NumPy has, or 1 bit."""
-    known = page.dtype is not None or page.bits == 1
+    known = (page.dtype is not None or page.bits == 1) and page.bands > 0
     return known and page.get(tiff.COMPRESSION, 1) in _CODECS and page.get(tiff.PREDICTOR, 1) in (1, 2, 3)
 
 
@@ -73,8 +73,8 @@ class _Blocks:
         self._samples = 1 if self.planar else page.bands
         self._bits = self._width * self._samples * page.bits
         self._across, self._down = math.ceil(width / self._width), math.ceil(height / self.height)
-        self._offsets = [int(value) for value in found.get(tags[0], ())]
-        self._counts = [int(value) for value in found.get(tags[1], ())]
+        self._offsets = [*found.get(tags[0], ())]
+        self._counts = [*found.get(tags[1], ())]
         if not self._counts and len(self._offsets) == 1:  # old writers leave it out for a single strip
             self._counts = [math.ceil(self._bits / 8) * self.height]
         needed = self._across * self._down * (page.bands if self.planar else 1)
