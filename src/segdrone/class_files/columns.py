@@ -67,8 +67,8 @@ def is_header(cells: Sequence[str]) -> bool:
         >>> is_header(["Pixel Value", "Class"]), is_header(["road", "128", "64", "128"])
         (True, False)
     """
-    known = _NAMES if len(cells) == 1 else _KNOWN
-    return any(_key(cell) in known for cell in cells) and not any(map(_is_value, cells))
+    keys = {_key(cell) for cell in cells}
+    return bool(keys & {*_NAMES} or len(keys & _KNOWN) > 1) and not any(map(_is_value, cells))
 
 
 def is_known(cell: str) -> bool:
