@@ -29,6 +29,7 @@ SAME_FLOOR = {  # the only imports within a floor
     ("class_files", "classes"),
     ("class_groups", "classes"),
     ("class_mapping", "classes"),
+    ("class_mapping", "class_groups"),
     ("spec", "classes"),
     ("spec", "class_groups"),
     ("spec", "windows"),
