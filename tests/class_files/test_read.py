@@ -78,6 +78,7 @@ def test_a_table_is_read_in_any_usual_form(tmp_path: Path, content: str | bytes)
         ("_classes.csv", "Pixel Value, Class\n0, road\n1, grass\n"),
         ("classes.txt", "road\ngrass\n"),
         ("ids.txt", "0: road\n1: grass\n"),
+        ("ids.txt", "0 road\n1 grass\n"),
         ("a.json", '["road", "grass"]'),
         ("a.json", '{"0": "road", "1": "grass"}'),
         ("a.json", '{"grass": 1, "road": 0}'),
@@ -97,6 +98,10 @@ def test_names_alone_are_told_to_have_no_ids(tmp_path: Path, caplog: pytest.LogC
     (line,) = [record.getMessage() for record in caplog.records]
     assert "names only, taken as ids 0 (road) to 1 (grass)" in line
     assert "data.classes=FILE.csv" in line
+
+
+def test_names_may_be_of_several_words(tmp_path: Path) -> None:
+    assert read_class_table(write(tmp_path, "moving car\nlow vegetation\n")).names == ("moving car", "low vegetation")
 
 
 def test_ansi_is_read_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

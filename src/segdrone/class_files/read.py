@@ -85,6 +85,8 @@ def _read_lines(text: str) -> list[Entry]:
             errors.append((header, width, f"{separated if width > 1 else ''}: {error}".strip(": ")))
     if not readings:
         raise ColumnsError(max(errors)[2] if errors else "it is empty: give the names of the classes")
+    if "space" in readings:
+        return readings["space"]
     results = [*readings.values()]
     if any(result != results[0] for result in results):
         raise ColumnsError(

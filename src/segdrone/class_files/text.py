@@ -92,7 +92,7 @@ def _utf16(content: bytes) -> str:
 
 
 def read_grids(text: str) -> list[Grid]:
-    """Returns the table as each separator divides it that occurs in it; spaces only if no other separator does."""
+    """Returns the table as each separator divides it that occurs in it; spaces first, and only if there is no other."""
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip(" \t,;|")]
     if lines and (hint := _EXCEL_HINT.fullmatch(lines[0][1].strip('" '))):
         lines, separators = lines[1:], [hint[1]]
@@ -103,7 +103,8 @@ def read_grids(text: str) -> list[Grid]:
     comment = next((line for number, line in reversed(comments) if rows and number < rows[0][0]), "").strip("#/ \t")
     used = [separator for separator in separators if any(separator in line for _, line in rows)]
     if not used:
-        used = [" "] if len(separators) > 1 and all(re.search(r"\S\s+\S", line) for _, line in rows) else separators[:1]
+        spaced = len(separators) > 1 and all(re.search(r"\S\s+\S", line) for _, line in rows)
+        used = [" ", separators[0]] if spaced else separators[:1]  # names may be of several words
     return [_divide(separator, rows, comment) for separator in used]
 
 
