@@ -171,7 +171,8 @@ def test_colors_without_a_label_are_kept(tmp_path: Path) -> None:
         ('{"a": ', ("not valid JSON",)),
         ('{"names": ["a"], "colors": []}', ("1 names and 0 colors",)),
         (b"\x81\x00\xff\xfe\x01", ("neither UTF-8 nor UTF-16 nor ANSI",)),
-        ("This is a long text about a dataset and about how it was photographed and labeled\n", ("too long",)),
+        ("x" * 70 + "\n", ("too long",)),
+        ("This is a text about a dataset and how it was labeled\n", ("is no header row",)),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_its_cause(
