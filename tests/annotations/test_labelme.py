@@ -95,9 +95,9 @@ def test_mask_rectangle_includes_its_last_row_and_column(folder: Path) -> None:
 
 
 def test_polygons_of_two_points_are_counted_as_skipped(folder: Path) -> None:
-    labelme(folder / "a.json", shape("a", [[1, 1], [9, 9]]), shape("a", [[1, 1], [9, 1], [9, 9]]))
+    labelme(folder / "a.json", shape("a", [[1, 1], [9, 9]]), shape("a", [[1, 1]], "points"), shape("a", SQUARE))
     summary = imported(folder, folder.parent / "out")
-    assert summary.skipped == {"polygons of fewer than 3 points": 1}
+    assert summary.skipped == {"polygons of fewer than 3 points, and prompts of points": 2}
     assert summary.shapes.tolist() == [1]
 
 

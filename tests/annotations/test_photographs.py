@@ -135,6 +135,14 @@ def test_photograph_of_another_flight_is_refused(tmp_path: Path, written: str, p
     assert refusal(path, tmp_path / "out", images=tmp_path / "in" / photograph_.split("/")[0]) != ""
 
 
+def test_annotation_of_one_flight_is_not_for_a_photograph_of_another(tmp_path: Path) -> None:
+    photograph(tmp_path / "in" / "f1" / "images" / "b.jpg")
+    photograph(tmp_path / "in" / "f2" / "images" / "a.jpg")
+    path = coco(tmp_path / "in" / "f1" / "labels" / "export.json", "a.jpg", "b.jpg")
+    text = refusal(tmp_path / "in", tmp_path / "out")
+    assert text.startswith(f"{path}: images[0] names 'a.jpg', but the only photograph of that name is")
+
+
 def test_folder_of_another_name_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     photograph(tmp_path / "in" / "south" / "a.jpg")
     coco(tmp_path / "in" / "a.json", "north/a.jpg")

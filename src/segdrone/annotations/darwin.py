@@ -65,7 +65,7 @@ def read(document: Any, path: Path) -> Annotations:
     skipped: Counter[str] = Counter()
     shapes: list[Shape] = []
     annotations = list(root["annotations"].items())
-    names = {node["id"].content: node["name"].label() for node in annotations if node.get("mask") and node.get("id")}
+    names = {node["id"].key(): node["name"].label() for node in annotations if node.get("mask") and node.get("id")}
     for node in annotations:
         if (layer := node.get("raster_layer")) is not None:
             shapes.extend(_read_layer(layer, names))

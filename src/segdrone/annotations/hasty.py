@@ -70,7 +70,10 @@ def _read_shape(node: CheckedNode) -> Shape | None:
 
 def _read_mask(node: CheckedNode, mask: CheckedNode) -> RunLengths:
     """Returns the mask in a bounding box: pairs of the first pixel, counted from 1 along the rows, and a length."""
-    left, top, right, bottom = (int(value) for value in node["bbox"].numbers().reshape(-1).tolist())
+    corners = node["bbox"].numbers()
+    if corners.shape != (4,):
+        raise node["bbox"].error("is not left, top, right and bottom")
+    left, top, right, bottom = (int(corner) for corner in corners)
     size = (bottom - top, right - left)
     try:
         return RunLengths(_alternating(mask.integers(), size[0] * size[1]), size, top, left)

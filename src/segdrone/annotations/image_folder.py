@@ -94,7 +94,7 @@ class ImageFolder:
                     "photographs alone with --images"
                 )
             if found:
-                self._check(found[0], written, where, split)
+                self._check(found[0], written, where, annotation, split)
                 return found[0]
         return None
 
@@ -124,7 +124,9 @@ class ImageFolder:
             found = [path for path, length in zip(found, near, strict=True) if length == max(near)]
         return found
 
-    def _check(self, path: Path, written: PurePosixPath, where: str, split: str | None) -> None:
+    def _check(
+        self, path: Path, written: PurePosixPath, where: str, annotation: Path | None, split: str | None
+    ) -> None:
         if not path.resolve().is_relative_to(self.root):
             raise DataError(
                 f"{path} is a link to a file outside {self.root}: copy the photograph there, "
@@ -132,7 +134,7 @@ class ImageFolder:
             )
         relative = self._relative(path)
         difference = contradiction(written, self.root.name / relative)
-        if difference == "series":
+        if difference == "series" or self._is_of_another_flight(relative, written, annotation):
             raise DataError(
                 f"{where} names {str(written)!a}, but the only photograph of that name is {path}, in the folder of "
                 "others: give the photographs that were annotated with --images, or rename their folder"
@@ -140,6 +142,12 @@ class ImageFolder:
         other_split = split is not None and split_of_path(relative, in_name=False) not in (None, split)
         if other_split or (difference == "name" and (not written.is_absolute() or relative.parent.parts)):
             self.doubtful.append((str(written), path))
+
+    def _is_of_another_flight(self, relative: PurePosixPath, written: PurePosixPath, annotation: Path | None) -> bool:
+        """Whether the folder of an annotation that writes no folders contradicts that of the photograph."""
+        if annotation is None or written.parent.parts or not annotation.resolve().is_relative_to(self.root):
+            return False
+        return contradiction(self._relative(annotation.resolve()), relative) == "series"
 
     def _relative(self, path: Path) -> PurePosixPath:
         return PurePosixPath(path.relative_to(self.root).as_posix())

@@ -69,7 +69,8 @@ def _read_vector(value: CheckedNode, width: float, height: float) -> Points | No
     closed = value.get("closed")
     if closed is None or closed.content is not True:
         return None
-    vertices = list(value["vertices"].items())
+    if not (vertices := list(value["vertices"].items())):
+        return None
     scale = np.array([width, height])
     points = [_xy(vertex) * scale for vertex in vertices]
     outline = [points[0]]

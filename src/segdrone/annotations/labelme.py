@@ -44,7 +44,7 @@ def read(document: Any, path: Path) -> Annotations:
     for node in root["shapes"].items():
         shape = _read_shape(node)
         if shape is None:
-            skipped["polygons of fewer than 3 points"] += 1
+            skipped["polygons of fewer than 3 points, and prompts of points"] += 1
         else:
             shapes.append(shape)
     data, size = root.get("imageData"), root.size("imageHeight", "imageWidth")
@@ -82,7 +82,7 @@ def _read_shape(node: CheckedNode) -> Shape | None:
     shape_type = value.text() if (value := node.get("shape_type")) else "polygon"
     if shape_type == "mask":
         return Shape(label, node.where, bitmap=_read_mask(node, points))
-    if shape_type == "polygon" and len(points) < 3:
+    if (shape_type == "polygon" and len(points) < 3) or shape_type == "points":
         return None
     if shape_type not in _OUTLINES:
         raise node["shape_type"].error(f"is {shape_type!a}, not one of {', '.join(_OUTLINES)}, mask")

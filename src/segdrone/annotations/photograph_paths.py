@@ -9,8 +9,9 @@ from pathlib import PurePosixPath
 _GENERIC = frozenset(
     (
         "annotations", "ann", "data", "dataset", "datasets", "default", "export", "files", "image", "images", "img",
-        "imgs", "input", "jpegimages", "original", "original_images", "photo", "photographs", "photos", "pictures",
-        "raw", "test", "testing", "train", "training", "upload", "uploads", "val", "valid", "validation",
+        "imgs", "input", "jpegimages", "json", "label", "labels", "original", "original_images", "photo", "photographs",
+        "photos", "pictures", "raw", "test", "testing", "train", "training", "upload", "uploads", "val", "valid",
+        "validation",
     )
 )  # fmt: skip
 """Names of folders that say nothing about the flight."""
