@@ -59,7 +59,7 @@ def test_compressions_and_predictors_are_those_of_libtiff(
     if (predictor == 3) != (dtype == np.float32) and predictor != 1:
         pytest.skip("a predictor of floats, or of whole numbers")
     options = [cv2.IMWRITE_TIFF_COMPRESSION, compression, cv2.IMWRITE_TIFF_PREDICTOR, predictor]
-    pixels = np.asarray(numbers(dtype, 3).cumsum(0), dtype)
+    pixels: NDArray[Any] = np.asarray(numbers(dtype, 3).cumsum(0), dtype)
     if not cv2.imwrite(str(tmp_path / "a.tif"), pixels, [*options, cv2.IMWRITE_TIFF_ROWSPERSTRIP, 7]):
         pytest.skip("not written by this OpenCV")
     np.testing.assert_array_equal(samples(tmp_path / "a.tif"), pixels[..., ::-1])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segdrone.errors import DataError
-from segdrone.raster.file_kind import RAW_REMEDY
+from segdrone.raster.file_kind import RAW_REMEDY, identify
 from segdrone.raster.tiff import DNG_VERSION, TiffPage
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,8 @@ def main_page(path: Path, pages: Sequence[TiffPage]) -> TiffPage:
     """
     if any(DNG_VERSION in page.tags for page in pages):
         raise DataError(f"{path} is a raw file of a camera (DNG): {RAW_REMEDY.format(name=path.name, stem=path.stem)}")
+    if (kind := identify(path)).name.startswith("a raw file"):
+        raise DataError(f"{path} is {kind.name}: {kind.remedy}")
     full = [page for page in pages if not page.is_reduced and not page.is_mask]
     if not full and pages[0].is_reduced:
         raise DataError(
