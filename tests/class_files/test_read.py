@@ -172,7 +172,7 @@ def test_colors_without_a_label_are_kept(tmp_path: Path) -> None:
         ('{"names": ["a"], "colors": []}', ("1 names and 0 colors",)),
         (b"\x81\x00\xff\xfe\x01", ("neither UTF-8 nor UTF-16 nor ANSI",)),
         ("x" * 70 + "\n", ("too long",)),
-        ("This is a text about a dataset and how it was labeled\n", ("is no header row",)),
+        ("This is a text about a dataset and how it was labeled\n", ("begin the file with one",)),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_its_cause(

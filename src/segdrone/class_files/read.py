@@ -17,7 +17,7 @@ from segdrone.errors import DataError
 
 log = logging.getLogger(__name__)
 
-_LONGEST_NAME = 60  # characters, in a file of nothing but names
+_LONGEST_NAME, _MOST_WORDS = 60, 5  # characters and words, in a file of nothing but names
 _IGNORED = ("ignored", "ignore", "__ignore__")  # names that say it of any id
 _NO_LABEL = (
     *_IGNORED, "void", "unlabeled", "unlabelled", "unlabel", "unknown", "undefined", "none", "nodata", "no data",
@@ -106,11 +106,15 @@ def _read_grid(grid: Grid) -> list[Entry]:
         raise ColumnsError("it has a header row and no classes: add 1 to 255 rows")
     if max(len(line.cells) for line in grid.lines) == 1 and any(set(line.cells[0]) & set(";\t|,") for line in lines):
         raise ColumnsError("its lines hold another separator")
-    if header is None and any(len(line.cells) == 1 and len(line.cells[0]) > _LONGEST_NAME for line in lines):
+    if header is None and any(len(line.cells) == 1 and not _could_be_name(line.cells[0]) for line in lines):
         raise ColumnsError(
             "its lines are too long for names of classes: give a table with the columns id, name, r, g, b"
         )
     return read_entries(header, [Row(f"line {number}", cells) for number, cells in lines])
+
+
+def _could_be_name(text: str) -> bool:
+    return len(text) <= _LONGEST_NAME and len(text.split()) <= _MOST_WORDS
 
 
 def _names_columns(grid: Grid) -> bool:
