@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from segdrone.cli.hydra_main import run, task_wrapper
@@ -17,6 +18,9 @@ def train(cfg: DictConfig) -> float:
     """Trains and tests as conf/train.yaml says; returns the objective of a sweep."""
     from segdrone import training  # imports torch, which --help does not need
 
+    hydra_config = HydraConfig.get()
+    folders = [source.path for source in hydra_config.runtime.config_sources if source.schema == "file"]
+    training.inherit_options(cfg, hydra_config.overrides.task, folders)
     with training.run_dir_lock(Path(cfg.output_dir)):
         metrics, _ = training.train(cfg)
     return training.objective(cfg, metrics)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from segdrone.training.freeze import FreezeEncoder
+    from segdrone.training.inherit import inherit_options
     from segdrone.training.log_predictions import LogPredictions
     from segdrone.training.lr_finder import LearningRateFinder
     from segdrone.training.plot_metrics import PlotMetrics
@@ -27,6 +28,7 @@ __all__ = [
     "PlotMetrics",
     "RefuseOverwrite",
     "TerminateOnNaN",
+    "inherit_options",
     "objective",
     "run_dir_lock",
     "train",
@@ -41,6 +43,7 @@ _MODULES = {
     "PlotMetrics": "plot_metrics",
     "RefuseOverwrite": "refuse_overwrite",
     "TerminateOnNaN": "terminate_on_nan",
+    "inherit_options": "inherit",
     "objective": "sweep_objective",
     "run_dir_lock": "run_dir",
     "train": "run",

@@ -1,0 +1,199 @@
+"""Take the options of an earlier run when training goes on from it; options given on the command line win."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from segdrone.errors import ConfigError
+from segdrone.model import read_checkpoint
+from segdrone.utils.config import config_dir, to_container
+
+log = logging.getLogger(__name__)
+
+_WHOLE = ("augment", "model", "loss", "optimizer", "scheduler", "callbacks", "logger")  # taken over as they are
+_BY_KEY = ("data", "trainer")  # keys that the earlier run did not know keep their defaults
+_SINGLE = ("seed", "compile", "objective", "direction", "pictures", "inference")
+_WRITE = ("sample", "download", "cache_dir")  # of `data`: what has files written is never taken from a file
+_OF_A_MODEL = (  # of `data`: what the weights of a checkpoint are used to
+    "sampling", "image_size", "test_image_size", "tile_size", "crop_size", "scale", "interpolation", "bands", "stretch",
+    "mean", "std",
+)  # fmt: skip
+_SETS_MANY = ("experiment", "debug")  # groups whose files set keys of other groups
+_SHOWN = 6  # options in the message
+
+
+@dataclass
+class Given:
+    """What the command line gives.
+
+    Attributes:
+        keys: Keys such as `data.root`.
+        groups: Groups such as `model`, which are then not taken over.
+    """
+
+    keys: set[str] = field(default_factory=set)
+    groups: set[str] = field(default_factory=set)
+
+
+def inherit_options(cfg: DictConfig, overrides: Sequence[str], folders: Sequence[str | Path] = ()) -> None:
+    """Puts the options of the run that `ckpt_path` or `init_from` leads to into a config, and says which.
+
+    A run that is resumed (`ckpt_path`) has all options of the earlier one, from its `run.json`, or from the checkpoint
+    if that is missing. A run that starts from its weights (`init_from`) has its network, and the sizes and the
+    normalization that the weights are used to.
+
+    Args:
+        cfg: The composed config; changed in place.
+        overrides: Hydra's overrides of the command line, which win.
+        folders: Folders of configuration files besides `conf/`.
+
+    Raises:
+        CheckpointError: As `read_checkpoint`.
+        ConfigError: `run.json` cannot be read.
+    """
+    source = cfg.ckpt_path or cfg.init_from
+    if source is None:
+        return
+    given = _parse(overrides, [config_dir(), *map(Path, folders)])
+    before = _flatten(to_container(cfg))
+    file = Path(source).resolve().parent.parent / "run.json"
+    if cfg.ckpt_path is not None and file.is_file():
+        name, saved = str(file), _read_run(file, str(cfg.output_dir))
+        root = saved.get("data", {}).get("root")
+        if root and "data.root" not in given.keys and not Path(root).exists():  # was relative to another folder
+            trained = read_checkpoint(source)["hyper_parameters"]["data"]
+            saved["data"] |= {key: trained[key] for key in ("root", "images", "masks") if trained.get(key)}
+    else:
+        name, hparams = str(source), read_checkpoint(source)["hyper_parameters"]
+        keys = hparams["data"] if cfg.ckpt_path is not None else _OF_A_MODEL
+        if given.keys & {"data.sampling"}:
+            keys = [key for key in keys if key not in ("sampling", "tile_size", "crop_size", "scale")]
+        model = {"encoder_weights": None, **hparams["model"]}
+        saved = {"model": model, "data": {key: hparams["data"][key] for key in keys if key in hparams["data"]}}
+    _merge(cfg, saved, given)
+    after = _flatten(to_container(cfg))
+    changed = [f"{key}={_show(value)}" for key, value in after.items() if before.get(key, "") != value]
+    if changed:
+        more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+        log.info("options of %s: %s%s; those given here win", name, ", ".join(changed[:_SHOWN]), more)
+
+
+def _read_run(file: Path, output_dir: str) -> dict[str, Any]:
+    """Returns the config in a run's `run.json`, with the run's folder replaced by the current one."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        config = dict(content["config"])
+        old = str(config["output_dir"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ConfigError(
+            f"{file} cannot be read ({type(error).__name__}): restore it, or remove it and give all options again"
+        ) from None
+    moved = _replace_folder(config, old, output_dir)
+    return {key: moved[key] for key in (*_WHOLE, *_BY_KEY, *_SINGLE) if key in moved}
+
+
+def _replace_folder(value: Any, old: str, new: str) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _replace_folder(part, old, new) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_replace_folder(part, old, new) for part in value]
+    return new + value.removeprefix(old) if isinstance(value, str) and value.startswith(old) else value
+
+
+def _merge(cfg: DictConfig, saved: Mapping[str, Any], given: Given) -> None:
+    for section, value in saved.items():
+        if section in given.groups and section not in _BY_KEY:
+            continue
+        current = cfg.get(section)
+        merged = value
+        if section in _BY_KEY:
+            kept = {key: part for key, part in value.items() if not (section == "data" and key in _WRITE)}
+            kept = {key: part for key, part in kept.items() if section == "data" or not isinstance(part, Mapping)}
+            merged = {**to_container(current), **kept, **_targets_of(to_container(current))}
+        elif section in ("callbacks", "logger"):
+            merged = _known_parts(value or {}, to_container(current) if current else {}, section)
+        with open_dict(cfg):
+            given_here = {key: OmegaConf.select(cfg, key) for key in given.keys if f"{key}.".startswith(f"{section}.")}
+            cfg[section] = OmegaConf.create(merged) if isinstance(merged, dict | list) else merged
+            for key, chosen in given_here.items():
+                OmegaConf.update(cfg, key, chosen, merge=False, force_add=True)
+
+
+def _targets_of(section: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in section.items() if key.startswith("_")}
+
+
+def _known_parts(saved: Mapping[str, Any], current: Mapping[str, Any], section: str) -> dict[str, Any]:
+    """Returns those saved parts that import only what `conf/` names: a file must not choose what is run."""
+    parts = {}
+    for name, part in saved.items():
+        unknown = [target for target in _find_targets(part) if target not in _known_targets()]
+        if not unknown:
+            parts[name] = part
+        elif name in current:
+            parts[name] = current[name]
+        else:
+            log.warning("%s.%s is not taken over, as %s is not in conf/: give it again", section, name, unknown[0])
+    return parts
+
+
+def _find_targets(part: Any) -> Iterator[str]:
+    if isinstance(part, Mapping):
+        yield from (str(value) for key, value in part.items() if key == "_target_")
+        part = [*part.values()]
+    if isinstance(part, list):
+        for child in part:
+            yield from _find_targets(child)
+
+
+@cache
+def _known_targets() -> frozenset[str]:
+    files = (OmegaConf.to_container(OmegaConf.load(path)) for path in config_dir().rglob("*.yaml"))
+    return frozenset(target for content in files for target in _find_targets(content))
+
+
+def _parse(overrides: Sequence[str], folders: Iterable[Path]) -> Given:
+    given = Given()
+    for override in OverridesParser.create().parse_overrides([*overrides]):
+        key = override.key_or_group
+        files = [folder / key / f"{override.value()}.yaml" for folder in folders]
+        file = next((file for file in files if file.is_file()), None)
+        if key in _SETS_MANY or (key in _BY_KEY and file is not None):
+            _add_file(given, file, "" if key in _SETS_MANY else f"{key}.")
+        elif any((folder / key).is_dir() for folder in folders):
+            given.groups.add(key)
+        else:
+            given.keys.add(key)
+    return given
+
+
+def _add_file(given: Given, file: Path | None, prefix: str) -> None:
+    """Adds what a configuration file sets itself, and the groups that it chooses."""
+    content = OmegaConf.to_container(OmegaConf.load(file)) if file is not None else {}
+    assert isinstance(content, dict)
+    defaults = content.pop("defaults", [])
+    chosen = (str(name) for entry in defaults if isinstance(entry, dict) for name in entry)
+    given.groups |= {name.removeprefix("override ").strip("/ ") for name in chosen}
+    given.keys |= {prefix + key for key, value in _flatten(content).items() if value is not None}
+
+
+def _flatten(values: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        is_branch = isinstance(value, Mapping) and bool(value)
+        flat |= _flatten(value, f"{prefix}{key}.") if is_branch else {f"{prefix}{key}": value}
+    return flat
+
+
+def _show(value: Any) -> str:
+    text = str(value).replace(" ", "")
+    return text if len(text) <= 60 else f"{text[:57]}..."
