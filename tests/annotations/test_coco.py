@@ -53,6 +53,18 @@ def test_several_polygons_are_joined(folder: Path) -> None:
     assert summary.skipped == {"polygons of fewer than 3 points": 1}
 
 
+def test_parent_that_roboflow_adds_is_no_class(folder: Path) -> None:
+    parent = {"id": 0, "name": "things", "supercategory": "none"}
+    named = [{"id": i, "name": name, "supercategory": "things"} for i, name in ((1, "street"), (90, "car"))]
+    coco(folder / "a.json", annotation(1, [SQUARE]), categories=[parent, *named])
+    assert imported(folder, folder.parent / "out").table.names == ("car", "street")
+    coco(folder / "a.json", annotation(0, [SQUARE]), categories=[parent, *named])  # it is used
+    assert imported(folder, folder.parent / "out").table.names == ("car", "street", "things")
+    apart = [{**category, "supercategory": "none"} for category in (parent, *named)]
+    coco(folder / "a.json", annotation(1, [SQUARE]), categories=apart)
+    assert imported(folder, folder.parent / "out").table.names == ("car", "street", "things")
+
+
 @pytest.mark.parametrize("compressed", [True, False])
 def test_rle_masks_equal_pycocotools(folder: Path, compressed: bool) -> None:
     truth = np.kron(np.random.default_rng(0).random((16, 24)) < 0.4, np.ones((4, 4), bool))

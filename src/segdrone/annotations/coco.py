@@ -57,7 +57,20 @@ def read(document: Any, path: Path) -> Annotations:
             shape, too_short = _read_polygons(segmentation, labels[category])
             shapes[image].append(shape)
             skipped["polygons of fewer than 3 points"] += too_short
-    return Annotations(list(images.values()), list(labels.values()), skipped=+skipped, unread=unread)
+    drawn = {shape.label for found in shapes.values() for shape in found}
+    project = _project_name(root)
+    declared = [label for label in labels.values() if label in drawn or label != project]
+    return Annotations(list(images.values()), declared, skipped=+skipped, unread=unread)
+
+
+def _project_name(root: CheckedNode) -> str | None:
+    """Returns the category that Roboflow adds to all others as their parent, by the name of the project, or None."""
+    categories = [(node["name"].label(), node.get("supercategory")) for node in root["categories"].items()]
+    parents = {
+        parent.content if parent else None for name, parent in categories if not parent or parent.content != "none"
+    }
+    named = [name for name, parent in categories if parent and parent.content == "none"]
+    return named[0] if len(named) == 1 and parents == {named[0]} else None
 
 
 def read_categories(root: CheckedNode) -> dict[int | str, str]:
