@@ -37,7 +37,7 @@ def refusal(root: Path, *options: str | None) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("name", [name for name, layout in LAYOUTS.items() if not layout.beside])
+@pytest.mark.parametrize("name", [name for name, layout in LAYOUTS.items() if layout.is_named])
 @pytest.mark.parametrize("above", ["", "dataset/semantic_drone_dataset/"])
 def test_each_layout_is_found(tmp_path: Path, name: str, above: str) -> None:
     images, masks = (
@@ -70,6 +70,11 @@ def test_a_new_layout_is_one_entry_of_the_registry(tmp_path: Path, monkeypatch: 
         ("images/{}.jpg", "masks/{}_segmentation.png", "images_masks"),
         ("images/img_{}.jpg", "masks/label_{}.png", "images_masks"),
         ("Images/DJI_{}.jpg", "LABELS/DJI_{}-xyz7.png", "images_labels"),  # an addition of one's own
+        ("DJI_{}.jpg", "masks/DJI_{}.png", "masks_below"),
+        ("all/{}.jpg", "all/labels/{}_gt.png", "masks_below"),
+        ("train_images/{}.jpg", "train_masks/{}.png", "split_images"),
+        ("images_val/{}.jpg", "masks_val/{}.png", "split_images"),
+        ("train/{}.png", "trainannot/{}.png", "split_labels"),
         ("pics/rgb/x{}.jpg", "pics/mask/x{}.png", "images_masks"),
     ],
 )

@@ -57,7 +57,7 @@ def find_dataset(
 def find_layouts(root: Path, name: str | None = None) -> list[DatasetFiles]:
     """Returns the dataset as each layout sees it that fits: one if there is no doubt, none if there is no dataset.
 
-    Layouts whose masks lie beside the photographs are tried only if no folder has a known name. Where one layout finds
+    Layouts without a folder of photographs are tried only if no folder has a known name. Where one layout finds
     masks for most photographs, those that find them for fewer are left out.
 
     Args:
@@ -68,14 +68,14 @@ def find_layouts(root: Path, name: str | None = None) -> list[DatasetFiles]:
         DataError: Files have the same name, or photographs several masks.
     """
     files = image_files(root)
-    for beside in (False, True):
+    for named in (True, False):
         fits: list[DatasetFiles] = []
         for key, layout in LAYOUTS.items():
-            if (name is None or key == name) and bool(layout.beside) is beside:
+            if (name is None or key == name) and layout.is_named is named:
                 fits += _fits(root, key, layout, files)
         most = [fit for fit in fits if len(fit.pairs) >= len(fit.without_mask)]
         different = {tuple((p.image, p.mask) for p in fit.pairs): fit for fit in reversed(most or fits)}
-        if different and (most or not beside):
+        if different and (most or named):
             return [*different.values()][::-1]
     return []
 
@@ -97,7 +97,7 @@ def dataset_photographs(root: Path) -> dict[Path, str]:
         files = image_files(root)
         for layout in LAYOUTS.values():
             found = layout.spots(files)
-            if not layout.beside and "{split}" not in layout.images and all(found):
+            if layout.is_named and "{split}" not in layout.images and all(found):
                 photographs, masks = (
                     {root / file for file in spots} | old
                     for spots, old in zip(found, (photographs, masks), strict=True)
@@ -136,7 +136,9 @@ def _fits(root: Path, key: str, layout: Layout, files: Sequence[PurePosixPath]) 
             if rule is None:
                 continue
             found = pair_files(root, key, images, candidates, rule, partly_labeled=layout.partly_labeled)
-            deeper = [root / file for file, spot in photographs.items() if depth is not None and spot.depth > depth]
+            deeper = [
+                root / file for file, spot in photographs.items() if layout.is_named and spot.depth > (depth or 0)
+            ]
             passed = {what: paths for what, paths in ((_AMONG, among), (_DEEPER, deeper)) if paths}
             yield apply_lists(replace(found, passed_over=found.passed_over | passed), layout.lists)
             break

@@ -43,7 +43,7 @@ class Layout:
 
     Attributes:
         images: Folder of photographs, in any case; `|` separates several names that it may have, `{split}` stands for
-            the name of a split.
+            the name of a split, `.` is the folder in which that of the masks lies.
         masks: Folder of masks.
         beside: There are no such folders, masks lie beside the photographs: told by words in their `name`, or as they
             have the `suffix` .png and the photographs another.
@@ -58,6 +58,11 @@ class Layout:
     lists: tuple[str, ...] = ()
     partly_labeled: bool = False
     classes: str | None = None
+
+    @property
+    def is_named(self) -> bool:
+        """Whether photographs have a folder whose name says what it holds."""
+        return self.images not in ("", ".")
 
     def spots(self, files: Iterable[PurePosixPath]) -> tuple[dict[PurePosixPath, Spot], dict[PurePosixPath, Spot]]:
         """Returns where the layout sees photographs, and where masks, among files below the root.
@@ -79,12 +84,20 @@ class Layout:
                 photographs |= {file: spot for file in members if file not in beside}
                 masks |= dict.fromkeys(beside, spot)
                 continue
-            for found, names in ((photographs, self.images), (masks, self.masks)):
-                if (match := find_spot(folder, names)) is not None:
-                    found |= dict.fromkeys(members, match)
+            if (match := find_spot(folder, self.masks)) is not None:
+                masks |= dict.fromkeys(members, match)
+            elif self.images == ".":
+                photographs |= dict.fromkeys(members, Spot(".", len(folder.parts), folder.parts))
+            if (match := find_spot(folder, self.images)) is not None:
+                photographs |= dict.fromkeys(members, match)
         return photographs, masks
 
 
+_SPLIT_MASKS = "|".join(
+    name
+    for word in ("masks", "mask", "labels", "label", "gt")
+    for name in (f"{{split}}_{word}", f"{{split}}-{word}", f"{word}_{{split}}")
+)
 _IMAGES = "images|image|imgs|img|rgb|src|photos|photographs|pictures"
 
 LAYOUTS: dict[str, Layout] = {
@@ -97,16 +110,18 @@ LAYOUTS: dict[str, Layout] = {
     "floodnet": Layout("{split}-org-img", "{split}-label-img"),
     "loveda": Layout("images_png", "masks_png"),
     "massachusetts": Layout("sat", "map"),
-    "split_labels": Layout("{split}", "{split}_labels|{split}_masks"),  # Kaggle's copy of Massachusetts
+    "split_labels": Layout("{split}", f"{_SPLIT_MASKS}|{{split}}annot"),  # Massachusetts of Kaggle, CamVid of SegNet
+    "split_images": Layout("{split}_images|{split}-images|images_{split}|images-{split}", _SPLIT_MASKS),
     "voc": Layout(
         "JPEGImages", "SegmentationClass|SegmentationClassPNG|SegmentationClassAug",
         lists=("ImageSets/Segmentation", "ImageSets"), partly_labeled=True,
     ),  # Pascal VOC, AeroScapes, CVAT's segmentation mask
     "cityscapes": Layout("leftImg8bit", "gtFine|gtCoarse"),
+    "masks_below": Layout(".", "masks|mask|labels|label|annotations|gt|SegmentationClass"),  # x.jpg and masks/x.png
     "masks_beside": Layout(beside="name"),  # DeepGlobe, Roboflow's png-mask: x_sat.jpg and x_mask.png
     "png_beside": Layout(beside="suffix"),  # x.jpg and x.png
 }  # fmt: skip
-"""Known layouts by name. One whose folders have names comes before one whose masks lie beside the photographs."""
+"""Known layouts by name. Those whose photographs have a folder of a known name are tried before the others."""
 
 
 def split_of(folder: str) -> str | None:

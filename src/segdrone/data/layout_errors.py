@@ -28,7 +28,7 @@ def why_none(root: Path, layout: str | None) -> str:
             "Label Studio and convert it with segdrone data import"
         )
     for key in [layout] if layout else LAYOUTS:
-        if LAYOUTS[key].beside:
+        if not LAYOUTS[key].is_named:
             continue
         photographs, masks = LAYOUTS[key].spots(files)
         if {spot.place for spot in photographs.values()} & {spot.place for spot in masks.values()}:
@@ -37,7 +37,7 @@ def why_none(root: Path, layout: str | None) -> str:
         return unreadable
     for key in [layout] if layout else LAYOUTS:
         photographs, masks = LAYOUTS[key].spots(files)
-        if masks and not photographs and not LAYOUTS[key].beside:
+        if masks and not photographs and LAYOUTS[key].is_named:
             where = common_folder(root / file for file in masks)
             return (
                 f"{where} holds masks, and there is no folder {LAYOUTS[key].images.split('|')[0]} of their photographs "
@@ -58,7 +58,7 @@ def _unreadable_folders(root: Path) -> Iterator[str]:
         folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
         path = PurePosixPath(os.path.relpath(parent, root))
         for names in (names for layout in LAYOUTS.values() for names in (layout.images, layout.masks)):
-            spot = find_spot(path, names) if names and "{split}" not in names else None
+            spot = find_spot(path, names) if names not in ("", ".") and "{split}" not in names else None
             if spot and spot.place == path.parts[: spot.depth] and not image_files(Path(parent)):
                 yield say_unreadable(Path(parent))
                 break
