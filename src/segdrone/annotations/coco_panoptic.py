@@ -19,6 +19,8 @@ from segdrone.errors import DataError
 from segdrone.raster.header import open_file
 from segdrone.windows import Size
 
+_IDS = 1 << 24
+
 
 def matches(document: Any) -> bool:
     """Returns whether a document has this format."""
@@ -44,25 +46,31 @@ class PanopticSegments:
 
     def decode(self, size: Size) -> tuple[int, int, NDArray[np.bool_]]:
         """Returns row 0, column 0 and the pixels of the segments, bool `[H, W]`."""
-        segments = _read_ids(self.path)
+        segments = _read_ids(self.path, self.known)
         if segments.shape != size:
-            height, width = segments.shape
-            raise ValueError(
-                f"has the panoptic PNG {self.path} of {width} x {height} pixels, not {size[1]} x {size[0]}"
-            )
-        unknown = np.setdiff1d(np.unique(segments), [0, *self.known])
-        if unknown.size:
-            raise ValueError(f"has the panoptic PNG {self.path} with a segment {unknown[0]} that it does not describe")
-        return 0, 0, np.isin(segments, list(self.ids))
+            got, expected = (f"{width} x {height}" for height, width in (segments.shape, size))
+            raise ValueError(f"has the panoptic PNG {self.path} of {got} pixels, not {expected}")
+        return 0, 0, _table(self.ids)[segments]
 
 
 @lru_cache(maxsize=1)  # one photograph's classes are drawn one after the other
-def _read_ids(path: Path) -> NDArray[np.int32]:
+def _read_ids(path: Path, known: frozenset[int]) -> NDArray[np.int32]:
+    """Returns the id of each pixel, int32 `[H, W]`, all of them `known` or 0."""
     with open_file(path) as image:
         if image.mode not in ("RGB", "RGBA"):
             raise ValueError(f"has the panoptic PNG {path} of mode {image.mode}, not RGB")
         pixels = np.asarray(image.convert("RGB")).astype(np.int32)
-    return np.asarray(pixels[..., 0] + 256 * pixels[..., 1] + 65536 * pixels[..., 2], np.int32)
+    ids = np.asarray(pixels[..., 0] + 256 * pixels[..., 1] + 65536 * pixels[..., 2], np.int32)
+    if (unknown := ids[~_table(known | {0})[ids]]).size:
+        raise ValueError(f"has the panoptic PNG {path} with a segment {unknown[0]} that it does not describe")
+    return ids
+
+
+def _table(ids: frozenset[int]) -> NDArray[np.bool_]:
+    """Returns whether each id of 24 bits is one of `ids`, bool `[2^24]`."""
+    table = np.zeros(_IDS, bool)
+    table[[id_ for id_ in ids if 0 <= id_ < _IDS]] = True
+    return table
 
 
 def read(document: Any, path: Path) -> Annotations:
