@@ -211,3 +211,24 @@ def test_videos_are_found_beside_photographs(folder: Path) -> None:
     ]
     with pytest.raises(DataError, match="no photographs .* only videos"):
         find_inputs(["films"], "out")
+
+
+def test_masks_beside_their_photographs_are_not_predicted(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    flight = folder / "flight"
+    for name in ("a.jpg", "a_mask.png", "b.jpg", "c.jpg", "d.jpg", "house_mask.jpg"):
+        make(flight / name)
+    found = find_inputs([flight], folder / "out")
+    assert [image.path for image in found] == ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "house_mask.jpg"]
+    assert "1 files in" in caplog.text
+    assert "a_mask.png: give a pattern to predict them" in caplog.text
+    assert len(find_inputs([str(flight / "*")], folder / "out")) == 6
+
+
+def test_equal_names_of_a_dataset_are_predicted_apart(folder: Path) -> None:
+    for tile in ("Tile 1", "Tile 2"):
+        make(folder / "tiles" / tile / "images" / "a.jpg")
+        make(folder / "tiles" / tile / "masks" / "a.png")
+    make(folder / "tiles" / "Tile 2" / "images" / "film.mp4")
+    found = find_files([folder / "tiles"], folder / "out")
+    assert [image.name for image in found.photographs] == ["Tile 1/a", "Tile 2/a"]
+    assert [video.name for video in found.videos] == ["Tile 2/images/film"]

@@ -156,7 +156,9 @@ def _find(given: str, out: Path) -> Iterator[tuple[str, Path]]:
     if path.is_dir() and (photographs := dataset_photographs(path)):
         for folder in {file.parent for file in photographs}:
             _refuse_as_out(folder, out)
-        yield from ((name + file.suffix, file) for file, name in photographs.items() if not _is_inside(out, file))
+        videos = {file: file.relative_to(path).with_suffix("").as_posix() for file in _walk(path) if is_video(file)}
+        found = photographs | videos
+        yield from ((name + file.suffix, file) for file, name in found.items() if not _is_inside(out, file))
         return
     base, files = (path, _walk_photographs(path)) if path.is_dir() else _match(path)
     _refuse_as_out(base, out)
