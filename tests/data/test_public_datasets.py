@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from segdrone.cli.main import commands
 from segdrone.data import DataConfig, open_dataset
 from segdrone.data.find_dataset import dataset_photographs
 from segdrone.data.layout import LAYOUTS
@@ -51,3 +56,25 @@ def test_the_semantic_drone_dataset_gives_no_warning(tmp_path: Path, caplog: pyt
     write_public(tmp_path, "Semantic Drone Dataset")
     assert len(open_dataset(DataConfig(root=str(tmp_path))).pairs) == len(SPLITS)
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == []
+
+
+def page_commands() -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("line", page_commands())
+def test_commands_of_the_page_can_be_typed(line: str) -> None:
+    program, name, *words = shlex.split(line)
+    assert program == "segdrone"
+    if name == "train":
+        overrides = {
+            override.key_or_group: override.value() for override in OverridesParser.create().parse_overrides(words)
+        }
+        assert overrides["data"] == "folder"
+        assert {key.removeprefix("data.") for key in overrides} - {"data"} <= {*DataConfig.model_fields}
+    else:
+        command = typer.main.get_command(commands)
+        for word in (name, words.pop(0)):
+            command = command.commands[word]  # type: ignore[attr-defined]
+        command.make_context("segdrone", words)  # parses, and does not run
