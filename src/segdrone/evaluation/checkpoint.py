@@ -20,6 +20,7 @@ from segdrone.evaluation.report import start_output
 from segdrone.evaluation.score_split import score_split
 from segdrone.model import SegmentationModule, load_module
 from segdrone.model.distributed import check_processes, supervise
+from segdrone.model.progress import ProgressBar
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,8 @@ def evaluate_checkpoint(cfg: DictConfig, board: TensorBoardLogger, warnings: Seq
     if not datamodule.splits[split]:
         raise DataError(f"the {split} split is empty: give split=val, split=all or data.split_dir=FOLDER")
     _warn_of_training_photographs(datamodule, module.hparams, split)
-    options = {"logger": board, "enable_checkpointing": False, "use_distributed_sampler": False}
+    callbacks = [ProgressBar()] if cfg.trainer.get("enable_progress_bar", True) else []
+    options = {"callbacks": callbacks, "logger": board, "enable_checkpointing": False, "use_distributed_sampler": False}
     trainer = hydra.utils.instantiate(cfg.trainer, **options)
     check_processes(trainer)
     folder, run = Path(cfg.output_dir), Path(cfg.ckpt_path).resolve().parent.parent

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from segdrone.model.progress import ProgressBar
     from segdrone.training.freeze import FreezeEncoder
     from segdrone.training.inherit import inherit_options
     from segdrone.training.log_predictions import LogPredictions
@@ -26,6 +27,7 @@ __all__ = [
     "LearningRateFinder",
     "LogPredictions",
     "PlotMetrics",
+    "ProgressBar",
     "RefuseOverwrite",
     "TerminateOnNaN",
     "inherit_options",
@@ -51,6 +53,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    module = "segdrone.model.progress" if name == "ProgressBar" else f"{__name__}.{_MODULES[name]}"
+    return getattr(import_module(module), name)
