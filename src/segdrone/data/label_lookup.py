@@ -28,10 +28,12 @@ class Decoded(NamedTuple):
     Attributes:
         mask: Ids of the table, uint8 `[H, W]`; the ignored id where the value is unknown.
         unknown: Number of pixels by value or color that no class has.
+        lossy: Name of the compression that changed values in the file; empty if none did.
     """
 
     mask: NDArray[np.uint8]
     unknown: Counter[Label]
+    lossy: str = ""
 
     @property
     def unknown_share(self) -> float:

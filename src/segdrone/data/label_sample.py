@@ -72,7 +72,7 @@ def _look(pair: ImageMaskPair, encoding: MaskEncoding) -> SeenMask:
     assert pair.mask is not None
     mask = look_at_mask(pair.mask, encoding)
     if mask.unknown and encoding.unknown == "error":
-        raise DataError(describe_unknown(pair.mask, mask.unknown, mask.counts, encoding))
+        raise DataError(describe_unknown(pair.mask, mask.unknown, mask.counts, encoding, mask.lossy))
     return mask
 
 

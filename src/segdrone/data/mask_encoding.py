@@ -34,11 +34,12 @@ class UnknownLabelsError(Exception):
     Attributes:
         labels: Number of pixels by each such value or color.
         known: Number of the other pixels by id of the table that the mask is read by, int64 `[256]`.
+        lossy: Name of the compression that changed values in the file; empty if none did.
     """
 
     def __init__(self, decoded: Decoded) -> None:
         super().__init__(decoded)
-        self.labels, self.known = decoded.unknown, count_known(decoded)
+        self.labels, self.known, self.lossy = decoded.unknown, count_known(decoded), decoded.lossy
 
     @property
     def counts(self) -> Counter[str]:
@@ -101,6 +102,12 @@ class MaskEncoding:
                 f"data.mask_encoding=binary needs a class table of two classes, not {len(self.source)}: "
                 "give data.classes=FILE.csv with the class of dark and the class of light pixels"
             )
+        if self.kind == "binary" and self.light_is_first:
+            dark, light = self.source.names
+            raise DataError(
+                f"data.mask_encoding=binary takes light pixels for the second class, {light}, which is black in the "
+                f"class table while {dark} is white: exchange their rows, or give data.mask_encoding=colours"
+            )
         if self.kind not in ENCODINGS:
             raise DataError(f"mask encoding {self.kind} is unknown: choose one of {', '.join(ENCODINGS)}")
         _ = self.table  # raises if the groups do not fit
@@ -153,6 +160,12 @@ class MaskEncoding:
     def table(self) -> ClassTable:
         """Classes after merging, which a network learns or predicts."""
         return self._remapped[0]
+
+    @property
+    def light_is_first(self) -> bool:
+        """Whether the first of two classes is about white and the second about black."""
+        first, second = (self.source.colours[0], self.source.colours[1]) if len(self.source) == 2 else ((0,), (0,))
+        return min(first) > 191 and max(second) < 64
 
     def map_to(self, target: ClassTable, groups: ClassGroups | None, *, names: tuple[str, str]) -> MaskEncoding:
         """Returns the encoding that reads the same files as classes of a model, by the names of the classes.

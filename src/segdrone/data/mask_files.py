@@ -28,7 +28,7 @@ def read_mask(path: Path, encoding: MaskEncoding) -> NDArray[np.uint8]:
     try:
         return read_ids(path, encoding)
     except UnknownLabelsError as unknown:
-        raise DataError(describe_unknown(path, unknown.labels, unknown.known, encoding)) from None
+        raise DataError(describe_unknown(path, unknown.labels, unknown.known, encoding, unknown.lossy)) from None
 
 
 def read_pair_mask(pair: ImageMaskPair, encoding: MaskEncoding) -> NDArray[np.uint8]:

@@ -26,21 +26,16 @@ def decode_mask(stored: StoredMask, encoding: MaskEncoding) -> Decoded:
         DataError: The mask cannot be read with `encoding.kind`; or with `auto` and it has two meanings, or its ids
             went through a lossy compression.
     """
-    if encoding.kind == "binary":
-        return _decode_binary(stored, encoding)
-    if encoding.kind == "colours":
-        return _decode_colors(stored, encoding)
-    if encoding.kind == "ids":
-        return _decode_ids(stored, encoding)
-    decoded = _decode_either(stored, encoding)
-    return _hide_transparent(decoded, stored)
+    ways = {"binary": _decode_binary, "colours": _decode_colors, "ids": _decode_ids, "auto": _decode_either}
+    decoded = _hide_transparent(ways[encoding.kind](stored, encoding), stored)
+    return decoded._replace(lossy=stored.lossy)
 
 
 def _decode_ids(stored: StoredMask, encoding: MaskEncoding) -> Decoded:
     values = stored.values if stored.values is not None else stored.equal_channels
     if values is None:
         raise DataError("holds colors, not ids: give data.mask_encoding=colours")
-    return _hide_transparent(encoding.lookup.ids(values, stored.nodata), stored)
+    return encoding.lookup.ids(values, stored.nodata)
 
 
 def _decode_colors(stored: StoredMask, encoding: MaskEncoding) -> Decoded:
@@ -49,8 +44,8 @@ def _decode_colors(stored: StoredMask, encoding: MaskEncoding) -> Decoded:
         if values is None or values.dtype != np.uint8:
             raise DataError("holds values of more than 8 bits, not colors: give data.mask_encoding=ids")
         gray = stored.brightness
-        return _hide_transparent(encoding.lookup.colors(np.repeat(gray[..., None], 3, axis=2)), stored)
-    return _hide_transparent(encoding.lookup.colors(stored.painted), stored)
+        return encoding.lookup.colors(np.repeat(gray[..., None], 3, axis=2))
+    return encoding.lookup.colors(stored.painted)
 
 
 def _decode_binary(stored: StoredMask, encoding: MaskEncoding) -> Decoded:
@@ -78,8 +73,9 @@ def _decode_either(stored: StoredMask, encoding: MaskEncoding) -> Decoded:
     ids = lookup.ids(values, stored.nodata)
     if colors is None:
         return lookup.colors(stored.painted) if ids.unknown else _check_lossless(ids, stored, encoding)
-    if not colors.unknown and not ids.unknown and (colors.mask != ids.mask).any():
-        raise DataError(_two_meanings("gray levels", ids, colors, encoding))
+    differ = (colors.mask != ids.mask) & (ids.mask != 0) & (ids.mask != lookup.table.ignore_index)
+    if not colors.unknown and not ids.unknown and differ.any():
+        raise DataError(_two_meanings(ids, colors, encoding))
     if not colors.unknown or colors.unknown_share <= ids.unknown_share:
         return colors
     return _check_lossless(ids, stored, encoding)
@@ -99,7 +95,7 @@ def _decode_gray(stored: StoredMask, encoding: MaskEncoding) -> Decoded:
     if ids.unknown:
         return colors
     if (colors.mask != ids.mask).any():
-        raise DataError(_two_meanings("gray levels", ids, colors, encoding))
+        raise DataError(_two_meanings(ids, colors, encoding))
     return ids
 
 
@@ -138,12 +134,15 @@ def _try_colors(stored: StoredMask, lookup: LabelLookup) -> Decoded | None:
 
 def _check_lossless(ids: Decoded, stored: StoredMask, encoding: MaskEncoding) -> Decoded:
     if stored.lossy and not (ids.unknown and encoding.unknown == "error"):
-        has_two_sides = len({*(np.unique(stored.brightness) > 127)}) == 2
-        two = "" if len(encoding.source) == 2 else " and a class table of two classes"
+        ways = []
+        if len({*np.unique(ids.mask).tolist()} - {encoding.source.ignore_index}) > 1:
+            ways.append("take them as they are with data.mask_encoding=ids")
+        if len({*(np.unique(stored.brightness) > 127).tolist()}) == 2 and not encoding.light_is_first:
+            two = "" if len(encoding.source) == 2 else " and a class table of two classes"
+            ways.append(f"read dark and light with data.mask_encoding=binary{two}")
         raise DataError(
-            f"holds ids in {stored.lossy}, whose compression changes them, also to ids of other classes: save masks as "
-            "PNG from the source, or take them as they are with data.mask_encoding=ids"
-            + (f", or as dark and light with data.mask_encoding=binary{two}" if has_two_sides else "")
+            f"holds ids in {stored.lossy}, whose compression changes them, also to ids of other classes: "
+            + ", or ".join(["save masks as PNG from the source", *ways])
         )
     return ids
 
@@ -155,7 +154,7 @@ def _hide_transparent(decoded: Decoded, stored: StoredMask) -> Decoded:
     values = stored.values if stored.values is not None else stored.painted
     hidden, counts = np.unique(values[~stored.visible].reshape(-1, values[0, 0].size), axis=0, return_counts=True)
     labels = [tuple(value) if len(value) > 1 else value[0] for value in hidden.tolist()]
-    return Decoded(decoded.mask, decoded.unknown - Counter[Label](dict(zip(labels, counts.tolist(), strict=True))))
+    return decoded._replace(unknown=decoded.unknown - Counter[Label](dict(zip(labels, counts.tolist(), strict=True))))
 
 
 def _gray_classes(lookup: LabelLookup) -> set[int]:
@@ -169,12 +168,18 @@ def _class_name(names: tuple[str, ...], class_id: int) -> str:
     return names[class_id] if class_id < len(names) else "no class (ignored)"
 
 
-def _two_meanings(what: str, ids: Decoded, colors: Decoded, encoding: MaskEncoding) -> str:
+def _two_meanings(ids: Decoded, colors: Decoded, encoding: MaskEncoding) -> str:
+    """Describes gray levels that are ids and colors of other classes. What leaves a single class is not advised."""
     at = np.unravel_index(int((ids.mask != colors.mask).argmax()), ids.mask.shape)
-    names = encoding.source.names
+    names, ignored = encoding.source.names, encoding.source.ignore_index
     as_id, as_color = (_class_name(names, int(decoded.mask[at])) for decoded in (ids, colors))
-    binary = " or data.mask_encoding=binary for dark and light" if len(names) == 2 else ""
+    ways = ["colours"]
+    if len(names) == 2 and colors.mask.max() == 1 and not encoding.light_is_first:
+        ways.append("binary")
+    if len({*np.unique(ids.mask)} - {ignored}) > 1:
+        ways.append("ids")
     return (
-        f"holds {what} that are ids of the class table and colors of it, but different classes ({as_id} by id, "
-        f"{as_color} by color at row {at[0]}, column {at[1]}): choose data.mask_encoding=ids or colours{binary}"
+        f"holds gray levels that are ids of the class table and colors of it, but of different classes: at row "
+        f"{at[0]}, column {at[1]} {as_id} by id, {as_color} by color; say which with "
+        f"{' or '.join(f'data.mask_encoding={way}' for way in ways)}"
     )

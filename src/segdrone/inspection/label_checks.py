@@ -48,7 +48,11 @@ def labels(scan: DatasetScan) -> Check:
     seen = [mask.seen for mask in strange.values() if mask.seen]
     unknown = sum((mask.unknown for mask in seen), start=Counter[Label]())
     known = sum((mask.counts for mask in seen), start=np.zeros(256, np.int64))
-    advice = remedies(unknown, known, scan.encoding, lossy=any(mask.lossy for mask in seen)) if unknown else ""
+    advice = (
+        remedies(unknown, known, scan.encoding, lossy=next((mask.lossy for mask in seen if mask.lossy), ""))
+        if unknown
+        else ""
+    )
     counted = sum(mask.counts is not None for mask in scan.masks)
     return Check(
         "labels",
