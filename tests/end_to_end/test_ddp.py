@@ -14,14 +14,14 @@ from segdrone.evaluation import evaluate
 from segdrone.training import train
 from tests.helpers.background_run import background_run
 from tests.helpers.commands import Command, assert_one_line
-from tests.helpers.small_run import Compose, compose_config, drawn
+from tests.helpers.small_run import Compose, compose_config, drawn, small
 
 TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
 QUIET = ["callbacks.progress_bar=null", "+trainer.enable_progress_bar=false"]
 
 
-def two(root: Path, run: Path) -> list[str]:
-    return [*(choice for choice in drawn(root, run) if choice != "trainer=cpu"), *TWO, *QUIET]
+def two(overrides: list[str]) -> list[str]:
+    return [*(override for override in overrides if override != "trainer=cpu"), *TWO, *QUIET]
 
 
 def evaluated(checkpoint: Path, split: str, out: Path, *choices: str) -> dict[str, object]:
@@ -47,7 +47,7 @@ def test_two_processes_learn_and_score_what_one_process_does(
         "optimizer=sgd", "scheduler=constant", "trainer.max_epochs=2", "trainer.log_every_n_steps=1", *QUIET,
     ]  # fmt: skip
     pair, one = tmp_path / "pair", tmp_path / "one"
-    result = command("train.py", *two(all_scenes, pair), *choices[:-2], "data.batch_size=1")
+    result = command("train.py", *two(drawn(all_scenes, pair)), *choices[:-2], "data.batch_size=1")
     assert result.returncode == 0, result.stderr
     train(drawn_config(*choices, "data.batch_size=2", f"output_dir={one}"))
 
@@ -77,7 +77,12 @@ def test_a_lost_process_ends_the_run_and_it_resumes_from_its_last_epoch(
 ) -> None:
     run = tmp_path / "run"
     last = run / "checkpoints" / "last.ckpt"
-    arguments = [*two(all_scenes, run), "trainer.max_epochs=1000", "callbacks.early_stopping=null", "data.batch_size=1"]
+    arguments = [
+        *two(small(all_scenes, run)),
+        "trainer.max_epochs=1000",
+        "callbacks.early_stopping=null",
+        "data.batch_size=1",
+    ]
 
     with background_run(arguments, run) as first:
         [second] = psutil.Process(first.pid).children()

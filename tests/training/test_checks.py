@@ -1,9 +1,12 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from segdrone.errors import ConfigError
+from segdrone.training import train
 from segdrone.training.checks import check_callbacks, check_metric, check_trainer, monitorable_metrics
+from tests.helpers.small_run import Compose
 from tests.helpers.training import THREE
 
 CHECKPOINT = {"_target_": "lightning.pytorch.callbacks.ModelCheckpoint", "monitor": "val/miou"}
@@ -56,3 +59,23 @@ def test_test_scores_cannot_select_a_run() -> None:
     for other in ("miou", "test/miou", "val/iou/tree", None):
         with pytest.raises(ConfigError, match=f"objective={other} is not a metric that can select a run"):
             check_metric("objective", other, THREE, has_val=True)
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ("+loss.x=1", "loss.name=ce does not accept .*x=1"),
+        ("loss.name=cross", "loss.name=cross is unknown"),
+        ("+optimizer.x=1", "optimizer adamw cannot be built"),
+        ("scheduler.name=cos", "scheduler.name=cos is unknown"),
+        ("+model.x=1", "model.x is not an option of unet"),
+        ("model.encoder_name=resnet1", "model.encoder_name=resnet1 is unknown"),
+    ],
+)
+def test_unknown_options_are_reported_before_scenes_are_rendered(
+    choice: str, message: str, small_config: Compose, tmp_path: Path
+) -> None:
+    sample = ["data=sample", f"data.root={tmp_path}/scenes"]
+    with pytest.raises(ConfigError, match=message):
+        train(small_config(*sample, choice))
+    assert not list(tmp_path.iterdir())

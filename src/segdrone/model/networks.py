@@ -70,16 +70,10 @@ def build_network(name: str, *, classes: int, **options: Any) -> nn.Module:
         >>> network(torch.zeros(2, 3, 32, 64)).shape
         torch.Size([2, 2, 32, 64])
     """
-    if name not in NETWORKS:
-        raise ConfigError(f"model.name={name} is unknown: choose one of {', '.join(NETWORKS)}")
-    # smp passes unknown names on to the encoder, which ignores most of them.
-    parameters = inspect.signature(NETWORKS[name]).parameters
-    unknown = sorted(options.keys() - (parameters.keys() - _FIXED))
-    if unknown:
-        raise ConfigError(f"model.{unknown[0]} is not an option of {name}: fix conf/model")
-    _check_encoder(str(options.get("encoder_name")))
+    check_network(name, **options)
     try:
         if name in _UPSAMPLING:
+            parameters = inspect.signature(NETWORKS[name]).parameters
             depth = options.get("encoder_depth", parameters["encoder_depth"].default)
             options["upsampling"] = _UPSAMPLING[name](depth)
         with warnings.catch_warnings():
@@ -90,6 +84,22 @@ def build_network(name: str, *, classes: int, **options: Any) -> nn.Module:
         reason = " ".join(str(error).split())
         raise ConfigError(f"model {name} cannot be built from these options ({reason}): fix conf/model") from None
     return network.to(memory_format=torch.channels_last)
+
+
+def check_network(name: str, **options: Any) -> None:
+    """Checks names before a network is built, which takes a while.
+
+    Raises:
+        ConfigError: The network, its encoder or an option is unknown.
+    """
+    if name not in NETWORKS:
+        raise ConfigError(f"model.name={name} is unknown: choose one of {', '.join(NETWORKS)}")
+    # smp passes unknown names on to the encoder, which ignores most of them.
+    known = inspect.signature(NETWORKS[name]).parameters.keys() - _FIXED
+    unknown = sorted(options.keys() - known)
+    if unknown:
+        raise ConfigError(f"model.{unknown[0]} is not an option of {name}: fix conf/model")
+    _check_encoder(str(options.get("encoder_name")))
 
 
 def round_up_to_stride(network: nn.Module, height: int, width: int) -> tuple[int, int]:

@@ -6,10 +6,18 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from torch import nn
+
 from segdrone.classes import ClassTable
 from segdrone.errors import ConfigError
+from segdrone.model import model_settings
+from segdrone.model.losses import build_loss
+from segdrone.model.networks import check_network
+from segdrone.model.optim import build_optimizer, build_scheduler
 
 log = logging.getLogger(__name__)
+
+Options = Mapping[str, Any]
 
 _MINIMUM = {  # of the Trainer's integer options
     "max_epochs": -1,
@@ -63,6 +71,27 @@ def check_trainer(options: Mapping[str, Any]) -> None:
     clip = options.get("gradient_clip_val")
     if clip is not None and (isinstance(clip, bool) or not isinstance(clip, int | float) or clip < 0):
         raise ConfigError(f"trainer.gradient_clip_val={clip} must be a number of 0 or more, or null")
+
+
+def check_learning(model: Options, loss: Options, optimizer: Options, scheduler: Options) -> None:
+    """Checks names and options of `conf/model`, `loss`, `optimizer` and `scheduler`, before photographs are prepared.
+
+    Class weights, which depend on the photographs, are checked later.
+
+    Raises:
+        ConfigError: A name or an option is unknown or out of range.
+    """
+    check_network(**model_settings(model))
+    build_loss(**_without_class_weights(loss), ignore_index=255)
+    layer = nn.Linear(1, 1)
+    build_scheduler(build_optimizer(layer, layer, **optimizer), **scheduler, steps=100)
+
+
+def _without_class_weights(loss: Options) -> dict[str, Any]:
+    terms = loss.get("terms")
+    if isinstance(terms, Mapping) and isinstance(terms.get("ce"), Mapping):
+        return {**loss, "terms": {**terms, "ce": _without_class_weights(terms["ce"])}}
+    return {key: value for key, value in loss.items() if key != "class_weights"}
 
 
 def check_callbacks(callbacks: Mapping[str, Any], table: ClassTable, *, has_val: bool) -> None:

@@ -21,7 +21,7 @@ from segdrone.model import SegmentationModule, check_resumable, load_module
 from segdrone.model.distributed import supervise
 from segdrone.training.build import build_datamodule, build_module
 from segdrone.training.build_trainer import build_callbacks, build_trainer, has_validation, instantiate_all
-from segdrone.training.checks import check_metric, check_trainer
+from segdrone.training.checks import check_learning, check_metric, check_trainer
 from segdrone.training.fit import fit
 from segdrone.training.loggers import log_hyperparameters, open_loggers
 from segdrone.training.sweep_objective import objective, objective_name
@@ -60,6 +60,7 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
         raise ConfigError(f"seed={cfg.seed} must be a whole number from 0 to {2**32 - 1}")
     check_pictures(cfg)
     check_trainer(to_container(cfg.trainer))
+    check_learning(*(to_container(cfg[group]) for group in ("model", "loss", "optimizer", "scheduler")))
     inference_options(cfg)  # errors in them would otherwise appear after the training
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     folder = Path(cfg.output_dir)
