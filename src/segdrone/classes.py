@@ -115,8 +115,11 @@ class ClassTable:
             grass,0,102,0
         """
         text = io.StringIO()
-        rows = [(name, *color) for name, color in zip(self.names, self.colours, strict=True)]
-        csv.writer(text, lineterminator="\n").writerows([("name", "r", "g", "b"), *rows])
+        writer = csv.writer(text, lineterminator="\n")
+        quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+        writer.writerow(("name", "r", "g", "b"))
+        for name, color in zip(self.names, self.colours, strict=True):
+            (quoting if name.startswith(("#", "//")) else writer).writerow((name, *color))  # or it is a comment
         return text.getvalue()
 
     @classmethod
@@ -137,7 +140,7 @@ def generate_colors(count: int) -> tuple[Color, ...]:
 
     Example:
         >>> generate_colors(2)
-        ((242, 24, 24), (80, 109, 178))
+        ((242, 24, 24), (109, 148, 242))
     """
     colors: dict[Color, None] = {}
     for i in itertools.count():

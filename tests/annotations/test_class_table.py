@@ -7,6 +7,7 @@ import pytest
 
 from segdrone.annotations.class_table import build_class_table
 from segdrone.annotations.shapes import Shape
+from segdrone.class_files import read_class_table
 from segdrone.classes import DRONE, ClassTable
 from segdrone.errors import DataError
 
@@ -94,3 +95,13 @@ def test_unused_background_class_is_told(caplog: pytest.LogCaptureFixture) -> No
     build_class_table(shapes("car", "background"), ["background"], {}, None, None)
     build_class_table(shapes("car"), ["background"], {}, None, "background")
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("1", "2"), ("#1 roof", "tree"), ("//x", "y"), ("a;b", "c;d"), ('"a"', "b, c"), ("id", "name"), ("0", "road")],
+)
+def test_table_is_read_back_with_the_same_ids(tmp_path: Path, names: tuple[str, ...]) -> None:
+    table = build_class_table(shapes(*names), [], {}, None, None)
+    (tmp_path / "classes.csv").write_text(table.to_csv(), encoding="utf-8")
+    assert read_class_table(tmp_path / "classes.csv") == table

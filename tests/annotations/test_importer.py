@@ -300,6 +300,7 @@ def test_formats_cannot_be_mixed(folder: Path) -> None:
         ("in", {"images": Path("nowhere")}, "nowhere is not a folder"),
         ("in", {"classes": "nowhere.csv"}, "class table nowhere.csv does not exist"),
         ("in", {"classes": "drone", "background": "ground"}, "lacks 'ground' (the background)"),
+        ("in", {"background": "ignore"}, "--background ignore: pixels outside of shapes are ignored without it"),
     ],
 )
 def test_invalid_arguments_are_reported(folder: Path, source: str, options: dict[str, Any], expected: str) -> None:

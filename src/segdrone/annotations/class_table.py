@@ -6,9 +6,11 @@ import logging
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from segdrone.annotations.shapes import Shape, is_ignored
-from segdrone.class_files import load_class_table
+from segdrone.class_files import CLASSES_FILE, load_class_table, read_class_table
 from segdrone.classes import IGNORE_INDEX, ClassTable, Color, generate_colors
 from segdrone.errors import DataError
 
@@ -59,7 +61,9 @@ def build_class_table(
         if background is None:
             _warn_of_background(labels, counts)
         added = [background] if background is not None and background not in labels else []
-        return _table_of_labels([*added, *sorted(labels)], {**dict.fromkeys(added, _BLACK), **colors})
+        table = _table_of_labels([*added, *sorted(labels)], {**dict.fromkeys(added, _BLACK), **colors})
+        _check_can_be_read_back(table)
+        return table
     table = load_class_table(classes).dense
     alike = {_fold(name): name for name in table.names}
     unknown = [
@@ -76,6 +80,24 @@ def build_class_table(
             "or leave out --classes to build a table"
         )
     return table
+
+
+def _check_can_be_read_back(table: ClassTable) -> None:
+    """Checks that the table as a file is read with the same names and ids.
+
+    Raises:
+        DataError: It is not.
+    """
+    with TemporaryDirectory() as folder:
+        path = Path(folder, CLASSES_FILE)
+        path.write_text(table.to_csv(), encoding="utf-8")
+        try:
+            names = read_class_table(path).names
+        except DataError:
+            names = ()
+    if names != table.names:
+        lost = next((name for name in table.names if name not in names), table.names[0])
+        raise DataError(f"the label {lost!a} cannot be the name of a class in {CLASSES_FILE}: rename it in the tool")
 
 
 def _warn_of_spellings(labels: Iterable[str], counts: Counter[str]) -> None:

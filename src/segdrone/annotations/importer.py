@@ -69,6 +69,8 @@ def import_annotations(
         (120, ('field', 'house', 'road'))
     """
     check_orientation(orientation)
+    if background is not None and is_ignored(background):
+        raise DataError(f"--background {background}: pixels outside of shapes are ignored without it, leave it out")
     sources = [read_source(path, annotation_format) for path in ([source] if isinstance(source, Path) else source)]
     if len(formats := {one.format for one in sources}) > 1:
         raise DataError(f"the sources are in the formats {', '.join(sorted(formats))}: import one format at a time")

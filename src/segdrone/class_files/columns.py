@@ -123,7 +123,9 @@ def _find_columns(header: Sequence[str], rows: Sequence[Row]) -> _Columns:
     columns = [[row.cells[i] for row in rows] for i in range(len(keys))]
     numbers = [all(map(_is_whole, cells)) for cells in columns]
     names = [i for key in _NAMES for i, given in enumerate(keys) if given == key and not numbers[i]]
-    ids = [i for i, key in enumerate(keys) if key in _IDS or (key in _NAMES and numbers[i])]
+    if not names and keys.count("name") == 1:
+        names = [keys.index("name")]  # classes that are called 1, 2, 3
+    ids = [i for i, key in enumerate(keys) if key in _IDS or (key in _NAMES and numbers[i] and i not in names)]
     channels = [i for channel in _CHANNELS for i, key in enumerate(keys) if key in channel]
     colors = [i for i, key in enumerate(keys) if key in _COLORS and any(columns[i])]
     if not names:
