@@ -17,6 +17,7 @@ from segdrone.cli.data_options import (
     Images,
     LayoutName,
     Masks,
+    Quiet,
     Root,
     SplitBy,
     SplitDir,
@@ -44,6 +45,7 @@ def sample(
     count: Annotated[int, typer.Option(help="Number of scenes.")] = 60,
     size: Annotated[str, typer.Option(help="WIDTHxHEIGHT in pixels, 64x64 to 12000x12000.")] = "1056x704",
     seed: Annotated[int, typer.Option(help="The same seed renders the same scenes.")] = 0,
+    quiet: Quiet = False,
 ) -> None:
     """Render synthetic scenes, as a drone might photograph them, with their masks.
 
@@ -56,7 +58,7 @@ def sample(
     from segdrone.synthetic import write_scenes
 
     height, width = parse_size(size, "--size", largest=_LARGEST_SCENE)
-    write_scenes(out, count=count, height=height, width=width, seed=seed)
+    write_scenes(out, count=count, height=height, width=width, seed=seed, progress=not quiet)
 
 
 @commands.command("import")
@@ -90,6 +92,7 @@ def import_(
     orientation: Annotated[
         str, typer.Option(help="Shapes were drawn on photographs as displayed, or as stored: without their EXIF turn.")
     ] = "displayed",
+    quiet: Quiet = False,
 ) -> None:
     """Convert the annotations of a labeling tool into a dataset to train on.
 
@@ -110,6 +113,7 @@ def import_(
         classes=classes,
         background=background,
         orientation=orientation,
+        progress=not quiet,
     )
     print_summary(summary)
 
@@ -134,6 +138,7 @@ def check(
     split_by: SplitBy = None,
     split_distance: SplitDistance = None,
     workers: Workers = None,
+    quiet: Quiet = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as one JSON document.")] = False,
 ) -> None:
     """Decode every photograph and mask, and report all problems before training starts.
@@ -148,7 +153,7 @@ def check(
     from segdrone.inspection.report import print_report
 
     options = dataset_options(context)
-    report = check_dataset(root, **options, workers=workers)
+    report = check_dataset(root, **options, workers=workers, progress=not quiet)
     if as_json:
         print(json.dumps(report.to_dict(), indent=2, allow_nan=False))
     else:
@@ -179,6 +184,7 @@ def stats(
     split_by: SplitBy = None,
     split_distance: SplitDistance = None,
     workers: Workers = None,
+    quiet: Quiet = False,
 ) -> None:
     """Count pixels, photographs and connected components of each class, and suggest class weights.
 
@@ -197,7 +203,7 @@ def stats(
     folder = out or root / STATS_FILE.parent
     find_dataset(root, images, masks, layout)  # raises before `folder` is created below a root that does not exist
     with writable_dir(folder):
-        result = dataset_stats(root, **options, workers=workers)
+        result = dataset_stats(root, **options, workers=workers, progress=not quiet)
         print_stats(result)
         save_stats(result, folder)
     print(f"written to {folder}")

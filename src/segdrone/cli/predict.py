@@ -97,10 +97,13 @@ def predict(
 
     images, found = find_files(inputs, out)  # fails before the checkpoint is loaded
     videos = choose_videos(found, inputs, smooth, required=not images)
+    import torch
+
     from segdrone.inference import Predictor
     from segdrone.inference.cleanup import Cleanup
     from segdrone.inference.instances import thing_classes
     from segdrone.inference.predict_folder import PredictSummary, predict_folder
+    from segdrone.utils.load import busy_note
     from segdrone.utils.memory import keep_freed_memory
 
     cleanup = Cleanup(min_area=_areas(min_area), fill_holes=fill_holes, refine=refine)
@@ -108,6 +111,8 @@ def predict(
     options: dict[str, Any] = {"scale": scale, "overlap": overlap, "augment": augment, "batch_size": batch_size}
     options["scales"] = _scales(scales)
     keep_freed_memory()
+    if not quiet and (note := busy_note(torch.get_num_threads())):
+        print(note, file=sys.stderr)
     predictor = Predictor.from_checkpoint(checkpoint, window=size, device=device, **options)
     classes = object_class or (thing_classes(predictor.table) if objects else [])
     if objects and not classes:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
+import torch
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins import Precision
 from omegaconf import DictConfig
@@ -27,6 +28,7 @@ from segdrone.training.loggers import log_hyperparameters, open_loggers
 from segdrone.training.sweep_objective import objective, objective_name
 from segdrone.utils.atomic import write_json
 from segdrone.utils.config import to_container
+from segdrone.utils.load import busy_note
 from segdrone.utils.memory import keep_freed_memory
 from segdrone.utils.warnings import collect_warnings
 
@@ -61,6 +63,8 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
     check_pictures(cfg)
     check_trainer(to_container(cfg.trainer))
     check_learning(*(to_container(cfg[group]) for group in ("model", "loss", "optimizer", "scheduler")))
+    if note := busy_note(torch.get_num_threads()):
+        log.info(note)
     inference_options(cfg)  # errors in them would otherwise appear after the training
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     folder = Path(cfg.output_dir)
