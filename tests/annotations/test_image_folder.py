@@ -40,6 +40,8 @@ def folder(tmp_path: Path) -> Path:
         ("A.jpg", "a.jpg"),
         ("B.PNG", "deep/b.png"),
         ("b", "deep/b.png"),
+        ("B.HEIC", "deep/b.png"),
+        ("b.tif", None),
     ],
 )
 def test_names_are_looked_up_and_never_followed(folder: Path, name: str, found: str | None) -> None:

@@ -108,3 +108,11 @@ def test_other_text_files_are_no_labels(folder: Path) -> None:
     document(folder / "README.dataset.txt", "Roads > 2024\n")
     document(folder / "notes.txt", "none")
     np.testing.assert_equal(imported(folder, folder.parent / "out").photographs, 1)
+
+
+def test_yaml_files_of_other_programs_are_passed_over(folder: Path) -> None:
+    yolo(folder, SQUARE)
+    document(folder / "mkdocs.yml", "extra: !!python/name:os.system\n")
+    document(folder / "compose.yaml", "services: {}\n")
+    summary = imported(folder, folder.parent / "out")
+    assert [note for note in summary.notes if "passed over: 2 files" in note]

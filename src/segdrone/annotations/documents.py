@@ -18,7 +18,7 @@ MAX_BYTES = 1 << 30
 """Largest annotation file; parsed it takes about ten times as much memory."""
 
 _MAX_YAML_BYTES = 1 << 20  # a list of class names; PyYAML is slow
-_YAML = (".yaml", ".yml")
+YAML_SUFFIXES = (".yaml", ".yml")
 _LINES = (".ndjson", ".jsonl")
 
 
@@ -37,12 +37,12 @@ def read_document(path: Path) -> Any:
             document type (which is needed to define entities).
     """
     try:
-        limit = _MAX_YAML_BYTES if path.suffix.lower() in _YAML else MAX_BYTES
+        limit = _MAX_YAML_BYTES if path.suffix.lower() in YAML_SUFFIXES else MAX_BYTES
         if (size := path.stat().st_size) > limit:
             raise DataError(f"{path} has {size >> 20} MiB, more than {limit >> 20}: export it in parts")
         if path.suffix.lower() == ".xml":
             return SafeTree.parse(path, forbid_dtd=True).getroot()
-        if path.suffix.lower() in _YAML:
+        if path.suffix.lower() in YAML_SUFFIXES:
             return yaml.safe_load(path.read_bytes())
         return _parse_json(path.read_bytes(), lines=path.suffix.lower() in _LINES)
     except DefusedXmlException:

@@ -17,6 +17,9 @@ from segdrone.raster.header import IMAGE_SUFFIXES
 _MASK_FOLDERS = ("mask", "masks", "segmentationclass", "segmentationobject", "gt", "scribbles")
 
 
+_UNREADABLE_SUFFIXES = (".bmp", ".dng", ".gif", ".heic", ".heif", ".jp2")  # a converted file has another one
+
+
 class ImageFolder:
     """All photographs below a folder, by relative path, by file name and by stem. Folders of masks hold none.
 
@@ -68,7 +71,7 @@ class ImageFolder:
 
         Tools write paths of the computer they ran on: such a path is never followed. Its last folders choose among
         photographs of the same name. Case does not matter if only one photograph fits; a name without the suffix of
-        an image fits any suffix.
+        an image, or with one that is not read here (BMP, HEIC, DNG), fits any suffix.
 
         Args:
             names: Paths or names as the tool wrote them, the most likely first.
@@ -107,7 +110,10 @@ class ImageFolder:
             return [path]
         if found := self._by_name.get(written.name) or self._by_folded_name.get(_fold(written.name)):
             return found
-        return [] if written.suffix.lower() in IMAGE_SUFFIXES else self._by_stem.get(_fold(written.name), [])
+        if written.suffix.lower() in IMAGE_SUFFIXES:
+            return []
+        stem = written.stem if written.suffix.lower() in _UNREADABLE_SUFFIXES else written.name
+        return self._by_stem.get(_fold(stem), [])
 
     def _narrow(
         self, found: list[Path], written: PurePosixPath, annotation: Path | None, split: str | None

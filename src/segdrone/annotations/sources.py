@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from segdrone.annotations import yolo
-from segdrone.annotations.documents import read_document
+from segdrone.annotations.documents import YAML_SUFFIXES, read_document
 from segdrone.annotations.formats import ANNOTATION_FORMATS
 from segdrone.annotations.refused_formats import refusal, refusal_of_file
 from segdrone.annotations.shapes import Annotations
@@ -72,7 +72,13 @@ def read_source(source: Path, name: str | None) -> Source:
             if reason := refusal_of_file(path):
                 passed_over[path] = reason
             continue
-        document = read_document(path)
+        try:
+            document = read_document(path)
+        except DataError:
+            if path == source or path.suffix.lower() not in YAML_SUFFIXES:
+                raise
+            passed_over[path] = "is no YAML file of a dataset"  # but of some other program
+            continue
         key = _recognize(document) if name is None else name if ANNOTATION_FORMATS[name].matches(document) else None
         if key is None:
             passed_over[path] = refusal(document)
