@@ -91,7 +91,7 @@ def test_photograph_without_a_split_is_told(roboflow: Path, caplog: pytest.LogCa
     assert "no split is written, since 1 of 5 photographs are in none, e first" in caplog.text
 
 
-def test_split_of_an_earlier_import_is_removed(roboflow: Path) -> None:
+def test_lists_stay_if_a_later_export_has_no_split(roboflow: Path) -> None:
     out = roboflow.parent / "out"
     imported(roboflow, out)
     flat = roboflow.parent / "flat"
@@ -99,8 +99,8 @@ def test_split_of_an_earlier_import_is_removed(roboflow: Path) -> None:
     for path in roboflow.rglob("*.jpg"):
         shutil.copy(path, flat)
     coco(flat / "a.json", "a.jpg", "b.jpg", "c.jpg", "d.jpg")
-    imported(flat, out)
-    assert lists(out) == {}
+    assert f"train.txt, val.txt, test.txt of {out} stay the split" in imported(flat, out).notes
+    assert lists(out)["val.txt"] == ["c.jpg"]
 
 
 def test_flights_of_equal_names_stay_apart(tmp_path: Path) -> None:

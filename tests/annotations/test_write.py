@@ -60,14 +60,15 @@ def test_full_disk_leaves_no_partial_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert files(tmp_path / "out") == []
 
 
-def test_split_is_written_and_that_of_an_earlier_import_removed(tmp_path: Path) -> None:
-    write.write_split({"train": ["a", "b"], "val": ["c"], "test": []}, tmp_path)
+def test_split_is_written_over_an_earlier_one_but_kept_without_a_new_one(tmp_path: Path) -> None:
+    (tmp_path / "test.txt").write_text("d\n")
+    assert write.write_split({"train": ["a", "b"], "val": ["c"], "test": []}, tmp_path) == []
     assert [(path.name, path.read_text()) for path in sorted(tmp_path.iterdir())] == [
         ("train.txt", "a\nb\n"),
         ("val.txt", "c\n"),
     ]
-    write.write_split({}, tmp_path)
-    assert files(tmp_path) == []
+    assert write.write_split({}, tmp_path) == ["train.txt", "val.txt"]
+    assert files(tmp_path) == ["train.txt", "val.txt"]
 
 
 def test_class_table_can_be_read_back(tmp_path: Path) -> None:

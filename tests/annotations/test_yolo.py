@@ -98,6 +98,13 @@ def test_invalid_line_is_reported(folder: Path, line: str, expected: str) -> Non
     assert expected in text
 
 
+def test_names_that_yaml_reads_as_numbers_are_names(folder: Path) -> None:
+    yolo(folder, SQUARE, names="names: [10, 20]")
+    assert imported(folder, folder.parent / "out").table.names == ("10", "20")
+    yolo(folder, SQUARE, names="names: [yes, no]")
+    assert "names[0] is True, not a text" in refusal(folder, folder.parent / "out2")
+
+
 def test_keypoints_are_refused(folder: Path) -> None:
     yolo(folder, SQUARE, names="names: [car, tree]\nkpt_shape: [17, 3]")
     assert "describes keypoints (pose), which cover no pixels" in refusal(folder, folder.parent / "out")

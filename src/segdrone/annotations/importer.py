@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,9 +101,10 @@ def import_annotations(
     write.remove_other_class_table(table, out)
     pixels = _write_pairs(drawn, frames, table, background, out, progress)
     splits = splits_of(drawn)
-    write.write_split(splits, out)
+    kept = write.write_split(splits, out)
     write.write_class_table(table, out)
-    return _summarize(sources, out, table, drawn, pixels, splits, len(annotated) - len(drawn), unnamed)
+    summary = _summarize(sources, out, table, drawn, pixels, splits, len(annotated) - len(drawn), unnamed)
+    return replace(summary, notes=(*summary.notes, f"{', '.join(kept)} of {out} stay the split")) if kept else summary
 
 
 def _write_pairs(

@@ -74,16 +74,23 @@ def write_pair(mask: NDArray[np.uint8], photograph: Path | EmbeddedImage, name: 
         raise _write_error(out, error) from None
 
 
-def write_split(splits: Mapping[str, Sequence[str]], out: Path) -> None:
-    """Writes `train.txt`, `val.txt` and `test.txt` with one file name per line; removes those of an earlier import.
+def write_split(splits: Mapping[str, Sequence[str]], out: Path) -> list[str]:
+    """Writes `train.txt`, `val.txt` and `test.txt` with one file name per line.
+
+    Without a split, lists that are there stay: they may be the user's own.
 
     Args:
         splits: File names of the photographs of each split; empty if there is no split.
         out: Folder of the dataset.
 
+    Returns:
+        Names of the lists that were there and stay.
+
     Raises:
         DataError: A file cannot be written.
     """
+    if not splits:
+        return [f"{split}.txt" for split in SPLITS if (out / f"{split}.txt").is_file()]
     try:
         for split in SPLITS:
             path = out / f"{split}.txt"
@@ -94,6 +101,7 @@ def write_split(splits: Mapping[str, Sequence[str]], out: Path) -> None:
                 path.unlink(missing_ok=True)
     except OSError as error:
         raise _write_error(out, error) from None
+    return []
 
 
 def remove_other_class_table(table: ClassTable, out: Path) -> None:
