@@ -37,7 +37,7 @@ def run_settings(folder: Path) -> dict[str, object]:
     return content
 
 
-def test_a_rendered_sample_can_be_trained_on_and_scored_in_an_empty_folder(tmp_path: Path) -> None:
+def test_a_rendered_sample_can_be_trained_on_and_scored_in_an_empty_folder(tmp_path: Path, command: Command) -> None:
     segdrone = Path(sys.executable).with_name("segdrone")
     overrides = [*small(Path("datasets/tiny"), Path("run")), "trainer.limit_train_batches=2"]
     sample = ["data=sample", "data.sample={count:12,height:64,width:96,seed:0}"]
@@ -51,7 +51,7 @@ def test_a_rendered_sample_can_be_trained_on_and_scored_in_an_empty_folder(tmp_p
     assert {path.name for path in tmp_path.iterdir()} == {"datasets", "run"}
 
     choices = ["ckpt_path=run/checkpoints/best.ckpt", "data.num_workers=0", "output_dir=scored"]
-    scored = subprocess.run([segdrone, "evaluate", *choices], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    scored = command("segdrone", "evaluate", *choices)
     assert scored.returncode == 0, scored.stderr
     metrics = [json.loads((tmp_path / folder / "metrics.json").read_text()) for folder in ("run", "scored")]
     assert metrics[0] == metrics[1]

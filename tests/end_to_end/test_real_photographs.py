@@ -17,7 +17,7 @@ def test_photographs_weights_and_split_files_work_together(tmp_path: Path, comma
     run = tmp_path / "run"
     result = command(
         "train.py", f"data.root={ROOT}", f"data.split_dir={ROOT / 'splits'}", f"model.encoder_weights={WEIGHTS}",
-        "data.image_size=[128,192]", "data.test_image_size=[128,192]", "trainer=cpu", "trainer.max_epochs=1",
+        "data.image_size=[64,96]", "data.test_image_size=[64,96]", "trainer=cpu", "trainer.max_epochs=1",
         "trainer.limit_train_batches=4", f"output_dir={run}", "pictures=1",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr

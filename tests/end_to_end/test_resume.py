@@ -31,7 +31,7 @@ def test_killed_in_the_third_epoch_and_resumed_ends_with_the_same_weights(
     assert command("train.py", *arguments("uninterrupted")).returncode == 0
 
     progress = "callbacks.progress_bar.refresh_rate=1"  # a line per step
-    with ForkedCommand(tmp_path, "train.py", *arguments("killed"), f"+{progress}") as process:
+    with ForkedCommand(tmp_path, "train.py", *arguments("killed"), progress) as process:
         output, deadline = "", time.monotonic() + TIMEOUT
         while "Epoch 2:  2" not in output and "Epoch 2:  3" not in output:  # 20 or 30 % of the third epoch
             output = process.outputs()[0]
