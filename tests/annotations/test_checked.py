@@ -72,6 +72,8 @@ def test_right_types_are_accepted() -> None:
         return CheckedNode(content, Path("f"))
 
     assert value("  a \n b ").label() == "a b"
+    assert value(7).label() == "7"
+    assert value("e\u0301").label() == "\u00e9"
     assert value("7").number() == 7
     assert value([[1, 2], ["3", 4.5]]).points().tolist() == [[1, 2], [3, 4.5]]
     assert value([]).points().shape == (0, 2)

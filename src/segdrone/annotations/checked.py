@@ -85,8 +85,10 @@ class CheckedNode:
         return self.content.strip()
 
     def label(self) -> str:
-        """Returns a class name: one line of at most 100 characters, accents joined to their letters (NFC)."""
-        label = unicodedata.normalize("NFC", " ".join(self.text().split()))
+        """Returns a class name, or a number as one: a line of up to 100 characters, accents joined to letters (NFC)."""
+        is_number = isinstance(self.content, int) and not isinstance(self.content, bool)
+        text = str(self.content) if is_number else self.text()
+        label = unicodedata.normalize("NFC", " ".join(text.split()))
         if len(label) > 100 or not label.isprintable():
             raise self.error(f"is {_describe(label)}, which cannot be a class name")
         return label

@@ -63,15 +63,13 @@ def read_without_config(source: Path) -> Annotations | None:
 
 
 def _class_names(names: CheckedNode) -> dict[int, str]:
-    """Returns the names by id, from a list or a mapping; YAML reads some names as numbers."""
-    content = names.content if isinstance(names.content, dict) else dict(enumerate(names.items()))
-    found = {}
-    for key, value in content.items():
-        name = value.content if isinstance(value, CheckedNode) else value
-        text = str(name) if isinstance(name, int | float) and not isinstance(name, bool) else name
-        id_ = CheckedNode(key, names.path, names.place).integer()
-        found[id_] = CheckedNode(text, names.path, f"{names.place}[{id_}]").label()
-    return found
+    """Returns the names by id, from a list or a mapping."""
+    if not isinstance(names.content, dict):
+        return {i: node.label() for i, node in enumerate(names.items())}
+    return {
+        CheckedNode(key, names.path, names.place).integer(): CheckedNode(name, names.path, names.place).label()
+        for key, name in names.content.items()
+    }
 
 
 def _read_labels(folder: Path, names: dict[int, str], names_file: Path) -> Annotations:
