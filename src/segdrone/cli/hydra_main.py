@@ -25,6 +25,7 @@ from segdrone.cli.hydra_help import print_help
 from segdrone.errors import ConfigError, SegdroneError, exit_with_error
 from segdrone.sweep import UNFINISHED, CompareAtEnd, Sweep, clear_failure, note_failure, read_sweep, report
 from segdrone.utils.config import config_dir
+from segdrone.utils.console import escape_unknown_characters
 from segdrone.utils.launch import silence_nonzero_ranks, single_job_argv, wait_for_rank_zero
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -68,6 +69,7 @@ def run(main: Callable[[], None], config_name: str) -> None:
         main: The decorated function.
         config_name: Its primary config, whose help template `--help` prints.
     """
+    escape_unknown_characters()
     os.environ[_FULL_ERROR] = "1"  # Hydra then raises its errors instead of printing them
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network at import
     try:
