@@ -222,7 +222,11 @@ def test_equal_names_in_several_folders_stay_apart(folder: Path) -> None:
     labelme(folder / "a.json", CAR, imagePath="x/b.png")
     labelme(folder / "b.json", STREET, imagePath="y/b.jpg")
     summary = imported(folder, folder.parent / "out")
-    assert summary.notes == ["named with their folders, as their names are equal: 2, x_b first"]
+    assert summary.notes == [
+        "photographs of 2 folders (x, y) are one dataset: if they are flights, keep each in one split "
+        "(data.split_by or data.split_dir in training)",
+        "named with their folders, as their names are equal: 2, x_b first",
+    ]
     assert mask(folder.parent / "out", "x_b")[25, 25] == 0
     assert mask(folder.parent / "out", "y_b")[15, 15] == 1
     assert sorted(path.name for path in (folder.parent / "out" / "images").iterdir()) == ["x_b.png", "y_b.jpg"]

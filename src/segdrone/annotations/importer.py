@@ -13,6 +13,7 @@ import numpy as np
 from segdrone.annotations import write
 from segdrone.annotations.class_table import build_class_table
 from segdrone.annotations.orientation import MaskFrame, check_orientation, mask_frame
+from segdrone.annotations.photograph_paths import telling
 from segdrone.annotations.photographs import Annotated, find_photographs, splits_of
 from segdrone.annotations.shapes import Shape, is_ignored, rasterize
 from segdrone.annotations.sources import Source, read_source
@@ -183,12 +184,26 @@ def _summarize(
         pixels=pixels,
         skipped=dict(+skipped),
         splits={split: len(names) for split, names in splits.items() if names},
-        notes=_notes(sources, drawn, {label: count for label, count in counts.items() if is_ignored(label)}),
+        notes=[
+            *(
+                f"ignored pixels: {count} shapes labeled {label!a}"
+                for label, count in counts.items()
+                if is_ignored(label)
+            ),
+            *_notes(sources, drawn, bool(splits)),
+        ],
     )
 
 
-def _notes(sources: Sequence[Source], drawn: Sequence[Annotated], ignored: Mapping[str, int]) -> list[str]:
-    notes = [f"ignored pixels: {count} shapes labeled {label!a}" for label, count in ignored.items()]
+def _notes(sources: Sequence[Source], drawn: Sequence[Annotated], has_split: bool) -> list[str]:
+    notes = []
+    folders = {tuple(telling(one.photograph.parent.parts)) for one in drawn if isinstance(one.photograph, Path)}
+    if len(folders) > 1 and not has_split:
+        first, second, *_ = sorted(folder[-1] if folder else "" for folder in folders)
+        notes.append(
+            f"photographs of {len(folders)} folders ({first}, {second}{', ...' if len(folders) > 2 else ''}) are one "
+            "dataset: if they are flights, keep each in one split (data.split_by or data.split_dir in training)"
+        )
     renamed = [one.name for one in drawn if one.is_renamed]
     if renamed:
         notes.append(f"named with their folders, as their names are equal: {len(renamed)}, {renamed[0]} first")

@@ -85,11 +85,17 @@ def contradiction(written: PurePosixPath, found: PurePosixPath) -> str | None:
         >>> contradiction(PurePosixPath("images/DJI_0001.JPG"), PurePosixPath("photos/DJI_0001.JPG")) is None
         True
     """
-    theirs, ours = _telling(written.parent.parts), _telling(found.parent.parts)
+    theirs, ours = telling(written.parent.parts), telling(found.parent.parts)
     if not theirs or not ours or theirs[-1] == ours[-1]:
         return None
     return "series" if re.sub(r"\d+", "#", theirs[-1]) == re.sub(r"\d+", "#", ours[-1]) else "name"
 
 
-def _telling(parts: Sequence[str]) -> list[str]:
+def telling(parts: Sequence[str]) -> list[str]:
+    """Returns the folders whose names may be that of a flight, in small letters.
+
+    Example:
+        >>> telling(("data", "Flight 3", "images"))
+        ['flight 3']
+    """
     return [part.casefold() for part in parts if part.casefold() not in _GENERIC and part not in ("/", "..", ".")]
