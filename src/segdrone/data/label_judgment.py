@@ -173,7 +173,7 @@ def _threshold(seen: SeenLabels, encoding: MaskEncoding) -> str:
     if len(used) < 2:
         return f"the masks hold gray level {used[0] if len(used) else '0'} alone: export them with their labels"
     if used.tolist() == [0, 1]:
-        return "the masks hold 0 and 1 alone, which are ids: leave out data.mask_encoding=binary"
+        return "the masks hold 0 and 1 alone, which are ids: give data.mask_encoding=ids"
     gap = int(np.diff(used).argmax())
     return (
         f"the gray levels {used[0]} to {used[-1]} are on one side of data.mask_threshold={encoding.threshold}: give "

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from segdrone.data.label_judgment import Remark, SeenLabels, SeenMask, judge_labels, look_at_mask
+from segdrone.data.label_judgment import SeenLabels, SeenMask, judge_labels, look_at_mask
 from segdrone.data.mask_encoding import MaskEncoding
 from segdrone.data.mask_remedies import describe_unknown
 from segdrone.data.pairs import ImageMaskPair
@@ -40,10 +40,11 @@ def check_labels(pairs: Sequence[ImageMaskPair], train: Iterable[str], encoding:
         log.warning("%s", remark)
 
 
-def doubts_about(pairs: Sequence[ImageMaskPair], encoding: MaskEncoding) -> list[Remark]:
-    """Returns what puts the scores of these masks in doubt: errors and warnings of `judge_labels`."""
-    remarks = judge_labels(sample_labels(pairs, (), encoding), encoding)
-    return [remark for remark in remarks if remark.kind != "absent"]
+def tell_doubts(pairs: Sequence[ImageMaskPair], encoding: MaskEncoding) -> None:
+    """Warns of what puts scores by these masks in doubt: what `judge_labels` finds, apart from absent classes."""
+    for remark in judge_labels(sample_labels(pairs, (), encoding), encoding):
+        if remark.kind != "absent":
+            log.warning("%s", remark)
 
 
 def sample_labels(pairs: Sequence[ImageMaskPair], train: Iterable[str], encoding: MaskEncoding) -> SeenLabels:

@@ -53,8 +53,8 @@ def _decode_binary(stored: StoredMask, encoding: MaskEncoding) -> Decoded:
     light = brightness > encoding.threshold
     if not light.any() and not stored.lossy and {*np.unique(brightness).tolist()} == {0, 1}:
         raise DataError(
-            f"holds 0 and 1 alone, which are ids, and none is above data.mask_threshold={encoding.threshold}: leave "
-            "out data.mask_encoding=binary"
+            f"holds 0 and 1 alone, which are ids, and none is above data.mask_threshold={encoding.threshold}: give "
+            "data.mask_encoding=ids"
         )
     return Decoded(light.astype(np.uint8), Counter())
 

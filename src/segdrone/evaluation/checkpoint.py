@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from segdrone.classes import ClassTable
 from segdrone.data import DataConfig, SegmentationDataModule
 from segdrone.data.dataset_classes import ModelClasses
+from segdrone.data.label_sample import tell_doubts
 from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation.options import SIZE_OPTIONS, data_overrides, inference_options, object_classes
 from segdrone.evaluation.report import start_output
@@ -68,6 +69,7 @@ def evaluate_checkpoint(cfg: DictConfig, board: TensorBoardLogger, warnings: Seq
     with supervise(trainer):
         provenance = {}
         if trainer.is_global_zero:
+            tell_doubts(datamodule.splits[split], datamodule.encoding)
             provenance = start_output(cfg, datamodule.splits[split], trainer.strategy.root_device)
         return score_split(
             trainer,

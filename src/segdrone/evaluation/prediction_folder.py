@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from segdrone.data import DataConfig
 from segdrone.data.dataset_folder import open_dataset
+from segdrone.data.label_sample import tell_doubts
 from segdrone.errors import ConfigError
 from segdrone.evaluation.evaluator import Evaluator
 from segdrone.evaluation.options import SIZE_OPTIONS, data_overrides, inference_options, object_classes
@@ -55,6 +56,7 @@ def evaluate_prediction_folder(
     if split != "all" and config.split_dir is None:
         raise ConfigError(f"split={split} needs data.split_dir=FOLDER of {split}.txt with predictions=FOLDER")
     pairs = dataset.pairs if split == "all" else dataset.splits[split]
+    tell_doubts(pairs, dataset.encoding)
     predictions = find_predictions(Path(cfg.predictions), pairs)
     provenance = start_output(cfg, pairs, torch.device("cpu"))
     evaluator = Evaluator(dataset.table, cfg.pictures, object_classes(cfg, dataset.table))
