@@ -10,11 +10,9 @@ from pathlib import Path
 import pytest
 
 from segdrone.synthetic import write_scenes
-from tests.helpers.commands import REPO, Command, assert_one_line, run_command
+from tests.helpers.commands import Command, run_command
 from tests.helpers.shared import make_once
 from tests.helpers.small_run import Compose, compose_config, drawn, small
-
-__all__ = ["REPO", "Command", "Compose", "assert_one_line", "small"]
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # no test may ask the network
 os.environ["HF_HUB_OFFLINE"] = "1"

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, default_collate
 from segdrone.data import DataConfig, DroneDataModule, SegmentationDataModule
 from segdrone.data.sampler import SampleIndex
 from segdrone.errors import ConfigError, DataError
-from tests.data.conftest import AUGMENT, SIZE, epochs, error_text, module, same
+from tests.helpers.datamodule import AUGMENT, SIZE, epochs, error_text, module, same
 
 
 @pytest.mark.parametrize(("split", "size"), [("train", (8, 12)), ("val", (8, 12)), ("test", (10, 14))])

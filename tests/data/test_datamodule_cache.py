@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.data.conftest import SIZE, error_text, module, same
+from tests.helpers.datamodule import SIZE, error_text, module, same
 
 
 @pytest.mark.parametrize("interpolation", ["area", "linear", "nearest"])

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from tests.data.conftest import SIZE, epochs, module, same
+from tests.helpers.datamodule import SIZE, epochs, module, same
 
 
 def test_crops_differ_in_each_epoch_and_validation_is_a_fixed_grid(root: Path, tmp_path: Path) -> None:

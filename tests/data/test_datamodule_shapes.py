@@ -16,7 +16,7 @@ from segdrone.inference import Predictor
 from segdrone.model import SegmentationModule
 from segdrone.synthetic import write_scenes
 from segdrone.windows import Size, proportional_size
-from tests.data.conftest import AUGMENT, epochs, same
+from tests.helpers.datamodule import AUGMENT, epochs, same
 from tests.helpers.training import MODEL
 
 SHAPES: list[Size] = [(24, 36), (36, 24), (30, 30), (20, 40)]

@@ -8,7 +8,7 @@ import pytest
 
 from segdrone.data import DataConfig, SegmentationDataModule
 from segdrone.errors import DataError
-from tests.data.conftest import module
+from tests.helpers.datamodule import module
 
 
 def test_setup_splits_the_photographs(root: Path) -> None:

@@ -10,7 +10,7 @@ from segdrone.evaluation.compare import compare
 from segdrone.evaluation.counts import count_image
 from segdrone.evaluation.metrics_files import NamedCounts, image_rows, to_metrics, write_tables
 from segdrone.evaluation.scores import score
-from tests.conftest import Command
+from tests.helpers.commands import Command
 
 TABLE = ClassTable(names=("land", "water", "ice"), colours=((0, 0, 0), (0, 0, 255), (9, 9, 9)))
 

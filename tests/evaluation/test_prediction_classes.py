@@ -14,7 +14,7 @@ from hydra import compose, initialize_config_dir
 from segdrone.classes import ClassTable
 from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation import evaluate
-from tests.conftest import REPO
+from tests.helpers.commands import REPO
 
 TRUTH = np.repeat(np.array([[0, 1, 2, 1]], np.uint8), 12, axis=0).repeat(4, axis=1)  # soil, crop, weed, crop
 NAMES = ("soil", "crop", "weed")

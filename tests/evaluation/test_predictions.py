@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 from segdrone.errors import ConfigError, DataError, SegdroneError
 from segdrone.evaluation import evaluate
 from segdrone.raster.header import read_header
-from tests.conftest import REPO
+from tests.helpers.commands import REPO
 from tests.helpers.image_files import read_mask
 
 

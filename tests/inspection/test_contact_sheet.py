@@ -17,7 +17,7 @@ from segdrone.errors import ConfigError, DataError
 from segdrone.inspection.contact_sheet import contact_sheet
 from segdrone.inspection.draw_sheet import SheetBlock, draw_sheet
 from segdrone.inspection.recipe import load_recipe
-from tests.conftest import REPO
+from tests.helpers.commands import REPO
 
 TABLE = ClassTable(("road", "grass"), ((200, 10, 40), (10, 180, 60)))
 

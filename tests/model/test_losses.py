@@ -12,7 +12,7 @@ from torch import Tensor
 
 from segdrone.errors import ConfigError, DataError
 from segdrone.model.losses import LOSSES, build_loss
-from tests.conftest import REPO
+from tests.helpers.commands import REPO
 
 SUM = {"terms": {"ce": {"weight": 2.0, "label_smoothing": 0.1}, "lovasz": {"weight": 0.5}}}
 SMOOTH = {"label_smoothing": 0.2, "class_weights": [1.0, 0.5, 3.0, 1.0]}

@@ -24,7 +24,8 @@ from segdrone.model.networks import (
     supports_batch_of_one,
 )
 from segdrone.training import train
-from tests.conftest import REPO, Compose
+from tests.helpers.commands import REPO
+from tests.helpers.small_run import compose_config, small
 from tests.helpers.training import DATA
 
 TABLE = ClassTable(names=("a", "b", "c"), colours=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
@@ -157,9 +158,12 @@ def test_sizes_are_rounded_up_to_what_a_network_takes(
     assert round_up_to_stride(build_network(name, classes=2, **{"encoder_name": "resnet18", **options}), 61, 93) == size
 
 
-def test_a_batch_of_one_that_a_network_cannot_train_on_is_refused_before_training(small_config: Compose) -> None:
+def test_a_batch_of_one_that_a_network_cannot_train_on_is_refused_before_training(
+    all_scenes: Path, tmp_path: Path
+) -> None:
+    overrides = small(all_scenes, tmp_path / "run", ["model=pan_mbv2"])
     with pytest.raises(ConfigError, match="model.name=pan cannot train on .* 15 samples .* of 7.*data.batch_size"):
-        train(small_config("model=pan_mbv2", "data.batch_size=7"))
+        train(compose_config("train", *overrides, "data.batch_size=7"))
 
 
 def test_the_default_model_is_the_tutorials_network() -> None:

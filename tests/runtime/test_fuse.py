@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from segdrone.model.networks import build_network, model_settings, round_up_to_stride
 from segdrone.runtime.fuse import fuse_batch_norms
-from tests.conftest import REPO
+from tests.helpers.commands import REPO
 
 MODELS = sorted((REPO / "conf" / "model").glob("*.yaml"))
 

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from segdrone.sweep import Sweep, read_sweep, report, winning_command
-from tests.conftest import REPO
+from tests.helpers.commands import REPO
 from tests.helpers.sweep_folders import write_job
 
 
