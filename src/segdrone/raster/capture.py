@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from segdrone.errors import DataError
-from segdrone.raster.header import open_file
+from segdrone.raster.header import open_file, read_header
 
 _DATE_TIME, _EXIF_IFD, _GPS_IFD = 0x0132, 0x8769, 0x8825  # EXIF tags
 _DATE_TIME_ORIGINAL, _OFFSET_TIME_ORIGINAL, _FOCAL_LENGTH_35MM = 0x9003, 0x9011, 0xA405
@@ -49,6 +49,9 @@ def read_capture(path: Path) -> Capture:
     Raises:
         DataError: The file is missing or not an image.
     """
+    header = read_header(path)
+    if header.native and header.page is not None:
+        return Capture()  # Pillow cannot open it
     with open_file(path) as image:
         if image.format == "PNG" and "exif" not in image.info:
             return Capture()  # Pillow would decode the whole file to find EXIF data behind the pixels
