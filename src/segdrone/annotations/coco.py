@@ -66,11 +66,9 @@ def read(document: Any, path: Path) -> Annotations:
 def _project_name(root: CheckedNode) -> str | None:
     """Returns the category that Roboflow adds to all others as their parent, by the name of the project, or None."""
     categories = [(node["name"].label(), node.get("supercategory")) for node in root["categories"].items()]
-    parents = {
-        parent.content if parent else None for name, parent in categories if not parent or parent.content != "none"
-    }
+    parents = {ascii(parent.content) if parent else "" for _, parent in categories} - {"'none'"}
     named = [name for name, parent in categories if parent and parent.content == "none"]
-    return named[0] if len(named) == 1 and parents == {named[0]} else None
+    return named[0] if len(named) == 1 and parents == {ascii(named[0])} else None
 
 
 def read_categories(root: CheckedNode) -> dict[int | str, str]:
