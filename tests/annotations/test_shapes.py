@@ -45,7 +45,7 @@ def test_pixel_belongs_to_the_outline_that_contains_its_center() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.floats(-30, 60), st.floats(-30, 60)), min_size=3, max_size=9))
 def test_outline_contains_the_centers_found_by_ray_casting(corners: list[tuple[float, float]]) -> None:
-    polygon = np.round(np.array(corners), 2) + (0.0037, 0.0011)  # no edge runs through a pixel's center
+    polygon = np.round(np.array(corners), 2) + np.array((0.0037, 0.0011))  # no edge runs through a pixel's center
     np.testing.assert_array_equal(drawn(polygon, size=(24, 32)), inside(polygon, (24, 32)))
 
 
