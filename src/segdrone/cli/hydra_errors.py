@@ -41,6 +41,8 @@ def explain_config_error(error: Exception) -> str | None:
         return f"{_explain_hydra(' '.join(str(error).split()))} (see --help for all keys)"
     if isinstance(error, ValueError) and "Config group override" in str(error):
         return "a config group, such as callbacks= or model=, takes the name of a file, or a list of names (see --help)"
+    if isinstance(error, ValueError) and isinstance(error.__cause__, OSError):  # of the log file in the run's folder
+        return f"{explain_error(error.__cause__)}, or give another output_dir"
     if isinstance(error, SegdroneError | OSError):
         return explain_error(error)
     return None
