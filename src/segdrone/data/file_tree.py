@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from segdrone.errors import DataError
@@ -15,7 +17,7 @@ _DEPTH = 7  # folders below the root that are searched
 
 
 def image_files(folder: Path) -> list[PurePosixPath]:
-    """Returns the image files below a folder, relative to it, sorted, without hidden ones and predictions."""
+    """Returns the image files below a folder, relative to it, folder by folder, without hidden ones and predictions."""
     found: list[PurePosixPath] = []
     above: dict[str, set[str]] = {}  # where links lead in a circle
     for parent, folders, names in os.walk(folder, followlinks=True):
@@ -25,13 +27,21 @@ def image_files(folder: Path) -> list[PurePosixPath]:
             folders.clear()
             continue
         above[parent] = {*outer, real}
-        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+        folders[:] = [name for name in sorted(folders) if not name.startswith((".", "__MACOSX"))]
         found += [
             relative / name
-            for name in names
+            for name in sorted(names)
             if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")
         ]
-    return sorted(found)
+    return found
+
+
+def by_folder(files: Iterable[PurePosixPath]) -> dict[PurePosixPath, list[PurePosixPath]]:
+    """Returns files by their folder."""
+    found: dict[PurePosixPath, list[PurePosixPath]] = defaultdict(list)
+    for file in files:
+        found[file.parent].append(file)
+    return dict(found)
 
 
 def named_folder(root: Path, folder: str, key: str) -> Path:

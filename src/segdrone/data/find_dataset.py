@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from segdrone.data.dataset_files import DatasetFiles, FilePair, pair_files
 from segdrone.data.file_kinds import other_files, say_unreadable
 from segdrone.data.file_patterns import FoundFile, is_pattern, match_files, pattern_base
-from segdrone.data.file_tree import image_files, named_folder
-from segdrone.data.layout import LAYOUTS, Layout, Spot
+from segdrone.data.file_tree import by_folder, image_files, named_folder
+from segdrone.data.layout import LAYOUTS, Layout, Spots
 from segdrone.data.layout_errors import why_no_pairs, why_none, why_several
 from segdrone.data.mask_names import EXACT, Place, find_rule, masks_among, stem
 from segdrone.data.split_lists import apply_lists
@@ -67,12 +67,12 @@ def find_layouts(root: Path, name: str | None = None) -> list[DatasetFiles]:
     Raises:
         DataError: Files have the same name, or photographs several masks.
     """
-    files = image_files(root)
+    folders = by_folder(image_files(root))
     for named in (True, False):
         fits: list[DatasetFiles] = []
         for key, layout in LAYOUTS.items():
             if (name is None or key == name) and layout.is_named is named:
-                fits += _fits(root, key, layout, files)
+                fits += _fits(root, key, layout, folders)
         most = [fit for fit in fits if len(fit.pairs) >= len(fit.without_mask)]
         different = {tuple((p.image, p.mask) for p in fit.pairs): fit for fit in reversed(most or fits)}
         if different and (most or named):
@@ -94,14 +94,12 @@ def dataset_photographs(root: Path) -> dict[Path, str]:
     photographs = {path for fit in fits for path in fit.photographs}
     masks = {pair.mask for fit in fits for pair in fit.pairs}
     if not fits:  # masks of other names may lie in a folder of masks
-        files = image_files(root)
+        folders = by_folder(image_files(root))
         for layout in LAYOUTS.values():
-            found = layout.spots(files)
-            if layout.is_named and "{split}" not in layout.images and all(found):
-                photographs, masks = (
-                    {root / file for file in spots} | old
-                    for spots, old in zip(found, (photographs, masks), strict=True)
-                )
+            sides = layout.spots(folders)
+            if layout.is_named and "{split}" not in layout.images and all(sides):
+                for found, side in zip((photographs, masks), sides, strict=True):
+                    found |= {root / file for here in side.values() for file in here.files}
     return {path: path.relative_to(root).with_suffix("").as_posix() for path in sorted(photographs - masks)}
 
 
@@ -122,13 +120,15 @@ def find_masks(root: Path, masks: str) -> DatasetFiles:
     return replace(found, pairs=[FilePair(p.id, p.mask, p.mask, "", None) for p in found.pairs])
 
 
-def _fits(root: Path, key: str, layout: Layout, files: Sequence[PurePosixPath]) -> Iterator[DatasetFiles]:
+def _fits(
+    root: Path, key: str, layout: Layout, folders: Mapping[PurePosixPath, Sequence[PurePosixPath]]
+) -> Iterator[DatasetFiles]:
     """Yields the dataset by each two folder names of a layout, as near to the root as possible."""
-    photographs, masks = layout.spots(files)
-    folders = [dict.fromkeys(spot.folder for spot in spots.values()) for spots in (photographs, masks)]
-    for image_folder, mask_folder in product(*folders):
-        depths = sorted({spot.depth for spot in photographs.values() if spot.folder == image_folder})
-        for depth in [None] if layout.beside else depths:
+    photographs, masks = layout.spots(folders)
+    names = [dict.fromkeys(here.spot.folder for here in side.values()) for side in (photographs, masks)]
+    for image_folder, mask_folder in product(*names):
+        spots = [here.spot for here in photographs.values() if here.spot.folder == image_folder]
+        for depth in [None] if layout.beside else sorted({spot.depth for spot in spots}):
             images, among = _split_off(_at(photographs, image_folder, depth), root, keep=layout.beside is not None)
             candidates, _ = _split_off(_at(masks, mask_folder, depth), root, keep=True)
             known_only = layout.beside == "name"
@@ -136,19 +136,18 @@ def _fits(root: Path, key: str, layout: Layout, files: Sequence[PurePosixPath]) 
             if rule is None:
                 continue
             found = pair_files(root, key, images, candidates, rule, partly_labeled=layout.partly_labeled)
-            deeper = [
-                root / file for file, spot in photographs.items() if layout.is_named and spot.depth > (depth or 0)
-            ]
-            passed = {what: paths for what, paths in ((_AMONG, among), (_DEEPER, deeper)) if paths}
-            yield apply_lists(replace(found, passed_over=found.passed_over | passed), layout.lists)
+            deeper = [here for here in photographs.values() if layout.is_named and here.spot.depth > (depth or 0)]
+            passed = {_AMONG: among, _DEEPER: [root / file for here in deeper for file in here.files]}
+            passed = found.passed_over | {what: paths for what, paths in passed.items() if paths}
+            yield apply_lists(replace(found, passed_over=passed), layout.lists)
             break
 
 
-def _at(spots: Mapping[PurePosixPath, Spot], folder: str, depth: int | None) -> dict[Place, list[PurePosixPath]]:
+def _at(spots: Spots, folder: str, depth: int | None) -> dict[Place, list[PurePosixPath]]:
     found: dict[Place, list[PurePosixPath]] = defaultdict(list)
-    for file, spot in spots.items():
+    for spot, files in spots.values():
         if spot.folder == folder and depth in (None, spot.depth):
-            found[spot.place].append(file)
+            found[spot.place] += files
     return found
 
 

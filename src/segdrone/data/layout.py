@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
@@ -24,10 +23,10 @@ _SPLIT_FOLDER = re.compile(rf"(?:.*[_\- ])?{_SPLIT}(?:[_\- ]?(?:set|data|images|
 
 
 class Spot(NamedTuple):
-    """Where a layout sees a file.
+    """Where a layout sees the files of a folder.
 
     Attributes:
-        folder: The folder that says what the file is, in lower case; empty if its name says it.
+        folder: The folder that says what the files are, in lower case; empty if their names say it.
         depth: Number of folders before that one.
         place: All folders but that one.
     """
@@ -35,6 +34,17 @@ class Spot(NamedTuple):
     folder: str
     depth: int
     place: Place
+
+
+class FilesAt(NamedTuple):
+    """The files of a folder, and its spot."""
+
+    spot: Spot
+    files: Sequence[PurePosixPath]
+
+
+Spots = dict[PurePosixPath, FilesAt]
+"""What a layout sees, by folder."""
 
 
 @dataclass(frozen=True)
@@ -64,32 +74,34 @@ class Layout:
         """Whether photographs have a folder whose name says what it holds."""
         return self.images not in ("", ".")
 
-    def spots(self, files: Iterable[PurePosixPath]) -> tuple[dict[PurePosixPath, Spot], dict[PurePosixPath, Spot]]:
-        """Returns where the layout sees photographs, and where masks, among files below the root.
+    def spots(self, folders: Mapping[PurePosixPath, Sequence[PurePosixPath]]) -> tuple[Spots, Spots]:
+        """Returns where the layout sees photographs, and where masks.
+
+        Args:
+            folders: Image files by their folder, all relative to the root.
 
         Example:
-            >>> photographs, masks = Layout("images", "masks").spots([PurePosixPath("seq1/Images/a.jpg")])
-            >>> photographs, masks
-            ({PurePosixPath('seq1/Images/a.jpg'): Spot(folder='images', depth=1, place=('seq1',))}, {})
+            >>> folder, file = PurePosixPath("seq1/Images"), PurePosixPath("seq1/Images/a.jpg")
+            >>> photographs, masks = Layout("images", "masks").spots({folder: [file]})
+            >>> photographs[folder].spot, masks
+            (Spot(folder='images', depth=1, place=('seq1',)), {})
         """
-        by_folder: dict[PurePosixPath, list[PurePosixPath]] = defaultdict(list)
-        for file in files:
-            by_folder[file.parent].append(file)
-        photographs: dict[PurePosixPath, Spot] = {}
-        masks: dict[PurePosixPath, Spot] = {}
-        for folder, members in by_folder.items():
+        photographs: Spots = {}
+        masks: Spots = {}
+        for folder, files in folders.items():
+            here = Spot(self.images, len(folder.parts), folder.parts)
             if self.beside:
-                spot = Spot("", len(folder.parts), folder.parts)
-                beside = _masks_beside(members, self.beside)
-                photographs |= {file: spot for file in members if file not in beside}
-                masks |= dict.fromkeys(beside, spot)
+                names = _names_of_masks(files, self.beside)
+                for found, is_mask in ((photographs, False), (masks, True)):
+                    members = [file for file in files if (file.name in names) is is_mask]
+                    found |= {folder: FilesAt(here, members)} if members else {}
                 continue
-            if (match := find_spot(folder, self.masks)) is not None:
-                masks |= dict.fromkeys(members, match)
+            if (spot := find_spot(folder, self.masks)) is not None:
+                masks[folder] = FilesAt(spot, files)
             elif self.images == ".":
-                photographs |= dict.fromkeys(members, Spot(".", len(folder.parts), folder.parts))
-            if (match := find_spot(folder, self.images)) is not None:
-                photographs |= dict.fromkeys(members, match)
+                photographs[folder] = FilesAt(here, files)
+            if (spot := find_spot(folder, self.images)) is not None:
+                photographs[folder] = FilesAt(spot, files)
         return photographs, masks
 
 
@@ -135,13 +147,13 @@ def split_of(folder: str) -> str | None:
     return SPLIT_OF[match["split"].lower()] if match else None
 
 
-def _masks_beside(files: Iterable[PurePosixPath], how: str) -> list[PurePosixPath]:
-    files = [*files]
+def _names_of_masks(files: Sequence[PurePosixPath], how: str) -> set[str]:
+    """Returns the names of the files of a folder that are masks of others in it."""
     if how == "name":
-        names = masks_among(file.stem for file in files)
-        return [file for file in files if file.stem in names]
+        stems = masks_among(file.stem for file in files)
+        return {file.name for file in files if file.stem in stems}
     others = {file.stem for file in files if file.suffix.lower() != ".png"}
-    return [file for file in files if file.suffix.lower() == ".png" and file.stem in others]
+    return {file.name for file in files if file.suffix.lower() == ".png" and file.stem in others}
 
 
 def find_spot(folder: PurePosixPath, names: str) -> Spot | None:

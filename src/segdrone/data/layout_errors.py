@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from segdrone.data.dataset_files import DatasetFiles, common_folder
 from segdrone.data.file_kinds import say_unreadable
-from segdrone.data.file_tree import image_files
-from segdrone.data.layout import LAYOUTS, find_spot
+from segdrone.data.file_tree import by_folder, image_files
+from segdrone.data.layout import LAYOUTS, Spots, find_spot
 
 _LABEL_STUDIO = re.compile(r"task-\d+-annotation-\d+-")
 
@@ -22,6 +22,7 @@ def why_none(root: Path, layout: str | None) -> str:
     if not files:
         empty = f"{say_unreadable(root)}, as data.root=FOLDER, or data.images=FOLDER data.masks=FOLDER"
         return next(_unreadable_folders(root), empty)
+    folders = by_folder(files)
     if any(_LABEL_STUDIO.match(file.name) for file in files):
         return (
             f"{root} holds Label Studio's PNG export, which names masks by task, not by photograph: export JSON from "
@@ -30,15 +31,15 @@ def why_none(root: Path, layout: str | None) -> str:
     for key in [layout] if layout else LAYOUTS:
         if not LAYOUTS[key].is_named:
             continue
-        photographs, masks = LAYOUTS[key].spots(files)
-        if {spot.place for spot in photographs.values()} & {spot.place for spot in masks.values()}:
-            return why_no_pairs(*(common_folder(root / file for file in found) for found in (photographs, masks)))
+        photographs, masks = LAYOUTS[key].spots(folders)
+        if {here.spot.place for here in photographs.values()} & {here.spot.place for here in masks.values()}:
+            return why_no_pairs(*(_above(root, found) for found in (photographs, masks)))
     if (unreadable := next(_unreadable_folders(root), None)) is not None:
         return unreadable
     for key in [layout] if layout else LAYOUTS:
-        photographs, masks = LAYOUTS[key].spots(files)
+        photographs, masks = LAYOUTS[key].spots(folders)
         if masks and not photographs and LAYOUTS[key].is_named:
-            where = common_folder(root / file for file in masks)
+            where = _above(root, masks)
             return (
                 f"{where} holds masks, and there is no folder {LAYOUTS[key].images.split('|')[0]} of their photographs "
                 f"beside it: add it, or name it with data.images=FOLDER data.masks={where}"
@@ -50,6 +51,10 @@ def why_none(root: Path, layout: str | None) -> str:
         f"data.root={root} has {known}; folders with images: {listed}: name those of photographs and masks with "
         "data.images=FOLDER data.masks=FOLDER, or patterns such as data.masks='labels/{id}_gt.png'"
     )
+
+
+def _above(root: Path, spots: Spots) -> Path:
+    return common_folder(root / file for here in spots.values() for file in here.files)
 
 
 def _unreadable_folders(root: Path) -> Iterator[str]:
