@@ -6,8 +6,6 @@ import logging
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-
 from segdrone.data.label_judgment import SeenLabels, SeenMask, judge_labels, look_at_mask
 from segdrone.data.mask_encoding import MaskEncoding
 from segdrone.data.mask_remedies import describe_unknown
@@ -16,15 +14,15 @@ from segdrone.errors import DataError
 
 log = logging.getLogger(__name__)
 
-_MASKS = 32  # looked at in any case
-_PIXELS = 200_000_000  # up to which further masks are looked at: one or two seconds
+_LEAST = 8  # masks that are looked at in any case
+_PIXELS = 100_000_000  # that are looked at if the masks are smaller: about a second
 _THREADS = 2
 
 
 def check_labels(pairs: Sequence[ImageMaskPair], train: Iterable[str], encoding: MaskEncoding) -> None:
     """Looks at masks spread over a dataset, and warns of what `judge_labels` finds.
 
-    All masks are looked at if they are small or hold a single class, else 32.
+    All masks are looked at if they have 100 megapixels together or hold a single class, else a part of them.
 
     Args:
         pairs: All photographs with their masks.
@@ -55,9 +53,9 @@ def sample_labels(pairs: Sequence[ImageMaskPair], train: Iterable[str], encoding
     """
     masks = [pair for pair in pairs if pair.mask is not None]
     seen = SeenLabels(len(masks), frozenset(train))
-    order = _spread(masks)
-    cumulated = np.cumsum([pair.size[0] * pair.size[1] for pair in order])
-    first = max(_MASKS, int((cumulated <= _PIXELS).sum()))
+    pixels = sum(pair.size[0] * pair.size[1] for pair in masks)
+    first = min(len(masks), max(_LEAST, len(masks) * _PIXELS // max(1, pixels)))
+    order = _spread(masks, first)
     with ThreadPoolExecutor(_THREADS) as pool:  # decoders release Python's lock
         found = pool.map(lambda pair: _look(pair, encoding), order[:first])
         seen.masks |= {pair.id: mask for pair, mask in zip(order, found, strict=False)}
@@ -77,7 +75,7 @@ def _look(pair: ImageMaskPair, encoding: MaskEncoding) -> SeenMask:
     return mask
 
 
-def _spread(pairs: Sequence[ImageMaskPair]) -> list[ImageMaskPair]:
-    """Returns all pairs, those evenly spread over their order first."""
-    chosen = [i * (len(pairs) - 1) // max(1, _MASKS - 1) for i in range(_MASKS)] if len(pairs) > _MASKS else []
+def _spread(pairs: Sequence[ImageMaskPair], count: int) -> list[ImageMaskPair]:
+    """Returns all pairs, first `count` of them that are evenly spread over their order."""
+    chosen = [i * (len(pairs) - 1) // max(1, count - 1) for i in range(count)]
     return [pairs[i] for i in [*chosen, *sorted({*range(len(pairs))} - {*chosen})]]

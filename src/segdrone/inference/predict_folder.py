@@ -23,6 +23,7 @@ from segdrone.inference.outputs import Outputs
 from segdrone.inference.predictor import Prediction, Predictor, Progress
 from segdrone.inference.threads import submit_ahead
 from segdrone.raster import ImageSource
+from segdrone.raster.file_kind import describe_others
 from segdrone.raster.header import IMAGE_SUFFIXES
 from segdrone.utils.progress import progress_bar
 from segdrone.windows import Window
@@ -165,7 +166,8 @@ def _read(image: InputImage, open_source: Callable[[Path], ImageSource]) -> tupl
     """Opens and decodes a photograph; returns its source and a view of its pixels."""
     if not is_image(image.file):
         suffixes = ", ".join(IMAGE_SUFFIXES)
-        raise DataError(f"{image.file} does not have the suffix of a photograph ({suffixes}): leave it out")
+        known = "; ".join(describe_others([image.file])) or "leave it out"
+        raise DataError(f"{image.file} does not have the suffix of a photograph ({suffixes}): {known}")
     try:
         source = open_source(image.file)
         return source, source.read(Window(0, 0, *source.size))
