@@ -86,7 +86,8 @@ def _decode_gray(stored: StoredMask, encoding: MaskEncoding) -> Decoded:
     assert values is not None
     ids = lookup.ids(values, stored.nodata)
     grays, known = lookup.grays, lookup.values
-    if values.dtype != np.uint8 or all(known.get(value) == class_id for value, class_id in grays.items()):
+    other = [value for value, class_id in grays.items() if known.get(value) != class_id]
+    if values.dtype != np.uint8 or not other or (stored.white == 255 and values.max(initial=0) < min(other)):
         return _check_lossless(ids, stored, encoding)
     present = [int(value) for value in np.flatnonzero(count_values(stored.brightness))]
     if any(value not in grays for value in present):
