@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from segdrone.model.progress import ProgressBar
     from segdrone.training.freeze import FreezeEncoder
     from segdrone.training.inherit import inherit_options
     from segdrone.training.log_predictions import LogPredictions
@@ -27,7 +26,6 @@ __all__ = [
     "LearningRateFinder",
     "LogPredictions",
     "PlotMetrics",
-    "ProgressBar",
     "RefuseOverwrite",
     "TerminateOnNaN",
     "inherit_options",
@@ -53,7 +51,6 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "segdrone.model.progress" if name == "ProgressBar" else f"{__name__}.{_MODULES[name]}"
-    return getattr(import_module(module), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
