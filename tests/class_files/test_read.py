@@ -170,6 +170,7 @@ def test_colors_without_a_label_are_kept(tmp_path: Path) -> None:
         ('{"classes": ["a"], "labels": ["b"]}', ("has classes and labels",)),
         ('{"a": ', ("not valid JSON",)),
         ('{"names": ["a"], "colors": []}', ("1 names and 0 colors",)),
+        (b"PK\x03\x04\x14\x00", ("is a spreadsheet: save it as CSV",)),
         (b"\x81\x00\xff\xfe\x01", ("neither UTF-8 nor UTF-16 nor ANSI",)),
         ("x" * 70 + "\n", ("too long",)),
         ("This is a text about a dataset and how it was labeled\n", ("begin the file with one",)),

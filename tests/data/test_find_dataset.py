@@ -384,3 +384,15 @@ def test_lists_of_few_photographs_are_told_and_not_used(tmp_path: Path) -> None:
     files = find_dataset(tmp_path)
     assert {p.split for p in files.pairs} == {None}
     assert "name 2 of 5 photographs" in files.notes[0]
+
+
+def test_the_same_photographs_in_two_formats_are_refused(tmp_path: Path) -> None:
+    for folder, suffix in (("png", "png"), ("tiff", "tif")):
+        for split in ("train", "val"):
+            write_pairs(
+                tmp_path, *numbered(f"{folder}/{split}/{{}}.{suffix}", f"{folder}/{split}_labels/{{}}.{suffix}")
+            )
+    assert f"the same photographs in png and in tiff: give one of the folders, such as data.root={tmp_path}" in refusal(
+        tmp_path
+    )
+    assert {p.split for p in find_dataset(tmp_path / "tiff").pairs} == {"train", "val"}

@@ -66,6 +66,8 @@ def read_text(path: Path) -> tuple[str, str]:
         content = path.read_bytes()
     except OSError as error:
         raise DataError(f"class table {path} cannot be read ({error.strerror}): change its permissions") from None
+    if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):  # xlsx and ods, xls
+        raise DataError(f"class table {path} is a spreadsheet: save it as CSV (UTF-8)")
     for encoding, name in (("utf-8-sig", "UTF-8"), (_utf16(content), "UTF-16"), ("cp1252", "Windows-1252")):
         try:
             text = content.decode(encoding) if encoding else "\0"

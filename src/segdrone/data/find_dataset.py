@@ -17,8 +17,10 @@ from segdrone.data.layout_errors import why_no_pairs, why_none, why_several
 from segdrone.data.mask_names import EXACT, Place, find_rule, masks_among, stem
 from segdrone.data.split_lists import apply_lists
 from segdrone.errors import DataError
+from segdrone.raster.header import IMAGE_SUFFIXES
 
 _AMONG = "masks among the photographs"
+_FORMATS = {suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES}
 _DEEPER = "photographs in further folders of these names"
 
 
@@ -136,6 +138,11 @@ def _fits(
             if rule is None:
                 continue
             found = pair_files(root, key, images, candidates, rule, partly_labeled=layout.partly_labeled)
+            if len(formats := {pair.group for pair in found.pairs}) > 1 and {*map(str.lower, formats)} <= _FORMATS:
+                raise DataError(
+                    f"data.root={root} has the same photographs in {' and in '.join(sorted(formats))}: give one of the "
+                    f"folders, such as data.root={root / max(formats)}"
+                )
             deeper = [here for here in photographs.values() if layout.is_named and here.spot.depth > (depth or 0)]
             passed = {_AMONG: among, _DEEPER: [root / file for here in deeper for file in here.files]}
             passed = found.passed_over | {what: paths for what, paths in passed.items() if paths}
