@@ -38,7 +38,14 @@ def why_none(root: Path, layout: str | None) -> str:
         return unreadable
     for key in [layout] if layout else LAYOUTS:
         photographs, masks = LAYOUTS[key].spots(folders)
-        if masks and not photographs and LAYOUTS[key].is_named:
+        is_told = LAYOUTS[key].is_named or len(folders) == 1
+        if is_told and photographs and sum(len(here.files) for here in photographs.values()) == len(files):
+            return (
+                f"{_above(root, photographs)} holds photographs, and nothing there holds masks: make masks of the "
+                "annotations of a labeling tool with segdrone data import, or name their folder with data.images=FOLDER "
+                "data.masks=FOLDER"
+            )
+        if is_told and masks and not photographs:
             where = _above(root, masks)
             return (
                 f"{where} holds masks, and there is no folder {LAYOUTS[key].images.split('|')[0]} of their photographs "
