@@ -42,8 +42,8 @@ def why_none(root: Path, layout: str | None) -> str:
         if is_told and photographs and sum(len(here.files) for here in photographs.values()) == len(files):
             return (
                 f"{_above(root, photographs)} holds photographs, and nothing there holds masks: make masks of the "
-                "annotations of a labeling tool with segdrone data import, or name their folder with data.images=FOLDER "
-                "data.masks=FOLDER"
+                "annotations of a labeling tool with segdrone data import, or name their folder with "
+                "data.images=FOLDER data.masks=FOLDER"
             )
         if is_told and masks and not photographs:
             where = _above(root, masks)
