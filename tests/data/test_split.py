@@ -137,3 +137,22 @@ def test_photograph_of_two_splits_is_refused(tmp_path: Path) -> None:
 def test_photograph_twice_in_a_file_is_refused(tmp_path: Path) -> None:
     write_split(tmp_path, train="a\nb\na\n")
     assert f"photograph a is listed twice in {tmp_path / 'train.txt'}: list it once" in error_text(tmp_path)
+
+
+@pytest.mark.parametrize("line", ["Tile 1/a", "Tile 1/a.jpg", "Tile 1/images/a.jpg", "Tile 1\\images\\a.JPG"])
+def test_a_line_may_be_a_path(tmp_path: Path, line: str) -> None:
+    (tmp_path / "train.txt").write_text(f"{line}\nb.jpg\n")
+    ids = ["Tile 1/a", "Tile 2/a", "Tile 2/b"]
+    assert read_split(tmp_path, ids)["train"] == ["Tile 1/a", "Tile 2/b"]
+    (tmp_path / "train.txt").write_text("a.jpg\n")
+    with pytest.raises(DataError, match=r"do not exist, a\.jpg first"):
+        read_split(tmp_path, ids)
+
+
+def test_valid_txt_is_the_list_of_val(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("a\n")
+    (tmp_path / "valid.txt").write_text("b\n")
+    assert read_split(tmp_path, ["a", "b"]) == {"train": ["a"], "val": ["b"], "test": []}
+    (tmp_path / "val.txt").write_text("b\n")
+    with pytest.raises(DataError, match=r"val\.txt and .*valid\.txt are both lists of val"):
+        read_split(tmp_path, ["a", "b"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from segdrone.data.layout import SPLIT_WORDS
 from segdrone.data.mask_names import stem
 from segdrone.errors import DataError
 
@@ -108,7 +110,9 @@ def _closest_sum(sizes: Sequence[int], target: int) -> list[int]:
 
 
 def read_split(folder: Path, ids: Sequence[str]) -> dict[str, list[str]]:
-    """Reads `train.txt`, `val.txt` and `test.txt`, one id or file name per line; a missing file is an empty split.
+    """Reads `train.txt`, `val.txt` (or `valid.txt`) and `test.txt`, one photograph per line; a missing file is empty.
+
+    A line is an id, a file name, or a path below the dataset's folder.
 
     Args:
         folder: Folder of the files.
@@ -118,22 +122,19 @@ def read_split(folder: Path, ids: Sequence[str]) -> dict[str, list[str]]:
         DataError: The folder has none of the files, a file names a photograph that does not exist, or a photograph is
             named twice.
     """
-    files = {split: folder / f"{split}.txt" for split in SPLITS}
+    files = {split: _list_of(folder, split) for split in SPLITS}
     if not any(file.is_file() for file in files.values()):
         raise DataError(f"data.split_dir={folder} holds none of train.txt, val.txt, test.txt: fix the path")
     existing, owner = set(ids), dict[str, str]()
+    names = Counter(PurePosixPath(name).name for name in ids)
+    by_name = {PurePosixPath(name).name: name for name in ids if names[PurePosixPath(name).name] == 1}
     splits: dict[str, list[str]] = {}
     for split, file in files.items():
         try:
             lines = file.read_text(encoding="utf-8-sig").splitlines() if file.is_file() else []
         except UnicodeDecodeError:
             raise DataError(f"{file} is not a UTF-8 text file: write the name of one photograph per line") from None
-        names = [line.strip() for line in lines if line.strip()]
-        stems = [stem(Path(name)) for name in names]  # 001.jpg means 001
-        splits[split] = [
-            short if name not in existing and short in existing else name
-            for name, short in zip(names, stems, strict=True)
-        ]
+        splits[split] = [_find_id(line.strip(), existing, by_name) for line in lines if line.strip()]
         missing = [name for name in splits[split] if name not in existing]
         if missing:
             raise DataError(
@@ -146,3 +147,26 @@ def read_split(folder: Path, ids: Sequence[str]) -> dict[str, list[str]]:
                 raise DataError(f"photograph {name} is listed {where}: list it once, or scores would be too good")
             owner[name] = split
     return splits
+
+
+def _list_of(folder: Path, split: str) -> Path:
+    """Returns the list of a split, which may have another usual name, such as `valid.txt`.
+
+    Raises:
+        DataError: There are two.
+    """
+    found = [file for word in SPLIT_WORDS[split] if (file := folder / f"{word}.txt").is_file()]
+    if len(found) > 1:
+        raise DataError(f"{found[0]} and {found[1]} are both lists of {split}: remove one of them")
+    return found[0] if found else folder / f"{split}.txt"
+
+
+def _find_id(name: str, ids: set[str], by_name: Mapping[str, str]) -> str:
+    """Returns the id that a line means: an id, a file name, or a path of which one folder is not in the id."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    for parts in (path.parts, (*path.parts[:-1], stem(path))):  # 001.jpg means 001
+        shorter = [(*parts[:i], *parts[i + 1 :]) for i in range(len(parts) - 1)]
+        for candidate in (parts, *shorter):
+            if (text := "/".join(candidate)) in ids:
+                return text
+    return by_name.get(stem(path), by_name.get(path.name, name)) if len(path.parts) == 1 else name
