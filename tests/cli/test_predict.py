@@ -187,3 +187,14 @@ def test_videos_and_photographs_together(run: Run, photos: Path) -> None:
     assert (code, out) == (1, "0 predicted, 0 done before, 1 failed: see p\n")
     assert len(errors) == 1
     assert errors[0].startswith("error: broken.mov")
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_sleep_while_they_wait_unless_the_user_decides(
+    given: str | None, expected: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", given or "")  # restored at the end
+    if given is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert run("gone", "--out", "o")[0] == 2
+    assert os.environ["OMP_WAIT_POLICY"] == expected

@@ -94,7 +94,9 @@ def predict(
     """
     from segdrone.inference.inputs import find_files
     from segdrone.inference.predict_videos import choose_videos, predict_videos
+    from segdrone.utils.openmp import sleep_while_waiting
 
+    sleep_while_waiting()
     images, found = find_files(inputs, out)  # fails before the checkpoint is loaded
     videos = choose_videos(found, inputs, smooth, required=not images)
     import torch
