@@ -125,7 +125,7 @@ def run_segdrone(options: argparse.Namespace, overrides: list[str], callbacks: l
     with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
         minimal = ["trainer.max_epochs=1", "+trainer.enable_progress_bar=false", "+trainer.enable_checkpointing=false"]
         cfg = compose("train", [*overrides, *minimal])
-    parts = {name: to_container(cfg[name]) for name in ("loss", "optimizer", "scheduler")}
+    parts: dict[str, Any] = {name: to_container(cfg[name]) for name in ("loss", "optimizer", "scheduler")}
     data = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
     module = SegmentationModule(model_settings(to_container(cfg.model)), DRONE.to_dict(), data, {}, **parts)
     if cfg.compile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ def test_every_split_has_a_group_and_large_ones_train(sizes: list[int]) -> None:
 
 
 @pytest.mark.parametrize(("areas", "options"), [(2, {}), (1, {"test_share": 0.0}), (1, {"val_share": 0.0})])
-def test_too_few_groups_are_refused(areas: int, options: dict[str, float]) -> None:
+def test_too_few_groups_are_refused(areas: int, options: dict[str, Any]) -> None:
     with pytest.raises(DataError, match=r"data.split_by=.*: \d groups of \d photographs are too few") as caught:
         assign(AREAS[: 4 * areas], split_by="^area[0-9]+", **options)
     assert "data.split_dir=FOLDER" in str(caught.value)

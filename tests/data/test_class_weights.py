@@ -135,13 +135,14 @@ def test_counts_of_masks_that_have_changed_since_are_refused(tmp_path: Path) -> 
     write_stats(tmp_path / "stats.json", TABLE, ["a", "b"], COUNTS, mask_states(pairs, encoding))
 
     def read(encoding: MaskEncoding = encoding) -> list[list[int]]:
-        return read_class_pixels(tmp_path / "stats.json", TABLE, ["a", "b"], mask_states(pairs, encoding)).tolist()
+        counts = read_class_pixels(tmp_path / "stats.json", TABLE, ["a", "b"], mask_states(pairs, encoding))
+        return [[int(count) for count in row] for row in counts]
 
     assert read() == COUNTS.tolist()
     with pytest.raises(DataError, match=r"an earlier state of 2 of 2 masks, a first, or read them with other options"):
         read(MaskEncoding(TABLE, colour_tolerance=20))
     masks[1].write_bytes(b"a MASK")
-    with pytest.raises(DataError, match=r"an earlier state of 1 of 2 masks, b first, .* run `segdrone data stats ROOT`"):
+    with pytest.raises(DataError, match=r"an earlier state of 1 of 2 masks, b first, .*`segdrone data stats ROOT`"):
         read()
 
 

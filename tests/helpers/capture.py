@@ -29,7 +29,7 @@ def save_with_exif(
         gps = exif.get_ifd(0x8825)
         for tag, value, letters in ((1, position[0], "NS"), (3, position[1], "EW")):
             gps[tag], gps[tag + 1] = letters[value < 0], _degrees(abs(value))
-    image.save(path, exif=exif, **({} if height is None else {"xmp": _XMP.format(height).encode()}))
+    image.save(path, exif=exif, xmp=b"" if height is None else _XMP.format(height).encode())
     return path
 
 

@@ -146,7 +146,8 @@ PUBLIC = {
     "Massachusetts Buildings, Kaggle": PublicDataset(
         lambda split, i: (f"tiff/{split}/2282{i}_15.tiff", f"tiff/{split}_labels/2282{i}_15.tif"), "split_labels",
         table="name,r,g,b\nbackground,0,0,0\nbuilding,255,255,255\n", table_file="label_class_dict.csv", colors=True,
-        splits=("train", "val", "test"), options={"mask_encoding": "colours"}, more={"metadata.csv": "image_id,split\n"},
+        splits=("train", "val", "test"), options={"mask_encoding": "colours"},
+        more={"metadata.csv": "image_id,split\n"},
     ),
     "Roboflow, Semantic Segmentation Masks": PublicDataset(
         _roboflow, "masks_beside", table="Pixel Value, Class\n0, background\n1, crop\n2, weed\n",

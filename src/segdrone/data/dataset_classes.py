@@ -82,8 +82,8 @@ def _choose(
         table = load_class_table(config.classes)
         if own is not None and _contradict(own, table):
             log.warning(
-                "data.classes=%s is used, not %s, which has other names, another order or exchanged colors: the masks must be written "
-                "for the former", config.classes, own_file,
+                "data.classes=%s is used, not %s, which has other names, another order or exchanged colors: the masks must "
+                "be written for the former", config.classes, own_file,
             )  # fmt: skip
         return table
     if own is not None:
