@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from segdrone.classes import DRONE
+from segdrone.data.find_dataset import find_dataset
 from segdrone.data.mask_encoding import MaskEncoding
 from segdrone.data.mask_files import read_mask
-from segdrone.data.find_dataset import find_dataset
 from segdrone.data.pairs import ImageMaskPair, find_pairs, find_photographs
 from segdrone.errors import DataError
 from segdrone.raster.decode import read_image
-from tests.helpers.dataset_folders import SIZE, write_dataset, write_mask
+from tests.helpers.dataset_folders import SIZE, write_dataset, write_mask, write_photograph
 
 
 def pairs(root: Path, *, allow_unpaired: bool = False) -> list[ImageMaskPair]:
@@ -130,7 +130,13 @@ def test_several_problems_are_reported_together_and_counted(tmp_path: Path) -> N
     for name in "abcde":
         (root / "images" / f"{name}.jpg").write_text("nothing")
     text = error_text(root)
-    assert text.count("is not an image") == 3
+    assert text.count("is not an image") == 1
+    assert text.endswith("replace or remove it (the same with b, c, d and 1 more)")
+    for i, name in enumerate("abcde"):
+        write_mask(root / "masks" / f"{name}.png", (5, 5 + i))
+        write_photograph(root / "images" / f"{name}.jpg")
+    text = error_text(root)
+    assert text.count("export the mask again") == 3
     assert text.endswith("(and 2 more such files)")
 
 

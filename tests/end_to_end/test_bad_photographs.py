@@ -103,7 +103,9 @@ def test_disk_too_full_for_the_cache(tmp_path: Path, command: Command) -> None:
     root, side = tmp_path / "root", 10_000
     for folder, mode in (("images", "RGB"), ("masks", "L")):
         (root / folder).mkdir(parents=True)
-        Image.new(mode, (side, side)).save(root / folder / "0.png", compress_level=1)
+        image = Image.new(mode, (side, side))
+        image.paste((9, 9, 9) if mode == "RGB" else 3, (0, 0, side, side // 2))
+        image.save(root / folder / "0.png", compress_level=1)
         for name in range(1, shutil.disk_usage(tmp_path).free // (3 * side * side) + 2):
             os.link(root / folder / "0.png", root / folder / f"{name}.png")
     arguments = [*small(root, tmp_path / "run"), "data.sampling=crops", f"data.cache_dir={tmp_path}/cache"]

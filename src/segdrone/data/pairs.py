@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -154,16 +155,22 @@ def build_pair(name: str, image: Path, mask: Path, channels: Channels = AS_STORE
 
 
 def _build_all(names: Sequence[str], build: Callable[[str], ImageMaskPair]) -> list[ImageMaskPair]:
-    """Builds all pairs; the error reports several failures at once."""
-    pairs, problems = [], []
+    """Builds all pairs; the error reports several failures at once, those of one kind by the first of them."""
+    pairs: list[ImageMaskPair] = []
+    problems: dict[str, list[tuple[str, str]]] = {}
     for name in names:
         try:
             pairs.append(build(name))
         except DataError as error:
-            problems.append(str(error))
+            kind = re.sub(rf"(?<!\w){re.escape(Path(name).name)}(?=[._])", "*", str(error))
+            problems.setdefault(kind, []).append((name, str(error)))
     if problems:
-        more = f" (and {len(problems) - 3} more such files)" if len(problems) > 3 else ""
-        raise DataError("; ".join(problems[:3]) + more)
+        lines = []
+        for same in [*problems.values()][:3]:
+            others = _shorten((name for name, _ in same[1:]), 3)
+            lines.append(same[0][1] + (f" (the same with {others})" if others else ""))
+        more = sum(map(len, [*problems.values()][3:]))
+        raise DataError("; ".join(lines) + (f" (and {more} more such files)" if more else ""))
     return pairs
 
 
