@@ -69,7 +69,8 @@ def test_options_reach_the_predictor_and_the_clean_up(run: Run, photos: Path) ->
     image = np.asarray(Image.open(photos / "1.png"))
     expected = cleanup(predictor(image).mask, image, predictor.table)
     np.testing.assert_array_equal(np.asarray(Image.open("o/masks/1.png")), expected)
-    assert sorted(path.name for path in Path("o").iterdir()) == ["confidence", "masks", "predict.json", "summary.csv"]
+    written = ["confidence", "masks", "predict.json", "summary.csv", "totals.csv"]
+    assert sorted(path.name for path in Path("o").iterdir()) == written
 
 
 def test_one_area_for_all_classes(run: Run, photos: Path) -> None:
