@@ -24,8 +24,8 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from segdrone.classes import DRONE
-from segdrone.data.find_dataset import find_dataset
-from segdrone.data.pairs import ImageMaskPair, find_pairs
+from segdrone.data.discovery.find_dataset import find_dataset
+from segdrone.data.discovery.pairs import ImageMaskPair, find_pairs
 from segdrone.evaluation.counts import Counts, count_image, stack_counts
 from segdrone.evaluation.scores import score
 

@@ -29,7 +29,7 @@ sys.path.insert(0, str(REPO))
 from benchmarks.article import ArticleLoop
 
 from segdrone.data import DataConfig, open_dataset
-from segdrone.data.pairs import ImageMaskPair
+from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.synthetic import write_scenes
 from segdrone.training import train
 from segdrone.utils.atomic import atomic_write

@@ -38,8 +38,8 @@ REPO = Path(__file__).parents[1]
 sys.path.insert(0, str(REPO))
 
 from segdrone.classes import DRONE
-from segdrone.data.mask_encoding import MaskEncoding
-from segdrone.data.mask_files import read_mask
+from segdrone.data.masks.mask_encoding import MaskEncoding
+from segdrone.data.masks.mask_files import read_mask
 from segdrone.evaluation.boundary import boundary
 from segdrone.evaluation.counts import count_image, joint_histogram, stack_counts
 from segdrone.evaluation.detection import DetectionScores

@@ -106,7 +106,7 @@ def test_formats_are_not_confused(folder: Path, kind: str, other: str) -> None:
 def test_imported_dataset_can_be_opened_for_training(tmp_path: Path) -> None:
     from segdrone.data.config import DataConfig
     from segdrone.data.dataset_folder import open_dataset
-    from segdrone.data.mask_files import read_mask
+    from segdrone.data.masks.mask_files import read_mask
 
     source, out = tmp_path / "export", tmp_path / "dataset"
     exif = Image.Exif()

@@ -10,7 +10,7 @@ from PIL import Image
 
 from segdrone.classes import ClassTable
 from segdrone.data import DataConfig, SegmentationDataModule, open_dataset
-from segdrone.data.disk_cache import DiskCache
+from segdrone.data.caching.disk_cache import DiskCache
 from segdrone.data.reader import CachedReader
 from segdrone.errors import ConfigError, DataError
 from segdrone.inspection.check import check_dataset

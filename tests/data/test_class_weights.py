@@ -19,9 +19,9 @@ from segdrone.data.class_weights import (
     read_class_pixels,
     write_stats,
 )
-from segdrone.data.layout import LAYOUTS
-from segdrone.data.mask_encoding import MaskEncoding
-from segdrone.data.pairs import ImageMaskPair
+from segdrone.data.discovery.layout import LAYOUTS
+from segdrone.data.discovery.pairs import ImageMaskPair
+from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.errors import ConfigError, DataError
 
 TABLE = ClassTable(("road", "grass", "dog"), ((200, 10, 40), (10, 180, 60), (20, 60, 220)))

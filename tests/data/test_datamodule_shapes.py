@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from segdrone.class_groups import load_class_groups
 from segdrone.data import DataConfig, SegmentationDataModule
 from segdrone.inference import Predictor
 from segdrone.model import SegmentationModule
@@ -123,7 +124,7 @@ def test_evaluation_and_prediction_of_upright_photographs_agree(tmp_path: Path) 
     root = tmp_path / "upright"
     write_scenes(root, count=12, height=144, width=96, seed=0, progress=False)
     area = (64, 96)
-    datamodule = opened(root, image_size=area, test_image_size=area, class_groups="landing_zone")
+    datamodule = opened(root, image_size=area, test_image_size=area, class_groups=load_class_groups("landing_zone"))
     module = new_module(datamodule, optimizer={"name": "adamw", "lr": 0.01})
     trainer = L.Trainer(max_epochs=12, use_distributed_sampler=False, **TRAINER)
     trainer.fit(module, datamodule)

@@ -16,11 +16,11 @@ from PIL import Image
 from segdrone.classes import ClassTable
 from segdrone.data import sampling
 from segdrone.data.augment import Pipeline, build_transforms
-from segdrone.data.cache import NoCache
+from segdrone.data.caching.cache import NoCache
 from segdrone.data.dataset import SegmentationDataset
-from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.discovery.pairs import ImageMaskPair
+from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.multi_image import MultiImageAugment
-from segdrone.data.pairs import ImageMaskPair
 from segdrone.data.reader import CachedReader
 from segdrone.data.sampler import SampleIndex
 from segdrone.errors import DataError

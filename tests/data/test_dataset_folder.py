@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from segdrone.data import DataConfig, DatasetFolder, open_dataset
-from segdrone.data.split import random_split
+from segdrone.data.splits.split import random_split
 from segdrone.errors import DataError
 from tests.helpers.dataset_folders import write_dataset, write_mask
 

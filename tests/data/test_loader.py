@@ -15,11 +15,11 @@ from PIL import Image
 
 from segdrone.classes import DRONE
 from segdrone.data.augment import Pipeline, build_transforms
-from segdrone.data.cache import NoCache
+from segdrone.data.caching.cache import NoCache
 from segdrone.data.dataset import SegmentationDataset
+from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.loader import BatchLoader, SharedMemoryCollate
-from segdrone.data.mask_encoding import MaskEncoding
-from segdrone.data.pairs import ImageMaskPair
+from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.reader import CachedReader
 from segdrone.data.sampler import SeededDistributedSampler
 from segdrone.data.sampling import full_images

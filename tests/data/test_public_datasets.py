@@ -13,9 +13,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from segdrone.cli.main import commands
 from segdrone.data import DataConfig, open_dataset
-from segdrone.data.find_dataset import dataset_photographs
-from segdrone.data.layout import LAYOUTS
-from segdrone.data.mask_files import read_pair_mask
+from segdrone.data.discovery.find_dataset import dataset_photographs
+from segdrone.data.discovery.layout import LAYOUTS
+from segdrone.data.masks.mask_files import read_pair_mask
 from segdrone.inference.inputs import find_inputs
 from tests.helpers.public_datasets import PAGE, PUBLIC, SPLITS, write_public
 

@@ -11,11 +11,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from segdrone.data.cache import MemoryCache
-from segdrone.data.disk_cache import DiskCache
-from segdrone.data.mask_encoding import MaskEncoding
-from segdrone.data.mask_files import read_pair_mask
-from segdrone.data.pairs import ImageMaskPair
+from segdrone.data.caching.cache import MemoryCache
+from segdrone.data.caching.disk_cache import DiskCache
+from segdrone.data.discovery.pairs import ImageMaskPair
+from segdrone.data.masks.mask_encoding import MaskEncoding
+from segdrone.data.masks.mask_files import read_pair_mask
 from segdrone.windows import Size, Window
 from tests.data.test_reader import GROUPS, MERGED, TABLE, arrays, nearest, new_reader, padded, pair
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segdrone.classes import ClassTable
-from segdrone.data.cache import NoCache
-from segdrone.data.mask_encoding import MaskEncoding
-from segdrone.data.pairs import ImageMaskPair
+from segdrone.data.caching.cache import NoCache
+from segdrone.data.discovery.pairs import ImageMaskPair
+from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.reader import CachedReader
 from segdrone.data.sampling import (
     Sample,

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import torch
 
-from segdrone.data.pairs import ImageMaskPair
+from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.evaluation.provenance import describe_run, fingerprint
 
 

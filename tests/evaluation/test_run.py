@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from segdrone.data.split import random_split
+from segdrone.data.splits.split import random_split
 from segdrone.errors import DataError
 from segdrone.evaluation import evaluate
 from segdrone.training import train

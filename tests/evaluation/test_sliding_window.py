@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from segdrone.data import DataConfig, SegmentationDataModule
-from segdrone.data.mask_files import read_mask
+from segdrone.data.masks.mask_files import read_mask
 from segdrone.errors import ConfigError
 from segdrone.evaluation import evaluate
 from segdrone.evaluation.evaluator import Evaluator

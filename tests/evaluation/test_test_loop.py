@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from segdrone.data import DataConfig, SegmentationDataModule
-from segdrone.data.mask_files import read_mask
+from segdrone.data.masks.mask_files import read_mask
 from segdrone.evaluation.evaluator import EvalSample, Evaluator
 from segdrone.evaluation.test_loop import evaluate_test_loop
 from segdrone.raster.decode import read_image

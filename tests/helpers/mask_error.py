@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from segdrone.classes import ClassTable
-from segdrone.data.mask_encoding import MaskEncoding
-from segdrone.data.mask_files import read_mask
+from segdrone.data.masks.mask_encoding import MaskEncoding
+from segdrone.data.masks.mask_files import read_mask
 from segdrone.errors import DataError
 from tests.helpers.image_files import checked_text
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segdrone.data.split import random_split
+from segdrone.data.splits.split import random_split
 from tests.helpers.small_dataset import HEIGHT, MASKS, NAMES, WIDTH, check, get_check, mask, single_finding, write_set
 
 

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from segdrone.classes import DRONE
-from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.masks.mask_encoding import MaskEncoding
+from segdrone.data.splits.hashes import perceptual_hashes
 from segdrone.errors import DataError
-from segdrone.data.hashes import perceptual_hashes
 from segdrone.inspection.scan import scan_image, scan_mask
 from segdrone.raster.decode import read_image
 from tests.helpers.small_dataset import photograph

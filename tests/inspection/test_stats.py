@@ -13,9 +13,9 @@ from scipy import ndimage
 from segdrone.classes import DRONE
 from segdrone.data import DataConfig, open_dataset
 from segdrone.data.class_weights import STATS_FILE, class_weights, mask_states, read_class_pixels
-from segdrone.data.find_dataset import find_dataset
-from segdrone.data.mask_encoding import MaskEncoding
-from segdrone.data.mask_files import read_mask
+from segdrone.data.discovery.find_dataset import find_dataset
+from segdrone.data.masks.mask_encoding import MaskEncoding
+from segdrone.data.masks.mask_files import read_mask
 from segdrone.errors import ConfigError, DataError
 from segdrone.inspection.stats import Stats, dataset_stats
 from segdrone.inspection.stats_report import print_stats, save_stats

@@ -14,7 +14,7 @@ from segdrone.annotations.names import unique_names
 from segdrone.annotations.photograph_paths import split_name, split_of_path
 from segdrone.annotations.shapes import AnnotatedImage, Shape
 from segdrone.annotations.sources import Source
-from segdrone.data.split import SPLITS
+from segdrone.data.splits.split import SPLITS
 from segdrone.errors import DataError
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from segdrone.annotations.embedded import EmbeddedImage
 from segdrone.class_files import CLASSES_FILE
 from segdrone.classes import ClassTable
-from segdrone.data.split import SPLITS
+from segdrone.data.splits.split import SPLITS
 from segdrone.errors import DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
 from segdrone.utils.atomic import atomic_write

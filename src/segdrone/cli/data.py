@@ -194,7 +194,7 @@ def stats(
     for both. 400 photographs of 24 megapixels take 3 minutes on two cores.
     """
     from segdrone.data.class_weights import STATS_FILE
-    from segdrone.data.find_dataset import find_dataset
+    from segdrone.data.discovery.find_dataset import find_dataset
     from segdrone.inspection.stats import dataset_stats
     from segdrone.inspection.stats_report import print_stats, save_stats
     from segdrone.utils.atomic import writable_dir
@@ -283,8 +283,8 @@ def cache(
     After --clear, the next epoch decodes the photographs again; nothing
     else is lost.
     """
-    from segdrone.data import cache_files, disk_cache
-    from segdrone.data.cache import format_bytes
+    from segdrone.data.caching import cache_files, disk_cache
+    from segdrone.data.caching.cache import format_bytes
 
     if clear and info:
         raise ConfigError("--clear and --info do not go together: give one of them")

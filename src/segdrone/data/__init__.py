@@ -8,7 +8,7 @@ from segdrone.data.config import DataConfig
 if TYPE_CHECKING:
     from segdrone.data.datamodule import SegmentationDataModule
     from segdrone.data.dataset_folder import DatasetFolder, open_dataset
-    from segdrone.data.pairs import ImageMaskPair
+    from segdrone.data.discovery.pairs import ImageMaskPair
 
     DroneDataModule = SegmentationDataModule
 
@@ -17,7 +17,7 @@ __all__ = ["DataConfig", "DatasetFolder", "DroneDataModule", "ImageMaskPair", "S
 _MODULES = {
     "DatasetFolder": "dataset_folder",
     "DroneDataModule": "datamodule",
-    "ImageMaskPair": "pairs",
+    "ImageMaskPair": "discovery.pairs",
     "SegmentationDataModule": "datamodule",
     "open_dataset": "dataset_folder",
 }

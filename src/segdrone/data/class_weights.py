@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
-from segdrone.data.mask_encoding import MaskEncoding
-from segdrone.data.pairs import ImageMaskPair
+from segdrone.data.discovery.pairs import ImageMaskPair
+from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.errors import ConfigError, DataError
 from segdrone.utils.atomic import write_json
 from segdrone.utils.digest import file_digest

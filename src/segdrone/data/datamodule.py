@@ -14,17 +14,17 @@ from torch.utils.data import Sampler
 
 from segdrone.classes import ClassTable
 from segdrone.data.augment import Pipeline, build_transforms
-from segdrone.data.build_cache import build_cache
-from segdrone.data.cache import NoCache
+from segdrone.data.caching.build_cache import build_cache
+from segdrone.data.caching.cache import NoCache
 from segdrone.data.config import DataConfig
 from segdrone.data.dataset import SegmentationDataset
-from segdrone.data.dataset_classes import ModelClasses
 from segdrone.data.dataset_folder import DatasetFolder, open_dataset
+from segdrone.data.discovery.dataset_classes import ModelClasses
+from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.download import ensure_dataset
 from segdrone.data.loader import BatchLoader, default_num_workers
-from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.multi_image import MultiImageAugment
-from segdrone.data.pairs import ImageMaskPair
 from segdrone.data.reader import CachedReader
 from segdrone.data.sampler import GroupedSampler, SampleIndex, SeededDistributedSampler
 from segdrone.data.sampling import (

@@ -9,14 +9,14 @@ from functools import cached_property
 from pathlib import Path
 
 from segdrone.classes import ClassTable
-from segdrone.data.assign_splits import Split, assign_splits
 from segdrone.data.config import DataConfig
-from segdrone.data.dataset_classes import ModelClasses, find_encoding
-from segdrone.data.dataset_files import DatasetFiles
-from segdrone.data.find_dataset import find_dataset, find_masks
-from segdrone.data.mask_encoding import MaskEncoding
-from segdrone.data.pairs import ImageMaskPair, find_pairs
-from segdrone.data.split import SPLITS
+from segdrone.data.discovery.dataset_classes import ModelClasses, find_encoding
+from segdrone.data.discovery.dataset_files import DatasetFiles
+from segdrone.data.discovery.find_dataset import find_dataset, find_masks
+from segdrone.data.discovery.pairs import ImageMaskPair, find_pairs
+from segdrone.data.masks.mask_encoding import MaskEncoding
+from segdrone.data.splits.assign_splits import Split, assign_splits
+from segdrone.data.splits.split import SPLITS
 from segdrone.errors import DataError
 from segdrone.raster.channels import Channels
 

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.data.cache import Cache, CacheKey
-from segdrone.data.mask_encoding import MaskEncoding
-from segdrone.data.mask_files import mask_path, read_mask, read_valid
-from segdrone.data.pairs import ImageMaskPair
+from segdrone.data.caching.cache import Cache, CacheKey
+from segdrone.data.discovery.pairs import ImageMaskPair
+from segdrone.data.masks.mask_encoding import MaskEncoding
+from segdrone.data.masks.mask_files import mask_path, read_mask, read_valid
 from segdrone.errors import DataError
 from segdrone.raster.decode import draft_size, read_image
 from segdrone.raster.header import read_size

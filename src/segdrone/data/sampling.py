@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.data.pairs import ImageMaskPair
+from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.reader import CachedReader
 from segdrone.errors import ConfigError, DataError
 from segdrone.utils.progress import progress_bar

@@ -13,8 +13,8 @@ from omegaconf import DictConfig
 
 from segdrone.classes import ClassTable
 from segdrone.data import DataConfig, SegmentationDataModule
-from segdrone.data.dataset_classes import ModelClasses
-from segdrone.data.label_sample import tell_doubts
+from segdrone.data.discovery.dataset_classes import ModelClasses
+from segdrone.data.masks.label_sample import tell_doubts
 from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation.options import SIZE_OPTIONS, data_overrides, inference_options, object_classes
 from segdrone.evaluation.report import start_output

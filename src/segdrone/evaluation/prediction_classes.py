@@ -10,8 +10,8 @@ from typing import Any
 
 from segdrone.class_files import find_class_table, load_class_table, read_class_table
 from segdrone.classes import ClassTable
-from segdrone.data.dataset_classes import ModelClasses
-from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.discovery.dataset_classes import ModelClasses
+from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.errors import DataError
 from segdrone.inference.inputs import SETTINGS
 

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from segdrone.data import DataConfig
 from segdrone.data.dataset_folder import open_dataset
-from segdrone.data.label_sample import tell_doubts
+from segdrone.data.masks.label_sample import tell_doubts
 from segdrone.errors import ConfigError
 from segdrone.evaluation.evaluator import Evaluator
 from segdrone.evaluation.options import SIZE_OPTIONS, data_overrides, inference_options, object_classes

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.data.mask_encoding import MaskEncoding
-from segdrone.data.mask_files import read_mask, read_pair_mask
-from segdrone.data.pairs import ImageMaskPair, find_photographs
+from segdrone.data.discovery.pairs import ImageMaskPair, find_photographs
+from segdrone.data.masks.mask_encoding import MaskEncoding
+from segdrone.data.masks.mask_files import read_mask, read_pair_mask
 from segdrone.errors import DataError
 from segdrone.evaluation.evaluator import EvalSample, Evaluator
 from segdrone.raster.decode import read_image

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from segdrone.data.pairs import ImageMaskPair
+from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.utils.launch import command_line
 
 _PACKAGES = (

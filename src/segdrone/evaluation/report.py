@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 
 from segdrone import figures
 from segdrone.classes import ClassTable
-from segdrone.data.pairs import ImageMaskPair
+from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.errors import DataError
 from segdrone.evaluation.console import print_scores
 from segdrone.evaluation.counts import Integers

@@ -7,7 +7,7 @@ from typing import Any
 from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import DictConfig
 
-from segdrone.data.split import SPLITS
+from segdrone.data.splits.split import SPLITS
 from segdrone.errors import ConfigError
 from segdrone.evaluation.checkpoint import evaluate_checkpoint
 from segdrone.evaluation.options import check_pictures

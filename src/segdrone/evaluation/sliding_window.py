@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from segdrone.data.mask_encoding import MaskEncoding
-from segdrone.data.mask_files import read_pair_mask
-from segdrone.data.pairs import ImageMaskPair
+from segdrone.data.discovery.pairs import ImageMaskPair
+from segdrone.data.masks.mask_encoding import MaskEncoding
+from segdrone.data.masks.mask_files import read_pair_mask
 from segdrone.errors import DataError
 from segdrone.evaluation.evaluator import EvalSample, Evaluator
 from segdrone.inference import Predictor

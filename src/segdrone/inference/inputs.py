@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from segdrone.data.find_dataset import dataset_photographs
-from segdrone.data.mask_names import masks_among
+from segdrone.data.discovery.find_dataset import dataset_photographs
+from segdrone.data.discovery.mask_names import masks_among
 from segdrone.errors import ConfigError, DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
 from segdrone.utils.digest import file_digest

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from segdrone.data import DataConfig, open_dataset
-from segdrone.data.assign_splits import Split, assign_splits
-from segdrone.data.pairs import ImageMaskPair
+from segdrone.data.discovery.pairs import ImageMaskPair
+from segdrone.data.splits.assign_splits import Split, assign_splits
 from segdrone.errors import DataError
 from segdrone.inspection import file_checks, label_checks, split_checks
 from segdrone.inspection.dataset_scan import DatasetScan
@@ -32,7 +32,7 @@ def check_dataset(root: Path, *, workers: int | None = None, progress: bool = Tr
     """Runs all checks. Each one uses all readable files, and a failed check does not stop the next one.
 
     Args:
-        root: Folder of the dataset, in one of `segdrone.data.layout.LAYOUTS`.
+        root: Folder of the dataset, in one of `segdrone.data.discovery.layout.LAYOUTS`.
         workers: Number of threads; None is one per usable core.
         progress: Whether to show a progress bar on stderr.
         **options: Further options of `DataConfig`, such as `classes`, `mask_encoding` or `split_dir`.

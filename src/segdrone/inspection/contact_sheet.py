@@ -13,9 +13,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from segdrone.data import DataConfig, DatasetFolder, ImageMaskPair, open_dataset
-from segdrone.data.mask_encoding import MaskEncoding
-from segdrone.data.mask_files import read_pair_mask
-from segdrone.data.split import SPLITS
+from segdrone.data.masks.mask_encoding import MaskEncoding
+from segdrone.data.masks.mask_files import read_pair_mask
+from segdrone.data.splits.split import SPLITS
 from segdrone.errors import ConfigError, DataError
 from segdrone.inspection.draw_sheet import ImageAndMask, SheetBlock, draw_sheet
 from segdrone.inspection.recipe import Recipe, load_recipe

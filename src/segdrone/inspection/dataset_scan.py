@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.data.assign_splits import Split
-from segdrone.data.dataset_files import DatasetFiles
-from segdrone.data.mask_encoding import MaskEncoding
+from segdrone.data.discovery.dataset_files import DatasetFiles
+from segdrone.data.masks.mask_encoding import MaskEncoding
+from segdrone.data.splits.assign_splits import Split
 from segdrone.inspection.scan import ScannedImage, ScannedMask
 from segdrone.raster.channels import Channels
 

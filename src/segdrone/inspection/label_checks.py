@@ -6,9 +6,9 @@ from collections import Counter
 
 import numpy as np
 
-from segdrone.data.label_judgment import SeenLabels, judge_labels
-from segdrone.data.label_lookup import Label
-from segdrone.data.mask_remedies import remedies
+from segdrone.data.masks.label_judgment import SeenLabels, judge_labels
+from segdrone.data.masks.label_lookup import Label
+from segdrone.data.masks.mask_remedies import remedies
 from segdrone.inspection.dataset_scan import DatasetScan
 from segdrone.inspection.report import ERROR, WARNING, Check, Finding, findings, format_count, short_path
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.data.hashes import SIDE, perceptual_hashes
-from segdrone.data.label_judgment import SeenMask, look_at_mask
-from segdrone.data.label_lookup import label_name
-from segdrone.data.mask_encoding import MaskEncoding
-from segdrone.data.mask_names import stem
+from segdrone.data.discovery.mask_names import stem
+from segdrone.data.masks.label_judgment import SeenMask, look_at_mask
+from segdrone.data.masks.label_lookup import label_name
+from segdrone.data.masks.mask_encoding import MaskEncoding
+from segdrone.data.splits.hashes import SIDE, perceptual_hashes
 from segdrone.errors import DataError
 from segdrone.raster.capture import Capture, read_capture
 from segdrone.raster.channels import AS_STORED, Channels

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from segdrone.data.assign_splits import divided_groups
-from segdrone.data.groups import overlapping_places
-from segdrone.data.hashes import near_duplicates
-from segdrone.data.photo_names import numbered_series
-from segdrone.data.split import SPLITS
+from segdrone.data.splits.assign_splits import divided_groups
+from segdrone.data.splits.groups import overlapping_places
+from segdrone.data.splits.hashes import near_duplicates
+from segdrone.data.splits.photo_names import numbered_series
+from segdrone.data.splits.split import SPLITS
 from segdrone.inspection.dataset_scan import DatasetScan
 from segdrone.inspection.report import ERROR, WARNING, Check, Finding, findings, format_count, short_path
 from segdrone.inspection.scan import ScannedImage

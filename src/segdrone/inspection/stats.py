@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from segdrone.classes import ClassTable
 from segdrone.data import DataConfig, ImageMaskPair, open_dataset
 from segdrone.data.class_weights import WEIGHTINGS, class_weights, mask_states
-from segdrone.data.mask_encoding import MaskEncoding
-from segdrone.data.mask_files import read_pair_mask, read_valid
-from segdrone.data.split import read_split
+from segdrone.data.masks.mask_encoding import MaskEncoding
+from segdrone.data.masks.mask_files import read_pair_mask, read_valid
+from segdrone.data.splits.split import read_split
 from segdrone.raster.decode import read_image
 from segdrone.raster.pixels import count_values
 from segdrone.utils.progress import progress_bar

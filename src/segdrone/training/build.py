@@ -12,8 +12,8 @@ from omegaconf import DictConfig
 from segdrone.classes import ClassTable
 from segdrone.data import DataConfig, SegmentationDataModule
 from segdrone.data.class_weights import STATS_FILE, check_scheme, class_weights, mask_states, read_class_pixels
-from segdrone.data.label_sample import check_labels
-from segdrone.data.split import SPLITS
+from segdrone.data.masks.label_sample import check_labels
+from segdrone.data.splits.split import SPLITS
 from segdrone.errors import ConfigError
 from segdrone.model import (
     SegmentationModule,

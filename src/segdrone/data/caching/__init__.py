@@ -1,0 +1,1 @@
+"""Keep decoded pixels in memory or on disk."""

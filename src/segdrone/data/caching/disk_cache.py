@@ -1,0 +1,199 @@
+"""Keep decoded pixels in files that are mapped into memory."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import mmap
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+from segdrone.data.caching.cache import Cache, CacheKey, Decode, Pixels, crop, format_bytes
+from segdrone.errors import DataError
+from segdrone.raster.pixels import count_values
+from segdrone.utils.atomic import atomic_write
+from segdrone.windows import Window
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+SUFFIX = ".pixels"
+
+_HEADER = 4096  # bytes before the pixels: one page of JSON, padded
+_BLOCKS = 64  # checksums in the header, each of as many rows
+
+
+def default_folder() -> Path:
+    """Returns the default folder: `$SEGDRONE_CACHE`, else the user's cache folder of the system."""
+    return Path(os.environ.get("SEGDRONE_CACHE") or platformdirs.user_cache_path("segdrone")).absolute()
+
+
+class UnusableFileError(Exception):
+    """A file of the cache cannot be used; the text says why."""
+
+
+@dataclass
+class DiskCache(Cache):
+    """Keeps pixels in files, one per key, which any number of processes can read and write at the same time.
+
+    A file is a header, 4096 bytes of JSON, followed by the pixels, which are mapped into memory, so that a window reads
+    only its rows from disk. The header holds the path, size and modification time of the source, so that a changed
+    photograph is decoded again, and checksums of blocks of rows, each verified when a process first reads the block.
+    Files are written under another name and renamed.
+
+    Args:
+        folder: Folder of the files.
+    """
+
+    folder: Path
+    _verified: dict[str, tuple[list[int], set[int]]] = field(default_factory=dict, init=False)
+    _writable: bool = field(default=True, init=False)
+
+    def window(self, key: CacheKey, window: Window, decode: Decode, step: int = 1) -> Pixels:  # noqa: D102
+        state = key.file_state
+        try:
+            return self._read(key, state, window, step)
+        except FileNotFoundError:
+            pass
+        except (UnusableFileError, OSError) as error:
+            log.warning("cached pixels of %s: %s; they are decoded again", key.source, error)
+        pixels = decode()
+        self._write(key, state, pixels)
+        return crop(pixels, window, step)
+
+    def counts(self, key: CacheKey, decode: Decode) -> NDArray[np.int64]:
+        """Returns the number of pixels of each value of a mask, int64 `[256]`, from the file's header if it exists."""
+        for _ in range(2):
+            try:
+                with self._path(key).open("rb") as file:
+                    header = read_header(file)
+                _check_header(header, key, key.file_state)
+                counts = np.zeros(256, np.int64)
+                counts[[value for value, _ in header["counts"]]] = [n for _, n in header["counts"]]
+                return counts
+            except (UnusableFileError, OSError):
+                self.window(key, Window(0, 0, 1, 1), decode)  # writes the file
+        return super().counts(key, decode)
+
+    def reserve(self, keys: Iterable[CacheKey]) -> None:
+        """Checks that the folder can be written and has room for the missing pixels.
+
+        Raises:
+            DataError: It cannot be written, or is too small.
+        """
+        remedy = "give data.cache_dir=FOLDER elsewhere, or data.cache=none"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            raise DataError(f"the cache folder {self.folder} cannot be written ({error.strerror}): {remedy}") from None
+        missing = {key for key in keys if not self._path(key).exists()}
+        need, free = sum(_HEADER + key.nbytes for key in missing), shutil.disk_usage(self.folder).free
+        if need > free:
+            raise DataError(
+                f"the cache needs {format_bytes(need)} in {self.folder}, but {format_bytes(free)} are free there: free "
+                f"some (segdrone data cache --info), {remedy}"
+            )
+        if missing:
+            log.info("decoded pixels are kept in %s: %s more when all are read", self.folder, format_bytes(need))
+
+    def _path(self, key: CacheKey) -> Path:
+        return self.folder / f"{key.name}{SUFFIX}"
+
+    def _read(self, key: CacheKey, state: list[int], window: Window, step: int) -> Pixels:
+        with self._path(key).open("rb") as file:
+            header = read_header(file)
+            _check_header(header, key, state)
+            pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        pixels = np.frombuffer(pages, np.uint8, key.nbytes, _HEADER).reshape(key.shape)
+        self._verify(pixels, header["crc32"], window, key.name)
+        return crop(pixels, window, step)
+
+    def _verify(self, pixels: Pixels, checksums: list[int], window: Window, name: str) -> None:
+        checksums_seen, good = self._verified.get(name, (None, set()))
+        if checksums_seen != checksums:
+            good = set()
+            self._verified[name] = (checksums, good)
+        rows = _block_rows(len(pixels))
+        for block in range(window.top // rows, math.ceil(min(window.rows.stop, len(pixels)) / rows)):
+            if block not in good:
+                if zlib.crc32(pixels[block * rows : (block + 1) * rows].data) != checksums[block]:
+                    raise UnusableFileError("damaged")
+                good.add(block)
+
+    def _write(self, key: CacheKey, state: list[int], pixels: Pixels) -> None:
+        if not self._writable:
+            return
+        pixels = np.ascontiguousarray(pixels)
+        rows = _block_rows(len(pixels))
+        header: dict[str, Any] = {
+            "version": VERSION,
+            "source": str(key.source),
+            "stamp": state,
+            "shape": key.shape,
+            "crc32": [zlib.crc32(pixels[top : top + rows].data) for top in range(0, len(pixels), rows)],
+        }
+        if pixels.ndim == 2:
+            counts = count_values(pixels)
+            header["counts"] = [[int(value), int(counts[value])] for value in np.flatnonzero(counts)]
+        text = json.dumps(header).encode()
+        if len(text) > _HEADER:
+            return  # a path of thousands of characters or a mask of hundreds of values is decoded each time
+        try:
+            with atomic_write(self._path(key)) as partial, partial.open("wb") as file:
+                file.write(text.ljust(_HEADER))
+                file.write(pixels.data)
+            self._verified[key.name] = (header["crc32"], {*range(len(header["crc32"]))})
+        except FileNotFoundError:  # the cache was cleared meanwhile: the next reader writes the file again
+            return
+        except OSError as error:
+            self._writable = False
+            log.warning(
+                "the cache in %s cannot be written (%s): continuing without, slower", self.folder, error.strerror
+            )
+
+
+def read_header(file: BinaryIO) -> dict[str, Any]:
+    """Returns the header of a cache file.
+
+    Raises:
+        UnusableFileError: The file is damaged, truncated, or of another version.
+    """
+    length = os.fstat(file.fileno()).st_size
+    try:
+        header = json.loads(file.read(_HEADER))
+        version, shape = header["version"], header["shape"]
+        if version == VERSION and length != _HEADER + math.prod(shape):
+            raise UnusableFileError("truncated")
+    except (ValueError, KeyError, TypeError):
+        raise UnusableFileError("damaged") from None
+    if version != VERSION:
+        raise UnusableFileError("written by another version of segdrone")
+    return dict(header)
+
+
+def _check_header(header: dict[str, Any], key: CacheKey, state: list[int]) -> None:
+    if header.get("stamp") != state:
+        raise UnusableFileError("the file has changed since")
+    if tuple(header["shape"]) != key.shape or len(header.get("crc32", ())) != _blocks(key.shape[0]):
+        raise UnusableFileError("damaged")
+
+
+def _block_rows(height: int) -> int:
+    return math.ceil(height / _BLOCKS)
+
+
+def _blocks(height: int) -> int:
+    return math.ceil(height / _block_rows(height))

@@ -1,0 +1,1 @@
+"""Read masks: what their pixels mean, and whether that can be right."""

@@ -1,0 +1,1 @@
+"""Split a dataset into train, val and test."""
