@@ -43,7 +43,7 @@ def test_two_processes_learn_and_score_what_one_process_does(
     all_scenes: Path, tmp_path: Path, command: Command, drawn_config: Compose
 ) -> None:
     choices = [  # a network without batch-norm, whose statistics each process has of its own
-        "model.encoder_name=tu-test_convnext", "+model.decoder_use_norm=false",
+        "model.encoder_name=vgg11", "model.decoder_channels=[32,16,16,16,16]", "+model.decoder_use_norm=false",
         "optimizer=sgd", "scheduler=constant", "trainer.max_epochs=2", "trainer.log_every_n_steps=1", *QUIET,
     ]  # fmt: skip
     pair, one = tmp_path / "pair", tmp_path / "one"

@@ -37,15 +37,13 @@ def test_encoder_weights_and_statistics_stay_frozen(tmp_path: Path) -> None:
     assert all(layer.training for layer in module.encoder.modules())
 
 
-@pytest.mark.parametrize(("kept", "stop"), [("last", 1), ("best", 1), ("last", 2), ("last", 3)])
-def test_run_resumed_before_or_after_unfreezing_ends_with_the_same_weights(
-    kept: str, stop: int, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("stop", [1, 2, 3])
+def test_run_resumed_before_or_after_unfreezing_ends_with_the_same_weights(stop: int, tmp_path: Path) -> None:
     options: dict[str, Any] = {"optimizer": {"name": "adamw", "lr": 1e-3}, "scheduler": {"name": "poly", "power": 0.9}}
     uninterrupted, resumed = tiny_module(**options), tiny_module(seed=1, **options)
     fit(tmp_path / "a", FreezeEncoder(epochs=2), StopAfter(stop), module=tiny_module(**options), max_epochs=4)
     fit(tmp_path / "b", FreezeEncoder(epochs=2), module=uninterrupted, max_epochs=4)
-    fit(tmp_path / "c", FreezeEncoder(2), module=resumed, max_epochs=4, ckpt_path=tmp_path / f"a/{kept}.ckpt")
+    fit(tmp_path / "c", FreezeEncoder(2), module=resumed, max_epochs=4, ckpt_path=tmp_path / "a/last.ckpt")
     assert torch.equal(weights(uninterrupted), weights(resumed))
 
 

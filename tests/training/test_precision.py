@@ -55,4 +55,6 @@ def test_run_trains_in_the_chosen_precision_and_is_scored_in_full_precision(
     checkpoint = f"ckpt_path={run}/checkpoints/best.ckpt"
     cfg = compose_config("evaluate", checkpoint, f"output_dir={tmp_path}/e", "trainer=cpu")
     assert cfg.trainer.precision == "32-true"
-    assert evaluate(cfg) == json.loads((run / "metrics.json").read_text())
+    evaluated, reported = evaluate(cfg), json.loads((run / "metrics.json").read_text())
+    del evaluated["warnings"], reported["warnings"]  # training looks at the masks of all splits
+    assert evaluated == reported

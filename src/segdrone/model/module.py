@@ -194,7 +194,7 @@ class SegmentationModule(L.LightningModule):
         """
         if "optimisation" in checkpoint:
             self.optimizer_options = dict(checkpoint["optimisation"]["optimizer"])
-        for state in checkpoint["lr_schedulers"]:
+        for state in checkpoint.get("lr_schedulers", []):
             state.pop("total_steps", None)
             state.pop("_schedule_phases", None)
 

@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_ABOUT_SPEED = ("segdrone.data.caching", "segdrone.data.loader")
+
 
 @contextmanager
 def suppress_lightning_warnings() -> Iterator[None]:
@@ -20,7 +22,8 @@ def suppress_lightning_warnings() -> Iterator[None]:
 def collect_warnings() -> Iterator[list[str]]:
     """Collects the warnings that segdrone logs in the body, each once, in their order.
 
-    A report that is read later shows them beside the scores, which they may put in doubt.
+    A report that is read later shows them beside the scores, which they may put in doubt. Those of caches and loaders
+    are about speed, and left out.
 
     Example:
         >>> with collect_warnings() as messages:
@@ -45,5 +48,5 @@ class _Collector(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
-        if message not in self._messages:
+        if not record.name.startswith(_ABOUT_SPEED) and message not in self._messages:
             self._messages.append(message)
