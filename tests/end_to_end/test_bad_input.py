@@ -154,7 +154,7 @@ def test_checkpoint_of_other_classes(checkpoint: Path, scenes: Path, tmp_path: P
     result = command("evaluate.py", f"ckpt_path={checkpoint}", f"data.root={scenes}", f"data.classes={table}")
     assert_one_line(result, "have the classes land, water", "the checkpoint has unlabeled, paved-area", "land is not")
     for path in (scenes / MASKS).iterdir():
-        cv2.imwrite(str(path), np.zeros((64, 96), np.uint8))
+        cv2.imwrite(str(path), np.eye(64, 96, dtype=np.uint8))
     result = command("train.py", *small(scenes, tmp_path / "run"), f"data.classes={table}", f"ckpt_path={checkpoint}")
     assert_one_line(result, "23 classes", "has 2", "init_from=")
 
