@@ -67,11 +67,10 @@ def _describe(
 ) -> str:
     known = [*target.names, *(name for members in groups.values() for name in members)]
     spelled = {_plain(name): name for name in known}
-    similar = [f"{name} is there as {spelled[_plain(name)]}" for name in unknown if _plain(name) in spelled]
+    similar = [f"{name} is written {spelled[_plain(name)]} there" for name in unknown if _plain(name) in spelled]
     return (
-        f"{names[0]} have the classes {', '.join(table.names)}; {names[1]} has {', '.join(target.names)}: "
-        f"{', '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} not among them"
-        + (f" ({'; '.join(similar)})" if similar else "")
+        f"the classes of {names[0]} are {', '.join(table.names)}, those of {names[1]} are {', '.join(target.names)}: "
+        f"the latter lack {', '.join(unknown)}" + (f" ({'; '.join(similar)})" if similar else "")
     )
 
 

@@ -152,7 +152,9 @@ def test_checkpoint_of_other_classes(checkpoint: Path, scenes: Path, tmp_path: P
     with table.open("w", newline="") as file:
         csv.writer(file).writerows([("name", "r", "g", "b"), ("land", 0, 0, 0), ("water", 0, 0, 255)])
     result = command("evaluate.py", f"ckpt_path={checkpoint}", f"data.root={scenes}", f"data.classes={table}")
-    assert_one_line(result, "have the classes land, water", "the checkpoint has unlabeled, paved-area", "land is not")
+    assert_one_line(
+        result, "are land, water", "those of the checkpoint are unlabeled, paved-area", "the latter lack land"
+    )
     for path in (scenes / MASKS).iterdir():
         cv2.imwrite(str(path), np.eye(64, 96, dtype=np.uint8))
     result = command("train.py", *small(scenes, tmp_path / "run"), f"data.classes={table}", f"ckpt_path={checkpoint}")

@@ -102,7 +102,7 @@ def test_redo_may_change_the_classes(tmp_path: Path) -> None:
     two = ClassTable(("roof", "grass"), ((0, 0, 0), (1, 1, 1)))
     assert run(tmp_path, image("a.jpg"), table=two, settings=OTHER, redo=True) == ["a.jpg"]
     header, row = (line.split(",") for line in (tmp_path / "summary.csv").read_text().splitlines())
-    assert header[-3:] == ["share_roof", "share_grass", "captured"]
+    assert header[-4:] == ["share_roof", "share_grass", "no_data", "captured"]
     assert len(row) == len(header)
 
 

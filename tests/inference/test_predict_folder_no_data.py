@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,13 @@ def test_transparent_pixels_are_ignored_and_count_nowhere(
     colors = np.asarray(Image.open(out / "colours" / "part.png").convert("RGB"))
     assert (colors[:, :32] == 255).all()
     rows = summary(out)
+    assert [row["no_data"] for row in rows.values()] == ["1.000000", "0.000000", "0.333333"]  # empty, opaque, part
     row = rows["part.png"]
+    masks = np.concatenate([read_mask(out, name).ravel() for name in ("part", "opaque", "empty")])
+    with_data = np.bincount(masks[masks < len(names)], minlength=len(names))
+    with (out / "totals.csv").open(newline="") as file:
+        shares = [float(total["share"]) for total in csv.DictReader(file)]
+    assert shares == pytest.approx(list(with_data / with_data.sum()), abs=2e-6)
     for i, name in enumerate(names):
         assert float(row[f"share_{name}"]) == pytest.approx((part[:, 32:] == i).mean(), abs=1e-6)
     assert float(row["confidence"]) == pytest.approx(confidence[:, 32:].mean() / 255, abs=1e-6)

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from matplotlib.figure import Figure
@@ -88,7 +87,6 @@ def write_report(
     scores = score(counts.counts)
     if math.isnan(scores.overall["miou"]):
         raise DataError(f"no pixel of {title} is labeled, so there is nothing to score: check the masks")
-    _warn_of_one_class(counts)
     metrics = to_metrics(counts, scores, evaluator.objects.compute(), warnings=[*warnings], **details)
     rows = image_rows(counts, scores)
     confusion = counts.counts.confusion.sum(0)
@@ -113,17 +111,6 @@ def write_report(
     print_scores(metrics, title)  # a console that cannot show a name must not cost the files
     log.info("the report is in %s, all scores in %s", folder / "report.html", folder / "metrics.json")
     return metrics
-
-
-def _warn_of_one_class(counts: NamedCounts) -> None:
-    """Warns if the truth shows one of several classes only, which any model that knows nothing else gets right."""
-    pixels = counts.counts.confusion.sum((0, 2))
-    if len(pixels) > 1 and np.count_nonzero(pixels) == 1:
-        log.warning(
-            "every labeled pixel of the truth is %s: the scores say nothing about the %d other classes; check how the "
-            "masks are read with segdrone data check (data.mask_encoding, data.classes, data.class_groups)",
-            counts.classes[int(pixels.argmax())], len(pixels) - 1,
-        )  # fmt: skip
 
 
 def _draw_figures(metrics: Mapping[str, Any], confusion: Integers, table: ClassTable) -> dict[str, Figure]:

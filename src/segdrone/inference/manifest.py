@@ -81,15 +81,19 @@ class Manifest:
         """Writes `totals.csv`: a row per class with its share of all photographs together, and its objects.
 
         They are a file of their own, since programs that read `summary.csv` would take a total for a photograph.
-        `share` is weighted by the size of the photographs, `photographs` counts those with the class.
+        `share` is weighted by the pixels with data of each photograph, `photographs` counts those with the class.
         """
         objects = dict.fromkeys(self._outputs.objects, 0)
         shares, photographs = dict.fromkeys(self._outputs.table.names, 0.0), Counter[str]()
-        pixels = {path: int(row["height"]) * int(row["width"]) for path, row in self.rows.items()}
+        pixels = {
+            path: int(row["height"]) * int(row["width"]) * (1 - float(row["no_data"]))
+            for path, row in self.rows.items()
+        }
+        total = sum(pixels.values()) or 1
         for path, row in sorted(self.rows.items()):
             for name in shares:
                 share = float(row[f"share_{name}"])
-                shares[name] += share * pixels[path] / sum(pixels.values())
+                shares[name] += share * pixels[path] / total
                 photographs[name] += share > 0
             for name in objects:
                 objects[name] += int(row[f"objects_{name}"])

@@ -75,11 +75,12 @@ class Outputs:
     def columns(self) -> list[str]:
         """Names of the cells that `write` returns.
 
-        Shares are 0 to 1, `confidence` is the mean, `captured` is the time in the EXIF data (ISO 8601), if any.
+        Shares are 0 to 1, of the pixels with data; `no_data` is the share of the others. `confidence` is the mean,
+        `captured` is the time in the EXIF data (ISO 8601), if any.
         """
         shares = [f"share_{name}" for name in self.table.names]
         objects = [f"objects_{name}" for name in self.objects]
-        return ["path", "mask", "height", "width", "digest", "confidence", *shares, *objects, "captured"]
+        return ["path", "mask", "height", "width", "digest", "confidence", *shares, *objects, "no_data", "captured"]
 
     def file(self, kind: str, name: str) -> Path:
         """Returns the path of a file of one kind, a key of `SUFFIXES`."""
@@ -130,6 +131,7 @@ class Outputs:
             *map(str, (*mask.shape, image.digest)),
             *(f"{value:.6f}" for value in (mean, *shares)),
             *(str(counts[name]) for name in self.objects),
+            f"{np.count_nonzero(mask >= len(self.table)) / mask.size:.6f}",
             capture_time(image.file),
         ]
 

@@ -16,6 +16,7 @@ from lightning.pytorch.plugins import Precision
 from omegaconf import DictConfig
 
 from segdrone.data import SegmentationDataModule
+from segdrone.data.masks.label_sample import tell_doubts
 from segdrone.errors import ConfigError
 from segdrone.evaluation import check_pictures, describe_run, inference_options, object_classes, score_split
 from segdrone.model import SegmentationModule, check_resumable, load_module
@@ -129,6 +130,8 @@ def _score_best(
     best = load_module(path) if path else module.float()
     trainer.strategy.precision_plugin = Precision()  # 32-true, as evaluate.py scores
     options = inference_options(cfg)
+    if trainer.is_global_zero:
+        tell_doubts(datamodule.splits[split], datamodule.encoding)
     return score_split(
         trainer, best, datamodule, split, folder, cfg.pictures, options,
         provenance=provenance, run=folder, objects=object_classes(cfg, best.table), warnings=warnings,

@@ -130,7 +130,7 @@ def test_classes_that_the_model_lacks_are_refused_unless_they_are_ignored(root: 
     own, model = write_table(root / "classes.csv", "road", "pool"), ModelClasses(ROAD_ROOF, None, ROAD_ROOF)
     with pytest.raises(DataError) as caught:
         opened(root, model)
-    for part in ("road, pool", "the checkpoint has road, roof", "pool is not among them", str(own), "ignored: [CLASS]"):
+    for part in ("road, pool", "those of the checkpoint are road, roof", "lack pool", str(own), "ignored: [CLASS]"):
         assert part in str(caught.value)
     dataset = opened(root, model, class_groups={"ignored": ["pool"]})
     assert dataset.table == ROAD_ROOF
