@@ -46,6 +46,17 @@ def atomic_write(path: Path) -> Iterator[Path]:
         raise
 
 
+def sync_dir(folder: Path) -> None:
+    """Flushes the entries of a folder to disk, such as a rename; without it, a power cut can undo one."""
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _partial_path(path: Path) -> Path:
     end = f".{secrets.token_hex(4)}.part{path.suffix[:_MAX_SUFFIX]}"
     room = _MAX_NAME - len(os.fsencode(f".{end}"))
