@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from segdrone.errors import DataError
 from segdrone.raster.channels import AS_STORED, Channels
 from segdrone.raster.header import Header, check_photograph, is_transposed, open_file, read_header, turn_upright
 from segdrone.raster.native import read_mask_page, read_rgb
@@ -19,6 +20,8 @@ from segdrone.windows import Size
 
 _BAND_ROWS = 256
 _DRAFT_MARGIN = 1.4
+_SCAN = b"\xff\xda"  # marker of a scan in a JPEG
+_SCANS, _SCANNED_PIXELS = 20, 2_000_000_000  # encoders write about ten scans, with thumbnails; 6 s
 
 
 class Band(NamedTuple):
@@ -55,7 +58,7 @@ def read_image(path: Path, at_least: Size | None = None, channels: Channels = AS
     else:
         with _decoded(path, header, at_least) as (image, _):
             pixels = np.empty((image.height, image.width, 3), np.uint8)
-            for top, band in _bands(image):
+            for top, band in image_bands(image):
                 pixels[top : top + band.height] = _rgb(band, channels)
     pixels.setflags(write=False)
     return pixels
@@ -104,7 +107,7 @@ def _read_rows(path: Path, header: Header, channels: Channels) -> Iterator[Band]
     with _decoded(path, header) as (image, marks):
         if channels.bands:
             marks = marks._replace(alpha=False)
-        for _, band in _bands(image):
+        for _, band in image_bands(image):
             yield Band(_rgb(band, channels), marks.valid(band) if marks else None)
 
 
@@ -116,6 +119,7 @@ def open_upright(path: Path, page: int = 0) -> Iterator[Image.Image]:
         DataError: The file is missing, is not an image, or is truncated.
     """
     with open_file(path, page) as image:
+        _check_scans(path, image)
         turn_upright(image)
         yield image
 
@@ -123,6 +127,7 @@ def open_upright(path: Path, page: int = 0) -> Iterator[Image.Image]:
 @contextmanager
 def _decoded(path: Path, header: Header, at_least: Size | None = None) -> Iterator[tuple[Image.Image, NoDataMarks]]:
     with open_file(path, 0 if header.page is None else header.page.index) as image:
+        _check_scans(path, image)
         marks = no_data_marks(image)
         if at_least is not None:  # only JPEG has drafts
             image.draft(None, at_least if is_transposed(image) else at_least[::-1])
@@ -131,7 +136,16 @@ def _decoded(path: Path, header: Header, at_least: Size | None = None) -> Iterat
         yield image, marks
 
 
-def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+def _check_scans(path: Path, image: Image.Image) -> None:
+    """Refuses a progressive JPEG of more scans than encoders write: each costs the time of a whole image, in bytes."""
+    if not image.info.get("progressive"):
+        return
+    scans, allowed = path.read_bytes().count(_SCAN), max(_SCANS, _SCANNED_PIXELS // (image.width * image.height))
+    if scans > allowed:
+        raise DataError(f"{path} is a JPEG of {scans} scans, more than any program writes: save it again or remove it")
+
+
+def image_bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
     """Yields parts of an image with their first row: Pillow copies what it converts to NumPy twice."""
     for top in range(0, image.height, _BAND_ROWS):
         yield top, image.crop((0, top, image.width, min(top + _BAND_ROWS, image.height)))

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from segdrone.utils.regular_file import open_regular
+
 _START = 4096  # bytes
 
 _TO_PNG = "convert it to PNG or JPEG (magick {name} {stem}.png)"
@@ -93,7 +95,7 @@ def identify(path: Path) -> FileKind:
         'replace or remove it'
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(_START)
     except OSError:
         start = b""

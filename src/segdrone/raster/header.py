@@ -16,11 +16,13 @@ from PIL import Image, ImageMode, ImageOps, UnidentifiedImageError
 
 from segdrone.errors import DataError
 from segdrone.raster.channels import AS_STORED, Channels
+from segdrone.raster.decode_errors import decode_errors
 from segdrone.raster.file_kind import identify
 from segdrone.raster.no_data import no_data_marks
 from segdrone.raster.tiff import PHOTOMETRIC, TiffPage, read_pages
 from segdrone.raster.tiff_pages import main_page, mask_page
 from segdrone.raster.tiff_samples import can_decode
+from segdrone.utils.regular_file import open_regular
 from segdrone.windows import Size
 
 _ORIENTATION = 0x0112  # EXIF tag
@@ -72,6 +74,11 @@ def read_header(path: Path, channels: Channels = AS_STORED) -> Header:
         DataError: The file is missing, is not an image, or has too many pixels, or several pages of a TIFF could be
             meant.
     """
+    with decode_errors(path):
+        return _read_header(path, channels)
+
+
+def _read_header(path: Path, channels: Channels) -> Header:
     pages = read_pages(path)
     page = main_page(path, pages) if pages else None
     if page is not None and (page.bits > 8 or not page.says_colors) and _is_native(page):
@@ -210,24 +217,17 @@ def open_file(path: Path, page: int = 0) -> Iterator[Image.Image]:
     Raises:
         DataError: The file is missing, is not an image, is truncated, or has too many pixels.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # real cameras have 90 to 179 megapixels
-            image = Image.open(path, formats=_FORMATS)
+    with decode_errors(path), open_regular(path) as file:
+        try:
+            with warnings.catch_warnings():  # real cameras have 90 to 179 megapixels; errors say the rest
+                warnings.simplefilter("ignore")
+                image = Image.open(file, formats=_FORMATS)
+        except UnidentifiedImageError:
+            raise DataError(_unidentified(path)) from None
         with image:
             if page:
                 image.seek(page)
-            if image.format == "TIFF" and is_transposed(image):
-                image.filename = ""  # or Pillow 13 maps uncompressed pixels to memory with height and width swapped
             yield image
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist: restore it, or remove its name from the list") from None
-    except UnidentifiedImageError:
-        raise DataError(_unidentified(path)) from None
-    except Image.DecompressionBombError as error:
-        raise DataError(f"{path} is too large to be read ({error}): cut it into parts or reduce it") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise DataError(f"{path} cannot be decoded ({error}): copy it again or remove it") from None
 
 
 def _unidentified(path: Path) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 
 from segdrone.errors import DataError
 from segdrone.raster.channels import Channels, to_eight_bit
+from segdrone.raster.decode_errors import decode_errors
 from segdrone.raster.header import Header, open_file
 from segdrone.raster.tiff import TiffPage, read_pages
 from segdrone.raster.tiff_pages import mask_page
@@ -29,7 +28,13 @@ def read_values(path: Path, header: Header) -> NDArray[Any]:
     Raises:
         DataError: The file cannot be decoded.
     """
-    return np.concatenate([*_rows(path, header, range(header.bands))])
+    values, top = np.empty(0), 0
+    for rows in _rows(path, header, range(header.bands)):
+        if not top:
+            values = np.empty((*header.size, header.bands), rows.dtype)
+        values[top : top + len(rows)] = rows
+        top += len(rows)
+    return values
 
 
 def read_rgb(path: Path, header: Header, channels: Channels) -> Iterator[tuple[Pixels, Valid | None]]:
@@ -81,15 +86,6 @@ def turn(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     return pixels[rows, columns]
 
 
-@contextmanager
-def decode_errors(path: Path) -> Iterator[None]:
-    """Turns the errors of decoders into a DataError."""
-    try:
-        yield
-    except (OSError, SyntaxError, ValueError, IndexError, OverflowError, struct.error) as error:
-        raise DataError(f"{path} cannot be decoded ({error}): copy it again or remove it") from None
-
-
 def _alpha(header: Header) -> int | None:
     """Returns the position of the alpha channel, from 0."""
     if header.page is not None:
@@ -124,8 +120,9 @@ def _read_png(path: Path) -> NDArray[Any]:
     with open_file(path) as image:
         image.load()
         bands = image.getbands()
+        image.close()  # frees its pixels
     values = np.asarray(cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED))
     values = values.reshape(*values.shape[:2], -1)
     if values.shape[2] >= 3:  # OpenCV has blue, green, red
-        values = values[..., [2, 1, 0, 3][: values.shape[2]]]
+        values[..., [0, 2]] = values[..., [2, 0]]
     return values[..., [0, values.shape[2] - 1]] if bands == ("L", "A") else values

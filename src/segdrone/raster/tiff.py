@@ -10,6 +10,8 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 
+from segdrone.utils.regular_file import open_regular
+
 _TYPES = {1: "B", 2: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 _MAX_PAGES = 1000
 _MAX_VALUES = 1 << 22  # of a tag: as many blocks as 16 bytes a block make of a file of 64 MB
@@ -123,7 +125,7 @@ def read_pages(path: Path) -> list[TiffPage]:
     """
     pages: list[TiffPage] = []
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             order, big, offset = _read_start(file)
             seen: set[int] = set()
             while offset and offset not in seen and len(pages) < _MAX_PAGES:

@@ -19,6 +19,7 @@ from PIL import Image
 
 from segdrone.raster import tiff
 from segdrone.raster.tiff import TiffPage
+from segdrone.utils.regular_file import open_regular
 
 _CODECS = (1, 5, 8, 32773, 32946, 50000)  # none, LZW, Deflate, PackBits, Deflate, Zstandard: whatever the samples are
 
@@ -44,7 +45,7 @@ def read_samples(path: Path, page: TiffPage, bands: Sequence[int]) -> Iterator[N
     Raises:
         OSError: The file is truncated or damaged.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         blocks = _Blocks(file, page)
         height, width = page.size
         for top in range(0, height, blocks.height):

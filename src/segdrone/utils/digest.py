@@ -6,6 +6,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from segdrone.utils.regular_file import open_regular
+
 _SAMPLE = 1 << 16  # bytes
 
 
@@ -16,7 +18,7 @@ def file_digest(file: Path) -> str:
         16 hexadecimal digits; empty if the file cannot be read.
     """
     try:
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             size = opened.seek(0, os.SEEK_END)
             digest = hashlib.sha256(str(size).encode())
             for offset in (0, max(0, (size - _SAMPLE) // 2), max(0, size - _SAMPLE)):

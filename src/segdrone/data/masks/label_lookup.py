@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -19,6 +21,7 @@ Label = float | Color
 
 _NOT_LOOKED_UP, _UNKNOWN = -2, -1
 _COLORS_PER_CHUNK = 1 << 13  # with 255 classes, 50 MB of distances
+_MAX_UNKNOWN = 2_000_000  # different ones take 0.5 GB; the colors of a photograph are fewer
 _ROWS_PER_CHUNK = 256  # 24 megapixels at once would need 300 MB
 
 
@@ -79,17 +82,18 @@ class LabelLookup:
             ids = np.where(classes < 0, table.ignore_index, classes).astype(np.uint8)
             unchanged = not strange and (ids == np.arange(256))[counts > 0].all()
             return Decoded(values if unchanged else np.asarray(cv2.LUT(values, ids), np.uint8), strange)
-        classes = self._classes(nodata)
-        whole = (values >= 0) & (values <= 255) & (values == np.round(values))
-        found = np.where(whole, classes[np.where(whole, values, 0).astype(np.uint8)], _UNKNOWN)
-        if nodata is not None:
-            missing = np.isnan(values) if nodata != nodata else values == nodata
-            found = np.where(missing & (found < 0), table.ignore_index, found)
+        ids, classes = np.empty(values.shape, np.uint8), self._classes(nodata)
         unknown: Counter[Label] = Counter()
-        if (found < 0).any():
-            labels, counts = np.unique(values[found < 0], return_counts=True)
-            unknown.update({_number(label): int(n) for label, n in zip(labels, counts, strict=True)})
-        return Decoded(np.where(found < 0, table.ignore_index, found).astype(np.uint8), unknown)
+        for top in range(0, len(values), _ROWS_PER_CHUNK):
+            rows = values[top : top + _ROWS_PER_CHUNK]
+            whole = (rows >= 0) & (rows <= 255) & (rows == np.round(rows))
+            found = np.where(whole, classes[np.where(whole, rows, 0).astype(np.uint8)], _UNKNOWN)
+            if nodata is not None:
+                missing = np.isnan(rows) if nodata != nodata else rows == nodata
+                found = np.where(missing & (found < 0), table.ignore_index, found)
+            _add(unknown, count_labels(rows[found < 0]))
+            ids[top : top + _ROWS_PER_CHUNK] = np.where(found < 0, table.ignore_index, found)
+        return Decoded(ids, unknown)
 
     def colors(self, colors: NDArray[np.uint8]) -> Decoded:
         """Looks up colors, uint8 `[H, W, 3]` RGB.
@@ -113,8 +117,7 @@ class LabelLookup:
                 self._look_up(np.unique(packed[decoded == _NOT_LOOKED_UP]), lookup)
                 decoded = lookup[packed]
             if decoded.min() < 0:
-                for value, n in zip(*np.unique(packed[decoded < 0], return_counts=True), strict=True):
-                    unknown[int(value >> 16), int(value >> 8 & 255), int(value & 255)] += int(n)
+                _add(unknown, count_labels(colors[rows][decoded < 0]))
                 decoded = np.where(decoded < 0, self.table.ignore_index, decoded)
             ids[rows] = decoded
         return Decoded(ids, unknown)
@@ -175,10 +178,36 @@ def label_name(label: Label) -> str:
     return f"id {label}"
 
 
-def _number(value: Any) -> float:
-    """Returns a NumPy number as a Python one, an int if it is whole."""
-    number = float(value)
-    return int(value) if number.is_integer() else number
+def count_labels(pixels: NDArray[Any]) -> Counter[Label]:
+    """Counts the pixels of each value, `[N]`, or color, `[N, 3]`."""
+    if pixels.ndim == 1:
+        return Counter({_number(value): n for value, n in _counted(pixels)})
+    return Counter({(value >> 16, value >> 8 & 255, value & 255): n for value, n in _counted(_pack(pixels))})
+
+
+def _counted(values: NDArray[Any]) -> Iterator[tuple[Any, int]]:
+    unique, counts = np.unique(values, return_counts=True)
+    return zip(unique.tolist(), counts.tolist(), strict=True)
+
+
+def _add(unknown: Counter[Label], more: Counter[Label]) -> None:
+    """Adds to the labels that no class has; so many different ones are no labels.
+
+    Raises:
+        DataError: There are too many.
+    """
+    unknown.update(more)
+    if len(unknown) > _MAX_UNKNOWN:
+        raise DataError(
+            f"holds more than {_MAX_UNKNOWN} values or colors that no class has: it is no mask but a photograph or noise"
+        )
+
+
+def _number(value: float) -> float:
+    """Returns an int if a number is whole, and always the same NaN, as the key of a dictionary."""
+    if value != value:
+        return math.nan
+    return int(value) if float(value).is_integer() else value
 
 
 def _pack(colors: NDArray[np.uint8]) -> NDArray[np.int32]:

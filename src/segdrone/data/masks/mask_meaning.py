@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segdrone.data.masks.label_lookup import Decoded, Label, LabelLookup
+from segdrone.data.masks.label_lookup import Decoded, LabelLookup, count_labels
 from segdrone.data.masks.stored_mask import StoredMask
 from segdrone.errors import DataError
 from segdrone.raster.pixels import count_values
@@ -153,9 +153,7 @@ def _hide_transparent(decoded: Decoded, stored: StoredMask) -> Decoded:
     if not decoded.unknown or stored.visible is None:
         return decoded
     values = stored.values if stored.values is not None else stored.painted
-    hidden, counts = np.unique(values[~stored.visible].reshape(-1, values[0, 0].size), axis=0, return_counts=True)
-    labels = [tuple(value) if len(value) > 1 else value[0] for value in hidden.tolist()]
-    return decoded._replace(unknown=decoded.unknown - Counter[Label](dict(zip(labels, counts.tolist(), strict=True))))
+    return decoded._replace(unknown=decoded.unknown - count_labels(values[~stored.visible]))
 
 
 def _gray_classes(lookup: LabelLookup) -> set[int]:

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segdrone.errors import DataError
-from segdrone.raster.decode import open_upright
-from segdrone.raster.header import COLOR_MODES, Header, read_header
+from segdrone.raster.decode import image_bands, open_upright
+from segdrone.raster.header import COLOR_MODES, Header, open_file, read_header
 from segdrone.raster.native import read_values
 from segdrone.raster.tiff import COMPRESSION
+from segdrone.utils.regular_file import open_regular
 
 _LOSSY_TIFF = {6: "JPEG", 7: "JPEG", 34712: "JPEG 2000", 50001: "WebP"}  # by compression
 _STEPS = {"L;2": 85, "L;4": 17}  # by which Pillow multiplies values of 2 and 4 bits
@@ -87,7 +88,10 @@ def read_stored(path: Path) -> StoredMask:
         if visible is not None and visible.all():
             visible = None
         if image.mode in COLOR_MODES:
-            return StoredMask(colors=np.asarray(image.convert("RGB")), visible=visible, nodata=nodata, lossy=lossy)
+            colors = np.empty((image.height, image.width, 3), np.uint8)
+            for top, band in image_bands(image):
+                colors[top : top + band.height] = np.asarray(band.convert("RGB"))
+            return StoredMask(colors=colors, visible=visible, nodata=nodata, lossy=lossy)
         if image.mode in ("P", "PA"):
             palette = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
             values = np.asarray(image.getchannel(0) if image.mode == "PA" else image)
@@ -125,7 +129,7 @@ def _from_bands(path: Path, header: Header, nodata: float | None) -> StoredMask:
 def _lossy(path: Path, image: Image.Image, header: Header) -> str:
     if header.page is not None:
         return _LOSSY_TIFF.get(header.page.get(COMPRESSION, 1), "")
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         start = file.read(1 << 12)
     if start[:4] == b"RIFF":
         return "" if b"VP8L" in start else "lossy WebP"
@@ -134,7 +138,7 @@ def _lossy(path: Path, image: Image.Image, header: Header) -> str:
 
 def _raw_mode(path: Path) -> str:
     """Returns how a gray file stores its values, in Pillow's words, such as `L;4`."""
-    with Image.open(path) as image:
+    with open_file(path) as image:
         tile = getattr(image, "tile", ())
         arguments = tile[0][3] if tile else ""
         return str(arguments[0] if isinstance(arguments, tuple) else arguments)
