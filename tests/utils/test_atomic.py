@@ -1,15 +1,26 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import filelock
 import pytest
 
 from segdrone.errors import DataError
-from segdrone.utils.atomic import atomic_write, file_lock, is_too_long, stale_partials, writable_dir, write_json
+from segdrone.utils.atomic import (
+    atomic_write,
+    file_lock,
+    is_too_long,
+    remove_stale_partials,
+    sync_files,
+    writable_dir,
+    write_json,
+)
 
 
 def test_success_replaces_the_file(tmp_path: Path) -> None:
@@ -110,18 +121,69 @@ def test_a_lock_that_is_held_raises_a_timeout_without_waiting(tmp_path: Path) ->
     assert list((tmp_path / "new").iterdir()) == []
 
 
-def test_only_files_that_a_killed_process_left_are_stale(tmp_path: Path) -> None:
-    (tmp_path / "sub").mkdir()
-    with atomic_write(tmp_path / "a.b.png") as one, atomic_write(tmp_path / "sub" / "table") as other:
-        for path in (one, other):
-            path.touch()
-        for name in (".a.part.png", "a.0123abcd.part.png", ".a.0123abcd.parts", ".a.0123abcx.part.png", ".hidden"):
-            (tmp_path / name).touch()
-        assert stale_partials(tmp_path) == [one]
-        assert stale_partials(tmp_path, "a.b") == [one]
-        assert stale_partials(tmp_path, "a") == stale_partials(tmp_path, "table") == []
-        assert stale_partials(tmp_path, deep=True) == sorted([one, other])
-    assert stale_partials(tmp_path, deep=True) == stale_partials(tmp_path / "none", deep=True) == []
+def _write_until_killed(path: Path, ready: Any) -> None:
+    with atomic_write(path) as partial:
+        partial.write_text("half")
+        ready.set()
+        time.sleep(60)
+
+
+def test_only_files_that_a_killed_process_left_are_removed(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    ready = context.Event()
+    process = context.Process(target=_write_until_killed, args=(tmp_path / "sub" / "a.b.png", ready))
+    process.start()
+    assert ready.wait(30)
+    (half,) = (tmp_path / "sub").iterdir()
+    others = [".a.part.png", "a.0123abcd.part.png", ".a.0123abcd.parts", ".a.0123abcx.part.png", ".hidden"]
+    for name in others:
+        (tmp_path / "sub" / name).touch()
+    (tmp_path / "sub" / ".a.0123abcd.part").mkdir()
+    os.mkfifo(tmp_path / "sub" / ".b.0123abcd.part")
+    remove_stale_partials(tmp_path, deep=True)
+    assert half.read_text() == "half"
+    process.kill()
+    process.join()
+    remove_stale_partials(tmp_path)
+    assert half.exists()
+    remove_stale_partials(tmp_path, deep=True)
+    left = {path.name for path in (tmp_path / "sub").iterdir()}
+    assert left == {*others, ".a.0123abcd.part", ".b.0123abcd.part"}
+    remove_stale_partials(tmp_path / "none")
+
+
+def test_files_in_use_by_this_process_stay(tmp_path: Path) -> None:
+    with atomic_write(tmp_path / "a.png") as partial:
+        partial.write_bytes(b"content")  # opens the file again
+        remove_stale_partials(tmp_path)
+        assert partial.exists()
+    assert (tmp_path / "a.png").read_bytes() == b"content"
+
+
+def test_files_and_folders_are_flushed_before_and_after_the_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[tuple[str, list[str]]] = []
+    fsync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        flushed.append((os.readlink(f"/proc/self/fd/{descriptor}"), [path.name for path in tmp_path.iterdir()]))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    write_json({}, tmp_path / "a.json")
+    (file, before), (folder, after) = flushed
+    assert before == [Path(file).name] != ["a.json"] == after
+    assert folder == str(tmp_path)
+    flushed.clear()
+    with atomic_write(tmp_path / "b.png", sync=False) as partial:
+        partial.touch()
+    assert not flushed
+    sync_files([tmp_path / "b.png", tmp_path / "a.json"])
+    assert sorted(path for path, _ in flushed) == [
+        str(tmp_path),
+        *(str(tmp_path / name) for name in ("a.json", "b.png")),
+    ]
 
 
 def test_a_folder_that_cannot_be_written_to_is_reported_before_and_in_the_body(tmp_path: Path) -> None:
@@ -137,10 +199,11 @@ def test_a_folder_that_cannot_be_written_to_is_reported_before_and_in_the_body(t
 
 
 @pytest.mark.parametrize("name", ["a" * 251 + ".png", "ä" * 125 + ".png", "日" * 83 + ".json", "x." + "y" * 253])
-def test_names_of_255_bytes_can_be_written_and_leave_partials_that_are_found(tmp_path: Path, name: str) -> None:
+def test_names_of_255_bytes_can_be_written_and_leave_nothing_else(tmp_path: Path, name: str) -> None:
     with atomic_write(tmp_path / name) as partial:
         partial.write_text("whole")
-        assert stale_partials(tmp_path) == [partial]
+        remove_stale_partials(tmp_path)
+        assert partial.exists()
     assert (tmp_path / name).read_text() == "whole"
     with pytest.raises(KeyError), atomic_write(tmp_path / name) as partial:
         partial.write_text("half")

@@ -74,46 +74,26 @@ def write_pair(mask: NDArray[np.uint8], photograph: Path | EmbeddedImage, name: 
         raise _write_error(out, error) from None
 
 
-def write_split(splits: Mapping[str, Sequence[str]], out: Path) -> list[str]:
-    """Writes `train.txt`, `val.txt` and `test.txt` with one file name per line.
+def split_lists(out: Path) -> list[str]:
+    """Returns those of `train.txt`, `val.txt` and `test.txt` that are in a folder."""
+    return [f"{split}.txt" for split in SPLITS if (out / f"{split}.txt").is_file()]
 
-    Without a split, lists that are there stay: they may be the user's own.
+
+def write_split(splits: Mapping[str, Sequence[str]], out: Path) -> None:
+    """Writes `train.txt`, `val.txt` and `test.txt` with one file name per line; none for an empty split.
 
     Args:
-        splits: File names of the photographs of each split; empty if there is no split.
+        splits: File names of the photographs of each split.
         out: Folder of the dataset.
-
-    Returns:
-        Names of the lists that were there and stay.
 
     Raises:
         DataError: A file cannot be written.
     """
-    if not splits:
-        return [f"{split}.txt" for split in SPLITS if (out / f"{split}.txt").is_file()]
     try:
-        for split in SPLITS:
-            path = out / f"{split}.txt"
-            if names := splits.get(split):
-                with atomic_write(path) as partial:
+        for split, names in splits.items():
+            if names:
+                with atomic_write(out / f"{split}.txt") as partial:
                     partial.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-            else:
-                path.unlink(missing_ok=True)
-    except OSError as error:
-        raise _write_error(out, error) from None
-    return []
-
-
-def remove_other_class_table(table: ClassTable, out: Path) -> None:
-    """Removes the class table of an earlier import with other classes, before masks are written with new ids.
-
-    Raises:
-        DataError: It cannot be removed.
-    """
-    path = out / CLASSES_FILE
-    try:
-        if path.is_file() and path.read_bytes() != table.to_csv().encode():
-            path.unlink()
     except OSError as error:
         raise _write_error(out, error) from None
 
@@ -136,6 +116,7 @@ def _link(photograph: Path, path: Path) -> None:
     if path.exists() and path.samefile(photograph):
         return  # renaming one link of a file to another leaves both in place
     with atomic_write(path) as partial:
+        partial.unlink()
         try:
             os.link(photograph, partial)
         except OSError:

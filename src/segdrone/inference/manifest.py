@@ -14,7 +14,7 @@ from segdrone.class_files import CLASSES_FILE
 from segdrone.errors import ConfigError
 from segdrone.inference.inputs import SETTINGS, InputImage
 from segdrone.inference.outputs import SUFFIXES, Outputs
-from segdrone.utils.atomic import atomic_write, stale_partials, write_json
+from segdrone.utils.atomic import atomic_write, remove_stale_partials, write_json
 
 SUMMARY, TOTALS = "summary.csv", "totals.csv"
 _FIXED_COLUMNS = 5  # the others depend on the classes
@@ -65,10 +65,9 @@ class Manifest:
             write_json(self._settings, self._folder / SETTINGS)
         with atomic_write(self._folder / "masks" / CLASSES_FILE) as partial:  # masks go to other places by themselves
             partial.write_text(self._outputs.table.to_csv(), encoding="utf-8")
-        for name in (SETTINGS, SUMMARY, TOTALS, CLASSES_FILE):
-            _remove(stale_partials(self._folder, Path(name).stem))
+        remove_stale_partials(self._folder)
         for kind in SUFFIXES:
-            _remove(stale_partials(self._folder / kind, deep=True))
+            remove_stale_partials(self._folder / kind, deep=True)
         return todo
 
     def add(self, cells: Sequence[str]) -> None:
@@ -189,11 +188,6 @@ class Manifest:
         lines = [_csv_line(self._outputs.columns), *(self._lines[path] for path in sorted(self._lines))]
         with atomic_write(self._folder / SUMMARY) as partial:
             partial.write_text("".join(lines), encoding="utf-8", errors="surrogateescape", newline="")
-
-
-def _remove(files: Sequence[Path]) -> None:
-    for file in files:
-        file.unlink()
 
 
 def _name(row: Mapping[str, str]) -> str:

@@ -16,11 +16,11 @@ from segdrone import __version__
 from segdrone.errors import ConfigError, DataError
 from segdrone.inference.cleanup import Cleanup
 from segdrone.inference.inputs import InputImage
-from segdrone.inference.output_dir import exclusive_dir
 from segdrone.inference.predict_folder import PredictSummary
 from segdrone.inference.predict_video import check_video_options, predict_video
 from segdrone.inference.predictor import Predictor
-from segdrone.utils.atomic import is_too_long, stale_partials, write_json
+from segdrone.utils.atomic import is_too_long, remove_stale_partials, writable_dir, write_json
+from segdrone.utils.output_dir import exclusive_dir
 
 log = logging.getLogger(__name__)
 
@@ -91,9 +91,8 @@ def predict_videos(
     """
     cleanup.check(predictor.table)
     check_video_options(smooth)
-    with exclusive_dir(Path(out)):
-        for partial in stale_partials(Path(out) / FOLDER, deep=True):
-            partial.unlink()
+    with writable_dir(Path(out)), exclusive_dir(Path(out)):
+        remove_stale_partials(Path(out) / FOLDER, deep=True)
         results = {
             video.path: _predict(predictor, video, Path(out), cleanup, smooth, redo=redo, progress=progress)
             for video in videos
