@@ -14,6 +14,7 @@ from segdrone.class_files.json_table import read_json_rows
 from segdrone.class_files.text import SEPARATORS, Grid, read_grids, read_text
 from segdrone.classes import BUILT_IN, IGNORE_INDEX, ClassTable, generate_colors
 from segdrone.errors import DataError
+from segdrone.utils.digest import file_state
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +51,7 @@ def read_class_table(path: str | Path) -> ClassTable:
         DataError: The file is missing, cannot be read as classes, or could be read in two ways.
     """
     path = Path(path)
-    status = path.stat() if path.is_file() else None
-    return _read(path, (status.st_mtime_ns, status.st_size) if status else None)
+    return _read(path, tuple(file_state(path)))
 
 
 @lru_cache(maxsize=64)

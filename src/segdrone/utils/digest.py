@@ -1,29 +1,45 @@
-"""Recognize a changed file without reading all of it."""
+"""Recognize a changed file: by its content, or without reading it."""
 
 from __future__ import annotations
 
 import hashlib
-import os
+import time
 from pathlib import Path
 
 from segdrone.utils.regular_file import open_regular
 
-_SAMPLE = 1 << 16  # bytes
+MISSING = [0, 0, 0]
+"""State of a file that does not exist or cannot be reached."""
+
+_CLOCK_STEP = 12_000_000  # ns; systems count the times of files in steps of up to 10 ms
 
 
 def file_digest(file: Path) -> str:
-    """Returns a hash of a file's size, beginning, middle and end, without reading all of it.
+    """Returns the SHA-256 of a file, in hex; empty if it cannot be read.
 
-    Returns:
-        16 hexadecimal digits; empty if the file cannot be read.
+    A JPEG of 24 megapixels (13 MB) takes 12 ms, a twentieth of the time to decode it.
     """
     try:
         with open_regular(file) as opened:
-            size = opened.seek(0, os.SEEK_END)
-            digest = hashlib.sha256(str(size).encode())
-            for offset in (0, max(0, (size - _SAMPLE) // 2), max(0, size - _SAMPLE)):
-                opened.seek(offset)
-                digest.update(opened.read(_SAMPLE))
+            return hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError:
         return ""
-    return digest.hexdigest()[:16]
+
+
+def file_state(file: Path) -> list[int]:
+    """Returns a file's size in bytes, and its times of modification and change in ns; `MISSING` if it has none.
+
+    Any program can set the time of modification, as `touch` and `rsync` do. The system sets the time of change whenever
+    the content, the name or the permissions change. The number of the file is no part of the state, since some network
+    file systems give other ones at every mount.
+
+    A file that changed a moment ago could change again without another time: the function waits, up to 12 ms, until a
+    further change gives another state.
+    """
+    try:
+        status = file.stat()
+    except OSError:
+        return MISSING
+    while 0 <= time.time_ns() - status.st_ctime_ns < _CLOCK_STEP:
+        time.sleep(_CLOCK_STEP / 1e9)
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]

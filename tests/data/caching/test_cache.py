@@ -96,6 +96,34 @@ def test_a_later_file_of_the_same_length_is_decoded_again(make: Make, key: Cache
     np.testing.assert_array_equal(cache.window(key, FULL, Decoder(other)), other)
 
 
+def test_another_content_of_equal_size_and_time_is_decoded_again(make: Make, key: CacheKey) -> None:
+    cache, other = make(key), 255 - PIXELS
+    cache.window(key, FULL, Decoder(PIXELS))
+    times = key.source.stat()
+    key.source.write_bytes(b"FIRST")
+    os.utime(key.source, ns=(times.st_atime_ns, times.st_mtime_ns))
+    np.testing.assert_array_equal(cache.window(key, FULL, Decoder(other)), other)
+
+
+def test_another_file_of_equal_size_and_time_in_its_place_is_decoded_again(make: Make, key: CacheKey) -> None:
+    replacement, other = key.source.with_name("other"), 255 - PIXELS
+    replacement.write_bytes(b"FIRST")
+    cache = make(key)
+    cache.window(key, FULL, Decoder(PIXELS))
+    times = key.source.stat()
+    os.utime(replacement, ns=(times.st_atime_ns, times.st_mtime_ns))
+    os.replace(replacement, key.source)
+    np.testing.assert_array_equal(cache.window(key, FULL, Decoder(other)), other)
+
+
+def test_only_reading_a_file_changes_nothing(make: Make, key: CacheKey) -> None:
+    cache, decode = make(key), Decoder(PIXELS)
+    for _ in range(3):
+        cache.window(key, FULL, decode)
+        key.source.read_bytes()
+    assert decode.calls == 1
+
+
 def test_a_missing_file_is_left_to_the_decoder(make: Make, key: CacheKey) -> None:
     def missing() -> NDArray[np.uint8]:
         raise DataError("missing")

@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from numpy.typing import NDArray
 
 from segdrone.data.caching.cache import CacheKey
-from segdrone.data.caching.cache_files import clear
+from segdrone.data.caching.cache_files import clear, info
 from segdrone.data.caching.disk_cache import SUFFIX, VERSION, DiskCache, default_folder
 from segdrone.errors import DataError
+from segdrone.utils.atomic import atomic_write
 from segdrone.windows import Window
 from tests.data.caching.test_cache import FULL, MASK, PIXELS, Decoder
 
@@ -36,8 +38,8 @@ def folder(tmp_path: Path, key: CacheKey) -> Path:
     return tmp_path / "cache"
 
 
-def file(folder: Path) -> Path:
-    (path,) = folder.glob(f"*{SUFFIX}")
+def file(folder: Path, key: CacheKey | None = None) -> Path:
+    (path,) = folder.glob(f"{key.name if key else '*'}{SUFFIX}")
     return path
 
 
@@ -79,6 +81,15 @@ def _other_shape(path: Path) -> None:
     _rewrite(path, shape=[90, 70, 3])
 
 
+_HEADERS: list[dict[str, object]] = [
+    {"crc32": 5}, {"crc32": None}, {"crc32": ["x"]}, {"crc32": []}, {"crc32": [[]] * 64}, {"crc32": {"0": 1}},
+    {"shape": 5}, {"shape": None}, {"shape": [1e9]}, {"shape": [True, 70, 90, 3]}, {"shape": [-70, -90, 3]},
+    {"shape": [10**40, 0, 3]}, {"shape": []}, {"shape": "70"}, {"stamp": None}, {"stamp": 7}, {"stamp": ["a", [], {}]},
+    {"source": 5}, {"source": None}, {"source": ["a"]}, {"version": None}, {"version": [1]}, {"version": "1"},
+    {"counts": 5}, {"counts": [5]}, {"counts": [[0, 1, 2]]}, {"counts": [[-1, 6300]]}, {"counts": [["a", None]]},
+]  # fmt: skip
+
+
 def _rewrite(path: Path, **changes: object) -> None:
     content = path.read_bytes()
     header = json.loads(content[:4096]) | changes
@@ -101,6 +112,58 @@ def test_a_damaged_file_is_decoded_again_and_reported(
     assert (decode.calls, again.calls) == (1, 0)
 
 
+@pytest.mark.parametrize("pixels", [PIXELS, MASK], ids=["photograph", "mask"])
+def test_a_header_of_other_types_is_made_again(pixels: NDArray[np.uint8], tmp_path: Path, key: CacheKey) -> None:
+    key, cache = CacheKey(key.source, pixels.shape), tmp_path / "cache"
+    for count, changes in enumerate(_HEADERS):
+        DiskCache(cache).window(key, FULL, Decoder(pixels))
+        _rewrite(file(cache), **changes)
+        assert len(info(cache)) == 1
+        decode = Decoder(pixels)
+        if count % 2 and pixels is MASK:
+            np.testing.assert_array_equal(
+                DiskCache(cache).counts(key, decode), np.bincount(MASK.ravel(), minlength=256)
+            )
+        else:
+            np.testing.assert_array_equal(DiskCache(cache).window(key, FULL, decode), pixels)
+        assert decode.calls == 1, changes
+
+
+@pytest.mark.parametrize("text", [b"[" * 4096, b'{"version":' * 400, b"\xff" * 4096, b"1" * 4096, b"null", b"NaN"])
+def test_a_header_that_is_no_header_is_made_again(text: bytes, folder: Path, key: CacheKey) -> None:
+    file(folder).write_bytes(text.ljust(4096) + file(folder).read_bytes()[4096:])
+    assert [row.folder for row in info(folder)] == [folder]
+    decode = Decoder(PIXELS)
+    np.testing.assert_array_equal(DiskCache(folder).window(key, FULL, decode), PIXELS)
+    assert decode.calls == 1
+
+
+@pytest.mark.parametrize("value", [0, 5, 300])
+def test_counts_of_a_changed_header_are_counted_again(value: int, tmp_path: Path) -> None:
+    source, expected = tmp_path / "a", np.bincount(MASK.ravel(), minlength=256)
+    source.write_bytes(b"x")
+    key = CacheKey(source, MASK.shape)
+    DiskCache(tmp_path / "cache").counts(key, Decoder(MASK))
+    counts = json.loads(file(tmp_path / "cache").read_bytes()[:4096])["counts"]
+    _rewrite(file(tmp_path / "cache"), counts=[[value, counts[0][1] + 1], *counts[1:]])
+    np.testing.assert_array_equal(DiskCache(tmp_path / "cache").counts(key, Decoder(MASK)), expected)
+
+
+def test_a_pipe_or_a_folder_in_the_place_of_a_file_stops_nothing(folder: Path, key: CacheKey) -> None:
+    path = file(folder)
+    for make in (os.mkfifo, os.mkdir):
+        path.unlink()
+        make(path)
+        np.testing.assert_array_equal(DiskCache(folder).window(key, FULL, Decoder(PIXELS)), PIXELS)
+
+
+def test_halves_of_killed_processes_are_removed_and_those_in_use_stay(folder: Path, key: CacheKey) -> None:
+    (folder / f".x.0123abcd.part{SUFFIX}").write_bytes(b"half")
+    with atomic_write(folder / f"other{SUFFIX}") as partial:
+        DiskCache(folder).reserve([key])
+        assert sorted(path.name for path in folder.iterdir()) == sorted([file(folder, key).name, partial.name])
+
+
 def test_only_damage_inside_the_window_matters(folder: Path, key: CacheKey) -> None:
     content = bytearray(file(folder).read_bytes())
     content[4096 + 60 * 90 * 3] ^= 1  # in row 60
@@ -119,7 +182,7 @@ def test_a_file_of_another_version_is_decoded_again(
 ) -> None:
     _rewrite(file(folder), version=version)
     decode = Decoder(PIXELS)
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         np.testing.assert_array_equal(DiskCache(folder).window(key, FULL, decode), PIXELS)
     assert decode.calls == 1
     assert "another version of segdrone" in caplog.text

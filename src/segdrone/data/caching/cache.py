@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from segdrone.errors import DataError
 from segdrone.raster.pixels import count_values
+from segdrone.utils.digest import MISSING, file_state
 from segdrone.windows import Window
 
 log = logging.getLogger(__name__)
@@ -53,15 +54,6 @@ class CacheKey:
         key = json.dumps([str(self.source), self.shape, self.variant])
         return hashlib.sha256(key.encode()).hexdigest()[:32]
 
-    @property
-    def file_state(self) -> list[int]:
-        """Size in bytes and modification time in ns of the source now; zeros if it is missing."""
-        try:
-            state = self.source.stat()
-        except OSError:
-            return [0, 0]  # cached pixels count as stale, and decoding reports that the file is missing
-        return [state.st_size, state.st_mtime_ns]
-
 
 class Cache(ABC):
     """Pixels by key and window, decoded on first use."""
@@ -89,7 +81,7 @@ class NoCache(Cache):
         self._last: dict[str, tuple[CacheKey, list[int], Pixels]] = {}  # by variant
 
     def window(self, key: CacheKey, window: Window, decode: Decode, step: int = 1) -> Pixels:  # noqa: D102
-        state = key.file_state
+        state = file_state(key.source)
         last = self._last.get(key.variant)
         if last is None or last[:2] != (key, state):
             last = self._last[key.variant] = (key, state, decode())
@@ -124,18 +116,18 @@ class MemoryCache(Cache):
                 f"{' in /dev/shm' if shared else ''}: give data.cache=disk"
             )
         self._pixels = torch.empty(total, dtype=torch.uint8)
-        self._states = torch.zeros(len(self._starts), 2, dtype=torch.int64)
+        self._states = torch.zeros(len(self._starts), len(MISSING), dtype=torch.int64)
         if shared:
             self._pixels.share_memory_()
             self._states.share_memory_()
         self._indices = {key: index for index, key in enumerate(self._starts)}
 
     def window(self, key: CacheKey, window: Window, decode: Decode, step: int = 1) -> Pixels:  # noqa: D102
-        start, index, state = self._starts[key], self._indices[key], key.file_state
+        start, index, state = self._starts[key], self._indices[key], file_state(key.source)
         pixels = self._pixels[start : start + key.nbytes].numpy().reshape(key.shape)
         cached_state = self._states[index].tolist()
-        if cached_state != state or state == [0, 0]:
-            if cached_state != [0, 0]:
+        if cached_state != state or state == MISSING:
+            if cached_state != MISSING:
                 log.warning("%s has changed: it is decoded again", key.source)
             pixels[:] = decode()
             self._states[index] = torch.tensor(state)  # last, so that a reader who sees it finds the pixels

@@ -13,6 +13,7 @@ from rich.table import Column, Table
 from segdrone.data.caching.cache import format_bytes
 from segdrone.data.caching.disk_cache import SUFFIX, UnusableFileError, read_header
 from segdrone.errors import DataError
+from segdrone.utils.regular_file import open_regular
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _files(folder: Path, below: Path | None) -> Iterator[tuple[Path, Path | None
 
 def _source(path: Path) -> Path | None:
     try:
-        with path.open("rb") as file:
-            return Path(read_header(file)["source"])
-    except (UnusableFileError, OSError, KeyError):
+        with open_regular(path) as file:
+            return Path(read_header(file).source)
+    except (UnusableFileError, OSError):
         return None
