@@ -60,31 +60,19 @@ def test_full_disk_leaves_no_partial_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert files(tmp_path / "out") == []
 
 
-def test_split_is_written_over_an_earlier_one_but_kept_without_a_new_one(tmp_path: Path) -> None:
-    (tmp_path / "test.txt").write_text("d\n")
-    assert write.write_split({"train": ["a", "b"], "val": ["c"], "test": []}, tmp_path) == []
+def test_split_lists_are_written_and_found(tmp_path: Path) -> None:
+    write.write_split({"train": ["a", "b"], "val": ["c"], "test": []}, tmp_path)
     assert [(path.name, path.read_text()) for path in sorted(tmp_path.iterdir())] == [
         ("train.txt", "a\nb\n"),
         ("val.txt", "c\n"),
     ]
-    assert write.write_split({}, tmp_path) == ["train.txt", "val.txt"]
-    assert files(tmp_path) == ["train.txt", "val.txt"]
+    assert write.split_lists(tmp_path) == ["train.txt", "val.txt"]
 
 
 def test_class_table_can_be_read_back(tmp_path: Path) -> None:
     table = ClassTable(("paved, wet", 'a "b"', "ä"), ((1, 2, 3), (4, 5, 6), (7, 8, 9)))
     write.write_class_table(table, tmp_path / "out")
     assert read_class_table(tmp_path / "out" / "classes.csv") == table
-
-
-def test_other_table_of_an_earlier_import_is_removed(tmp_path: Path) -> None:
-    table = ClassTable(("a", "b"), ((1, 2, 3), (4, 5, 6)))
-    write.remove_other_class_table(table, tmp_path)
-    write.write_class_table(table, tmp_path)
-    write.remove_other_class_table(table, tmp_path)
-    assert files(tmp_path) == ["classes.csv"]
-    write.remove_other_class_table(ClassTable(("b", "a"), ((1, 2, 3), (4, 5, 6))), tmp_path)
-    assert files(tmp_path) == []
 
 
 @pytest.mark.parametrize("out", ["photos", "photos/images", "photos/masks", "photos/../photos", "link", "set"])

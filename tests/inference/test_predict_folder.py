@@ -169,7 +169,7 @@ def test_interrupted_anywhere_and_started_again_it_ends_with_the_same_bytes(
         assert len(rows) == after + (after == 2)
     # what SIGKILL leaves: files without their row, and halves
     (tmp_path / "out" / "masks" / "z.png").write_bytes(b"old")
-    for half in (".summary.0123abcd.part.csv", "masks/sub/.c.0123abcd.part.png", ".predict.lock"):
+    for half in (".summary.0123abcd.part.csv", "masks/sub/.c.0123abcd.part.png", ".running"):
         (tmp_path / "out" / half).write_bytes(b"half")
     assert predict(predictor, [photos], tmp_path / "out", progress=False) == (1, 3, {})
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
@@ -192,8 +192,8 @@ def test_decoding_is_one_photograph_ahead(photos: Path) -> None:
 
 def test_two_processes_do_not_write_to_one_folder(predictor: Predictor, photos: Path, tmp_path: Path) -> None:
     with (
-        file_lock(tmp_path / "out" / ".predict.lock"),
-        pytest.raises(ConfigError, match="another segdrone predict writes to .*out: wait until it ends"),
+        file_lock(tmp_path / "out" / ".running"),
+        pytest.raises(ConfigError, match="another segdrone command writes to .*out: wait until it ends"),
     ):
         predict(predictor, [photos], tmp_path / "out", progress=False)
     assert predict(predictor, [photos], tmp_path / "out", progress=False).predicted == 4

@@ -18,9 +18,12 @@ from segdrone.annotations.photographs import Annotated, find_photographs, splits
 from segdrone.annotations.shapes import Shape, is_ignored, rasterize
 from segdrone.annotations.sources import Source, read_source
 from segdrone.annotations.summary import ImportSummary
+from segdrone.class_files import CLASSES_FILE
 from segdrone.classes import ClassTable
+from segdrone.data.splits.split import SPLITS
 from segdrone.errors import DataError
 from segdrone.raster.pixels import count_values
+from segdrone.utils.output_dir import exclusive_dir, staged_results
 from segdrone.utils.progress import progress_bar
 
 log = logging.getLogger(__name__)
@@ -43,8 +46,8 @@ def import_annotations(
     ignored, or of the class `background`; those of a shape labeled `__ignore__` are ignored. A photograph without
     shapes is skipped, or all background; a photograph that the annotations do not name is skipped. Several exports,
     or one in the folders of a split, become one dataset with one class table; the split is kept in `train.txt`,
-    `val.txt` and `test.txt`. Photographs of equal names are told apart by their folders. Masks of an earlier import
-    of the same photographs are overwritten. `classes.csv` is written last.
+    `val.txt` and `test.txt`. Photographs of equal names are told apart by their folders. The files replace those
+    of an earlier import of the same photographs when all are written.
 
     Args:
         source: Annotation files, or folders of such files at any depth, all in one format.
@@ -99,11 +102,14 @@ def import_annotations(
     write.check_no_other_import(out, [one.file_name for one in drawn])
     frames = [mask_frame(one, orientation) for one in drawn]
     _warn_of_turned([one for one, frame in zip(drawn, frames, strict=True) if frame.is_doubtful], orientation)
-    write.remove_other_class_table(table, out)
-    pixels = _write_pairs(drawn, frames, table, background, out, progress)
     splits = splits_of(drawn)
-    kept = write.write_split(splits, out)
-    write.write_class_table(table, out)
+    kept = [] if splits else write.split_lists(out)  # without a split in the export, they may be the user's own
+    owned = [CLASSES_FILE, *(f"{split}.txt" for split in SPLITS if splits)]
+    with exclusive_dir(out, "folder"), staged_results(out, owned) as results:
+        pixels = _write_pairs(drawn, frames, table, background, results.path, progress)
+        write.write_split(splits, results.path)
+        write.write_class_table(table, results.path)
+        write.commit(results)
     summary = _summarize(sources, out, table, drawn, pixels, splits, len(annotated) - len(drawn), unnamed)
     return replace(summary, notes=(*summary.notes, f"{', '.join(kept)} of {out} stay the split")) if kept else summary
 

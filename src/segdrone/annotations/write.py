@@ -18,6 +18,7 @@ from segdrone.data.splits.split import SPLITS
 from segdrone.errors import DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
 from segdrone.utils.atomic import atomic_write
+from segdrone.utils.output_dir import StagedResults
 
 IMAGES, MASKS = "images", "masks"
 
@@ -109,6 +110,18 @@ def write_class_table(table: ClassTable, out: Path) -> None:
             file.write(table.to_csv())
     except OSError as error:
         raise _write_error(out, error) from None
+
+
+def commit(results: StagedResults) -> None:
+    """Puts the files of the import into its folder.
+
+    Raises:
+        DataError: The folder cannot be written to.
+    """
+    try:
+        results.commit()
+    except OSError as error:
+        raise _write_error(results.folder, error) from None
 
 
 def _link(photograph: Path, path: Path) -> None:

@@ -38,17 +38,20 @@ def compare(
     from segdrone.evaluation.compare import compare as compare_evaluations
     from segdrone.evaluation.console import print_comparison
     from segdrone.utils.atomic import writable_dir, write_json
+    from segdrone.utils.output_dir import exclusive_dir, staged_results
 
     comparisons = compare_evaluations(folders)
-    for number, comparison in enumerate(comparisons, 1):
+    for comparison in comparisons:
         print_comparison(comparison)
-        if out is not None:
+    if out is None:
+        return
+    earlier = [path.name for path in out.glob("comparison*") if path.suffix in (".json", ".png")]
+    with writable_dir(out), exclusive_dir(out), staged_results(out, earlier) as results:
+        for number, comparison in enumerate(comparisons, 1):
             name = "comparison" if len(comparisons) == 1 else f"comparison-{number}"
-            with writable_dir(out):
-                content = {**comparison._asdict(), "sentence": comparison.sentence}
-                write_json(content, out / f"{name}.json")
-                rows = sorted(comparison.classes, key=lambda row: -row["difference"])
-                title = f"IoU by class: {comparison.second} less {comparison.first}"
-                figures.save(figures.plot_differences(rows, title), out / f"{name}.png")
-    if out is not None:
-        print(f"written to {out}")
+            write_json({**comparison._asdict(), "sentence": comparison.sentence}, results.path / f"{name}.json")
+            rows = sorted(comparison.classes, key=lambda row: -row["difference"])
+            title = f"IoU by class: {comparison.second} less {comparison.first}"
+            figures.save(figures.plot_differences(rows, title), results.path / f"{name}.png")
+        results.commit()
+    print(f"written to {out}")

@@ -197,12 +197,12 @@ def stats(
     from segdrone.data.discovery.find_dataset import find_dataset
     from segdrone.inspection.stats import dataset_stats
     from segdrone.inspection.stats_report import print_stats, save_stats
-    from segdrone.utils.atomic import writable_dir
+    from segdrone.utils.output_dir import exclusive_dir
 
     options = dataset_options(context)
     folder = out or root / STATS_FILE.parent
     find_dataset(root, images, masks, layout)  # raises before `folder` is created below a root that does not exist
-    with writable_dir(folder):
+    with exclusive_dir(folder):
         result = dataset_stats(root, **options, workers=workers, progress=not quiet)
         print_stats(result)
         save_stats(result, folder)

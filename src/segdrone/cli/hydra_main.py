@@ -22,9 +22,10 @@ from omegaconf import DictConfig
 
 from segdrone.cli.hydra_errors import explain_config_error, explain_error
 from segdrone.cli.hydra_help import print_help
+from segdrone.cli.lock_output_dir import LockOutputDir
 from segdrone.errors import ConfigError, SegdroneError, exit_with_error
 from segdrone.sweep import UNFINISHED, CompareAtEnd, Sweep, clear_failure, note_failure, read_sweep, report
-from segdrone.utils.config import config_dir
+from segdrone.utils.config import config_dir, save_config
 from segdrone.utils.console import escape_unknown_characters
 from segdrone.utils.launch import silence_nonzero_ranks, single_job_argv, wait_for_rank_zero
 
@@ -44,6 +45,8 @@ def task_wrapper(task: Callable[[DictConfig], float]) -> Callable[[DictConfig], 
     @functools.wraps(task)
     def wrapped(cfg: DictConfig) -> float | None:
         hydra = HydraConfig.get()
+        if hydra.mode == RunMode.MULTIRUN:
+            save_config(cfg, Path(hydra.runtime.output_dir))  # the comparison reads it, also that of a killed job
         cfg.output_dir = hydra.runtime.output_dir
         if hydra.mode == RunMode.MULTIRUN:
             # _SHOW_TRACEBACKS is passed on: in a launcher's worker `run` has not been called.
@@ -78,7 +81,7 @@ def run(main: Callable[[], None], config_name: str) -> None:
             print_help(arguments.config_name or config_name, arguments)
             return
         silence_nonzero_ranks()
-        with _compare_at_end():
+        with LockOutputDir.locks, _compare_at_end():
             main()
     except KeyboardInterrupt:
         sys.exit(130)  # the exit code of a shell after Ctrl+C

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -21,8 +19,7 @@ def train(cfg: DictConfig) -> float:
     hydra_config = HydraConfig.get()
     folders = [source.path for source in hydra_config.runtime.config_sources if source.schema == "file"]
     training.inherit_options(cfg, hydra_config.overrides.task, folders)
-    with training.run_dir_lock(Path(cfg.output_dir)):
-        metrics, _ = training.train(cfg)
+    metrics, _ = training.train(cfg)
     return training.objective(cfg, metrics)
 
 

@@ -22,6 +22,7 @@ from segdrone.evaluation.score_split import score_split
 from segdrone.model import SegmentationModule, load_module
 from segdrone.model.distributed import check_processes, supervise
 from segdrone.model.progress import ProgressBar
+from segdrone.utils.output_dir import StagedResults
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +33,14 @@ _OTHER_FOLDER: dict[str, Any] = {"images": None, "masks": None, "layout": None}
 _WRITE_NOTHING: dict[str, Any] = {"sample": None, "download": False, "cache_dir": None}
 
 
-def evaluate_checkpoint(cfg: DictConfig, board: TensorBoardLogger, warnings: Sequence[str] = ()) -> dict[str, Any]:
+def evaluate_checkpoint(
+    cfg: DictConfig, results: StagedResults, board: TensorBoardLogger, warnings: Sequence[str] = ()
+) -> dict[str, Any]:
     """Scores the checkpoint `cfg.ckpt_path`.
 
     Args:
         cfg: As `conf/evaluate.yaml`.
+        results: Where to write.
         board: Logs scores and figures.
         warnings: Warnings of this evaluation, for its report. More may be added while it runs.
 
@@ -65,18 +69,18 @@ def evaluate_checkpoint(cfg: DictConfig, board: TensorBoardLogger, warnings: Seq
     options = {"callbacks": callbacks, "logger": board, "enable_checkpointing": False, "use_distributed_sampler": False}
     trainer = hydra.utils.instantiate(cfg.trainer, **options)
     check_processes(trainer)
-    folder, run = Path(cfg.output_dir), Path(cfg.ckpt_path).resolve().parent.parent
+    run = Path(cfg.ckpt_path).resolve().parent.parent
     with supervise(trainer):
         provenance = {}
         if trainer.is_global_zero:
             tell_doubts(datamodule.splits[split], datamodule.encoding)
-            provenance = start_output(cfg, datamodule.splits[split], trainer.strategy.root_device)
+            provenance = start_output(cfg, datamodule.splits[split], trainer.strategy.root_device, results.path)
         return score_split(
             trainer,
             module,
             datamodule,
             split,
-            folder,
+            results,
             cfg.pictures,
             inference,
             provenance=provenance,

@@ -14,6 +14,7 @@ from segdrone.evaluation.bootstrap import CONFIDENCE_LEVEL, MIN_IMAGES, Resample
 from segdrone.evaluation.counts import Counts
 from segdrone.evaluation.metrics_files import NamedCounts, plain_number, read_counts
 from segdrone.evaluation.scores import OVERALL_SCORES, Scores, score
+from segdrone.utils.output_dir import check_finished
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ def compare(folders: Sequence[Path]) -> list[Comparison]:
     Raises:
         ConfigError: There are fewer than two folders.
         DataError: A folder has no `counts.npz`, or the evaluations differ in their classes or true masks, or share
-            fewer than two photographs.
+            fewer than two photographs, or a command was killed while it replaced an evaluation.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -80,6 +81,8 @@ def compare(folders: Sequence[Path]) -> list[Comparison]:
     """
     if len(folders) < 2:
         raise ConfigError("give two or more folders of evaluations to compare")
+    for folder in folders:
+        check_finished(folder)
     evaluations = [read_counts(folder) for folder in folders]
     names = _common_names(folders, evaluations)
     subsets = [_select(evaluation, names) for evaluation in evaluations]

@@ -19,15 +19,17 @@ from segdrone.evaluation.options import SIZE_OPTIONS, data_overrides, inference_
 from segdrone.evaluation.prediction_classes import find_prediction_classes, prediction_encoding
 from segdrone.evaluation.predictions import evaluate_predictions, find_predictions
 from segdrone.evaluation.report import start_output, write_report
+from segdrone.utils.output_dir import StagedResults
 
 
 def evaluate_prediction_folder(
-    cfg: DictConfig, board: TensorBoardLogger, warnings: Sequence[str] = ()
+    cfg: DictConfig, results: StagedResults, board: TensorBoardLogger, warnings: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Scores the predicted masks in `cfg.predictions`.
 
     Args:
         cfg: As `conf/evaluate.yaml`.
+        results: Where to write.
         board: Logs scores and figures.
         warnings: Warnings of this evaluation, for its report. More may be added while it runs.
 
@@ -58,7 +60,7 @@ def evaluate_prediction_folder(
     pairs = dataset.pairs if split == "all" else dataset.splits[split]
     tell_doubts(pairs, dataset.encoding)
     predictions = find_predictions(Path(cfg.predictions), pairs)
-    provenance = start_output(cfg, pairs, torch.device("cpu"))
+    provenance = start_output(cfg, pairs, torch.device("cpu"), results.path)
     evaluator = Evaluator(dataset.table, cfg.pictures, object_classes(cfg, dataset.table))
     size = config.test_image_size if "test_image_size" in overrides else None
     evaluate_predictions(evaluator, pairs, predictions, dataset.encoding, encoding, size, masks_only=masks_only)
@@ -66,7 +68,6 @@ def evaluate_prediction_folder(
     root = str((dataset.files.masks if masks_only else dataset.root).resolve())
     details = {"split": split, "root": root, "inference": None, "predictions": str(Path(cfg.predictions).resolve())}
     title = f"{root}, predicted in {cfg.predictions}"
-    folder = Path(cfg.output_dir)
     return write_report(
-        evaluator, title, folder, provenance=provenance, run=None, loggers=[board], warnings=warnings, **details
+        evaluator, title, results, provenance=provenance, run=None, loggers=[board], warnings=warnings, **details
     )

@@ -27,36 +27,37 @@ from segdrone.evaluation.provenance import describe_run
 from segdrone.evaluation.scores import OVERALL_SCORES, score
 from segdrone.figures import ImageTruthPrediction
 from segdrone.utils.atomic import write_json
-from segdrone.utils.config import to_container
+from segdrone.utils.config import save_config, to_container
+from segdrone.utils.output_dir import StagedResults
 
 log = logging.getLogger(__name__)
 
 _FIGURES = ("confusion", "reliability", "recall_by_size", "best", "worst")
-_FILES = ("metrics.json", "per_class.csv", "per_image.csv", "confusion.csv", COUNTS_FILE, "report.html")
+RESULTS = (
+    "metrics.json", "per_class.csv", "per_image.csv", "confusion.csv", COUNTS_FILE, "report.html",
+    *(f"figures/{name}.png" for name in _FIGURES),
+)  # fmt: skip
+"""Files that `write_report` writes."""
+EVALUATION_RESULTS = (*RESULTS, "evaluation.json", "tensorboard", ".hydra")
+"""Files and folders that an evaluation writes; a training has its own TensorBoard logs."""
 
 
-def start_output(cfg: DictConfig, pairs: Iterable[ImageMaskPair], device: torch.device) -> dict[str, Any]:
-    """Removes the results of an earlier evaluation from `cfg.output_dir`, and writes `evaluation.json`.
+def start_output(cfg: DictConfig, pairs: Iterable[ImageMaskPair], device: torch.device, folder: Path) -> dict[str, Any]:
+    """Writes `evaluation.json`, and the config as Hydra does.
 
     Returns:
         The content of `evaluation.json`: what `describe_run` returns, and the configuration.
     """
     provenance = describe_run(pairs, device, config=to_container(cfg))
-    remove_results(Path(cfg.output_dir))
-    write_json(provenance, Path(cfg.output_dir) / "evaluation.json")
+    write_json(provenance, folder / "evaluation.json")
+    save_config(cfg, folder)
     return provenance
-
-
-def remove_results(folder: Path) -> None:
-    """Removes the results of an earlier evaluation, so that a folder never mixes two of them."""
-    for path in (*(folder / name for name in _FILES), *(folder / "figures" / f"{name}.png" for name in _FIGURES)):
-        path.unlink(missing_ok=True)
 
 
 def write_report(
     evaluator: Evaluator,
     title: str,
-    folder: Path,
+    results: StagedResults,
     *,
     provenance: Mapping[str, Any],
     run: Path | None,
@@ -64,12 +65,12 @@ def write_report(
     warnings: Sequence[str] = (),
     **details: Any,
 ) -> dict[str, Any]:
-    """Writes `metrics.json`, CSV tables, `figures/` and `report.html`, and prints the scores.
+    """Writes `metrics.json`, CSV tables, `figures/` and `report.html`, commits all results, and prints the scores.
 
     Args:
         evaluator: Has counted all photographs.
         title: What was scored.
-        folder: Where to write.
+        results: Where to write.
         provenance: What `describe_run` returned, for `report.html`.
         run: Folder of the run that trained the model, for its training curves; None if unknown.
         loggers: TensorBoard loggers get the scores and the figures.
@@ -95,21 +96,22 @@ def write_report(
     drawn |= _draw_samples({"best": best, "worst": worst}, rows, evaluator.table)
     curves = _draw_curves(run)
     page = HtmlReport(title, evaluator.table, metrics, confusion, rows, best, worst, drawn | curves, dict(provenance))
+    folder = results.path
     try:
-        remove_results(folder)
         write_tables(metrics, rows, counts, folder)
         for name, figure in drawn.items():
             figures.save(figure, folder / "figures" / f"{name}.png")
         _log(loggers, metrics, drawn)
         write_html(page, folder / "report.html")
         write_json(metrics, folder / "metrics.json")
+        results.commit()
     except OSError as error:
         raise DataError(
-            f"output_dir={folder} cannot be written to ({error.strerror or error}): free some disk space, or give "
-            "another output_dir=FOLDER"
+            f"output_dir={results.folder} cannot be written to ({error.strerror or error}): free some disk space, or "
+            "give another output_dir=FOLDER"
         ) from None
     print_scores(metrics, title)  # a console that cannot show a name must not cost the files
-    log.info("the report is in %s, all scores in %s", folder / "report.html", folder / "metrics.json")
+    log.info("the report is in %s, all scores in %s", results.folder / "report.html", results.folder / "metrics.json")
     return metrics
 
 

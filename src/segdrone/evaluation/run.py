@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -12,7 +13,9 @@ from segdrone.errors import ConfigError
 from segdrone.evaluation.checkpoint import evaluate_checkpoint
 from segdrone.evaluation.options import check_pictures
 from segdrone.evaluation.prediction_folder import evaluate_prediction_folder
+from segdrone.evaluation.report import EVALUATION_RESULTS
 from segdrone.utils.memory import keep_freed_memory
+from segdrone.utils.output_dir import staged_results
 from segdrone.utils.warnings import collect_warnings
 
 
@@ -41,8 +44,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         )
     check_pictures(cfg)
     keep_freed_memory()
-    board = TensorBoardLogger(cfg.output_dir, name="tensorboard", version="", default_hp_metric=False)
-    with collect_warnings() as warnings:
-        if cfg.predictions is None:
-            return evaluate_checkpoint(cfg, board, warnings)
-        return evaluate_prediction_folder(cfg, board, warnings)
+    score = evaluate_prediction_folder if cfg.ckpt_path is None else evaluate_checkpoint
+    with collect_warnings() as warnings, staged_results(Path(cfg.output_dir), EVALUATION_RESULTS) as results:
+        board = TensorBoardLogger(results.path, name="tensorboard", version="", default_hp_metric=False)
+        return score(cfg, results, board, warnings)

@@ -17,6 +17,7 @@ from segdrone.inference import Predictor
 from segdrone.model import SegmentationModule
 from segdrone.runtime.torch_backend import TorchBackend
 from segdrone.utils.launch import rank_and_world_size
+from segdrone.utils.output_dir import StagedResults
 
 
 def score_split(
@@ -24,7 +25,7 @@ def score_split(
     module: SegmentationModule,
     datamodule: SegmentationDataModule,
     split: str,
-    folder: Path,
+    results: StagedResults,
     pictures: int,
     inference: Mapping[str, Any] | None = None,
     *,
@@ -42,7 +43,7 @@ def score_split(
         module: The model.
         datamodule: The photographs, set up.
         split: `train`, `val`, `test` or `all`.
-        folder: Where to write.
+        results: Where to write.
         pictures: How many of the best and how many of the worst photographs are drawn.
         inference: Options of `Predictor`, to score photographs at the size of their masks, in windows. None scores
             them at the size that `datamodule` gives.
@@ -77,7 +78,7 @@ def score_split(
         title = f"{datamodule.config.root}" if split == "all" else f"the {split} split of {datamodule.config.root}"
         loggers = trainer.loggers
         metrics = write_report(
-            evaluator, title, folder, provenance=provenance, run=run, loggers=loggers, warnings=warnings, **details
+            evaluator, title, results, provenance=provenance, run=run, loggers=loggers, warnings=warnings, **details
         )
     return trainer.strategy.broadcast(metrics)
 

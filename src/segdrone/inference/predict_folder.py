@@ -18,13 +18,14 @@ from segdrone.errors import DataError
 from segdrone.inference.cleanup import Cleanup
 from segdrone.inference.inputs import InputImage, is_image
 from segdrone.inference.manifest import Manifest
-from segdrone.inference.output_dir import exclusive_dir
 from segdrone.inference.outputs import Outputs
 from segdrone.inference.predictor import Prediction, Predictor, Progress
 from segdrone.inference.threads import submit_ahead
 from segdrone.raster import ImageSource
 from segdrone.raster.file_kind import describe_others
 from segdrone.raster.header import IMAGE_SUFFIXES
+from segdrone.utils.atomic import writable_dir
+from segdrone.utils.output_dir import exclusive_dir
 from segdrone.utils.progress import progress_bar
 from segdrone.windows import Window
 
@@ -106,7 +107,7 @@ def predict_folder(
 
     too_long = {image.path: reason for image in images if (reason := _name_error(image, outputs))}
     named = [image for image in images if image.path not in too_long]
-    with exclusive_dir(out):
+    with writable_dir(out), exclusive_dir(out):
         manifest = Manifest(outputs, settings)
         todo = manifest.begin(named, redo=redo)
         failed = _predict_all(todo, len(named), read, predict, outputs, manifest, progress)

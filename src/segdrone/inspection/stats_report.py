@@ -13,6 +13,9 @@ from segdrone import figures
 from segdrone.data.class_weights import RECOMMENDED, STATS_FILE, WEIGHTINGS, write_stats
 from segdrone.inspection.stats import Stats
 from segdrone.utils.atomic import writable_dir
+from segdrone.utils.output_dir import staged_results
+
+_RESULTS = (STATS_FILE.name, "classes.png", "cooccurrence.png")
 
 
 def print_stats(stats: Stats) -> None:
@@ -74,12 +77,13 @@ def save_stats(stats: Stats, folder: Path) -> None:
         "class_weights": {scheme: dict(zip(names, values, strict=True)) for scheme, values in stats.weights.items()},
         "cooccurrence": stats.cooccurrence.tolist(),
     }
-    with writable_dir(folder):
-        write_stats(folder / STATS_FILE.name, stats.table, stats.ids, stats.pixels, stats.mask_states, **facts)
+    with writable_dir(folder), staged_results(folder, _RESULTS) as results:
+        write_stats(results.path / STATS_FILE.name, stats.table, stats.ids, stats.pixels, stats.mask_states, **facts)
         columns = {"photographs": stats.photographs, "regions": stats.regions.sum(0)}
         title = f"Classes of {len(stats.ids)} photographs"
-        figures.save(figures.plot_class_shares(pixels, columns, stats.table, title), folder / "classes.png")
-        figures.save(figures.plot_cooccurrence(stats.cooccurrence, stats.table), folder / "cooccurrence.png")
+        figures.save(figures.plot_class_shares(pixels, columns, stats.table, title), results.path / "classes.png")
+        figures.save(figures.plot_cooccurrence(stats.cooccurrence, stats.table), results.path / "cooccurrence.png")
+        results.commit()
 
 
 def _format_sizes(stats: Stats) -> str:

@@ -60,6 +60,11 @@ def write_scenes(root: Path, *, count: int, height: int, width: int, seed: int, 
         ) from error
 
 
+def has_unfinished_scenes(root: Path) -> bool:
+    """Returns whether `write_scenes` has not finished in a folder: it runs, or was interrupted."""
+    return (root / STARTED).is_file()
+
+
 def _complete(root: Path, names: list[str]) -> bool:
     return (root / FINISHED).exists() and all(path.exists() for name in names for path in _paths(root, name))
 

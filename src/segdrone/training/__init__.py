@@ -1,6 +1,6 @@
 """Train a network: `train(cfg)`, and the callbacks of a run.
 
-The names below are imported on first use: Lightning takes seconds, and Hydra needs `RefuseOverwrite` before `--help`.
+The names below are imported on first use: Lightning takes seconds to import.
 """
 
 from importlib import import_module
@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from segdrone.training.log_predictions import LogPredictions
     from segdrone.training.lr_finder import LearningRateFinder
     from segdrone.training.plot_metrics import PlotMetrics
-    from segdrone.training.refuse_overwrite import RefuseOverwrite
     from segdrone.training.run import train
-    from segdrone.training.run_dir import run_dir_lock
     from segdrone.training.sweep_objective import objective
     from segdrone.training.terminate_on_nan import TerminateOnNaN
     from segdrone.training.weight_averaging import EMA, SWA
@@ -26,11 +24,9 @@ __all__ = [
     "LearningRateFinder",
     "LogPredictions",
     "PlotMetrics",
-    "RefuseOverwrite",
     "TerminateOnNaN",
     "inherit_options",
     "objective",
-    "run_dir_lock",
     "train",
 ]
 
@@ -41,11 +37,9 @@ _MODULES = {
     "LearningRateFinder": "lr_finder",
     "LogPredictions": "log_predictions",
     "PlotMetrics": "plot_metrics",
-    "RefuseOverwrite": "refuse_overwrite",
     "TerminateOnNaN": "terminate_on_nan",
     "inherit_options": "inherit",
     "objective": "sweep_objective",
-    "run_dir_lock": "run_dir",
     "train": "run",
 }
 

@@ -19,6 +19,7 @@ from segdrone.data import SegmentationDataModule
 from segdrone.data.masks.label_sample import tell_doubts
 from segdrone.errors import ConfigError
 from segdrone.evaluation import check_pictures, describe_run, inference_options, object_classes, score_split
+from segdrone.evaluation.report import RESULTS
 from segdrone.model import SegmentationModule, check_resumable, load_module
 from segdrone.model.distributed import supervise
 from segdrone.training.build import build_datamodule, build_module
@@ -28,9 +29,10 @@ from segdrone.training.fit import fit
 from segdrone.training.loggers import log_hyperparameters, open_loggers
 from segdrone.training.sweep_objective import objective, objective_name
 from segdrone.utils.atomic import write_json
-from segdrone.utils.config import to_container
+from segdrone.utils.config import save_config, to_container
 from segdrone.utils.load import busy_note
 from segdrone.utils.memory import keep_freed_memory
+from segdrone.utils.output_dir import staged_results
 from segdrone.utils.warnings import collect_warnings
 
 log = logging.getLogger(__name__)
@@ -96,6 +98,7 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
         }
         provenance = describe_run(datamodule.splits["all"], trainer.strategy.root_device, **facts)
         write_json(provenance, folder / "run.json")
+        save_config(cfg, folder)
     with supervise(trainer):
         fit(cfg, trainer, module, datamodule)
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
@@ -132,7 +135,8 @@ def _score_best(
     options = inference_options(cfg)
     if trainer.is_global_zero:
         tell_doubts(datamodule.splits[split], datamodule.encoding)
-    return score_split(
-        trainer, best, datamodule, split, folder, cfg.pictures, options,
-        provenance=provenance, run=folder, objects=object_classes(cfg, best.table), warnings=warnings,
-    )  # fmt: skip
+    with staged_results(folder, RESULTS) as results:
+        return score_split(
+            trainer, best, datamodule, split, results, cfg.pictures, options,
+            provenance=provenance, run=folder, objects=object_classes(cfg, best.table), warnings=warnings,
+        )  # fmt: skip

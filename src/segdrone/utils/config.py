@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
+
+from segdrone.utils.atomic import atomic_write
 
 
 def to_container(node: DictConfig) -> dict[str, Any]:
@@ -13,6 +16,16 @@ def to_container(node: DictConfig) -> dict[str, Any]:
     settings = OmegaConf.to_container(node, resolve=True)
     assert isinstance(settings, dict)
     return {str(key): value for key, value in settings.items()}
+
+
+def save_config(cfg: DictConfig, folder: Path) -> None:
+    """Writes `.hydra/` with the config, the overrides and Hydra's options, as Hydra does; nothing without Hydra."""
+    if not HydraConfig.initialized():
+        return
+    contents = {"config": cfg, "overrides": HydraConfig.get().overrides.task, "hydra": HydraConfig.instance().cfg}
+    for name, content in contents.items():
+        with atomic_write(folder / ".hydra" / f"{name}.yaml") as partial:
+            OmegaConf.save(content, partial)
 
 
 def config_dir() -> Path:

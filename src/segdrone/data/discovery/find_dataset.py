@@ -18,6 +18,8 @@ from segdrone.data.discovery.mask_names import EXACT, Place, find_rule, masks_am
 from segdrone.data.splits.split_lists import apply_lists
 from segdrone.errors import DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
+from segdrone.synthetic import has_unfinished_scenes
+from segdrone.utils.output_dir import check_finished
 
 _AMONG = "masks among the photographs"
 _FORMATS = {suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES}
@@ -36,7 +38,8 @@ def find_dataset(
         layout: Name of the layout in `LAYOUTS`; None finds it.
 
     Raises:
-        DataError: A folder does not exist, no layout fits, several do, or names do not pair.
+        DataError: A folder does not exist, no layout fits, several do, names do not pair, or the command that writes
+            the dataset has not finished.
     """
     if layout is not None and layout not in LAYOUTS:
         raise DataError(f"data.layout={layout} is unknown: choose one of {', '.join(LAYOUTS)}")
@@ -46,6 +49,9 @@ def find_dataset(
         return _add_others(_named(root, images, masks))
     if not root.is_dir():
         raise DataError(f"data.root={root} does not exist: give the folder that holds the photographs and masks")
+    check_finished(root)
+    if has_unfinished_scenes(root):
+        raise DataError(f"{root} lacks some of its synthetic scenes: run the command that renders them again")
     if images is not None or masks is not None:
         return _add_others(_complete(root, images, masks))
     fits = find_layouts(root, layout)

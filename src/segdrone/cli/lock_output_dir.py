@@ -1,0 +1,77 @@
+"""Lock the output folder of a command before Hydra writes to it, and refuse a folder with results of another kind."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from segdrone.errors import SegdroneError, exit_with_error
+from segdrone.utils.atomic import remove_stale_partials
+from segdrone.utils.launch import is_rank_zero
+from segdrone.utils.output_dir import exclusive_dir
+
+_EVALUATION = "evaluation.json"
+
+
+class LockOutputDir(Callback):
+    """Hydra callback that locks the folder of a run or of a sweep; `segdrone.cli.hydra_main` unlocks it at the end.
+
+    Attributes:
+        locks: The locks that this process holds.
+
+    Args:
+        command: `train` or `evaluate`.
+    """
+
+    locks: ClassVar[ExitStack] = ExitStack()
+
+    def __init__(self, command: str) -> None:
+        self._command = command
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Locks the folder, removes what killed runs left, and exits with one line if it holds other results."""
+        if not is_rank_zero():
+            return
+        folder = Path(config.hydra.run.dir).absolute()
+        _lock(folder)
+        remove_stale_partials(folder, deep=True)
+        if self._command == "train":
+            _refuse_earlier_run(folder, config.ckpt_path)
+        elif any(_checkpoints(folder)):
+            exit_with_error(f"{folder} contains a training run, with a report of its own: give another output_dir")
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Locks the folder of a sweep."""
+        _lock(Path(config.hydra.sweep.dir).absolute())
+
+
+def _lock(folder: Path) -> None:
+    try:
+        LockOutputDir.locks.enter_context(exclusive_dir(folder, "output_dir"))
+    except SegdroneError as error:  # Hydra would turn it into a warning
+        exit_with_error(str(error))
+
+
+def _refuse_earlier_run(folder: Path, ckpt_path: str | None) -> None:
+    """Exits with one line if the folder has results that the run does not resume from.
+
+    A job that SLURM restarts is the same run; Lightning finds its own checkpoint there.
+    """
+    checkpoints = _checkpoints(folder)
+    if (folder / _EVALUATION).is_file() and not checkpoints:
+        exit_with_error(f"{folder} contains an evaluation: give another output_dir")
+    resumed = None if ckpt_path is None else Path(ckpt_path).resolve().parent.parent
+    if not checkpoints or resumed == folder.resolve() or "SLURM_RESTART_COUNT" in os.environ:
+        return
+    last = folder / "checkpoints" / "last.ckpt"
+    way = f"resume it with ckpt_path={last}" if last in checkpoints else f"remove it: it has no {last.name} to resume"
+    exit_with_error(f"{folder} contains an earlier run: give another output_dir, or {way}")
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    return [path for path in (folder / "checkpoints").glob("*.ckpt") if not path.name.startswith(".")]

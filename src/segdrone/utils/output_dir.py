@@ -1,0 +1,155 @@
+"""Keep an output folder to one command at a time, and replace its results by finished ones only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+
+from segdrone.errors import ConfigError, DataError
+from segdrone.utils.atomic import file_lock, sync_dir
+from segdrone.utils.launch import is_rank_zero
+
+_LOCK = ".running"
+_UNFINISHED, _FINISHED = ".unfinished", ".finished"  # results being written; results that are only left to be moved
+_OUTDATED = "outdated"  # in `.finished`: empty files, named like those earlier results that the new ones do not replace
+
+
+@contextmanager
+def exclusive_dir(folder: Path, option: str = "--out") -> Iterator[None]:
+    """Creates a folder if needed, keeps other commands out of it, and clears up after a killed one.
+
+    Of several processes of a run, only the first takes the lock.
+
+    Args:
+        folder: The folder.
+        option: How the command calls it, for errors.
+
+    Raises:
+        ConfigError: Another command writes to the folder.
+        DataError: The folder cannot be written to.
+    """
+    if not is_rank_zero():
+        yield
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise DataError(
+            f"{folder} cannot be written to ({error.strerror or error}): free some disk space, or give another {option}"
+        ) from None
+    lock = file_lock(folder / _LOCK, wait=False)
+    try:
+        lock.__enter__()
+    except filelock.Timeout:
+        raise ConfigError(
+            f"another segdrone command writes to {folder}: wait until it ends, or give another {option}"
+        ) from None
+    try:
+        shutil.rmtree(folder / _UNFINISHED, ignore_errors=True)
+        _move_finished(folder)
+        yield
+    finally:
+        lock.__exit__(None, None, None)
+
+
+class StagedResults:
+    """The results of a command, which replace the earlier ones in its folder together, or not at all.
+
+    They are written to `path`. `commit` renames `path`, from where their files are moved one by one; a command that is
+    killed meanwhile leaves the rest to the next one that locks the folder, and `check_finished` refuses the folder
+    until then.
+
+    Attributes:
+        folder: The output folder.
+        path: Where to write, a folder inside `folder`.
+
+    Args:
+        folder: The output folder.
+        owned: Files and subfolders of `folder`, as relative paths, that hold results of this kind. What is in them
+            is removed, if the new results do not replace it.
+    """
+
+    def __init__(self, folder: Path, owned: Sequence[str]) -> None:
+        self.folder, self.path = folder, folder / _UNFINISHED
+        self._owned = owned
+
+    def commit(self) -> None:
+        """Replaces the earlier results."""
+        for name in (path.relative_to(self.folder) for owned in self._owned for path in _files(self.folder / owned)):
+            if not (self.path / name).exists():
+                mark = self.path / _OUTDATED / name
+                mark.parent.mkdir(parents=True, exist_ok=True)
+                mark.touch()
+        for path in _files(self.path):
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        os.replace(self.path, self.folder / _FINISHED)
+        sync_dir(self.folder)
+        _move_finished(self.folder)
+
+
+@contextmanager
+def staged_results(folder: Path, owned: Sequence[str]) -> Iterator[StagedResults]:
+    """Yields results to write and commit. What is not committed is removed. For arguments see `StagedResults`.
+
+    Only the first process of a run writes; the others must not commit.
+
+    Example:
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for scores in ("0.5", "0.6"):
+        ...     with staged_results(folder, ["scores.txt"]) as results:
+        ...         _ = (results.path / "scores.txt").write_text(scores)
+        ...         if scores == "0.5":
+        ...             results.commit()
+        >>> (folder / "scores.txt").read_text()
+        '0.5'
+    """
+    results = StagedResults(folder, owned)
+    try:
+        if is_rank_zero():
+            shutil.rmtree(results.path, ignore_errors=True)
+            results.path.mkdir(parents=True)
+        yield results
+    finally:
+        if is_rank_zero():
+            shutil.rmtree(results.path, ignore_errors=True)
+
+
+def check_finished(folder: Path) -> None:
+    """Checks that no command was killed while it replaced the results in a folder.
+
+    Raises:
+        DataError: Results of two commands are mixed.
+    """
+    if (folder / _FINISHED).is_dir():
+        raise DataError(
+            f"{folder} holds results that a killed command had begun to replace: run the same command again"
+        )
+
+
+def _move_finished(folder: Path) -> None:
+    """Moves committed results to their places; may be repeated after it was interrupted."""
+    finished = folder / _FINISHED
+    if not finished.is_dir():
+        return
+    outdated = finished / _OUTDATED
+    for mark in _files(outdated):
+        (folder / mark.relative_to(outdated)).unlink(missing_ok=True)
+    for path in set(_files(finished)) - set(_files(outdated)):
+        target = folder / path.relative_to(finished)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, target)
+    sync_dir(folder)
+    shutil.rmtree(finished)
+
+
+def _files(path: Path) -> list[Path]:
+    """Returns the files in a folder and its subfolders, or the file itself."""
+    return [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
