@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, NoReturn
 from xml.etree.ElementTree import ParseError
 
-import yaml
 from defusedxml import DefusedXmlException
 from defusedxml import ElementTree as SafeTree
 
 from segdrone.annotations.checked import one_line
 from segdrone.errors import DataError
+from segdrone.utils.bounded import read_yaml
+from segdrone.utils.regular_file import open_regular
 
-MAX_BYTES = 1 << 30
-"""Largest annotation file; parsed it takes about ten times as much memory."""
+MAX_BYTES = 1 << 29
+"""Largest annotation file, as large as that of COCO; parsed it takes about ten times as much memory."""
 
-_MAX_YAML_BYTES = 1 << 20  # a list of class names; PyYAML is slow
 YAML_SUFFIXES = (".yaml", ".yml")
 _LINES = (".ndjson", ".jsonl")
 
@@ -29,27 +30,27 @@ class JsonLines(list[Any]):
 def read_document(path: Path) -> Any:
     """Returns the content of a file: a JSON value, `JsonLines`, the root `Element` of XML, or a YAML value.
 
-    The suffix decides; JSON lines are also recognized in a `.json` file. Nothing in a file can run code: YAML is read
-    by `safe_load`, XML without a document type.
+    The suffix decides; JSON lines are also recognized in a `.json` file. Nothing in a file can run code: YAML has no
+    tags, XML no document type.
 
     Raises:
         DataError: The file is missing, larger than `MAX_BYTES`, broken, nested too deeply, or an XML file with a
             document type (which is needed to define entities).
     """
     try:
-        limit = _MAX_YAML_BYTES if path.suffix.lower() in YAML_SUFFIXES else MAX_BYTES
-        if (size := path.stat().st_size) > limit:
-            raise DataError(f"{path} has {size >> 20} MiB, more than {limit >> 20}: export it in parts")
-        if path.suffix.lower() == ".xml":
-            return SafeTree.parse(path, forbid_dtd=True).getroot()
-        if path.suffix.lower() in YAML_SUFFIXES:
-            return yaml.safe_load(path.read_bytes())
-        return _parse_json(path.read_bytes(), lines=path.suffix.lower() in _LINES)
+        if path.suffix.lower() in YAML_SUFFIXES:  # a list of class names
+            return read_yaml(path)
+        with open_regular(path) as file:
+            if (size := os.fstat(file.fileno()).st_size) > MAX_BYTES:
+                raise DataError(f"{path} has {size >> 20} MiB, more than {MAX_BYTES >> 20}: export it in parts")
+            if path.suffix.lower() == ".xml":
+                return SafeTree.parse(file, forbid_dtd=True).getroot()
+            return _parse_json(file.read(), lines=path.suffix.lower() in _LINES)
     except DefusedXmlException:
         raise DataError(f"{path} contains a document type (DTD), which no labeling tool writes: remove it") from None
     except RecursionError:
         raise DataError(f"{path} is nested too deeply for annotations: export it again") from None
-    except (ValueError, LookupError, ParseError, yaml.YAMLError) as error:
+    except (ValueError, LookupError, ParseError) as error:
         raise DataError(
             f"{path} is broken {path.suffix[1:].upper()} ({one_line(error)}): export or copy it again"
         ) from None

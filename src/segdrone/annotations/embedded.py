@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
 from io import BytesIO
@@ -44,7 +43,7 @@ class EmbeddedImage:
                 if image.getexif().get(0x0112, 1) in (5, 6, 7, 8):
                     width, height = height, width
                 return cls(path, (height, width), _SUFFIXES[str(image.format)])
-        except (OSError, SyntaxError, ValueError, binascii.Error, Image.DecompressionBombError):
+        except Exception:  # Pillow raises many types on broken files
             raise DataError(
                 f"{path}: imageData is not an image (JPEG, PNG, TIFF or WebP): save the annotations again"
             ) from None

@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 
+_MAX_COST, _MAX_COVERS = 1 << 32, 100  # pixels set one by one: 10 s, or a photograph covered a hundred times
 _IGNORED = ("__ignore__", "ignore", "ignored")  # LabelMe's convention, and what class tables take for it
 
 
@@ -83,24 +84,29 @@ class Shape:
     is_relative: bool = False
     is_box: bool = False
 
-    def draw(self, mask: NDArray[np.uint8], value: int) -> None:
+    def draw(self, mask: NDArray[np.uint8], value: int) -> int:
         """Sets the pixels of the shape in `mask`, uint8 `[H, W]`, contiguous, to `value`.
+
+        Returns:
+            What it cost, in pixels set one by one.
 
         Raises:
             DataError: The bitmap cannot be decoded or is larger than the photograph.
         """
-        height, width = mask.shape
+        (height, width), cost = mask.shape, 0
         try:
             outlines = [points * (width, height) for points in self.polygons] if self.is_relative else self.polygons
             for region in [outlines] if self.has_holes else [[outline] for outline in outlines]:
-                fill_outlines(mask, region, value)
+                cost += fill_outlines(mask, region, value)
             if self.bitmap is not None:
                 top, left, inside = self.bitmap.decode((height, width))
+                cost += inside.size
                 inside = inside[max(0, -top) : max(0, height - top), max(0, -left) : max(0, width - left)]
                 top, left = max(0, top), max(0, left)
                 mask[top : top + inside.shape[0], left : left + inside.shape[1]][inside] = value
         except ValueError as error:
             raise DataError(f"{self.where} {error}: fix it or export the annotations again") from None
+        return cost
 
 
 @dataclass(frozen=True)
@@ -168,13 +174,20 @@ def rasterize(
         ignore_index: Value of shapes with an ignored label.
 
     Raises:
-        DataError: A bitmap cannot be decoded or is larger than the photograph.
+        DataError: A bitmap cannot be decoded or is larger than the photograph, or there are so many large shapes that
+            drawing them would take minutes.
 
     Example:
         >>> rasterize([Shape("car", "a.json", [box(1, 0, 3, 1)])], size=(2, 4), ids={"car": 5}, fill=255).tolist()
         [[255, 5, 5, 255], [255, 255, 255, 255]]
     """
     mask = np.full(size, fill, np.uint8)
+    left = max(_MAX_COST, _MAX_COVERS * mask.size)
     for shape in sorted(shapes, key=lambda shape: shape.z_order):
-        shape.draw(mask, ignore_index if is_ignored(shape.label) else ids[shape.label])
+        left -= shape.draw(mask, ignore_index if is_ignored(shape.label) else ids[shape.label])
+        if left < 0:
+            raise DataError(
+                f"{shape.where} and others of its photograph are too many and too large to be drawn, which would take "
+                "minutes: remove repeated shapes, or simplify them"
+            )
     return mask

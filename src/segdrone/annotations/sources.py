@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from segdrone.annotations import yolo
+from segdrone.annotations.checked import one_line
 from segdrone.annotations.documents import YAML_SUFFIXES, read_document
 from segdrone.annotations.formats import ANNOTATION_FORMATS
 from segdrone.annotations.refused_formats import refusal, refusal_of_file
 from segdrone.annotations.shapes import Annotations
-from segdrone.errors import DataError
+from segdrone.errors import DataError, SegdroneError
 from segdrone.raster.header import IMAGE_SUFFIXES
 
 log = logging.getLogger(__name__)
@@ -79,11 +80,17 @@ def read_source(source: Path, name: str | None) -> Source:
                 raise
             passed_over[path] = "is no YAML file of a dataset"  # but of some other program
             continue
-        key = _recognize(document) if name is None else name if ANNOTATION_FORMATS[name].matches(document) else None
-        if key is None:
-            passed_over[path] = refusal(document)
-            continue
-        found[key].extend(ANNOTATION_FORMATS[key].read(document, path))
+        try:
+            key = _recognize(document, ANNOTATION_FORMATS if name is None else [name])
+            if key is None:
+                passed_over[path] = refusal(document)
+                continue
+            found[key].extend(ANNOTATION_FORMATS[key].read(document, path))
+        except SegdroneError:
+            raise
+        except Exception as error:  # of content that no format foresees
+            reason = one_line(f"{type(error).__name__}: {error}")
+            raise DataError(f"{path} holds what no labeling tool writes ({reason}): export it again") from error
         first.setdefault(key, path)
     if len(found) > 1:
         kinds = ", ".join(f"{key} ({path})" for key, path in first.items())
@@ -106,8 +113,8 @@ def _files(source: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
 
-def _recognize(document: Any) -> str | None:
-    return next((key for key, known in ANNOTATION_FORMATS.items() if known.matches(document)), None)
+def _recognize(document: Any, names: Iterable[str]) -> str | None:
+    return next((name for name in names if ANNOTATION_FORMATS[name].matches(document)), None)
 
 
 def _nothing_found(source: Path, name: str | None, passed_over: dict[Path, str | None]) -> DataError:

@@ -15,6 +15,7 @@ from segdrone.utils.regular_file import open_regular
 _TYPES = {1: "B", 2: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 _MAX_PAGES = 1000
 _MAX_VALUES = 1 << 22  # of a tag: as many blocks as 16 bytes a block make of a file of 64 MB
+_MAX_DESCRIBING = 1 << 12  # values of a tag that describes the samples: one for each band
 _FORMATS = {1: "u", 2: "i", 3: "f", 4: "u"}  # of samples; 4 is undefined
 _COLOR_BANDS = {0: 1, 1: 1, 2: 3, 3: 1, 4: 1, 5: 4, 6: 3}  # by photometric interpretation
 
@@ -177,6 +178,8 @@ def _read_directory(
         tag, kind, count, data = struct.unpack(order + entry, entries[position * size : (position + 1) * size])
         if tag not in wanted or kind not in _TYPES or not 0 < count <= _MAX_VALUES:
             continue
+        if wanted is _DESCRIBING and count > _MAX_DESCRIBING:
+            raise ValueError("more bands than are read")
         form = f"{order}{count}{_TYPES[kind]}"
         length = struct.calcsize(form)
         if length > width:

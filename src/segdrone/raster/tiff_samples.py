@@ -24,6 +24,8 @@ from segdrone.utils.regular_file import open_regular
 _CODECS = (1, 5, 8, 32773, 32946, 50000)  # none, LZW, Deflate, PackBits, Deflate, Zstandard: whatever the samples are
 
 _STRIP = 1 << 22  # bytes
+_MAX_PADDING = 1 << 30  # bytes of tiles outside of the image
+_MAX_BYTES = 1 << 33  # of all samples: 12 s
 
 Bytes = NDArray[np.uint8]
 
@@ -31,6 +33,8 @@ Bytes = NDArray[np.uint8]
 def can_decode(page: TiffPage) -> bool:
     """Whether `read_samples` can decode a page: compressed without loss, and of a type that NumPy has, or 1 bit."""
     known = (page.dtype is not None or page.bits == 1) and page.bands > 0
+    if page.size[0] * page.size[1] * page.bands * page.bits > 8 * _MAX_BYTES:
+        return False
     return known and page.get(tiff.COMPRESSION, 1) in _CODECS and page.get(tiff.PREDICTOR, 1) in (1, 2, 3)
 
 
@@ -74,6 +78,9 @@ class _Blocks:
         self._samples = 1 if self.planar else page.bands
         self._bits = self._width * self._samples * page.bits
         self._across, self._down = math.ceil(width / self._width), math.ceil(height / self.height)
+        padding = self._across * self._width * self._down * self.height - width * height
+        if padding * self._samples * page.bits > 8 * _MAX_PADDING:
+            raise OSError("its tiles are much larger than the image")
         self._offsets = [*found.get(tags[0], ())]
         self._counts = [*found.get(tags[1], ())]
         if not self._counts and len(self._offsets) == 1:  # old writers leave it out for a single strip

@@ -199,7 +199,7 @@ def _add(unknown: Counter[Label], more: Counter[Label]) -> None:
     unknown.update(more)
     if len(unknown) > _MAX_UNKNOWN:
         raise DataError(
-            f"holds more than {_MAX_UNKNOWN} values or colors that no class has: it is no mask but a photograph or noise"
+            f"holds more than {_MAX_UNKNOWN} values or colors that no class has: it is a photograph or noise"
         )
 
 
