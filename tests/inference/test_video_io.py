@@ -121,7 +121,7 @@ def truncated_after_its_index(path: Path) -> Path:
         (lambda path: path, "does not exist"),
         (text, "cannot be opened as a video"),
         (list_of_videos, "cannot be opened as a video"),
-        (folder, "cannot be opened as a video, or is truncated (Is a directory)"),
+        (folder, "cannot be decoded (a folder, not a file)"),
         (empty, "cannot be opened as a video"),
         (truncated_before_its_index, "is truncated"),
         (truncated_after_its_index, "has no frame that can be decoded"),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -27,10 +27,16 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from numpy.typing import NDArray
 
 from segdrone.errors import DataError
+from segdrone.raster.decode_errors import decode_errors
+from segdrone.utils.regular_file import open_regular
 from segdrone.windows import Size
 
 # Formats that contain pixels themselves. FFmpeg also opens lists of other files and addresses, under any suffix.
-_FORMATS = "mov,matroska,avi"
+_MAX_PIXELS = 80_000_000  # of a frame, as cameras of 12K have; decoders keep up to 16 of them
+_OPTIONS = {"format_whitelist": "mov,matroska,avi", "max_pixels": str(_MAX_PIXELS)}
+_BUFFER = 1 << 18  # bytes
+_MAX_RATE = 1001  # frames per second; also the denominator of 30000/1001
+_MAX_GAP = 86_400.0  # seconds between two frames
 _UNSPECIFIED = 2  # of a frame's color space
 _HD_WIDTH, _SD_HEIGHT = 1280, 576  # pixels
 _TICKS = 90_000  # of a time stamp, per second, or up to half as many: a multiple of the frame rate
@@ -63,7 +69,8 @@ class VideoReader:
     def __init__(self, path: Path, container: InputContainer) -> None:
         if not container.streams.video:
             raise DataError(f"{path} has no pictures, only sound or other data: remove it")
-        self._container, self._stream = container, container.streams.video[0]
+        self._path, self._container, self._stream = path, container, container.streams.video[0]
+        self._stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
         decoded = self._decode()
         first = next(decoded, None)
         if first is None:
@@ -71,9 +78,9 @@ class VideoReader:
         self._frames = chain([first], decoded)
         self._coded_size = first.height, first.width
         self.size: Size = self._coded_size[::-1] if _quarter_turns(first) % 2 else self._coded_size
-        if not self._stream.average_rate:
+        self.rate = (self._stream.average_rate or Fraction(0)).limit_denominator(_MAX_RATE)
+        if not 0 < self.rate <= _MAX_RATE:
             raise DataError(f"{path} does not give its frame rate: convert it to another MP4 first")
-        self.rate: Fraction = self._stream.average_rate
         if self._stream.duration is not None and self._stream.time_base is not None:
             self.expected_frames = round(self._stream.duration * self._stream.time_base * self.rate)
         else:  # the duration of the longest stream: sound may continue for a while
@@ -83,14 +90,22 @@ class VideoReader:
         return (frame.pixels for frame in self.frames())
 
     def frames(self) -> Iterator[Frame]:
-        """Yields the frames with their times, once."""
+        """Yields the frames with their times, once.
+
+        Raises:
+            DataError: A frame cannot be turned into RGB.
+        """
+        with decode_errors(self._path):
+            yield from self._converted()
+
+    def _converted(self) -> Iterator[Frame]:
         height, width = self._coded_size  # frames of another size later on are resized
         start, last = None, -1.0
         for number, frame in enumerate(self._frames):
             if start is None:
                 start = frame.time
             seconds = float(number / self.rate) if frame.time is None or start is None else frame.time - start
-            if seconds <= last:  # a damaged time stamp
+            if not last < seconds < last + _MAX_GAP:  # a damaged time stamp
                 seconds = last + float(1 / self.rate)
             last = seconds
             converted = frame.reformat(width, height, "rgb24", src_colorspace=_color_matrix(frame))
@@ -129,16 +144,17 @@ def open_video(path: Path) -> Iterator[VideoReader]:
         DataError: The file is missing, not a video or truncated before its index, has no frame, or does not give
             its frame rate.
     """
-    try:
-        container = av.open(f"file:{path}", options={"format_whitelist": _FORMATS})
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist: restore it, or remove its name from the list") from None
-    except (av.FFmpegError, OSError) as error:
-        raise DataError(
-            f"{path} cannot be opened as a video, or is truncated ({error.strerror}): copy it again or remove it"
-        ) from None
-    with container:
-        yield VideoReader(path, container)
+    with ExitStack() as opened:
+        with decode_errors(path):  # the file is opened here: FFmpeg knows no names that are not UTF-8
+            file = opened.enter_context(open_regular(path))
+            try:
+                container = av.open(file, "r", options=_OPTIONS, metadata_errors="replace", buffer_size=_BUFFER)
+            except (av.FFmpegError, OSError) as error:
+                reason = f"cannot be opened as a video, or is truncated ({error.strerror})"
+                raise DataError(f"{path} {reason}: copy it again or remove it") from None
+            opened.enter_context(container)
+            reader = VideoReader(path, container)
+        yield reader
 
 
 @contextmanager
@@ -155,7 +171,7 @@ def video_writer(path: Path, size: Size, rate: Fraction) -> Iterator[Callable[[N
     """
     written, ticks = 0, rate.numerator * max(1, _TICKS // rate.numerator)
     try:
-        with av.open(f"file:{path}", "w", format="mp4") as container:
+        with path.open("wb") as file, av.open(file, "w", format="mp4", buffer_size=_BUFFER) as container:
             stream = container.add_stream("libvpx-vp9", rate=rate, options=_VP9)
             stream.height, stream.width = size
             stream.pix_fmt = "yuv420p"
@@ -176,7 +192,7 @@ def video_writer(path: Path, size: Size, rate: Fraction) -> Iterator[Callable[[N
 
             yield write
             container.mux(stream.encode(None))
-        with av.open(f"file:{path}") as video:
+        with path.open("rb") as result, av.open(result, "r") as video:
             readable = sum(packet.size > 0 for packet in video.demux(video=0))
     except av.FFmpegError as error:
         raise OSError(error.errno, error.strerror) from error
