@@ -90,7 +90,7 @@ def test_a_dict_that_is_not_a_spec_is_refused(changes: dict[str, Any], message: 
 def test_a_dict_without_a_field_is_refused() -> None:
     values = SPEC.to_dict()
     del values["std"]
-    with pytest.raises(CheckpointError, match="cannot be read .*'std'.*: export the model again"):
+    with pytest.raises(CheckpointError, match="cannot be read .*std: field required.*: export the model again"):
         ModelSpec.from_dict(values)
 
 

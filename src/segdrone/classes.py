@@ -6,6 +6,7 @@ import colorsys
 import csv
 import io
 import itertools
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,8 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.errors import DataError
+from segdrone.utils.bounded import UnreadableError, validate
 
 IGNORE_INDEX = 255
+MAX_NAME = 200
+"""Characters of the longest name of a class."""
+
+_UNPRINTABLE = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, format, surrogates, ends of lines and paragraphs
+_JOINERS = "\u200c\u200d"  # format characters that names in Persian, Hindi and other scripts need
 _GOLDEN_RATIO = 0.618034  # steps by this share of the hue circle, so that each hue falls into the widest gap
 
 Color = tuple[int, int, int]
@@ -29,7 +36,7 @@ class ClassTable:
     """Names and colors of the classes; the id of a class is its position in the table.
 
     Args:
-        names: Unique class names, 1 to 255.
+        names: Unique class names, 1 to 255, as `is_class_name` accepts them.
         colours: One RGB color per class, each channel 0 to 255.
         ignore_index: Id of pixels without a label, which loss and metrics skip.
         mask_values: Value of each class in mask files, 0 to 255, ascending; None: that of its id.
@@ -37,8 +44,8 @@ class ClassTable:
         ignored_colors: Colors in mask files of pixels without a label.
 
     Raises:
-        DataError: The table is empty, repeats a name, has a color outside 0 to 255, or `ignore_index` is the id of a
-            class; or the values do not fit.
+        DataError: The table is empty, repeats a name or has one that cannot be printed, has a color or a value outside
+            0 to 255, or `ignore_index` is the id of a class; or the values do not fit.
 
     Example:
         >>> table = ClassTable(names=("road", "grass"), colours=((128, 64, 128), (0, 102, 0)))
@@ -61,10 +68,16 @@ class ClassTable:
                 f"a class table needs 1 to 255 names with one color each, not {len(self.names)} "
                 f"names and {len(self.colours)} colors"
             )
+        if bad := [name for name in self.names if not is_class_name(name)]:
+            raise DataError(
+                f"{ascii(bad[0])[:60]} cannot be the name of a class: rename it to 1 to {MAX_NAME} characters without "
+                "line breaks and control characters"
+            )
         repeated = [name for name, count in Counter(self.names).items() if count > 1]
         if repeated:
             raise DataError(f"the class table names {', '.join(repeated)} twice: rename one of them")
-        if any(len(color) != 3 or not all(0 <= value <= 255 for value in color) for color in self.colours):
+        colors = (*self.colours, *self.ignored_colors)
+        if any(len(color) != 3 or not all(0 <= value <= 255 for value in color) for color in colors):
             raise DataError("a class color needs three values from 0 to 255")
         if not len(self.names) <= self.ignore_index <= 255:
             raise DataError(
@@ -74,6 +87,8 @@ class ClassTable:
         values = [*(range(len(self)) if self.mask_values is None else self.mask_values), *self.ignored_values]
         if len(values) != len(self) + len(self.ignored_values) or len({*values}) != len(values):
             raise DataError(f"{len(self)} classes need as many different values in masks, not {values}")
+        if not all(0 <= value <= 255 for value in values):
+            raise DataError(f"masks hold values from 0 to 255, not {min(values)} to {max(values)}")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -124,15 +139,28 @@ class ClassTable:
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> ClassTable:
-        """Builds the table that `to_dict` wrote."""
-        return cls(
-            names=tuple(str(name) for name in table["names"]),
-            colours=tuple(_color(color) for color in table["colours"]),
-            ignore_index=int(table["ignore_index"]),
-            mask_values=None if (values := table.get("mask_values")) is None else tuple(int(v) for v in values),
-            ignored_values=tuple(int(value) for value in table.get("ignored_values", ())),
-            ignored_colors=tuple(_color(color) for color in table.get("ignored_colors", ())),
-        )
+        """Builds the table that `to_dict` wrote.
+
+        Raises:
+            DataError: It is not such a table.
+        """
+        try:
+            return validate(cls, table)
+        except UnreadableError as error:
+            raise DataError(
+                f"the class table cannot be read ({error}): write names, colours and ignore_index"
+            ) from None
+
+
+def is_class_name(name: str) -> bool:
+    r"""Whether a text can be the name of a class: one line, which a console, a CSV file and a page show as it is.
+
+    Example:
+        >>> is_class_name("paved area"), is_class_name("paved\narea"), is_class_name("\x1b[31mred")
+        (True, False, False)
+    """
+    printable = all(char in _JOINERS or unicodedata.category(char) not in _UNPRINTABLE for char in name)
+    return 0 < len(name) <= MAX_NAME and printable and not name.isspace()
 
 
 def generate_colors(count: int) -> tuple[Color, ...]:
@@ -150,11 +178,6 @@ def generate_colors(count: int) -> tuple[Color, ...]:
         red, green, blue = (round(255 * channel) for channel in colorsys.hsv_to_rgb(hue, saturation, value))
         colors[red, green, blue] = None
     return tuple(colors)
-
-
-def _color(values: Any) -> Color:
-    red, green, blue = (int(value) for value in values)
-    return red, green, blue
 
 
 # The 23 classes and colors of the TU Graz Semantic Drone Dataset, from Kaggle's class_dict_seg.csv. The 24th row of

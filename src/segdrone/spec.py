@@ -6,11 +6,14 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict
 
 from segdrone.class_groups import IGNORED_GROUP
 from segdrone.classes import ClassTable
-from segdrone.errors import CheckpointError
+from segdrone.errors import CheckpointError, DataError
+from segdrone.utils.bounded import UnreadableError, parse_json, to_plain, validate
 from segdrone.windows import Size
 
 VERSION = 1
@@ -18,6 +21,9 @@ VERSION = 1
 
 SAMPLINGS = ("whole", "tiles", "crops")
 INTERPOLATIONS = ("area", "linear", "nearest")
+
+_MAX_SIDE = 16384  # pixels, as in `DataConfig`
+_LARGEST = 1e6  # of mean and std: beyond it float32 loses the pixel
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,8 @@ class ModelSpec:
         True
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = {"extra": "forbid"}
+
     classes: ClassTable
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -71,15 +79,17 @@ class ModelSpec:
     made_by: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if len(self.mean) != 3 or len(self.std) != 3 or not all(map(math.isfinite, self.mean)):
+        if len(self.mean) != 3 or len(self.std) != 3 or not all(abs(value) <= _LARGEST for value in self.mean):
             raise CheckpointError(f"mean={self.mean} and std={self.std} must be three numbers each")
-        if not all(0 < value < math.inf for value in self.std):
-            raise CheckpointError(f"std={self.std} must be above 0")
-        if len(self.training_size) != 2 or min(self.training_size) < 1:
-            raise CheckpointError(f"training_size={self.training_size} must be a height and a width of 1 pixel or more")
+        if not all(1 / _LARGEST <= value <= _LARGEST for value in self.std):
+            raise CheckpointError(f"std={self.std} must be above 0, and at most {_LARGEST}")
+        if len(self.training_size) != 2 or not all(1 <= side <= _MAX_SIDE for side in self.training_size):
+            raise CheckpointError(
+                f"training_size={self.training_size} must be a height and a width of 1 pixel or more, up to {_MAX_SIDE}"
+            )
         if self.sampling not in SAMPLINGS:
             raise CheckpointError(f"sampling={self.sampling} is unknown: it must be one of {', '.join(SAMPLINGS)}")
-        if not 0 < self.scale <= 16:
+        if not 0.001 <= self.scale <= 16:
             raise CheckpointError(f"scale={self.scale} must be above 0 and at most 16")
         if self.interpolation not in INTERPOLATIONS:
             known = ", ".join(INTERPOLATIONS)
@@ -90,8 +100,9 @@ class ModelSpec:
             raise CheckpointError(f"stretch={self.stretch} must be two numbers, the smaller one first")
         if self.gsd is not None and not 0 < self.gsd[0] <= self.gsd[1] < math.inf:
             raise CheckpointError(f"gsd={self.gsd} must be a smallest and a largest length above 0")
-        if self.class_groups is not None and not _are_groups(self.class_groups, self.classes):
-            raise CheckpointError(f"class_groups={self.class_groups} must give lists of class names by class")
+        unknown = [group for group in self.class_groups or () if group not in (*self.classes.names, IGNORED_GROUP)]
+        if unknown:
+            raise CheckpointError(f"class_groups merges classes into {unknown[0]!a}, which is no class")
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain containers, for a checkpoint or JSON."""
@@ -105,28 +116,17 @@ class ModelSpec:
         Raises:
             CheckpointError: A key is missing or unknown, a value is of another type, or the version is newer.
         """
-        given = dict(values)
-        version = given.pop("version", None)
-        if version != VERSION:
-            raise CheckpointError(
-                f"the model's spec has version {version}, this segdrone reads {VERSION}: update segdrone"
-            )
         try:
-            return cls(
-                classes=ClassTable.from_dict(given.pop("classes")),
-                mean=_floats(given.pop("mean"), 3),
-                std=_floats(given.pop("std"), 3),
-                training_size=_size(given.pop("training_size")),
-                scale=float(given.pop("scale")),
-                gsd=None if (gsd := given.pop("gsd")) is None else _floats(gsd, 2),
-                bands=None if (bands := given.pop("bands", None)) is None else _bands(bands),
-                stretch=None if (stretch := given.pop("stretch", None)) is None else _floats(stretch, 2),
-                **given,
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise CheckpointError(
-                f"the model's spec cannot be read ({type(error).__name__}: {error}): export the model again"
-            ) from None
+            given = to_plain(dict(values))
+            version = given.pop("version", None)
+            if version != VERSION:
+                shown = version if isinstance(version, int) else "no number"
+                raise CheckpointError(
+                    f"the model's spec has version {shown}, this segdrone reads {VERSION}: update segdrone"
+                )
+            return validate(cls, given)
+        except (UnreadableError, DataError) as error:
+            raise CheckpointError(f"the model's spec cannot be read ({error}): export the model again") from None
 
     def to_json(self) -> str:
         """Returns the JSON text of `to_dict`."""
@@ -140,35 +140,9 @@ class ModelSpec:
             CheckpointError: The text is not the JSON of a spec.
         """
         try:
-            values = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            values = parse_json(text)
+        except UnreadableError as error:
             raise CheckpointError(f"the model's spec is not JSON ({error}): export the model again") from None
         if not isinstance(values, dict):
             raise CheckpointError("the model's spec is not a JSON object: export the model again")
         return cls.from_dict(values)
-
-
-def _are_groups(groups: Any, classes: ClassTable) -> bool:
-    return isinstance(groups, Mapping) and all(
-        group in (*classes.names, IGNORED_GROUP)
-        and isinstance(names, list | tuple)
-        and all(isinstance(name, str) for name in names)
-        for group, names in groups.items()
-    )
-
-
-def _floats(values: Any, count: int) -> Any:
-    numbers = tuple(float(value) for value in values)
-    if len(numbers) != count:
-        raise ValueError(f"{list(numbers)} must be {count} numbers")
-    return numbers
-
-
-def _bands(values: Any) -> tuple[int, int, int]:
-    red, green, blue = (int(value) for value in values)
-    return red, green, blue
-
-
-def _size(values: Any) -> Size:
-    height, width = (int(value) for value in values)
-    return height, width

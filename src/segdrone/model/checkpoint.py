@@ -5,19 +5,52 @@ Nothing here imports Lightning: a finished model needs no trainer.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
+from pydantic import BaseModel, ConfigDict, InstanceOf
+from torch import Tensor, nn
 
 from segdrone.errors import CheckpointError, SegdroneError
 from segdrone.model.hparams import spec_from_hparams
 from segdrone.model.networks import build_network
+from segdrone.model.weights_file import limit_weights, load_plain
 from segdrone.spec import ModelSpec
+from segdrone.utils.bounded import UnreadableError, to_plain, validate
+
+_FilesText = InstanceOf[str]  # names of files can have bytes that are no text, which pydantic's `str` refuses
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    name: str
+    encoder_name: str
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    root: _FilesText | None = None
+    classes: dict[str, Any] | _FilesText | None = None
+
+
+class _Hparams(BaseModel):
+    model: _Model
+    classes: dict[str, Any]
+    data: _Data
+    splits: dict[str, list[_FilesText]]
+    split_by: _FilesText = ""  # missing in older checkpoints
+
+
+class _Checkpoint(BaseModel):
+    """The schema of a checkpoint; what only a resumed run needs is checked by `check_resumable`."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+    hyper_parameters: _Hparams
+    state_dict: dict[str, Tensor]
+    spec: dict[str, Any] = {}
+
 
 HPARAMS = ("model", "classes", "data", "splits")
 """Hyper-parameters that every checkpoint of segdrone holds."""
@@ -26,11 +59,13 @@ HPARAMS = ("model", "classes", "data", "splits")
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Reads a checkpoint that `train.py` wrote, on CPU, and checks that it is one.
 
-    `torch.load(weights_only=True)` accepts only tensors and plain containers. Lightning's own
-    `load_from_checkpoint` is not used: it imports a function that a hyper-parameter names.
+    Lightning's own `load_from_checkpoint` is not used: it imports a function that a hyper-parameter names.
 
     Args:
         path: Path of the checkpoint.
+
+    Returns:
+        Plain data and tensors. The settings of the network, the classes and the data have the types of the schema.
 
     Raises:
         CheckpointError: The file is missing or truncated, holds more than data, or was not written by segdrone.
@@ -43,21 +78,20 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             f"the checkpoint {path} does not exist: give the path of a .ckpt file, such as .../checkpoints/best.ckpt"
         )
     try:
-        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
+        checkpoint = load_plain(path)
+    except UnreadableError as error:
         raise CheckpointError(
-            f"{path} is not a checkpoint, or holds more than weights and plain data; it is not opened, because it "
-            "could run code: give a checkpoint that segdrone wrote"
-        ) from None
-    except Exception as error:  # a broken archive or pickle can fail in any way
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(
-            f"{path} is truncated or not a checkpoint ({reason}): copy it again or give another"
+            f"{path} is truncated or not a checkpoint ({error}): copy it again or give another"
         ) from None
     hparams = checkpoint.get("hyper_parameters") if isinstance(checkpoint, dict) else None
-    if not isinstance(hparams, Mapping) or "state_dict" not in checkpoint or any(key not in hparams for key in HPARAMS):
+    if not isinstance(hparams, dict) or "state_dict" not in checkpoint or any(key not in hparams for key in HPARAMS):
         raise CheckpointError(f"{path} was not written by segdrone's train.py: it lacks the class table or the network")
-    return checkpoint
+    try:
+        validate(_Checkpoint, checkpoint)
+        to_plain({key: checkpoint.get(key) for key in ("hyper_parameters", "spec")})
+    except UnreadableError as error:
+        raise CheckpointError(f"{path} does not describe a model ({error}): give another checkpoint") from None
+    return dict(checkpoint)
 
 
 def load_network(path: str | Path) -> tuple[nn.Module, ModelSpec]:
@@ -81,9 +115,25 @@ def load_network(path: str | Path) -> tuple[nn.Module, ModelSpec]:
         if name.startswith("network.")
     }
     with wrap_build_errors(path):
-        network = build_network(**checkpoint["hyper_parameters"]["model"], classes=len(spec.classes))
-        network.load_state_dict(weights)
-    return network.eval(), spec
+        with limit_weights(weights.values()):
+            network = build_network(**checkpoint["hyper_parameters"]["model"], classes=len(spec.classes)).eval()
+        load_weights(network, weights)
+    if not all(tensor.isfinite().all() for tensor in weights.values()):
+        raise CheckpointError(f"{path} holds weights that are not numbers, as its training diverged: give another")
+    return network, spec
+
+
+def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Copies weights into a module that has exactly these, of the same shapes and kinds.
+
+    Raises:
+        ValueError: Names, shapes or kinds differ.
+    """
+    kinds = {key: tensor.is_floating_point() for key, tensor in module.state_dict().items()}
+    other = [key for key, tensor in weights.items() if key in kinds and tensor.is_floating_point() != kinds[key]]
+    if other:
+        raise ValueError(f"{other[0]} has the type {weights[other[0]].dtype}")
+    module.load_state_dict(dict(weights))
 
 
 def read_spec(checkpoint: Mapping[str, Any], path: str | Path) -> ModelSpec:
@@ -101,7 +151,7 @@ def read_spec(checkpoint: Mapping[str, Any], path: str | Path) -> ModelSpec:
     try:
         expected = spec_from_hparams(hparams["model"], hparams["classes"], hparams["data"])
         spec = ModelSpec.from_dict(checkpoint["spec"]) if "spec" in checkpoint else expected
-    except (SegdroneError, TypeError, KeyError, ValueError, AttributeError) as error:
+    except SegdroneError as error:
         raise CheckpointError(f"{path} does not describe a model ({error}): give another checkpoint") from None
     for name, in_spec, in_hparams in (
         ("class names", spec.classes.names, expected.classes.names),
@@ -123,6 +173,6 @@ def wrap_build_errors(path: str | Path) -> Iterator[None]:
     """Turns any failure to build a network from a checkpoint's settings and weights into a CheckpointError."""
     try:
         yield
-    except (SegdroneError, RuntimeError, TypeError, KeyError, ValueError, AttributeError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+    except Exception as error:  # options of somebody's network can fail in any way
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise CheckpointError(f"{path} does not fit the network it names ({reason}): give another checkpoint") from None

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import segmentation_models_pytorch as smp
 import timm
-import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from segdrone.errors import CheckpointError
+from segdrone.model.weights_file import load_plain
+from segdrone.utils.bounded import UnreadableError, wrap_parse_errors
 
 log = logging.getLogger(__name__)
 
@@ -42,13 +43,17 @@ def load_encoder_weights(encoder: nn.Module, name: str, source: str) -> str:
     required = [key for key in expected if not key.endswith("num_batches_tracked")]  # older files lack this counter
     renamed = {_encoder_key(expected, key): tensor for key, tensor in state.items()}
     fitting = {
-        key: renamed[key] for key, value in expected.items() if key in renamed and renamed[key].shape == value.shape
+        key: renamed[key]
+        for key, value in expected.items()
+        if key in renamed
+        and renamed[key].shape == value.shape
+        and renamed[key].is_floating_point() == value.is_floating_point()
     }
     if not all(key in fitting for key in required):
         raise CheckpointError(
             f"{source} does not fit the encoder {name}: it has {sum(key in expected for key in renamed)} of its "
-            f"{len(expected)} tensors, or other shapes: give weights of this encoder, or model.encoder_weights=null "
-            "to start from random ones"
+            f"{len(expected)} tensors, or other shapes or types: give weights of this encoder, or "
+            "model.encoder_weights=null to start from random ones"
         )
     encoder.load_state_dict({**expected, **fitting})
     return f"encoder {name}: {len(fitting)} of {len(expected)} tensors loaded from {source}"
@@ -69,15 +74,19 @@ def _from_file(path: Path) -> State:
             f"model.encoder_weights={path} does not exist: give imagenet, null, or a .safetensors or .pth file"
         )
     try:
-        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except Exception as error:  # a broken file can fail in any way
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        state = _load_safetensors(path) if path.suffix == ".safetensors" else load_plain(path)
+    except UnreadableError as error:
         raise CheckpointError(
-            f"{path} is not a state dict that can be read without running code ({reason}): save it as .safetensors"
+            f"{path} is not a state dict that can be read without running code ({error}): save it as .safetensors"
         ) from None
     if not (isinstance(state, dict) and all(isinstance(tensor, Tensor) for tensor in state.values())):
         raise CheckpointError(f"{path} is not a plain dict of tensors: save only the encoder's state_dict()")
-    return state
+    return {str(key): tensor for key, tensor in state.items()}
+
+
+def _load_safetensors(path: Path) -> State:
+    with wrap_parse_errors():
+        return load_file(path)
 
 
 def _from_hub(name: str) -> State:

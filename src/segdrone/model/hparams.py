@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from segdrone.classes import ClassTable
 from segdrone.errors import CheckpointError
-from segdrone.spec import ModelSpec
+from segdrone.spec import VERSION, ModelSpec
 
 _SIZES = {"whole": ("image_size", (704, 1056)), "tiles": ("tile_size", (512, 768)), "crops": ("crop_size", (512, 768))}
 """Key of the training size by sampling, and its default in conf/data of version 0.1.0."""
+
+_AS_IN_DATA = ("mean", "std", "sampling", "scale", "interpolation", "bands", "stretch", "class_groups")
 
 
 def spec_from_hparams(
@@ -34,39 +35,20 @@ def spec_from_hparams(
         (256, 384)
     """
     sampling = data.get("sampling", "whole")
-    if sampling not in _SIZES:
+    if sampling not in [*_SIZES]:
         raise CheckpointError(f"data.sampling={sampling} is unknown: it must be one of {', '.join(_SIZES)}")
     missing = [key for key in ("mean", "std") if data.get(key) is None]
     if missing:
         raise CheckpointError(f"data.{' and data.'.join(missing)} missing: a model needs its normalization")
     key, default_size = _SIZES[sampling]
-    height, width = data.get(key, default_size)
     made_by = {"segdrone": version, "network": model.get("name"), "encoder": model.get("encoder_name")}
-    return ModelSpec(
-        classes=ClassTable.from_dict(classes),
-        mean=_three(data["mean"]),
-        std=_three(data["std"]),
-        training_size=(int(height), int(width)),
-        sampling=sampling,
-        scale=float(data.get("scale", 1.0)),
-        interpolation=data.get("interpolation", "area"),
-        bands=None if data.get("bands") is None else _bands(data["bands"]),
-        stretch=None if data.get("stretch") is None else _stretch(data["stretch"]),
-        class_groups=data.get("class_groups"),
-        made_by={name: value for name, value in made_by.items() if value is not None},
+    given = {name: data[name] for name in _AS_IN_DATA if data.get(name) is not None}
+    return ModelSpec.from_dict(
+        {
+            **given,
+            "version": VERSION,
+            "classes": classes,
+            "training_size": data.get(key, default_size),
+            "made_by": {name: value for name, value in made_by.items() if value is not None},
+        }
     )
-
-
-def _three(values: Any) -> tuple[float, float, float]:
-    red, green, blue = (float(value) for value in values)
-    return red, green, blue
-
-
-def _bands(values: Any) -> tuple[int, int, int]:
-    red, green, blue = (int(value) for value in values)
-    return red, green, blue
-
-
-def _stretch(values: Any) -> tuple[float, float]:
-    black, white = (float(value) for value in values)
-    return black, white

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from segdrone.errors import CheckpointError
-from segdrone.model.checkpoint import HPARAMS, read_checkpoint, read_spec, wrap_build_errors
+from segdrone.model.checkpoint import HPARAMS, load_weights, read_checkpoint, read_spec, wrap_build_errors
 from segdrone.model.module import SegmentationModule
+from segdrone.model.weights_file import limit_weights
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +27,9 @@ def load_module(path: str | Path) -> SegmentationModule:
     spec = read_spec(checkpoint, path)
     with wrap_build_errors(path):
         hparams = checkpoint["hyper_parameters"]
-        module = SegmentationModule(
-            **{key: hparams[key] for key in HPARAMS},
-            split_by=str(hparams.get("split_by", "")),  # missing in older checkpoints
-        )
-        module.load_state_dict(checkpoint["state_dict"])
+        with limit_weights(checkpoint["state_dict"].values()):
+            module = SegmentationModule(**{key: hparams[key] for key in HPARAMS}, split_by=hparams.get("split_by", ""))
+        load_weights(module, checkpoint["state_dict"])
     module.spec = spec
     return module.eval()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from segdrone.errors import ConfigError
+from segdrone.errors import CheckpointError, ConfigError
 from segdrone.model.checkpoint import load_network
 from segdrone.model.networks import forward_any_size, round_up_to_stride
 from segdrone.normalize import Normalize
@@ -104,12 +104,21 @@ class TorchBackend:
 
         Raises:
             OutOfMemory: The GPU's memory is too small for this number of windows; fewer may fit.
+            CheckpointError: The network fails on these windows.
         """
         images = np.empty(windows.shape, np.float32)
         for window, image in zip(windows, images, strict=True):
             self._normalize(window, out=image)
-        with suppress(torch.OutOfMemoryError):
+        try:
             return self._probabilities(torch.from_numpy(images).permute(0, 3, 1, 2))
+        except torch.OutOfMemoryError:
+            pass
+        except Exception as error:  # options of somebody's network can fail in any way, some only here
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+            raise CheckpointError(
+                f"the network cannot predict {' x '.join(map(str, windows.shape[:3]))} pixels ({reason}): give another "
+                "checkpoint or size"
+            ) from error
         torch.cuda.empty_cache()  # here, where the error no longer holds the tensors
         shown = " x ".join(map(str, windows.shape[:3]))
         raise OutOfMemory(f"{self.device} has no memory for {shown} pixels at once")

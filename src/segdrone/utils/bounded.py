@@ -9,12 +9,16 @@ import json
 import math
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import yaml
+from pydantic import TypeAdapter, ValidationError
+
+T = TypeVar("T")
 
 MAX_BYTES = 32 << 20
 """Largest file: the pixel counts of 50,000 photographs. Parsed, it takes up to thirty times as much memory."""
@@ -118,7 +122,7 @@ def read_yaml(path: Path, limit: int = MAX_YAML_BYTES) -> Any:
 
 
 def parse_yaml(text: str) -> Any:
-    """Parses YAML without aliases and tags: ten lines of aliases make a billion values.
+    r"""Parses YAML without aliases and tags: ten lines of aliases make a billion values.
 
     Raises:
         UnreadableError: The text is not such YAML, is nested deeply, or repeats a key of a mapping.
@@ -138,8 +142,8 @@ def parse_yaml(text: str) -> Any:
                 raise UnreadableError("it is nested too deeply")
             if isinstance(event, yaml.AliasEvent):
                 raise UnreadableError(f"it repeats a part by the alias *{event.anchor}: write the part out")
-            if getattr(event, "tag", None) is not None:
-                raise UnreadableError(f"it has the tag {event.tag}: remove it")
+            if tag := getattr(event, "tag", None):
+                raise UnreadableError(f"it has the tag {tag}: remove it")
         return yaml.load(text, Loader=_Loader)
 
 
@@ -159,6 +163,32 @@ class _Loader(_BASE_LOADER):  # type: ignore[misc, valid-type]
 
 _FLOAT = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+"
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(_FLOAT), list("-+.0123456789"))
+
+
+def validate(form: type[T], content: Any) -> T:
+    """Returns plain data as a dataclass or a pydantic model, whose annotations are the schema.
+
+    Raises:
+        UnreadableError: The data does not fit; the message names the place.
+
+    Example:
+        >>> validate(dict[str, int], {"a": "x"})
+        Traceback (most recent call last):
+        segdrone.utils.bounded.UnreadableError: a: input should be a valid integer, unable to parse string as an integer
+    """
+    try:
+        validated: T = _adapter(form).validate_python(content)
+        return validated
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(str(part)[:60] for part in problem["loc"])
+        text = problem["msg"].removeprefix("Value error, ")
+        raise UnreadableError(f"{ascii(place)[1:-1]}: {text[:1].lower()}{text[1:]}") from None
+
+
+@cache
+def _adapter(form: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(form)
 
 
 def to_plain(value: Any, *, finite: bool = True, is_leaf: Callable[[Any], bool] = lambda value: False) -> Any:
