@@ -8,6 +8,8 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -25,7 +27,8 @@ SETTINGS = "predict.json"  # the file by which a folder of predictions is recogn
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")  # in lower case
 
 
-class InputImage(NamedTuple):
+@dataclass(frozen=True)
+class InputImage:
     """A photograph to predict, or a video.
 
     Attributes:
@@ -33,14 +36,19 @@ class InputImage(NamedTuple):
         path: Its path below the input that it was found in, with `/`, the same on every machine.
         name: Path of its outputs without their suffix: `path` without its suffix, or with it if two photographs
             would have the same name otherwise.
-        digest: Hash of the file's size, and of its beginning, middle and end. Drones reuse file names in every
-            flight; the digest recognizes another photograph of the same path.
     """
 
     file: Path
     path: str
     name: str
-    digest: str
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file when it is first asked for; empty if it cannot be read.
+
+        Drones reuse file names in every flight; the digest recognizes another photograph of the same path.
+        """
+        return file_digest(self.file)
 
 
 class Inputs(NamedTuple):
@@ -118,7 +126,7 @@ def _name(files: Sequence[tuple[str, Path]], is_known: Callable[[str], bool]) ->
                 f"{images[name].file} and {file} would both be predicted as {name}: give the folder above both, "
                 "rename one of them, or predict them into two folders"
             )
-        images[name] = InputImage(file, path, name, file_digest(file))
+        images[name] = InputImage(file, path, name)
     return list(images.values())
 
 

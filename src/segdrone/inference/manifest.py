@@ -1,68 +1,110 @@
-"""Keep the manifest of a folder of predictions: `predict.json` with its settings, `summary.csv` with its rows."""
+"""Decide which photographs of a folder of predictions are done, and keep its settings, records and tables."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from segdrone.class_files import CLASSES_FILE
-from segdrone.errors import ConfigError
+from segdrone.errors import ConfigError, DataError
 from segdrone.inference.inputs import SETTINGS, InputImage
+from segdrone.inference.output_places import check_place, clear_place
 from segdrone.inference.outputs import SUFFIXES, Outputs
-from segdrone.utils.atomic import atomic_write, remove_stale_partials, write_json
+from segdrone.inference.records import (
+    MANIFEST,
+    Record,
+    append_record,
+    is_unchanged,
+    measure_file,
+    read_records,
+    write_records,
+)
+from segdrone.inference.summary import (
+    SUMMARY,
+    TOTALS,
+    csv_line,
+    is_row,
+    is_summary,
+    read_lines,
+    total_lines,
+    write_lines,
+)
+from segdrone.utils.atomic import atomic_write, remove_stale_partials, sync_files, write_json
+from segdrone.utils.bounded import UnreadableError, read_bytes, read_json
+from segdrone.utils.progress import progress_bar
 
-SUMMARY, TOTALS = "summary.csv", "totals.csv"
-_FIXED_COLUMNS = 5  # the others depend on the classes
+_LOST: dict[str, Any] = {}  # settings that cannot be read
+_THREADS = 4
 
 
 class Manifest:
-    """Settings and rows of a folder of predictions, which all have the same settings.
+    """Settings and records of a folder of predictions, which all have the same settings.
 
-    Attributes:
-        rows: Rows of `summary.csv`, by path. A photograph with a row is done.
+    `predict.json` has the settings. `manifest.jsonl` has a record for each finished photograph, added when all its
+    files are written; `summary.csv` shows the rows of the records. While photographs are predicted, none of these is
+    flushed to disk: what a power cut leaves is recognized by sizes and digests, and made again. `finish` flushes all.
 
     Args:
         outputs: The files in the folder.
         settings: All that the files depend on, as plain values.
 
     Raises:
-        ConfigError: The folder contains files that are not predictions, or they cannot be read.
+        ConfigError: The folder contains files that are not predictions.
     """
 
     def __init__(self, outputs: Outputs, settings: Mapping[str, Any]) -> None:
         self._outputs, self._folder = outputs, outputs.folder
         self._settings = json.loads(json.dumps(settings))
+        self._records = {record.path: record for record in read_records(self._folder / MANIFEST)}
         self._old_settings = self._read_settings()
-        self.rows = self._read_rows()
-        self._lines = {path: _csv_line(list(row.values())) for path, row in self.rows.items()}
+        if self._old_settings == self._settings:
+            self._records = {path: record for path, record in self._records.items() if is_row(record.row, outputs)}
+        self._lines = {path: csv_line(record.row.values()) for path, record in self._records.items()}
+        self._written: list[Path] = []
 
-    def begin(self, images: Sequence[InputImage], *, redo: bool) -> list[InputImage]:
+    def begin(self, images: Sequence[InputImage], *, redo: bool, progress: bool = False) -> list[InputImage]:
         """Writes the settings to the folder, and returns the photographs that are not done.
 
-        Temporary files of killed processes are removed.
+        A photograph is done if it has a record, and its files have the sizes and digests of the record. Temporary
+        files of killed processes are removed.
 
         Args:
             images: The photographs.
             redo: Return all of them, and remove predictions with other settings.
+            progress: Whether to show progress on stderr if checking takes time.
 
         Raises:
             ConfigError: The folder contains predictions with other settings, or of other photographs of the same path,
-                and `redo` does not replace all of them.
+                and `redo` does not replace all of them; or files of others are in the places of predictions.
+            DataError: A finished photograph cannot be read.
         """
-        if self._old_settings is not None and self._old_settings != self._settings:
-            self._clear(images, redo)
-        todo = list(images) if redo else [image for image in images if not self._is_done(image)]
-        self._refuse_shared_names(images)
+        replaces = self._old_settings is not None and self._old_settings != self._settings
+        if replaces:
+            self._check_replaceable(images, redo)
+        else:
+            self._refuse_shared_names(images)
+            if not redo:
+                self._refuse_other_summary()
+        todo = [*images] if redo else self._unfinished(images, progress)
+        places = [self._folder / name for name in (SETTINGS, MANIFEST, SUMMARY, TOTALS)]
+        places += [self._folder / "masks" / CLASSES_FILE]
+        places += [file for image in todo for file in self._outputs.files(image.name)]
+        for file in places:
+            check_place(file, self._folder)
+        for file in places:
+            clear_place(file)
+        if replaces:
+            self._clear(images)
         for image in todo:
-            if image.path in self.rows and _name(self.rows[image.path]) != image.name:
+            if image.path in self._records and self._records[image.path].name != image.name:
                 self.drop(image)
         if self._old_settings != self._settings:
             write_json(self._settings, self._folder / SETTINGS)
+        self._rewrite()
         with atomic_write(self._folder / "masks" / CLASSES_FILE) as partial:  # masks go to other places by themselves
             partial.write_text(self._outputs.table.to_csv(), encoding="utf-8")
         remove_stale_partials(self._folder)
@@ -70,73 +112,91 @@ class Manifest:
             remove_stale_partials(self._folder / kind, deep=True)
         return todo
 
-    def add(self, cells: Sequence[str]) -> None:
-        """Adds a row to `summary.csv`; its cells are those of `Outputs.columns`."""
+    def add(self, image: InputImage, cells: Sequence[str]) -> None:
+        """Records a photograph whose files are written; its cells are those of `Outputs.columns`."""
+        files = self._outputs.files(image.name)
         row = dict(zip(self._outputs.columns, cells, strict=True))
-        self.rows[row["path"]], self._lines[row["path"]] = row, _csv_line(cells)
-        self._write_rows()
-
-    def write_totals(self) -> None:
-        """Writes `totals.csv`: a row per class with its share of all photographs together, and its objects.
-
-        They are a file of their own, since programs that read `summary.csv` would take a total for a photograph.
-        `share` is weighted by the pixels with data of each photograph, `photographs` counts those with the class.
-        """
-        objects = dict.fromkeys(self._outputs.objects, 0)
-        shares, photographs = dict.fromkeys(self._outputs.table.names, 0.0), Counter[str]()
-        pixels = {
-            path: int(row["height"]) * int(row["width"]) * (1 - float(row["no_data"]))
-            for path, row in self.rows.items()
-        }
-        total = sum(pixels.values()) or 1
-        for path, row in sorted(self.rows.items()):
-            for name in shares:
-                share = float(row[f"share_{name}"])
-                shares[name] += share * pixels[path] / total
-                photographs[name] += share > 0
-            for name in objects:
-                objects[name] += int(row[f"objects_{name}"])
-        lines = [_csv_line(["class", "share", "photographs", "objects"])]
-        lines += [
-            _csv_line([name, f"{share:.6f}", str(photographs[name]), str(objects.get(name, ""))])
-            for name, share in shares.items()
-        ]
-        with atomic_write(self._folder / TOTALS) as partial:
-            partial.write_text("".join(lines), encoding="utf-8", newline="")
+        record = Record(row, {self._relative(file): measure_file(file) for file in files})
+        append_record(record, self._folder / MANIFEST)
+        self._records[image.path], self._lines[image.path] = record, csv_line(cells)
+        self._written += files
+        self._write_summary(sync=False)
 
     def drop(self, image: InputImage) -> None:
-        """Removes a photograph's row, if it has one, and then its files."""
-        row = self.rows.pop(image.path, None)
-        if row is not None:
-            del self._lines[image.path]
-            self._write_rows()
-            self._outputs.remove(_name(row))
+        """Removes a photograph's row, if it has one, its files, and its record."""
+        record = self._records.pop(image.path, None)
+        if record is not None:
+            self._lines.pop(image.path, None)
+            self._write_summary(sync=False)
+            self._outputs.remove(record.name)
+            write_records(self._records.values(), self._folder / MANIFEST)
         self._outputs.remove(image.name)
 
-    def _clear(self, images: Sequence[InputImage], redo: bool) -> None:
-        """Removes predictions with other settings: rows first; the settings are replaced last."""
-        assert self._old_settings is not None
+    def finish(self) -> None:
+        """Flushes to disk what was written, and writes `totals.csv`."""
+        sync_files(file for file in self._written if file.exists())
+        write_records(self._records.values(), self._folder / MANIFEST)
+        self._write_summary(sync=True)
+        rows = [record.row for _, record in sorted(self._records.items())]
+        write_lines(total_lines(self._outputs, rows), self._folder / TOTALS, sync=True)
+
+    def _rewrite(self) -> None:
+        """Writes the rows, and then the records without the lines that are unfinished or replaced by later ones."""
+        if self._records or (self._folder / SUMMARY).exists():
+            self._write_summary(sync=False)
+        write_records(self._records.values(), self._folder / MANIFEST)
+
+    def _write_summary(self, *, sync: bool) -> None:
+        lines = [csv_line(self._outputs.columns), *(self._lines[path] for path in sorted(self._lines))]
+        write_lines(lines, self._folder / SUMMARY, sync=sync)
+
+    def _check_replaceable(self, images: Sequence[InputImage], redo: bool) -> None:
+        """Raises ConfigError unless `redo` replaces all predictions with other settings."""
         differences = list(_differences(self._old_settings, self._settings))
         made = f"made with {', '.join(differences[:3])}{' and more' if len(differences) > 3 else ''}"
-        others = self.rows.keys() - {image.path for image in images}
+        if self._old_settings == _LOST:
+            made = f"whose settings are lost ({SETTINGS} is missing or damaged)"
         if not redo:
             raise ConfigError(f"{self._folder} holds predictions {made}: give another --out, or --redo to replace them")
+        names = {f"masks/{name}{SUFFIXES['masks']}" for name in self._names(images)}
+        masks = (self._relative(path) for path in (self._folder / "masks").rglob(f"*{SUFFIXES['masks']}"))
+        others = [mask for mask in masks if "/." not in mask and mask not in names]
         if others:
             raise ConfigError(
                 f"{self._folder} holds {len(others)} predictions of other photographs, such as {min(others)}, "
                 f"{made}: give another --out, or these photographs too"
             )
-        names = [*map(_name, self.rows.values()), *(image.name for image in images)]
-        self.rows, self._lines = {}, {}
-        self._write_rows()
-        for name in names:
+
+    def _clear(self, images: Sequence[InputImage]) -> None:
+        """Removes predictions with other settings: tables first, then files and records, while the settings stay."""
+        for name in (SUMMARY, TOTALS):
+            (self._folder / name).unlink(missing_ok=True)
+        for name in self._names(images):
             self._outputs.remove(name)
+        self._records, self._lines = {}, {}
+
+    def _names(self, images: Sequence[InputImage]) -> list[str]:
+        records = (self._records.get(image.path) for image in images)
+        return [*(image.name for image in images), *(record.name for record in records if record is not None)]
+
+    def _unfinished(self, images: Sequence[InputImage], progress: bool) -> list[InputImage]:
+        with ThreadPoolExecutor(_THREADS) as pool:  # digests release Python's lock
+            checks = pool.map(self._is_done, images)
+            bar = progress_bar(checks, "checking", total=len(images), delay=3, leave=False, disable=not progress)
+            return [image for image, is_done in zip(images, bar, strict=True) if not is_done]
 
     def _is_done(self, image: InputImage) -> bool:
-        row = self.rows.get(image.path)
-        if row is None or not self._outputs.complete(image.name):
+        record = self._records.get(image.path)
+        if record is None:
             return False
-        if row["digest"] != image.digest:
+        files = {self._relative(file): file for file in self._outputs.files(image.name)}
+        if record.files.keys() != files.keys():
+            return False
+        if not all(is_unchanged(file, record.files[name]) for name, file in files.items()):
+            return False
+        if not image.digest:
+            raise DataError(f"{image.file} cannot be read: change its permissions; its prediction stays as it is")
+        if record.row["digest"] != image.digest:
             raise ConfigError(
                 f"{self._folder} holds the prediction of another {image.path} than {image.file}: give another "
                 "--out, or --redo to replace it"
@@ -146,23 +206,44 @@ class Manifest:
     def _refuse_shared_names(self, images: Sequence[InputImage]) -> None:
         by_name = {image.name: image for image in images}
         paths = {image.path for image in images}
-        for path, row in self.rows.items():
-            if path not in paths and _name(row) in by_name:
+        for path, record in self._records.items():
+            if path not in paths and record.name in by_name:
                 raise ConfigError(
-                    f"{self._folder} holds {row['mask']}, the prediction of {path}, which that of "
-                    f"{by_name[_name(row)].file} would replace: give another --out, or both photographs"
+                    f"{self._folder} holds {record.row['mask']}, the prediction of {path}, which that of "
+                    f"{by_name[record.name].file} would replace: give another --out, or both photographs"
                 )
 
+    def _refuse_other_summary(self) -> None:
+        """Refuses a `summary.csv` whose form somebody has changed, or that has rows without a manifest."""
+        path, columns = self._folder / SUMMARY, self._outputs.columns
+        rows = [line for line in read_lines(path) if line != columns]
+        if rows and not (self._folder / MANIFEST).exists():
+            raise ConfigError(
+                f"{self._folder} holds predictions without {MANIFEST}, by which finished ones are known: give "
+                "another --out, or --redo to predict them again"
+            )
+        for row in rows:
+            is_damaged = any("\0" in cell for cell in row)  # by a power cut
+            if not is_damaged and not is_row(dict(zip_longest(columns, row)), self._outputs):
+                raise ConfigError(f"{path} was changed by another program: move it, and it is written again")
+
     def _read_settings(self) -> dict[str, Any] | None:
+        """Returns the settings of the folder, `_LOST` if they are damaged, or None if nothing was predicted to it."""
         path = self._folder / SETTINGS
-        if path.is_file():
+        is_ours = bool(self._records) or is_summary(self._folder / SUMMARY)
+        if path.exists():
             try:
-                settings = json.loads(path.read_text(encoding="utf-8"))
-            except ValueError:
-                settings = None
-            if not isinstance(settings, dict):
-                raise ConfigError(f"{path} was not written by segdrone predict: give another --out")
-            return settings
+                settings = read_json(path)
+                if isinstance(settings, dict) and "segdrone" in settings:
+                    return settings
+                is_blank = False
+            except UnreadableError:
+                is_blank = path.is_file() and not read_bytes(path).strip(b"\0 \n")
+            if is_ours or is_blank:
+                return _LOST
+            raise ConfigError(f"{path} was not written by segdrone predict: give another --out")
+        if is_ours:
+            return _LOST
         foreign = next((name for name in (SUMMARY, *SUFFIXES) if (self._folder / name).exists()), None)
         if foreign is not None:
             raise ConfigError(
@@ -170,34 +251,8 @@ class Manifest:
             )
         return None
 
-    def _read_rows(self) -> dict[str, dict[str, str]]:
-        path = self._folder / SUMMARY
-        if not path.is_file():
-            return {}
-        known = len(self._outputs.columns) if self._old_settings == self._settings else _FIXED_COLUMNS
-        try:
-            with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-                header, *rows = [*csv.reader(file)] or [[]]
-        except csv.Error:
-            header, rows = [], []
-        if header[:known] != self._outputs.columns[:known] or any(len(row) != len(header) for row in rows):
-            raise ConfigError(f"{path} was changed by another program: give another --out, or remove {self._folder}")
-        return {row[0]: dict(zip(header, row, strict=True)) for row in rows}
-
-    def _write_rows(self) -> None:
-        lines = [_csv_line(self._outputs.columns), *(self._lines[path] for path in sorted(self._lines))]
-        with atomic_write(self._folder / SUMMARY) as partial:
-            partial.write_text("".join(lines), encoding="utf-8", errors="surrogateescape", newline="")
-
-
-def _name(row: Mapping[str, str]) -> str:
-    return row["mask"].removeprefix("masks/").removesuffix(SUFFIXES["masks"])
-
-
-def _csv_line(cells: Sequence[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()
+    def _relative(self, file: Path) -> str:
+        return file.relative_to(self._folder).as_posix()
 
 
 def _differences(old: Any, new: Any, name: str = "") -> Iterator[str]:

@@ -90,18 +90,19 @@ class Outputs:
         """Returns a file of a photograph whose name no file system takes; None if there is none."""
         return next((file for kind in self._kinds() if is_too_long(file := self.file(kind, name))), None)
 
-    def complete(self, name: str) -> bool:
-        """Whether all files of a photograph exist."""
-        return all(self.file(kind, name).is_file() for kind in self._kinds())
+    def files(self, name: str) -> list[Path]:
+        """Returns the files that are written for a photograph."""
+        return [self.file(kind, name) for kind in self._kinds()]
 
     def remove(self, name: str) -> None:
         """Removes all files of a photograph, of every kind."""
         for kind in SUFFIXES:
-            if not is_too_long(file := self.file(kind, name)):
+            file = self.file(kind, name)
+            if not is_too_long(file) and (file.is_file() or file.is_symlink()):
                 file.unlink(missing_ok=True)
 
     def write(self, image: InputImage, pixels: NDArray[np.uint8], prediction: Prediction) -> list[str]:
-        """Writes the files of a photograph, each whole or not at all.
+        """Writes the files of a photograph, each whole or not at all; they are not flushed to disk.
 
         Args:
             image: The photograph.
@@ -117,13 +118,14 @@ class Outputs:
         mask, confidence = prediction
         assert confidence is not None
         shares, mean = _statistics(mask, confidence, len(self.table))
-        write_gray_png(mask, self.file("masks", image.name))
+        write_gray_png(mask, self.file("masks", image.name), sync=False)
         if self.colours:
-            write_palette_png(mask, self.table.palette, self.file("colours", image.name))
+            write_palette_png(mask, self.table.palette, self.file("colours", image.name), sync=False)
         if self.overlays:
-            write_jpeg(draw_overlay(pixels, mask, self.table, shares), self.file("overlays", image.name))
+            overlay = draw_overlay(pixels, mask, self.table, shares)
+            write_jpeg(overlay, self.file("overlays", image.name), sync=False)
         if self.confidence:
-            write_gray_png(confidence, self.file("confidence", image.name))
+            write_gray_png(confidence, self.file("confidence", image.name), sync=False)
         counts = Counter(self.table.names[instance.class_id] for instance in self._write_objects(image, prediction))
         return [
             image.path,
@@ -141,7 +143,7 @@ class Outputs:
         mask, confidence = prediction
         instances = find_instances(mask, confidence, self.table, self.objects)
         document = to_coco({image.path: ((mask.shape[0], mask.shape[1]), instances)}, self.table)
-        with atomic_write(self.file("objects", image.name)) as partial:
+        with atomic_write(self.file("objects", image.name), sync=False) as partial:
             partial.write_text(json.dumps(document), encoding="ascii")
         return instances
 

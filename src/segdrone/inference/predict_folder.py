@@ -25,6 +25,7 @@ from segdrone.raster import ImageSource
 from segdrone.raster.file_kind import describe_others
 from segdrone.raster.header import IMAGE_SUFFIXES
 from segdrone.utils.atomic import writable_dir
+from segdrone.utils.console import one_line
 from segdrone.utils.output_dir import exclusive_dir
 from segdrone.utils.progress import progress_bar
 from segdrone.windows import Window
@@ -109,11 +110,11 @@ def predict_folder(
     named = [image for image in images if image.path not in too_long]
     with writable_dir(out), exclusive_dir(out):
         manifest = Manifest(outputs, settings)
-        todo = manifest.begin(named, redo=redo)
+        todo = manifest.begin(named, redo=redo, progress=progress)
         failed = _predict_all(todo, len(named), read, predict, outputs, manifest, progress)
-        manifest.write_totals()
+        manifest.finish()
     for reason in too_long.values() if progress else ():
-        print(f"error: {reason}", file=sys.stderr)
+        print(f"error: {one_line(reason)}", file=sys.stderr)
     return PredictSummary(len(todo) - len(failed), len(named) - len(todo), failed | too_long)
 
 
@@ -148,9 +149,9 @@ def _predict_all(
                 manifest.drop(image)
                 failed[image.path] = _error_line(image, error)
                 if progress:
-                    tqdm.write(f"error: {failed[image.path]}", file=sys.stderr)
+                    tqdm.write(f"error: {one_line(failed[image.path])}", file=sys.stderr)
             else:
-                manifest.add(outputs.write(image, pixels, prediction))
+                manifest.add(image, outputs.write(image, pixels, prediction))
             photo_bar.update()
     return failed
 
@@ -170,6 +171,7 @@ def _read(image: InputImage, open_source: Callable[[Path], ImageSource]) -> tupl
         known = "; ".join(describe_others([image.file])) or "leave it out"
         raise DataError(f"{image.file} does not have the suffix of a photograph ({suffixes}): {known}")
     try:
+        _ = image.digest  # before the pixels: what changes meanwhile is predicted again by the next command
         source = open_source(image.file)
         return source, source.read(Window(0, 0, *source.size))
     except DataError:

@@ -15,38 +15,39 @@ from segdrone.utils.atomic import atomic_write
 _PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 
 
-def write_gray_png(pixels: NDArray[np.uint8], path: Path) -> None:
-    """Writes uint8 `[H, W]`, e.g. class ids or confidence, as an 8-bit gray PNG.
+def write_gray_png(pixels: NDArray[np.uint8], path: Path, *, sync: bool = True) -> None:
+    """Writes uint8 `[H, W]`, e.g. class ids or confidence, as an 8-bit gray PNG; for `sync` see `atomic_write`.
 
     Raises:
         OSError: The file cannot be written.
     """
-    with atomic_write(path) as partial:
+    with atomic_write(path, sync=sync) as partial:
         partial.write_bytes(cv2.imencode(".png", pixels, _PNG_OPTIONS)[1].tobytes())
 
 
-def write_palette_png(mask: NDArray[np.uint8], palette: NDArray[np.uint8], path: Path) -> None:
+def write_palette_png(mask: NDArray[np.uint8], palette: NDArray[np.uint8], path: Path, *, sync: bool = True) -> None:
     """Writes a mask, uint8 `[H, W]`, as a PNG whose palette gives each id its color.
 
     Args:
         mask: Class ids.
         palette: Color by id, uint8 `[256, 3]`, RGB; e.g. `ClassTable.palette`.
         path: The file.
+        sync: As for `atomic_write`.
 
     Raises:
         OSError: The file cannot be written.
     """
     image = Image.fromarray(mask)
     image.putpalette(palette.tobytes())
-    with atomic_write(path) as partial:
+    with atomic_write(path, sync=sync) as partial:
         image.save(partial, compress_level=1)
 
 
-def write_jpeg(image: NDArray[np.uint8], path: Path, quality: int = 90) -> None:
-    """Writes an image, uint8 `[H, W, 3]`, RGB, as a JPEG of `quality` 1 to 95.
+def write_jpeg(image: NDArray[np.uint8], path: Path, quality: int = 90, *, sync: bool = True) -> None:
+    """Writes an image, uint8 `[H, W, 3]`, RGB, as a JPEG of `quality` 1 to 95; for `sync` see `atomic_write`.
 
     Raises:
         OSError: The file cannot be written.
     """
-    with atomic_write(path) as partial:
+    with atomic_write(path, sync=sync) as partial:
         Image.fromarray(image).save(partial, quality=quality)

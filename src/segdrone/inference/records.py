@@ -1,0 +1,114 @@
+"""Keep what was written for each photograph in `manifest.jsonl`, with the sizes and digests of its files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from segdrone.inference.outputs import SUFFIXES
+from segdrone.utils.atomic import atomic_write
+from segdrone.utils.bounded import UnreadableError, parse_json
+from segdrone.utils.digest import file_digest
+from segdrone.utils.regular_file import open_regular
+
+MANIFEST = "manifest.jsonl"
+_MAX_LINE = 1 << 20  # bytes; 23 classes take 1300
+
+Facts = list[int | str]
+"""Size in bytes and SHA-256 of a file."""
+
+
+class Record(NamedTuple):
+    """A finished photograph.
+
+    Attributes:
+        row: Its row of `summary.csv`, by column.
+        files: Size and SHA-256 of each of its files, by path below the output folder.
+    """
+
+    row: dict[str, str]
+    files: dict[str, Any]
+
+    @property
+    def path(self) -> str:
+        """Path of the photograph, as `InputImage.path`."""
+        return self.row["path"]
+
+    @property
+    def name(self) -> str:
+        """Name of its files, as `InputImage.name`."""
+        return self.row["mask"].removeprefix("masks/").removesuffix(SUFFIXES["masks"])
+
+
+def measure_file(file: Path) -> Facts:
+    """Returns the size and the SHA-256 of a file.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    size, digest = file.stat().st_size, file_digest(file)
+    if not digest:
+        raise FileNotFoundError(f"{file} was removed by another program")
+    return [size, digest]
+
+
+def is_unchanged(file: Path, facts: Any) -> bool:
+    """Whether a file has the size and the SHA-256 that `measure_file` returned, of any origin."""
+    try:
+        return isinstance(facts, list) and file.stat().st_size == facts[0] and measure_file(file) == facts
+    except (OSError, IndexError):
+        return False
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """Yields the records of a file in order; of two with the same path, the later one counts.
+
+    Lines that a killed process or a power cut left unfinished, and others that hold no record, are passed over.
+    """
+    try:
+        with open_regular(path) as file:
+            for line in iter(partial(file.readline, _MAX_LINE), b""):
+                if (record := _parse(line)) is not None:
+                    yield record
+    except OSError:
+        return
+
+
+def write_records(records: Iterable[Record], path: Path) -> None:
+    """Writes records in the order of their paths."""
+    with atomic_write(path) as file:
+        file.write_bytes(b"".join(map(_format, sorted(records, key=lambda record: record.path))))
+
+
+def append_record(record: Record, path: Path) -> None:
+    """Adds a record to a file whose last line is finished; a power cut may lose it, and the photograph with it."""
+    with path.open("ab") as file:
+        file.write(_format(record))
+
+
+def _format(record: Record) -> bytes:
+    return json.dumps(record._asdict()).encode("ascii") + b"\n"
+
+
+def _parse(line: bytes) -> Record | None:
+    try:
+        content = parse_json(line.decode("ascii"))
+    except (UnreadableError, UnicodeDecodeError):
+        return None
+    if not line.endswith(b"\n") or not isinstance(content, dict) or content.keys() != {*Record._fields}:
+        return None
+    row, files = content["row"], content["files"]
+    if not isinstance(row, dict) or not isinstance(files, dict) or not {"path", "mask"} <= row.keys():
+        return None
+    if not all(isinstance(cell, str) for cell in row.values()) or not _is_mask(row["mask"]):
+        return None
+    return Record(row, files)
+
+
+def _is_mask(path: str) -> bool:
+    """Whether a path is one of a mask below the output folder: its files may be removed."""
+    parts = PurePosixPath(path).parts
+    return len(parts) > 1 and parts[0] == "masks" and ".." not in parts and path.endswith(SUFFIXES["masks"])
