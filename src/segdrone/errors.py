@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping
 from typing import NoReturn
 
+from segdrone.utils.console import one_line
+
 
 class SegdroneError(Exception):
     """Base class: a mistake that the user can fix."""
@@ -57,5 +59,5 @@ def format_options(options: Mapping[str, object]) -> str:
 
 def exit_with_error(text: str) -> NoReturn:
     """Prints one line of error to stderr and exits with code 2."""
-    print(f"error: {text}", file=sys.stderr)
+    print(f"error: {one_line(text)}", file=sys.stderr)
     sys.exit(2)

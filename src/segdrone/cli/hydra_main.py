@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 import gc
+import logging
 import math
 import os
 import select
@@ -26,7 +27,7 @@ from segdrone.cli.lock_output_dir import LockOutputDir
 from segdrone.errors import ConfigError, SegdroneError, exit_with_error
 from segdrone.sweep import UNFINISHED, CompareAtEnd, Sweep, clear_failure, note_failure, read_sweep, report
 from segdrone.utils.config import config_dir, save_config
-from segdrone.utils.console import escape_unknown_characters
+from segdrone.utils.console import one_line, protect_console
 from segdrone.utils.launch import silence_nonzero_ranks, single_job_argv, wait_for_rank_zero
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -72,7 +73,8 @@ def run(main: Callable[[], None], config_name: str) -> None:
         main: The decorated function.
         config_name: Its primary config, whose help template `--help` prints.
     """
-    escape_unknown_characters()
+    protect_console()
+    logging.raiseExceptions = False  # a log file on a full disk prints no tracebacks
     os.environ[_FULL_ERROR] = "1"  # Hydra then raises its errors instead of printing them
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network at import
     try:
@@ -149,7 +151,7 @@ def _run_sweep_job(
         reason, details = f"{cfg.get('objective', 'the score')} came out as {score}", ""
     note_failure(folder, reason, details)
     _failed_jobs.append(number)
-    sys.stderr.write(f"error: job {number}: {reason}\n")  # one write, because jobs may run in parallel
+    sys.stderr.write(f"error: job {number}: {one_line(reason)}\n")  # one write, because jobs may run in parallel
     if show_traceback:
         print(details, file=sys.stderr)
     gc.collect()  # networks contain reference cycles, and the next job may need their memory

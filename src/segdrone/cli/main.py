@@ -13,7 +13,7 @@ import typer
 from segdrone.cli import compare, data, predict
 from segdrone.cli.data_options import name_options
 from segdrone.errors import ConfigError, SegdroneError, exit_with_error, user_message
-from segdrone.utils.console import escape_unknown_characters
+from segdrone.utils.console import protect_console
 
 commands = typer.Typer(
     no_args_is_help=True,
@@ -79,7 +79,7 @@ def _run_module(module: str, arguments: list[str]) -> None:
 
 def app() -> None:
     """Runs the command. An error of the user ends it with one line on stderr and exit code 2."""
-    escape_unknown_characters()
+    protect_console()
     debug = "--debug" in sys.argv[1:2]
     is_data = "data" in sys.argv[1 + debug : 2 + debug]
     try:

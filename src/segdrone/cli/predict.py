@@ -10,6 +10,7 @@ import typer
 
 from segdrone.cli.size import parse_size
 from segdrone.errors import ConfigError
+from segdrone.utils.console import one_line
 
 
 def predict(
@@ -137,7 +138,7 @@ def predict(
     failed = sum(len(summary.failed) for summary in summaries)
     if quiet:
         for reason in (reason for summary in summaries for reason in summary.failed.values()):
-            print(f"error: {reason}", file=sys.stderr)
+            print(f"error: {one_line(reason)}", file=sys.stderr)
     else:
         print(f"{predicted} predicted, {skipped} done before, {failed} failed: see {out}")
     raise typer.Exit(1 if failed else 0)

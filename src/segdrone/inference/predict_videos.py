@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,14 @@ from segdrone import __version__
 from segdrone.errors import ConfigError, DataError
 from segdrone.inference.cleanup import Cleanup
 from segdrone.inference.inputs import InputImage
+from segdrone.inference.output_places import check_place, clear_place
 from segdrone.inference.predict_folder import PredictSummary
-from segdrone.inference.predict_video import check_video_options, predict_video
+from segdrone.inference.predict_video import VideoSummary, check_video_options, predict_video
 from segdrone.inference.predictor import Predictor
+from segdrone.inference.records import is_remnant, is_unchanged, measure_file
 from segdrone.utils.atomic import is_too_long, remove_stale_partials, writable_dir, write_json
+from segdrone.utils.bounded import UnreadableError, read_json
+from segdrone.utils.console import one_line
 from segdrone.utils.output_dir import exclusive_dir
 
 log = logging.getLogger(__name__)
@@ -72,9 +76,10 @@ def predict_videos(
     redo: bool = False,
     progress: bool = True,
 ) -> PredictSummary:
-    """Writes for each video `films/NAME.mp4`, `.csv` and, last, `.json` with its settings.
+    """Writes for each video `films/NAME.mp4`, `.csv`, and `.json` with its settings, sizes and digests.
 
-    A video is done when its `.json` exists. One that cannot be read is reported, and the others are predicted.
+    The `.json` is written first, without sizes and digests, and last. A video is done when its files have these. One
+    that cannot be read is reported, and the others are predicted.
 
     Args:
         predictor: The model.
@@ -86,57 +91,117 @@ def predict_videos(
         progress: Whether to show progress bars and errors on stderr.
 
     Raises:
-        ConfigError: A video was predicted with other settings, or an option is out of its range.
+        ConfigError: A video was predicted with other settings, files of others are in the places of predictions, or an
+            option is out of its range.
         DataError: The folder cannot be written to.
     """
     cleanup.check(predictor.table)
     check_video_options(smooth)
-    with writable_dir(Path(out)), exclusive_dir(Path(out)):
-        remove_stale_partials(Path(out) / FOLDER, deep=True)
+    out = Path(out)
+    settings = {
+        "segdrone": __version__, "predictor": predictor.settings, "cleanup": cleanup.to_dict(), "smooth": smooth,
+    }  # fmt: skip
+    with writable_dir(out), exclusive_dir(out):
+        remove_stale_partials(out / FOLDER, deep=True)
+        targets = [
+            _Target(video, out, settings | {"film": video.file.name, "digest": video.digest}) for video in videos
+        ]
+        done = [target.is_done(redo=redo) for target in targets]  # refuses before anything is predicted
         results = {
-            video.path: _predict(predictor, video, Path(out), cleanup, smooth, redo=redo, progress=progress)
-            for video in videos
+            target.video.path: _SKIPPED if is_done else _predict(predictor, target, cleanup, smooth, progress)
+            for target, is_done in zip(targets, done, strict=True)
         }
     failed = {path: result for path, result in results.items() if result not in (_PREDICTED, _SKIPPED)}
     counts = Counter(results.values())
     return PredictSummary(counts[_PREDICTED], counts[_SKIPPED], failed)
 
 
-def _predict(
-    predictor: Predictor, video: InputImage, out: Path, cleanup: Cleanup, smooth: int, *, redo: bool, progress: bool
-) -> str:
-    """Predicts a video unless it is done; returns `_PREDICTED`, `_SKIPPED` or the reason for a failure."""
-    target, *others = (out / FOLDER / (video.name + suffix) for suffix in (".mp4", ".csv", ".json"))
-    manifest = others[-1]
-    settings = {
-        "segdrone": __version__, "film": video.file.name, "digest": video.digest, "predictor": predictor.settings,
-        "cleanup": cleanup.to_dict(), "smooth": smooth,
-    }  # fmt: skip
-    too_long = any(map(is_too_long, (target, *others)))
-    if not redo and not too_long and all(file.is_file() for file in (target, *others)):
-        if _read_settings(manifest) != settings:
+class _Target:
+    """The files of a video.
+
+    Args:
+        video: The video.
+        out: Output folder.
+        settings: All that they depend on, as plain values.
+    """
+
+    def __init__(self, video: InputImage, out: Path, settings: Mapping[str, Any]) -> None:
+        self.video, self._out = video, out
+        self._settings = json.loads(json.dumps(settings))
+        self.film, self._table, self._manifest = (
+            out / FOLDER / (video.name + suffix) for suffix in (".mp4", ".csv", ".json")
+        )
+        self.is_too_long = any(map(is_too_long, (self.film, self._table, self._manifest)))
+
+    def is_done(self, *, redo: bool) -> bool:
+        """Whether the files are finished and unchanged; never with `redo`.
+
+        Raises:
+            ConfigError: They are of other settings and not to be replaced, or others have put files in their places.
+        """
+        if self.is_too_long:
+            return False
+        for file in (self.film, self._table, self._manifest):
+            check_place(file, self._out)
+            clear_place(file)
+        content = self._read_manifest()
+        if content is None:
+            foreign = next((file for file in (self.film, self._table) if file.exists()), None)
+            if foreign is not None:
+                raise ConfigError(f"{foreign} was not written by segdrone predict: move it, or give another --out")
+            return False
+        if redo or "frames" not in content:
+            return False
+        facts = content.get("files", {})
+        is_whole = all(is_unchanged(file, facts.get(file.suffix)) for file in (self.film, self._table))
+        if (is_whole or not facts) and content["made_with"] != self._settings:
             raise ConfigError(
-                f"{target} was predicted with other settings, or from another video: give another --out, or --redo "
+                f"{self.film} was predicted with other settings, or from another video: give another --out, or --redo "
                 "to replace it"
             )
-        return _SKIPPED
+        return is_whole
+
+    def begin(self) -> None:
+        """Marks the files as those of an unfinished prediction."""
+        write_json({"made_with": self._settings}, self._manifest)
+
+    def drop(self) -> None:
+        """Removes the mark, if there are no files of an earlier prediction."""
+        if not self.film.exists() and not self._table.exists():
+            self._manifest.unlink(missing_ok=True)
+
+    def finish(self, summary: VideoSummary) -> None:
+        """Records the finished files."""
+        files = {file.suffix: measure_file(file) for file in (self.film, self._table)}
+        frames = {"frames": summary.frames, "missing_frames": summary.missing}
+        write_json({"made_with": self._settings, **frames, "files": files}, self._manifest)
+
+    def _read_manifest(self) -> dict[str, Any] | None:
+        if not self._manifest.exists():
+            return None
+        try:
+            content = read_json(self._manifest)
+            if isinstance(content, dict) and "made_with" in content and isinstance(content.get("files", {}), dict):
+                return content
+        except UnreadableError:
+            if is_remnant(self._manifest, "made_with"):
+                return {}
+        raise ConfigError(f"{self._manifest} was not written by segdrone predict: move it, or give another --out")
+
+
+def _predict(predictor: Predictor, target: _Target, cleanup: Cleanup, smooth: int, progress: bool) -> str:
+    """Predicts a video; returns `_PREDICTED` or the reason for a failure."""
+    source = target.video.file
     try:
-        if too_long:
-            raise DataError(f"{video.file}: the names of its files in {FOLDER}/ would be too long: rename the video")
-        manifest.unlink(missing_ok=True)
-        summary = predict_video(predictor, video.file, target, cleanup=cleanup, smooth=smooth, progress=progress)
+        if target.is_too_long:
+            raise DataError(f"{source}: the names of its files in {FOLDER}/ would be too long: rename the video")
+        target.begin()
+        summary = predict_video(predictor, source, target.film, cleanup=cleanup, smooth=smooth, progress=progress)
     except DataError as error:
         if progress:
-            tqdm.write(f"error: {error}", file=sys.stderr)
+            tqdm.write(f"error: {one_line(error)}", file=sys.stderr)
+        if not target.is_too_long:
+            target.drop()
         return str(error)
-    write_json({"made_with": settings, "frames": summary.frames, "missing_frames": summary.missing}, manifest)
+    target.finish(summary)
     return _PREDICTED
-
-
-def _read_settings(manifest: Path) -> Any:
-    """Returns the settings that a video was predicted with; None if the file cannot be read."""
-    try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
-    except ValueError:
-        return None
-    return content.get("made_with") if isinstance(content, dict) else None

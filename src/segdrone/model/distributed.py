@@ -20,6 +20,7 @@ from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from torch import Tensor
 
 from segdrone.errors import ConfigError, ProcessLostError
+from segdrone.utils.console import one_line
 from segdrone.utils.launch import GRACE_PERIOD, rank_and_world_size, world_size
 
 _STARTER = "SEGDRONE_STARTER"  # id of the process that started this one
@@ -162,7 +163,7 @@ def _end_message(trainer: L.Trainer, reason: str) -> str:
 
 def _exit(text: str) -> NoReturn:
     """Ends this process from a thread: its main thread may wait for a lost process forever."""
-    print(f"error: {text}", file=sys.stderr, flush=True)
+    print(f"error: {one_line(text)}", file=sys.stderr, flush=True)
     os._exit(2)
 
 

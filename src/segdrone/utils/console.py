@@ -1,16 +1,79 @@
-"""Print any text to any console."""
+r"""Print any text to any console, and nothing that controls it.
+
+Names of files and classes are of unknown origin: a line break in one forges a line, an escape sequence clears the
+screen or sets the window's title, and a bidirectional override shows letters in another order. Whatever a command
+prints or logs passes through here, and shows such characters as Python writes them: `\x1b`, `\u202e`, `\udce9`. Files
+keep names as they are.
+"""
 
 from __future__ import annotations
 
 import io
+import logging
+import re
 import sys
+from pathlib import PurePath
+from typing import Any, TextIO, cast
+
+_CONTROLS = "\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff"
+_CONTROL = re.compile(f"[{_CONTROLS}]")
+_CONTROL_OR_BREAK = re.compile(f"[\\t\\n{_CONTROLS}]")
+_BAR = re.compile(r"(?P<own>\r|(?:\n|\x1b\[A)*\Z)")  # the start of what tqdm writes: it moves to a line, or begins one
+_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colors of tables and movements of bars, on terminals
 
 
-def escape_unknown_characters() -> None:
-    r"""Makes stdout and stderr escape characters that their encoding lacks, such as `\u2192`, instead of failing.
+def one_line(text: object) -> str:
+    r"""Returns a text with line breaks and other control characters escaped, for an error or a name.
 
-    Consoles of Windows and those without a locale lack many, and names of files can have bytes that no encoding has.
+    Example:
+        >>> print(one_line("photo\n\x1b[2J\udce9.jpg"))
+        photo\n\x1b[2J\udce9.jpg
     """
-    for stream in (sys.stdout, sys.stderr):
+    return _CONTROL_OR_BREAK.sub(_escaped, str(text))
+
+
+def protect_console() -> None:
+    """Makes stdout, stderr and segdrone's log messages escape control characters, and those a console lacks."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+        if stream is not None and not isinstance(stream, _ConsoleStream):
+            setattr(sys, name, cast(TextIO, _ConsoleStream(stream)))
+    logging.setLogRecordFactory(_LogRecord)
+
+
+class _ConsoleStream:
+    """A text stream that escapes control characters, except those by which tqdm and rich draw."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        start = _BAR.match(text)
+        own = start["own"] if start else ""
+        rest = text[len(own) :]
+        if not self._stream.isatty():
+            self._stream.write(own + _CONTROL.sub(_escaped, rest))
+        else:
+            parts, sequences = _SEQUENCE.split(rest), [*_SEQUENCE.findall(rest), ""]
+            escaped = (_CONTROL.sub(_escaped, part) for part in parts)
+            self._stream.write(own + "".join(map("".join, zip(escaped, sequences, strict=True))))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _LogRecord(logging.LogRecord):
+    """A record whose names, paths and errors are escaped; the text around them is segdrone's own."""
+
+    def getMessage(self) -> str:
+        if str(self.name).startswith("segdrone") and isinstance(self.args, tuple):
+            unsafe = str | PurePath | BaseException
+            self.args = tuple(one_line(value) if isinstance(value, unsafe) else value for value in self.args)
+        return _CONTROL.sub(_escaped, super().getMessage())
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return ascii(match[0])[1:-1]

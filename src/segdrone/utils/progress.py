@@ -8,6 +8,8 @@ from typing import Any, TypeVar, overload
 
 from tqdm import tqdm
 
+from segdrone.utils.console import one_line
+
 T = TypeVar("T")
 LOG_INTERVAL = 60.0
 """Seconds between two lines of a bar if stderr is not a terminal: each of them stays in the log file."""
@@ -31,7 +33,7 @@ def progress_bar(iterable: Iterable[T] | None = None, desc: str | None = None, *
     """
     if not is_terminal():
         options = {**options, "mininterval": LOG_INTERVAL, "maxinterval": LOG_INTERVAL, "miniters": 1}
-    return tqdm(iterable, desc, **options)
+    return tqdm(iterable, desc and one_line(desc), **options)
 
 
 def is_terminal() -> bool:
