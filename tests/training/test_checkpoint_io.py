@@ -1,3 +1,5 @@
+import resource
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,32 @@ def test_failed_write_keeps_the_previous_checkpoint(tmp_path: Path) -> None:
         def __reduce__(self) -> str:
             raise OSError(28, "No space left on device")
 
-    with pytest.raises(CheckpointError, match="a.ckpt could not be written.*No space left.*unchanged"):
+    expected = r"a.ckpt could not be written \(No space left on device; it takes 0 MB\): free some disk space and start"
+    with pytest.raises(CheckpointError, match=expected):
         AtomicCheckpointIO().save_checkpoint({"x": Full()}, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("room", [0, 1000, 70_000, 1_200_000])
+def test_full_disk_is_named_with_the_need_and_the_way_on(tmp_path: Path, room: int) -> None:
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    last.parent.mkdir(parents=True)
+    last.touch()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)  # a write beyond it fails, as on a full disk
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        with pytest.raises(CheckpointError) as refused:
+            AtomicCheckpointIO().save_checkpoint({"x": [{"y": torch.ones(400_000)}]}, last.with_name("best.ckpt"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert str(refused.value) == (
+        f"{last.parent}/best.ckpt could not be written (File too large; it takes 2 MB): free some disk space and "
+        f"resume from the last epoch with output_dir={last.parent.parent} ckpt_path={last}"
+    )
+    assert list(last.parent.iterdir()) == [last]
 
 
 def state(folder: Path, monitor: str | None, name: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from segdrone.errors import SegdroneError, exit_with_error
 from segdrone.utils.atomic import remove_stale_partials
+from segdrone.utils.config import save_config
 from segdrone.utils.launch import is_rank_zero
 from segdrone.utils.output_dir import exclusive_dir
 
@@ -42,6 +43,8 @@ class LockOutputDir(Callback):
         remove_stale_partials(folder, deep=True)
         if self._command == "train":
             _refuse_earlier_run(folder, config.ckpt_path)
+            if not (folder / ".hydra").exists():  # that of an earlier run is replaced when this one trains
+                save_config(config, folder)
         elif any(_checkpoints(folder)):
             exit_with_error(f"{folder} contains a training run, with a report of its own: give another output_dir")
 

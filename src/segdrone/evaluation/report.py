@@ -106,9 +106,12 @@ def write_report(
         write_json(metrics, folder / "metrics.json")
         results.commit()
     except OSError as error:
+        way = "give another output_dir=FOLDER"
+        if run is not None and (run / "checkpoints" / "best.ckpt").is_file() and run.samefile(results.folder):
+            way = f"score it by segdrone evaluate ckpt_path={run}/checkpoints/best.ckpt"  # at the end of a training
         raise DataError(
             f"output_dir={results.folder} cannot be written to ({error.strerror or error}): free some disk space, or "
-            "give another output_dir=FOLDER"
+            f"{way}"
         ) from None
     print_scores(metrics, title)  # a console that cannot show a name must not cost the files
     log.info("the report is in %s, all scores in %s", results.folder / "report.html", results.folder / "metrics.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +12,9 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from segdrone.errors import CheckpointError
+from segdrone.model.checkpoint import read_checkpoint
 from segdrone.utils.atomic import atomic_write
+from segdrone.utils.bounded import UnreadableError, wrap_parse_errors
 
 # Of Lightning and its WeightAveraging: what only a resumed run needs, two thirds of a checkpoint and more.
 _ONLY_TO_RESUME = ("optimizer_states", "lr_schedulers", "current_model_state", "averaging_state")
@@ -36,13 +39,15 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         if _is_chosen(checkpoint, path):
             checkpoint = {key: value for key, value in checkpoint.items() if key not in _ONLY_TO_RESUME}
         try:
-            with atomic_write(Path(path)) as partial, partial.open("wb") as file:
-                torch.save(checkpoint, file)
-        except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-            reason = str(error).strip().splitlines()[0]
+            with atomic_write(Path(path)) as partial, _open(partial) as file:
+                try:
+                    torch.save(checkpoint, file)
+                except RuntimeError as error:  # torch hides the error of the file behind one of its own
+                    raise file.error or OSError(str(error).partition("\n")[0]) from None
+        except OSError as error:
             raise CheckpointError(
-                f"{path} could not be written ({reason}): free some disk space and resume from the last checkpoint, "
-                "which is unchanged"
+                f"{path} could not be written ({error.strerror or error}; it takes {_megabytes(checkpoint)} MB): free "
+                f"some disk space and {_way_on(Path(path))}"
             ) from error
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -50,11 +55,55 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
         Lightning forgets the best score of a run whose folder has another path, and then replaces the best checkpoint
         by that of the next epoch, however bad.
+
+        Raises:
+            CheckpointError: As `read_checkpoint`, or the paths in it are none.
         """
-        checkpoint = super().load_checkpoint(path, *args, **kwargs)
-        for state in _kept_checkpoints(checkpoint):
-            _relocate(state, os.path.realpath(Path(path).parent))
+        checkpoint = read_checkpoint(path)
+        try:
+            with wrap_parse_errors():
+                for state in _kept_checkpoints(checkpoint):
+                    _relocate(state, os.path.realpath(Path(path).parent))
+        except UnreadableError as error:
+            raise CheckpointError(f"{path} cannot be resumed ({error}): start from its weights by init_from") from None
         return checkpoint
+
+
+class _CheckpointFile(io.BufferedWriter):
+    """A file that keeps the error of a write."""
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+
+def _open(path: Path) -> _CheckpointFile:
+    return _CheckpointFile(io.FileIO(path, "w"))
+
+
+def _megabytes(value: Any) -> int:
+    """Returns the size of all tensors in a checkpoint, rounded up."""
+    return -(-sum(tensor.nbytes for tensor in _tensors(value)) // 1_000_000)
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _tensors(part)
+
+
+def _way_on(path: Path) -> str:
+    last = path.with_name("last.ckpt")
+    if not last.is_file():
+        return "start again"
+    return f"resume from the last epoch with output_dir={last.parent.parent} ckpt_path={last}"
 
 
 def _kept_checkpoints(checkpoint: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig
 
 from segdrone.data import SegmentationDataModule
-from segdrone.errors import ConfigError
+from segdrone.errors import CheckpointError, ConfigError, SegdroneError
 from segdrone.model import SegmentationModule
 from segdrone.model.distributed import resume_hint
 from segdrone.utils.warnings import suppress_lightning_warnings
@@ -23,6 +23,7 @@ def fit(cfg: DictConfig, trainer: L.Trainer, module: SegmentationModule, datamod
     Raises:
         ConfigError: Lightning refuses the configuration, the GPU's memory is too small, or the network cannot be
             compiled.
+        CheckpointError: Lightning cannot restore the checkpoint.
         SystemExit: Training was interrupted: 130 after Ctrl+C, 143 after SIGTERM.
     """
     try:
@@ -34,6 +35,8 @@ def fit(cfg: DictConfig, trainer: L.Trainer, module: SegmentationModule, datamod
                 print(f"interrupted: {resume_hint(trainer)}", file=sys.stderr)
             raise SystemExit(143 if isinstance(error, SIGTERMException) else 130) from None
         raise
+    except SegdroneError:
+        raise
     except MisconfigurationException as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"Lightning cannot train with this configuration ({reason}): change it") from error
@@ -42,10 +45,15 @@ def fit(cfg: DictConfig, trainer: L.Trainer, module: SegmentationModule, datamod
             "the GPU's memory is too small for a training step: give a lower data.batch_size, and "
             "trainer.accumulate_grad_batches to make up for it, or smaller images, tiles or crops"
         ) from error
-    except RuntimeError as error:
+    except Exception as error:
         if cfg.compile and isinstance(error, torch._dynamo.exc.TorchDynamoException):
             reason = str(getattr(error, "inner_exception", error)).splitlines()[0]
             raise ConfigError(
                 f"compile=true: the network cannot be compiled here ({reason}): give compile=false"
+            ) from error
+        if cfg.ckpt_path is not None and not module.started:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            raise CheckpointError(
+                f"{cfg.ckpt_path} cannot be resumed ({reason}): start from its weights with init_from={cfg.ckpt_path}"
             ) from error
         raise

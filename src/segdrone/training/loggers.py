@@ -1,4 +1,4 @@
-"""Open the loggers of a run, and log its hyper-parameters."""
+"""Open the loggers of a run, log to `metrics.csv`, and log hyper-parameters."""
 
 from __future__ import annotations
 
@@ -6,14 +6,29 @@ import itertools
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from omegaconf import DictConfig
 
+from segdrone.training.best_effort import BestEffort
 from segdrone.utils.config import to_container
 
 _GROUPS = ("data", "model", "loss", "optimizer", "scheduler", "trainer")
 _SCORES = ("miou", "accuracy", "val/miou")
+
+
+class CSV(CSVLogger):
+    """Lightning's CSV logger. If `metrics.csv` cannot be written, the training goes on."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._best_effort = BestEffort("metrics.csv")
+
+    def save(self) -> None:
+        """Writes the metrics that were logged."""
+        with self._best_effort():
+            super().save()
 
 
 def open_loggers(loggers: Sequence[Logger], folder: Path) -> None:

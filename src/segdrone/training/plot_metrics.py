@@ -8,6 +8,7 @@ from typing import Any
 import lightning.pytorch as L
 
 from segdrone import figures
+from segdrone.training.best_effort import BestEffort
 
 
 class PlotMetrics(L.Callback):
@@ -21,6 +22,7 @@ class PlotMetrics(L.Callback):
 
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder)
+        self._best_effort = BestEffort("figures/")
         self.history: list[dict[str, float]] = []
         self._splits = ["train"]  # with values of this epoch; values of earlier validations stay logged
 
@@ -37,8 +39,9 @@ class PlotMetrics(L.Callback):
         self.history.append({**epoch, **{key: float(logged[key]) for key in keys if key in logged}})
         if not trainer.is_global_zero:
             return
-        for name in figures.TRAINING_CURVES:
-            figures.save(figures.plot_training_curve(self.history, name), self.folder / f"{name}.png")
+        with self._best_effort():
+            for name in figures.TRAINING_CURVES:
+                figures.save(figures.plot_training_curve(self.history, name), self.folder / f"{name}.png")
 
     @property
     def state_key(self) -> str:

@@ -19,10 +19,17 @@ def to_container(node: DictConfig) -> dict[str, Any]:
 
 
 def save_config(cfg: DictConfig, folder: Path) -> None:
-    """Writes `.hydra/` with the config, the overrides and Hydra's options, as Hydra does; nothing without Hydra."""
-    if not HydraConfig.initialized():
+    """Writes `.hydra/` with the config, the overrides and Hydra's options, as Hydra does; nothing without Hydra.
+
+    Args:
+        cfg: The config of a task, or the whole one that Hydra's callbacks get.
+        folder: Where to write.
+    """
+    if "hydra" not in cfg and not HydraConfig.initialized():
         return
-    contents = {"config": cfg, "overrides": HydraConfig.get().overrides.task, "hydra": HydraConfig.instance().cfg}
+    hydra = cfg.hydra if "hydra" in cfg else HydraConfig.get()
+    task = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    contents = {"config": task, "overrides": hydra.overrides.task, "hydra": {"hydra": hydra}}
     for name, content in contents.items():
         with atomic_write(folder / ".hydra" / f"{name}.yaml") as partial:
             OmegaConf.save(content, partial)

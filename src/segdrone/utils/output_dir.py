@@ -12,7 +12,7 @@ from pathlib import Path
 import filelock
 
 from segdrone.errors import ConfigError, DataError
-from segdrone.utils.atomic import file_lock, sync_dir
+from segdrone.utils.atomic import file_lock, sync_dir, sync_files
 from segdrone.utils.launch import is_rank_zero
 
 _LOCK = ".running"
@@ -87,9 +87,7 @@ class StagedResults:
                 mark = self.path / _OUTDATED / name
                 mark.parent.mkdir(parents=True, exist_ok=True)
                 mark.touch()
-        for path in _files(self.path):
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+        sync_files(_files(self.path))
         os.replace(self.path, self.folder / _FINISHED)
         sync_dir(self.folder)
         _move_finished(self.folder)
