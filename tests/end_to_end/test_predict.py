@@ -5,6 +5,7 @@ import shutil
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,7 +52,17 @@ def kill(arguments: list[str | Path], out: Path, rows: int) -> int:
 def test_a_folder_predicted_with_two_kills_has_the_same_bytes(photos: Path, tmp_path: Path, command: Command) -> None:
     checkpoint = tiny_checkpoint(tmp_path / "a.ckpt")
     out = tmp_path / "out"
-    arguments: list[str | Path] = [checkpoint, photos, "--out", out, "--confidence", "--device", "cpu"]
+    arguments: list[str | Path] = [
+        checkpoint,
+        photos,
+        "--out",
+        out,
+        "--confidence",
+        "--object-class",
+        "car",
+        "--device",
+        "cpu",
+    ]
     assert kill(arguments, out, 15) == kill(arguments, out, 35) == -signal.SIGKILL
     result = command("segdrone", "predict", *arguments)
     assert result.returncode == 1, result.stderr
@@ -64,10 +75,11 @@ def test_a_folder_predicted_with_two_kills_has_the_same_bytes(photos: Path, tmp_
         assert f"{photos / name} " in line
     whole = tmp_path / "whole"
     predictor = Predictor.from_checkpoint(checkpoint, device="cpu")
-    outcome = predict_folder(predictor, find_inputs([photos], whole), whole, confidence=True, progress=False)
+    options: dict[str, Any] = {"confidence": True, "objects": ["car"], "progress": False}
+    outcome = predict_folder(predictor, find_inputs([photos], whole), whole, **options)
     assert outcome.predicted == 58
     assert contents(out) == contents(whole)
-    assert len(contents(whole)) == 58 * 4 + 4  # with predict.json, summary.csv, totals.csv and masks/classes.csv
+    assert len(contents(whole)) == 58 * 5 + 5  # with predict.json, manifest.jsonl, two tables and masks/classes.csv
     with (out / "summary.csv").open() as file:
         paths = [row["path"] for row in csv.DictReader(file)]
     assert paths == sorted(paths)

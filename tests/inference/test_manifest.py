@@ -151,7 +151,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "masks").mkdir()
     assert "holds masks, which segdrone predict did not write: give another --out" in refusal(tmp_path, image("a.jpg"))
     assert "which segdrone predict did not write" in refusal(tmp_path, image("a.jpg"), redo=True)
-    for content in ("{", "[]"):
+    for content in ("{a", "[]"):
         (tmp_path / "predict.json").write_text(content)
         assert "predict.json was not written by segdrone predict" in refusal(tmp_path, image("a.jpg"))
 

@@ -37,7 +37,6 @@ def test_a_video_is_predicted_once_and_again_with_redo(predictor: Predictor, vid
     assert predict_videos(predictor, files(video), out, progress=False)[:2] == (1, 0)
     before = _contents(out)
     assert [*before] == ["flight.csv", "flight.json", "flight.mp4"]
-    (out / "films" / "flight.csv").write_text("spoilt")
     assert predict_videos(predictor, files(video), out, progress=False)[:2] == (0, 1)
     assert predict_videos(predictor, files(video), out, redo=True, progress=False)[:2] == (1, 0)
     assert _contents(out) == before
@@ -52,6 +51,38 @@ def test_a_video_that_a_killed_process_left_unfinished_is_predicted(
     (tmp_path / "out" / "films" / ".flight.0123abcd.part.mp4").write_text("half")
     assert predict_videos(predictor, files(video), tmp_path / "out", progress=False)[:2] == (1, 0)
     assert _contents(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("name", ["flight.mp4", "flight.csv", "flight.json"])
+def test_a_spoilt_file_is_made_again(predictor: Predictor, video: Path, tmp_path: Path, name: str) -> None:
+    out = tmp_path / "out"
+    predict_videos(predictor, files(video), out, progress=False)
+    before, path = _contents(out), out / "films" / name
+    for content in (b"", before[name][:-9], before[name][:9], before[name][:-1] + b"?", bytes(len(before[name]))):
+        path.write_bytes(content)
+        assert predict_videos(predictor, files(video), out, progress=False)[:2] == (1, 0)
+        assert _contents(out) == before
+    path.unlink()
+    path.mkdir()
+    if name == "flight.json":  # whose are the others?
+        with pytest.raises(ConfigError, match=r"flight.mp4 was not written by segdrone predict: move it"):
+            predict_videos(predictor, files(video), out, redo=True, progress=False)
+    else:
+        assert predict_videos(predictor, files(video), out, progress=False)[:2] == (1, 0)
+        assert _contents(out) == before
+
+
+@pytest.mark.parametrize("name", ["flight.mp4", "flight.csv", "flight.json"])
+def test_files_of_others_are_refused_before_anything_is_predicted(
+    predictor: Predictor, video: Path, tmp_path: Path, name: str
+) -> None:
+    write(tmp_path / "a.mov", pan(2))
+    (tmp_path / "out" / "films").mkdir(parents=True)
+    (tmp_path / "out" / "films" / name).write_text('{"mine": 1}')
+    for redo in (False, True):
+        with pytest.raises(ConfigError, match=rf"{name} was not written by segdrone predict: move it, or"):
+            predict_videos(predictor, files(tmp_path / "a.mov", video), tmp_path / "out", redo=redo, progress=False)
+    assert _contents(tmp_path / "out") == {name: b'{"mine": 1}'}
 
 
 def test_other_settings_or_another_video_need_redo(predictor: Predictor, video: Path, tmp_path: Path) -> None:

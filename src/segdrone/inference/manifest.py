@@ -18,6 +18,7 @@ from segdrone.inference.records import (
     MANIFEST,
     Record,
     append_record,
+    is_remnant,
     is_unchanged,
     measure_file,
     read_records,
@@ -34,7 +35,7 @@ from segdrone.inference.summary import (
     write_lines,
 )
 from segdrone.utils.atomic import atomic_write, remove_stale_partials, sync_files, write_json
-from segdrone.utils.bounded import UnreadableError, read_bytes, read_json
+from segdrone.utils.bounded import UnreadableError, read_json
 from segdrone.utils.progress import progress_bar
 
 _LOST: dict[str, Any] = {}  # settings that cannot be read
@@ -236,10 +237,9 @@ class Manifest:
                 settings = read_json(path)
                 if isinstance(settings, dict) and "segdrone" in settings:
                     return settings
-                is_blank = False
             except UnreadableError:
-                is_blank = path.is_file() and not read_bytes(path).strip(b"\0 \n")
-            if is_ours or is_blank:
+                is_ours |= is_remnant(path, "segdrone")
+            if is_ours:
                 return _LOST
             raise ConfigError(f"{path} was not written by segdrone predict: give another --out")
         if is_ours:

@@ -63,6 +63,17 @@ def is_unchanged(file: Path, facts: Any) -> bool:
         return False
 
 
+def is_remnant(file: Path, key: str) -> bool:
+    """Whether a file holds what a power cut or a full disk leaves of an object whose first key is `key`."""
+    begin = json.dumps({key: 0}, indent=2).partition(":")[0].encode()
+    try:
+        with open_regular(file) as opened:
+            content = opened.read(_MAX_LINE).strip(b"\0")
+    except OSError:
+        return False
+    return content.startswith(begin) or begin.startswith(content)
+
+
 def read_records(path: Path) -> Iterator[Record]:
     """Yields the records of a file in order; of two with the same path, the later one counts.
 
