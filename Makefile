@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo train test coverage lint types wheel-trial bench tensorboard lock clean
+.PHONY: help setup demo train test coverage lint types wheel-trial bench torture tensorboard lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -50,6 +50,9 @@ bench: $(READY) ## run the benchmarks; for their options see benchmarks/*.py --h
 	$(BIN)/python benchmarks/backend.py
 	$(BIN)/python benchmarks/inference.py --no-monai
 	$(BIN)/python benchmarks/evaluation.py
+
+torture: $(READY) ## kill, starve and mislead the commands: ARGS="--minutes 60", --help
+	$(BIN)/python -m benchmarks.torture $(ARGS)
 
 tensorboard: $(READY) ## show all runs in a browser
 	$(BIN)/tensorboard --logdir outputs

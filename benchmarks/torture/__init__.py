@@ -1,0 +1,1 @@
+"""Kill, starve and mislead segdrone, and count how often it keeps its promises: python -m benchmarks.torture --help."""
