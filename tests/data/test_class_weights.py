@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -144,6 +145,33 @@ def test_counts_of_masks_that_have_changed_since_are_refused(tmp_path: Path) -> 
     masks[1].write_bytes(b"a MASK")
     with pytest.raises(DataError, match=r"an earlier state of 1 of 2 masks, b first, .*`segdrone data stats ROOT`"):
         read()
+
+
+def test_a_change_anywhere_in_a_large_mask_of_equal_size_and_time_changes_its_state(tmp_path: Path) -> None:
+    mask = tmp_path / "a.tif"
+    mask.write_bytes(bytes(2_000_000))
+    times, pair = mask.stat(), ImageMaskPair("a", mask, mask, (1, 1))
+    states = set()
+    for offset in (None, 0, 300_000, 1_400_000, 1_999_999):
+        if offset is not None:
+            with mask.open("r+b") as file:
+                file.seek(offset)
+                file.write(b"x")
+            os.utime(mask, ns=(times.st_atime_ns, times.st_mtime_ns))
+        states.update(mask_states([pair], MaskEncoding(TABLE)))
+    assert len(states) == 5
+
+
+def test_a_photograph_that_marks_no_data_is_part_of_the_state(tmp_path: Path) -> None:
+    image, mask = tmp_path / "a.tif", tmp_path / "a.png"
+    mask.write_bytes(b"a mask")
+    image.write_bytes(b"first")
+    pairs = [ImageMaskPair("a", image, mask, (1, 1), marks_no_data=marks) for marks in (True, False)]
+    before = mask_states(pairs, MaskEncoding(TABLE))
+    image.write_bytes(b"FIRST")
+    after = mask_states(pairs, MaskEncoding(TABLE))
+    assert before[0] != after[0]
+    assert before[1] == after[1]
 
 
 @pytest.mark.parametrize(

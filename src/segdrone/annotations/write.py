@@ -64,10 +64,10 @@ def write_pair(mask: NDArray[np.uint8], photograph: Path | EmbeddedImage, name: 
         DataError: A file cannot be written.
     """
     try:
-        with atomic_write(out / MASKS / f"{name}.png") as partial:
+        with atomic_write(out / MASKS / f"{name}.png", sync=False) as partial:
             partial.write_bytes(cv2.imencode(".png", mask)[1].tobytes())
         if isinstance(photograph, EmbeddedImage):
-            with atomic_write(out / IMAGES / f"{name}{photograph.suffix}") as partial:
+            with atomic_write(out / IMAGES / f"{name}{photograph.suffix}", sync=False) as partial:
                 partial.write_bytes(photograph.read())
         else:
             _link(photograph.resolve(), out / IMAGES / f"{name}{photograph.suffix}")
@@ -94,7 +94,7 @@ def write_split(splits: Mapping[str, Sequence[str]], out: Path) -> None:
         for split, names in splits.items():
             if names:
                 with atomic_write(out / f"{split}.txt") as partial:
-                    partial.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+                    partial.write_text("".join(f"{name}\n" for name in names), "utf-8", "surrogateescape")
     except OSError as error:
         raise _write_error(out, error) from None
 
@@ -128,7 +128,7 @@ def _link(photograph: Path, path: Path) -> None:
     """Makes `path` a hard link to `photograph`, or a copy if the disk has no hard links."""
     if path.exists() and path.samefile(photograph):
         return  # renaming one link of a file to another leaves both in place
-    with atomic_write(path) as partial:
+    with atomic_write(path, sync=False) as partial:
         partial.unlink()
         try:
             os.link(photograph, partial)

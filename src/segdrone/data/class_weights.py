@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field, InstanceOf
 
 from segdrone.classes import ClassTable
 from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.errors import ConfigError, DataError
 from segdrone.utils.atomic import write_json
+from segdrone.utils.bounded import UnreadableError, read_json, validate
 from segdrone.utils.digest import file_digest
 
 STATS_FILE = Path("stats", "stats.json")
 """File of the counts below a dataset's root, which `segdrone data stats` writes."""
 
+_MOST_PIXELS = 2**40  # in a photograph
+
+_THREADS = 4
+
 Counts = NDArray[np.int64]
 Weights = NDArray[np.float64]
+
+
+class _Stats(BaseModel):
+    """What is read of the file of counts. Names of photographs can have bytes that are no text."""
+
+    classes: list[str]
+    pixels: dict[InstanceOf[str], list[Annotated[int, Field(ge=0, le=_MOST_PIXELS)]]]
+    masks: dict[InstanceOf[str], str]
 
 
 def inverse(counts: Counts) -> Weights:
@@ -105,10 +119,15 @@ def class_weights(scheme: str, counts: Counts) -> list[float]:
 
 
 def mask_states(pairs: Sequence[ImageMaskPair], encoding: MaskEncoding) -> list[str]:
-    """Returns for each pair a text that changes with its mask file, and with the classes that it is read as."""
+    """Returns for each pair a text that changes with its mask file, and with the classes that it is read as.
+
+    It also changes with a photograph that marks pixels as no data, since these are not counted.
+    """
     reading = repr((encoding.fingerprint, encoding.table.names, encoding.groups))
-    digests = (file_digest(pair.mask) if pair.mask is not None else "" for pair in pairs)
-    return [sha256(f"{reading} {digest}".encode()).hexdigest()[:16] for digest in digests]
+    read = [(pair.mask, pair.image if pair.marks_no_data else None) for pair in pairs]
+    with ThreadPoolExecutor(_THREADS) as pool:  # digests release Python's lock
+        digests = list(pool.map(lambda files: [file_digest(file) for file in files if file is not None], read))
+    return [sha256(f"{reading} {' '.join(digest)}".encode()).hexdigest()[:16] for digest in digests]
 
 
 def write_stats(
@@ -143,19 +162,17 @@ def read_class_pixels(path: Path, table: ClassTable, ids: Sequence[str], states:
     """
     again = "run `segdrone data stats ROOT` again"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        classes, pixels, masks = content["classes"], content["pixels"], content["masks"]
+        if not path.exists():
+            raise DataError(
+                f"class weights need pixel counts, but {path} does not exist: run `segdrone data stats ROOT`"
+            )
+        stats = validate(_Stats, read_json(path))
+        classes, pixels, masks = stats.classes, stats.pixels, stats.masks
         missing = [name for name in ids if name not in pixels]
-        rows = [[int(n) for n in pixels[name]] for name in ids if name in pixels]
-        if not isinstance(masks, dict):
-            raise ValueError("masks is not an object")
-        if any(len(row) != len(classes) or min(row) < 0 for row in rows):
-            raise ValueError("rows with negative values, or not as long as its classes")
-    except FileNotFoundError:
-        raise DataError(
-            f"class weights need pixel counts, but {path} does not exist: run `segdrone data stats ROOT`"
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        rows = [pixels[name] for name in ids if name in pixels]
+        if any(len(row) != len(classes) for row in rows):
+            raise UnreadableError("rows that are not as long as its classes")
+    except UnreadableError as error:
         raise DataError(f"{path} does not hold the pixel counts of a dataset ({error}): {again}") from None
     if classes != list(table.names):
         differ = [str(name) for name in [*classes, *table.names] if (name in classes) != (name in table.names)]
