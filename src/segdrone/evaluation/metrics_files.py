@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import csv
 import math
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from segdrone.classes import ClassTable
+from segdrone.classes import ClassTable, is_class_name
 from segdrone.errors import DataError
 from segdrone.evaluation.bootstrap import CONFIDENCE_LEVEL, RESAMPLES, interval, resample
 from segdrone.evaluation.counts import CONFIDENCE_LEVELS, Counts, Integers, stack_counts
 from segdrone.evaluation.scores import CALIBRATION_BINS, OVERALL_SCORES, Scores, Values, confidence_bins, score
+from segdrone.utils.arrays_file import ArraysFile
 from segdrone.utils.atomic import atomic_write
+from segdrone.utils.bounded import UnreadableError, wrap_parse_errors
 
 COUNTS_FILE = "counts.npz"
+_MAX_NAMES = 1 << 22  # characters of all names of photographs
+_MAX_COUNT = 2**40  # pixels of a photograph
 CLASS_SCORES = ("iou", "boundary_iou", "dice", "precision", "recall", "truth_share", "predicted_share")
 
 
@@ -146,17 +150,21 @@ def read_counts(folder: Path) -> NamedCounts:
     path = folder / COUNTS_FILE if folder.is_dir() else folder
     if not path.is_file():
         raise DataError(f"{folder} has no {COUNTS_FILE}: give a folder that evaluate.py or train.py wrote")
-    if not zipfile.is_zipfile(path):  # NumPy would take it for a pickle
-        raise DataError(f"{path} does not hold the counts of an evaluation (not a zip archive): evaluate again")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            names, classes = (tuple(map(str, file[key])) for key in ("names", "classes"))
-            counts = Counts(*(_check_counts(file[key]) for key in Counts._fields))
-        n, c = len(names), len(classes)
-        shapes = [part.shape for part in counts]
-        if shapes != [(n, c, c), (n, 3, c), (n, 2, CONFIDENCE_LEVELS)]:
-            raise ValueError(f"arrays of {shapes} for {n} photographs and {c} classes")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        with ArraysFile(path) as file:
+            names, classes = (
+                _check_names(file.read(key, kinds="U", shape=(None,), most=_MAX_NAMES), key)
+                for key in ("names", "classes")
+            )
+            n, c = len(names), len(classes)
+            shapes = ((n, c, c), (n, 3, c), (n, 2, CONFIDENCE_LEVELS))
+            counts = Counts(
+                *(
+                    _check_counts(file.read(key, kinds="iu", shape=shape))
+                    for key, shape in zip(Counts._fields, shapes, strict=True)
+                )
+            )
+    except UnreadableError as error:
         raise DataError(f"{path} does not hold the counts of an evaluation ({error}): evaluate again") from None
     return NamedCounts(names, classes, counts)
 
@@ -166,9 +174,19 @@ def plain_number(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def _check_counts(array: Any) -> Integers:
-    if array.dtype.kind not in "iu" or array.min(initial=0) < 0:
-        raise ValueError("counts must be whole numbers of 0 or more")
+def _check_names(array: NDArray[Any], key: str) -> tuple[str, ...]:
+    with wrap_parse_errors():  # characters beyond Unicode
+        names = tuple(map(str, array))
+    if len({*names}) < len(names) or not names:
+        raise UnreadableError(f"{key} are empty, or some are there twice")
+    if key == "classes" and not (len(names) <= 255 and all(map(is_class_name, names))):
+        raise UnreadableError("there are more than 255 classes, or one has a name that cannot be printed")
+    return names
+
+
+def _check_counts(array: Integers) -> Integers:
+    if array.min(initial=0) < 0 or array.max(initial=0) > _MAX_COUNT:
+        raise UnreadableError(f"counts must be whole numbers from 0 to {_MAX_COUNT}")
     return np.asarray(array, np.int64)
 
 
@@ -193,7 +211,7 @@ def _reliability(levels: Integers) -> list[dict[str, Any]] | None:
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
-    with atomic_write(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+    with atomic_write(path) as partial, partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows([f"{value:.6f}" if isinstance(value, float) else value for value in row] for row in rows)

@@ -11,6 +11,7 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
+from segdrone.figures.text import plain_text
 
 
 def plot_class_shares(
@@ -38,7 +39,7 @@ def plot_class_shares(
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
     axis.set_ylim(len(table) - 0.4, -0.6)
-    axis.set_yticks(positions, names, fontsize=9)
+    axis.set_yticks(positions, [*map(plain_text, names)], fontsize=9)
     axis.set_xlabel("share of the labeled pixels (log scale)")
     axis.set_title(title, loc="left", fontsize=11)
     axis.grid(axis="x", alpha=0.3)

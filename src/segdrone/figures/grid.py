@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from segdrone.classes import ClassTable
 from segdrone.figures.legend import legend_patches
 from segdrone.figures.masks import colorize
+from segdrone.figures.text import plain_text
 
 PANEL_WIDTH = 900
 """Width in pixels that images and masks are downscaled to before they are drawn."""
@@ -67,7 +68,7 @@ def prediction_grid(samples: Sequence[ImageTruthPrediction], table: ClassTable) 
         for axis, panel, title in zip(row_axes, panels, titles, strict=True):
             if panel is not None:
                 axis.imshow(panel, interpolation="nearest")
-            axis.set_title(title, fontsize=10)
+            axis.set_title(plain_text(title), fontsize=10)
             axis.set_axis_off()
     figure.legend(handles=legend, loc="outside lower center", ncols=8, fontsize=9, frameon=False)
     return figure

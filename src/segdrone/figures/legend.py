@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from segdrone.classes import ClassTable
+from segdrone.figures.text import plain_text
 from segdrone.windows import Size
 
 _INSET_TEXT = 1 / 60  # height of the text as a share of the frame's shorter side
@@ -26,7 +27,7 @@ _INSET_OPACITY = 0.75
 def legend_patches(ids: Sequence[int], table: ClassTable) -> list[Patch]:
     """Returns matplotlib legend patches for class ids or the ignored id, in their colors."""
     names = {**dict(enumerate(table.names)), table.ignore_index: "ignored"}
-    return [Patch(facecolor=table.palette[i] / 255, edgecolor="grey", label=names[i]) for i in ids]
+    return [Patch(facecolor=table.palette[i] / 255, edgecolor="grey", label=plain_text(names[i])) for i in ids]
 
 
 def shares_legend(table: ClassTable, shares: Sequence[float], width: int) -> NDArray[np.uint8]:

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
+from segdrone.figures.text import plain_text
 
 
 def plot_confusion(counts: NDArray[np.int64], table: ClassTable) -> Figure:
@@ -50,7 +51,8 @@ def _plot_matrix(
         if share >= 0.005:
             axis.text(column, row, f"{share:.2f}".lstrip("0"), ha="center", va="center", fontsize=7,
                       color="white" if share > 0.55 else "black")  # fmt: skip
-    axis.set_xticks(range(len(table)), table.names, rotation=90, fontsize=8)
-    axis.set_yticks(range(len(table)), table.names, fontsize=8)
+    names = [*map(plain_text, table.names)]
+    axis.set_xticks(range(len(table)), names, rotation=90, fontsize=8)
+    axis.set_yticks(range(len(table)), names, fontsize=8)
     figure.colorbar(image, ax=axis, label=label, shrink=0.8)
     return figure, axis

@@ -8,6 +8,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from segdrone.figures.text import plain_text
+
 
 def plot_reliability(bins: Sequence[Mapping[str, Any]]) -> Figure:
     """Plots accuracy by confidence, above the share of pixels by confidence.
@@ -73,7 +75,7 @@ def plot_differences(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
         axis.plot([low, high], [position, position], color=color, linewidth=2 if significant else 1)
         axis.plot(row["difference"], position, "o" if significant else "|", color=color)
     axis.axvline(0, color="tab:blue", linestyle="--", linewidth=1)
-    axis.set_yticks(range(len(rows)), [row["name"] for row in rows], fontsize=9)
+    axis.set_yticks(range(len(rows)), [plain_text(row["name"]) for row in rows], fontsize=9)
     axis.invert_yaxis()
     axis.set_xlabel("difference (thick line with a dot: more than chance)")
     axis.set_title(title, loc="left", fontsize=10)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from segdrone import figures
 from segdrone.classes import ClassTable
+from segdrone.utils.console import one_line
 
 _ASPECT = 1.5  # target width of a sheet over its height
 _GAP, _MARGIN = 24, 24  # pixels
@@ -53,12 +54,15 @@ def draw_sheet(blocks: Sequence[SheetBlock], table: ClassTable, title: str, *, s
     size = (across + 2 * _MARGIN, 2 * _MARGIN + line + rows * (height + line + _GAP) + legend)
     figure = Figure(figsize=(size[0] / _DPI, size[1] / _DPI), dpi=_DPI, facecolor="white")
 
-    def add_text(left: int, top: int, text: str, max_width: int, **style: Any) -> None:
-        artist = figure.text(left / size[0], 1 - top / size[1], text, fontsize=font, va="center", **style)
+    def add_text(left: int, top: int, name: str, max_width: int, **style: Any) -> None:
+        text = one_line(name)
+        artist = figure.text(
+            left / size[0], 1 - top / size[1], figures.plain_text(text), fontsize=font, va="center", **style
+        )
         half = len(text) // 2
         while artist.get_window_extent().width > max_width and half > 1:
             half -= 1
-            artist.set_text(f"{text[:half]}\u2026{text[-half:]}")
+            artist.set_text(figures.plain_text(f"{text[:half]}\u2026{text[-half:]}"))
 
     add_text(_MARGIN, _MARGIN + line // 2, title, across, weight="bold")
     for i, (block, tile) in enumerate(zip(blocks, tiles, strict=True)):

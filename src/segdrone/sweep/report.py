@@ -77,7 +77,7 @@ def _write_csv(sweep: Sweep) -> None:
     parameters = sweep.parameters()
     with (
         atomic_write(sweep.folder / "comparison.csv") as partial,
-        partial.open("w", newline="", encoding="utf-8") as file,
+        partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
         writer = csv.writer(file)
         writer.writerow(["job", *parameters, "objective", "reached", *SCORES, "error"])

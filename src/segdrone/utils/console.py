@@ -32,6 +32,17 @@ def one_line(text: object) -> str:
     return _CONTROL_OR_BREAK.sub(_escaped, str(text))
 
 
+def printable(text: str) -> str:
+    r"""Returns a text with control characters escaped; line breaks and tabs stay.
+
+    Example:
+        >>> print(printable("first\n\x1b[2Jsecond"))
+        first
+        \x1b[2Jsecond
+    """
+    return _CONTROL.sub(_escaped, text)
+
+
 def protect_console() -> None:
     """Makes stdout, stderr and segdrone's log messages escape control characters, and those a console lacks."""
     for name in ("stdout", "stderr"):
@@ -54,11 +65,11 @@ class _ConsoleStream:
         own = start["own"] if start else ""
         rest = text[len(own) :]
         if not self._stream.isatty():
-            self._stream.write(own + _CONTROL.sub(_escaped, rest))
+            self._stream.write(own + printable(rest))
         else:
             parts, sequences = _SEQUENCE.split(rest), [*_SEQUENCE.findall(rest), ""]
-            escaped = (_CONTROL.sub(_escaped, part) for part in parts)
-            self._stream.write(own + "".join(map("".join, zip(escaped, sequences, strict=True))))
+            escaped = zip(map(printable, parts), sequences, strict=True)
+            self._stream.write(own + "".join(map("".join, escaped)))
         return len(text)
 
     def __getattr__(self, name: str) -> Any:
@@ -72,7 +83,7 @@ class _LogRecord(logging.LogRecord):
         if str(self.name).startswith("segdrone") and isinstance(self.args, tuple):
             unsafe = str | PurePath | BaseException
             self.args = tuple(one_line(value) if isinstance(value, unsafe) else value for value in self.args)
-        return _CONTROL.sub(_escaped, super().getMessage())
+        return printable(super().getMessage())
 
 
 def _escaped(match: re.Match[str]) -> str:

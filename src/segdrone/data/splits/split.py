@@ -130,11 +130,11 @@ def read_split(folder: Path, ids: Sequence[str]) -> dict[str, list[str]]:
     by_name = {PurePosixPath(name).name: name for name in ids if names[PurePosixPath(name).name] == 1}
     splits: dict[str, list[str]] = {}
     for split, file in files.items():
-        try:
-            lines = file.read_text(encoding="utf-8-sig").splitlines() if file.is_file() else []
-        except UnicodeDecodeError:
-            raise DataError(f"{file} is not a UTF-8 text file: write the name of one photograph per line") from None
-        splits[split] = [_find_id(line.strip(), existing, by_name) for line in lines if line.strip()]
+        text = file.read_text("utf-8-sig", "surrogateescape") if file.is_file() else ""  # names are bytes
+        if "\0" in text:
+            raise DataError(f"{file} is not a UTF-8 text file: write the name of one photograph per line")
+        lines = [line if line in existing else line.strip() for line in text.split("\n")]
+        splits[split] = [_find_id(line, existing, by_name) for line in lines if line]
         missing = [name for name in splits[split] if name not in existing]
         if missing:
             raise DataError(

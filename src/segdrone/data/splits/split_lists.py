@@ -50,8 +50,8 @@ def _read(folder: Path) -> dict[str, str]:
     splits: dict[str, set[str]] = {}
     for split, words in SPLIT_WORDS.items():
         for file in (folder / f"{word}.txt" for word in words):
-            text = file.read_text(encoding="utf-8-sig", errors="replace") if file.is_file() else ""
-            for line in filter(None, map(str.strip, text.splitlines())):
+            text = file.read_text(encoding="utf-8-sig", errors="surrogateescape") if file.is_file() else ""
+            for line in filter(None, map(str.strip, text.split("\n"))):
                 for name in {line, line.split()[0]}:  # a name may contain spaces, and a label may follow it
                     splits.setdefault(stem(PurePosixPath(name)), set()).add(split)
     return {name: next(iter(found)) for name, found in splits.items() if len(found) == 1}

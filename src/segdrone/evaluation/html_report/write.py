@@ -26,6 +26,7 @@ from segdrone.evaluation.html_report.plots import iou_bar, plot_image
 from segdrone.evaluation.html_report.summary import key_findings, summary_scores
 from segdrone.figures import ImageTruthPrediction
 from segdrone.utils.atomic import atomic_write
+from segdrone.utils.console import printable
 
 _NO_VALUE = "\N{EN DASH}"
 _MAX_OPEN_ROWS = 20  # a longer table of photographs is collapsed
@@ -106,13 +107,14 @@ def write_html(report: HtmlReport, path: Path) -> None:
         inference=_to_text(metrics.get("inference")),
     )  # fmt: skip
     with atomic_write(path) as partial:
-        partial.write_text(page, encoding="utf-8", errors="replace")  # file names may not be valid UTF-8
+        partial.write_text(page, encoding="utf-8")
 
 
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("segdrone.evaluation", "html_report"),
         autoescape=True,
+        finalize=_printable,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -120,6 +122,11 @@ def _environment() -> Environment:
     environment.filters |= {"score": _score, "percent": _percent, "sortable": _sortable}
     environment.globals["iou_bar"] = iou_bar
     return environment
+
+
+def _printable(value: object) -> object:
+    """Escapes control characters in names; they may even hold bytes that are no text."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _plots(drawn: Mapping[str, Figure]) -> dict[str, Markup | None]:
