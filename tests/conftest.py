@@ -4,6 +4,7 @@ import functools
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from tests.helpers.small_run import Compose, compose_config, drawn, small
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # no test may ask the network
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Without bytecode, each command that a test starts would compile segdrone anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 CACHE = tempfile.TemporaryDirectory(prefix="segdrone-cache-")  # removed at exit
 os.environ["SEGDRONE_CACHE"] = CACHE.name
 os.environ["OMP_NUM_THREADS"] = "1"  # images this small gain nothing from more

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,10 @@ HOSTILE = "<img src=x onerror=alert(1)>.jpg"
 QUOTED = "\"' onmouseover=alert(2) x='\">.jpg"
 
 
-SCENES = [render_scene(64, 96, seed) for seed in (1, 2, 3)]
+@cache
+def scenes() -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """Three photographs and masks, rendered for the first test that needs them."""
+    return [render_scene(64, 96, seed) for seed in (1, 2, 3)]
 
 
 def distorted(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -34,7 +38,7 @@ def distorted(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def sample(title: str, scene: int = 0) -> ImageTruthPrediction:
-    image, mask = SCENES[scene]
+    image, mask = scenes()[scene]
     truth = mask.copy()
     truth[:10, :20] = 255
     return ImageTruthPrediction(title, image, truth, distorted(mask))

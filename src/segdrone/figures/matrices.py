@@ -50,7 +50,7 @@ def _plot_matrix(
     for (row, column), share in np.ndenumerate(shares):
         if share >= 0.005:
             axis.text(column, row, f"{share:.2f}".lstrip("0"), ha="center", va="center", fontsize=7,
-                      color="white" if share > 0.55 else "black")  # fmt: skip
+                      color="white" if share > 0.55 else "black", in_layout=False)  # fmt: skip
     names = [*map(plain_text, table.names)]
     axis.set_xticks(range(len(table)), names, rotation=90, fontsize=8)
     axis.set_yticks(range(len(table)), names, fontsize=8)
