@@ -26,8 +26,10 @@ from benchmarks.torture.ground import CHECKPOINT
 from benchmarks.torture.limited import READ, REFUSED, run_limited
 from benchmarks.torture.outcome import Outcome, check
 
-from segdrone.errors import SegdroneError
+from segdrone.errors import SegdroneError, user_message
+from segdrone.utils.console import one_line
 
+_LONGEST_LINE = 5000  # characters
 _LAST = CHECKPOINT.replace("best", "last")
 Change = Callable[[bytes, random.Random], bytes]
 
@@ -99,7 +101,8 @@ def mutate(subject: Subject, by: str, seed: int, folder: Path) -> str:
     try:
         subject.read(path, seed)
     except SegdroneError as error:
-        check("\n" not in str(error), f"an error of several lines: {str(error)[:100]!r}")
+        text = one_line(user_message(error))  # as it is printed
+        check(len(text) <= _LONGEST_LINE, f"an error line of {len(text)} characters: {text[:100]}")
         return REFUSED
     finally:
         shutil.rmtree(folder, ignore_errors=True)
