@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import random
 import signal
 import time
 from collections import defaultdict
@@ -52,7 +51,7 @@ def run_campaign(
                 left = [kind for kind in kinds if rounds is None or begun[kind] < rounds]
                 if not left:
                     break
-                name = min(left, key=lambda kind: (begun[kind] > 0, spent[kind], random.random()))
+                name = min(left, key=lambda kind: spent[kind] if begun[kind] else -1.0)
                 batch = kinds[name].batch
                 first = start + begun[name] * batch
                 running[pool.submit(_run, name, range(first, first + batch))] = name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 from benchmarks.torture import disturb
@@ -12,6 +13,8 @@ from benchmarks.torture.jobs import JOBS
 from benchmarks.torture.names import odd_names
 from benchmarks.torture.outcome import Kind, Outcome
 
+_DDP = "train, 2 processes"
+_LONG = ("train", _DDP, "evaluate")
 _FILES = {
     "photographs": 60, "masks": 60, "annotations": 30, "checkpoints": 10, "checkpoint settings": 10, "counts.npz": 30,
     "results": 20, "class tables": 60, "class groups": 40, "split lists": 60, "cache entries": 60, "videos": 10,
@@ -20,35 +23,48 @@ _FILES = {
 """Trials at once, by the name of a kind of file in `mutations.subjects`: about three seconds."""
 
 
+_TRIALS: dict[str, disturb.Trial] = {
+    "kill by time": disturb.kill_by_time,
+    "kill by operation": disturb.kill_by_operation,
+    "full disk": disturb.full_disk,
+    "two at once": disturb.twice,
+    "odd names": odd_names,
+    "odd machine": odd_machine,
+}
+_NEED_LIBRARY = ("kill by operation", "full disk")
+
+
 def all_kinds(ground: Path, *, preloaded: bool) -> dict[str, Kind]:
-    """Returns the kinds of trials, those first that take longest.
+    """Returns the kinds of trials, in the order in which a short campaign tries them.
+
+    First each kind of file, then each disturbance and each command once, then all other pairs of these.
 
     Args:
         ground: From `make_ground`.
         preloaded: Whether the library that counts file operations is loaded.
     """
     kinds: dict[str, Kind] = {}
-    for verb, trial in (
-        ("kill by time", disturb.kill_by_time),
-        ("kill by operation", disturb.kill_by_operation),
-        ("full disk", disturb.full_disk),
-        ("two at once", disturb.twice),
-    ):
-        for job in JOBS:
-            if (preloaded or trial in (disturb.kill_by_time, disturb.twice)) and not (
-                job == "train, 2 processes" and trial is disturb.twice
-            ):
-                share = 2.0 if job in ("train", "evaluate", "train, 2 processes") else 1.0
-                kinds[f"{verb}: {job}"] = Kind(partial(disturb.run_disturbed, ground, job, trial), 1, share)
-    for job in ("predict", "stats"):
-        kinds[f"odd names: {job}"] = Kind(partial(disturb.run_disturbed, ground, job, odd_names), 1, 1.0)
-    for job in ("train", "evaluate", "predict", "import", "stats", "sample"):
-        kinds[f"odd machine: {job}"] = Kind(partial(disturb.run_disturbed, ground, job, odd_machine), 1, 1.0)
     for name, batch in _FILES.items():
         for by in ("bytes", "structure"):
             if by == "structure" or name not in ("checkpoint settings", "evaluating"):  # as for `checkpoints`
                 kinds[f"{name} by {by}"] = Kind(partial(_mutations, ground, name, by), batch, 1.0)
+    for verb, job in sorted(product(_TRIALS, JOBS), key=_rank):
+        if _fits(verb, job) and (preloaded or verb not in _NEED_LIBRARY):
+            share = 2.0 if job in _LONG else 1.0
+            kinds[f"{verb}: {job}"] = Kind(partial(disturb.run_disturbed, ground, job, _TRIALS[verb]), 1, share)
     return kinds
+
+
+def _rank(pair: tuple[str, str]) -> int:
+    """Returns when a pair is tried: two diagonals first, in which each disturbance and each command occur."""
+    diagonal = ([*JOBS].index(pair[1]) - [*_TRIALS].index(pair[0])) % len(JOBS)
+    return (2, 3, 4, 5, 1, 6, 0)[diagonal]
+
+
+def _fits(verb: str, job: str) -> bool:
+    if verb == "odd names":
+        return job in ("predict", "stats")
+    return job != _DDP or verb not in ("two at once", "odd machine")
 
 
 def _mutations(ground: Path, name: str, by: str, seeds: Sequence[int]) -> list[Outcome]:

@@ -23,6 +23,7 @@ NAMES = (
     b"masks",
 )  # fmt: skip
 _PLAIN = 3
+_OUT = "named"
 
 
 def odd_names(name: str, folder: Path, kept: Reference, replaced: bool, rng: random.Random) -> str:
@@ -47,7 +48,7 @@ def odd_names(name: str, folder: Path, kept: Reference, replaced: bool, rng: ran
         _predict(folder, os.fsdecode(images))
         return "predicted"
     command = rng.choice(("stats", "check", "show"))
-    out = {"stats": ["--out", "out"], "check": [], "show": ["--out", "sheet.png"]}[command]
+    out = {"stats": ["--out", _OUT], "check": [], "show": ["--out", "sheet.png"]}[command]
     ended = run(["data", command, os.fsdecode(place), *out], folder)
     check_text(ended) if command != "check" or ended.code == 2 else None
     _check_printed(ended)
@@ -55,13 +56,13 @@ def odd_names(name: str, folder: Path, kept: Reference, replaced: bool, rng: ran
 
 
 def _predict(folder: Path, images: str) -> None:
-    ended = run(["predict", CHECKPOINT, images, "--out", "out", "--device", "cpu"], folder)
+    ended = run(["predict", CHECKPOINT, images, "--out", _OUT, "--device", "cpu"], folder)
     check_text(ended)
     _check_printed(ended)
     check(ended.code != 2, f"one bad name cost all photographs: {ended.err[-200:]!a}")
-    found = {os.fsencode(path.name) for path in (folder / "out" / "masks").rglob("plain*.png")}
+    found = {os.fsencode(path.name) for path in (folder / _OUT / "masks").rglob("plain*.png")}
     check(len(found) == _PLAIN, f"{_PLAIN - len(found)} photographs with plain names are not predicted")
-    again = run(["predict", CHECKPOINT, images, "--out", "out", "--device", "cpu"], folder)
+    again = run(["predict", CHECKPOINT, images, "--out", _OUT, "--device", "cpu"], folder)
     check(again.code == ended.code, f"exit code {again.code} the second time: {again.err[-200:]!a}")
     check("0 predicted" in again.out, f"predicted again: {again.out[-100:]!a}")
 
