@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from segdrone.errors import ConfigError, DataError
-from segdrone.utils import output_dir
 from segdrone.utils.output_dir import check_finished, exclusive_dir, staged_results
 
 OWNED = ("scores.txt", "figures/worst.png", "logs")
@@ -92,7 +91,7 @@ def test_commit_that_was_killed_is_finished_by_the_next_command(
 
     real = os.replace
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(output_dir.os, "replace", killed)
+        patch.setattr("segdrone.utils.output_dir.os.replace", killed)
         patch.setattr(shutil, "rmtree", lambda *_, **__: None)  # a killed process does not clean up
         write_results(tmp_path, **{"scores.txt": "2", "logs__a": "2", "logs__b": "2"})
     if moves:

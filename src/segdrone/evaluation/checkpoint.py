@@ -22,6 +22,8 @@ from segdrone.evaluation.score_split import score_split
 from segdrone.model import SegmentationModule, load_module
 from segdrone.model.distributed import check_processes, supervise
 from segdrone.model.progress import ProgressBar
+from segdrone.model.stall import MarkProgress
+from segdrone.utils.config import without
 from segdrone.utils.output_dir import StagedResults
 
 log = logging.getLogger(__name__)
@@ -66,8 +68,9 @@ def evaluate_checkpoint(
         raise DataError(f"the {split} split is empty: give split=val, split=all or data.split_dir=FOLDER")
     _warn_of_training_photographs(datamodule, module.hparams, split)
     callbacks = [ProgressBar()] if cfg.trainer.get("enable_progress_bar", True) else []
-    options = {"callbacks": callbacks, "logger": board, "enable_checkpointing": False, "use_distributed_sampler": False}
-    trainer = hydra.utils.instantiate(cfg.trainer, **options)
+    options: dict[str, Any] = {"logger": board, "enable_checkpointing": False, "use_distributed_sampler": False}
+    options["callbacks"] = [*callbacks, MarkProgress()]
+    trainer = hydra.utils.instantiate(without(cfg.trainer, "stall_timeout"), **options)
     check_processes(trainer)
     run = Path(cfg.ckpt_path).resolve().parent.parent
     with supervise(trainer):
@@ -102,11 +105,11 @@ def _data_config(cfg: DictConfig, module: SegmentationModule, *, tiled: bool) ->
         )
     trained = {**module.hparams["data"], **_WRITE_NOTHING, "rare_share": 0.0, "class_groups": None}
     trained |= {"split_by": None, "split_distance": None}  # the split of the training is in the checkpoint
-    if not isinstance(trained["classes"], Mapping):  # an old checkpoint without the classes of the mask files
+    if not isinstance(trained.get("classes"), Mapping):  # an old checkpoint without the classes of the mask files
         trained["classes"] = module.table.to_dict()
     if overrides.keys() & {"root", "images"}:
         trained |= _OTHER_FOLDER
-    same_root = "root" in overrides and Path(overrides["root"]).resolve() == Path(trained["root"]).resolve()
+    same_root = "root" in overrides and Path(overrides["root"]).resolve() == Path(trained.get("root") or "").resolve()
     if overrides.keys() & {"root", "images", "masks"} and not same_root:
         trained["classes"] = None
     scale = {"scale": 1.0} if overrides.get("sampling") == "whole" else {}
@@ -114,15 +117,15 @@ def _data_config(cfg: DictConfig, module: SegmentationModule, *, tiled: bool) ->
 
 
 def _model_classes(module: SegmentationModule) -> ModelClasses:
-    source = module.hparams["data"]["classes"]
+    source = module.hparams["data"].get("classes")
     if not isinstance(source, Mapping):
         return ModelClasses(module.table, None, module.table)
     return ModelClasses(module.table, module.spec.class_groups, ClassTable.from_dict(source))
 
 
 def _warn_of_training_photographs(datamodule: SegmentationDataModule, hparams: Mapping[str, Any], split: str) -> None:
-    trained = {*hparams["splits"]["train"]} & {pair.id for pair in datamodule.splits[split]}
-    same_root = Path(datamodule.config.root).resolve() == Path(hparams["data"]["root"]).resolve()
+    trained = {*hparams["splits"].get("train", [])} & {pair.id for pair in datamodule.splits[split]}
+    same_root = Path(datamodule.config.root).resolve() == Path(hparams["data"].get("root") or "").resolve()
     if trained and same_root:
         log.warning("%d of these photographs were trained on: their scores are not a test", len(trained))
     elif trained:

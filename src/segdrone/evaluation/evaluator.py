@@ -16,6 +16,7 @@ from segdrone.evaluation.detection import DetectionScores
 from segdrone.evaluation.scores import score
 from segdrone.figures import ImageTruthPrediction
 from segdrone.utils.launch import rank_and_world_size
+from segdrone.utils.stall import mark_progress
 
 
 class EvalSample(NamedTuple):
@@ -59,6 +60,7 @@ class Evaluator:
 
     def update(self, sample: EvalSample) -> None:
         """Counts one image."""
+        mark_progress("scoring photographs")
         name, truth, prediction, confidence, _ = sample
         ignored = truth == self.table.ignore_index
         if ignored.any():  # ignored in both masks, so that no boundary of a class arises there

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
+from PIL import Image
 
 from segdrone import figures
 from segdrone.classes import ClassTable
@@ -101,7 +103,7 @@ def write_report(
         write_tables(metrics, rows, counts, folder)
         for name, figure in drawn.items():
             figures.save(figure, folder / "figures" / f"{name}.png")
-        _log(loggers, metrics, drawn)
+        _log(loggers, metrics, [folder / "figures" / f"{name}.png" for name in drawn])
         write_html(page, folder / "report.html")
         write_json(metrics, folder / "metrics.json")
         results.commit()
@@ -150,7 +152,7 @@ def _draw_curves(run: Path | None) -> dict[str, Figure]:
     }
 
 
-def _log(loggers: Sequence[Logger], metrics: Mapping[str, Any], drawn: Mapping[str, Figure]) -> None:
+def _log(loggers: Sequence[Logger], metrics: Mapping[str, Any], drawn: Sequence[Path]) -> None:
     """Logs scores and figures to TensorBoard as `scores/miou`, `scores/iou/car`, `scores/confusion` and so on."""
     for logger in loggers:
         if isinstance(logger, TensorBoardLogger):
@@ -165,6 +167,7 @@ def _log(loggers: Sequence[Logger], metrics: Mapping[str, Any], drawn: Mapping[s
             for key, value in values.items():
                 if value is not None:
                     board.add_scalar(f"scores/{key}", value)
-            for name, figure in drawn.items():
-                board.add_figure(f"scores/{name}", figure)
+            for path in drawn:  # drawing them again would take longer than all other files
+                with Image.open(path) as picture:
+                    board.add_image(f"scores/{path.stem}", np.asarray(picture.convert("RGB")), dataformats="HWC")
             logger.save()

@@ -16,6 +16,7 @@ from segdrone.evaluation.prediction_folder import evaluate_prediction_folder
 from segdrone.evaluation.report import EVALUATION_RESULTS
 from segdrone.utils.memory import keep_freed_memory
 from segdrone.utils.output_dir import staged_results
+from segdrone.utils.stall import check_stall_timeout, watch_progress
 from segdrone.utils.warnings import collect_warnings
 
 
@@ -43,8 +44,10 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
             "the true masks"
         )
     check_pictures(cfg)
+    check_stall_timeout(cfg.trainer)
     keep_freed_memory()
     score = evaluate_prediction_folder if cfg.ckpt_path is None else evaluate_checkpoint
-    with collect_warnings() as warnings, staged_results(Path(cfg.output_dir), EVALUATION_RESULTS) as results:
+    watch = watch_progress(cfg.trainer.stall_timeout, lambda: "start again")
+    with watch, collect_warnings() as warnings, staged_results(Path(cfg.output_dir), EVALUATION_RESULTS) as results:
         board = TensorBoardLogger(results.path, name="tensorboard", version="", default_hp_metric=False)
         return score(cfg, results, board, warnings)

@@ -151,10 +151,14 @@ def resume_hint(trainer: L.Trainer) -> str:
     callbacks = [item for item in trainer.checkpoint_callbacks if isinstance(item, ModelCheckpoint)]
     paths = [item.best_model_path for item in callbacks if item.monitor is None]
     path = next((path for path in paths if Path(path).is_file()), None)
-    if path is None:
+    return how_to_resume(Path(path or ""))
+
+
+def how_to_resume(last: Path) -> str:
+    """Returns what the user can do after a run ended early, of which this is the last checkpoint, if it exists."""
+    if not last.is_file():
         return "start again"
-    folder = Path(path).parent.parent
-    return f"resume from the last epoch with the same options and output_dir={folder} ckpt_path={path}"
+    return f"resume from the last epoch with output_dir={last.parent.parent} ckpt_path={last}"
 
 
 def _end_message(trainer: L.Trainer, reason: str) -> str:

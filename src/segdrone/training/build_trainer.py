@@ -18,10 +18,11 @@ from omegaconf import DictConfig, OmegaConf
 from segdrone.data import SegmentationDataModule
 from segdrone.errors import ConfigError
 from segdrone.model.distributed import check_processes
+from segdrone.model.stall import MarkProgress
 from segdrone.training.checkpoint_io import AtomicCheckpointIO
 from segdrone.training.checks import check_callbacks
 from segdrone.training.precision import choose_precision
-from segdrone.utils.config import to_container
+from segdrone.utils.config import to_container, without
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ def build_trainer(cfg: DictConfig, callbacks: list[L.Callback], loggers: list[Lo
         ConfigError: Lightning refuses the options, or they do not fit the processes that were started.
     """
     options: dict[str, Any] = {
-        "callbacks": callbacks,
+        "callbacks": [*callbacks, MarkProgress()],
         "logger": loggers,
         "plugins": [AtomicCheckpointIO()],
         "use_distributed_sampler": False,  # the samplers of segdrone.data know about processes
@@ -43,7 +44,9 @@ def build_trainer(cfg: DictConfig, callbacks: list[L.Callback], loggers: list[Lo
     if cfg.trainer.precision == "auto":
         options["precision"] = choose_precision(str(cfg.trainer.accelerator))
     try:
-        trainer: L.Trainer = hydra.utils.instantiate(cfg.trainer, **options, default_root_dir=str(folder))
+        trainer: L.Trainer = hydra.utils.instantiate(
+            without(cfg.trainer, "stall_timeout"), **options, default_root_dir=str(folder)
+        )
     except (MisconfigurationException, InstantiationException) as error:
         raise ConfigError(f"conf/trainer: Lightning refuses these options ({_reason(error)})") from error
     check_processes(trainer)

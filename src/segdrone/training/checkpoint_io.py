@@ -13,6 +13,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from segdrone.errors import CheckpointError
 from segdrone.model.checkpoint import read_checkpoint
+from segdrone.model.distributed import how_to_resume
 from segdrone.utils.atomic import atomic_write
 from segdrone.utils.bounded import UnreadableError, wrap_parse_errors
 
@@ -47,7 +48,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         except OSError as error:
             raise CheckpointError(
                 f"{path} could not be written ({error.strerror or error}; it takes {_megabytes(checkpoint)} MB): free "
-                f"some disk space and {_way_on(Path(path))}"
+                f"some disk space and {how_to_resume(Path(path).with_name('last.ckpt'))}"
             ) from error
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -97,13 +98,6 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
     elif isinstance(value, Mapping | list | tuple):
         for part in value.values() if isinstance(value, Mapping) else value:
             yield from _tensors(part)
-
-
-def _way_on(path: Path) -> str:
-    last = path.with_name("last.ckpt")
-    if not last.is_file():
-        return "start again"
-    return f"resume from the last epoch with output_dir={last.parent.parent} ckpt_path={last}"
 
 
 def _kept_checkpoints(checkpoint: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

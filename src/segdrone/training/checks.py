@@ -14,6 +14,7 @@ from segdrone.model import model_settings
 from segdrone.model.losses import build_loss
 from segdrone.model.networks import check_network
 from segdrone.model.optim import build_optimizer, build_scheduler
+from segdrone.utils.stall import check_stall_timeout
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ def check_trainer(options: Mapping[str, Any]) -> None:
     clip = options.get("gradient_clip_val")
     if clip is not None and (isinstance(clip, bool) or not isinstance(clip, int | float) or clip < 0):
         raise ConfigError(f"trainer.gradient_clip_val={clip} must be a number of 0 or more, or null")
+    check_stall_timeout(options)
 
 
 def check_learning(model: Options, loss: Options, optimizer: Options, scheduler: Options) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,9 +11,11 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
+from pydantic import BaseModel, ConfigDict, InstanceOf
 
 from segdrone.errors import ConfigError
 from segdrone.model import read_checkpoint
+from segdrone.utils.bounded import UnreadableError, read_json, to_plain, validate
 from segdrone.utils.config import config_dir, to_container
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,26 @@ _OF_A_MODEL = (  # of `data`: what the weights of a checkpoint are used to
 )  # fmt: skip
 _SETS_MANY = ("experiment", "debug")  # groups whose files set keys of other groups
 _SHOWN = 6  # options in the message
+
+
+class _Config(BaseModel):
+    """What is read of the config in `run.json`. Texts can have bytes of file names that are no text."""
+
+    model_config = ConfigDict(extra="allow")
+    output_dir: InstanceOf[str]
+    data: dict[str, Any] = {}
+    trainer: dict[str, Any] = {}
+    augment: dict[str, Any] | None = None
+    model: dict[str, Any] = {}
+    loss: dict[str, Any] = {}
+    optimizer: dict[str, Any] = {}
+    scheduler: dict[str, Any] = {}
+    callbacks: dict[str, dict[str, Any] | None] | None = None
+    logger: dict[str, dict[str, Any] | None] | None = None
+
+
+class _Run(BaseModel):
+    config: _Config
 
 
 @dataclass
@@ -69,7 +90,8 @@ def inherit_options(cfg: DictConfig, overrides: Sequence[str], folders: Sequence
     if cfg.ckpt_path is not None and file.is_file():
         name, saved = str(file), _read_run(file, str(cfg.output_dir))
         root = saved.get("data", {}).get("root")
-        if root and "data.root" not in given.keys and not Path(root).exists():  # was relative to another folder
+        # A folder that is not there was relative to another one.
+        if isinstance(root, str) and "data.root" not in given.keys and not Path(root).exists():
             trained = read_checkpoint(source)["hyper_parameters"]["data"]
             saved["data"] |= {key: trained[key] for key in ("root", "images", "masks") if trained.get(key)}
     else:
@@ -79,6 +101,7 @@ def inherit_options(cfg: DictConfig, overrides: Sequence[str], folders: Sequence
             keys = [key for key in keys if key not in ("sampling", "tile_size", "crop_size", "scale")]
         model = {"encoder_weights": None, **hparams["model"]}
         saved = {"model": model, "data": {key: hparams["data"][key] for key in keys if key in hparams["data"]}}
+    _refuse_interpolations(saved, name)
     _merge(cfg, saved, given)
     after = _flatten(to_container(cfg))
     changed = [f"{key}={_show(value)}" for key, value in after.items() if before.get(key, "") != value]
@@ -90,14 +113,15 @@ def inherit_options(cfg: DictConfig, overrides: Sequence[str], folders: Sequence
 def _read_run(file: Path, output_dir: str) -> dict[str, Any]:
     """Returns the config in a run's `run.json`, with the run's folder replaced by the current one."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        config = dict(content["config"])
-        old = str(config["output_dir"])
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        content = to_plain(read_json(file))
+        old = validate(_Run, content).config.output_dir
+        if not old:
+            raise UnreadableError("output_dir is empty")
+    except UnreadableError as error:
         raise ConfigError(
-            f"{file} cannot be read ({type(error).__name__}): restore it, or remove it and give all options again"
+            f"{file} cannot be read ({error}): restore it, or remove it and give all options again"
         ) from None
-    moved = _replace_folder(config, old, output_dir)
+    moved = _replace_folder(content["config"], old, output_dir)
     return {key: moved[key] for key in (*_WHOLE, *_BY_KEY, *_SINGLE) if key in moved}
 
 
@@ -107,6 +131,18 @@ def _replace_folder(value: Any, old: str, new: str) -> Any:
     if isinstance(value, list):
         return [_replace_folder(part, old, new) for part in value]
     return new + value.removeprefix(old) if isinstance(value, str) and value.startswith(old) else value
+
+
+def _refuse_interpolations(value: Any, name: str) -> None:
+    """Refuses `${...}`, which OmegaConf would replace, as by a variable of the environment; saved options have none.
+
+    Raises:
+        ConfigError: A value or a key has one.
+    """
+    for part in [*value, *value.values()] if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        _refuse_interpolations(part, name)
+    if isinstance(value, str) and "${" in value:
+        raise ConfigError(f"{name} holds the text {value[:60]!a}, which is no saved option: give all options again")
 
 
 def _merge(cfg: DictConfig, saved: Mapping[str, Any], given: Given) -> None:

@@ -21,7 +21,7 @@ from segdrone.errors import ConfigError
 from segdrone.evaluation import check_pictures, describe_run, inference_options, object_classes, score_split
 from segdrone.evaluation.report import RESULTS
 from segdrone.model import SegmentationModule, check_resumable, load_module
-from segdrone.model.distributed import supervise
+from segdrone.model.distributed import how_to_resume, supervise
 from segdrone.training.build import build_datamodule, build_module
 from segdrone.training.build_trainer import build_callbacks, build_trainer, has_validation, instantiate_all
 from segdrone.training.checks import check_learning, check_metric, check_trainer
@@ -33,6 +33,7 @@ from segdrone.utils.config import save_config, to_container
 from segdrone.utils.load import busy_note
 from segdrone.utils.memory import keep_freed_memory
 from segdrone.utils.output_dir import staged_results
+from segdrone.utils.stall import watch_progress
 from segdrone.utils.warnings import collect_warnings
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,9 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     Raises:
         SegdroneError: The data, the configuration or a checkpoint cannot be used.
     """
-    with collect_warnings() as warnings:
+    check_trainer(to_container(cfg.trainer))
+    last = Path(cfg.output_dir) / "checkpoints" / "last.ckpt"
+    with collect_warnings() as warnings, watch_progress(cfg.trainer.stall_timeout, lambda: how_to_resume(last)):
         return _train(cfg, warnings)
 
 
@@ -64,7 +67,6 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
     if type(cfg.seed) is not int or not 0 <= cfg.seed < 2**32:
         raise ConfigError(f"seed={cfg.seed} must be a whole number from 0 to {2**32 - 1}")
     check_pictures(cfg)
-    check_trainer(to_container(cfg.trainer))
     check_learning(*(to_container(cfg[group]) for group in ("model", "loss", "optimizer", "scheduler")))
     if note := busy_note(torch.get_num_threads()):
         log.info(note)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from segdrone.utils.atomic import atomic_write
 
@@ -16,6 +16,19 @@ def to_container(node: DictConfig) -> dict[str, Any]:
     settings = OmegaConf.to_container(node, resolve=True)
     assert isinstance(settings, dict)
     return {str(key): value for key, value in settings.items()}
+
+
+def without(node: DictConfig, key: str) -> DictConfig:
+    """Returns a copy of a config without one key.
+
+    Example:
+        >>> without(OmegaConf.create({"max_epochs": 15, "stall_timeout": 60}), "stall_timeout")
+        {'max_epochs': 15}
+    """
+    copy = node.copy()
+    with open_dict(copy):
+        copy.pop(key, None)
+    return copy
 
 
 def save_config(cfg: DictConfig, folder: Path) -> None:

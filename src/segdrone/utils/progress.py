@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar, overload
 
 from tqdm import tqdm
 
 from segdrone.utils.console import one_line
+from segdrone.utils.stall import mark_progress
 
 T = TypeVar("T")
 LOG_INTERVAL = 60.0
@@ -33,7 +34,20 @@ def progress_bar(iterable: Iterable[T] | None = None, desc: str | None = None, *
     """
     if not is_terminal():
         options = {**options, "mininterval": LOG_INTERVAL, "maxinterval": LOG_INTERVAL, "miniters": 1}
-    return tqdm(iterable, desc and one_line(desc), **options)
+    return _Bar(iterable, desc and one_line(desc), **options)
+
+
+class _Bar(tqdm):  # type: ignore[type-arg]
+    """A bar whose progress counts against a stall."""
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in super().__iter__():
+            mark_progress(f"counting {getattr(self, 'desc', None) or 'files'}")
+            yield item
+
+    def update(self, n: float | None = 1) -> bool | None:
+        mark_progress(f"counting {getattr(self, 'desc', None) or 'files'}")
+        return super().update(n)
 
 
 def is_terminal() -> bool:

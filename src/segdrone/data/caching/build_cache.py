@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,9 @@ from segdrone.data.caching.disk_cache import DiskCache, default_folder
 from segdrone.data.config import DataConfig
 from segdrone.data.reader import CachedReader
 from segdrone.data.sampling import Sample
+from segdrone.errors import DataError
+
+log = logging.getLogger(__name__)
 
 
 def build_cache(
@@ -28,7 +32,7 @@ def build_cache(
         copies: Processes on this machine that each build one.
 
     Raises:
-        DataError: Memory or disk are too small, or the folder cannot be written.
+        DataError: Memory or disk are too small, or the folder cannot be written; with `auto` there is no cache then.
     """
     kind = config.cache
     if kind == "auto":
@@ -40,6 +44,12 @@ def build_cache(
     keys = [key for sample in samples for key in reader.keys(sample.pair, sample.size)]
     if kind == "memory":
         return MemoryCache(keys, shared=shared, copies=copies)
-    cache = DiskCache(Path(config.cache_dir) if config.cache_dir else default_folder())
-    cache.reserve(keys)
+    try:
+        cache = DiskCache(Path(config.cache_dir) if config.cache_dir else default_folder())
+        cache.reserve(keys)
+    except DataError as error:
+        if config.cache != "auto":
+            raise
+        log.warning("there is no cache, and each epoch decodes all files again: %s", error)
+        return NoCache()
     return cache

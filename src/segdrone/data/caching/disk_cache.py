@@ -38,8 +38,20 @@ _BLOCKS = 64  # checksums in the header, each of as many rows
 
 
 def default_folder() -> Path:
-    """Returns the default folder: `$SEGDRONE_CACHE`, else the user's cache folder of the system."""
-    return Path(os.environ.get("SEGDRONE_CACHE") or platformdirs.user_cache_path("segdrone")).absolute()
+    """Returns the default folder: `$SEGDRONE_CACHE`, else the user's cache folder of the system.
+
+    Raises:
+        DataError: The user has no home folder, as in some containers.
+    """
+    if chosen := os.environ.get("SEGDRONE_CACHE"):
+        return Path(chosen).absolute()
+    try:
+        return platformdirs.user_cache_path("segdrone")
+    except RuntimeError:
+        raise DataError(
+            "there is no home folder for the cache: set SEGDRONE_CACHE=FOLDER, or give data.cache_dir=FOLDER or "
+            "data.cache=none"
+        ) from None
 
 
 class UnusableFileError(Exception):
