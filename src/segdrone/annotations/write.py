@@ -88,8 +88,10 @@ def write_split(splits: Mapping[str, Sequence[str]], out: Path) -> None:
         out: Folder of the dataset.
 
     Raises:
-        DataError: A file cannot be written.
+        DataError: A file cannot be written, or a name is of several lines.
     """
+    if broken := [name for names in splits.values() for name in names if "\n" in name]:
+        raise DataError(f"{broken[0]} has a line break in its name, which no list of a split can hold: rename it")
     try:
         for split, names in splits.items():
             if names:

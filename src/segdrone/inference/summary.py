@@ -23,8 +23,8 @@ Row = Mapping[str, str]
 def csv_line(cells: Iterable[str]) -> str:
     """Returns a line of a CSV file."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()
+    csv.writer(text, lineterminator="\r\n").writerow(cells)  # only what ends lines is quoted, and names may hold both
+    return text.getvalue().removesuffix("\r\n") + "\n"
 
 
 def read_lines(path: Path) -> list[list[str]]:
