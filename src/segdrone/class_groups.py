@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -12,11 +13,14 @@ from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
 from segdrone.errors import DataError
+from segdrone.utils.bounded import UnreadableError, parse_yaml, read_yaml
 
 IGNORED_GROUP = "ignored"
 """The group whose classes become the ignored id: they are neither learned nor scored."""
 
 _PRESETS = {path.name.removesuffix(".yaml"): path for path in (files("segdrone") / "class_group_presets").iterdir()}
+
+_SHOWN = 10  # names in a message
 
 ClassGroups = Mapping[str, list[str]]
 """Class names by the name of their group."""
@@ -78,20 +82,16 @@ def remap(table: ClassTable, groups: ClassGroups) -> tuple[ClassTable, NDArray[n
 
 
 def _read_yaml(source: str | Path) -> Any:
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    if str(source) not in _PRESETS and not Path(source).is_file():
+    preset = _PRESETS.get(str(source))
+    if preset is None and not Path(source).is_file():
         raise DataError(
             f"data.class_groups={source} is neither one of {', '.join(sorted(_PRESETS))} nor a YAML file: "
             "fix the name or the path"
         )
     try:
-        text = (_PRESETS.get(str(source)) or Path(source)).read_text(encoding="utf-8")
-        return OmegaConf.to_container(OmegaConf.create(text), resolve=False)
-    except (OmegaConfBaseException, YAMLError, ValueError) as error:
-        raise DataError(f"{source} cannot be read ({' '.join(str(error).split())}): fix the YAML") from None
+        return read_yaml(Path(source)) if preset is None else parse_yaml(preset.read_text(encoding="utf-8"))
+    except UnreadableError as error:
+        raise DataError(f"{source} cannot be read ({error}): fix the YAML") from None
 
 
 def _check_names(table: ClassTable, groups: ClassGroups) -> None:
@@ -99,12 +99,12 @@ def _check_names(table: ClassTable, groups: ClassGroups) -> None:
     unknown = [name for name in named if name not in table.names]
     if unknown:
         raise DataError(
-            f"data.class_groups names {', '.join(unknown)}, not in the class table ({', '.join(table.names)}): "
-            "fix the name"
+            f"data.class_groups names {', '.join(unknown[:_SHOWN])}, not in the class table "
+            f"({', '.join(table.names)}): fix the name"
         )
-    repeated = sorted({name for name in named if named.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(named).items() if count > 1)
     if repeated:
-        raise DataError(f"data.class_groups names {', '.join(repeated)} twice: a class belongs to one group")
+        raise DataError(f"data.class_groups names {', '.join(repeated[:_SHOWN])} twice: a class belongs to one group")
     empty = [group for group, names in groups.items() if not names and group != IGNORED_GROUP]
     if empty:
         raise DataError(f"data.class_groups: {', '.join(empty)} has no classes: add some or remove it")

@@ -26,10 +26,10 @@ _COLORS = (
 )  # fmt: skip
 _KNOWN = {*_NAMES, *_IDS, *_COLORS, *(key for channel in _CHANNELS for key in channel)}
 
-_WHOLE = re.compile(r"[+-]?\d+(?:\.0*)?")
+_WHOLE = re.compile(r"[+-]?\d{1,9}(?:\.0{0,9})?")
 _HEX = re.compile(r"(?:#|0x)?([0-9a-f]{6})|#([0-9a-f]{3})", re.IGNORECASE)
 _TRIPLE = re.compile(
-    r"(?:rgba?)?\s*[\[({]?\s*(\d+)\s*[,;/ ]\s*(\d+)\s*[,;/ ]\s*(\d+)(?:\s*[,;/ ]\s*255)?\s*[\])}]?", re.IGNORECASE
+    r"(?:rgba?)? ?[\[({]? ?(\d{1,9}) ?[,;/ ] ?(\d{1,9}) ?[,;/ ] ?(\d{1,9})(?: ?[,;/ ] ?255)? ?[\])}]?", re.IGNORECASE
 )
 
 
@@ -191,7 +191,11 @@ def _is_whole(cell: str) -> bool:
 
 
 def _is_color(cell: str) -> bool:
-    return (cell.startswith(("#", "0x")) and bool(_HEX.fullmatch(cell))) or bool(_TRIPLE.fullmatch(cell))
+    return (cell.startswith(("#", "0x")) and bool(_HEX.fullmatch(cell))) or bool(_match_triple(cell))
+
+
+def _match_triple(cell: str) -> re.Match[str] | None:
+    return _TRIPLE.fullmatch(" ".join(cell.split()))
 
 
 def _is_value(cell: str) -> bool:
@@ -208,16 +212,17 @@ def _could_be_ids(cells: Sequence[str]) -> bool:
 
 
 def _name(row: Row, header: Sequence[str], column: int) -> str:
-    if not row.cells[column]:
+    name = " ".join(row.cells[column].split())  # other spaces look the same
+    if not name:
         raise ColumnsError(f"{row.where}, column {header[column]} is empty: name the class, or remove the row")
-    return row.cells[column]
+    return name
 
 
 def _whole(row: Row, header: Sequence[str], column: int, largest: int) -> int:
     cell = row.cells[column]
     if not _is_whole(cell) or not -1 <= int(float(cell)) <= largest:
         raise ColumnsError(
-            f"{row.where}, column {header[column] or column + 1}: {cell!r} is not a whole number from 0 to "
+            f"{row.where}, column {header[column] or column + 1}: {cell[:60]!r} is not a whole number from 0 to "
             f"{largest}: fix it"
         )
     return int(float(cell))
@@ -237,11 +242,11 @@ def _color(row: Row, header: Sequence[str], column: int) -> Color:
     if match := _HEX.fullmatch(cell):
         digits = match[1] or "".join(digit * 2 for digit in match[2])
         return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
-    match = _TRIPLE.fullmatch(cell)
+    match = _match_triple(cell)
     if match is None or max(int(value) for value in match.groups()) > 255:
         raise ColumnsError(
-            f"{row.where}, column {header[column]}: {cell!r} is not a color: write #RRGGBB or red, green, blue from "
-            "0 to 255"
+            f"{row.where}, column {header[column]}: {cell[:60]!r} is not a color: write #RRGGBB or red, green, blue "
+            "from 0 to 255"
         )
     return int(match[1]), int(match[2]), int(match[3])
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from segdrone.class_files.columns import ColumnsError, Row, is_known
+from segdrone.utils.bounded import UnreadableError, parse_json, to_plain
 
 _LISTS = ("classes", "labels", "categories", "names", "class_names", "label_names", "items")
+_MOST_RECORDS, _MOST_COLUMNS = 2000, 100
 _COLOR_LISTS = ("colors", "colours", "palette")
 
 
@@ -25,10 +26,12 @@ def read_json_rows(text: str) -> tuple[list[str], list[Row]]:
         (['name', 'color'], [Row(where='entry 1', cells=['road', '90,90,90'])])
     """
     try:
-        records = _records(json.loads(text))
-    except (ValueError, RecursionError) as error:
+        records = _records(to_plain(parse_json(text)))
+    except UnreadableError as error:
         raise ColumnsError(f"it is not valid JSON ({error}): fix it") from None
     header = [*dict.fromkeys(key for record in records for key in record)]
+    if len(records) > _MOST_RECORDS or len(header) > _MOST_COLUMNS:
+        raise ColumnsError(f"it has {len(records)} entries of {len(header)} kinds, more than a class table can have")
     return header, [Row(f"entry {i}", [record.get(key, "") for key in header]) for i, record in enumerate(records, 1)]
 
 

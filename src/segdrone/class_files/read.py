@@ -64,7 +64,7 @@ def _read(path: Path, version: object) -> ClassTable:
             return _build(path, read_entries(*read_json_rows(text)))
         problem += f" as {encoding}"
         return _build(path, _read_lines(text))
-    except ColumnsError as error:
+    except (ColumnsError, csv.Error, ValueError) as error:  # csv refuses some separators
         raise DataError(f"{problem}: {error}") from None
     except DataError as error:
         raise DataError(f"class table {path}: {error}") from None

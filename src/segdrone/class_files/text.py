@@ -8,7 +8,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from segdrone.class_files.columns import ColumnsError
 from segdrone.errors import DataError
+from segdrone.utils.bounded import UnreadableError, read_bytes
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +24,7 @@ SEPARATORS = {
     " ": "space",
 }
 _MOST_BYTES = 1 << 20
+_MOST_LINES, _LONGEST_LINE = 2000, 2000
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _HEX_COLOR = re.compile(r"#(?:[0-9a-f]{3}){1,2}\s*(?:[,;\t|:\s]|$)", re.IGNORECASE)
 _EXCEL_HINT = re.compile(r"sep=(.)", re.IGNORECASE)  # first line that Excel reads as the separator
@@ -63,9 +66,9 @@ def read_text(path: Path) -> tuple[str, str]:
     if path.stat().st_size > _MOST_BYTES:
         raise DataError(f"class table {path} has {path.stat().st_size} bytes, more than a class table can have")
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"class table {path} cannot be read ({error.strerror}): change its permissions") from None
+        content = read_bytes(path, _MOST_BYTES)
+    except UnreadableError as error:
+        raise DataError(f"class table {path} cannot be read ({error}): change its permissions") from None
     if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):  # xlsx and ods, xls
         raise DataError(f"class table {path} is a spreadsheet: save it as CSV (UTF-8)")
     for encoding, name in (("utf-8-sig", "UTF-8"), (_utf16(content), "UTF-16"), ("cp1252", "Windows-1252")):
@@ -78,7 +81,7 @@ def read_text(path: Path) -> tuple[str, str]:
                 log.warning(
                     "class table %s is not UTF-8 and read as Windows-1252 (%s): save it as UTF-8 if letters are wrong",
                     path,
-                    ", ".join([*dict.fromkeys(re.findall(r"\w*[^\W\d_a-zA-Z]\w*", text))][:3]) or "ANSI",
+                    ", ".join(list(dict.fromkeys(word for word in re.findall(r"\w+", text) if not word.isascii()))[:3]),
                 )
             return text, name
     raise DataError(f"class table {path} is neither UTF-8 nor UTF-16 nor ANSI text: save it as UTF-8 text")
@@ -94,8 +97,16 @@ def _utf16(content: bytes) -> str:
 
 
 def read_grids(text: str) -> list[Grid]:
-    """Returns the table as each separator divides it that occurs in it; spaces first, and only if there is no other."""
+    """Returns the table as each separator divides it that occurs in it; spaces first, and only if there is no other.
+
+    Raises:
+        ColumnsError: It has more or longer lines than a class table can have.
+    """
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip(" \t,;|")]
+    if len(lines) > _MOST_LINES:
+        raise ColumnsError(f"it has {len(lines)} lines, more than a class table can have")
+    if long := [number for number, line in lines if len(line) > _LONGEST_LINE]:
+        raise ColumnsError(f"line {long[0]} is longer than {_LONGEST_LINE} characters: give one class per line")
     if lines and (hint := _EXCEL_HINT.fullmatch(lines[0][1].strip('" '))):
         lines, separators = lines[1:], [hint[1]]
     else:

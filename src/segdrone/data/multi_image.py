@@ -41,6 +41,8 @@ class MultiImageAugment:
         Raises:
             ConfigError: A key is unknown, or a value is not a probability.
         """
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"augment.combine={values} must be a mapping with mosaic and cutmix")
         if values.keys() - {"mosaic", "cutmix"} or not all(type(v) in (int, float) for v in values.values()):
             raise ConfigError(f"augment.combine={dict(values)} must give numbers for mosaic and cutmix")
         return cls(**values)

@@ -124,7 +124,8 @@ def _common_names(folders: Sequence[Path], evaluations: Sequence[NamedCounts]) -
 
 
 def _select(evaluation: NamedCounts, names: Sequence[str]) -> Counts:
-    indices = [evaluation.names.index(name) for name in names]
+    row = {name: i for i, name in enumerate(evaluation.names)}
+    indices = [row[name] for name in names]
     return Counts(*(part[indices] for part in evaluation.counts))
 
 

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
+import logging
+import re
 from pathlib import Path
+
+from segdrone.utils.bounded import UnreadableError, read_text, wrap_parse_errors
+
+log = logging.getLogger(__name__)
 
 _KEYS = [f"{split}/{name}" for split in ("train", "val") for name in ("loss", "miou", "accuracy")]
 
@@ -18,15 +25,23 @@ def read_history(run: Path) -> list[dict[str, float]]:
         One dict per epoch: `epoch`, counted from 0, and those of `train/loss`, `val/loss`, `train/miou` and so on
         that were logged. Empty if the run has no `metrics.csv`.
     """
-    earlier = sorted(run.glob("metrics.[0-9]*.csv"), key=lambda path: int(path.suffixes[-2][1:]))
+    numbers = {path: path.suffixes[-2][1:] for path in run.glob("metrics.[0-9]*.csv")}
+    earlier = {path: int(text) for path, text in numbers.items() if re.fullmatch("[0-9]{1,9}", text)}
     epochs: dict[int, dict[str, float]] = {}
-    for path in [*earlier, run / "metrics.csv"]:
+    for path in [*sorted(earlier, key=earlier.__getitem__), run / "metrics.csv"]:
         if not path.is_file():
             continue
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                texts = {key: row.get(f"{key}_epoch") or row.get(key) for key in _KEYS}
-                values = {key: float(text) for key, text in texts.items() if text}
-                if values and row.get("epoch"):
-                    epochs.setdefault(int(row["epoch"]), {"epoch": float(row["epoch"])}).update(values)
+        try:
+            with wrap_parse_errors():
+                _add_epochs(epochs, read_text(path))
+        except UnreadableError as error:
+            log.warning("%s cannot be read (%s): its epochs are not shown", path, error)
     return [epochs[epoch] for epoch in sorted(epochs)]
+
+
+def _add_epochs(epochs: dict[int, dict[str, float]], text: str) -> None:
+    for row in csv.DictReader(io.StringIO(text, newline="")):
+        texts = {key: row.get(f"{key}_epoch") or row.get(key) for key in _KEYS}
+        values = {key: float(text) for key, text in texts.items() if text}
+        if values and row.get("epoch"):
+            epochs.setdefault(int(row["epoch"]), {"epoch": float(row["epoch"])}).update(values)

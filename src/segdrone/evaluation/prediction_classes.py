@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel
 
 from segdrone.class_files import find_class_table, load_class_table, read_class_table
 from segdrone.classes import ClassTable
@@ -14,8 +13,16 @@ from segdrone.data.discovery.dataset_classes import ModelClasses
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.errors import DataError
 from segdrone.inference.inputs import SETTINGS
+from segdrone.utils.bounded import UnreadableError, read_json, validate
 
 log = logging.getLogger(__name__)
+
+
+class _Settings(BaseModel):
+    """What is read of `predict.json`."""
+
+    classes: ClassTable | None = None
+    class_groups: dict[str, list[str]] | None = None
 
 
 def find_prediction_classes(folder: Path, given: str | None = None) -> ModelClasses | None:
@@ -87,21 +94,10 @@ def _read_settings(file: Path) -> ModelClasses | None:
     if not file.is_file():
         return None
     try:
-        settings = json.loads(file.read_text(encoding="utf-8"))
-        if "classes" not in settings:
-            return None
-        table, groups = ClassTable.from_dict(settings["classes"]), settings.get("class_groups")
-        return ModelClasses(
-            table, None if groups is None else _groups(groups), None if groups else table, "the predictions"
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        settings = validate(_Settings, read_json(file))
+    except (UnreadableError, DataError) as error:
         raise DataError(
-            f"{file} cannot be read ({type(error).__name__}: {error}): predict again, or give "
-            "prediction_classes=FILE.csv"
+            f"{file} cannot be read ({error}): predict again, or give prediction_classes=FILE.csv"
         ) from None
-
-
-def _groups(value: Any) -> dict[str, list[str]]:
-    if not isinstance(value, Mapping) or not all(isinstance(names, list) for names in value.values()):
-        raise ValueError("class_groups must give lists of names")
-    return {str(group): [str(name) for name in names] for group, names in value.items()}
+    table, groups = settings.classes, settings.class_groups
+    return None if table is None else ModelClasses(table, groups, None if groups else table, "the predictions")

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
 from segdrone.data.augment import Pipeline, build_transforms
 from segdrone.data.multi_image import MultiImageAugment
 from segdrone.errors import ConfigError
+from segdrone.utils.bounded import UnreadableError, read_yaml, validate
 from segdrone.utils.config import config_dir
+
+_MAX_DEFAULTS = 4  # files deep, and per file
 
 
 class Recipe(NamedTuple):
@@ -45,15 +44,18 @@ def load_recipe(source: str) -> Recipe:
     )
 
 
-def _load_yaml(path: Path) -> dict[str, Any]:
+def _load_yaml(path: Path, depth: int = 0) -> dict[str, Any]:
     """Reads a YAML file on top of the files that its `defaults` name, as Hydra does."""
     try:
-        content = OmegaConf.to_container(OmegaConf.load(path))
-    except (OmegaConfBaseException, YAMLError, ValueError, OSError) as error:
-        raise ConfigError(f"{path} cannot be read ({' '.join(str(error).split())}): fix the YAML") from None
-    if not isinstance(content, dict):
-        return {}
+        content = read_yaml(path)
+        if not isinstance(content, dict):
+            return {}
+        names = validate(list[str], content.pop("defaults", []))
+        if depth > _MAX_DEFAULTS or len(names) > _MAX_DEFAULTS:
+            raise UnreadableError("its defaults name too many files, or itself")
+    except UnreadableError as error:
+        raise ConfigError(f"{path} cannot be read ({error}): fix the YAML") from None
     base: dict[str, Any] = {}
-    for name in content.pop("defaults", []):
-        base |= _load_yaml(path.with_name(f"{name}.yaml")) if name != "_self_" else {}
+    for name in names:
+        base |= _load_yaml(path.with_name(f"{Path(name).name}.yaml"), depth + 1) if name != "_self_" else {}
     return base | {str(key): value for key, value in content.items()}

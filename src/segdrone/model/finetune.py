@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segdrone.errors import CheckpointError
-from segdrone.model.checkpoint import read_checkpoint
+from segdrone.model.checkpoint import read_checkpoint, read_spec
 from segdrone.model.module import SegmentationModule
 from segdrone.model.networks import build_network
 
@@ -33,13 +33,16 @@ def load_pretrained(module: SegmentationModule, path: str | Path) -> str:
     """
     checkpoint = read_checkpoint(path)
     settings, pretrained, state = checkpoint["hyper_parameters"], checkpoint["state_dict"], module.state_dict()
-    pretrained_names, names = list(settings["classes"]["names"]), list(module.table.names)
+    pretrained_names, names = read_spec(checkpoint, path).classes.names, list(module.table.names)
     per_class = _tensors_per_class(module)
     expected = {
         key: (len(pretrained_names), *tensor.shape[1:]) if key in per_class else tuple(tensor.shape)
         for key, tensor in state.items()
     }
-    if expected != {key: tuple(tensor.shape) for key, tensor in pretrained.items()}:
+    kinds = {key: tensor.is_floating_point() for key, tensor in state.items()}
+    if expected != {key: tuple(tensor.shape) for key, tensor in pretrained.items()} or kinds != {
+        key: tensor.is_floating_point() for key, tensor in pretrained.items()
+    }:
         raise CheckpointError(
             f"init_from={path} has the network {settings['model']}, whose weights do not fit "
             f"{dict(module.hparams['model'])}: give the same model"

@@ -13,7 +13,7 @@ from torch import Tensor
 from torchmetrics import MeanMetric
 
 from segdrone import __version__
-from segdrone.errors import ConfigError
+from segdrone.errors import CheckpointError, ConfigError
 from segdrone.model.distributed import mean_over_processes
 from segdrone.model.hparams import spec_from_hparams
 from segdrone.model.losses import build_loss
@@ -25,6 +25,8 @@ Batch = Mapping[str, Any]
 Options = Mapping[str, Any]
 
 _SPLITS = ("train", "val", "test")
+LENGTH_OF_SCHEDULE = ("total_steps", "_schedule_phases")
+"""Keys of a schedule's state that a resumed run computes anew."""
 
 
 class SegmentationModule(L.LightningModule):
@@ -37,6 +39,7 @@ class SegmentationModule(L.LightningModule):
         network: Maps images, float32 `[B, 3, H, W]`, to logits `[B, C, H, W]`.
         spec: What the network expects and predicts.
         table: The classes, as in `spec`.
+        started: Whether training has started, after a checkpoint was restored.
         metrics: `train_metrics`, `val_metrics` and `test_metrics` of the current epoch.
 
     Args:
@@ -70,6 +73,7 @@ class SegmentationModule(L.LightningModule):
         self.save_hyperparameters("model", "classes", "data", "splits", "split_by", logger=False)
         self.spec = spec_from_hparams(model, classes, data, version=__version__)
         self.table = self.spec.classes
+        self.started = False
         self.network = build_network(**model, classes=len(self.table))
         self.loss = build_loss(**(loss or {"name": "ce"}), ignore_index=self.table.ignore_index)
         self.optimizer_options = dict(optimizer or {"name": "adamw"})
@@ -98,6 +102,7 @@ class SegmentationModule(L.LightningModule):
         Raises:
             ConfigError: The network cannot train on one image, and the last batch has one.
         """
+        self.started = True
         if supports_batch_of_one(self.network):
             return
         loader: Any = self.trainer.train_dataloader
@@ -191,12 +196,31 @@ class SegmentationModule(L.LightningModule):
         """Restores the optimizer's options, and keeps the length of the schedule that `max_epochs` gives now.
 
         OneCycleLR would restore the length of the first run, and fail after its end.
+
+        Raises:
+            CheckpointError: A state of a loop or a callback has another type than now.
         """
         if "optimisation" in checkpoint:
             self.optimizer_options = dict(checkpoint["optimisation"]["optimizer"])
         for state in checkpoint.get("lr_schedulers", []):
-            state.pop("total_steps", None)
-            state.pop("_schedule_phases", None)
+            for key in LENGTH_OF_SCHEDULE:
+                state.pop(key, None)
+        trainer: Any = self.trainer
+        states = {callback.state_key: callback.state_dict() for callback in trainer.callbacks}
+        expected = {"callbacks": states, "loops": {"fit_loop": trainer.fit_loop.state_dict()}}
+        if place := _find_other_type({key: checkpoint.get(key, {}) for key in expected}, expected):
+            raise CheckpointError(f"the checkpoint cannot be resumed ({place}): start from its weights by init_from")
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Steps the schedule.
+
+        Raises:
+            ConfigError: It is at its end, as the checkpoint was trained with other steps per epoch.
+        """
+        try:
+            super().lr_scheduler_step(scheduler, metric)
+        except ValueError as error:
+            raise ConfigError(f"the schedule cannot go on ({error}): give the batch size of the checkpoint") from error
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Builds the optimizer, and the schedule over all steps of the run.
@@ -209,3 +233,13 @@ class SegmentationModule(L.LightningModule):
         steps = self.trainer.estimated_stepping_batches
         scheduler = build_scheduler(optimizer, **self.scheduler_options, steps=steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def _find_other_type(saved: Any, current: Any, place: str = "") -> str | None:
+    """Returns the place and type of the first value that has another type in a checkpoint than in this run."""
+    if isinstance(current, dict) and isinstance(saved, dict):
+        common = current.keys() & saved.keys()
+        places = (_find_other_type(saved[key], current[key], f"{place}.{key}".lstrip(".")) for key in common)
+        return next(filter(None, places), None)
+    same = current is None or isinstance(saved, type(current)) or (saved is None and isinstance(current, str))
+    return None if same else f"{place} is a {type(saved).__name__}"

@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 from segdrone.errors import CheckpointError
 from segdrone.model.checkpoint import HPARAMS, load_weights, read_checkpoint, read_spec, wrap_build_errors
-from segdrone.model.module import SegmentationModule
+from segdrone.model.module import LENGTH_OF_SCHEDULE, SegmentationModule
+from segdrone.model.optim import build_optimizer, build_scheduler
 from segdrone.model.weights_file import limit_weights
+from segdrone.utils.bounded import UnreadableError, validate, wrap_parse_errors
 
 log = logging.getLogger(__name__)
+
+
+class _Named(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    name: str
+
+
+class _Optimisation(BaseModel):
+    optimizer: _Named
+    scheduler: _Named
+
+
+class _Schedule(BaseModel):
+    last_epoch: NonNegativeInt
+
+
+class _Resumable(BaseModel):
+    """What only a resumed run needs. `SegmentationModule.on_load_checkpoint` checks the states of the loops."""
+
+    epoch: NonNegativeInt
+    global_step: NonNegativeInt
+    version: Annotated[str, Field(alias="pytorch-lightning_version", pattern=r"^\d+(\.\w+)*$")]
+    loops: dict[str, Any]
+    callbacks: dict[str, dict[str, Any]]
+    optimizer_states: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1)]
+    lr_schedulers: Annotated[list[_Schedule], Field(min_length=1, max_length=1)]
+    optimisation: _Optimisation = Field(default=None)  # type: ignore[assignment]  # missing in older checkpoints
 
 
 def load_module(path: str | Path) -> SegmentationModule:
@@ -39,11 +73,12 @@ def check_resumable(path: str | Path, module: SegmentationModule) -> None:
 
     Raises:
         CheckpointError: As `read_checkpoint`, the checkpoint holds only weights, or it was trained with other
-            classes or another network, split, normalization, optimizer or schedule.
+            classes or another network, split, normalization, optimizer or schedule; or a part of what a resumed run
+            needs is missing, or of another form.
     """
     checkpoint = read_checkpoint(path)
     settings, fresh_start = checkpoint["hyper_parameters"], f"start from its weights with init_from={path}"
-    trained, classes = settings["classes"]["names"], list(module.table.names)
+    trained, classes = read_spec(checkpoint, path).classes.names, module.table.names
     if trained != classes:
         raise CheckpointError(
             f"{path} was trained on {len(trained)} classes ({', '.join(trained[:3])}, ...), the data has "
@@ -64,6 +99,10 @@ def check_resumable(path: str | Path, module: SegmentationModule) -> None:
         if settings["data"].get(key) != module.hparams["data"].get(key):
             raise CheckpointError(f"{path} was trained with data.{key}={settings['data'].get(key)}: give the same")
     _check_optimizer(checkpoint, module, path, fresh_start)
+    try:
+        _try_step(checkpoint, module)
+    except UnreadableError as error:
+        raise CheckpointError(f"{path} cannot be resumed ({error}): {fresh_start}") from None
     log.info("resuming from %s, after %d epochs", path, checkpoint["epoch"] + 1)
 
 
@@ -74,12 +113,17 @@ def _split_by_photograph(splits: Mapping[str, list[str]]) -> dict[str, str]:
 def _check_optimizer(
     checkpoint: Mapping[str, Any], module: SegmentationModule, path: str | Path, fresh_start: str
 ) -> None:
-    if not checkpoint.get("optimizer_states") or not checkpoint.get("lr_schedulers"):
+    states = [checkpoint.get(key) for key in ("optimizer_states", "lr_schedulers")]
+    if any(state is None or (isinstance(state, list) and not state) for state in states):
         last = Path(path).with_name("last.ckpt")
         resume = f"resume from {last}, or " if last.is_file() else ""
         raise CheckpointError(
             f"{path} holds only weights, from which training cannot be resumed: {resume}{fresh_start}"
         )
+    try:
+        validate(_Resumable, checkpoint)
+    except UnreadableError as error:
+        raise CheckpointError(f"{path} cannot be resumed ({error}): {fresh_start}") from None
     current = {"optimizer": module.optimizer_options, "scheduler": module.scheduler_options}
     trained = checkpoint.get("optimisation", current)
     for part in current:
@@ -90,3 +134,28 @@ def _check_optimizer(
     for key, value in current["optimizer"].items():
         if trained["optimizer"].get(key) != value:
             log.warning("resumed: optimizer.%s stays %s, not %s", key, trained["optimizer"].get(key), value)
+
+
+def _try_step(checkpoint: Mapping[str, Any], module: SegmentationModule) -> None:
+    """Makes a step with the restored optimizer and schedule; the weights that it changes are restored later.
+
+    Raises:
+        UnreadableError: The step fails.
+    """
+    trained = checkpoint.get("optimisation", {}).get("optimizer", module.optimizer_options)
+    state = {key: value for key, value in checkpoint["lr_schedulers"][0].items() if key not in LENGTH_OF_SCHEDULE}
+    with wrap_parse_errors(), warnings.catch_warnings(action="ignore"):
+        optimizer = build_optimizer(module, module.encoder, **trained)
+        steps = state["last_epoch"] + 2
+        scheduler = build_scheduler(optimizer, **module.scheduler_options, steps=steps)
+        optimizer.load_state_dict(copy.deepcopy(checkpoint["optimizer_states"][0]))
+        scheduler.load_state_dict(state)
+        for parameter in module.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+            for key, value in optimizer.state[parameter].items():  # fused steps read beyond smaller ones
+                if isinstance(value, torch.Tensor) and value.shape != (() if key == "step" else parameter.shape):
+                    raise UnreadableError(f"{key} of the optimizer has the shape {tuple(value.shape)}")
+        optimizer.step()
+        scheduler.step()
+        optimizer.zero_grad(set_to_none=True)
+        module.zero_grad(set_to_none=True)

@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
+from hydra.errors import HydraException
+from pydantic import BaseModel, FiniteFloat
 
 from segdrone.errors import ConfigError
 from segdrone.utils.atomic import atomic_write
+from segdrone.utils.bounded import UnreadableError, read_json, read_text, read_yaml, validate
+
+T = TypeVar("T")
 
 _FAILURE_FILE = "error.txt"  # first line: why the job has no score; then the traceback
 UNFINISHED = "it did not finish"
 SCORES = ("miou", "miou_per_image", "accuracy", "dice")
 """Scores of the final test that are compared."""
+
+
+class _SweepConfig(BaseModel):
+    """What is read of the config of a job."""
+
+    objective: str
+    direction: str
+
+
+class _Run(BaseModel):
+    """What is read of `run.json`."""
+
+    objective: str = ""
+    reached: FiniteFloat | None = None
+
+
+class _Scores(BaseModel):
+    """What is read of `metrics.json`."""
+
+    miou: FiniteFloat | None = None
+    miou_per_image: FiniteFloat | None = None
+    accuracy: FiniteFloat | None = None
+    dice: FiniteFloat | None = None
 
 
 @dataclass(frozen=True)
@@ -80,12 +106,13 @@ def read_sweep(folder: Path) -> Sweep | None:
         ConfigError: The jobs are not jobs of `train.py`.
     """
     paths = [path.parents[1] for path in folder.glob("*/.hydra/overrides.yaml")]
-    paths.sort(key=lambda path: (not path.name.isdigit(), int(path.name) if path.name.isdigit() else 0, path.name))
+    paths.sort(key=lambda path: (not path.name.isdecimal(), len(path.name.lstrip("0")), path.name))
     if not paths:
         return None
-    config = OmegaConf.load(paths[0] / ".hydra" / "config.yaml")
-    if not isinstance(config, DictConfig) or not {"objective", "direction"} <= config.keys():
-        raise ConfigError(f"{paths[0]} is not a job of train.py -m: give the folder of a sweep")
+    try:
+        config = validate(_SweepConfig, read_yaml(paths[0] / ".hydra" / "config.yaml"))
+    except UnreadableError as error:
+        raise ConfigError(f"{paths[0]} is not a job of train.py -m ({error}): give the folder of a sweep") from None
     sign = -1 if config.direction == "maximize" else 1
     jobs = [_read_job(path) for path in paths]
     scored = sorted((job for job in jobs if job.failure is None), key=lambda job: sign * job.reached)
@@ -111,19 +138,25 @@ def clear_failure(folder: Path) -> None:
 
 
 def _read_job(folder: Path) -> Job:
-    overrides = OmegaConf.to_container(OmegaConf.load(folder / ".hydra" / "overrides.yaml"))
-    assert isinstance(overrides, list)
-    run = _read_json(folder / "run.json")
-    reached = _number(run.get("reached"))
-    failure = None
-    if (folder / _FAILURE_FILE).exists():
-        failure = (folder / _FAILURE_FILE).read_text(encoding="utf-8").split("\n", 1)[0]
-    elif math.isnan(reached):
-        failure = UNFINISHED
-    metrics = _read_json(folder / "metrics.json")
-    scores = {name: _number(metrics.get(name)) for name in SCORES}
-    choices, objective = _parse_choices(overrides), run.get("objective", "")
-    return Job(folder.name, tuple(map(str, overrides)), choices, objective, reached, scores, failure)
+    """Reads a job; files of it that cannot be read are its failure."""
+    failure, overrides, run, metrics = None, [], _Run(), _Scores()
+    try:
+        overrides = validate(list[str], read_yaml(folder / ".hydra" / "overrides.yaml"))
+        run = _read(_Run, folder / "run.json")
+        metrics = _read(_Scores, folder / "metrics.json")
+        if (folder / _FAILURE_FILE).exists():
+            failure = read_text(folder / _FAILURE_FILE).partition("\n")[0]
+        elif run.reached is None:
+            failure = UNFINISHED
+        choices = _parse_choices(overrides)
+    except (UnreadableError, HydraException) as error:
+        failure, choices = f"its files cannot be read ({' '.join(str(error).split())[:200]})", {}
+    scores = {name: _number(getattr(metrics, name)) for name in SCORES}
+    return Job(folder.name, tuple(overrides), choices, run.objective, _number(run.reached), scores, failure)
+
+
+def _read(form: type[T], path: Path) -> T:
+    return validate(form, read_json(path) if path.exists() else {})
 
 
 def _parse_choices(overrides: Sequence[str]) -> dict[str, float | str]:
@@ -138,12 +171,6 @@ def _parse_choices(overrides: Sequence[str]) -> dict[str, float | str]:
         else:
             choices[key] = override.get_value_element_as_str()
     return choices
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    assert isinstance(content, dict)
-    return content
 
 
 def _number(value: float | None) -> float:

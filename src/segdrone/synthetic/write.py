@@ -13,7 +13,8 @@ import numpy as np
 from segdrone.classes import DRONE
 from segdrone.errors import DataError
 from segdrone.synthetic.scene import check_size, render_scene
-from segdrone.utils.atomic import atomic_write, file_lock
+from segdrone.utils.atomic import atomic_write, file_lock, remove_stale_partials, sync_dir
+from segdrone.utils.bounded import UnreadableError, read_json
 from segdrone.utils.progress import progress_bar
 
 RENDERER = 1  # increase it whenever a seed gives another image
@@ -52,6 +53,7 @@ def write_scenes(root: Path, *, count: int, height: int, width: int, seed: int, 
         with nullcontext() if _complete(root, names) else file_lock(root / LOCK):
             _check_folder(root, request)
             if not _complete(root, names):
+                remove_stale_partials(root, deep=True)
                 _write_set(root, request, names, progress)
     except OSError as error:
         raise DataError(
@@ -81,6 +83,7 @@ def _write_set(root: Path, request: dict[str, int], names: list[str], progress: 
             _write(image_path, jpeg)
             _write(mask_path, png)
     os.replace(root / STARTED, root / FINISHED)
+    sync_dir(root)
 
 
 def scene_seed(seed: int, index: int) -> int:
@@ -123,6 +126,6 @@ def _check_folder(root: Path, request: dict[str, int]) -> None:
 
 def _read_request(record: Path) -> object:
     try:
-        return json.loads(record.read_text(encoding="utf-8"))
-    except ValueError:
+        return read_json(record)
+    except UnreadableError:
         return "unreadable"

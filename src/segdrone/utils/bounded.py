@@ -9,7 +9,7 @@ import json
 import math
 import re
 import stat
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -28,6 +28,7 @@ MAX_YAML_BYTES = 1 << 18
 
 MAX_VALUES, MAX_DEPTH, MAX_TEXT = 1_000_000, 32, 1 << 16
 _LARGEST_INT = 2**63 - 1
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 _BASE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # twenty times as fast where PyYAML has libyaml
 
 
@@ -75,15 +76,17 @@ def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
     return content
 
 
-def read_text(path: Path, limit: int = MAX_BYTES) -> str:
+def read_text(path: Path, limit: int = MAX_BYTES, *, errors: str = "strict") -> str:
     """Returns the text of a UTF-8 file, without byte order mark, of at most `limit` bytes.
+
+    `errors` is that of `bytes.decode`: `surrogateescape` keeps names of files, which are bytes.
 
     Raises:
         UnreadableError: As `read_bytes`, or it is not UTF-8.
     """
     content = read_bytes(path, limit)
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8-sig", errors)
     except UnicodeDecodeError:
         raise UnreadableError("it is not UTF-8 text") from None
 
@@ -184,11 +187,6 @@ def validate(form: type[T], content: Any) -> T:
         place = ".".join(str(part)[:60] for part in problem["loc"])
         text = problem["msg"].removeprefix("Value error, ")
         raise UnreadableError(f"{ascii(place)[1:-1]}: {text[:1].lower()}{text[1:]}") from None
-
-
-@cache
-def _adapter(form: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(form)
 
 
 def to_plain(value: Any, *, finite: bool = True, is_leaf: Callable[[Any], bool] = lambda value: False) -> Any:

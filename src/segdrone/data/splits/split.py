@@ -12,8 +12,10 @@ import numpy as np
 from segdrone.data.discovery.layout import SPLIT_WORDS
 from segdrone.data.discovery.mask_names import stem
 from segdrone.errors import DataError
+from segdrone.utils.bounded import UnreadableError, read_text
 
 SPLITS = ("train", "val", "test")
+_MAX_LINES, _MAX_LINE = 300_000, 1000  # a path of many folders takes long to look up
 
 
 def random_split(ids: Sequence[str], *, test: float = 0.1, val: float = 0.15, seed: int = 42) -> dict[str, list[str]]:
@@ -130,10 +132,7 @@ def read_split(folder: Path, ids: Sequence[str]) -> dict[str, list[str]]:
     by_name = {PurePosixPath(name).name: name for name in ids if names[PurePosixPath(name).name] == 1}
     splits: dict[str, list[str]] = {}
     for split, file in files.items():
-        text = file.read_text("utf-8-sig", "surrogateescape") if file.is_file() else ""  # names are bytes
-        if "\0" in text:
-            raise DataError(f"{file} is not a UTF-8 text file: write the name of one photograph per line")
-        lines = [line if line in existing else line.strip() for line in text.split("\n")]
+        lines = [line if line in existing else line.strip() for line in read_lines(file)]
         splits[split] = [_find_id(line, existing, by_name) for line in lines if line]
         missing = [name for name in splits[split] if name not in existing]
         if missing:
@@ -147,6 +146,26 @@ def read_split(folder: Path, ids: Sequence[str]) -> dict[str, list[str]]:
                 raise DataError(f"photograph {name} is listed {where}: list it once, or scores would be too good")
             owner[name] = split
     return splits
+
+
+def read_lines(file: Path) -> list[str]:
+    """Returns the lines of a list of photographs, whose names may have any bytes; none if the file is missing.
+
+    Raises:
+        DataError: It is no text, or has more or longer lines than such a list.
+    """
+    if not file.is_file():
+        return []
+    try:
+        text = read_text(file, errors="surrogateescape")
+        lines = text.split("\n")
+        if "\0" in text:
+            raise UnreadableError("it is not a UTF-8 text file")
+        if len(lines) > _MAX_LINES or max(map(len, lines)) > _MAX_LINE:
+            raise UnreadableError(f"it has more than {_MAX_LINES} lines, or one of more than {_MAX_LINE} characters")
+    except UnreadableError as error:
+        raise DataError(f"{file} cannot be read ({error}): write the name of one photograph per line") from None
+    return lines
 
 
 def _list_of(folder: Path, split: str) -> Path:

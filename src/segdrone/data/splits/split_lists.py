@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from segdrone.data.discovery.dataset_files import DatasetFiles
 from segdrone.data.discovery.layout import SPLIT_WORDS
 from segdrone.data.discovery.mask_names import stem
+from segdrone.data.splits.split import read_lines
 
 _UNLISTED = "photographs in no list"
 
@@ -50,8 +51,7 @@ def _read(folder: Path) -> dict[str, str]:
     splits: dict[str, set[str]] = {}
     for split, words in SPLIT_WORDS.items():
         for file in (folder / f"{word}.txt" for word in words):
-            text = file.read_text(encoding="utf-8-sig", errors="surrogateescape") if file.is_file() else ""
-            for line in filter(None, map(str.strip, text.split("\n"))):
+            for line in filter(None, map(str.strip, read_lines(file))):
                 for name in {line, line.split()[0]}:  # a name may contain spaces, and a label may follow it
                     splits.setdefault(stem(PurePosixPath(name)), set()).add(split)
     return {name: next(iter(found)) for name, found in splits.items() if len(found) == 1}
