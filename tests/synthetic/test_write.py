@@ -59,6 +59,7 @@ def test_an_interrupted_dataset_is_continued(tmp_path: Path) -> None:
     (tmp_path / "scenes.json").rename(tmp_path / "scenes.json.part")
     (tmp_path / "original_images/001.jpg").unlink()
     (tmp_path / "label_images_semantic/002.png").unlink()
+    (tmp_path / "original_images/.001.0123abcd.part.jpg").write_bytes(b"half")
     kept = (tmp_path / "original_images/000.jpg").stat().st_mtime_ns
     write(tmp_path)
     assert contents(tmp_path) == complete

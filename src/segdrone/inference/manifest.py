@@ -19,8 +19,6 @@ from segdrone.inference.records import (
     Record,
     append_record,
     is_remnant,
-    is_unchanged,
-    measure_file,
     read_records,
     write_records,
 )
@@ -36,6 +34,7 @@ from segdrone.inference.summary import (
 )
 from segdrone.utils.atomic import atomic_write, remove_stale_partials, sync_files, write_json
 from segdrone.utils.bounded import UnreadableError, read_json
+from segdrone.utils.digest import is_unchanged, measure_file
 from segdrone.utils.progress import progress_bar
 
 _LOST: dict[str, Any] = {}  # settings that cannot be read

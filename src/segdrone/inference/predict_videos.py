@@ -20,10 +20,11 @@ from segdrone.inference.output_places import check_place, clear_place
 from segdrone.inference.predict_folder import PredictSummary
 from segdrone.inference.predict_video import VideoSummary, check_video_options, predict_video
 from segdrone.inference.predictor import Predictor
-from segdrone.inference.records import is_remnant, is_unchanged, measure_file
+from segdrone.inference.records import is_remnant
 from segdrone.utils.atomic import is_too_long, remove_stale_partials, writable_dir, write_json
 from segdrone.utils.bounded import UnreadableError, read_json
 from segdrone.utils.console import one_line
+from segdrone.utils.digest import is_unchanged, measure_file
 from segdrone.utils.output_dir import exclusive_dir
 
 log = logging.getLogger(__name__)

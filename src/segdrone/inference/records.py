@@ -11,14 +11,10 @@ from typing import Any, NamedTuple
 from segdrone.inference.outputs import SUFFIXES
 from segdrone.utils.atomic import atomic_write
 from segdrone.utils.bounded import UnreadableError, parse_json
-from segdrone.utils.digest import file_digest
 from segdrone.utils.regular_file import open_regular
 
 MANIFEST = "manifest.jsonl"
 _MAX_LINE = 1 << 20  # bytes; 23 classes take 1300
-
-Facts = list[int | str]
-"""Size in bytes and SHA-256 of a file."""
 
 
 class Record(NamedTuple):
@@ -41,26 +37,6 @@ class Record(NamedTuple):
     def name(self) -> str:
         """Name of its files, as `InputImage.name`."""
         return self.row["mask"].removeprefix("masks/").removesuffix(SUFFIXES["masks"])
-
-
-def measure_file(file: Path) -> Facts:
-    """Returns the size and the SHA-256 of a file.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    size, digest = file.stat().st_size, file_digest(file)
-    if not digest:
-        raise FileNotFoundError(f"{file} was removed by another program")
-    return [size, digest]
-
-
-def is_unchanged(file: Path, facts: Any) -> bool:
-    """Whether a file has the size and the SHA-256 that `measure_file` returned, of any origin."""
-    try:
-        return isinstance(facts, list) and file.stat().st_size == facts[0] and measure_file(file) == facts
-    except (OSError, IndexError):
-        return False
 
 
 def is_remnant(file: Path, key: str) -> bool:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import time
 from pathlib import Path
+from typing import Any
 
 from segdrone.utils.regular_file import open_regular
+
+Facts = list[int | str]
+"""Size in bytes and SHA-256 of a file."""
 
 MISSING = [0, 0, 0]
 """State of a file that does not exist or cannot be reached."""
@@ -24,6 +29,26 @@ def file_digest(file: Path) -> str:
             return hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError:
         return ""
+
+
+def measure_file(file: Path) -> Facts:
+    """Returns the size and the SHA-256 of a file.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    size, digest = file.stat().st_size, file_digest(file)
+    if not digest:
+        raise FileNotFoundError(errno.ENOENT, "it was removed by another program", str(file))
+    return [size, digest]
+
+
+def is_unchanged(file: Path, facts: Any) -> bool:
+    """Whether a file has the size and the SHA-256 that `measure_file` returned; the facts may be of any origin."""
+    try:
+        return isinstance(facts, list) and file.stat().st_size == facts[0] and measure_file(file) == facts
+    except (OSError, IndexError):
+        return False
 
 
 def file_state(file: Path) -> list[int]:

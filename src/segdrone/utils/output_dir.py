@@ -140,11 +140,12 @@ def _move_finished(folder: Path) -> None:
     outdated = finished / _OUTDATED
     for mark in _files(outdated):
         (folder / mark.relative_to(outdated)).unlink(missing_ok=True)
-    for path in set(_files(finished)) - set(_files(outdated)):
-        target = folder / path.relative_to(finished)
+    targets = {path: folder / path.relative_to(finished) for path in {*_files(finished)} - {*_files(outdated)}}
+    for path, target in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(path, target)
-    sync_dir(folder)
+    for parent in {folder, *(target.parent for target in targets.values())}:
+        sync_dir(parent)
     shutil.rmtree(finished)
 
 
