@@ -86,9 +86,11 @@ def predict(
         summary.csv              one row per photograph: share of each class, confidence, objects, time
         totals.csv               one row per class: share of all photographs together, objects
         predict.json             the options of the predictions
+        manifest.jsonl           sizes and digests of the files, by which finished ones are known
         films/sub/NAME.mp4, .csv video with its masks; one row per frame: share of each class
 
-    An interrupted command continues when it is started again.
+    An interrupted command continues when it is started again. Files that are
+    missing, cut short or changed since are made again; --redo makes all again.
 
     Exit code 0 if everything is predicted; 1 if some photographs failed, with
     one line on stderr for each; 2 if nothing can be predicted.
