@@ -26,7 +26,7 @@ def change_text(content: bytes, rng: random.Random) -> bytes:
             lines.insert(at, rng.choice(lines))
         elif action == 7:
             lines[at] = lines[at].replace(",", rng.choice((";", "\t", " ", "|", '"', "")))
-        else:
+        elif len(lines) < 1000:
             lines *= rng.choice((2, 300))
     text = "\n".join(lines)
     encoding = rng.choice(("utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16", "latin-1", "utf-32"))
