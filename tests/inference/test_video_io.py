@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import random
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from av.video.reformatter import ColorRange, Colorspace
 
 from segdrone.errors import DataError
+from segdrone.inference import video_io
 from segdrone.inference.video_io import open_video, video_writer
 from tests.helpers.video import Frames, full_disk, pan, soundtrack, turned, without_rate, write
 
@@ -255,3 +258,58 @@ def test_colors_are_those_that_players_show(
     with open_video(path) as video:
         (read,) = video
     assert np.abs(read[size[0] // 2, size[1] // 2].astype(int) - color).max() < 6
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+def test_tags_that_are_not_utf8_do_not_matter(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"video{suffix}"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "cafXtitle"
+        stream = container.add_stream("libvpx-vp9" if suffix != ".avi" else "mpeg4", rate=5)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        for image in pan(height=48, width=64)[:3]:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
+        container.mux(stream.encode(None))
+    content = path.read_bytes()
+    assert b"cafXtitle" in content
+    path.write_bytes(content.replace(b"cafX", b"caf\xe9"))
+    with open_video(path) as video:
+        assert len(list(video)) == 3
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.mp4", b"new\nline.mp4", b"n" * 251 + b".mp4", b"pipe:0.mp4", b"-i.mp4"])
+def test_videos_of_any_name_are_read_and_written(tmp_path: Path, name: bytes) -> None:
+    path = tmp_path / os.fsdecode(name)
+    write(tmp_path / "video.mp4", FRAMES).rename(path)
+    with open_video(path) as video:
+        frames = list(video)
+    assert len(frames) == 12
+    save(path, frames)
+    with open_video(path) as video:
+        assert len(list(video)) == 12
+
+
+def test_frames_larger_than_any_camera_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "video.mp4", FRAMES)
+    limit = FRAMES[0].shape[0] * FRAMES[0].shape[1] - 1
+    monkeypatch.setattr(video_io, "_MAX_PIXELS", limit)
+    monkeypatch.setitem(video_io._OPTIONS, "max_pixels", str(limit))
+    with pytest.raises(DataError, match="no frame that can be decoded"), open_video(path):
+        pass
+
+
+def test_changed_bytes_end_in_frames_or_one_line(tmp_path: Path) -> None:
+    random_, path, refused = random.Random(0), tmp_path / "x.mp4", 0
+    content = write(tmp_path / "video.mp4", FRAMES).read_bytes()
+    for _ in range(60):
+        changed = bytearray(content)
+        for _ in range(random_.choice([1, 4, 16])):
+            changed[random_.randrange(len(changed))] = random_.randrange(256)
+        path.write_bytes(changed)
+        try:
+            with open_video(path) as video:
+                assert all(image.shape == (*video.size, 3) for image in video)
+        except DataError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused

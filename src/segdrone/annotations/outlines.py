@@ -14,6 +14,7 @@ Points = NDArray[np.float64]  # [N, 2]: x, y
 _MAX_ELLIPSE = 512  # points
 _MAX_CROSSINGS = 1 << 23  # of edges with pixel rows; an outline has about as many as its perimeter in pixels
 _GAP_COST, _CROSSING_COST = 100, 10  # of filling a gap between crossings and of finding one, in pixels set one by one
+_PIXELS_IN_GAPS = 16  # that are set in the time of one
 _CHUNK = 1 << 17  # crossings
 
 
@@ -102,7 +103,7 @@ def fill_outlines(mask: NDArray[np.uint8], outlines: Sequence[Points], value: in
         flat = mask.reshape(-1)
         for start, end in zip(positions[::2].tolist(), positions[1::2].tolist(), strict=True):
             flat[start:end] = value
-        return total // 2 * _GAP_COST
+        return total // 2 * _GAP_COST + area // _PIXELS_IN_GAPS
     # On its side, so that NumPy adds whole rows of memory at a time.
     crossings = np.zeros((right - left + 1, bottom - top), np.uint8)
     ends = np.searchsorted(np.cumsum(counts), np.arange(_CHUNK, total, _CHUNK))

@@ -21,7 +21,7 @@ Label = float | Color
 
 _NOT_LOOKED_UP, _UNKNOWN = -2, -1
 _COLORS_PER_CHUNK = 1 << 13  # with 255 classes, 50 MB of distances
-_MAX_UNKNOWN = 2_000_000  # different ones take 0.5 GB; the colors of a photograph are fewer
+_MAX_UNKNOWN = 1_000_000  # different ones take 0.3 GB
 _ROWS_PER_CHUNK = 256  # 24 megapixels at once would need 300 MB
 
 
@@ -156,8 +156,12 @@ class LabelLookup:
         """Writes the id of the nearest class within the tolerance, or -1, to `lookup` for each color."""
         table = self.table
         ignored = [color for color in table.ignored_colors if color not in table.colours]
-        known = np.array([*table.colours, *ignored])
+        known = np.array([*table.colours, *ignored], np.int32)
         ids = np.array([*range(len(table)), *[table.ignore_index] * len(ignored)])
+        if not self.colour_tolerance:  # equal ones, in a fraction of the time
+            lookup[packed] = _UNKNOWN
+            lookup[_pack(known)] = ids
+            return
         colors = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1)
         for start in range(0, len(packed), _COLORS_PER_CHUNK):
             chunk = slice(start, start + _COLORS_PER_CHUNK)
@@ -210,6 +214,6 @@ def _number(value: float) -> float:
     return int(value) if float(value).is_integer() else value
 
 
-def _pack(colors: NDArray[np.uint8]) -> NDArray[np.int32]:
+def _pack(colors: NDArray[Any]) -> NDArray[np.int32]:
     red, green, blue = (colors[..., channel].astype(np.int32) for channel in range(3))
     return (red << 16) | (green << 8) | blue
