@@ -64,6 +64,9 @@ def run_campaign(
                 name = running.pop(future)
                 results, seconds = future.result()
                 outcomes[name] += results
+                for outcome in results:
+                    if not outcome.held:
+                        bar.write(f"FAILED {name}:{outcome.seed}: {outcome.detail}")
                 spent[name] += seconds / kinds[name].share - 0.5
             failed = sum(not outcome.held for values in outcomes.values() for outcome in values)
             tried = sum(map(len, outcomes.values()))
