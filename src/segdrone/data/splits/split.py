@@ -132,8 +132,7 @@ def read_split(folder: Path, ids: Sequence[str]) -> dict[str, list[str]]:
     by_name = {PurePosixPath(name).name: name for name in ids if names[PurePosixPath(name).name] == 1}
     splits: dict[str, list[str]] = {}
     for split, file in files.items():
-        lines = [line if line in existing else line.strip() for line in read_lines(file)]
-        splits[split] = [_find_id(line, existing, by_name) for line in lines if line]
+        splits[split] = [_find_id(line, existing, by_name) for line in read_lines(file) if line.strip()]
         missing = [name for name in splits[split] if name not in existing]
         if missing:
             raise DataError(
@@ -180,8 +179,12 @@ def _list_of(folder: Path, split: str) -> Path:
     return found[0] if found else folder / f"{split}.txt"
 
 
-def _find_id(name: str, ids: set[str], by_name: Mapping[str, str]) -> str:
+def _find_id(line: str, ids: set[str], by_name: Mapping[str, str]) -> str:
     """Returns the id that a line means: an id, a file name, or a path of which one folder is not in the id."""
+    for exact in (line, stem(PurePosixPath(line.removesuffix("\r")))):  # names may have spaces and backslashes
+        if exact in ids:
+            return exact
+    name = line.strip()
     path = PurePosixPath(name.replace("\\", "/"))
     for parts in (path.parts, (*path.parts[:-1], stem(path))):  # 001.jpg means 001
         shorter = [(*parts[:i], *parts[i + 1 :]) for i in range(len(parts) - 1)]
