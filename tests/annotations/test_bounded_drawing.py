@@ -10,7 +10,7 @@ import pytest
 
 from segdrone.annotations import outlines, shapes
 from segdrone.annotations.bitmaps import RunLengths
-from segdrone.annotations.outlines import Points, ellipse, fill_outlines
+from segdrone.annotations.outlines import Points, ellipse, fill_outlines, stroke
 from segdrone.annotations.shapes import Shape, rasterize
 from segdrone.errors import DataError
 
@@ -49,9 +49,10 @@ def test_an_outline_that_crosses_every_row_a_thousand_times_is_filled_in_a_secon
     [
         Shape("car", "a.json: zigzag", [ZIGZAG]),
         Shape("car", "a.json: triangle", [np.array([(0, 0), (6000, 0), (3000, 4000)], np.float64)]),
+        Shape("car", "a.json: line", stroke(np.array([(i, i % 7) for i in range(500)], np.float64), 4)),
         Shape("car", "a.json: runs", bitmap=RunLengths(np.array([0, 24_000_000]), SIZE, by_columns=True)),
     ],
-    ids=["zigzag", "triangle", "runs"],
+    ids=["zigzag", "triangle", "line", "runs"],
 )
 def test_a_photograph_of_endless_shapes_is_refused(monkeypatch: pytest.MonkeyPatch, shape: Shape) -> None:
     cost = shape.draw(np.zeros(SIZE, np.uint8), 1)

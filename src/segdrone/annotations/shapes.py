@@ -41,6 +41,7 @@ __all__ = [
 
 
 _MAX_COST, _MAX_COVERS = 1 << 32, 100  # pixels set one by one: 10 s, or a photograph covered a hundred times
+_OUTLINE_COST = 20_000  # of an outline of any size
 _IGNORED = ("__ignore__", "ignore", "ignored")  # LabelMe's convention, and what class tables take for it
 
 
@@ -97,7 +98,7 @@ class Shape:
         try:
             outlines = [points * (width, height) for points in self.polygons] if self.is_relative else self.polygons
             for region in [outlines] if self.has_holes else [[outline] for outline in outlines]:
-                cost += fill_outlines(mask, region, value)
+                cost += fill_outlines(mask, region, value) + _OUTLINE_COST
             if self.bitmap is not None:
                 top, left, inside = self.bitmap.decode((height, width))
                 cost += inside.size
