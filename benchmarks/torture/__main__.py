@@ -11,7 +11,8 @@ operation, run twice at once, get odd names and odd machines; files of every kin
 bytes and by structure. A trial is made again by its kind and seed. Kills by time depend on the speed of the machine.
 Kills by operation and full disks need a C compiler. Linux only.
 
-Prints a table in Markdown, and each failing trial with the command that repeats it. Exit code 1 if a trial failed.
+Prints a table in Markdown, and each failing trial with the command that repeats it; also after Ctrl+C. Exit code 1 if a
+trial failed.
 """
 
 from __future__ import annotations

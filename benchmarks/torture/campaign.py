@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import suppress
 from typing import Any
 
 from benchmarks.torture.outcome import Kind, Outcome
@@ -43,6 +44,7 @@ def run_campaign(
     began = time.monotonic()
     context = multiprocessing.get_context("fork")
     with (
+        suppress(KeyboardInterrupt),
         ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool,
         progress_bar(total=total, desc="torture", bar_format=_BAR) as bar,
     ):
@@ -58,7 +60,7 @@ def run_campaign(
                 begun[name] += 1
                 spent[name] += 0.5  # until it is known
             if not running:
-                return outcomes
+                break
             done, _ = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
             for future in done:
                 name = running.pop(future)
@@ -72,6 +74,7 @@ def run_campaign(
             tried = sum(map(len, outcomes.values()))
             bar.set_postfix(tried=tried, failed=failed, refresh=False)
             bar.update(min(total, round(time.monotonic() - began)) - bar.n)
+    return outcomes
 
 
 def _start_worker() -> None:
