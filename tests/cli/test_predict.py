@@ -69,7 +69,7 @@ def test_options_reach_the_predictor_and_the_clean_up(run: Run, photos: Path) ->
     image = np.asarray(Image.open(photos / "1.png"))
     expected = cleanup(predictor(image).mask, image, predictor.table)
     np.testing.assert_array_equal(np.asarray(Image.open("o/masks/1.png")), expected)
-    written = ["confidence", "masks", "predict.json", "summary.csv", "totals.csv"]
+    written = ["confidence", "manifest.jsonl", "masks", "predict.json", "summary.csv", "totals.csv"]
     assert sorted(path.name for path in Path("o").iterdir()) == written
 
 

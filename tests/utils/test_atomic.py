@@ -196,6 +196,9 @@ def test_a_folder_that_cannot_be_written_to_is_reported_before_and_in_the_body(t
     with pytest.raises(DataError, match=r"new cannot be written to \(full\)"), writable_dir(tmp_path / "new"):
         raise OSError("full")
     assert list((tmp_path / "new").iterdir()) == []
+    (tmp_path / "new" / ".sheet.0123abcd.part.png").write_bytes(b"half")
+    with writable_dir(tmp_path / "new"):
+        assert list((tmp_path / "new").iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["a" * 251 + ".png", "ä" * 125 + ".png", "日" * 83 + ".json", "x." + "y" * 253])

@@ -154,7 +154,7 @@ def _remove_unless_locked(partial: Path) -> None:
 
 @contextmanager
 def writable_dir(folder: Path) -> Iterator[None]:
-    """Creates a folder if needed and checks that it can be written to, before the body spends time.
+    """Creates a folder if needed, checks that it can be written to, and removes halves that killed processes left.
 
     Raises:
         DataError: The folder cannot be written to, now or in the body.
@@ -162,6 +162,7 @@ def writable_dir(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
+        remove_stale_partials(folder)
         yield
     except OSError as error:
         raise DataError(
