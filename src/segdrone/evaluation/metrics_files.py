@@ -211,7 +211,10 @@ def _reliability(levels: Integers) -> list[dict[str, Any]] | None:
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
-    with atomic_write(path) as partial, partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with (
+        atomic_write(path) as partial,
+        partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows([f"{value:.6f}" if isinstance(value, float) else value for value in row] for row in rows)
