@@ -35,9 +35,9 @@ def test_run_starts_from_a_checkpoint_of_other_classes(
     assert "1 are new (soil), 3 of the checkpoint's are dropped (dirt, gravel, dog)" in caplog.text
     first = load_module(path)
     assert torch.equal(weights(module.encoder), weights(first.encoder))  # none.safetensors was not asked for
-    metrics, made = train(cfg)
+    made = fit_config(cfg)
     assert len(made["module"].table) == 21
-    assert metrics["train/loss"] > 0
+    assert made["trainer"].callback_metrics["train/loss"] > 0
 
 
 def test_init_from_and_ckpt_path_exclude_each_other(small_config: Compose) -> None:
