@@ -88,12 +88,14 @@ class ModelSpec:
                 f"training_size={self.training_size} must be a height and a width of 1 pixel or more, up to {_MAX_SIDE}"
             )
         if self.sampling not in SAMPLINGS:
-            raise CheckpointError(f"sampling={self.sampling} is unknown: it must be one of {', '.join(SAMPLINGS)}")
+            raise CheckpointError(
+                f"sampling={_shown(self.sampling)} is unknown: it must be one of {', '.join(SAMPLINGS)}"
+            )
         if not 0.001 <= self.scale <= 16:
             raise CheckpointError(f"scale={self.scale} must be above 0 and at most 16")
         if self.interpolation not in INTERPOLATIONS:
             known = ", ".join(INTERPOLATIONS)
-            raise CheckpointError(f"interpolation={self.interpolation} is unknown: it must be one of {known}")
+            raise CheckpointError(f"interpolation={_shown(self.interpolation)} is unknown: it must be one of {known}")
         if self.bands is not None and (len(self.bands) != 3 or min(self.bands) < 1):
             raise CheckpointError(f"bands={self.bands} must be three numbers from 1")
         if self.stretch is not None and not -math.inf < self.stretch[0] < self.stretch[1] < math.inf:
@@ -146,3 +148,7 @@ class ModelSpec:
         if not isinstance(values, dict):
             raise CheckpointError("the model's spec is not a JSON object: export the model again")
         return cls.from_dict(values)
+
+
+def _shown(text: str) -> str:
+    return ascii(text)[1:-1][:60]

@@ -54,6 +54,8 @@ def _add_colors(records: list[dict[str, str]], content: Mapping[str, Any]) -> li
     lists = [value for key, value in content.items() if key.lower() in _COLOR_LISTS and isinstance(value, list)]
     if not lists:
         return records
+    if not all(map(_is_cell, lists[0])):
+        raise ColumnsError("a color is neither a text nor a list: write #RRGGBB or [red, green, blue]")
     if len(lists[0]) != len(records):
         raise ColumnsError(f"it has {len(records)} names and {len(lists[0])} colors: they must be as many")
     return [{**record, "color": _cell(color)} for record, color in zip(records, lists[0], strict=True)]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, InstanceOf
 
-from segdrone.classes import ClassTable
+from segdrone.classes import ClassTable, is_class_name
 from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.errors import ConfigError, DataError
@@ -170,6 +170,8 @@ def read_class_pixels(path: Path, table: ClassTable, ids: Sequence[str], states:
         classes, pixels, masks = stats.classes, stats.pixels, stats.masks
         missing = [name for name in ids if name not in pixels]
         rows = [pixels[name] for name in ids if name in pixels]
+        if not all(map(is_class_name, classes)):
+            raise UnreadableError("a class has a name that cannot be printed")
         if any(len(row) != len(classes) for row in rows):
             raise UnreadableError("rows that are not as long as its classes")
     except UnreadableError as error:

@@ -36,7 +36,7 @@ def spec_from_hparams(
     """
     sampling = data.get("sampling", "whole")
     if sampling not in [*_SIZES]:
-        raise CheckpointError(f"data.sampling={sampling} is unknown: it must be one of {', '.join(_SIZES)}")
+        raise CheckpointError(f"data.sampling={ascii(sampling)[:60]} is unknown: it must be one of {', '.join(_SIZES)}")
     missing = [key for key in ("mean", "std") if data.get(key) is None]
     if missing:
         raise CheckpointError(f"data.{' and data.'.join(missing)} missing: a model needs its normalization")

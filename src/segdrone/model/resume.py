@@ -32,6 +32,22 @@ class _Optimisation(BaseModel):
     scheduler: _Named
 
 
+class _Group(BaseModel):
+    """A parameter group of an optimizer, with what schedules add to it."""
+
+    model_config = ConfigDict(strict=True)
+    lr: float
+    initial_lr: float = 0
+    max_lr: float = 0
+    min_lr: float = 0
+    base_momentum: float = 0
+    max_momentum: float = 0
+
+
+class _Optimizer(BaseModel):
+    param_groups: list[_Group]
+
+
 class _Schedule(BaseModel):
     last_epoch: NonNegativeInt
 
@@ -44,7 +60,7 @@ class _Resumable(BaseModel):
     version: Annotated[str, Field(alias="pytorch-lightning_version", pattern=r"^\d+(\.\w+)*$")]
     loops: dict[str, Any]
     callbacks: dict[str, dict[str, Any]]
-    optimizer_states: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1)]
+    optimizer_states: Annotated[list[_Optimizer], Field(min_length=1, max_length=1)]
     lr_schedulers: Annotated[list[_Schedule], Field(min_length=1, max_length=1)]
     optimisation: _Optimisation = Field(default=None)  # type: ignore[assignment]  # missing in older checkpoints
 
