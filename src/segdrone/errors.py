@@ -6,11 +6,7 @@ code 2; a library user catches `SegdroneError`.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from typing import NoReturn
-
-from segdrone.utils.console import one_line
 
 
 class SegdroneError(Exception):
@@ -55,9 +51,3 @@ def format_options(options: Mapping[str, object]) -> str:
         'lr=0.1, momentum=0.9'
     """
     return ", ".join(f"{key}={value}" for key, value in options.items()) or "no options"
-
-
-def exit_with_error(text: str) -> NoReturn:
-    """Prints one line of error to stderr and exits with code 2."""
-    print(f"error: {one_line(text)}", file=sys.stderr)
-    sys.exit(2)

@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 from tqdm import tqdm
 
-from segdrone.errors import DataError, exit_with_error
-from segdrone.utils.console import protect_console
+from segdrone.errors import DataError
+from segdrone.utils.console import exit_with_error, protect_console
 from segdrone.utils.progress import progress_bar
 
 

@@ -24,10 +24,10 @@ from omegaconf import DictConfig
 from segdrone.cli.hydra_errors import explain_config_error, explain_error
 from segdrone.cli.hydra_help import print_help
 from segdrone.cli.lock_output_dir import LockOutputDir
-from segdrone.errors import ConfigError, SegdroneError, exit_with_error
+from segdrone.errors import ConfigError, SegdroneError
 from segdrone.sweep import UNFINISHED, CompareAtEnd, Sweep, clear_failure, note_failure, read_sweep, report
 from segdrone.utils.config import config_dir, save_config
-from segdrone.utils.console import one_line, protect_console
+from segdrone.utils.console import exit_with_error, one_line, protect_console
 from segdrone.utils.launch import silence_nonzero_ranks, single_job_argv, wait_for_rank_zero
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"

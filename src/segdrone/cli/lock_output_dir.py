@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from segdrone.errors import SegdroneError, exit_with_error
+from segdrone.errors import SegdroneError
 from segdrone.utils.atomic import remove_stale_partials
 from segdrone.utils.config import save_config
+from segdrone.utils.console import exit_with_error
 from segdrone.utils.launch import is_rank_zero
 from segdrone.utils.output_dir import exclusive_dir
 

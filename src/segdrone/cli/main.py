@@ -12,8 +12,8 @@ import typer
 
 from segdrone.cli import compare, data, predict
 from segdrone.cli.data_options import name_options
-from segdrone.errors import ConfigError, SegdroneError, exit_with_error, user_message
-from segdrone.utils.console import protect_console
+from segdrone.errors import ConfigError, SegdroneError, user_message
+from segdrone.utils.console import exit_with_error, protect_console
 
 commands = typer.Typer(
     no_args_is_help=True,

@@ -10,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from segdrone.errors import exit_with_error
+from segdrone.utils.console import exit_with_error
 
 
 class CompareAtEnd(Callback):

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from segdrone.training.best_effort import BestEffort
 from segdrone.utils.config import to_container
+from segdrone.utils.console import printable
 
 _GROUPS = ("data", "model", "loss", "optimizer", "scheduler", "trainer")
 _SCORES = ("miou", "accuracy", "val/miou")
@@ -48,7 +49,7 @@ def open_loggers(loggers: Sequence[Logger], folder: Path) -> None:
 def log_hyperparameters(loggers: Sequence[Logger], cfg: DictConfig, metrics: Mapping[str, float]) -> None:
     """Logs the options of the run and its scores to TensorBoard's table of hyper-parameters."""
     options = {
-        f"{group}.{key}": value if isinstance(value, int | float | str | bool) else str(value)
+        f"{group}.{key}": value if isinstance(value, int | float | bool) else printable(str(value))
         for group in _GROUPS
         for key, value in to_container(cfg[group]).items()
     }

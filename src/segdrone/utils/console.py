@@ -13,7 +13,7 @@ import logging
 import re
 import sys
 from pathlib import PurePath
-from typing import Any, TextIO, cast
+from typing import Any, NoReturn, TextIO, cast
 
 _CONTROLS = "\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff"
 _CONTROL = re.compile(f"[{_CONTROLS}]")
@@ -41,6 +41,12 @@ def printable(text: str) -> str:
         \x1b[2Jsecond
     """
     return _CONTROL.sub(_escaped, text)
+
+
+def exit_with_error(text: str) -> NoReturn:
+    """Prints one line of error to stderr and exits with code 2."""
+    print(f"error: {one_line(text)}", file=sys.stderr)
+    sys.exit(2)
 
 
 def protect_console() -> None:
