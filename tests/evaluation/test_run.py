@@ -9,8 +9,7 @@ import torch
 from segdrone.data.splits.split import random_split
 from segdrone.errors import DataError
 from segdrone.evaluation import evaluate
-from segdrone.training import train
-from tests.helpers.small_run import Compose, compose_config
+from tests.helpers.small_run import Compose, compose_config, fit_config
 
 
 @pytest.fixture
@@ -36,18 +35,23 @@ def test_a_checkpoint_alone_gets_the_scores_that_training_reported(trained: Path
     }  # fmt: skip
 
 
-def test_split_all_scores_every_photograph_of_another_folder(trained: Path, all_scenes: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other"
+def test_split_all_scores_every_photograph_of_another_folder_and_reports_those_trained_on(
+    trained: Path, all_scenes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other, learned = tmp_path / "other", random_split([f"{i:03d}" for i in range(20)])["train"][:2]
     for folder in ("original_images", "label_images_semantic"):
         (other / folder).mkdir(parents=True)
-        for path in sorted((all_scenes / folder).iterdir())[:3]:
-            shutil.copy(path, other / folder / f"x{path.name}")
+        for path in sorted((all_scenes / folder).iterdir()):
+            if path.stem in learned:
+                shutil.copy(path, other / folder)
+        shutil.copy(path, other / folder / f"x{path.name}")
     metrics = _evaluate(trained, f"data.root={other}", "split=all")
     assert metrics["photographs"] == 3
+    assert "2 of these photographs were trained on" in caplog.text
 
 
 def test_a_split_needs_only_its_own_photographs(trained: Path, scenes: Path) -> None:
-    before = _evaluate(trained)
+    before = json.loads((trained / "metrics.json").read_text())
     tested = random_split([f"{i:03d}" for i in range(20)])["test"]
     for path in [*scenes.rglob("*.jpg"), *scenes.rglob("*.png")]:
         if path.stem not in tested:
@@ -67,14 +71,9 @@ def test_a_split_that_the_checkpoint_lacks_is_an_error(small_config: Compose, tm
     splits.mkdir()
     (splits / "train.txt").write_text("000\n001\n002\n")
     (splits / "val.txt").write_text("003")
-    train(small_config(f"data.split_dir={splits}", "trainer.limit_train_batches=1"))
+    fit_config(small_config(f"data.split_dir={splits}", "trainer.limit_train_batches=1"))
     with pytest.raises(DataError, match="the test split is empty.*split=all"):
         _evaluate(tmp_path / "run")
-
-
-def test_photographs_that_were_trained_on_are_reported(trained: Path, caplog: pytest.LogCaptureFixture) -> None:
-    _evaluate(trained, "split=all")
-    assert "15 of these photographs were trained on" in caplog.text
 
 
 def test_a_checkpoint_cannot_make_evaluation_write_files_elsewhere(trained: Path, tmp_path: Path) -> None:
@@ -93,3 +92,26 @@ def test_a_checkpoint_cannot_make_evaluation_write_files_elsewhere(trained: Path
     with pytest.raises(DataError, match="elsewhere/scenes does not exist: give data.root=FOLDER"):
         _evaluate(trained)
     assert not elsewhere.exists()
+
+
+def test_evaluation_replaces_the_earlier_one_when_it_is_finished(trained: Path, scenes: Path) -> None:
+    out = trained.parent / "evaluation"
+
+    def content() -> dict[str, bytes]:
+        return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+    _evaluate(trained, f"data.root={scenes}", "pictures=1")
+    earlier = content()
+    photographs = [*scenes.rglob("*.jpg")]
+    whole = [path.read_bytes() for path in photographs]
+    for path, data in zip(photographs, whole, strict=True):
+        path.write_bytes(data[:-700])
+    with pytest.raises(DataError, match="cannot be decoded"):
+        _evaluate(trained, f"data.root={scenes}", "split=val")
+    assert content() == earlier
+    for path, data in zip(photographs, whole, strict=True):
+        path.write_bytes(data)
+    _evaluate(trained, f"data.root={scenes}", "split=val")
+    later = content()
+    assert earlier.keys() - later.keys() >= {"figures/best.png", "figures/worst.png"}
+    assert not {name for name in earlier.keys() & later.keys() if "tfevents" in name}
