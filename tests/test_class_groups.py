@@ -164,3 +164,10 @@ def test_a_missing_file_is_refused_with_the_names_of_the_presets(tmp_path: Path,
     assert refusal(source) == (
         f"data.class_groups={source} is neither one of drone12, landing_zone nor a YAML file: fix the name or the path"
     )
+
+
+@pytest.mark.parametrize("groups", [{"plants": ["e" * 100_000]}, {"e" * 100_000: ["grass"]}])
+def test_very_long_name_is_not_printed(groups: dict[str, list[str]]) -> None:
+    with pytest.raises(DataError, match="holds a name of more than 200 characters") as caught:
+        load_class_groups(groups)
+    assert len(str(caught.value)) < 200

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.classes import ClassTable
+from segdrone.classes import MAX_NAME, ClassTable
 from segdrone.errors import DataError
 from segdrone.utils.bounded import UnreadableError, parse_yaml, read_yaml
 
@@ -33,7 +33,7 @@ def load_class_groups(source: str | Path | Mapping[str, Any]) -> dict[str, list[
         source: A preset (`drone12`, `landing_zone`), the path of a YAML file `GROUP: [CLASS, ...]`, or such a mapping.
 
     Raises:
-        DataError: The file does not exist, or does not map names to lists of names.
+        DataError: The file does not exist, does not map names to lists of names, or has a very long name.
 
     Example:
         >>> load_class_groups("landing_zone")["landing-zone"]
@@ -43,7 +43,10 @@ def load_class_groups(source: str | Path | Mapping[str, Any]) -> dict[str, list[
     content = source if isinstance(source, Mapping) else _read_yaml(source)
     if not isinstance(content, Mapping) or not all(isinstance(names, list | tuple) for names in content.values()):
         raise DataError(f"{where} must give lists of classes, one group per line: `GROUP: [CLASS, CLASS]`")
-    return {str(group): [str(name) for name in names] for group, names in content.items()}
+    groups = {str(group): [str(name) for name in names] for group, names in content.items()}
+    if any(len(name) > MAX_NAME for group, names in groups.items() for name in (group, *names)):
+        raise DataError(f"{where} holds a name of more than {MAX_NAME} characters: shorten it")
+    return groups
 
 
 def remap(table: ClassTable, groups: ClassGroups) -> tuple[ClassTable, NDArray[np.uint8]]:
