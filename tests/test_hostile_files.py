@@ -238,7 +238,7 @@ def test_hostile_arrays(names: bytes, tmp_path: Path) -> None:
 
 def test_mutated_arrays(tmp_path: Path) -> None:
     path, rnd = tmp_path / "counts.npz", random.Random(0)
-    parts = {"confusion": np.ones((2, 2, 2), int), "boundary": np.ones((2, 3, 2), int)}
+    parts: dict[str, Any] = {"confusion": np.ones((2, 2, 2), int), "boundary": np.ones((2, 3, 2), int)}
     np.savez_compressed(
         path, names=["a", "b"], classes=["road", "grass"], confidence=np.ones((2, 2, 256), int), **parts
     )
