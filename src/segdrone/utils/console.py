@@ -18,6 +18,7 @@ from typing import Any, NoReturn, TextIO, cast
 _CONTROLS = "\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff"
 _CONTROL = re.compile(f"[{_CONTROLS}]")
 _CONTROL_OR_BREAK = re.compile(f"[\\t\\n{_CONTROLS}]")
+_BREAK = re.compile(r"\n(?!  )")  # of a name: further lines of an error are indented
 _BAR = re.compile(r"(?P<own>\r|(?:\n|\x1b\[A)*\Z)")  # the start of what tqdm writes: it moves to a line, or begins one
 _SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colors of tables and movements of bars, on terminals
 
@@ -44,8 +45,8 @@ def printable(text: str) -> str:
 
 
 def exit_with_error(text: str) -> NoReturn:
-    """Prints one line of error to stderr and exits with code 2."""
-    print(f"error: {one_line(text)}", file=sys.stderr)
+    """Prints an error to stderr, in one line or with further lines that are indented, and exits with code 2."""
+    print(f"error: {printable(_BREAK.sub(_escaped, text))}", file=sys.stderr)
     sys.exit(2)
 
 
