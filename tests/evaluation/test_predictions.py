@@ -1,6 +1,7 @@
 """Predicted masks of any model against true masks, through the config of evaluate.py."""
 
 import json
+import shutil
 from html import unescape
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from segdrone.evaluation import evaluate
 from segdrone.raster.header import read_header
 from tests.helpers.commands import REPO
 from tests.helpers.image_files import read_mask
+from tests.helpers.shared import make_once
 
 
 def scored(out: Path, *choices: str) -> dict[str, object]:
@@ -21,23 +23,31 @@ def scored(out: Path, *choices: str) -> dict[str, object]:
         return evaluate(compose("evaluate", [f"output_dir={out}", "pictures=1", *choices]))
 
 
+@pytest.fixture(scope="module")
+def evaluated(all_scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that no test changes: `masks/`, the true ones with one pixel in ten of another class, and `out/`."""
+
+    def evaluate_once(folder: Path) -> None:
+        (folder / "masks").mkdir(parents=True)
+        rng = np.random.default_rng(0)
+        for path in sorted((all_scenes / "label_images_semantic").glob("*.png")):
+            mask = read_mask(path)
+            cv2.imwrite(str(folder / "masks" / path.name), np.where(rng.random(mask.shape) < 0.1, 3, mask))
+        metrics = scored(folder / "out", f"predictions={folder / 'masks'}", f"data.root={all_scenes}")
+        assert json.loads((folder / "out" / "metrics.json").read_text()) == metrics
+
+    return make_once(tmp_path_factory, "evaluated_predictions", evaluate_once)
+
+
 @pytest.fixture
-def predicted(all_scenes: Path, tmp_path: Path) -> Path:
-    """The true masks with one pixel in ten replaced by another class."""
-    folder = tmp_path / "predicted"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for path in sorted((all_scenes / "label_images_semantic").glob("*.png")):
-        mask = read_mask(path)
-        cv2.imwrite(str(folder / path.name), np.where(rng.random(mask.shape) < 0.1, 3, mask))
-    return folder
+def predicted(evaluated: Path, tmp_path: Path) -> Path:
+    """A copy of the masks, for a test to change."""
+    return Path(shutil.copytree(evaluated / "masks", tmp_path / "predicted"))
 
 
-def test_predicted_masks_get_the_same_scores_and_files_as_a_checkpoint(
-    predicted: Path, all_scenes: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    metrics = scored(out, f"predictions={predicted}", f"data.root={all_scenes}")
+def test_predicted_masks_get_the_same_scores_and_files_as_a_checkpoint(evaluated: Path, all_scenes: Path) -> None:
+    predicted, out = evaluated / "masks", evaluated / "out"
+    metrics = json.loads((out / "metrics.json").read_text())
     truths = sorted((all_scenes / "label_images_semantic").glob("*.png"))
     right = [read_mask(path) == read_mask(predicted / path.name) for path in truths]
     assert metrics["accuracy"] == pytest.approx(np.mean(right))
@@ -48,17 +58,16 @@ def test_predicted_masks_get_the_same_scores_and_files_as_a_checkpoint(
         "prediction_classes=FILE.csv"
     ]
     assert metrics["warnings"][0] in unescape((out / "report.html").read_text())
-    assert json.loads((out / "metrics.json").read_text()) == metrics
     assert {path.name for path in out.iterdir()} >= {
         "report.html", "per_class.csv", "per_image.csv", "confusion.csv", "counts.npz", "evaluation.json",
         "tensorboard",
     }  # fmt: skip
 
 
-def test_photographs_are_not_needed(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
+def test_photographs_are_not_needed(evaluated: Path, all_scenes: Path, tmp_path: Path) -> None:
     masks = all_scenes / "label_images_semantic"
-    alone = scored(tmp_path / "a", f"predictions={predicted}", f"data.masks={masks}")
-    shown = scored(tmp_path / "b", f"predictions={predicted}", f"data.root={all_scenes}")
+    alone = scored(tmp_path / "a", f"predictions={evaluated / 'masks'}", f"data.masks={masks}")
+    shown = json.loads((evaluated / "out" / "metrics.json").read_text())
     assert {**alone, "root": None} == {**shown, "root": None}
     assert (tmp_path / "a" / "figures" / "best.png").is_file()
 
@@ -101,15 +110,16 @@ def test_a_split_of_the_photographs_is_scored(predicted: Path, all_scenes: Path,
         scored(tmp_path / "b", *choices, "split=val")
 
 
-def test_classes_are_merged_in_both_masks(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
-    choices = [f"predictions={predicted}", f"data.root={all_scenes}", "data.class_groups=landing_zone"]
+def test_classes_are_merged_in_both_masks(evaluated: Path, all_scenes: Path, tmp_path: Path) -> None:
+    choices = [f"predictions={evaluated / 'masks'}", f"data.root={all_scenes}", "data.class_groups=landing_zone"]
     with pytest.raises(
         DataError, match=r"may be classes before or after data\.class_groups merged them: give predicti"
     ):
         scored(tmp_path / "a", *choices)
     merged = scored(tmp_path / "a", *choices, "prediction_classes=drone")
     assert len(merged["iou"]) < 23  # type: ignore[arg-type]
-    assert merged["accuracy"] >= scored(tmp_path / "b", *choices[:2])["accuracy"]  # type: ignore[operator]
+    unmerged = json.loads((evaluated / "out" / "metrics.json").read_text())
+    assert merged["accuracy"] >= unmerged["accuracy"]
 
 
 def test_bad_predictions_are_errors(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
@@ -143,10 +153,10 @@ def test_bad_predictions_are_errors(predicted: Path, all_scenes: Path, tmp_path:
 
 
 def test_a_folder_never_mixes_two_evaluations(
-    predicted: Path, all_scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    evaluated: Path, all_scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, choices = tmp_path / "out", [f"predictions={predicted}", f"data.root={all_scenes}"]
-    scored(out, *choices)
+    out = Path(shutil.copytree(evaluated / "out", tmp_path / "out"))
+    choices = [f"predictions={evaluated / 'masks'}", f"data.root={all_scenes}"]
     (out / "figures" / "loss.png").write_text("of the training")
     scored(out, *choices, "pictures=0")
     assert {path.name for path in (out / "figures").iterdir()} == {"confusion.png", "recall_by_size.png", "loss.png"}
@@ -154,9 +164,10 @@ def test_a_folder_never_mixes_two_evaluations(
         "segdrone.evaluation.prediction_folder.evaluate_predictions",
         lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt),
     )
+    before = {name: (out / name).read_bytes() for name in ("metrics.json", "counts.npz", "report.html")}
     with pytest.raises(KeyboardInterrupt):
         scored(out, *choices, "pictures=1")
-    assert not {"metrics.json", "counts.npz", "report.html"} & {path.name for path in out.iterdir()}
+    assert {name: (out / name).read_bytes() for name in before} == before
 
 
 def test_a_full_disk_is_an_error_that_names_the_folder(

@@ -35,7 +35,7 @@ def test_a_checkpoint_alone_gets_the_scores_that_training_reported(trained: Path
     }  # fmt: skip
 
 
-def test_split_all_scores_every_photograph_of_another_folder_and_reports_those_trained_on(
+def test_split_all_scores_every_photograph_of_another_folder_and_names_those_trained_on(
     trained: Path, all_scenes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     other, learned = tmp_path / "other", random_split([f"{i:03d}" for i in range(20)])["train"][:2]
@@ -47,7 +47,7 @@ def test_split_all_scores_every_photograph_of_another_folder_and_reports_those_t
         shutil.copy(path, other / folder / f"x{path.name}")
     metrics = _evaluate(trained, f"data.root={other}", "split=all")
     assert metrics["photographs"] == 3
-    assert "2 of these photographs were trained on" in caplog.text
+    assert "2 of these photographs have the names of photographs that were trained on" in caplog.text
 
 
 def test_a_split_needs_only_its_own_photographs(trained: Path, scenes: Path) -> None:
@@ -74,6 +74,11 @@ def test_a_split_that_the_checkpoint_lacks_is_an_error(small_config: Compose, tm
     fit_config(small_config(f"data.split_dir={splits}", "trainer.limit_train_batches=1"))
     with pytest.raises(DataError, match="the test split is empty.*split=all"):
         _evaluate(tmp_path / "run")
+
+
+def test_photographs_that_were_trained_on_are_reported(trained: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _evaluate(trained, "split=train")
+    assert "15 of these photographs were trained on" in caplog.text
 
 
 def test_a_checkpoint_cannot_make_evaluation_write_files_elsewhere(trained: Path, tmp_path: Path) -> None:

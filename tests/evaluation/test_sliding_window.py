@@ -66,13 +66,13 @@ def test_one_window_of_the_training_size_gives_the_scores_of_training_at_that_si
 
 
 def test_training_can_score_in_windows(small_config: Compose, tmp_path: Path) -> None:
-    train(small_config("data.image_size=[32,48]", "inference=tiled", "inference.augment=flips"))
-    scored = json.loads((tmp_path / "run" / "metrics.json").read_text())
     choices = ["inference=tiled", "inference.augment=flips"]
+    train(small_config("data.image_size=[32,48]", "trainer.limit_train_batches=1", *choices))
+    scored = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert scored["inference"]["augment"] == "flips"
     del scored["warnings"]  # of the training
     again = _evaluate(tmp_path / "run", tmp_path / "out", *choices)
     assert {key: value for key, value in again.items() if key != "warnings"} == scored
-    assert _evaluate(tmp_path / "run", tmp_path / "other")["miou"] != scored["miou"]
 
 
 @pytest.mark.parametrize("choice", ["data.test_image_size=[64,96]", "data.sampling=tiles", "data.scale=0.5"])

@@ -10,8 +10,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from segdrone.classes import DRONE
 from segdrone.errors import ConfigError
+from segdrone.model import load_module
 from segdrone.training import objective, train
 from tests.helpers.small_run import Compose, fit_config
+from tests.helpers.training import weights as flat_weights
 
 
 @pytest.fixture
@@ -155,14 +157,17 @@ def test_epochs_without_validation_are_kept(drawn_config: Compose, run: Path) ->
     assert torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] in (1, 3)
 
 
-def test_same_seed_gives_same_network_and_seed_0_is_valid(small_config: Compose) -> None:
-    def weights(seed: int) -> torch.Tensor:
-        _, made = train(small_config(f"seed={seed}", "trainer.limit_train_batches=2"))
-        return torch.cat([p.detach().flatten() for p in made["module"].parameters()])
+def test_same_seed_gives_same_network_and_seed_0_is_valid(
+    trained_run: Path, small_config: Compose, tmp_path: Path
+) -> None:
+    def weights(run: Path) -> torch.Tensor:
+        return flat_weights(load_module(run / "checkpoints" / "last.ckpt"))
 
-    zero = weights(0)
-    assert torch.equal(zero, weights(0))
-    assert not torch.equal(zero, weights(1))
+    zero, again = tmp_path / "zero", tmp_path / "again"
+    for folder in (zero, again):
+        train(small_config("seed=0", "trainer.limit_train_batches=1", f"output_dir={folder}"))
+    assert torch.equal(weights(zero), weights(again))
+    assert not torch.equal(weights(zero), weights(trained_run))  # of seed 42, else the same
 
 
 def test_resumed_run_keeps_the_earlier_log(trained_run: Path, small_config: Compose, run: Path) -> None:
