@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,21 @@ def test_runs_with_other_class_groups_share_the_cache(root: Path, tmp_path: Path
 
 def test_a_cache_that_cannot_be_written_is_refused_before_training(root: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    text = error_text(root, cache_dir=str(tmp_path / "file"))
+    text = error_text(root, cache="disk", cache_dir=str(tmp_path / "file"))
     assert "file cannot be written" in text
     assert "data.cache=none" in text
+
+
+def test_training_goes_on_without_a_cache_that_nobody_asked_for(
+    root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    datamodule = module(root, cache_dir=str(tmp_path / "file"))
+    assert same(list(datamodule.train_dataloader()), list(module(root, cache="none").train_dataloader()))
+    assert "there is no cache, and each epoch decodes all files again: the cache folder" in caplog.text
+
+    for name in ("HOME", "XDG_CACHE_HOME", "SEGDRONE_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)  # a container without an entry of this user
+    list(module(root).train_dataloader())
+    assert "there is no home folder for the cache: set SEGDRONE_CACHE=FOLDER" in caplog.text

@@ -59,9 +59,7 @@ def test_ctrl_c_ends_a_run_and_says_how_to_resume(all_scenes: Path, tmp_path: Pa
         code, errors = process.wait(60), process.outputs()[1]
     assert code == 130, errors
     last = run / "checkpoints" / "last.ckpt"
-    assert (
-        f"interrupted: resume from the last epoch with output_dir={run} ckpt_path={last}" in errors
-    )
+    assert f"interrupted: resume from the last epoch with output_dir={run} ckpt_path={last}" in errors
     assert "Traceback" not in errors
 
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}

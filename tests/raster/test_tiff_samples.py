@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from segdrone.errors import DataError
 from segdrone.raster import Channels
 from segdrone.raster.decode import read_image
-from segdrone.raster.native import decode_errors
+from segdrone.raster.decode_errors import decode_errors
 from segdrone.raster.tiff import read_pages
 from segdrone.raster.tiff_samples import can_decode, read_samples
 from tests.helpers.tiff_files import Page, write_tiff

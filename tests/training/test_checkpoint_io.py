@@ -8,6 +8,7 @@ import torch
 
 from segdrone.errors import CheckpointError
 from segdrone.training.checkpoint_io import AtomicCheckpointIO
+from tests.helpers.training import tiny_checkpoint
 
 
 def test_checkpoint_is_written_completely(tmp_path: Path) -> None:
@@ -63,14 +64,15 @@ def state(folder: Path, monitor: str | None, name: str) -> dict[str, Any]:
 def checkpoint(folder: Path, *, last: bool = True) -> dict[str, Any]:
     states = {"best": state(folder, "val/miou", "best.ckpt"), "last": state(folder, None, "last.ckpt")}
     states = states if last else {"best": states["best"]}
-    return {"callbacks": states, "state_dict": {}, "optimizer_states": [1], "lr_schedulers": [2], "epoch": 3}
+    model = torch.load(tiny_checkpoint(folder.parent / "tiny.ckpt"), weights_only=True)
+    return {**model, "callbacks": states, "optimizer_states": [1], "lr_schedulers": [2], "epoch": 3}
 
 
 def test_the_chosen_checkpoint_has_no_optimizer_and_the_last_one_has(tmp_path: Path) -> None:
     for name in ("best.ckpt", "last.ckpt"):
         AtomicCheckpointIO().save_checkpoint(checkpoint(tmp_path), str(tmp_path / name))
     best, last = (torch.load(tmp_path / name, weights_only=True) for name in ("best.ckpt", "last.ckpt"))
-    assert best.keys() == {"callbacks", "state_dict", "epoch"}
+    assert best.keys() == {"callbacks", "state_dict", "hyper_parameters", "epoch"}
     assert last.keys() == checkpoint(tmp_path).keys()
 
 
@@ -94,3 +96,13 @@ def test_a_last_checkpoint_copied_alone_does_not_claim_a_best_one(tmp_path: Path
     AtomicCheckpointIO().save_checkpoint(checkpoint(tmp_path / "old"), tmp_path / "new" / "last.ckpt")
     loaded = AtomicCheckpointIO().load_checkpoint(tmp_path / "new" / "last.ckpt", weights_only=True)
     assert loaded["callbacks"]["best"] == state(tmp_path / "old", "val/miou", "best.ckpt")
+
+
+def test_kept_checkpoint_elsewhere_is_refused_since_the_next_one_would_remove_it(tmp_path: Path) -> None:
+    last, below = tmp_path / "run" / "last.ckpt", tmp_path / "run" / ".." / "precious"
+    for path, folder in ((tmp_path / "precious", "run"), (below, "run"), (below, "")):
+        content = checkpoint(tmp_path / folder)
+        content["callbacks"]["best"] |= {"best_model_path": str(path), "best_k_models": {str(path): torch.tensor(0.1)}}
+        AtomicCheckpointIO().save_checkpoint(content, last)
+        with pytest.raises(CheckpointError, match=r"cannot be resumed \(it keeps .*precious, which is outside"):
+            AtomicCheckpointIO().load_checkpoint(last)

@@ -1,4 +1,3 @@
-import os
 import signal
 import subprocess
 import sys
@@ -32,12 +31,9 @@ def test_process_that_hangs_ends_with_one_line_and_what_it_did() -> None:
 
 
 def test_process_that_hangs_takes_its_children_with_it() -> None:
-    child = "child = multiprocessing.Process(target=time.sleep, args=(30,))"
-    done = run(f"{child}; child.start(); print(child.pid, flush=True); child.join()")
+    child = "child = multiprocessing.Process(target=time.sleep, args=(600,))"
+    done = run(f"{child}; child.start(); child.join()")  # returns when no process holds its stdout any more
     assert done.returncode == 2
-    time.sleep(0.2)
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(done.stdout), 0)
 
 
 def test_progress_is_no_stall() -> None:

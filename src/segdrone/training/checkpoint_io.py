@@ -20,6 +20,8 @@ from segdrone.utils.bounded import UnreadableError, wrap_parse_errors
 # Of Lightning and its WeightAveraging: what only a resumed run needs, two thirds of a checkpoint and more.
 _ONLY_TO_RESUME = ("optimizer_states", "lr_schedulers", "current_model_state", "averaging_state")
 
+_KEPT_PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")  # in the state of a ModelCheckpoint
+
 
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes a checkpoint to a temporary file in the same folder, flushes it to disk, and renames it.
@@ -64,6 +66,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         try:
             with wrap_parse_errors():
                 for state in _kept_checkpoints(checkpoint):
+                    _check_inside(state)
                     _relocate(state, os.path.realpath(Path(path).parent))
         except UnreadableError as error:
             raise CheckpointError(f"{path} cannot be resumed ({error}): start from its weights by init_from") from None
@@ -115,6 +118,19 @@ def _is_chosen(checkpoint: Mapping[str, Any], path: str | Path) -> bool:
     return keeps_last and str(path) in chosen
 
 
+def _check_inside(state: Mapping[str, Any]) -> None:
+    """Checks that the files that a ModelCheckpoint keeps are in its own folder: it removes the one before a better one.
+
+    Raises:
+        UnreadableError: One is outside.
+    """
+    folder = os.path.abspath(state["dirpath"] or "")
+    paths = [state.get(key) for key in _KEPT_PATHS]
+    for path in [*paths, *state.get("best_k_models", {})]:
+        if path and (os.path.normpath(path) != path or not Path(path).absolute().is_relative_to(folder)):
+            raise UnreadableError(f"it keeps {path}, which is outside of {folder}")
+
+
 def _relocate(state: dict[str, Any], folder: str) -> None:
     """Replaces the folder in the state of a ModelCheckpoint, if the checkpoint that it chose is in the new one."""
     old = state["dirpath"]
@@ -124,7 +140,7 @@ def _relocate(state: dict[str, Any], folder: str) -> None:
 
     if old == folder or not old or not os.path.isfile(moved(state["best_model_path"])):
         return
-    for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
+    for key in _KEPT_PATHS:
         state[key] = moved(state.get(key, ""))
     state["best_k_models"] = {moved(path): score for path, score in state.get("best_k_models", {}).items()}
     state["dirpath"] = folder

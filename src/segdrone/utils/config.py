@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from segdrone.utils.atomic import atomic_write
@@ -38,6 +37,8 @@ def save_config(cfg: DictConfig, folder: Path) -> None:
         cfg: The config of a task, or the whole one that Hydra's callbacks get.
         folder: Where to write.
     """
+    from hydra.core.hydra_config import HydraConfig  # slow, and not needed by those who only find `conf/`
+
     if "hydra" not in cfg and not HydraConfig.initialized():
         return
     hydra = cfg.hydra if "hydra" in cfg else HydraConfig.get()
