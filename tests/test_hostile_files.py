@@ -1,6 +1,6 @@
 """Whatever a file holds, reading it ends in a SegdroneError or a result, in bounded time and memory."""
 
-from __future__ import annotations
+from __future__ import logging
 
 import copy
 import json
@@ -73,6 +73,12 @@ def refused(read: Callable[[Any], object], file: Any) -> bool:
         assert "\n" not in str(error) and len(str(error)) < 2000
         return True
     return False
+
+
+@pytest.fixture(autouse=True)
+def no_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Keeps hostile texts in warnings from pytest, which sends captured ones to another process as UTF-8."""
+    caplog.set_level(logging.CRITICAL, logger="segdrone")
 
 
 @pytest.mark.parametrize("name", READERS)

@@ -78,10 +78,11 @@ def read_text(path: Path) -> tuple[str, str]:
             continue
         if "\0" not in text:
             if name == "Windows-1252":
+                words = dict.fromkeys(word[:40] for word in re.findall(r"\w+", text) if not word.isascii())
                 log.warning(
                     "class table %s is not UTF-8 and read as Windows-1252 (%s): save it as UTF-8 if letters are wrong",
                     path,
-                    ", ".join(list(dict.fromkeys(word for word in re.findall(r"\w+", text) if not word.isascii()))[:3]),
+                    ", ".join([*words][:3]),
                 )
             return text, name
     raise DataError(f"class table {path} is neither UTF-8 nor UTF-16 nor ANSI text: save it as UTF-8 text")
