@@ -1,9 +1,10 @@
 """Whatever a file holds, reading it ends in a SegdroneError or a result, in bounded time and memory."""
 
-from __future__ import logging
+from __future__ import annotations
 
 import copy
 import json
+import logging
 import random
 import resource
 import signal
