@@ -182,7 +182,7 @@ def main() -> None:
     others = " | ".join(f"to {name}" for name in names[:-1])
     table = f"""# A whole photograph, from file to mask
 
-`python benchmarks/inference.py --rounds {options.rounds}{" --large" * options.large}`: {size[1]} x {size[0]} pixels,
+`python benchmarks/inference.py --rounds {options.rounds}{" --large" * options.large}{" --no-monai" * options.no_monai}`: {size[1]} x {size[0]} pixels,
 {options.windows} windows of {options.window[1]} x {options.window[0]}, in turns, each in its own process;
 {os.cpu_count()} CPU cores, {platform.machine()}, torch {torch.__version__}. Medians.
 

@@ -21,7 +21,7 @@ def start(command: str, folder: Path, ckpt_path: Path | None = None) -> None:
 
 def config(folder: Path, ckpt_path: Path | None = None) -> DictConfig:
     resumed = None if ckpt_path is None else str(ckpt_path)
-    hydra = {"run": {"dir": str(folder)}, "sweep": {"dir": str(folder)}}
+    hydra = {"run": {"dir": str(folder)}, "sweep": {"dir": str(folder)}, "overrides": {"task": []}}
     return OmegaConf.create({"hydra": hydra, "ckpt_path": resumed})
 
 

@@ -130,7 +130,7 @@ def _id_in_two_splits(root: Path) -> list[str]:
         (lambda root: ["data.image_size=256"], ["data.image_size=256", "whole numbers"]),
         (lambda root: ["data.root=~/flights"], ["data.root=~/flights", "needs quotes of its own", "FOLDER"]),
         (lambda root: ["seed=-1"], ["seed=-1", "whole number"]),
-        (lambda root: [f"output_dir={root}/original_images/000.jpg/x"], ["000.jpg", "check the path"]),
+        (lambda root: [f"output_dir={root}/original_images/000.jpg/x"], ["000.jpg", "give another output_dir"]),
         (lambda root: ["ckpt_path=none.ckpt"], ["the checkpoint none.ckpt does not exist"]),
     ],
     ids=lambda value: "" if isinstance(value, list) else getattr(value, "__name__", ""),
@@ -198,7 +198,7 @@ def test_full_disk_leaves_the_previous_checkpoint(
     before = {path.name: path.read_bytes() for path in (run / "checkpoints").iterdir()}
     resumed = [*small(scenes, run), "trainer.max_epochs=2", f"ckpt_path={run}/checkpoints/last.ckpt"]
     result = command("train.py", *resumed, file_size_limit=len(before["best.ckpt"]) // 2)
-    assert_one_line(result, "could not be written", "free some disk space", "unchanged")
+    assert_one_line(result, "could not be written", "free some disk space", f"ckpt_path={run}/checkpoints/last.ckpt")
     assert {path.name: path.read_bytes() for path in (run / "checkpoints").iterdir()} == before
     assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 0
 

@@ -88,7 +88,7 @@ def test_a_broken_file_is_reported_in_one_line_and_the_others_are_predicted(
     message = [line for line in capsys.readouterr().err.replace("\r", "\n").splitlines() if line.startswith("error: ")]
     for line, (name, reason) in zip(
         message,
-        [("empty.png", "not an image"), ("exif.jpg", "cannot be decoded (error: "),
+        [("empty.png", "not an image"), ("exif.jpg", "cannot be decoded ("),
          ("notes.txt", "does not have the suffix of a photograph"), ("sub/b.jpg", "truncated"),
          ("text.jpg", "not an image")],
         strict=True,

@@ -18,7 +18,7 @@ from segdrone.errors import CheckpointError
 from segdrone.utils.bounded import UnreadableError, to_plain, wrap_parse_errors
 
 _MAX_PICKLE = 8 << 20  # bytes: all of a checkpoint but its tensors, with the names of 100,000 photographs
-_SPARE_NUMBERS = 1 << 22  # of a network beyond its weights: what it computes when it is built
+_SPARE_NUMBERS = 1 << 27  # of a network while it is built: VGG has a classifier of 124 million, which smp then drops
 _FACTORIES = (torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn)
 
 

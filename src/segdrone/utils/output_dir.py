@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -81,7 +82,13 @@ class StagedResults:
         self._owned = owned
 
     def commit(self) -> None:
-        """Replaces the earlier results."""
+        """Replaces the earlier results.
+
+        Raises:
+            OSError: The results cannot be written, or a file or a folder is in the place of one; nothing is replaced.
+        """
+        for path in _files(self.path):
+            _check_place(self.folder, path.relative_to(self.path))
         for name in (path.relative_to(self.folder) for owned in self._owned for path in _files(self.folder / owned)):
             if not (self.path / name).exists():
                 mark = self.path / _OUTDATED / name
@@ -147,6 +154,15 @@ def _move_finished(folder: Path) -> None:
     for parent in {folder, *(target.parent for target in targets.values())}:
         sync_dir(parent)
     shutil.rmtree(finished)
+
+
+def _check_place(folder: Path, name: Path) -> None:
+    """Checks that a file can replace what is at its place, before the first file is moved."""
+    if (folder / name).is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(folder / name))
+    for parent in [*name.parents][:-1]:
+        if (folder / parent).exists() and not (folder / parent).is_dir():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder / parent))
 
 
 def _files(path: Path) -> list[Path]:
