@@ -180,9 +180,10 @@ def main() -> None:
         peak = "" if name == BARE else f"{memory[name] / 1e6:.0f}"
         rows.append(f"| {name} | {statistics.median(values):.1f} | {shown} | {peak} |")
     others = " | ".join(f"to {name}" for name in names[:-1])
+    flags = f"--rounds {options.rounds}{' --large' * options.large}{' --no-monai' * options.no_monai}"
     table = f"""# A whole photograph, from file to mask
 
-`python benchmarks/inference.py --rounds {options.rounds}{" --large" * options.large}{" --no-monai" * options.no_monai}`: {size[1]} x {size[0]} pixels,
+`python benchmarks/inference.py {flags}`: {size[1]} x {size[0]} pixels,
 {options.windows} windows of {options.window[1]} x {options.window[0]}, in turns, each in its own process;
 {os.cpu_count()} CPU cores, {platform.machine()}, torch {torch.__version__}. Medians.
 
