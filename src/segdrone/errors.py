@@ -8,9 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+_LONGEST = 1500  # characters of a text; names in files of others can be of any length
+
 
 class SegdroneError(Exception):
     """Base class: a mistake that the user can fix."""
+
+    def __str__(self) -> str:
+        """Returns the text, without its middle if it is very long."""
+        text = super().__str__()
+        return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}"
 
 
 class ConfigError(SegdroneError):
@@ -40,7 +47,8 @@ def user_message(error: SegdroneError) -> str:
         'data.root is not set: give data.root=FOLDER'
     """
     name = f"{type(error).__module__}.{type(error).__qualname__}: "
-    return str(error).rsplit(name, maxsplit=1)[-1].strip()
+    text = type(error)(str(error.args[0]).rsplit(name, maxsplit=1)[-1].strip()) if error.args else error
+    return str(text)
 
 
 def format_options(options: Mapping[str, object]) -> str:

@@ -24,7 +24,7 @@ from omegaconf import DictConfig
 from segdrone.cli.hydra_errors import explain_config_error, explain_error
 from segdrone.cli.hydra_help import print_help
 from segdrone.cli.lock_output_dir import LockOutputDir
-from segdrone.errors import ConfigError, SegdroneError
+from segdrone.errors import ConfigError, ProcessLostError, SegdroneError
 from segdrone.sweep import UNFINISHED, CompareAtEnd, Sweep, clear_failure, note_failure, read_sweep, report
 from segdrone.utils.config import config_dir, save_config
 from segdrone.utils.console import exit_with_error, one_line, protect_console
@@ -57,6 +57,9 @@ def task_wrapper(task: Callable[[DictConfig], float]) -> Callable[[DictConfig], 
         except (SegdroneError, OSError) as error:
             if _SHOW_TRACEBACKS or _is_unread(error):
                 raise
+            if isinstance(error, ProcessLostError):  # torch aborts while it clears up what is left of the group
+                print(f"error: {one_line(explain_error(error))}", file=sys.stderr, flush=True)
+                os._exit(2)
             _exit_after_rank_zero(explain_error(error))
 
     return wrapped
