@@ -47,7 +47,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     check_stall_timeout(cfg.trainer)
     keep_freed_memory()
     score = evaluate_prediction_folder if cfg.ckpt_path is None else evaluate_checkpoint
-    watch = watch_progress(cfg.trainer.stall_timeout, lambda: "start again")
+    watch = watch_progress(cfg.trainer.get("stall_timeout"), lambda: "start again")
     with watch, collect_warnings() as warnings, staged_results(Path(cfg.output_dir), EVALUATION_RESULTS) as results:
         board = TensorBoardLogger(results.path, name="tensorboard", version="", default_hp_metric=False)
         return score(cfg, results, board, warnings)

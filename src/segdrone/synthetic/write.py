@@ -50,7 +50,8 @@ def write_scenes(root: Path, *, count: int, height: int, width: int, seed: int, 
     if root.exists() and not root.is_dir():
         raise DataError(f"{root} is a file: choose a folder for the sample scenes")
     try:
-        with nullcontext() if _complete(root, names) else file_lock(root / LOCK):
+        is_free = _complete(root, names) and not (root / LOCK).exists()  # a killed process leaves the lock's file
+        with nullcontext() if is_free else file_lock(root / LOCK):
             _check_folder(root, request)
             if not _complete(root, names):
                 remove_stale_partials(root, deep=True)

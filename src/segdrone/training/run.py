@@ -57,7 +57,7 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     """
     check_trainer(to_container(cfg.trainer))
     last = Path(cfg.output_dir) / "checkpoints" / "last.ckpt"
-    with collect_warnings() as warnings, watch_progress(cfg.trainer.stall_timeout, lambda: how_to_resume(last)):
+    with collect_warnings() as warnings, watch_progress(cfg.trainer.get("stall_timeout"), lambda: how_to_resume(last)):
         return _train(cfg, warnings)
 
 

@@ -152,6 +152,16 @@ def _remove_unless_locked(partial: Path) -> None:
         os.close(descriptor)
 
 
+def check_writable(folder: Path) -> None:
+    """Creates a folder if needed, and checks that it can be written to.
+
+    Raises:
+        OSError: It cannot.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=folder).close()
+
+
 @contextmanager
 def writable_dir(folder: Path) -> Iterator[None]:
     """Creates a folder if needed, checks that it can be written to, and removes halves that killed processes left.
@@ -160,8 +170,7 @@ def writable_dir(folder: Path) -> Iterator[None]:
         DataError: The folder cannot be written to, now or in the body.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
+        check_writable(folder)
         remove_stale_partials(folder)
         yield
     except OSError as error:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import filelock
 
 from segdrone.errors import ConfigError, DataError
-from segdrone.utils.atomic import file_lock, sync_dir, sync_files
+from segdrone.utils.atomic import check_writable, file_lock, sync_dir, sync_files
 from segdrone.utils.launch import is_rank_zero
 
 _LOCK = ".running"
@@ -39,25 +38,21 @@ def exclusive_dir(folder: Path, option: str = "--out") -> Iterator[None]:
         yield
         return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
+        check_writable(folder)
     except OSError as error:
         raise DataError(
             f"{folder} cannot be written to ({error.strerror or error}): free some disk space, or give another {option}"
         ) from None
-    lock = file_lock(folder / _LOCK, wait=False)
-    try:
-        lock.__enter__()
-    except filelock.Timeout:
-        raise ConfigError(
-            f"another segdrone command writes to {folder}: wait until it ends, or give another {option}"
-        ) from None
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(file_lock(folder / _LOCK, wait=False))
+        except filelock.Timeout:
+            raise ConfigError(
+                f"another segdrone command writes to {folder}: wait until it ends, or give another {option}"
+            ) from None
         shutil.rmtree(folder / _UNFINISHED, ignore_errors=True)
         _move_finished(folder)
         yield
-    finally:
-        lock.__exit__(None, None, None)
 
 
 class StagedResults:
@@ -107,7 +102,8 @@ def staged_results(folder: Path, owned: Sequence[str]) -> Iterator[StagedResults
     Only the first process of a run writes; the others must not commit.
 
     Example:
-        >>> folder = Path(tempfile.mkdtemp())
+        >>> from tempfile import mkdtemp
+        >>> folder = Path(mkdtemp())
         >>> for scores in ("0.5", "0.6"):
         ...     with staged_results(folder, ["scores.txt"]) as results:
         ...         _ = (results.path / "scores.txt").write_text(scores)
