@@ -111,7 +111,7 @@ IDS = [f"{number:03d}" for number in range(12)]
 def export(folder: Path, rng: random.Random) -> Path:
     """Writes an export of one of the formats with its photographs, and returns one of its files."""
     from tests.annotations.conftest import photograph as plain
-    from tests.annotations.test_importer import EXPORTS
+    from tests.helpers.annotation_exports import EXPORTS
 
     kind = rng.choice(list(EXPORTS))
     names = ("a.jpg", "frame_000000.png") if kind == "coco-panoptic" else ("a.png", "frame_000000.png")

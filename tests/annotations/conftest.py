@@ -22,6 +22,12 @@ def photograph(path: Path, size: tuple[int, int] = SIZE) -> Path:
     return path
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    photograph(tmp_path / "in" / "a.png")
+    return tmp_path / "in"
+
+
 def document(path: Path, content: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")

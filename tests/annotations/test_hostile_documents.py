@@ -14,7 +14,7 @@ import pytest
 from segdrone.annotations import ANNOTATION_FORMATS, import_annotations
 from segdrone.errors import DataError
 from tests.annotations.conftest import photograph
-from tests.annotations.test_importer import EXPORTS
+from tests.helpers.annotation_exports import EXPORTS
 
 JUNK: tuple[Any, ...] = (
     None,

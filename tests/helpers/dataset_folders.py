@@ -33,3 +33,14 @@ def write_dataset(
     for name in masks:
         write_mask(root / "masks" / name)
     return root
+
+
+def write_pairs(root: Path, *names: tuple[str, str]) -> Path:
+    for photograph, mask in names:
+        write_photograph(root / photograph)
+        write_mask(root / mask)
+    return root
+
+
+def numbered(image: str, mask: str, count: int = 3) -> list[tuple[str, str]]:
+    return [(image.format(i), mask.format(i)) for i in range(count)]

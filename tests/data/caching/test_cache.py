@@ -18,21 +18,7 @@ from segdrone.data.caching.cache import Cache, CacheKey, MemoryCache, NoCache, f
 from segdrone.data.caching.disk_cache import DiskCache
 from segdrone.errors import DataError
 from segdrone.windows import Window
-
-PIXELS = np.random.default_rng(0).integers(0, 256, (70, 90, 3), dtype=np.uint8)
-MASK = np.random.default_rng(1).integers(0, 23, (70, 90), dtype=np.uint8)
-FULL = Window(0, 0, 70, 90)
-
-
-class Decoder:
-    """Returns pixels, and counts its calls."""
-
-    def __init__(self, pixels: NDArray[np.uint8]) -> None:
-        self.pixels, self.calls = pixels, 0
-
-    def __call__(self) -> NDArray[np.uint8]:
-        self.calls += 1
-        return self.pixels
+from tests.helpers.cached_pixels import FULL, MASK, PIXELS, Decoder
 
 
 @pytest.fixture

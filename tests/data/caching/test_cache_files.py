@@ -12,7 +12,7 @@ from segdrone.data.caching.cache import CacheKey
 from segdrone.data.caching.cache_files import CachedFolder, clear, info, print_info
 from segdrone.data.caching.disk_cache import SUFFIX, DiskCache
 from segdrone.windows import Window
-from tests.data.caching.test_cache import PIXELS, Decoder
+from tests.helpers.cached_pixels import PIXELS, Decoder
 
 
 def cache_pixels(folder: Path, source: Path, shape: tuple[int, ...], pixels: NDArray[np.uint8]) -> None:
