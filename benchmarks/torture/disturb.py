@@ -12,7 +12,7 @@ from benchmarks.torture.ground import start_trial
 from benchmarks.torture.jobs import JOBS, OUT
 from benchmarks.torture.outcome import Outcome, TrialError, check
 from benchmarks.torture.preload import Counter
-from benchmarks.torture.process import Process
+from benchmarks.torture.process import Ended, Process
 from benchmarks.torture.promises import check_equal, check_text, check_untouched, check_whole, go_on
 from benchmarks.torture.reference import Reference, reference
 
@@ -45,11 +45,7 @@ def kill_by_time(name: str, folder: Path, kept: Reference, replaced: bool, rng: 
     time.sleep(rng.uniform(0, kept.seconds * 1.05))
     members = process.members()
     process.kill(rng.choice(members) if len(members) > 1 and rng.random() < 0.5 else None)
-    ended = process.wait()
-    check(ended.code is not None, "hang: the processes that were left did not end")
-    check_whole(name, folder, kept, replaced=replaced)
-    go_on(name, folder, kept)
-    return "killed" if ended.code else "finished before"
+    return _check_killed(process.wait(), name, folder, kept, replaced)
 
 
 def kill_by_operation(name: str, folder: Path, kept: Reference, replaced: bool, rng: random.Random) -> str:
@@ -58,6 +54,11 @@ def kill_by_operation(name: str, folder: Path, kept: Reference, replaced: bool, 
     process = Process(JOBS[name].arguments, folder, counter.variables("kill", rng.randint(1, kept.operations)))
     ended = process.wait()
     Path(counter.path).unlink()
+    return _check_killed(ended, name, folder, kept, replaced)
+
+
+def _check_killed(ended: Ended, name: str, folder: Path, kept: Reference, replaced: bool) -> str:
+    """Checks what a killed command has left, and that the next one goes on from it."""
     check(ended.code is not None, "hang: the processes that were left did not end")
     check_whole(name, folder, kept, replaced=replaced)
     go_on(name, folder, kept)

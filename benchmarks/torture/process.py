@@ -5,7 +5,6 @@ The process is a fork of this one, which has imported what takes seconds, but no
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import runpy
@@ -13,10 +12,11 @@ import signal
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from tests.helpers.commands import run_and_exit
 
 TIMEOUT = 600.0
 """Seconds after which a command counts as hanging."""
@@ -132,19 +132,6 @@ def _become(
         prepare()
     if fresh:
         os.execve(sys.executable, [sys.executable, "-m", "segdrone", *arguments], os.environ)
-    code: object = 0
-    try:
-        sys.argv = ["segdrone", *arguments]
-        sys.path.insert(0, str(cwd))
-        runpy.run_module("segdrone", run_name="__main__", alter_sys=True)
-    except SystemExit as end:
-        code = end.code
-        if code is not None and not isinstance(code, int):
-            print(code, file=sys.stderr)
-    except BaseException:
-        traceback.print_exc()
-        code = 1
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code if isinstance(code, int) else int(code is not None))
+    sys.argv = ["segdrone", *arguments]
+    sys.path.insert(0, str(cwd))
+    run_and_exit(lambda: runpy.run_module("segdrone", run_name="__main__", alter_sys=True))

@@ -11,9 +11,9 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol, Self
+from typing import NoReturn, Protocol, Self
 
 REPO = Path(__file__).parents[2]
 TIMEOUT = 600.0  # seconds
@@ -162,15 +162,19 @@ def _become(
     if file_size_limit is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_size_limit, file_size_limit))
     multiprocessing.set_start_method("fork", force=True)
+    if script.endswith(".py"):
+        path = str(REPO / script)
+        sys.argv, sys.path[0] = [path, *arguments], str(Path(path).parent)
+        run_and_exit(lambda: runpy.run_path(path, run_name="__main__"))
+    sys.argv, sys.path[0] = [script, *arguments], str(cwd)
+    run_and_exit(lambda: runpy.run_module(script, run_name="__main__", alter_sys=True))
+
+
+def run_and_exit(main: Callable[[], object]) -> NoReturn:
+    """Run a program in this fork, and end the fork as the interpreter ends after it."""
     code: object = 0
     try:
-        if script.endswith(".py"):
-            path = str(REPO / script)
-            sys.argv, sys.path[0] = [path, *arguments], str(Path(path).parent)
-            runpy.run_path(path, run_name="__main__")
-        else:
-            sys.argv, sys.path[0] = [script, *arguments], str(cwd)
-            runpy.run_module(script, run_name="__main__", alter_sys=True)
+        main()
     except SystemExit as end:
         code = end.code
         if code is not None and not isinstance(code, int):
