@@ -11,6 +11,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from segdrone.inference.video_io import video_writer
 from segdrone.synthetic import render_scene
 
 Frames = list[NDArray[np.uint8]]
@@ -36,6 +37,14 @@ def write(path: Path, frames: Frames, rate: Fraction | int = 25, *, index_first:
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame)))
         container.mux(stream.encode(None))
+    return path
+
+
+def save(path: Path, frames: Frames, rate: Fraction = Fraction(25)) -> Path:
+    """Writes a video as `predict_video` does."""
+    with video_writer(path, (frames[0].shape[0], frames[0].shape[1]), rate) as write_frame:
+        for number, frame in enumerate(frames):
+            write_frame(frame, float(number / rate))
     return path
 
 
