@@ -181,6 +181,7 @@ def test_transforms_are_found_by_name_from_any_folder(tmp_path: Path, monkeypatc
         ("- 3", "has no list of transforms under `train`"),
         ("train: 3", "has no list of transforms under `train`"),
         ("train: [", "cannot be read"),
+        ("defaults: [sub/strong]", "its defaults name sub/strong, and only files beside it are read"),
         ("train: ${x}", "has no list of transforms under `train`"),
     ],
 )

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +15,7 @@ from segdrone.class_files import CLASSES_FILE
 from segdrone.classes import ClassTable
 from segdrone.data.splits.split import SPLITS
 from segdrone.errors import DataError
+from segdrone.raster.encode import write_gray_png
 from segdrone.raster.header import IMAGE_SUFFIXES
 from segdrone.utils.atomic import atomic_write
 from segdrone.utils.output_dir import StagedResults
@@ -64,8 +64,7 @@ def write_pair(mask: NDArray[np.uint8], photograph: Path | EmbeddedImage, name: 
         DataError: A file cannot be written.
     """
     try:
-        with atomic_write(out / MASKS / f"{name}.png", sync=False) as partial:
-            partial.write_bytes(cv2.imencode(".png", mask)[1].tobytes())
+        write_gray_png(mask, out / MASKS / f"{name}.png", sync=False)
         if isinstance(photograph, EmbeddedImage):
             with atomic_write(out / IMAGES / f"{name}{photograph.suffix}", sync=False) as partial:
                 partial.write_bytes(photograph.read())
@@ -88,7 +87,7 @@ def write_split(splits: Mapping[str, Sequence[str]], out: Path) -> None:
         out: Folder of the dataset.
 
     Raises:
-        DataError: A file cannot be written, or a name is of several lines.
+        DataError: A file cannot be written, or a name contains a line break.
     """
     if broken := [name for names in splits.values() for name in names if "\n" in name]:
         raise DataError(f"{broken[0]} has a line break in its name, which no list of a split can hold: rename it")

@@ -22,6 +22,9 @@ from segdrone.raster.encode import write_gray_png, write_jpeg, write_palette_png
 from segdrone.raster.pixels import count_values
 from segdrone.utils.atomic import atomic_write, is_too_long
 
+FIRST_COLUMNS = ("path", "mask", "height", "width", "digest", "confidence")
+"""Columns of `summary.csv` that come first, whatever the classes are."""
+
 SUFFIXES = {"masks": ".png", "colours": ".png", "overlays": ".jpg", "confidence": ".png", "objects": ".json"}
 
 
@@ -80,7 +83,7 @@ class Outputs:
         """
         shares = [f"share_{name}" for name in self.table.names]
         objects = [f"objects_{name}" for name in self.objects]
-        return ["path", "mask", "height", "width", "digest", "confidence", *shares, *objects, "no_data", "captured"]
+        return [*FIRST_COLUMNS, *shares, *objects, "no_data", "captured"]
 
     def file(self, kind: str, name: str) -> Path:
         """Returns the path of a file of one kind, a key of `SUFFIXES`."""
@@ -117,7 +120,7 @@ class Outputs:
         """
         mask, confidence = prediction
         assert confidence is not None
-        shares, mean = _statistics(mask, confidence, len(self.table))
+        shares, mean, no_data = _statistics(mask, confidence, len(self.table))
         write_gray_png(mask, self.file("masks", image.name), sync=False)
         if self.colours:
             write_palette_png(mask, self.table.palette, self.file("colours", image.name), sync=False)
@@ -133,7 +136,7 @@ class Outputs:
             *map(str, (*mask.shape, image.digest)),
             *(f"{value:.6f}" for value in (mean, *shares)),
             *(str(counts[name]) for name in self.objects),
-            f"{np.count_nonzero(mask >= len(self.table)) / mask.size:.6f}",
+            f"{no_data:.6f}",
             capture_time(image.file),
         ]
 
@@ -152,10 +155,16 @@ class Outputs:
         return [kind for kind in SUFFIXES if chosen[kind]]
 
 
-def _statistics(mask: NDArray[np.uint8], confidence: NDArray[np.uint8], classes: int) -> tuple[list[float], float]:
-    """Returns the share of each class, and the mean confidence, both over pixels with data; 0 if there are none."""
+def _statistics(
+    mask: NDArray[np.uint8], confidence: NDArray[np.uint8], classes: int
+) -> tuple[list[float], float, float]:
+    """Returns the share of each class, the mean confidence, and the share of pixels without data.
+
+    The first two are over the pixels with data; 0 if there are none.
+    """
     counts = count_values(mask)[:classes]
     with_data = int(counts.sum())
     if not with_data:
-        return [0.0] * classes, 0.0
-    return [float(count / with_data) for count in counts], float(confidence.sum(dtype=np.uint64) / (255 * with_data))
+        return [0.0] * classes, 0.0, 1.0
+    shares = [float(count / with_data) for count in counts]
+    return shares, float(confidence.sum(dtype=np.uint64) / (255 * with_data)), (mask.size - with_data) / mask.size

@@ -71,7 +71,10 @@ def write_records(records: Iterable[Record], path: Path) -> None:
 
 
 def append_record(record: Record, path: Path) -> None:
-    """Adds a record to a file whose last line is finished; a power cut may lose it, and the photograph with it."""
+    """Adds a record to a file whose last line is finished.
+
+    It is not flushed to disk: if a power cut loses it, the photograph is predicted again.
+    """
     with path.open("ab") as file:
         file.write(_format(record))
 

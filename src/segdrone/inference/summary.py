@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from segdrone.inference.outputs import Outputs
+from segdrone.inference.outputs import FIRST_COLUMNS, Outputs
 from segdrone.utils.atomic import atomic_write
 from segdrone.utils.regular_file import open_regular
 
@@ -39,8 +39,7 @@ def read_lines(path: Path) -> list[list[str]]:
 
 def is_summary(path: Path) -> bool:
     """Whether a file begins as `summary.csv` does, for any classes."""
-    header = ["path", "mask", "height", "width", "digest", "confidence"]
-    return any(line[: len(header)] == header for line in read_lines(path)[:1])
+    return any(line[: len(FIRST_COLUMNS)] == [*FIRST_COLUMNS] for line in read_lines(path)[:1])
 
 
 def is_row(row: Row, outputs: Outputs) -> bool:
@@ -58,7 +57,7 @@ def write_lines(lines: Iterable[str], path: Path, *, sync: bool) -> None:
 
 
 def total_lines(outputs: Outputs, rows: Sequence[Row]) -> list[str]:
-    """Returns the lines of `totals.csv`: a class each, with its share of all photographs together, and its objects.
+    """Returns the lines of `totals.csv`: one per class, with its share of all photographs together, and its objects.
 
     They are a file of their own, since programs that read `summary.csv` would take a total for a photograph.
     `share` is weighted by the pixels with data of each photograph, `photographs` counts those with the class.

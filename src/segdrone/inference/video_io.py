@@ -31,8 +31,8 @@ from segdrone.raster.decode_errors import decode_errors
 from segdrone.utils.regular_file import open_regular
 from segdrone.windows import Size
 
-# Formats that contain pixels themselves. FFmpeg also opens lists of other files and addresses, under any suffix.
 _MAX_PIXELS = 80_000_000  # of a frame, as cameras of 12K have; decoders keep up to 16 of them
+# Formats that contain pixels themselves. FFmpeg also opens lists of other files and addresses, under any suffix.
 _OPTIONS = {"format_whitelist": "mov,matroska,avi", "max_pixels": str(_MAX_PIXELS)}
 _BUFFER = 1 << 18  # bytes
 _MAX_RATE = 1001  # frames per second; also the denominator of 30000/1001

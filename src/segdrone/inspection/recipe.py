@@ -53,9 +53,11 @@ def _load_yaml(path: Path, depth: int = 0) -> dict[str, Any]:
         names = validate(list[str], content.pop("defaults", []))
         if depth > _MAX_DEFAULTS or len(names) > _MAX_DEFAULTS:
             raise UnreadableError("its defaults name too many files, or itself")
+        if elsewhere := [name for name in names if Path(name).name != name]:
+            raise UnreadableError(f"its defaults name {elsewhere[0]}, and only files beside it are read")
     except UnreadableError as error:
         raise ConfigError(f"{path} cannot be read ({error}): fix the YAML") from None
     base: dict[str, Any] = {}
     for name in names:
-        base |= _load_yaml(path.with_name(f"{Path(name).name}.yaml"), depth + 1) if name != "_self_" else {}
+        base |= _load_yaml(path.with_name(f"{name}.yaml"), depth + 1) if name != "_self_" else {}
     return base | {str(key): value for key, value in content.items()}

@@ -21,7 +21,7 @@ from segdrone.windows import Size
 _BAND_ROWS = 256
 _DRAFT_MARGIN = 1.4
 _SCAN = b"\xff\xda"  # marker of a scan in a JPEG
-_SCANS, _SCANNED_PIXELS = 20, 2_000_000_000  # encoders write about ten scans, with thumbnails; 6 s
+_SCANS, _SCANNED_PIXELS = 20, 2_000_000_000  # encoders write about ten, thumbnails included; the pixels take 6 s
 
 
 class Band(NamedTuple):
@@ -137,7 +137,7 @@ def _decoded(path: Path, header: Header, at_least: Size | None = None) -> Iterat
 
 
 def _check_scans(path: Path, image: Image.Image) -> None:
-    """Refuses a progressive JPEG of more scans than encoders write: each costs the time of a whole image, in bytes."""
+    """Refuses a progressive JPEG of more scans than encoders write: a scan of a few bytes takes as long as an image."""
     if not image.info.get("progressive"):
         return
     scans, allowed = path.read_bytes().count(_SCAN), max(_SCANS, _SCANNED_PIXELS // (image.width * image.height))

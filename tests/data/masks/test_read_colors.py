@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from PIL import Image
 
 from segdrone.classes import DRONE, ClassTable
+from segdrone.data.masks.label_lookup import LabelLookup
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_mask
 from tests.helpers.image_files import HEIGHT, SMALL_TABLE, WIDTH, random_ids, random_small_mask, save
@@ -20,6 +23,19 @@ def test_exact_colors_become_ids(tmp_path: Path, mode: str) -> None:
     values = np.arange(len(DRONE) * 4).reshape(4, -1).astype(np.uint8) % len(DRONE)
     painted = Image.fromarray(DRONE.palette[values]).convert(mode)
     np.testing.assert_array_equal(read_mask(save(tmp_path / "a.png", painted), MaskEncoding(DRONE)), values)
+
+
+def test_threads_that_share_a_lookup_never_miss_a_color() -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        masks = [DRONE.palette[np.random.default_rng(i).integers(0, len(DRONE), (256, 64))] for i in range(8)]
+        for _ in range(50):
+            lookup = LabelLookup(DRONE)
+            with ThreadPoolExecutor(8) as pool:
+                assert not any(decoded.unknown for decoded in pool.map(lookup.colors, masks))
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_an_unknown_color_is_reported_with_file_and_count(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def default_folder() -> Path:
     if chosen := os.environ.get("SEGDRONE_CACHE"):
         return Path(chosen).absolute()
     try:
-        return platformdirs.user_cache_path("segdrone")
+        return platformdirs.user_cache_path("segdrone").absolute()
     except RuntimeError:
         raise DataError(
             "there is no home folder for the cache: set SEGDRONE_CACHE=FOLDER, or give data.cache_dir=FOLDER or "
@@ -59,7 +59,7 @@ class UnusableFileError(Exception):
 
 
 class OutdatedFileError(UnusableFileError):
-    """A file of the cache is whole, but of other pixels."""
+    """A file of the cache is intact, but was written for other pixels or by another version."""
 
 
 class Header(NamedTuple):
@@ -127,7 +127,7 @@ class DiskCache(Cache):
         return super().counts(key, decode)
 
     def reserve(self, keys: Iterable[CacheKey]) -> None:
-        """Checks that the folder can be written and has room for the missing pixels, and removes halves of killed runs.
+        """Checks that the folder can be written and has room for the missing pixels. Unfinished files are removed.
 
         Raises:
             DataError: It cannot be written, or is too small.

@@ -159,8 +159,8 @@ class LabelLookup:
         known = np.array([*table.colours, *ignored], np.int32)
         ids = np.array([*range(len(table)), *[table.ignore_index] * len(ignored)])
         if not self.colour_tolerance:  # equal ones, in a fraction of the time
-            lookup[packed] = _UNKNOWN
-            lookup[_pack(known)] = ids
+            lookup[_pack(known)] = ids  # first: another thread must never read a known color as unknown
+            lookup[packed[lookup[packed] == _NOT_LOOKED_UP]] = _UNKNOWN
             return
         colors = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1)
         for start in range(0, len(packed), _COLORS_PER_CHUNK):
