@@ -127,8 +127,6 @@ def commit(results: StagedResults) -> None:
 
 def _link(photograph: Path, path: Path) -> None:
     """Makes `path` a hard link to `photograph`, or a copy if the disk has no hard links."""
-    if path.exists() and path.samefile(photograph):
-        return  # renaming one link of a file to another leaves both in place
     with atomic_write(path, sync=False) as partial:
         partial.unlink()
         try:

@@ -29,4 +29,4 @@ def decode_errors(path: Path) -> Iterator[None]:
     except Exception as error:
         system = error.strerror if isinstance(error, OSError) else None
         reason = " ".join(str(system or error or type(error).__name__).split())
-        raise DataError(f"{path} cannot be decoded ({reason}): copy it again or remove it") from None
+        raise DataError(f"{path} cannot be decoded ({reason}): copy it again or remove it") from error
