@@ -10,6 +10,7 @@ import torch
 
 from segdrone.data import DataConfig, SegmentationDataModule
 from segdrone.data.masks.mask_files import read_mask
+from segdrone.errors import CheckpointError
 from segdrone.evaluation.evaluator import EvalSample, Evaluator
 from segdrone.evaluation.test_loop import evaluate_test_loop
 from segdrone.raster.decode import read_image
@@ -30,11 +31,13 @@ class RecordingEvaluator(Evaluator):
 
 
 def run_test_loop(
-    root: Path, trainer: dict[str, Any], **choices: Any
+    root: Path, trainer: dict[str, Any], weight: float | None = None, **choices: Any
 ) -> tuple[RecordingEvaluator, SegmentationDataModule, L.LightningModule]:
     datamodule = SegmentationDataModule(DataConfig(root=str(root), batch_size=2, num_workers=0, **choices))
     datamodule.setup("test")
     module = tiny_module(datamodule.table)
+    if weight is not None:
+        torch.nn.init.constant_(module.network.segmentation_head[0].weight, weight)  # type: ignore[union-attr,index]
     options: dict[str, Any] = {
         "logger": False,
         "enable_progress_bar": False,
@@ -73,6 +76,11 @@ def test_tiles_are_assembled_to_their_photograph(all_scenes: Path, tile: tuple[i
         assert (one.truth == datamodule.encoding.remap(read_mask(pair.mask, datamodule.encoding))).all()
         assert one.read_image().shape == (64, 96, 3)
         assert evaluator.counts[pair.id].confusion.sum() == (one.truth != 255).sum()
+
+
+def test_an_output_that_overflows_is_an_error_of_the_model(all_scenes: Path) -> None:
+    with pytest.raises(CheckpointError, match="not a number at some pixels"):
+        run_test_loop(all_scenes, {"limit_test_batches": 1}, weight=3e38, test_image_size=(32, 32))
 
 
 def test_a_photograph_that_was_tested_in_part_is_evaluated_in_part(all_scenes: Path) -> None:

@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
+from segdrone.errors import CheckpointError
 from segdrone.inference import Predictor
 from segdrone.spec import ModelSpec
 from segdrone.windows import Size
@@ -39,13 +40,21 @@ HALF = np.full((1, 2, 4, 6), 0.5, np.float32)
         (HALF[:, :1], "Wrong returned float32 [1, 1, 4, 6]"),
         (HALF[:0], "Wrong returned float32 [0, 2, 4, 6]"),
         (HALF * 7, "Wrong returned values that sum to 7 over the classes"),
-        (HALF * np.float32("nan"), "values that sum to nan"),
     ],
 )
 def test_a_backend_that_breaks_the_contract_is_refused(answer: NDArray[np.generic], message: str) -> None:
     with pytest.raises(TypeError) as caught:
         Predictor(Wrong(answer))(np.zeros((4, 6, 3), np.uint8))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+@pytest.mark.parametrize("row", [0, 3])
+def test_an_output_that_overflows_at_a_pixel_is_an_error_of_the_model(number: float, row: int) -> None:
+    answer = HALF.copy()
+    answer[:, :, row, 5] = number
+    with pytest.raises(CheckpointError, match="not a number at some pixels"):
+        Predictor(Wrong(answer))(np.zeros((4, 6, 3), np.uint8))
 
 
 def test_a_backend_that_keeps_it_is_not() -> None:

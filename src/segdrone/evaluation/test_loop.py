@@ -28,8 +28,10 @@ from torch import Tensor
 from segdrone.data import SegmentationDataModule
 from segdrone.data.dataset import SegmentationDataset, uncovered_part
 from segdrone.data.sampling import Sample
+from segdrone.errors import CheckpointError
 from segdrone.evaluation.evaluator import EvalSample, Evaluator
 from segdrone.model import SegmentationModule
+from segdrone.runtime.backend import OVERFLOW
 from segdrone.utils.warnings import suppress_lightning_warnings
 
 
@@ -47,6 +49,7 @@ def evaluate_test_loop(
 
     Raises:
         DataError: The split is empty, or a photograph or mask cannot be read.
+        CheckpointError: The output of the network overflows.
     """
     datamodule.trainer = trainer  # so that it knows how many processes share the machine
     loader = datamodule.test_dataloader(split)
@@ -81,7 +84,13 @@ class _AssembleImages(L.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Puts the samples of a batch into their photographs."""
+        """Puts the samples of a batch into their photographs.
+
+        Raises:
+            CheckpointError: The output of the network overflows, so that its prediction would mean nothing.
+        """
+        if outputs["confidence"].isnan().any():
+            raise CheckpointError(OVERFLOW)
         levels = (outputs["confidence"] * 255).round()
         masks = [_to_numpy(tensor) for tensor in (batch["mask"], outputs["prediction"], levels)]
         for name, truth, prediction, confidence in zip(batch["id"], *masks, strict=True):

@@ -7,8 +7,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from segdrone.errors import CheckpointError
 from segdrone.spec import ModelSpec
 from segdrone.windows import Size
+
+OVERFLOW = (
+    "the output of the model is not a number at some pixels: its weights are too large, as of a training that "
+    "diverged, or its file is damaged: give another"
+)
 
 
 class Backend(Protocol):
@@ -46,10 +52,11 @@ class Backend(Protocol):
 
 
 def check_probabilities(backend: Backend, windows: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> None:
-    """Checks what a backend returned for windows, uint8 `[N, h, w, 3]`: dtype, shape, and one pixel's sum.
+    """Checks what a backend returned for windows, uint8 `[N, h, w, 3]`: dtype, shape, NaN, and one pixel's sum.
 
     Raises:
         TypeError: It breaks the contract of `Backend`, so its masks would be wrong.
+        CheckpointError: The output of the model overflows.
     """
     number, height, width, _ = windows.shape
     expected = (number, len(backend.spec.classes), height, width)
@@ -57,6 +64,8 @@ def check_probabilities(backend: Backend, windows: NDArray[np.uint8], probabilit
     name = type(backend).__name__
     if dtype != np.float32 or shape != expected:
         raise TypeError(f"{name} returned {dtype} {list(shape)}: it must return float32 {list(expected)}")
+    if not np.isfinite(probabilities[:, 0].sum()):  # a softmax is NaN in all classes of a pixel, or in none
+        raise CheckpointError(OVERFLOW)
     total = float(probabilities[0, :, 0, 0].sum())
     if not abs(total - 1) < 0.01:
         raise TypeError(
