@@ -18,7 +18,7 @@ from segdrone.evaluation.counts import CONFIDENCE_LEVELS, Counts, Integers, stac
 from segdrone.evaluation.scores import CALIBRATION_BINS, OVERALL_SCORES, Scores, Values, confidence_bins, score
 from segdrone.utils.arrays_file import ArraysFile
 from segdrone.utils.atomic import atomic_write
-from segdrone.utils.bounded import UnreadableError, wrap_parse_errors
+from segdrone.utils.bounded import UnreadableError
 
 COUNTS_FILE = "counts.npz"
 _MAX_NAMES = 1 << 22  # characters of all names of photographs
@@ -175,8 +175,7 @@ def plain_number(value: float) -> float | None:
 
 
 def _check_names(array: NDArray[Any], key: str) -> tuple[str, ...]:
-    with wrap_parse_errors():  # characters beyond Unicode
-        names = tuple(map(str, array))
+    names = tuple(map(str, array))
     if len({*names}) < len(names) or not names:
         raise UnreadableError(f"{key} are empty, or some are there twice")
     if key == "classes" and not (len(names) <= 255 and all(map(is_class_name, names))):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from math import prod
 from pathlib import Path
@@ -57,7 +58,8 @@ class ArraysFile:
             most: Most values, or characters, that it may have.
 
         Raises:
-            UnreadableError: It is missing, of another kind or shape, or larger or smaller than its header says.
+            UnreadableError: It is missing, of another kind or shape, larger or smaller than its header says, or a text
+                is not Unicode.
         """
         with wrap_parse_errors(), self._archive.open(f"{name}.npy") as file:
             version = npy.read_magic(file)
@@ -76,4 +78,6 @@ class ArraysFile:
             if len(content) != size:
                 raise UnreadableError(f"{name} has {len(content)} bytes, not the {size} of its shape")
             array = np.frombuffer(content, dtype) if size else np.empty(0, dtype)
+            if dtype.kind == "U" and array.view(f"{dtype.byteorder}u4").max(initial=0) > sys.maxunicode:
+                raise UnreadableError(f"{name} holds texts with characters beyond Unicode")  # NumPy makes str of them
             return array.reshape(found, order="F" if fortran else "C")
