@@ -8,6 +8,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "segdrone"
 HEAVY = ("torch", "lightning", "segmentation_models_pytorch", "hydra")
+ABSENT_AT_RUNTIME = (*HEAVY, "timm", "albumentations", "matplotlib", "onnx")
 MODULES = ("errors", "classes", "class_groups", "windows", "spec", "normalize")
 ROOMS = ("utils", "raster", "synthetic", "figures", "runtime", "inference")
 WITH_TORCH = {"segdrone.runtime.torch_backend", "segdrone.runtime.fuse"}

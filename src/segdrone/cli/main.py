@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from segdrone.cli import compare, data, predict
+from segdrone.cli import compare, data, export, predict
 from segdrone.cli.data_options import name_options
 from segdrone.errors import ConfigError, SegdroneError, user_message
 from segdrone.utils.console import exit_with_error, protect_console
@@ -52,6 +52,7 @@ def evaluate(context: typer.Context) -> None:
 
 
 commands.command()(predict.predict)
+commands.command(help=export.HELP)(export.export)
 commands.command()(compare.compare)
 
 

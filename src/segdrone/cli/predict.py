@@ -14,7 +14,9 @@ from segdrone.utils.console import one_line
 
 
 def predict(
-    checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="Checkpoint written by segdrone train.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Checkpoint of segdrone train, or .onnx or .xml of segdrone export.")
+    ],
     inputs: Annotated[
         list[str], typer.Argument(metavar="INPUT", help="Photographs, folders, patterns in quotes, or videos.")
     ],
@@ -32,7 +34,13 @@ def predict(
     scales: Annotated[
         str, typer.Option(help="Average over windows resized by these factors, such as 0.75,1,1.25.")
     ] = "1",
-    device: Annotated[str, typer.Option(help="auto (a GPU if there is one), cpu, cuda or cuda:1.")] = "auto",
+    device: Annotated[
+        str,
+        typer.Option(help="auto, cpu, cuda, cuda:1; for .xml files GPU, NPU, ... (default: a GPU if there is one)."),
+    ] = "auto",
+    spec: Annotated[
+        Path | None, typer.Option(help="JSON file that describes an .onnx or .xml model of another program.")
+    ] = None,
     batch_size: Annotated[
         int | None, typer.Option(help="Windows per batch (default: 1 on a CPU, as many as fit on a GPU).")
     ] = None,
@@ -71,6 +79,7 @@ def predict(
     For example:
 
         segdrone predict best.ckpt photograph.jpg --out predicted
+        segdrone predict best.onnx photograph.jpg --out predicted
         segdrone predict best.ckpt flights/ --out predicted
         segdrone predict best.ckpt 'flights/**/DJI_*.JPG' --out predicted
         segdrone predict best.ckpt flights/ --out counted --objects --min-area 64
@@ -100,14 +109,13 @@ def predict(
     from segdrone.utils.openmp import sleep_while_waiting
 
     sleep_while_waiting()
-    images, found = find_files(inputs, out)  # fails before the checkpoint is loaded
+    images, found = find_files(inputs, out)  # fails before the model is loaded
     videos = choose_videos(found, inputs, smooth, required=not images)
-    import torch
-
     from segdrone.inference import Predictor
     from segdrone.inference.cleanup import Cleanup
     from segdrone.inference.instances import thing_classes
     from segdrone.inference.predict_folder import PredictSummary, predict_folder
+    from segdrone.runtime.threads import thread_count
     from segdrone.utils.load import busy_note
     from segdrone.utils.memory import keep_freed_memory
 
@@ -116,13 +124,13 @@ def predict(
     options: dict[str, Any] = {"scale": scale, "overlap": overlap, "augment": augment, "batch_size": batch_size}
     options["scales"] = _scales(scales)
     keep_freed_memory()
-    if not quiet and (note := busy_note(torch.get_num_threads())):
+    if not quiet and (note := busy_note(thread_count())):
         print(note, file=sys.stderr)
-    predictor = Predictor.from_checkpoint(checkpoint, window=size, device=device, **options)
+    predictor = Predictor.from_file(model, window=size, device=device, spec=spec, **options)
     classes = object_class or (thing_classes(predictor.table) if objects else [])
     if objects and not classes:
         raise ConfigError(
-            "--objects: no class of the checkpoint is an object such as person or car: name one with --object-class"
+            "--objects: no class of the model is an object such as person or car: name one with --object-class"
         )
     summaries: list[PredictSummary] = []
     shared: dict[str, Any] = {"cleanup": cleanup, "redo": redo, "progress": not quiet}

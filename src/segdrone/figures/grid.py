@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
-from segdrone.figures.legend import legend_patches
 from segdrone.figures.masks import colorize
+from segdrone.figures.patches import legend_patches
 from segdrone.figures.text import plain_text
 
 PANEL_WIDTH = 900

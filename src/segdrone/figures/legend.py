@@ -1,4 +1,4 @@
-"""Draw legends: for matplotlib figures, below an overlay, and inside a video frame."""
+"""Draw legends below an overlay and inside a video frame, without matplotlib."""
 
 from __future__ import annotations
 
@@ -8,26 +8,17 @@ from functools import cache
 from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
-from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from segdrone.classes import ClassTable
-from segdrone.figures.text import plain_text
 from segdrone.windows import Size
 
 _INSET_TEXT = 1 / 60  # height of the text as a share of the frame's shorter side
 _INSET_MIN_TEXT = 10  # pixels: smaller text cannot be read
 _INSET_MAX_AREA = 1 / 8  # of the frame: a larger legend would hide too much and is left out
 _INSET_OPACITY = 0.75
-
-
-def legend_patches(ids: Sequence[int], table: ClassTable) -> list[Patch]:
-    """Returns matplotlib legend patches for class ids or the ignored id, in their colors."""
-    names = {**dict(enumerate(table.names)), table.ignore_index: "ignored"}
-    return [Patch(facecolor=table.palette[i] / 255, edgecolor="grey", label=plain_text(names[i])) for i in ids]
 
 
 def shares_legend(table: ClassTable, shares: Sequence[float], width: int) -> NDArray[np.uint8]:
@@ -108,5 +99,5 @@ def _percent(share: float) -> str:
 
 @cache
 def _font(height: int) -> ImageFont.FreeTypeFont:
-    """Returns matplotlib's own font, which covers most alphabets."""
-    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), height)
+    """Returns the font of matplotlib's figures, which covers most alphabets."""
+    return ImageFont.truetype(Path(__file__).with_name("DejaVuSans.ttf"), height)

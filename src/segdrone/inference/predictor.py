@@ -15,6 +15,7 @@ from segdrone.inference.options import check_options
 from segdrone.inference.tta import AUGMENTS, mean_probabilities
 from segdrone.raster import ArraySource, ImageSource, TileCollector, open_image
 from segdrone.runtime.backend import Backend, OutOfMemory, check_probabilities
+from segdrone.runtime.open_backend import open_backend
 from segdrone.windows import Size, Window, even_stride, grid, proportional_size
 
 _MIN_OVERLAP = 2  # pixels: to interpolate between windows
@@ -48,7 +49,7 @@ class Predictor:
         scale: The network's scale: 1 for the image's own size, 0.5 for half. None is the scale of training: as many
             pixels as the training size has if that resized whole photographs, else the spec's scale.
         window: Height and width of a window, in pixels at the network's scale. None is the training size, or the
-            whole image at the scale of a training on whole photographs.
+            whole image at the scale of a training on whole photographs. A model that takes one size sets it.
         overlap: Least share of a window that its neighbor covers too, 0 to 0.9.
         augment: Test-time augmentation: `none`, `flips` (4 ways) or `symmetries` (8).
         scales: Test-time augmentation: sizes at which each window is predicted, as factors of its own size.
@@ -70,7 +71,7 @@ class Predictor:
         >>> table = ClassTable(names=("dark", "bright"), colours=((0, 0, 0), (255, 255, 255)))
         >>> class Threshold:
         ...     spec = ModelSpec(table, mean=(0.5,) * 3, std=(0.5,) * 3, training_size=(4, 4), sampling="tiles")
-        ...     stride, device, batch_size, settings = (1, 1), "cpu", 1, {}
+        ...     stride, device, batch_size, window, settings = (1, 1), "cpu", 1, None, {}
         ...     def __call__(self, windows):
         ...         bright = windows[..., 0].astype(np.float32) / 255
         ...         return np.stack([1 - bright, bright], axis=1)
@@ -95,6 +96,13 @@ class Predictor:
         )
         self.backend, self.table = backend, backend.spec.classes
         self._spec, self._scale, self._overlap, self._scales = backend.spec, scale, overlap, scales
+        if window is None:
+            window = backend.window
+        elif backend.window is not None and any(a > b for a, b in zip(window, backend.window, strict=True)):
+            height, width = backend.window
+            raise ConfigError(
+                f"window={tuple(window)} is larger than the model's own of {height} x {width}: leave it out"
+            )
         self._window: Size = backend.spec.training_size if window is None else (window[0], window[1])
         self._whole = window is None and scale is None and backend.spec.sampling == "whole"
         self._transforms = AUGMENTS[augment]
@@ -122,6 +130,24 @@ class Predictor:
         from segdrone.runtime.torch_backend import TorchBackend
 
         return cls(TorchBackend.from_checkpoint(path, device=device), **options)
+
+    @classmethod
+    def from_file(
+        cls, path: str | Path, *, device: str = "auto", spec: str | Path | None = None, **options: Any
+    ) -> Predictor:
+        """Opens a model file: a checkpoint, or what `segdrone export` wrote. Nothing in it is executed.
+
+        Args:
+            path: A checkpoint, `.onnx` (ONNX Runtime) or `.xml` (OpenVINO).
+            device: `auto`, `cpu`, or a name of a device in the runtime's own terms.
+            spec: JSON file that describes a model of another program; see docs/export.md.
+            **options: Options of the class.
+
+        Raises:
+            CheckpointError: The file is missing, broken, or does not describe itself.
+            ConfigError: An option is out of its range, or the device is missing.
+        """
+        return cls(open_backend(path, device=device, spec=spec), **options)
 
     def __call__(
         self,

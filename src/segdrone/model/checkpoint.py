@@ -107,6 +107,12 @@ def load_network(path: str | Path) -> tuple[nn.Module, ModelSpec]:
         CheckpointError: As `read_checkpoint`, the weights do not fit the network that the checkpoint names, or the
             spec and the hyper-parameters of the checkpoint contradict each other.
     """
+    network, spec, _ = load_model(path)
+    return network, spec
+
+
+def load_model(path: str | Path) -> tuple[nn.Module, ModelSpec, dict[str, Any]]:
+    """Opens a checkpoint as `load_network` does, and returns its hyper-parameters too."""
     checkpoint = read_checkpoint(path)
     spec = read_spec(checkpoint, path)
     weights = {
@@ -120,7 +126,7 @@ def load_network(path: str | Path) -> tuple[nn.Module, ModelSpec]:
         load_weights(network, weights)
     if not all(tensor.isfinite().all() for tensor in weights.values()):
         raise CheckpointError(f"{path} holds weights that are not numbers, as its training diverged: give another")
-    return network, spec
+    return network, spec, checkpoint["hyper_parameters"]
 
 
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:

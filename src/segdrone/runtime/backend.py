@@ -26,12 +26,14 @@ class Backend(Protocol):
             multiples of it share the cells of this map with the full image.
         device: Where it computes, such as `cpu` or `cuda:0`.
         batch_size: Number of windows at which a call is fastest.
+        window: Largest height and width of windows, for a model of one size; None if it takes any.
     """
 
     spec: ModelSpec
     stride: Size
     device: str
     batch_size: int
+    window: Size | None
 
     @property
     def settings(self) -> dict[str, Any]:

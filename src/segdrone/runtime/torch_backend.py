@@ -21,6 +21,7 @@ from segdrone.normalize import Normalize
 from segdrone.runtime.backend import OutOfMemory
 from segdrone.runtime.fuse import fuse_batch_norms
 from segdrone.spec import ModelSpec
+from segdrone.windows import Size
 
 _GPU_BATCH_SIZE = 32  # more windows at once do not make a GPU faster
 
@@ -59,6 +60,7 @@ class TorchBackend:
         self.spec = spec
         self.stride = round_up_to_stride(network, 1, 1)
         self.device = str(self._device)
+        self.window: Size | None = None
         self.batch_size = batch_size or (1 if on_cpu else _GPU_BATCH_SIZE)
         self._settings: dict[str, Any] = {"half_precision": not on_cpu}
         self._normalize = Normalize(spec.mean, spec.std)

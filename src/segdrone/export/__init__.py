@@ -1,0 +1,1 @@
+"""Export a finished model to files that run without torch, and compare each with its checkpoint."""

@@ -1,0 +1,100 @@
+"""The formats of exported files, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segdrone.errors import ConfigError
+from segdrone.runtime.description import Precision
+
+if TYPE_CHECKING:
+    from segdrone.export.source import ExportSource
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """A format of exported files.
+
+    Attributes:
+        suffix: What follows the checkpoint's stem in the name of the file.
+        precision: Numbers that the file computes with.
+        write: Writes the file.
+        purpose: What it is for.
+        needs: What must be installed.
+        limits: What it cannot do.
+        runs_here: Whether segdrone predicts and scores with it.
+    """
+
+    suffix: str
+    precision: Precision
+    write: Callable[[ExportSource, Path], None]
+    purpose: str
+    needs: str = "the extra export"
+    limits: str = ""
+    runs_here: bool = True
+
+
+def _onnx(source: ExportSource, path: Path) -> None:
+    from segdrone.export.to_onnx import to_onnx
+
+    to_onnx(source.network, source.describe("fp32"), path)
+
+
+def _onnx_fp16(source: ExportSource, path: Path) -> None:
+    from segdrone.export.to_onnx import to_onnx
+
+    to_onnx(source.network, source.describe("fp16"), path)
+
+
+def _openvino(source: ExportSource, path: Path) -> None:
+    from segdrone.export.to_openvino import to_openvino
+
+    to_openvino(source.network, source.describe("fp32"), path)
+
+
+def _openvino_fp16(source: ExportSource, path: Path) -> None:
+    from segdrone.export.to_openvino import to_openvino
+
+    to_openvino(source.network, source.describe("fp16"), path)
+
+
+def _openvino_bf16(source: ExportSource, path: Path) -> None:
+    from segdrone.export.to_openvino import to_openvino
+
+    to_openvino(source.network, source.describe("bf16"), path)
+
+
+FORMATS: dict[str, ExportFormat] = {
+    "onnx": ExportFormat(".onnx", "fp32", _onnx, "any machine: ONNX Runtime, QGIS, browsers"),
+    "onnx-fp16": ExportFormat("-fp16.onnx", "fp16", _onnx_fp16, "GPUs; half the size", limits="slower on a CPU"),
+    "openvino": ExportFormat(".xml", "fp32", _openvino, "Intel and AMD CPUs; Intel GPUs and NPUs"),
+    "openvino-fp16": ExportFormat("-fp16.xml", "fp16", _openvino_fp16, "the same, half the size"),
+    "openvino-bf16": ExportFormat(
+        "-bf16.xml", "bf16", _openvino_bf16, "Intel CPUs with AMX: twice as fast", limits="fp32 on other CPUs"
+    ),
+}
+"""Formats by name."""
+
+
+def check_formats(names: list[str]) -> None:
+    """Checks the names of formats.
+
+    Raises:
+        ConfigError: One is unknown, or there is none.
+    """
+    known = ", ".join(FORMATS)
+    if not names:
+        raise ConfigError(f"no format is given: choose from {known}")
+    for name in names:
+        if name not in FORMATS:
+            raise ConfigError(f"the format {name} is unknown: choose from {known}")
+
+
+def format_table() -> str:
+    """Returns the table of the formats, as aligned text for `--help`."""
+    rows = [(name, entry.purpose + (f" ({entry.limits})" if entry.limits else "")) for name, entry in FORMATS.items()]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"    {name:<{width}}  {text}" for name, text in rows)

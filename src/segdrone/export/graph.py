@@ -1,0 +1,121 @@
+"""Wrap a network as one graph from pixels to probabilities, in operations that every exporter can write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.jit._trace import is_tracing
+from torch.overrides import TorchFunctionMode
+
+from segdrone.model.networks import round_up_to_stride
+from segdrone.runtime.description import Signature
+from segdrone.spec import ModelSpec
+
+_CUBIC = -0.5  # coefficient of the kernel of torch's bicubic interpolation with antialias
+
+
+class InferenceGraph(nn.Module):
+    """A network with normalization before it, padding to its stride, and softmax behind it.
+
+    Args:
+        network: A network of `build_network`, in evaluation mode, on CPU.
+        spec: What it expects.
+        signature: Form of the input: `pixels` or `unit`.
+        half: Compute the network in half precision; normalization and softmax stay in float32.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, network: nn.Module, spec: ModelSpec, signature: Signature, *, half: bool = False) -> None:
+        super().__init__()
+        self.network, self.signature, self.half_precision = network, signature, half
+        least = round_up_to_stride(network, 1, 1)[0]
+        self._least, self._stride = least, round_up_to_stride(network, least + 1, 1)[0] - least
+        mean, std = (torch.tensor(values, dtype=torch.float64).view(1, 3, 1, 1) for values in (spec.mean, spec.std))
+        largest = 255 if signature.input == "pixels" else 1
+        self.register_buffer("scale", (1 / (largest * std)).float())
+        self.register_buffer("shift", (-mean / std).float())
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Maps pixels, in the form of the signature, to probabilities, float32 `[N, C, H, W]`."""
+        if self.signature.input == "pixels":
+            pixels = pixels.permute(0, 3, 1, 2).float()
+        image = pixels * self.scale + self.shift
+        height, width = image.shape[-2:]
+        padding = (0, self._missing(width), 0, self._missing(height))
+        image = nn.functional.pad(image, padding, mode="replicate")
+        logits = self.network(image.half() if self.half_precision else image).float()
+        probabilities: Tensor = logits[..., :height, :width].softmax(1)
+        return probabilities
+
+    def _missing(self, side: Any) -> Any:
+        """Returns how many pixels a side lacks to the next size that the network takes; in a trace, as a tensor."""
+        rounded = side + -side % self._stride
+        if self._least > self._stride:
+            rounded = torch.clamp(torch.as_tensor(rounded), min=self._least)
+        missing = rounded - side
+        return missing if is_tracing() else int(missing)
+
+
+@contextmanager
+def exportable_operations() -> Iterator[None]:
+    """Replaces operations that exporters cannot write for any size by equal ones of matrix products."""
+    with _Replaced():
+        yield
+
+
+class _Replaced(TorchFunctionMode):
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        options = kwargs or {}
+        if func is nn.functional.adaptive_avg_pool2d:
+            return _adaptive_avg_pool(*args, **options)
+        if func is nn.functional.interpolate and options.get("antialias"):
+            return _bicubic_antialias(*args, **options)
+        return func(*args, **options)
+
+
+def _adaptive_avg_pool(image: Tensor, output_size: Any) -> Tensor:
+    """Adaptive average pooling: cell i of n averages the rows from floor(i H / n) to ceil((i + 1) H / n)."""
+    rows, columns = (output_size, output_size) if isinstance(output_size, int) else output_size
+    if rows == columns == 1:
+        return image.mean((2, 3), keepdim=True)
+    return _resample(image, rows, columns, _cell_weights)
+
+
+def _cell_weights(length: Any, cells: Any) -> Tensor:
+    cell, position = torch.arange(cells)[:, None], torch.arange(length)[None]
+    first = torch.div(cell * length, cells, rounding_mode="floor")
+    end = torch.div((cell + 1) * length + cells - 1, cells, rounding_mode="floor")
+    inside = ((position >= first) & (position < end)).float()
+    return inside / inside.sum(1, keepdim=True)
+
+
+def _bicubic_antialias(
+    image: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "bicubic", **_: Any
+) -> Tensor:
+    """`interpolate(mode="bicubic", antialias=True)` to a size, as vision transformers resize their positions."""
+    if mode != "bicubic" or size is None:
+        raise NotImplementedError(f"interpolate(mode={mode}, antialias=True) cannot be exported")
+    return _resample(image, size[0], size[1], _cubic_weights)
+
+
+def _cubic_weights(length: Any, cells: Any) -> Tensor:
+    """Weights of Keys' cubic kernel (1981), stretched where the size shrinks."""
+    scale = torch.as_tensor(length, dtype=torch.float32) / torch.as_tensor(cells, dtype=torch.float32)
+    center = (torch.arange(cells)[:, None] + 0.5) * scale
+    distance = ((torch.arange(length)[None] + 0.5 - center) / scale.clamp(min=1)).abs()
+    near = ((_CUBIC + 2) * distance - (_CUBIC + 3)) * distance * distance + 1
+    far = ((distance - 5) * distance + 8) * distance * _CUBIC - 4 * _CUBIC
+    weights = torch.where(distance < 1, near, torch.where(distance < 2, far, torch.zeros_like(far)))
+    return weights / weights.sum(1, keepdim=True)
+
+
+def _resample(image: Tensor, rows: Any, columns: Any, weights: Callable[[Any, Any], Tensor]) -> Tensor:
+    down = weights(image.shape[2], rows).to(image.dtype)
+    across = weights(image.shape[3], columns).to(image.dtype)
+    return down @ image @ across.transpose(0, 1)

@@ -1,0 +1,80 @@
+"""Export a checkpoint to files, as `segdrone export` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from segdrone.errors import CheckpointError
+from segdrone.export.formats import FORMATS, check_formats
+from segdrone.export.source import ExportSource
+from segdrone.runtime.backend import check_probabilities
+from segdrone.runtime.open_backend import open_backend
+from segdrone.runtime.torch_backend import TorchBackend
+from segdrone.utils.atomic import writable_dir
+from segdrone.utils.output_dir import exclusive_dir, staged_results
+from segdrone.utils.progress import progress_bar
+from segdrone.windows import Size
+
+_SIZE = (61, 97)  # primes: every size that the network rounds or pads is tried
+_TOLERANCE = 1e-3  # of probabilities in float32
+
+
+def export(
+    checkpoint: str | Path,
+    formats: Sequence[str],
+    out: str | Path,
+    *,
+    window: Size | None = None,
+    progress: bool = True,
+) -> list[Path]:
+    """Exports a checkpoint to a folder. Files of earlier exports are replaced when all new ones are written.
+
+    Args:
+        checkpoint: A checkpoint that `train.py` wrote.
+        formats: Names of `FORMATS`.
+        out: Output folder; created if needed. The files get the checkpoint's stem.
+        window: Height and width that the exported graphs take, as tools such as QGIS need; None: any size.
+        progress: Whether to show a progress bar on stderr.
+
+    Returns:
+        The files, in the order of `formats`.
+
+    Raises:
+        ConfigError: A format is unknown, the network does not take the window, or another command writes to the folder.
+        CheckpointError: The checkpoint cannot be opened or exported, or a file does not compute what it does.
+        DataError: The folder cannot be written to.
+    """
+    check_formats([*formats])
+    out, names = Path(out), [*dict.fromkeys(formats)]
+    source = ExportSource(checkpoint, window)
+    files = [source.path.stem + FORMATS[name].suffix for name in names]
+    with writable_dir(out), exclusive_dir(out), staged_results(out, []) as results:
+        for name, file in zip(progress_bar(names, "exporting", disable=not progress), files, strict=True):
+            FORMATS[name].write(source, results.path / file)
+            if FORMATS[name].runs_here:
+                _check(source, results.path / file, exact=FORMATS[name].precision == "fp32")
+        results.commit()
+    return [out / file for file in files]
+
+
+def _check(source: ExportSource, path: Path, *, exact: bool) -> None:
+    """Compares the probabilities of an exported file with those of the network, on noise.
+
+    Raises:
+        CheckpointError: They differ by more than rounding.
+    """
+    exported = open_backend(path, device="cpu")
+    size = source.signature.window or _SIZE
+    pixels = np.random.default_rng(0).integers(0, 256, (1, *size, 3), np.uint8)
+    probabilities = exported(pixels)
+    check_probabilities(exported, pixels, probabilities)
+    expected = TorchBackend(source.network, source.spec, device="cpu")(pixels)
+    difference = float(np.abs(probabilities - expected).max())
+    if exact and not difference <= _TOLERANCE:
+        raise CheckpointError(
+            f"{path.name} computes other probabilities than {source.path} (up to {difference:.3g} apart): give another "
+            "format"
+        )

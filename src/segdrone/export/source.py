@@ -1,0 +1,58 @@
+"""The finished model that is exported, with what a file says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from segdrone.errors import ConfigError
+from segdrone.model.checkpoint import load_model
+from segdrone.model.networks import round_up_to_stride
+from segdrone.runtime.description import Description, Precision, Signature
+from segdrone.utils.digest import file_digest
+from segdrone.windows import Size
+
+_PATHS = ("root", "images", "masks", "split_dir", "cache_dir", "sample")  # of somebody's machine: not exported
+
+
+class ExportSource:
+    """A checkpoint, opened to be exported.
+
+    Args:
+        path: The checkpoint.
+        window: Height and width that exported graphs take; None if they take any.
+
+    Attributes:
+        path: The checkpoint.
+        network: Its network, in evaluation mode, on CPU.
+        spec: What it expects and predicts.
+        hparams: Hyper-parameters of the checkpoint: `data`, `splits`, ...
+
+    Raises:
+        CheckpointError: The checkpoint cannot be opened.
+        ConfigError: The network does not take windows of this size.
+    """
+
+    def __init__(self, path: str | Path, window: Size | None = None) -> None:
+        self.path = Path(path)
+        self.network, self.spec, self.hparams = load_model(path)
+        stride = round_up_to_stride(self.network, 1, 1)
+        if window is not None and round_up_to_stride(self.network, *window) != window:
+            height, width = round_up_to_stride(self.network, *window)
+            raise ConfigError(
+                f"--window {window[1]}x{window[0]} is no size of this network: choose multiples of {stride[1]}, "
+                f"such as {width}x{height}"
+            )
+        self.signature = Signature("pixels" if window is None else "unit", "probabilities", stride, window)
+        self._digest = file_digest(self.path)
+
+    def describe(self, precision: Precision) -> Description:
+        """Returns what an exported file of this precision says of itself."""
+        return Description(self.spec, self.signature, precision, self._digest, _training(self.hparams))
+
+
+def _training(hparams: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what an evaluation of the exported file needs to know of the training, without paths."""
+    data = {key: value for key, value in hparams["data"].items() if key not in _PATHS}
+    return {"data": data, "splits": hparams["splits"], "split_by": hparams.get("split_by", "")}

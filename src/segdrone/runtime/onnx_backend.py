@@ -1,0 +1,115 @@
+"""Run a finished model with ONNX Runtime, without torch."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from segdrone.errors import CheckpointError, ConfigError
+from segdrone.runtime.adapter import Adapter
+from segdrone.runtime.backend import OutOfMemory
+from segdrone.runtime.description import KEY, Description
+from segdrone.runtime.onnx_file import read_onnx
+from segdrone.runtime.threads import thread_count
+
+_PREFERRED = ("cuda", "dml", "coreml", "cpu")  # for device=auto; TensorRT and others take minutes to start
+_GPU_BATCH_SIZE = 8
+_FATAL = 4  # only fatal errors of ONNX Runtime are printed; others become exceptions
+
+
+class OnnxBackend:
+    """Computes class probabilities with ONNX Runtime; implements `Backend`.
+
+    Args:
+        path: An ONNX file. Its operators are standard ones: opening it runs no code of its maker.
+        description: What the file takes and returns; None reads it from the file.
+        device: `auto`, `cpu`, or the name of another execution provider that is installed, in lower case and without
+            `ExecutionProvider`, such as `cuda`, `cuda:1`, `tensorrt`, `dml` or `coreml`.
+        batch_size: Windows to compute at once; None is 1 on CPU and 8 elsewhere.
+
+    Raises:
+        CheckpointError: The file is missing, broken or too large, has custom operators, or does not describe itself.
+        ConfigError: The device is not there.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        description: Description | None = None,
+        *,
+        device: str = "auto",
+        batch_size: int | None = None,
+    ) -> None:
+        path = Path(path)
+        content, metadata = read_onnx(path)
+        self.description = description or Description.of_model(path, metadata.get(KEY))
+        self.spec, self.stride = self.description.spec, self.description.signature.stride
+        self.window = self.description.signature.window
+        self._adapter = Adapter(self.description)
+        self._session, self.device = _open_session(content or str(path), path, device)
+        self.batch_size = batch_size or (1 if self.device == "cpu" else _GPU_BATCH_SIZE)
+        self._input = self._session.get_inputs()[0].name
+        self._output = self._session.get_outputs()[0].name
+        digest = hashlib.sha256(content or path.read_bytes()).hexdigest()
+        self._settings = {"model": digest, "runtime": "onnx", "device": self.device.partition(":")[0]}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the probabilities depend on besides the spec: SHA-256 of the file, runtime, kind of device."""
+        return dict(self._settings)
+
+    def __call__(self, windows: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Returns the class probabilities of windows, as `Backend` says.
+
+        Raises:
+            OutOfMemory: The device's memory is too small for this number of windows; fewer may fit.
+            CheckpointError: The model fails on these windows.
+        """
+        try:
+            (output,) = self._session.run([self._output], {self._input: self._adapter.to_input(windows)})
+        except Exception as error:  # of somebody's graph, in any way
+            reason = " ".join(str(error).split())
+            shown = " x ".join(map(str, windows.shape[:3]))
+            if "allocate memory" in reason or "out of memory" in reason:
+                raise OutOfMemory(f"{self.device} has no memory for {shown} pixels at once") from None
+            raise CheckpointError(
+                f"the model cannot predict {shown} pixels ({reason[:300]}): give another model or size"
+            ) from None
+        return self._adapter.to_probabilities(output, *windows.shape[1:3])
+
+
+def _open_session(model: bytes | str, path: Path, device: str) -> tuple[ort.InferenceSession, str]:
+    """Returns a session and the device that it runs on."""
+    device, provider, provider_options = _find_provider(device)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = thread_count()
+    options.log_severity_level = _FATAL
+    # Threads that spin while they wait take the cores from decoding and blending, and from other programs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = ort.InferenceSession(model, options, providers=[(provider, provider_options)])
+    except Exception as error:  # of somebody's graph, in any way
+        reason = " ".join(str(error).split())[:300]
+        raise CheckpointError(
+            f"ONNX Runtime {ort.__version__} cannot open {path} ({reason}): export it again, or update onnxruntime"
+        ) from None
+    if provider not in session.get_providers():
+        raise ConfigError(f"device={device} cannot be used: ONNX Runtime found no driver for it: choose cpu")
+    return session, device
+
+
+def _find_provider(device: str) -> tuple[str, str, dict[str, Any]]:
+    available = {name.removesuffix("ExecutionProvider").lower(): name for name in ort.get_available_providers()}
+    available.pop("azure", None)  # which would send pixels to a service
+    if device == "auto":
+        device = next(name for name in _PREFERRED if name in available)
+    kind, colon, number = device.lower().partition(":")
+    if kind not in available or (colon and not (number.isascii() and number.isdecimal())):
+        known = ", ".join(sorted(available))
+        raise ConfigError(f"device={device} is not there: this ONNX Runtime has {known}: choose one, or auto")
+    return device.lower(), available[kind], {"device_id": int(number)} if colon else {}
