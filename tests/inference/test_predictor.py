@@ -79,7 +79,8 @@ class OneClassPerWindow:
     """A backend that is sure of class 0 in every second window and of class 1 in the others."""
 
     spec = model_spec(sampling="tiles")
-    stride, device, batch_size, window = (1, 1), "cpu", 1, None
+    stride, device, batch_size = (1, 1), "cpu", 1
+    window: Size | None = None
     settings: ClassVar[dict[str, Any]] = {}
 
     def __init__(self) -> None:
@@ -202,7 +203,8 @@ def test_batches_change_nothing_and_progress_counts_windows() -> None:
 class SmallMemory:
     """A backend that has memory for a number of windows."""
 
-    stride, device, window = (1, 1), "cuda:3", None
+    stride, device = (1, 1), "cuda:3"
+    window: Size | None = None
     settings: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, memory: int) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.jit._trace import is_tracing
 from torch.overrides import TorchFunctionMode
 
 from segdrone.model.networks import round_up_to_stride
@@ -59,7 +58,8 @@ class InferenceGraph(nn.Module):
         if self._least > self._stride:
             rounded = torch.clamp(torch.as_tensor(rounded), min=self._least)
         missing = rounded - side
-        return missing if is_tracing() else int(missing)
+        tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        return missing if tracing else int(missing)
 
 
 @contextmanager
