@@ -1,5 +1,6 @@
 import json
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,23 @@ def test_a_checkpoint_alone_gets_the_scores_that_training_reported(trained: Path
     assert {path.name for path in (trained.parent / "evaluation" / "figures").iterdir()} == {
         "confusion.png", "best.png", "worst.png", "reliability.png", "recall_by_size.png",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["__init__", "write", "flush"])
+def test_scores_do_not_wait_for_tensorboard(
+    method: str, trained: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    printed: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", printed.append)
+    monkeypatch.setattr(f"tensorboard.summary.writer.record_writer.RecordWriter.{method}", fail)
+    assert _evaluate(trained)["miou"] == json.loads((trained / "metrics.json").read_text())["miou"]
+    assert [text for text in caplog.messages if "tensorboard" in text] == [
+        "tensorboard/ cannot be written (No space left on device): the run goes on without; free some disk space"
+    ]
+    assert not printed
 
 
 def test_split_all_scores_every_photograph_of_another_folder_and_names_those_trained_on(

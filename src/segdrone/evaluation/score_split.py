@@ -11,18 +11,17 @@ import lightning.pytorch as L
 from segdrone.data import SegmentationDataModule
 from segdrone.evaluation.evaluator import Evaluator
 from segdrone.evaluation.report import write_report
+from segdrone.evaluation.scored_model import ScoredModel
 from segdrone.evaluation.sliding_window import evaluate_sliding_window
 from segdrone.evaluation.test_loop import evaluate_test_loop
 from segdrone.inference import Predictor
-from segdrone.model import SegmentationModule
-from segdrone.runtime.torch_backend import TorchBackend
 from segdrone.utils.launch import rank_and_world_size
 from segdrone.utils.output_dir import StagedResults
 
 
 def score_split(
     trainer: L.Trainer,
-    module: SegmentationModule,
+    model: ScoredModel,
     datamodule: SegmentationDataModule,
     split: str,
     results: StagedResults,
@@ -30,7 +29,6 @@ def score_split(
     inference: Mapping[str, Any] | None = None,
     *,
     provenance: Mapping[str, Any],
-    run: Path | None,
     objects: Sequence[str] | None = None,
     warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -40,7 +38,7 @@ def score_split(
 
     Args:
         trainer: Decides on which devices the model runs.
-        module: The model.
+        model: The model.
         datamodule: The photographs, set up.
         split: `train`, `val`, `test` or `all`.
         results: Where to write.
@@ -48,7 +46,6 @@ def score_split(
         inference: Options of `Predictor`, to score photographs at the size of their masks, in windows. None scores
             them at the size that `datamodule` gives.
         provenance: What `describe_run` returned, for the report.
-        run: Folder of the run that trained the model; None if unknown.
         objects: Names of the classes that are counted as objects; None is `thing_classes` of the model's.
         warnings: Warnings to show with the scores.
 
@@ -59,36 +56,42 @@ def score_split(
         DataError: The split is empty or has no labeled pixel, or a photograph or mask cannot be read.
         ConfigError: An option of `inference` is out of its range.
     """
-    evaluator = Evaluator(module.table, pictures, objects)
+    evaluator = Evaluator(model.spec.classes, pictures, objects)
     settings = None
     if inference is not None:
         _start_processes(trainer)
-        backend = TorchBackend(module.network, module.spec, device=str(trainer.strategy.root_device))
-        predictor = Predictor(backend, **inference)
+        predictor = Predictor(model.open_backend(str(trainer.strategy.root_device)), **inference)
         settings = predictor.settings
         evaluate_sliding_window(evaluator, predictor, datamodule.splits[split], datamodule.encoding)
     else:
-        evaluate_test_loop(evaluator, trainer, module, datamodule, split)
+        evaluate_test_loop(evaluator, trainer, model.module, datamodule, split)
     evaluator.sync()
     metrics: dict[str, Any] = {}
     if trainer.is_global_zero:
         root = str(Path(datamodule.config.root).resolve())
         details: dict[str, Any] = {"split": split, "root": root, "inference": settings}
-        details["split_by"] = _split_by(module, datamodule, split)
+        details["split_by"] = _split_by(model, datamodule, split)
         title = f"{datamodule.config.root}" if split == "all" else f"the {split} split of {datamodule.config.root}"
         loggers = trainer.loggers
         metrics = write_report(
-            evaluator, title, results, provenance=provenance, run=run, loggers=loggers, warnings=warnings, **details
+            evaluator,
+            title,
+            results,
+            provenance=provenance,
+            run=model.run,
+            loggers=loggers,
+            warnings=warnings,
+            **details,
         )
     return trainer.strategy.broadcast(metrics)
 
 
-def _split_by(module: SegmentationModule, datamodule: SegmentationDataModule, split: str) -> str | None:
+def _split_by(model: ScoredModel, datamodule: SegmentationDataModule, split: str) -> str | None:
     """Returns what decided which photographs are in the split, in words; None if all of a folder are scored."""
     if split == "all":
         return None
-    by = module.hparams.get("split_by") if datamodule.ids is not None else datamodule.dataset.split.by
-    return str(by or "as in the training of the checkpoint")
+    by = model.training.get("split_by") if datamodule.ids is not None else datamodule.dataset.split.by
+    return str(by or "as in the training of the model")
 
 
 def _start_processes(trainer: L.Trainer) -> None:

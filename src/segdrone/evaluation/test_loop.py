@@ -30,20 +30,19 @@ from segdrone.data.dataset import SegmentationDataset, uncovered_part
 from segdrone.data.sampling import Sample
 from segdrone.errors import CheckpointError
 from segdrone.evaluation.evaluator import EvalSample, Evaluator
-from segdrone.model import SegmentationModule
 from segdrone.runtime.backend import OVERFLOW
 from segdrone.utils.warnings import suppress_lightning_warnings
 
 
 def evaluate_test_loop(
-    evaluator: Evaluator, trainer: L.Trainer, module: SegmentationModule, datamodule: SegmentationDataModule, split: str
+    evaluator: Evaluator, trainer: L.Trainer, module: L.LightningModule, datamodule: SegmentationDataModule, split: str
 ) -> None:
     """Tests the module on a split and updates the evaluator with each photograph.
 
     Args:
         evaluator: Counts the photographs.
         trainer: Runs the test loop.
-        module: The model.
+        module: The model; `test_step` returns `prediction` and `confidence`.
         datamodule: The photographs, set up.
         split: `train`, `val`, `test` or `all`.
 

@@ -11,7 +11,7 @@ from typing import Any
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from omegaconf import DictConfig
 
-from segdrone.training.best_effort import BestEffort
+from segdrone.utils.best_effort import BestEffort
 from segdrone.utils.config import to_container
 from segdrone.utils.console import printable
 

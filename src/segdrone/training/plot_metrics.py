@@ -8,7 +8,7 @@ from typing import Any
 import lightning.pytorch as L
 
 from segdrone import figures
-from segdrone.training.best_effort import BestEffort
+from segdrone.utils.best_effort import BestEffort
 
 
 class PlotMetrics(L.Callback):

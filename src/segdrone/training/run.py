@@ -18,7 +18,14 @@ from omegaconf import DictConfig
 from segdrone.data import SegmentationDataModule
 from segdrone.data.masks.label_sample import tell_doubts
 from segdrone.errors import ConfigError
-from segdrone.evaluation import check_pictures, describe_run, inference_options, object_classes, score_split
+from segdrone.evaluation import (
+    check_pictures,
+    describe_run,
+    inference_options,
+    object_classes,
+    score_split,
+    scored_module,
+)
 from segdrone.evaluation.report import RESULTS
 from segdrone.model import SegmentationModule, check_resumable, load_module
 from segdrone.model.distributed import how_to_resume, supervise
@@ -139,6 +146,6 @@ def _score_best(
         tell_doubts(datamodule.splits[split], datamodule.encoding)
     with staged_results(folder, RESULTS) as results:
         return score_split(
-            trainer, best, datamodule, split, results, cfg.pictures, options,
-            provenance=provenance, run=folder, objects=object_classes(cfg, best.table), warnings=warnings,
+            trainer, scored_module(best, folder), datamodule, split, results, cfg.pictures, options,
+            provenance=provenance, objects=object_classes(cfg, best.table), warnings=warnings,
         )  # fmt: skip

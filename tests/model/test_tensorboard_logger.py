@@ -6,35 +6,9 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from segdrone.training.best_effort import BestEffort
-from segdrone.training.loggers import CSV
-from segdrone.training.tensorboard_logger import TensorBoard
+from segdrone.model.tensorboard_logger import TensorBoard
 
 FULL = OSError(28, "No space left on device")
-
-
-def test_first_failure_is_a_warning_and_other_errors_are_raised(caplog: pytest.LogCaptureFixture) -> None:
-    best_effort = BestEffort("figures/")
-    for _ in range(2):
-        with best_effort():
-            raise FULL
-    assert caplog.messages == [
-        "figures/ cannot be written (No space left on device): training goes on; free some disk space"
-    ]
-    with pytest.raises(ValueError, match="mine"), best_effort():
-        raise ValueError("mine")
-
-
-def test_metrics_that_cannot_be_saved_do_not_stop_the_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    logger = CSV(tmp_path, name="", version="")
-    logger.log_metrics({"a": 1.0}, step=0)
-    logger.save()
-    (tmp_path / "metrics.csv").unlink()
-    (tmp_path / "metrics.csv").mkdir()
-    logger.log_metrics({"a": 2.0}, step=1)
-    logger.save()
-    logger.finalize("success")
-    assert caplog.messages == ["metrics.csv cannot be written (Is a directory): training goes on; free some disk space"]
 
 
 def test_events_are_written(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Write what a training can do without: a full disk costs a warning, not the run."""
+"""Write what a run can do without: a full disk costs a warning, not the run."""
 
 from __future__ import annotations
 
@@ -33,5 +33,7 @@ class BestEffort:
         except OSError as error:
             if not self._has_failed:
                 reason = error.strerror or error
-                log.warning("%s cannot be written (%s): training goes on; free some disk space", self._what, reason)
+                log.warning(
+                    "%s cannot be written (%s): the run goes on without; free some disk space", self._what, reason
+                )
             self._has_failed = True

@@ -11,11 +11,11 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.tensorboard.writer import FileWriter, SummaryWriter
 
-from segdrone.training.best_effort import BestEffort
+from segdrone.utils.best_effort import BestEffort
 
 
 class TensorBoard(TensorBoardLogger):
-    """Lightning's TensorBoard logger. If its files cannot be written, the training goes on."""
+    """Lightning's TensorBoard logger. If its files cannot be written, the run goes on."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
