@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import sys
+
 import hydra
 from omegaconf import DictConfig
 
@@ -19,7 +22,11 @@ def evaluate(cfg: DictConfig) -> float:
 
 
 def main() -> None:
-    """Runs the command with the arguments in `sys.argv`."""
+    """Runs the command with the arguments in `sys.argv`.
+
+    `model=` is short for `model_file=`: Hydra would look for its value in conf/model.
+    """
+    sys.argv[1:] = [re.sub("^model=", "model_file=", argument) for argument in sys.argv[1:]]
     run(evaluate, "evaluate")
 
 

@@ -25,7 +25,7 @@ from segdrone.utils.output_dir import StagedResults
 def evaluate_model(
     cfg: DictConfig, results: StagedResults, board: TensorBoardLogger, warnings: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Scores the checkpoint `cfg.ckpt_path` or the exported file `cfg.model`.
+    """Scores the checkpoint `cfg.ckpt_path` or the exported file `cfg.model_file`.
 
     Args:
         cfg: As `conf/evaluate.yaml`.
@@ -40,7 +40,7 @@ def evaluate_model(
         SegdroneError: The model, the photographs, the masks or the configuration cannot be used.
     """
     split = cfg.split or "test"
-    model = open_checkpoint(cfg.ckpt_path) if cfg.model is None else open_model_file(cfg.model, cfg.spec)
+    model = open_checkpoint(cfg.ckpt_path) if cfg.model_file is None else open_model_file(cfg.model_file, cfg.spec)
     inference, objects = inference_options(cfg), object_classes(cfg, model.spec.classes)
     datamodule = open_split(model, split, data_overrides(cfg), tiled=inference is not None)
     callbacks = [ProgressBar()] if cfg.trainer.get("enable_progress_bar", True) else []

@@ -32,12 +32,12 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         SegdroneError: The checkpoint, the photographs, the masks or the configuration cannot be used.
     """
-    if sum(given is not None for given in (cfg.ckpt_path, cfg.model, cfg.predictions)) != 1:
+    if sum(given is not None for given in (cfg.ckpt_path, cfg.model_file, cfg.predictions)) != 1:
         raise ConfigError(
             "give one of these to score: ckpt_path=outputs/train/.../checkpoints/best.ckpt, model=FILE.onnx or "
             "predictions=FOLDER"
         )
-    if cfg.spec is not None and cfg.model is None:
+    if cfg.spec is not None and cfg.model_file is None:
         raise ConfigError("spec goes with model=FILE.onnx: a checkpoint describes itself")
     if cfg.split not in (None, *SPLITS, "all"):
         raise ConfigError(f"split={cfg.split} is unknown: choose one of {', '.join(SPLITS)}, all")
