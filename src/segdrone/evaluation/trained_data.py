@@ -26,6 +26,15 @@ _WRITE_NOTHING: dict[str, Any] = {"sample": None, "download": False, "cache_dir"
 def open_split(
     model: ScoredModel, split: str, overrides: Mapping[str, Any], *, tiled: bool = False
 ) -> SegmentationDataModule:
+    """Opens a split as `find_split` does, and warns of photographs that the model was trained on."""
+    datamodule = find_split(model, split, overrides, tiled=tiled)
+    _warn_of_training_photographs(datamodule, model.training, split)
+    return datamodule
+
+
+def find_split(
+    model: ScoredModel, split: str, overrides: Mapping[str, Any], *, tiled: bool = False
+) -> SegmentationDataModule:
     """Opens a split of the photographs that a model was trained on, or of other ones.
 
     Args:
@@ -50,7 +59,6 @@ def open_split(
     datamodule.setup("test")
     if not datamodule.splits[split]:
         raise DataError(f"the {split} split is empty: give split=val, split=all or data.split_dir=FOLDER")
-    _warn_of_training_photographs(datamodule, model.training, split)
     return datamodule
 
 

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from segdrone.data import SegmentationDataModule
 from segdrone.errors import ConfigError
+from segdrone.evaluation.scored_model import open_checkpoint
+from segdrone.evaluation.trained_data import find_split
 from segdrone.model.checkpoint import load_model
 from segdrone.model.networks import round_up_to_stride
 from segdrone.runtime.description import Description, Precision, Signature
@@ -22,9 +25,11 @@ class ExportSource:
     Args:
         path: The checkpoint.
         window: Height and width that exported graphs take; None if they take any.
+        data_root: Folder of the photographs of its training; None is the one that the checkpoint names.
 
     Attributes:
         path: The checkpoint.
+        data_root: The folder that was given.
         network: Its network, in evaluation mode, on CPU.
         spec: What it expects and predicts.
         hparams: Hyper-parameters of the checkpoint: `data`, `splits`, ...
@@ -34,8 +39,8 @@ class ExportSource:
         ConfigError: The network does not take windows of this size.
     """
 
-    def __init__(self, path: str | Path, window: Size | None = None) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, window: Size | None = None, data_root: str | Path | None = None) -> None:
+        self.path, self.data_root = Path(path), None if data_root is None else Path(data_root)
         self.network, self.spec, self.hparams = load_model(path)
         stride = round_up_to_stride(self.network, 1, 1)
         if window is not None and round_up_to_stride(self.network, *window) != window:
@@ -46,6 +51,17 @@ class ExportSource:
             )
         self.signature = Signature("pixels" if window is None else "unit", "probabilities", stride, window)
         self._digest = file_digest(self.path)
+
+    def open_split(self, split: str) -> SegmentationDataModule:
+        """Opens the photographs of a split of the training, `train`, `val` or `test`, with their masks.
+
+        Raises:
+            DataError: They are not there, or the split is empty.
+            ConfigError: The checkpoint does not name their folder.
+        """
+        overrides = {} if self.data_root is None else {"root": str(self.data_root)}
+        # The checkpoint lists its photographs: files of the split, which could have changed, are not needed.
+        return find_split(open_checkpoint(self.path), split, {**overrides, "split_dir": None}, tiled=True)
 
     def describe(self, precision: Precision) -> Description:
         """Returns what an exported file of this precision says of itself."""
