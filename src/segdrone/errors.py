@@ -6,6 +6,7 @@ code 2; a library user catches `SegdroneError`.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
 _LONGEST = 1500  # characters of a text; names in files of others can be of any length
@@ -49,6 +50,26 @@ def user_message(error: SegdroneError) -> str:
     name = f"{type(error).__module__}.{type(error).__qualname__}: "
     text = type(error)(str(error.args[0]).rsplit(name, maxsplit=1)[-1].strip()) if error.args else error
     return str(text)
+
+
+def explain_error(error: Exception) -> str:
+    """Returns one line for any error: what is wrong and, where it is known, what to do.
+
+    Example:
+        >>> explain_error(MemoryError())
+        'MemoryError'
+        >>> explain_error(FileNotFoundError(2, "No such file or directory", "a.png"))
+        'a.png: No such file or directory: check the path, its permissions and the free disk space'
+    """
+    if isinstance(error, SegdroneError):
+        return user_message(error)
+    if isinstance(error, OSError):
+        file = f"{error.filename}: " if error.filename else ""
+        return f"{file}{error.strerror or error}: check the path, its permissions and the free disk space"
+    text = f"{type(error).__name__}: {error}".strip(": \n")
+    if "Traceback" in text:  # an error of a DataLoader worker contains the worker's traceback
+        text = text.splitlines()[-1]
+    return textwrap.shorten(text, 300, placeholder=" ...")
 
 
 def format_options(options: Mapping[str, object]) -> str:

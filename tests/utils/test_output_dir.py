@@ -59,6 +59,31 @@ def test_folder_that_cannot_be_made_is_named_with_the_option(tmp_path: Path) -> 
         pass
 
 
+@pytest.mark.parametrize("name", [".running", ".finished"])
+def test_folder_that_cannot_be_locked_or_cleared_is_named_with_the_option(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()  # a folder at the place of the lock; a result that cannot be moved to its place
+    (tmp_path / name / "scores.txt").touch()
+    (tmp_path / "scores.txt").mkdir()
+    with (
+        pytest.raises(DataError, match=r"cannot be written to \(Is a directory\).*give another output_dir"),
+        exclusive_dir(tmp_path, "output_dir"),
+    ):
+        pass
+    (tmp_path / "scores.txt").rmdir()
+    if name == ".finished":
+        with exclusive_dir(tmp_path):  # the lock was removed
+            assert content(tmp_path)["scores.txt"] == ""
+
+
+def test_results_that_cannot_be_started_name_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(DataError, match=r"file/run cannot be written to \(Not a directory\).*give another folder"),
+        staged_results(tmp_path / "file" / "run", OWNED),
+    ):
+        pass
+
+
 def test_results_replace_all_earlier_ones_and_nothing_else(tmp_path: Path) -> None:
     write_results(tmp_path, **{"scores.txt": "1", "figures__worst.png": "1", "logs__a__1": "1"})
     others = {"notes.txt": "mine", "figures/loss.png": "training"}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import textwrap
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from segdrone.errors import SegdroneError, user_message
+from segdrone.errors import SegdroneError, explain_error
 
 EXTRAS = {  # Hydra plugins that conf/search and conf/launcher choose, and the extra that installs each
     "hydra/sweeper/optuna": "sweeps",
@@ -46,26 +45,6 @@ def explain_config_error(error: Exception) -> str | None:
     if isinstance(error, SegdroneError | OSError):
         return explain_error(error)
     return None
-
-
-def explain_error(error: Exception) -> str:
-    """Returns one line for any error: what is wrong and, where it is known, what to do.
-
-    Example:
-        >>> explain_error(MemoryError())
-        'MemoryError'
-        >>> explain_error(FileNotFoundError(2, "No such file or directory", "a.png"))
-        'a.png: No such file or directory: check the path, its permissions and the free disk space'
-    """
-    if isinstance(error, SegdroneError):
-        return user_message(error)
-    if isinstance(error, OSError):
-        file = f"{error.filename}: " if error.filename else ""
-        return f"{file}{error.strerror or error}: check the path, its permissions and the free disk space"
-    text = f"{type(error).__name__}: {error}".strip(": \n")
-    if "Traceback" in text:  # an error of a DataLoader worker contains the worker's traceback
-        text = text.splitlines()[-1]
-    return textwrap.shorten(text, 300, placeholder=" ...")
 
 
 def _explain_hydra(text: str) -> str:

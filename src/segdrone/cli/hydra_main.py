@@ -21,10 +21,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from segdrone.cli.hydra_errors import explain_config_error, explain_error
+from segdrone.cli.hydra_errors import explain_config_error
 from segdrone.cli.hydra_help import print_help
 from segdrone.cli.lock_output_dir import LockOutputDir
-from segdrone.errors import ConfigError, ProcessLostError, SegdroneError
+from segdrone.errors import ConfigError, ProcessLostError, SegdroneError, explain_error
 from segdrone.sweep import UNFINISHED, CompareAtEnd, Sweep, clear_failure, note_failure, read_sweep, report
 from segdrone.utils.config import config_dir, save_config
 from segdrone.utils.console import exit_with_error, one_line, protect_console

@@ -12,7 +12,7 @@ import typer
 
 from segdrone.cli import compare, data, export, predict
 from segdrone.cli.data_options import name_options
-from segdrone.errors import ConfigError, SegdroneError, user_message
+from segdrone.errors import ConfigError, SegdroneError, explain_error
 from segdrone.utils.console import exit_with_error, protect_console
 
 commands = typer.Typer(
@@ -79,14 +79,14 @@ def _run_module(module: str, arguments: list[str]) -> None:
 
 
 def app() -> None:
-    """Runs the command. An error of the user ends it with one line on stderr and exit code 2."""
+    """Runs the command. An error of the user or of the system ends it with one line on stderr and exit code 2."""
     protect_console()
     debug = "--debug" in sys.argv[1:2]
     is_data = "data" in sys.argv[1 + debug : 2 + debug]
     try:
         commands()
-    except SegdroneError as error:
+    except (SegdroneError, OSError) as error:
         if debug:
             raise
-        text = user_message(error)
+        text = explain_error(error)
         exit_with_error(name_options(text) if is_data else text)

@@ -37,21 +37,18 @@ def exclusive_dir(folder: Path, option: str = "--out") -> Iterator[None]:
     if not is_rank_zero():
         yield
         return
-    try:
-        check_writable(folder)
-    except OSError as error:
-        raise DataError(
-            f"{folder} cannot be written to ({error.strerror or error}): free some disk space, or give another {option}"
-        ) from None
     with ExitStack() as stack:
         try:
+            check_writable(folder)
             stack.enter_context(file_lock(folder / _LOCK, wait=False))
+            shutil.rmtree(folder / _UNFINISHED, ignore_errors=True)
+            _move_finished(folder)
         except filelock.Timeout:
             raise ConfigError(
                 f"another segdrone command writes to {folder}: wait until it ends, or give another {option}"
             ) from None
-        shutil.rmtree(folder / _UNFINISHED, ignore_errors=True)
-        _move_finished(folder)
+        except OSError as error:
+            raise _write_error(folder, error, option) from None
         yield
 
 
@@ -101,6 +98,9 @@ def staged_results(folder: Path, owned: Sequence[str]) -> Iterator[StagedResults
 
     Only the first process of a run writes; the others must not commit.
 
+    Raises:
+        DataError: The folder cannot be written to.
+
     Example:
         >>> from tempfile import mkdtemp
         >>> folder = Path(mkdtemp())
@@ -116,7 +116,10 @@ def staged_results(folder: Path, owned: Sequence[str]) -> Iterator[StagedResults
     try:
         if is_rank_zero():
             shutil.rmtree(results.path, ignore_errors=True)
-            results.path.mkdir(parents=True)
+            try:
+                results.path.mkdir(parents=True)
+            except OSError as error:
+                raise _write_error(folder, error, "folder") from None
         yield results
     finally:
         if is_rank_zero():
@@ -159,6 +162,11 @@ def _check_place(folder: Path, name: Path) -> None:
     for parent in [*name.parents][:-1]:
         if (folder / parent).exists() and not (folder / parent).is_dir():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder / parent))
+
+
+def _write_error(folder: Path, error: OSError, option: str) -> DataError:
+    reason = error.strerror or error
+    return DataError(f"{folder} cannot be written to ({reason}): free some disk space, or give another {option}")
 
 
 def _files(path: Path) -> list[Path]:
