@@ -36,6 +36,10 @@ def export(
     window: Annotated[
         str | None, typer.Option(help="WIDTHxHEIGHT in pixels that the file takes (default: any).")
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Dataset of the training (default: where the training found it)."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.")] = False,
 ) -> None:
     """See `HELP`."""
@@ -43,7 +47,7 @@ def export(
 
     size = None if window is None else parse_size(window, "--window")
     formats = [name for part in to for name in part.split(",")]
-    files = run(checkpoint, formats, out, window=size, progress=not quiet)
+    files = run(checkpoint, formats, out, window=size, data_root=data, progress=not quiet)
     if not quiet:
         for file in files:
             print(file)

@@ -83,10 +83,22 @@ def compare(folders: Sequence[Path]) -> list[Comparison]:
         raise ConfigError("give two or more folders of evaluations to compare")
     for folder in folders:
         check_finished(folder)
-    evaluations = [read_counts(folder) for folder in folders]
-    names = _common_names(folders, evaluations)
+    return compare_counts([*map(str, folders)], [read_counts(folder) for folder in folders])
+
+
+def compare_counts(labels: Sequence[str], evaluations: Sequence[NamedCounts]) -> list[Comparison]:
+    """Compares counts with the first ones, as `compare` does.
+
+    Args:
+        labels: What was scored, for the comparisons and for errors.
+        evaluations: The counts of each.
+
+    Raises:
+        DataError: They differ in their classes or true masks, or share fewer than two photographs.
+    """
+    names = _common_names(labels, evaluations)
     subsets = [_select(evaluation, names) for evaluation in evaluations]
-    _check_truth(folders, names, subsets)
+    _check_truth(labels, names, subsets)
     scores, resamples = [score(counts) for counts in subsets], resample(*subsets)
     if len(names) < MIN_IMAGES:
         log.warning(
@@ -96,22 +108,22 @@ def compare(folders: Sequence[Path]) -> list[Comparison]:
         )
     return [
         Comparison(
-            str(folders[0]),
-            str(folders[i]),
+            labels[0],
+            labels[i],
             len(names),
             _compare_overall((scores[0], scores[i]), (resamples[0], resamples[i])),
             _compare_classes(evaluations[0].classes, (scores[0], scores[i]), (resamples[0], resamples[i])),
         )
-        for i in range(1, len(folders))
+        for i in range(1, len(labels))
     ]
 
 
-def _common_names(folders: Sequence[Path], evaluations: Sequence[NamedCounts]) -> list[str]:
+def _common_names(labels: Sequence[str], evaluations: Sequence[NamedCounts]) -> list[str]:
     first = evaluations[0]
-    for folder, evaluation in zip(folders, evaluations, strict=True):
+    for label, evaluation in zip(labels, evaluations, strict=True):
         if evaluation.classes != first.classes:
             raise DataError(
-                f"{folder} has the classes {', '.join(evaluation.classes)}, {folders[0]} has "
+                f"{label} has the classes {', '.join(evaluation.classes)}, {labels[0]} has "
                 f"{', '.join(first.classes)}: evaluate both with the same classes"
             )
     names = sorted(set(first.names).intersection(*(evaluation.names for evaluation in evaluations)))
@@ -129,13 +141,13 @@ def _select(evaluation: NamedCounts, names: Sequence[str]) -> Counts:
     return Counts(*(part[indices] for part in evaluation.counts))
 
 
-def _check_truth(folders: Sequence[Path], names: Sequence[str], subsets: Sequence[Counts]) -> None:
+def _check_truth(labels: Sequence[str], names: Sequence[str], subsets: Sequence[Counts]) -> None:
     true_pixels = [counts.confusion.sum(2) for counts in subsets]
-    for folder, pixels in zip(folders[1:], true_pixels[1:], strict=True):
+    for label, pixels in zip(labels[1:], true_pixels[1:], strict=True):
         different = (pixels != true_pixels[0]).any(1)
         if different.any():
             raise DataError(
-                f"{folder} scored {names[int(different.argmax())]} against other true masks than {folders[0]}, or at "
+                f"{label} scored {names[int(different.argmax())]} against other true masks than {labels[0]}, or at "
                 "another size: evaluate both on the same masks, at one size (data.test_image_size, inference=tiled)"
             )
 

@@ -28,6 +28,7 @@ def export(
     out: str | Path,
     *,
     window: Size | None = None,
+    data_root: str | Path | None = None,
     progress: bool = True,
 ) -> list[Path]:
     """Exports a checkpoint to a folder. Files of earlier exports are replaced when all new ones are written.
@@ -37,6 +38,7 @@ def export(
         formats: Names of `FORMATS`.
         out: Output folder; created if needed. The files get the checkpoint's stem.
         window: Height and width that the exported graphs take, as tools such as QGIS need; None: any size.
+        data_root: Folder of the photographs of the training; None is the one that the checkpoint names.
         progress: Whether to show a progress bar on stderr.
 
     Returns:
@@ -49,7 +51,7 @@ def export(
     """
     check_formats([*formats])
     out, names = Path(out), [*dict.fromkeys(formats)]
-    source = ExportSource(checkpoint, window)
+    source = ExportSource(checkpoint, window, data_root)
     files = [source.path.stem + FORMATS[name].suffix for name in names]
     with writable_dir(out), exclusive_dir(out), staged_results(out, []) as results:
         for name, file in zip(progress_bar(names, "exporting", disable=not progress), files, strict=True):
