@@ -2,10 +2,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from omegaconf import DictConfig, OmegaConf
 
 from segdrone.cli.lock_output_dir import LockOutputDir
 from segdrone.utils.output_dir import exclusive_dir
+from tests.helpers.training import tiny_checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +59,37 @@ def test_run_that_was_killed_while_it_wrote_its_first_checkpoint_starts_again(tm
     half.write_bytes(b"half")
     start("train", tmp_path)
     assert not half.exists()
+
+
+def save_best(folder: Path, **content: object) -> Path:
+    path = folder / "checkpoints" / "best.ckpt"
+    path.parent.mkdir(exist_ok=True)
+    checkpoint = torch.load(tiny_checkpoint(path), weights_only=True)
+    torch.save({**checkpoint, **content}, path)
+    return path
+
+
+def test_run_that_ended_between_the_checkpoints_of_its_first_epoch_starts_again(tmp_path: Path) -> None:
+    best = save_best(tmp_path, epoch=0)
+    start("train", tmp_path)
+    assert best.exists()
+
+
+@pytest.mark.parametrize("beside", ["metrics.json", "checkpoints/last.ckpt", "checkpoints/other.ckpt"])
+def test_finished_and_resumable_runs_do_not_start_again(
+    tmp_path: Path, beside: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_best(tmp_path, epoch=0)
+    (tmp_path / beside).touch()
+    assert "contains an earlier run" in error_of(capsys, "train", tmp_path)
+
+
+@pytest.mark.parametrize("content", [{"epoch": 1}, {"epoch": 0, "optimizer_states": []}, {}])
+def test_checkpoint_of_more_than_an_epoch_is_not_replaced(
+    tmp_path: Path, content: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_best(tmp_path, **content)
+    assert "contains an earlier run" in error_of(capsys, "train", tmp_path)
 
 
 def test_only_what_is_there_is_named_to_resume_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

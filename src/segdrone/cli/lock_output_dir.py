@@ -17,7 +17,7 @@ from segdrone.utils.console import exit_with_error
 from segdrone.utils.launch import is_rank_zero
 from segdrone.utils.output_dir import exclusive_dir
 
-_EVALUATION = "evaluation.json"
+_EVALUATION, _SCORES = "evaluation.json", "metrics.json"
 
 
 class LockOutputDir(Callback):
@@ -64,7 +64,8 @@ def _lock(folder: Path) -> None:
 def _refuse_earlier_run(folder: Path, ckpt_path: str | None) -> None:
     """Exits with one line if the folder has results that the run does not resume from.
 
-    A job that SLURM restarts is the same run; Lightning finds its own checkpoint there.
+    A job that SLURM restarts is the same run; Lightning finds its own checkpoint there. A run that ended within its
+    first epoch has nothing to resume, and may be started again.
     """
     checkpoints = _checkpoints(folder)
     if (folder / _EVALUATION).is_file() and not checkpoints:
@@ -72,9 +73,27 @@ def _refuse_earlier_run(folder: Path, ckpt_path: str | None) -> None:
     resumed = None if ckpt_path is None else Path(ckpt_path).resolve().parent.parent
     if not checkpoints or resumed == folder.resolve() or "SLURM_RESTART_COUNT" in os.environ:
         return
+    if _ended_in_first_epoch(folder, checkpoints):
+        return
     last = folder / "checkpoints" / "last.ckpt"
     way = f"resume it with ckpt_path={last}" if last in checkpoints else f"remove it: it has no {last.name} to resume"
     exit_with_error(f"{folder} contains an earlier run: give another output_dir, or {way}")
+
+
+def _ended_in_first_epoch(folder: Path, checkpoints: list[Path]) -> bool:
+    """Whether a run was killed, or met a full disk, after its first validation and before its first last.ckpt.
+
+    Its best.ckpt has no optimizer state, as a last.ckpt was to follow.
+    """
+    from segdrone.model import read_checkpoint  # imports torch, which most commands do not need here
+
+    if (folder / _SCORES).exists():
+        return False
+    try:
+        found = [read_checkpoint(path) for path in checkpoints]
+    except SegdroneError:
+        return False
+    return all(one.get("epoch") == 0 and "optimizer_states" not in one for one in found)
 
 
 def _checkpoints(folder: Path) -> list[Path]:
