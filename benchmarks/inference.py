@@ -9,7 +9,8 @@ on windows of 704 x 1056 that overlap by a quarter, one at a time, in single pre
 
 - the bare network: a forward pass per window, of a window that is already normalized, and nothing else;
 - monai: `SlidingWindowInferer(mode="gaussian")` on the normalized photograph, then argmax;
-- segdrone: `Predictor`, from the same file to the mask.
+- segdrone: `Predictor`, from the same file to the mask, by torch, and by ONNX Runtime and OpenVINO with what
+  `segdrone export` makes of the checkpoint, all in single precision.
 
 Each runs in its own process, and waits while another works. That of segdrone starts as `segdrone predict` does, with
 OpenMP's threads asleep while they wait. Memory is the peak resident memory of the process minus its
@@ -27,6 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -44,9 +46,12 @@ sys.path.insert(0, str(REPO))
 from benchmarks.turns import start, take_turn
 
 from segdrone.classes import DRONE
+from segdrone.export.to_onnx import to_onnx
+from segdrone.export.to_openvino import to_openvino
 from segdrone.inference import Predictor
 from segdrone.model.networks import build_network
 from segdrone.raster.decode import read_image
+from segdrone.runtime.description import Description, Signature
 from segdrone.runtime.torch_backend import TorchBackend
 from segdrone.spec import ModelSpec
 from segdrone.synthetic.scene import render_scene
@@ -56,6 +61,7 @@ from segdrone.utils.openmp import sleep_while_waiting
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 BARE, MONAI, OURS = "the bare network", "monai", "segdrone"
+EXPORTED = {"segdrone, ONNX Runtime": "best.onnx", "segdrone, OpenVINO": "best.xml"}
 Mask = NDArray[np.uint8] | None
 
 
@@ -100,7 +106,18 @@ def ours(options: argparse.Namespace) -> Callable[[Path], Mask]:
     return lambda path: predictor(path).mask
 
 
-CONTENDERS = {BARE: bare, MONAI: monai, OURS: ours}
+def exported(options: argparse.Namespace, file: str) -> Callable[[Path], Mask]:
+    """Returns a function that predicts with a file of `segdrone export`."""
+    keep_freed_memory()
+    predictor = Predictor.from_file(
+        options.folder / file, device="cpu", scale=1.0, window=options.window, overlap=options.overlap
+    )
+    return lambda path: predictor(path).mask
+
+
+CONTENDERS = {BARE: bare, MONAI: monai, OURS: ours} | {
+    name: partial(exported, file=file) for name, file in EXPORTED.items()
+}
 
 
 def tutorial_network() -> torch.nn.Module:
@@ -109,10 +126,14 @@ def tutorial_network() -> torch.nn.Module:
     return build_network("unet", encoder_name="mobilenet_v2", classes=len(DRONE)).eval()
 
 
+def tutorial_spec(options: argparse.Namespace) -> ModelSpec:
+    """Returns what the network expects."""
+    return ModelSpec(DRONE, MEAN, STD, training_size=options.window, sampling="tiles")
+
+
 def make_predictor(options: argparse.Namespace) -> Predictor:
     """Returns a predictor with the tutorial's network."""
-    spec = ModelSpec(DRONE, MEAN, STD, training_size=options.window, sampling="tiles")
-    backend = TorchBackend(tutorial_network(), spec, device="cpu")
+    backend = TorchBackend(tutorial_network(), tutorial_spec(options), device="cpu")
     return Predictor(backend, scale=1.0, window=options.window, overlap=options.overlap)
 
 
@@ -153,6 +174,10 @@ def main() -> None:
         path, large = Path(folder) / "photograph.jpg", Path(folder) / "large.jpg"
         image = cv2.cvtColor(render_scene(*size, 0)[0], cv2.COLOR_RGB2BGR)
         cv2.imwrite(str(path), image)
+        options.folder = Path(folder)
+        description = Description(tutorial_spec(options), Signature(stride=(32, 32)))
+        to_onnx(tutorial_network(), description, options.folder / "best.onnx")
+        to_openvino(tutorial_network(), description, options.folder / "best.xml")
         contenders: dict[str, Connection] = {}
         for name in sorted(names, key=OURS.__eq__):  # the last one, as its processes inherit the setting
             if name == OURS:
@@ -173,13 +198,13 @@ def main() -> None:
             contender.send(None)
             note = f"\nFor {2 * size[1]} x {2 * size[0]} pixels segdrone takes {peak / 1e6:.0f} MB: "
             note += f"{peak / memory[OURS]:.2f} times as much.\n"
-    rows = []
+    rows, compared = [], [name for name in names if name not in EXPORTED]
     for name, values in seconds.items():
-        ratios = [statistics.median(a / b for a, b in zip(values, seconds[other], strict=True)) for other in names[:-1]]
+        ratios = [statistics.median(a / b for a, b in zip(values, seconds[other], strict=True)) for other in compared]
         shown = " | ".join(f"{ratio:.2f}" for ratio in ratios)
         peak = "" if name == BARE else f"{memory[name] / 1e6:.0f}"
         rows.append(f"| {name} | {statistics.median(values):.1f} | {shown} | {peak} |")
-    others = " | ".join(f"to {name}" for name in names[:-1])
+    others = " | ".join(f"to {name}" for name in compared)
     flags = f"--rounds {options.rounds}{' --large' * options.large}{' --no-monai' * options.no_monai}"
     table = f"""# A whole photograph, from file to mask
 
@@ -188,7 +213,7 @@ def main() -> None:
 {os.cpu_count()} CPU cores, {platform.machine()}, torch {torch.__version__}. Medians.
 
 | | seconds | {others} | memory, MB |
-|---|---|{"---|" * len(names[:-1])}---|
+|---|---|{"---|" * len(compared)}---|
 {chr(10).join(rows)}
 {note}
 What the torch backend gains on the network alone: [backend](backend.md).
