@@ -2,7 +2,7 @@ import lightning.pytorch as L
 import pytest
 import torch
 
-from segdrone.errors import ConfigError
+from segdrone.errors import ConfigError, ProcessLostError
 from segdrone.model.distributed import check_processes, mean_over_processes, supervise
 from segdrone.utils.launch import rank_and_world_size
 
@@ -22,6 +22,19 @@ def test_a_single_process_keeps_its_own_loss() -> None:
 def test_errors_of_a_single_process_are_raised_unchanged() -> None:
     with pytest.raises(RuntimeError, match="gloo"), supervise(trainer(devices=1)):
         raise RuntimeError("gloo")
+
+
+def test_of_two_processes_that_lost_each_other_the_first_reports_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: dict[str, float] = {}
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank in ("0", "1"):
+        slept: list[float] = []
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        monkeypatch.setattr("time.sleep", slept.append)
+        with pytest.raises(ProcessLostError, match="another process was lost"), supervise(trainer(devices=2)):
+            raise RuntimeError("[gloo] Connection closed by peer")
+        waits[rank] = sum(slept)
+    assert waits["1"] >= waits["0"] + 5
 
 
 def trainer(**choices: object) -> L.Trainer:

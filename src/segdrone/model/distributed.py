@@ -21,7 +21,7 @@ from torch import Tensor
 
 from segdrone.errors import ConfigError, ProcessLostError
 from segdrone.utils.console import one_line
-from segdrone.utils.launch import GRACE_PERIOD, rank_and_world_size, world_size
+from segdrone.utils.launch import GRACE_PERIOD, rank_and_world_size, wait_for_rank_zero, world_size
 
 _STARTER = "SEGDRONE_STARTER"  # id of the process that started this one
 _LAUNCH_VARIABLES = (_STARTER, "LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -87,6 +87,7 @@ def supervise(trainer: L.Trainer) -> Iterator[None]:
         if not (isinstance(error, dist.DistError) or "gloo" in str(error)):
             raise
         time.sleep(GRACE_PERIOD)  # the monitor knows which one, and reports it first
+        wait_for_rank_zero()  # which reports a lost connection and ends this process
         raise ProcessLostError(_end_message(trainer, "another process was lost")) from error
     finally:
         monitor.finished.set()
