@@ -45,12 +45,16 @@ class InferenceGraph(nn.Module):
         if self.signature.input == "pixels":
             pixels = pixels.permute(0, 3, 1, 2).float()
         image = pixels * self.scale + self.shift
+        if self.signature.window is not None:  # a size of the network: converters of fixed graphs need no padding
+            return self._network(image).softmax(1)
         height, width = image.shape[-2:]
         padding = (0, self._missing(width), 0, self._missing(height))
-        image = nn.functional.pad(image, padding, mode="replicate")
-        logits = self.network(image.half() if self.half_precision else image).float()
-        probabilities: Tensor = logits[..., :height, :width].softmax(1)
-        return probabilities
+        logits = self._network(nn.functional.pad(image, padding, mode="replicate"))
+        return logits[..., :height, :width].softmax(1)
+
+    def _network(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.network(image.half() if self.half_precision else image)
+        return logits.float()
 
     def _missing(self, side: Any) -> Any:
         """Returns how many pixels a side lacks to the next size that the network takes; in a trace, as a tensor."""
@@ -74,6 +78,8 @@ class _Replaced(TorchFunctionMode):
         options = kwargs or {}
         if func is nn.functional.adaptive_avg_pool2d:
             return _adaptive_avg_pool(*args, **options)
+        if func is nn.functional.interpolate and options.get("mode") == "area":  # PSPNet's pooling in an export
+            return _adaptive_avg_pool(args[0], options["size"])
         if func is nn.functional.interpolate and options.get("antialias"):
             return _bicubic_antialias(*args, **options)
         return func(*args, **options)
