@@ -26,6 +26,11 @@ HELP = f"""Export a checkpoint to files that run without torch.
     A file holds the classes, the normalization and the scale of the model, and
     takes photographs of any size: uint8 pixels in, probabilities out. With
     --window it takes one size, values from 0 to 1, as other programs expect.
+
+    Each file is then compared with the checkpoint on the validation
+    photographs of its training: classes, scores with intervals, speed, memory
+    and size. parity.html shows the same in detail, parity.json all numbers.
+    --data says where the dataset is if it was moved.
     """
 
 
@@ -40,6 +45,9 @@ def export(
         Path | None,
         typer.Option(metavar="FOLDER", help="Dataset of the training (default: where the training found it)."),
     ] = None,
+    parity: Annotated[
+        bool, typer.Option("--parity/--no-parity", help="Compare the files with the checkpoint, and write the report.")
+    ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.")] = False,
 ) -> None:
     """See `HELP`."""
@@ -47,7 +55,7 @@ def export(
 
     size = None if window is None else parse_size(window, "--window")
     formats = [name for part in to for name in part.split(",")]
-    files = run(checkpoint, formats, out, window=size, data_root=data, progress=not quiet)
+    files = run(checkpoint, formats, out, window=size, data_root=data, parity=parity, progress=not quiet)
     if not quiet:
         for file in files:
             print(file)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
+
 from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_pair_mask
@@ -32,8 +35,24 @@ def evaluate_sliding_window(
     """
     rank, world = rank_and_world_size()
     for pair in progress_bar(pairs[rank::world], desc="photographs", disable=rank > 0):
-        truth, prediction = read_pair_mask(pair, encoding), predictor(pair.image, confidence=True)
-        if truth.shape != prediction.mask.shape:
-            raise DataError(f"{pair.mask} differs in size from {pair.image}: one of them was replaced, restore it")
+        prediction = predictor(pair.image, confidence=True)
+        truth = read_truth(pair, encoding, prediction.mask.shape)
         read = partial(read_image, pair.image)
         evaluator.update(EvalSample(pair.id, truth, prediction.mask, prediction.confidence, read))
+
+
+def read_truth(pair: ImageMaskPair, encoding: MaskEncoding, size: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Returns the true mask of a photograph, uint8 `[H, W]`.
+
+    Args:
+        pair: The photograph and its mask.
+        encoding: How the mask files hold classes.
+        size: Height and width of the photograph.
+
+    Raises:
+        DataError: The mask cannot be read, or has another size.
+    """
+    truth = read_pair_mask(pair, encoding)
+    if truth.shape != size:
+        raise DataError(f"{pair.mask} differs in size from {pair.image}: one of them was replaced, restore it")
+    return truth

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segdrone.data import SegmentationDataModule
-from segdrone.errors import ConfigError
+from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation.scored_model import open_checkpoint
 from segdrone.evaluation.trained_data import find_split
 from segdrone.model.checkpoint import load_model
@@ -56,12 +56,20 @@ class ExportSource:
         """Opens the photographs of a split of the training, `train`, `val` or `test`, with their masks.
 
         Raises:
-            DataError: They are not there, or the split is empty.
-            ConfigError: The checkpoint does not name their folder.
+            DataError: They are not there, or the training had none.
         """
+        if not self.hparams["splits"].get(split):
+            raise DataError(f"{self.path} was trained without a {split} split")
         overrides = {} if self.data_root is None else {"root": str(self.data_root)}
-        # The checkpoint lists its photographs: files of the split, which could have changed, are not needed.
-        return find_split(open_checkpoint(self.path), split, {**overrides, "split_dir": None}, tiled=True)
+        try:
+            # The checkpoint lists its photographs: files of the split, which could have changed, are not needed.
+            return find_split(open_checkpoint(self.path), split, {**overrides, "split_dir": None}, tiled=True)
+        except (ConfigError, DataError) as error:
+            reason = str(error).partition(": give ")[0]  # options of another command
+            raise DataError(
+                f"the {split} photographs of {self.path} cannot be opened ({reason}): give their dataset by --data "
+                "FOLDER"
+            ) from None
 
     def describe(self, precision: Precision) -> Description:
         """Returns what an exported file of this precision says of itself."""

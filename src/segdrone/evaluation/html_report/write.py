@@ -69,30 +69,18 @@ class HtmlReport:
 
 
 def write_html(report: HtmlReport, path: Path) -> None:
-    """Writes a report as one HTML file of less than 15 MB that loads nothing and runs no script but its own.
-
-    Names of photographs and classes are escaped everywhere, and the Content-Security-Policy of the page forbids all
-    scripts, styles and requests except those that it is written with.
-    """
+    """Writes a report as one HTML file of less than 15 MB that loads nothing and runs no script but its own."""
     metrics, table = report.metrics, report.table
-    style = _style(table)
-    script = Markup(_read_asset("page.js"))
     panels = make_panels([*report.best, *report.worst], table)
     best, worst = panels[: len(report.best)], panels[len(report.best) :]
-    page = _environment().get_template("page.html").render(
-        title=report.title,
-        policy=f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
-        "base-uri 'none'; form-action 'none'",
-        style=style,
-        script=script,
-        table=table,
+    write_page(
+        path, "page.html", "evaluation", report.title, table, report.provenance,
         metrics=metrics,
         level=_level(metrics),
         min_images=MIN_IMAGES,
         scores=summary_scores(metrics),
         findings=key_findings(metrics, report.photographs),
         classes=sorted(metrics["classes"].items(), key=lambda row: -(row[1].get("truth_share") or 0)),
-        ids={name: i for i, name in enumerate(table.names)},
         matrices=matrices(report.confusion, table),
         confusions=most_confused(report.confusion, table),
         plots=_plots(report.plots),
@@ -101,10 +89,42 @@ def write_html(report: HtmlReport, path: Path) -> None:
         photographs=report.photographs,
         panel_numbers={panel.title: panel.number for panel in reversed(panels)},
         collapsed=len(report.photographs) > _MAX_OPEN_ROWS,
-        provenance={key: value for key, value in report.provenance.items() if key not in ("packages", "config")},
-        packages=report.provenance.get("packages") or {},
-        config=_to_text(report.provenance.get("config")),
         inference=_to_text(metrics.get("inference")),
+    )  # fmt: skip
+
+
+def write_page(
+    path: Path, template: str, kind: str, title: str, table: ClassTable, provenance: Mapping[str, Any], **content: Any
+) -> None:
+    """Writes a page of this folder's templates as one HTML file.
+
+    Names of photographs and classes are escaped everywhere, and the Content-Security-Policy of the page forbids all
+    scripts, styles and requests except those that it is written with.
+
+    Args:
+        path: The file.
+        template: Name of the template, which extends `base.html`.
+        kind: What the page is of, such as `evaluation`.
+        title: What it shows.
+        table: The classes.
+        provenance: What `describe_run` returned.
+        **content: Variables of the template.
+    """
+    style = _style(table)
+    script = Markup(_read_asset("page.js"))
+    page = _environment().get_template(template).render(
+        kind=kind,
+        title=title,
+        policy=f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
+        "base-uri 'none'; form-action 'none'",
+        style=style,
+        script=script,
+        table=table,
+        ids={name: i for i, name in enumerate(table.names)},
+        provenance={key: value for key, value in provenance.items() if key not in ("packages", "config")},
+        packages=provenance.get("packages") or {},
+        config=_to_text(provenance.get("config")),
+        **content,
     )  # fmt: skip
     with atomic_write(path) as partial:
         partial.write_text(page, encoding="utf-8")
