@@ -117,7 +117,7 @@ class TestEveryNetwork:
         assert torch.equal(load_module(tmp_path / "a.ckpt")(image), module(image))
 
 
-@pytest.mark.parametrize("name", ["unet", "fpn", "deeplabv3plus", "segformer"])  # of the recipes; each takes seconds
+@pytest.mark.parametrize("name", ["fpn"])  # takes seconds; exports to ONNX are tested for every network
 def test_network_exports_for_any_batch_height_and_width(name: str) -> None:
     network = build_network(name, classes=3, encoder_name="resnet18", **SMALL[name]).eval()
     height, width = round_up_to_stride(network, 64, 96)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
@@ -15,6 +14,7 @@ from segdrone.errors import CheckpointError
 from segdrone.export.graph import InferenceGraph, exportable_operations
 from segdrone.export.other_tools import deepness_metadata
 from segdrone.runtime.description import KEY, Description
+from segdrone.utils.silence import silent_stdout
 
 _OPSET = 18  # of 2023: every current runtime has it
 _INPUT, _OUTPUT = "image", "probabilities"
@@ -47,7 +47,8 @@ def to_onnx(network: nn.Module, description: Description, path: Path) -> None:
     if signature.window is not None:
         axes = {name: {0: "batch"} for name in axes}
     try:
-        with warnings.catch_warnings(), exportable_operations(), torch.no_grad():
+        # Torch prints the graph of a failed export.
+        with silent_stdout(), warnings.catch_warnings(), exportable_operations(), torch.no_grad():
             warnings.simplefilter("ignore")  # of the tracer, about branches that no input decides, and its age
             torch.onnx.export(
                 graph, (example,), str(path), dynamo=False, opset_version=_OPSET,
@@ -57,15 +58,15 @@ def to_onnx(network: nn.Module, description: Description, path: Path) -> None:
         reason = " ".join(str(error).split())[:200]
         name = description.spec.made_by.get("network", "the network")
         raise CheckpointError(f"{name} cannot be exported to ONNX ({reason}): give another model") from error
+    save_model(onnx.load(str(path)), description, path)
+
+
+def save_model(model: onnx.ModelProto, description: Description, path: Path) -> None:
+    """Writes an ONNX model as `path`, with its description and what other programs read."""
     metadata = {KEY: description.to_json()}
-    if signature.window is not None:
+    if description.signature.window is not None:
         metadata |= deepness_metadata(description)
-    _add_metadata(path, metadata)
-
-
-def _add_metadata(path: Path, metadata: Mapping[str, str]) -> None:
-    model = onnx.load(str(path))
-    onnx.helper.set_model_props(model, dict(metadata))
+    onnx.helper.set_model_props(model, metadata)
     model.doc_string = "Written by segdrone export."
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
