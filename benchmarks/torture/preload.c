@@ -59,7 +59,7 @@ static int fd_below(int fd) {
     if (!getenv("TORTURE_FOLDER")) return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(link, path, sizeof path - 1);
-    if (length <= 0) return 0;
+    if (length <= 0 || path[0] != '/') return 0;  /* sockets and pipes are no files */
     path[length] = 0;
     return below(path);
 }
