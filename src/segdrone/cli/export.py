@@ -45,6 +45,11 @@ def export(
         Path | None,
         typer.Option(metavar="FOLDER", help="Dataset of the training (default: where the training found it)."),
     ] = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Photographs to calibrate int8 on (default: those of the training)."),
+    ] = None,
+    max_drop: Annotated[float, typer.Option(help="Largest fall of the mIoU by int8, 0 to 1.")] = 0.01,
     parity: Annotated[
         bool, typer.Option("--parity/--no-parity", help="Compare the files with the checkpoint, and write the report.")
     ] = True,
@@ -55,7 +60,10 @@ def export(
 
     size = None if window is None else parse_size(window, "--window")
     formats = [name for part in to for name in part.split(",")]
-    files = run(checkpoint, formats, out, window=size, data_root=data, parity=parity, progress=not quiet)
+    files = run(
+        checkpoint, formats, out, window=size, data_root=data, calibrate=calibrate, max_drop=max_drop, parity=parity,
+        progress=not quiet,
+    )  # fmt: skip
     if not quiet:
         for file in files:
             print(file)

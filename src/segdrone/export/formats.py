@@ -67,13 +67,56 @@ def _openvino_bf16(source: ExportSource, path: Path) -> None:
     to_openvino(source.network, source.describe("bf16"), path)
 
 
+def _int8(source: ExportSource, path: Path) -> None:
+    from segdrone.export.int8 import to_int8
+
+    to_int8(source, path)
+
+
+def _torchscript(source: ExportSource, path: Path) -> None:
+    from segdrone.export.converted import write_torchscript
+
+    write_torchscript(source, path)
+
+
+def _torch_export(source: ExportSource, path: Path) -> None:
+    from segdrone.export.converted import write_torch_export
+
+    write_torch_export(source, path)
+
+
+def _converted(source: ExportSource, path: Path) -> None:
+    from segdrone.export.converted import write_converted
+
+    write_converted(source, path)
+
+
 FORMATS: dict[str, ExportFormat] = {
     "onnx": ExportFormat(".onnx", "fp32", _onnx, "any machine: ONNX Runtime, QGIS, browsers"),
     "onnx-fp16": ExportFormat("-fp16.onnx", "fp16", _onnx_fp16, "GPUs; half the size", limits="slower on a CPU"),
+    "onnx-int8": ExportFormat(
+        "-int8.onnx", "int8", _int8, "CPUs with VNNI; a quarter of the size", limits="slower on other CPUs"
+    ),
     "openvino": ExportFormat(".xml", "fp32", _openvino, "Intel and AMD CPUs; Intel GPUs and NPUs"),
     "openvino-fp16": ExportFormat("-fp16.xml", "fp16", _openvino_fp16, "the same, half the size"),
     "openvino-bf16": ExportFormat(
         "-bf16.xml", "bf16", _openvino_bf16, "Intel CPUs with AMX: twice as fast", limits="fp32 on other CPUs"
+    ),
+    "openvino-int8": ExportFormat("-int8.xml", "int8", _int8, "the fastest on most CPUs; a quarter of the size"),
+    "torchscript": ExportFormat(
+        ".torchscript", "fp32", _torchscript, "LibTorch, in C++", limits="torch has deprecated it", runs_here=False
+    ),
+    "torch-export": ExportFormat(
+        ".pt2", "fp32", _torch_export, "torch without segdrone; AOTInductor", limits="one size", runs_here=False
+    ),
+    "litert": ExportFormat(
+        ".tflite", "fp32", _converted, "Android: LiteRT, formerly TensorFlow Lite", "uv", "one size", runs_here=False
+    ),
+    "coreml": ExportFormat(
+        ".mlpackage", "fp32", _converted, "Apple devices", "uv", "one size; never run by us", runs_here=False
+    ),
+    "executorch": ExportFormat(
+        ".pte", "fp32", _converted, "phones and boards: ExecuTorch, XNNPACK", "uv", "one size", runs_here=False
     ),
 }
 """Formats by name."""

@@ -36,6 +36,8 @@ def export(
     *,
     window: Size | None = None,
     data_root: str | Path | None = None,
+    calibrate: str | Path | None = None,
+    max_drop: float = 0.01,
     parity: bool = False,
     progress: bool = True,
 ) -> list[Path]:
@@ -47,6 +49,8 @@ def export(
         out: Output folder; created if needed. The files get the checkpoint's stem.
         window: Height and width that the exported graphs take, as tools such as QGIS need; None: any size.
         data_root: Folder of the photographs of the training; None is the one that the checkpoint names.
+        calibrate: Photographs that int8 is calibrated on; None takes those of the training.
+        max_drop: Largest fall of the mIoU by int8, 0 to 1.
         parity: Whether to compare the files with the checkpoint, on its validation photographs if they are there, and
             to write the report: `parity.json` and `parity.html`.
         progress: Whether to show progress bars on stderr, and the report on stdout.
@@ -61,7 +65,7 @@ def export(
     """
     check_formats([*formats])
     out, names = Path(out), [*dict.fromkeys(formats)]
-    source = ExportSource(checkpoint, window, data_root)
+    source = ExportSource(checkpoint, window, data_root, calibrate=calibrate, max_drop=max_drop, progress=progress)
     with (
         collect_warnings() as warnings,
         writable_dir(out),

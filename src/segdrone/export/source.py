@@ -26,21 +26,40 @@ class ExportSource:
         path: The checkpoint.
         window: Height and width that exported graphs take; None if they take any.
         data_root: Folder of the photographs of its training; None is the one that the checkpoint names.
+        calibrate: Photographs that int8 is calibrated on; None takes those of the training.
+        max_drop: Largest fall of the mIoU by int8, 0 to 1.
+        progress: Whether to show progress bars on stderr.
 
     Attributes:
         path: The checkpoint.
         data_root: The folder that was given.
+        calibrate: The folder that was given.
+        max_drop: Largest fall of the mIoU by int8, 0 to 1.
+        progress: Whether to show progress bars on stderr.
         network: Its network, in evaluation mode, on CPU.
         spec: What it expects and predicts.
         hparams: Hyper-parameters of the checkpoint: `data`, `splits`, ...
 
     Raises:
         CheckpointError: The checkpoint cannot be opened.
-        ConfigError: The network does not take windows of this size.
+        ConfigError: The network does not take windows of this size, or `max_drop` is out of its range.
     """
 
-    def __init__(self, path: str | Path, window: Size | None = None, data_root: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        window: Size | None = None,
+        data_root: str | Path | None = None,
+        *,
+        calibrate: str | Path | None = None,
+        max_drop: float = 0.01,
+        progress: bool = False,
+    ) -> None:
+        if not 0 <= max_drop <= 1:
+            raise ConfigError(f"--max-drop {max_drop} must be a share of the mIoU, 0 to 1")
         self.path, self.data_root = Path(path), None if data_root is None else Path(data_root)
+        self.calibrate = None if calibrate is None else Path(calibrate)
+        self.max_drop, self.progress = max_drop, progress
         self.network, self.spec, self.hparams = load_model(path)
         stride = round_up_to_stride(self.network, 1, 1)
         if window is not None and round_up_to_stride(self.network, *window) != window:

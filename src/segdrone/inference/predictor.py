@@ -208,7 +208,7 @@ class Predictor:
         rows = window_spans(size[0], network_size[0], tops, windows[0].height)
         columns = window_spans(size[1], network_size[1], lefts, windows[0].width)
         blender = Blender(size, network_size, rows, columns)
-        probabilities = self._probabilities(source, network_size, windows)
+        probabilities = self._probabilities(source, windows)
         for row in range(len(tops)):
             for column in range(len(lefts)):
                 # Without a name here, probabilities are freed before the next window is computed.
@@ -239,6 +239,17 @@ class Predictor:
         ]
         return grid(network_size, window, (strides[0], strides[1]))
 
+    def resize(self, source: ImageSource) -> ImageSource:
+        """Returns an image at the network's scale, resized as a whole, as in training; `windows` are parts of it.
+
+        Raises:
+            DataError: The source cannot be read.
+        """
+        network_size = self.network_size(source.size)
+        if network_size == source.size:
+            return source
+        return ArraySource(source.read(Window(0, 0, *source.size), network_size))
+
     def _ignore_no_data(self, tile: FinishedTile, source: ImageSource) -> None:
         if not source.fully_valid:
             no_data = ~source.valid(Window(tile.top, tile.left, *tile.classes.shape))
@@ -250,13 +261,9 @@ class Predictor:
         check_probabilities(self.backend, windows, probabilities)
         return probabilities
 
-    def _probabilities(
-        self, source: ImageSource, network_size: Size, windows: Sequence[Window]
-    ) -> Iterator[NDArray[np.float32]]:
+    def _probabilities(self, source: ImageSource, windows: Sequence[Window]) -> Iterator[NDArray[np.float32]]:
         """Yields the probabilities of each window, float32 `[C, h, w]`."""
-        if network_size != source.size:  # resized as a whole, as in training
-            source = ArraySource(source.read(Window(0, 0, *source.size), network_size))
-        done = 0
+        source, done = self.resize(source), 0
         while done < len(windows):
             batch = windows[done : done + self._batch_size]
             pixels = np.stack([source.read(window) for window in batch])

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+import psutil
 from numpy.typing import NDArray
 
 from segdrone.errors import CheckpointError, ConfigError
 from segdrone.runtime.adapter import Adapter
 from segdrone.runtime.backend import OutOfMemory
+from segdrone.runtime.declared import Declared, check_declared
 from segdrone.runtime.description import KEY, Description
 from segdrone.runtime.onnx_file import read_onnx
 from segdrone.runtime.threads import thread_count
 
 _PREFERRED = ("cuda", "dml", "coreml", "cpu")  # for device=auto; TensorRT and others take minutes to start
 _GPU_BATCH_SIZE = 8
+_OUT_OF_MEMORY = ("Available memory of", "allocate memory", "out of memory")  # texts of its errors
 _FATAL = 4  # only fatal errors of ONNX Runtime are printed; others become exceptions
 
 
@@ -46,17 +49,17 @@ class OnnxBackend:
         batch_size: int | None = None,
     ) -> None:
         path = Path(path)
-        content, metadata = read_onnx(path)
-        self.description = description or Description.of_model(path, metadata.get(KEY))
+        file = read_onnx(path)
+        self.description = description or Description.of_model(path, file.metadata.get(KEY))
         self.spec, self.stride = self.description.spec, self.description.signature.stride
         self.window = self.description.signature.window
         self._adapter = Adapter(self.description)
-        self._session, self.device = _open_session(content or str(path), path, device)
+        self._session, self.device = open_session(file.content or str(path), path, device)
         self.batch_size = batch_size or (1 if self.device == "cpu" else _GPU_BATCH_SIZE)
-        self._input = self._session.get_inputs()[0].name
-        self._output = self._session.get_outputs()[0].name
-        digest = hashlib.sha256(content or path.read_bytes()).hexdigest()
-        self._settings = {"model": digest, "runtime": "onnx", "device": self.device.partition(":")[0]}
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        check_declared(path, self.description, [*map(_declared, inputs)], [*map(_declared, outputs)])
+        self._input, self._output = inputs[0].name, outputs[0].name
+        self._settings = {"model": file.digest, "runtime": "onnx", "device": self.device.partition(":")[0]}
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -75,7 +78,7 @@ class OnnxBackend:
         except Exception as error:  # of somebody's graph, in any way
             reason = " ".join(str(error).split())
             shown = " x ".join(map(str, windows.shape[:3]))
-            if "allocate memory" in reason or "out of memory" in reason:
+            if any(text in reason for text in _OUT_OF_MEMORY):
                 raise OutOfMemory(f"{self.device} has no memory for {shown} pixels at once") from None
             raise CheckpointError(
                 f"the model cannot predict {shown} pixels ({reason[:300]}): give another model or size"
@@ -83,12 +86,27 @@ class OnnxBackend:
         return self._adapter.to_probabilities(output, *windows.shape[1:3])
 
 
-def _open_session(model: bytes | str, path: Path, device: str) -> tuple[ort.InferenceSession, str]:
-    """Returns a session and the device that it runs on."""
+def open_session(model: bytes | str, path: Path, device: str) -> tuple[ort.InferenceSession, str]:
+    """Opens a session of ONNX Runtime.
+
+    Args:
+        model: Content of an ONNX file, or its path.
+        path: The file, for messages.
+        device: As `OnnxBackend` takes it.
+
+    Returns:
+        The session, and the device that it runs on.
+
+    Raises:
+        CheckpointError: ONNX Runtime cannot open the model.
+        ConfigError: The device is not there.
+    """
     device, provider, provider_options = _find_provider(device)
     options = ort.SessionOptions()
     options.intra_op_num_threads = thread_count()
     options.log_severity_level = _FATAL
+    _bound_memory()
+    options.add_session_config_entry("session.use_env_allocators", "1")
     # Threads that spin while they wait take the cores from decoding and blending, and from other programs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
@@ -101,6 +119,23 @@ def _open_session(model: bytes | str, path: Path, device: str) -> tuple[ort.Infe
     if provider not in session.get_providers():
         raise ConfigError(f"device={device} cannot be used: ONNX Runtime found no driver for it: choose cpu")
     return session, device
+
+
+@cache
+def _bound_memory() -> None:
+    """Bounds the memory of all sessions on CPU by that of the machine.
+
+    A graph of a few bytes can ask for any amount, which the system grants until it kills a process.
+    """
+    place = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    ort.create_and_register_allocator(place, ort.OrtArenaCfg({"max_mem": psutil.virtual_memory().total}))
+
+
+def _declared(value: Any) -> Declared:
+    """Returns what an input or output of a session is."""
+    name = str(value.type).removeprefix("tensor(").removesuffix(")")
+    name = {"float": "float32", "double": "float64"}.get(name, name)
+    return Declared(name, [side if isinstance(side, int) else None for side in value.shape])
 
 
 def _find_provider(device: str) -> tuple[str, str, dict[str, Any]]:
