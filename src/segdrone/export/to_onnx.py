@@ -12,7 +12,7 @@ from torch import nn
 
 from segdrone.errors import CheckpointError
 from segdrone.export.graph import InferenceGraph, exportable_operations
-from segdrone.export.other_tools import deepness_metadata
+from segdrone.export.other_tools import onnx_metadata
 from segdrone.runtime.description import KEY, Description
 from segdrone.utils.silence import silent_stdout
 
@@ -63,10 +63,7 @@ def to_onnx(network: nn.Module, description: Description, path: Path) -> None:
 
 def save_model(model: onnx.ModelProto, description: Description, path: Path) -> None:
     """Writes an ONNX model as `path`, with its description and what other programs read."""
-    metadata = {KEY: description.to_json()}
-    if description.signature.window is not None:
-        metadata |= deepness_metadata(description)
-    onnx.helper.set_model_props(model, metadata)
+    onnx.helper.set_model_props(model, {KEY: description.to_json(), **onnx_metadata(description)})
     model.doc_string = "Written by segdrone export."
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())

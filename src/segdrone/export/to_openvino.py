@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import openvino as ov
 from torch import nn
 
+from segdrone.export.other_tools import model_api_info
 from segdrone.export.to_onnx import to_onnx
 from segdrone.runtime.description import KEY, Description
 
@@ -34,18 +34,6 @@ def to_openvino(network: nn.Module, description: Description, path: Path) -> Non
 def save_model(model: ov.Model, description: Description, path: Path) -> None:
     """Writes an OpenVINO model as `path`, an `.xml` file, with its weights in a `.bin` file."""
     model.set_rt_info(description.to_json(), [KEY])
-    for name, value in _model_api(description).items():
+    for name, value in model_api_info(description).items():
         model.set_rt_info(value, ["model_info", name])
     ov.save_model(model, path, compress_to_fp16=description.precision in ("fp16", "bf16"))
-
-
-def _model_api(description: Description) -> dict[str, Any]:
-    """Returns what OpenVINO Model API reads: the graph normalizes, so that mean and scale only undo 0..255."""
-    scale = "255" if description.signature.input == "unit" else "1"
-    return {
-        "model_type": "Segmentation",
-        "labels": " ".join(name.replace(" ", "_") for name in description.spec.classes.names),
-        "mean_values": "0 0 0",
-        "scale_values": f"{scale} {scale} {scale}",
-        "reverse_input_channels": "True",  # it reads BGR
-    }
