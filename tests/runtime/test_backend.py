@@ -20,6 +20,7 @@ class Wrong:
     stride: Size = (1, 1)
     device = "cpu"
     batch_size = 1
+    window: Size | None = None
     settings: dict[str, object] = {}  # noqa: RUF012
 
     def __init__(self, answer: NDArray[np.generic]) -> None:
