@@ -35,6 +35,7 @@ SAME_FLOOR = {  # the only imports within a floor
     ("spec", "windows"),
     ("runtime", "model"),  # TorchBackend builds networks
     ("training", "evaluation"),  # a run ends with its scores
+    ("training", "export"),  # and exports its best checkpoint
     ("export", "evaluation"),  # an exported file is scored beside its checkpoint
     ("__main__", "cli"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from segdrone.runtime.backend import Backend
 from segdrone.runtime.open_backend import open_backend
 from segdrone.runtime.torch_backend import TorchBackend
 from segdrone.utils.progress import progress_bar
+from segdrone.windows import Size
 
 SPLIT = "val"
 MARGIN = 0.005
@@ -71,7 +72,7 @@ class ComparedModel:
         pixels: Pixels with data.
     """
 
-    def __init__(self, backend: Backend, reference: ComparedModel | None, window: tuple[int, int] | None) -> None:
+    def __init__(self, backend: Backend, reference: ComparedModel | None, window: Size | None) -> None:
         self.backend, self.reference = backend, reference
         self.spec, self.stride, self.device, self.window = backend.spec, backend.stride, backend.device, backend.window
         self.batch_size, self.settings = 1, backend.settings
@@ -149,59 +150,87 @@ def measure_parity(
     files = [checkpoint, *files]
     backends = {file.format: _open(source, file) for file in files if file.runs_here}
     pairs = [] if photographs is None else photographs.splits[SPLIT]
-    models: dict[str, ComparedModel] = {}
-    for name, backend in backends.items():
-        models[name] = ComparedModel(backend, models.get(checkpoint.format), window)
-    for pair in progress_bar(pairs, "comparing", disable=not progress):
-        assert photographs is not None
-        score_together([*models.values()], pair, photographs.encoding)
+    scored: dict[str, dict[str, Any]] = {}
+    if photographs is not None:
+        scored = compare_models(backends, pairs, photographs.encoding, window, progress=progress)
     timed_size = window or source.spec.training_size
-    seconds = time_in_turns([*backends.values()], timed_size)
-    times = dict(zip(backends, seconds, strict=True))
-    comparisons = _compare(models)
+    times = dict(zip(backends, time_in_turns([*backends.values()], timed_size), strict=True))
     image = pairs[0].image if pairs else None
-    rows = []
+    models = []
     for file in progress_bar(files, "measuring memory", disable=not progress):
-        name = file.format
         memory = peak_memory(file.path, image) if file.runs_here else None
-        cost = {"bytes": file.num_bytes, "seconds": times.get(name), "memory": memory}
-        scored = describe_scores(models[name], comparisons.get(name)) if pairs and file.runs_here else {}
-        rows.append({"name": name, "file": file.path.name, **cost, **(scored or _NOT_SCORED)})
+        cost = {"bytes": file.num_bytes, "seconds": times.get(file.format), "memory": memory}
+        models.append({"name": file.format, "file": file.path.name, **cost, **scored.get(file.format, _NOT_SCORED)})
     return {
-        "models": rows,
+        "models": models,
         "split": SPLIT if pairs else None,
         "root": None if photographs is None else str(Path(photographs.config.root).resolve()),
         "photographs": len(pairs),
+        "window": None if window is None else list(window),
         "timed_size": list(timed_size),
         "margin": MARGIN,
-        "inference": models[checkpoint.format].predictor.settings,
     }
 
 
 _NOT_SCORED = dict.fromkeys(("scores", "iou", "largest_difference", "agreement", "comparison", "verdict"))
 
 
-def describe_scores(model: ComparedModel, comparison: Comparison | None) -> dict[str, Any]:
-    """Returns the scores of a model for `parity.json`.
+def compare_models(
+    backends: Mapping[str, Backend],
+    pairs: Sequence[ImageMaskPair],
+    encoding: MaskEncoding,
+    window: Size | None = None,
+    *,
+    progress: bool = True,
+) -> dict[str, dict[str, Any]]:
+    """Scores models on photographs, and compares them with the first one.
 
     Args:
-        model: The model, after all photographs.
-        comparison: With the checkpoint; None for the checkpoint itself, and for fewer than two photographs.
+        backends: The models by name.
+        pairs: The photographs and their masks.
+        encoding: How the mask files hold classes.
+        window: Height and width of the windows of all models; None is the models' choice.
+        progress: Whether to show a progress bar on stderr.
+
+    Returns:
+        By name: `scores` of the set, `iou` of each class, `largest_difference` of a probability, `agreement` of the
+        classes of pixels, `comparison` as `segdrone compare` makes it, and `verdict`: `as good`, `worse` or `cannot
+        tell`. The last four are None for the first model; the last two also for fewer than two photographs.
+
+    Raises:
+        DataError: A photograph or a mask cannot be read.
     """
-    differs = model.reference is not None
-    counts = NamedCounts.of(model.evaluator.counts, model.evaluator.table)
-    scores = score(counts.counts)
+    models: list[ComparedModel] = []
+    for backend in backends.values():
+        models.append(ComparedModel(backend, models[0] if models else None, window))
+    for pair in progress_bar(pairs, "comparing", disable=not progress):
+        score_together(models, pair, encoding)
+    counts = [NamedCounts.of(model.evaluator.counts, model.evaluator.table) for model in models]
+    names, comparisons = [*backends], dict.fromkeys(backends)
+    if len(names) > 1 and len(pairs) > 1:
+        comparisons |= dict(zip(names[1:], compare_counts(names, counts), strict=True))
     return {
-        "scores": {key: plain_number(value) for key, value in scores.overall.items()},
-        "iou": dict(zip(counts.classes, map(plain_number, scores.classes["iou"]), strict=True)),
-        "largest_difference": model.difference if differs else None,
-        "agreement": model.agreeing / model.pixels if differs and model.pixels else None,
+        name: {
+            "scores": {key: plain_number(value) for key, value in score(part.counts).overall.items()},
+            "iou": dict(zip(part.classes, map(plain_number, score(part.counts).classes["iou"]), strict=True)),
+            **_describe(model, comparisons[name]),
+        }
+        for name, model, part in zip(names, models, counts, strict=True)
+    }
+
+
+def _describe(model: ComparedModel, comparison: Comparison | None) -> dict[str, Any]:
+    """Returns how a model differs from the first one."""
+    first = model.reference is None
+    return {
+        "largest_difference": None if first else model.difference,
+        "agreement": None if first or not model.pixels else model.agreeing / model.pixels,
         "comparison": None if comparison is None else {"overall": comparison.overall, "classes": comparison.classes},
         "verdict": None if comparison is None else _verdict(comparison),
     }
 
 
-def time_in_turns(backends: Sequence[Backend], size: tuple[int, int]) -> list[float]:
+def time_in_turns(backends: Sequence[Backend], size: Size) -> list[float]:
     """Returns the median of the seconds that each model takes for a window of noise, after a first one.
 
     The models take turns, so that other programs slow all of them alike.
@@ -224,15 +253,6 @@ def _open(source: ExportSource, file: ExportedFile) -> Backend:
     if file.path == source.path:
         return TorchBackend(source.network, source.spec, device="cpu")
     return open_backend(file.path, device="cpu")
-
-
-def _compare(models: dict[str, ComparedModel]) -> dict[str, Comparison]:
-    """Returns the comparisons of all models with the first one, by name; none for fewer than two photographs."""
-    names = [*models]
-    if len(names) < 2 or len(models[names[0]].evaluator.counts) < 2:
-        return {}
-    counts = [NamedCounts.of(model.evaluator.counts, model.evaluator.table) for model in models.values()]
-    return dict(zip(names[1:], compare_counts(names, counts), strict=True))
 
 
 def _verdict(comparison: Comparison) -> str:

@@ -32,6 +32,7 @@ from segdrone.model.distributed import how_to_resume, supervise
 from segdrone.training.build import build_datamodule, build_module
 from segdrone.training.build_trainer import build_callbacks, build_trainer, has_validation, instantiate_all
 from segdrone.training.checks import check_learning, check_metric, check_trainer
+from segdrone.training.export_best import check_export, export_best
 from segdrone.training.fit import fit
 from segdrone.training.loggers import log_hyperparameters, open_loggers
 from segdrone.training.sweep_objective import objective, objective_name
@@ -78,6 +79,7 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
     if note := busy_note(torch.get_num_threads()):
         log.info(note)
     inference_options(cfg)  # errors in them would otherwise appear after the training
+    export_formats = check_export(cfg.export)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     folder = Path(cfg.output_dir)
     datamodule = build_datamodule(cfg)
@@ -121,6 +123,7 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
     reached = {"objective": objective_name(cfg, metrics), "reached": value if math.isfinite(value) else None}
     if trainer.is_global_zero:
         write_json({**provenance, **reached, "wall_time_s": round(time.time() - started, 1)}, folder / "run.json")
+        export_best(export_formats, getattr(trainer.checkpoint_callback, "best_model_path", None), folder)
     objects = {
         "cfg": cfg, "datamodule": datamodule, "module": module, "trainer": trainer,
         "callbacks": callbacks, "loggers": loggers, "report": report,
