@@ -37,7 +37,7 @@ def compare(
     for shape in shapes:
         windows = random_pixels(*shape)
         expected = reference(windows)
-        largest = max(largest, expected.max())
+        largest = max(largest, float(expected.max()))
         pixels += expected[:, 0].size
         for number, backend in enumerate(exported):
             probabilities = backend(windows)
@@ -63,7 +63,8 @@ class Unknown(nn.Module):
     output_stride = 1
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return torch.special.bessel_j0(image)
+        transformed: torch.Tensor = torch.special.bessel_j0(image)
+        return transformed
 
 
 class TestWhatCannotBeExported:

@@ -48,7 +48,9 @@ def distinct(network: nn.Module) -> nn.Module:
     images = torch.from_numpy(random_pixels(4, *round_up_to_stride(network, 96, 128))).permute(0, 3, 1, 2)
     normalized = (images / 255 - torch.tensor(SPEC.mean)[:, None, None]) / torch.tensor(SPEC.std)[:, None, None]
     logits = network.eval()(normalized)
-    *_, last = (module for module in network.segmentation_head.modules() if isinstance(module, nn.Conv2d))
+    head = network.segmentation_head
+    assert isinstance(head, nn.Module)
+    *_, last = (module for module in head.modules() if isinstance(module, nn.Conv2d))
     assert last.bias is not None
     factor = 2 / logits.std((0, 2, 3))
     last.weight *= factor[:, None, None, None]

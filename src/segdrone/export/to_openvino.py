@@ -12,6 +12,10 @@ from torch import nn
 from segdrone.export.other_tools import model_api_info
 from segdrone.export.to_onnx import to_onnx
 from segdrone.runtime.description import KEY, Description
+from segdrone.runtime.openvino_file import WEIGHTS_KEY
+from segdrone.utils.digest import file_digest
+
+_UNKNOWN = "SHA-256 of the .bin file"
 
 
 def to_openvino(network: nn.Module, description: Description, path: Path) -> None:
@@ -36,4 +40,7 @@ def save_model(model: ov.Model, description: Description, path: Path) -> None:
     model.set_rt_info(description.to_json(), [KEY])
     for name, value in model_api_info(description).items():
         model.set_rt_info(value, ["model_info", name])
+    model.set_rt_info(_UNKNOWN, [WEIGHTS_KEY])
     ov.save_model(model, path, compress_to_fp16=description.precision in ("fp16", "bf16"))
+    text = path.read_text(encoding="utf-8")  # the digest is only known now
+    path.write_text(text.replace(_UNKNOWN, file_digest(path.with_suffix(".bin"))), encoding="utf-8")

@@ -6,8 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segdrone.errors import CheckpointError
 from segdrone.normalize import Normalize
 from segdrone.runtime.description import Description
+
+_STEP, _TOLERANCE = 16, 0.01  # pixels between those whose sum is checked; of the sum
 
 
 class Adapter:
@@ -19,6 +22,7 @@ class Adapter:
 
     def __init__(self, description: Description) -> None:
         spec, self._signature = description.spec, description.signature
+        self._classes = spec.classes
         normalized = self._signature.input == "normalized"
         self._normalize = Normalize(spec.mean, spec.std) if normalized else Normalize((0.0,) * 3, (1.0,) * 3)
 
@@ -37,11 +41,26 @@ class Adapter:
         return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
 
     def to_probabilities(self, output: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-        """Returns class probabilities, float32 `[N, C, height, width]`, contiguous, from the graph's output."""
+        """Returns class probabilities, float32 `[N, C, height, width]`, contiguous, from the graph's output.
+
+        Raises:
+            CheckpointError: The output is not what the description says.
+        """
+        expected = (len(self._classes), *(self._signature.window or (height, width)))
+        if output.shape[1:] != expected:
+            raise CheckpointError(
+                f"the model returns {list(output.shape[1:])} for a window, but its description says {list(expected)} "
+                "(classes, height, width): fix the description, or export the model again"
+            )
         output = output[..., :height, :width]
         if self._signature.output == "logits":
             output = np.exp(output - output.max(1, keepdims=True))
             output /= output.sum(1, keepdims=True)
+        elif (np.abs(output[..., ::_STEP, ::_STEP].sum(1) - 1) > _TOLERANCE).any():  # NaN passes, and is found later
+            raise CheckpointError(
+                "the model returns values that do not sum to 1 over the classes, but its description says "
+                "probabilities: say output=logits in it, or export the model again"
+            )
         return np.ascontiguousarray(output, np.float32)
 
 

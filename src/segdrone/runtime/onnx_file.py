@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import stat
+import hashlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from segdrone.errors import CheckpointError
 from segdrone.utils.bounded import UnreadableError, wrap_parse_errors
+from segdrone.utils.digest import file_digest
+from segdrone.utils.regular_file import open_regular
 
 MAX_BYTES = 2 << 30
 """Largest model, with the files of its weights: protobuf's own limit."""
@@ -19,6 +21,7 @@ MAX_BYTES = 2 << 30
 _STANDARD_DOMAINS = ("", "ai.onnx", "com.microsoft")  # the last: operators of ONNX Runtime, as quantization writes them
 _DATA_BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 14: 8, 15: 16, 16: 2}
 _MAX_DEPTH = 16  # of graphs in attributes
+_ENDLESS = ("Loop", "Scan", "SequenceMap")  # nothing bounds how often their graphs run
 
 # The fields of onnx.proto3 that are looked at, by message: name, number, type, whether repeated. The package `onnx`,
 # which has all of them, takes half a second to import, a third of the time to a first mask.
@@ -29,12 +32,13 @@ _FIELDS = {
         "dims": (1, "int64", True), "data_type": (2, "int32", False), "name": (8, "string", False),
         "external_data": (13, "Entry", True), "data_location": (14, "int32", False),
     },
+    "Sparse": {"values": (1, "Tensor", False), "dims": (3, "int64", True)},
     "Attribute": {
         "t": (5, "Tensor", False), "g": (6, "Graph", False), "tensors": (10, "Tensor", True),
-        "graphs": (11, "Graph", True),
+        "graphs": (11, "Graph", True), "sparse_tensor": (22, "Sparse", False), "sparse_tensors": (23, "Sparse", True),
     },
     "Node": {"op_type": (4, "string", False), "attribute": (5, "Attribute", True), "domain": (7, "string", False)},
-    "Graph": {"node": (1, "Node", True), "initializer": (5, "Tensor", True)},
+    "Graph": {"node": (1, "Node", True), "initializer": (5, "Tensor", True), "sparse": (15, "Sparse", True)},
     "Function": {"name": (1, "string", False), "node": (7, "Node", True), "domain": (10, "string", False)},
     "Model": {
         "ir_version": (1, "int64", False), "graph": (7, "Graph", False), "opset_import": (8, "Opset", True),
@@ -43,73 +47,90 @@ _FIELDS = {
 }  # fmt: skip
 
 
-def read_onnx(path: Path) -> tuple[bytes | None, dict[str, str]]:
-    """Checks an ONNX file.
+class OnnxFile(NamedTuple):
+    """An ONNX file that was checked.
 
-    Args:
-        path: The file.
+    Attributes:
+        content: Its bytes; None if parts of the weights are in files beside it.
+        metadata: Its `metadata_props`.
+        digest: SHA-256 of the file, with those of its weights.
+    """
 
-    Returns:
-        Its content, None if parts of the weights are in files beside it, and its `metadata_props`.
+    content: bytes | None
+    metadata: dict[str, str]
+    digest: str
+
+
+def read_onnx(path: Path) -> OnnxFile:
+    """Reads and checks an ONNX file.
 
     Raises:
         CheckpointError: The file is missing, broken or too large, has operators that are not standard, or names files
             of weights that are missing or outside of its folder.
     """
     try:
-        with wrap_parse_errors():
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode):
-                raise UnreadableError("it is not a regular file")
-            if status.st_size > MAX_BYTES:
+        with wrap_parse_errors(), open_regular(path) as file:
+            content = file.read(MAX_BYTES + 1)
+            if len(content) > MAX_BYTES:
                 raise UnreadableError(f"it is larger than {MAX_BYTES >> 30} GiB")
-            content = path.read_bytes()
             model = _model_class().FromString(content)
             if not model.ir_version or not model.HasField("graph"):
                 raise UnreadableError("it has no graph")
             metadata = {entry.key: entry.value for entry in model.metadata_props}
-        external = _check_weights([*_tensors(model.graph.initializer), *_check_nodes(model, path)], path, len(content))
+            tensors = [*_walk(model, path)]
+            external = _external_files(tensors, path)
+            _check_size([_bytes_of(tensor) for tensor in tensors], [file.stat().st_size for file in external])
+            digests = [hashlib.sha256(content).hexdigest(), *map(file_digest, external)]
     except UnreadableError as error:
         raise CheckpointError(f"{path} is truncated or not an ONNX model ({error}): export it again") from None
-    return None if external else content, metadata
+    if not external:
+        return OnnxFile(content, metadata, digests[0])
+    return OnnxFile(None, metadata, hashlib.sha256("".join(digests).encode()).hexdigest())
 
 
-def _check_nodes(model: Any, path: Path) -> Iterator[Any]:
-    """Yields the tensors in the attributes of all nodes, and checks the operators."""
+def _walk(model: Any, path: Path) -> Iterator[Any]:
+    """Yields all tensors of a model, and checks its operators.
+
+    Raises:
+        CheckpointError: An operator is not standard.
+    """
     own = {(function.domain, function.name) for function in model.functions}
     stack = [(model.graph, 0), *((function, 0) for function in model.functions)]
     while stack:
         graph, depth = stack.pop()
         if depth > _MAX_DEPTH:
             raise UnreadableError("its graphs are nested too deeply")
+        if hasattr(graph, "initializer"):
+            yield from graph.initializer
+            yield from graph.sparse
         for node in graph.node:
+            name = f"{ascii(node.domain)[1:-1][:60]}:{ascii(node.op_type)[1:-1][:60]}".removeprefix(":")
             standard = node.domain in _STANDARD_DOMAINS and node.op_type != "EPContext"  # compiled code of a device
             if not standard and (node.domain, node.op_type) not in own:
                 raise CheckpointError(
-                    f"{path} has the custom operator {ascii(node.domain)[1:-1][:60]}:{ascii(node.op_type)[1:-1][:60]}, "
-                    "which would need code of its maker: export the model with standard operators"
+                    f"{path} has the custom operator {name}, which would need code of its maker: export the model "
+                    "with standard operators"
+                )
+            if node.op_type in _ENDLESS:
+                raise CheckpointError(
+                    f"{path} has the operator {name}, which may never end: export the network without loops"
                 )
             for attribute in node.attribute:
-                yield from _tensors([attribute.t, *attribute.tensors])
+                yield from (attribute.t, *attribute.tensors, attribute.sparse_tensor, *attribute.sparse_tensors)
                 stack += [(attribute.g, depth + 1)] if attribute.HasField("g") else []
                 stack += [(inner, depth + 1) for inner in attribute.graphs]
-        if depth:
-            yield from _tensors(graph.initializer)
 
 
-def _tensors(tensors: Any) -> Iterator[Any]:
-    return (tensor for tensor in tensors if tensor.data_type)
+def _external_files(tensors: list[Any], path: Path) -> list[Path]:
+    """Returns the files beside a model that hold its weights.
 
-
-def _check_weights(tensors: list[Any], path: Path, size: int) -> bool:
-    """Checks where weights are and how many bytes they need; returns whether some are in other files."""
-    folder, external = path.resolve().parent, False
-    total = 0
-    for tensor in tensors:
-        total += _bytes_of(tensor)
+    Raises:
+        CheckpointError: One is missing, or outside of the model's folder.
+    """
+    folder, files = path.resolve().parent, set()
+    for tensor in (getattr(tensor, "values", tensor) for tensor in tensors):
         if tensor.data_location != 1 and not tensor.external_data:
             continue
-        external = True
         location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
         file = (folder / location).resolve()
         if not location or Path(location).is_absolute() or not file.is_relative_to(folder) or not file.is_file():
@@ -117,19 +138,24 @@ def _check_weights(tensors: list[Any], path: Path, size: int) -> bool:
                 f"{path} keeps weights in {ascii(location)[1:-1][:100] or 'no file'}, which is no file in its folder: "
                 "copy that file beside it, or export the model again"
             )
-        size += file.stat().st_size
-    if max(total, size) > MAX_BYTES:
-        raise UnreadableError(f"its weights need {max(total, size) / 2**30:.1f} GiB, more than {MAX_BYTES >> 30} GiB")
-    return external
+        files.add(file)
+    return sorted(files)
+
+
+def _check_size(tensors: list[int], files: list[int]) -> None:
+    largest = max(sum(tensors), sum(files))
+    if largest > MAX_BYTES:
+        raise UnreadableError(f"its weights need {largest / 2**30:.1f} GiB, more than {MAX_BYTES >> 30} GiB")
 
 
 def _bytes_of(tensor: Any) -> int:
-    count = _DATA_BYTES.get(tensor.data_type, 1)
+    """Returns the bytes that a tensor needs, dense."""
+    count = _DATA_BYTES.get(getattr(tensor, "values", tensor).data_type, 1)
     for side in tensor.dims:
         if side < 0:
             raise UnreadableError("a tensor has a negative size")
         count *= side
-    return count
+    return count if tensor.ByteSize() else 0
 
 
 @cache

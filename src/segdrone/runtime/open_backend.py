@@ -56,5 +56,7 @@ def open_backend(
 
 def _check_file(path: Path) -> None:
     check_finished(path.parent)
-    if not path.is_file():
+    if not path.exists():
         raise CheckpointError(f"the model {path} does not exist: give the path of an exported model or a checkpoint")
+    if not path.is_file():
+        raise CheckpointError(f"{path} is not a file: give the path of an exported model or a checkpoint")

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import stat
+import math
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openvino as ov
+import psutil
 from numpy.typing import NDArray
 
 from segdrone.errors import CheckpointError, ConfigError
 from segdrone.runtime.adapter import Adapter
 from segdrone.runtime.backend import OutOfMemory
-from segdrone.runtime.description import KEY, Description
+from segdrone.runtime.declared import Declared, check_declared
+from segdrone.runtime.description import Description
+from segdrone.runtime.openvino_file import read_openvino
 from segdrone.runtime.threads import thread_count
 
-_MAX_GRAPH, _MAX_WEIGHTS = 64 << 20, 2 << 30  # bytes of the .xml and the .bin file
 _COMPUTED_IN = {"fp32": "f32", "fp16": "f32", "bf16": "bf16", "int8": "f32"}  # what is not int8, by precision, on CPU
+_MEMORY = psutil.virtual_memory().total
 _SHAPES = 2  # compiled graphs that are kept: photographs upright and lying
 
 
@@ -48,7 +50,7 @@ class OpenVinoBackend:
         batch_size: int | None = None,
     ) -> None:
         path = Path(path)
-        digest = _digest_files(path)
+        files = read_openvino(path)
         self._core = ov.Core()
         try:
             self._model = self._core.read_model(path)
@@ -56,7 +58,9 @@ class OpenVinoBackend:
             raise CheckpointError(
                 f"{path} is truncated or not an OpenVINO model ({_reason(error)}): export it again"
             ) from None
-        self.description = description or Description.of_model(path, self._text())
+        self.description = description or Description.of_model(path, files.description)
+        inputs, outputs = self._model.inputs, self._model.outputs
+        check_declared(path, self.description, [*map(_declared, inputs)], [*map(_declared, outputs)])
         self.spec, self.stride = self.description.spec, self.description.signature.stride
         self.window = self.description.signature.window
         self.batch_size = batch_size or 1
@@ -64,7 +68,7 @@ class OpenVinoBackend:
         self._adapter = Adapter(self.description)
         self._compiled: OrderedDict[tuple[int, ...], ov.CompiledModel] = OrderedDict()
         self._settings = {
-            "model": digest, "runtime": "openvino", "device": self.device.partition(".")[0],
+            "model": files.digest, "runtime": "openvino", "device": self.device.partition(".")[0],
             "precision": self.description.precision,
         }  # fmt: skip
 
@@ -92,16 +96,13 @@ class OpenVinoBackend:
             ) from None
         return self._adapter.to_probabilities(output, *windows.shape[1:3])
 
-    def _text(self) -> str | None:
-        """Returns the text of the description in the file."""
-        return str(self._model.get_rt_info([KEY]).astype(str)) if self._model.has_rt_info([KEY]) else None
-
     def _compile(self, shape: tuple[int, ...]) -> ov.CompiledModel:
         if shape not in self._compiled:
             while len(self._compiled) >= _SHAPES:
                 self._compiled.popitem(last=False)
             model = self._model.clone()
             model.reshape(ov.PartialShape(list(shape)))
+            _check_memory(model)
             options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
             if self.device.startswith("CPU"):
                 options |= {"INFERENCE_NUM_THREADS": thread_count()}
@@ -111,23 +112,24 @@ class OpenVinoBackend:
         return self._compiled[shape]
 
 
-def _digest_files(path: Path) -> str:
-    """Returns the SHA-256 of a model's two files, and checks their sizes."""
-    digest = hashlib.sha256()
-    for file, limit in ((path, _MAX_GRAPH), (path.with_suffix(".bin"), _MAX_WEIGHTS)):
-        try:
-            status = file.stat()
-            if not stat.S_ISREG(status.st_mode):
-                raise CheckpointError(f"{file} is not a regular file: give the .xml file of an OpenVINO model")
-            if status.st_size > limit:
-                raise CheckpointError(f"{file} is larger than {limit >> 20} MiB: give another model")
-            with file.open("rb") as opened:
-                digest.update(hashlib.file_digest(opened, "sha256").digest())
-        except OSError as error:
-            raise CheckpointError(
-                f"{file} cannot be read ({error.strerror}): an OpenVINO model is an .xml and a .bin file of one name"
-            ) from None
-    return digest.hexdigest()
+def _check_memory(model: ov.Model) -> None:
+    """Checks the sizes of a graph's tensors: OpenVINO computes constant ones while it compiles, of any size.
+
+    Raises:
+        MemoryError: One is larger than the memory of the machine.
+    """
+    for operation in model.get_ops():
+        for output in operation.outputs():
+            shape = output.get_partial_shape()
+            if shape.is_static and math.prod(shape.to_shape()) * output.get_element_type().size > _MEMORY:
+                raise MemoryError(f"{operation.get_type_name()} needs more memory than there is")
+
+
+def _declared(value: ov.Output) -> Declared:
+    """Returns what an input or output of a model is."""
+    shape = value.get_partial_shape()
+    sides = [None if side.is_dynamic else side.get_length() for side in shape] if shape.rank.is_static else []
+    return Declared(value.get_element_type().to_dtype().name, sides)
 
 
 def _find_device(core: ov.Core, device: str) -> str:
