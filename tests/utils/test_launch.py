@@ -90,3 +90,6 @@ def test_the_command_line_can_be_given_to_a_shell_again(monkeypatch: pytest.Monk
     assert command_line() == "python train.py seed=1 'loss.terms={ce: 1}'"
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", importlib.util.find_spec("segdrone.cli.train"))
     assert command_line() == "segdrone train seed=1 'loss.terms={ce: 1}'"
+    monkeypatch.setattr("sys.argv", ["/opt/bin/segdrone", "export", "best.ckpt"])
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+    assert command_line() == "segdrone export best.ckpt"

@@ -19,7 +19,8 @@ from segdrone.utils.launch import command_line
 
 _PACKAGES = (
     "segdrone", "torch", "torchvision", "lightning", "torchmetrics", "segmentation-models-pytorch", "timm",
-    "albumentations", "opencv-python-headless", "numpy", "hydra-core", "omegaconf",
+    "albumentations", "opencv-python-headless", "numpy", "hydra-core", "omegaconf", "onnx",
+    "onnxruntime", "openvino",
 )  # fmt: skip
 
 

@@ -55,6 +55,8 @@ def write_parity(
     parity = measure_parity(source, files, photographs, progress=progress)
     pairs = [] if photographs is None else photographs.splits[SPLIT]
     provenance = describe_run(pairs, torch.device("cpu"), checkpoint=str(source.path.resolve()))
+    if not pairs:
+        del provenance["data_fingerprint"]
     parity |= {"warnings": [*warnings], "provenance": provenance}
     number = f", compared on {len(pairs)} photograph{'' if len(pairs) == 1 else 's'}" if pairs else ""
     write_json(parity, folder / PARITY_FILES[0])
@@ -90,7 +92,7 @@ def _write_page(parity: Mapping[str, Any], title: str, table: ClassTable, path: 
         parity=parity,
         findings=[_finding(model) for model in parity["models"][1:]],
         costs=_COST,
-        columns=[_COST[0], *_AGREEMENT, *_SCORES],
+        columns=[_COST[0], *_AGREEMENT, *_SCORES[:-1]],  # the verdicts stand above
         scored=scored,
         compared=any(model["comparison"] for model in scored),
         classes=_class_rows(scored),
@@ -115,8 +117,8 @@ def _finding(model: Model) -> dict[str, Any]:
         miou = model["comparison"]["overall"][0]
         low, high = miou["interval"]
         sentence = (
-            f"mIoU {miou['second']:.4f} against {miou['first']:.4f}, a change of {_signed(miou['difference'])} "
-            f"({100 * CONFIDENCE_LEVEL:.0f} % interval {_signed(low)} to {_signed(high)}); "
+            f"mIoU {miou['second']:.4f} against {miou['first']:.4f}, a change of {_signed(miou['difference'], 4)} "
+            f"({100 * CONFIDENCE_LEVEL:.0f} % interval {_signed(low, 4)} to {_signed(high, 4)}); "
             f"{_share(model['agreement'])} of the pixels have the same class"
         )
     verdict = model["verdict"] or ("one photograph only" if model["scores"] else "not compared")
@@ -163,22 +165,24 @@ def _change_of_miou(model: Model) -> Cell:
     if not model["comparison"]:
         return None, _NO_VALUE
     difference = model["comparison"]["overall"][0]["difference"]
-    return difference, _signed(difference)
+    return difference, _signed(difference, 4)
 
 
 def _interval(model: Model) -> Cell:
     if not model["comparison"]:
         return None, _NO_VALUE
     low, high = model["comparison"]["overall"][0]["interval"]
-    return low, f"{_signed(low)} to {_signed(high)}"
+    return low, f"{_signed(low, 4)} to {_signed(high, 4)}"
 
 
 def _verdict(model: Model) -> Cell:
     return None, model["verdict"] or _NO_VALUE
 
 
-def _signed(difference: float) -> str:
-    return f"{difference:+.3f}" if abs(difference) >= _SHOWN else "0.000"
+def _signed(difference: float, digits: int = 3) -> str:
+    """Formats a difference; one that rounds to 0 has no sign."""
+    text = f"{difference:+.{digits}f}"
+    return text if float(text) else text[1:]
 
 
 def _share(value: float) -> str:

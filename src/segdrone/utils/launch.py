@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from segdrone.errors import ConfigError
 
@@ -54,7 +55,11 @@ def command_line() -> str:
     """Returns the command of this process, as a shell takes it: `segdrone train ...`, or `python SCRIPT ...`."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     package, _, name = (spec.name if spec is not None else "").rpartition(".")
-    start = ["segdrone", name] if package == "segdrone.cli" else ["python", sys.argv[0]]
+    start = ["python", sys.argv[0]]
+    if package == "segdrone.cli":
+        start = ["segdrone", name]
+    elif package == "segdrone" or Path(sys.argv[0]).stem == "segdrone":
+        start = ["segdrone"]
     return shlex.join([*start, *sys.argv[1:]])
 
 
