@@ -1,0 +1,79 @@
+"""Formats that segdrone does not run itself: torch's are read back here; converters run in `make export-trial`."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from segdrone.errors import CheckpointError
+from segdrone.export.converted import CONVERTERS, compare, with_window, write_torch_export, write_torchscript
+from segdrone.export.formats import FORMATS
+from segdrone.export.source import ExportSource
+from segdrone.runtime.description import KEY, Description
+from segdrone.runtime.torch_backend import TorchBackend
+from tests.helpers.exported import random_pixels
+from tests.helpers.training import tiny_checkpoint
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_checkpoint(tmp_path_factory.mktemp("checkpoint") / "best.ckpt")
+
+
+def test_torchscript_takes_any_size_and_batch_and_describes_itself(checkpoint: Path, tmp_path: Path) -> None:
+    source, path = ExportSource(checkpoint), tmp_path / "best.torchscript"
+    write_torchscript(source, path)
+    files = {KEY: ""}
+    model = torch.jit.load(str(path), _extra_files=files)  # type: ignore[no-untyped-call]
+    reference = TorchBackend(source.network, source.spec, device="cpu")
+    for shape in [(1, 61, 97), (3, 17, 33), (2, 128, 64)]:
+        pixels = random_pixels(*shape)
+        assert np.abs(model(torch.from_numpy(pixels)).detach().numpy() - reference(pixels)).max() < 1e-4
+    described = Description.from_json(files[KEY])  # type: ignore[arg-type]
+    assert described.spec == source.spec and described.signature.window is None
+
+
+def test_an_exported_program_takes_the_size_of_the_training_and_says_so(
+    checkpoint: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source, path = ExportSource(checkpoint), tmp_path / "best.pt2"
+    with caplog.at_level(logging.WARNING):
+        write_torch_export(source, path)
+    assert caplog.messages == [
+        "a .pt2 file takes one size: 96x64, as in the training; --window WIDTHxHEIGHT gives another"
+    ]
+    files = {KEY: ""}
+    model = torch.export.load(str(path), extra_files=files).module()
+    pixels = random_pixels(1, 64, 96)
+    image = torch.from_numpy(pixels.transpose(0, 3, 1, 2) / np.float32(255))
+    expected = TorchBackend(source.network, source.spec, device="cpu")(pixels)
+    assert np.abs(model(image).detach().numpy() - expected).max() < 1e-4
+    signature = Description.from_json(files[KEY]).signature
+    assert (signature.input, signature.window) == ("unit", (64, 96))
+
+
+def test_a_window_that_is_given_is_taken_without_a_word(checkpoint: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        signature = with_window(ExportSource(checkpoint, (32, 64)), ".pt2").signature
+    assert (signature.input, signature.window, caplog.messages) == ("unit", (32, 64), [])
+
+
+@pytest.mark.parametrize("difference", [2e-3, float("nan"), float("inf")])
+def test_a_file_that_computes_something_else_is_refused(difference: float) -> None:
+    with pytest.raises(CheckpointError, match=r"best.tflite computes other probabilities than best.ckpt"):
+        compare(Path("best.tflite"), Path("best.ckpt"), difference)
+
+
+@pytest.mark.parametrize("difference", [None, 0.0, 9e-4])
+def test_a_file_that_computes_the_same_or_cannot_run_is_kept(difference: float | None) -> None:
+    compare(Path("best.tflite"), Path("best.ckpt"), difference)
+
+
+def test_every_converted_format_has_a_converter_that_needs_nothing_of_ours() -> None:
+    assert {entry.suffix for entry in FORMATS.values() if entry.needs == "uv"} == {*CONVERTERS}
+    for suffix, converter in CONVERTERS.items():
+        text = converter.script.read_text(encoding="utf-8")
+        assert "import segdrone" not in text and "from segdrone" not in text, suffix
+        assert repr(converter.model).replace("'", '"') in text, suffix
