@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo train test coverage lint types wheel-trial bench torture tensorboard lock clean
+.PHONY: help setup demo train test coverage lint types wheel-trial export-trial bench torture tensorboard lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -42,6 +42,9 @@ types: $(READY) ## check types
 
 wheel-trial: $(READY) ## build the wheel and use it in an empty folder
 	tests/wheel_trial.sh
+
+export-trial: $(READY) ## convert a small model to the formats that need an environment of their own: installs 4 GB
+	$(BIN)/python -m tests.export_trial
 
 bench: $(READY) ## run the benchmarks; for their options see benchmarks/*.py --help
 	$(BIN)/python benchmarks/epoch.py

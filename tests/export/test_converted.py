@@ -26,12 +26,12 @@ def test_torchscript_takes_any_size_and_batch_and_describes_itself(checkpoint: P
     source, path = ExportSource(checkpoint), tmp_path / "best.torchscript"
     write_torchscript(source, path)
     files = {KEY: ""}
-    model = torch.jit.load(str(path), _extra_files=files)  # type: ignore[no-untyped-call]
+    model = torch.jit.load(str(path), _extra_files=files)
     reference = TorchBackend(source.network, source.spec, device="cpu")
     for shape in [(1, 61, 97), (3, 17, 33), (2, 128, 64)]:
         pixels = random_pixels(*shape)
         assert np.abs(model(torch.from_numpy(pixels)).detach().numpy() - reference(pixels)).max() < 1e-4
-    described = Description.from_json(files[KEY])  # type: ignore[arg-type]
+    described = Description.from_json(files[KEY])
     assert described.spec == source.spec and described.signature.window is None
 
 

@@ -13,6 +13,8 @@ from segdrone.runtime.description import Precision
 if TYPE_CHECKING:
     from segdrone.export.source import ExportSource
 
+_EXTRA = "the extra export"
+
 
 @dataclass(frozen=True)
 class ExportFormat:
@@ -32,7 +34,7 @@ class ExportFormat:
     precision: Precision
     write: Callable[[ExportSource, Path], None]
     purpose: str
-    needs: str = "the extra export"
+    needs: str = _EXTRA
     limits: str = ""
     runs_here: bool = True
 
@@ -113,7 +115,13 @@ FORMATS: dict[str, ExportFormat] = {
         ".tflite", "fp32", _converted, "Android: LiteRT, formerly TensorFlow Lite", "uv", "one size", runs_here=False
     ),
     "coreml": ExportFormat(
-        ".mlpackage", "fp32", _converted, "Apple devices", "uv", "one size; never run by us", runs_here=False
+        ".mlpackage",
+        "fp32",
+        _converted,
+        "Apple devices",
+        "uv",
+        "one size; untested: only its form is checked",
+        runs_here=False,
     ),
     "executorch": ExportFormat(
         ".pte", "fp32", _converted, "phones and boards: ExecuTorch, XNNPACK", "uv", "one size", runs_here=False
@@ -138,6 +146,10 @@ def check_formats(names: list[str]) -> None:
 
 def format_table() -> str:
     """Returns the table of the formats, as aligned text for `--help`."""
-    rows = [(name, entry.purpose + (f" ({entry.limits})" if entry.limits else "")) for name, entry in FORMATS.items()]
+    notes = {
+        name: [entry.limits, "" if entry.needs == _EXTRA else f"needs {entry.needs}"] for name, entry in FORMATS.items()
+    }
+    added = {name: "; ".join(filter(None, parts)) for name, parts in notes.items()}
+    rows = [(name, entry.purpose + (f" ({added[name]})" if added[name] else "")) for name, entry in FORMATS.items()]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"    {name:<{width}}  {text}" for name, text in rows)
