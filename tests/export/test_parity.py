@@ -17,7 +17,7 @@ from segdrone.evaluation.evaluator import Evaluator
 from segdrone.evaluation.metrics_files import NamedCounts
 from segdrone.evaluation.scores import score
 from segdrone.evaluation.sliding_window import evaluate_sliding_window
-from segdrone.export.parity import compare_models, time_in_turns
+from segdrone.export.parity import NOT_SCORED, compare_models, time_in_turns
 from segdrone.export.parity_report import most_lost, print_parity
 from segdrone.inference import Predictor
 from segdrone.runtime.backend import Backend
@@ -165,19 +165,20 @@ def test_the_screen_shows_verdicts_and_lost_classes(
     monkeypatch.setenv("COLUMNS", "160")
     rows = compare(photographs, {"damaged": ColorModel((0.0, 0.0, 2.5))}, number=4)
     models = [{**cost(name), **row} for name, row in rows.items()]
+    models.append({**cost("coreml"), **NOT_SCORED, "seconds": None})
     print_parity({"models": models, "photographs": 4, "timed_size": [16, 24], "warnings": ["too few [photographs]"]})
     shown = capsys.readouterr().out
     assert f"{rows['checkpoint']['scores']['miou']:.4f}" in shown
     assert "damaged lost most: roof -0." in shown
     assert "worse" in shown
+    assert "not run here" in shown
     assert "24 x 16 pixels" in shown
     assert "warning: too few [photographs]" in shown
     assert "nothing was compared" not in shown
 
 
 def test_the_screen_says_that_nothing_was_compared(capsys: pytest.CaptureFixture[str]) -> None:
-    missing = dict.fromkeys(("scores", "iou", "largest_difference", "agreement", "comparison", "verdict"))
-    models = [{**cost(name), **missing} for name in ("checkpoint", "onnx")]
+    models = [{**cost(name), **NOT_SCORED} for name in ("checkpoint", "onnx")]
     print_parity({"models": models, "photographs": 0, "timed_size": [16, 24], "warnings": []})
     shown = capsys.readouterr().out
     assert "nothing was compared on photographs" in shown

@@ -32,8 +32,14 @@ from segdrone.utils.progress import progress_bar
 from segdrone.windows import Size
 
 SPLIT = "val"
+CHECKPOINT = "checkpoint"
+"""Name of the checkpoint among the models."""
+
 MARGIN = 0.005
 """Largest loss of mIoU, with 95 % certainty, at which a file counts as good as its checkpoint: half a point."""
+
+NOT_SCORED = dict.fromkeys(("scores", "iou", "largest_difference", "agreement", "comparison", "verdict"))
+"""What `parity.json` says of the scores of a model that was not scored."""
 
 _ROUNDS = 7  # of timed windows
 
@@ -146,7 +152,7 @@ def measure_parity(
         SegdroneError: A photograph or a mask cannot be read, or a file cannot predict one.
     """
     window = source.signature.window
-    checkpoint = ExportedFile("checkpoint", source.path, source.path.stat().st_size, runs_here=True)
+    checkpoint = ExportedFile(CHECKPOINT, source.path, source.path.stat().st_size, runs_here=True)
     files = [checkpoint, *files]
     backends = {file.format: _open(source, file) for file in files if file.runs_here}
     pairs = [] if photographs is None else photographs.splits[SPLIT]
@@ -160,7 +166,7 @@ def measure_parity(
     for file in progress_bar(files, "measuring memory", disable=not progress):
         memory = peak_memory(file.path, image) if file.runs_here else None
         cost = {"bytes": file.num_bytes, "seconds": times.get(file.format), "memory": memory}
-        models.append({"name": file.format, "file": file.path.name, **cost, **scored.get(file.format, _NOT_SCORED)})
+        models.append({"name": file.format, "file": file.path.name, **cost, **scored.get(file.format, NOT_SCORED)})
     return {
         "models": models,
         "split": SPLIT if pairs else None,
@@ -170,9 +176,6 @@ def measure_parity(
         "timed_size": list(timed_size),
         "margin": MARGIN,
     }
-
-
-_NOT_SCORED = dict.fromkeys(("scores", "iou", "largest_difference", "agreement", "comparison", "verdict"))
 
 
 def compare_models(

@@ -16,7 +16,7 @@ from segdrone.data import SegmentationDataModule
 from segdrone.evaluation.bootstrap import CONFIDENCE_LEVEL
 from segdrone.evaluation.html_report import write_page
 from segdrone.evaluation.provenance import describe_run
-from segdrone.export.parity import SPLIT, ExportedFile, measure_parity
+from segdrone.export.parity import CHECKPOINT, SPLIT, ExportedFile, measure_parity
 from segdrone.export.source import ExportSource
 from segdrone.utils.atomic import write_json
 
@@ -71,6 +71,7 @@ def print_parity(parity: Mapping[str, Any]) -> None:
     for columns in ([*_COST, *_AGREEMENT], [_COST[0], *_SCORES]) if compared else (_COST,):
         caption = None if compared else "nothing was compared on photographs"
         table = Table(*(heading for heading, _ in columns), caption=caption)
+        table.columns[0].min_width = max(len(model["name"]) for model in parity["models"])
         for model in parity["models"]:
             table.add_row(*(escape(cell(model)[1]) for _, cell in columns))
         console.print(table)
@@ -121,9 +122,8 @@ def _finding(model: Model) -> dict[str, Any]:
             f"({100 * CONFIDENCE_LEVEL:.0f} % interval {_signed(low, 4)} to {_signed(high, 4)}); "
             f"{_share(model['agreement'])} of the pixels have the same class"
         )
-    verdict = model["verdict"] or ("one photograph only" if model["scores"] else "not compared")
     lost = [{"name": row["name"], "text": _signed(row["difference"])} for row in most_lost(model)]
-    return {"name": model["name"], "verdict": verdict, "sentence": sentence, "lost": lost}
+    return {"name": model["name"], "verdict": _verdict_text(model), "sentence": sentence, "lost": lost}
 
 
 def _class_rows(scored: list[Model]) -> list[dict[str, Any]]:
@@ -176,7 +176,15 @@ def _interval(model: Model) -> Cell:
 
 
 def _verdict(model: Model) -> Cell:
-    return None, model["verdict"] or _NO_VALUE
+    return None, _NO_VALUE if model["name"] == CHECKPOINT else _verdict_text(model)
+
+
+def _verdict_text(model: Model) -> str:
+    if model["verdict"]:
+        return str(model["verdict"])
+    if model["seconds"] is None:
+        return "not run here"
+    return "one photograph only" if model["scores"] else "not compared"
 
 
 def _signed(difference: float, digits: int = 3) -> str:
