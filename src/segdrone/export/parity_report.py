@@ -71,7 +71,7 @@ def print_parity(parity: Mapping[str, Any]) -> None:
     for columns in ([*_COST, *_AGREEMENT], [_COST[0], *_SCORES]) if compared else (_COST,):
         caption = None if compared else "nothing was compared on photographs"
         table = Table(*(heading for heading, _ in columns), caption=caption)
-        table.columns[0].min_width = max(len(model["name"]) for model in parity["models"])
+        table.columns[0].no_wrap = True
         for model in parity["models"]:
             table.add_row(*(escape(cell(model)[1]) for _, cell in columns))
         console.print(table)
