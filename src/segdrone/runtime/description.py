@@ -72,6 +72,8 @@ class Description:
         True
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = {"extra": "forbid"}
+
     spec: ModelSpec
     signature: Signature
     precision: Precision = "fp32"

@@ -110,7 +110,8 @@ def open_session(model: bytes | str, path: Path, device: str) -> tuple[ort.Infer
     # Threads that spin while they wait take the cores from decoding and blending, and from other programs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = ort.InferenceSession(model, options, providers=[(provider, provider_options)])
+        # Without enable_fallback=0 it prints to stdout, and computes on another device.
+        session = ort.InferenceSession(model, options, providers=[(provider, provider_options)], enable_fallback=0)
     except Exception as error:  # of somebody's graph, in any way
         reason = " ".join(str(error).split())[:300]
         raise CheckpointError(

@@ -11,7 +11,7 @@ from defusedxml.ElementTree import iterparse
 
 from segdrone.errors import CheckpointError
 from segdrone.runtime.description import KEY
-from segdrone.utils.bounded import UnreadableError, wrap_parse_errors
+from segdrone.utils.bounded import MAX_DEPTH, UnreadableError, wrap_parse_errors
 from segdrone.utils.digest import file_digest
 from segdrone.utils.regular_file import open_regular
 
@@ -79,6 +79,8 @@ def _read_graph(path: Path, file: BinaryIO, weights: int) -> dict[str, str]:
         if event == "start":
             if not parents and element.tag != "net":
                 raise UnreadableError("it has no graph")
+            if len(parents) > MAX_DEPTH:
+                raise UnreadableError("it is nested too deeply")
             if [parent.tag for parent in parents] == ["net", "rt_info"]:
                 info[element.tag] = element.get("value", "")
             parents.append(element)
