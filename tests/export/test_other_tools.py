@@ -34,7 +34,8 @@ def pixels() -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def expected(pixels: NDArray[np.uint8]) -> NDArray[Any]:
-    return TorchBackend(small_network("fpn_mbv2"), SPEC, device="cpu")(pixels).argmax(1)
+    classes: NDArray[Any] = TorchBackend(small_network("fpn_mbv2"), SPEC, device="cpu")(pixels).argmax(1)
+    return classes
 
 
 def test_deepness_predicts_the_same(exported: Path, pixels: NDArray[np.uint8], expected: NDArray[Any]) -> None:
