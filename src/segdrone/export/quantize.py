@@ -23,6 +23,7 @@ Infer = Callable[[NDArray[Any]], NDArray[np.float32]]
 Validate = Callable[[Any, Sequence[Item]], tuple[float, list[float]]]
 
 _RANKING_WINDOWS = 16  # on which layers are compared with one another: those that differ most
+_MAX_RESTORED = 12  # layers: a network that needs more is not for int8, and each takes a validation
 
 
 def load(path: Path) -> Any:
@@ -89,7 +90,9 @@ def quantize(
         dataset = nncf.Dataset(calibration, feed)
         if not validation:
             return nncf.quantize(model, dataset, advanced_parameters=advanced, **settings)
-        restorer = AdvancedAccuracyRestorerParameters(ranking_subset_size=_RANKING_WINDOWS, num_ranking_workers=1)
+        restorer = AdvancedAccuracyRestorerParameters(
+            max_num_iterations=_MAX_RESTORED, ranking_subset_size=_RANKING_WINDOWS, num_ranking_workers=1
+        )
         return nncf.quantize_with_accuracy_control(
             model, dataset, nncf.Dataset(validation), validate, max_drop=max_drop,
             advanced_quantization_parameters=advanced, advanced_accuracy_restorer_parameters=restorer, **settings,

@@ -1,0 +1,132 @@
+"""int8: calibrated on photographs, judged on masks, the same every time, and nothing is sent to anyone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from segdrone.errors import CheckpointError, ConfigError, DataError
+from segdrone.export.calibration import calibration_windows
+from segdrone.export.int8 import to_int8
+from segdrone.export.quantize import early_convolutions
+from segdrone.export.source import ExportSource
+from segdrone.inference import Predictor
+from segdrone.model import SegmentationModule
+from segdrone.runtime.open_backend import open_backend
+from tests.helpers.exported import CLASSES, SPEC, distinct, random_pixels, write_onnx
+
+MODEL = {"name": "unet", "encoder_name": "tu-test_efficientnet", "encoder_depth": 3, "decoder_channels": [8, 8, 8]}
+TRAIN, VAL = [f"t{i}" for i in range(4)], [f"v{i}" for i in range(3)]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint, and photographs whose masks are what it predicts: each pixel that int8 changes is an error."""
+    root = tmp_path_factory.mktemp("int8")
+    data = {"root": str(root), "images": "images", "masks": "masks", "image_size": [48, 64],
+            "mean": list(SPEC.mean), "std": list(SPEC.std)}  # fmt: skip
+    torch.manual_seed(0)
+    module = SegmentationModule(MODEL, CLASSES.to_dict(), data, {"train": TRAIN, "val": VAL, "test": []})
+    distinct(module.network.eval())
+    torch.save({"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}, root / "best.ckpt")
+    for folder in ("images", "masks"):
+        (root / folder).mkdir()
+    predictor = Predictor.from_checkpoint(root / "best.ckpt", device="cpu")
+    for name, pixels in zip(TRAIN + VAL, random_pixels(len(TRAIN + VAL), 48, 64), strict=True):
+        Image.fromarray(pixels).save(root / "images" / f"{name}.png")
+        Image.fromarray(predictor(pixels).mask).save(root / "masks" / f"{name}.png")
+    return root
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".xml"])
+def test_an_int8_file_predicts_what_its_checkpoint_does(suffix: str, root: Path, tmp_path: Path) -> None:
+    source = ExportSource(root / "best.ckpt", max_drop=0.3)
+    for name in ("a", "b"):
+        to_int8(source, tmp_path / f"{name}{suffix}")
+    first, again = (open_backend(tmp_path / f"{name}{suffix}", device="cpu") for name in ("a", "b"))
+    pixels = random_pixels(1, 61, 97)
+    assert np.array_equal(first(pixels), again(pixels))
+    exact = Predictor.from_checkpoint(root / "best.ckpt", device="cpu").backend
+    assert 0.8 < (first(pixels).argmax(1) == exact(pixels).argmax(1)).mean() < 1
+    assert first.settings["model"] == again.settings["model"]
+
+
+def test_an_export_fails_where_too_much_is_lost(root: Path, tmp_path: Path) -> None:
+    """With masks of its own predictions and no fall allowed, only a network in float32 would do."""
+    with pytest.raises(
+        CheckpointError, match=r"^int8 costs .* more than --max-drop 0; (road|grass|car|tree) loses most"
+    ):
+        to_int8(ExportSource(root / "best.ckpt", max_drop=0), tmp_path / "a.xml")
+
+
+def test_without_masks_the_loss_is_said_to_be_unknown(
+    root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoint = torch.load(root / "best.ckpt")
+    checkpoint["hyper_parameters"]["splits"] = {"train": [], "val": [], "test": []}
+    torch.save(checkpoint, tmp_path / "a.ckpt")
+    gray = tmp_path / "gray"
+    gray.mkdir()
+    Image.new("RGB", (64, 48), (128, 128, 128)).save(gray / "a.png")
+    to_int8(ExportSource(tmp_path / "a.ckpt", calibrate=gray), tmp_path / "a.xml")
+    messages = "\n".join(caplog.messages)
+    assert "what int8 costs is not measured" in messages
+    assert "int8 and float32 agree at" in messages
+    absent = caplog.messages[1]  # a gray photograph shows few classes
+    assert absent.startswith("int8 can lose these classes") and "--calibrate FOLDER" in absent
+
+
+@pytest.mark.parametrize("case", ["empty", "missing", "untrained"])
+def test_calibration_needs_photographs(case: str, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    source = ExportSource(root / "best.ckpt", calibrate=None if case == "untrained" else tmp_path / case)
+    if case == "untrained":
+        source.hparams["splits"]["train"] = []
+    expected = {"empty": "leads to no photographs", "missing": "does not exist", "untrained": "by --calibrate FOLDER"}
+    predictor = Predictor.from_checkpoint(root / "best.ckpt", device="cpu")
+    with pytest.raises(DataError, match=expected[case]) as error:
+        calibration_windows(source, predictor)
+    assert "\n" not in str(error.value)
+
+
+def test_calibration_sees_the_pixels_of_prediction(root: Path) -> None:
+    source, predictor = ExportSource(root / "best.ckpt"), Predictor.from_checkpoint(root / "best.ckpt", device="cpu")
+    windows = calibration_windows(source, predictor)
+    photographs = [np.asarray(Image.open(root / "images" / f"{name}.png")) for name in TRAIN]
+    assert all(np.array_equal(a, b) for a, b in zip(windows, photographs, strict=True))
+    tiles = calibration_windows(source, Predictor(predictor.backend, scale=1, window=(32, 32)))
+    assert {tile.shape for tile in tiles} == {(32, 32, 3)} and len(tiles) > len(TRAIN)
+
+
+@pytest.mark.parametrize("max_drop", [-0.1, 1.5, float("nan")])
+def test_max_drop_is_a_share(max_drop: float, root: Path) -> None:
+    with pytest.raises(ConfigError, match="--max-drop"):
+        ExportSource(root / "best.ckpt", max_drop=max_drop)
+
+
+def test_the_first_convolutions_are_found(tmp_path: Path) -> None:
+    names = early_convolutions(write_onnx(tmp_path / "a.onnx"), np.zeros((1, 64, 64, 3), np.uint8))
+    assert 1 <= len(names) < 10
+    assert all("/encoder/" in name and name.endswith("Conv") for name in names)
+
+
+def test_nothing_is_sent_and_nothing_is_left_at_home(tmp_path: Path) -> None:
+    """Pytest itself is known to NNCF, which then sends nothing: so in a process without it."""
+    program = (
+        "import sys; sys.addaudithook(lambda event, _: event.startswith('socket.') and sys.exit(event));"
+        "import segdrone, onnxruntime, openvino, nncf, nncf.telemetry.decorator as used;"
+        "print(type(used.telemetry).__name__)"
+    )
+    environment = {key: value for key, value in os.environ.items() if key not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    environment |= {"HOME": str(tmp_path), "MPLCONFIGDIR": str(tmp_path / "mpl")}
+    result = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (0, "MagicMock\n"), result.stderr
+    left = [path.name for path in tmp_path.rglob("*")]
+    assert not {"intel", "Microsoft"} & {*left}, left
