@@ -47,6 +47,8 @@ class _Collector(logging.Handler):
         self._messages = messages
 
     def emit(self, record: logging.LogRecord) -> None:
+        if logging.lastResort is not None and not logging.root.handlers:
+            logging.lastResort.handle(record)  # Python shows a warning that has no handler, and this is one
         message = record.getMessage()
         if not record.name.startswith(_ABOUT_SPEED) and message not in self._messages:
             self._messages.append(message)
