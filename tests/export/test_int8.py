@@ -47,15 +47,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("suffix", [".onnx", ".xml"])
 def test_an_int8_file_predicts_what_its_checkpoint_does(suffix: str, root: Path, tmp_path: Path) -> None:
-    source = ExportSource(root / "best.ckpt", max_drop=0.3)
-    for name in ("a", "b"):
-        to_int8(source, tmp_path / f"{name}{suffix}")
-    first, again = (open_backend(tmp_path / f"{name}{suffix}", device="cpu") for name in ("a", "b"))
-    pixels = random_pixels(1, 61, 97)
-    assert np.array_equal(first(pixels), again(pixels))
+    to_int8(ExportSource(root / "best.ckpt", max_drop=0.3), tmp_path / f"a{suffix}")
+    backend, pixels = open_backend(tmp_path / f"a{suffix}", device="cpu"), random_pixels(1, 61, 97)
     exact = Predictor.from_checkpoint(root / "best.ckpt", device="cpu").backend
-    assert 0.8 < (first(pixels).argmax(1) == exact(pixels).argmax(1)).mean() < 1
-    assert first.settings["model"] == again.settings["model"]
+    assert 0.8 < (backend(pixels).argmax(1) == exact(pixels).argmax(1)).mean() < 1
+    if suffix == ".onnx":  # the same again; names in OpenVINO's files are counted through the process
+        to_int8(ExportSource(root / "best.ckpt", max_drop=0.3), tmp_path / "b.onnx")
+        assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
 
 
 def test_an_export_fails_where_too_much_is_lost(root: Path, tmp_path: Path) -> None:
@@ -63,7 +61,7 @@ def test_an_export_fails_where_too_much_is_lost(root: Path, tmp_path: Path) -> N
     with pytest.raises(
         CheckpointError, match=r"^int8 costs .* more than --max-drop 0; (road|grass|car|tree) loses most"
     ):
-        to_int8(ExportSource(root / "best.ckpt", max_drop=0), tmp_path / "a.xml")
+        to_int8(ExportSource(root / "best.ckpt", max_drop=0), tmp_path / "a.onnx")
 
 
 def test_without_masks_the_loss_is_said_to_be_unknown(
