@@ -4,11 +4,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from segdrone.inference import Predictor
+from tests.helpers.small_graphs import graph, write
+
+SCENE, CHECKPOINT = (Path(__file__).parent / "fixtures" / name for name in ("scene.jpg", "checkpoint-0.1.0.ckpt"))
 SOURCE = Path(__file__).parents[1] / "src" / "segdrone"
 HEAVY = ("torch", "lightning", "segmentation_models_pytorch", "hydra")
-ABSENT_AT_RUNTIME = (*HEAVY, "timm", "albumentations", "matplotlib", "onnx")
+ABSENT_AT_RUNTIME = (
+    *HEAVY, "timm", "torchvision", "torchmetrics", "omegaconf", "albumentations", "matplotlib", "scipy", "sklearn",
+    "onnx", "onnxscript", "nncf", "tensorboard", "pycocotools", "safetensors", "jinja2", "av",
+)  # fmt: skip
 MODULES = ("errors", "classes", "class_groups", "windows", "spec", "normalize")
 ROOMS = ("utils", "raster", "synthetic", "figures", "runtime", "inference")
 WITH_TORCH = {"segdrone.runtime.torch_backend", "segdrone.runtime.fuse"}
@@ -21,6 +30,21 @@ for module in modules:
     found = [name for name in heavy.split(",") if name in sys.modules]
     if found:
         sys.exit(f"{module} imports {', '.join(found)}")
+"""
+
+WITHOUT = """
+import sys
+
+absent, sys.argv = sys.argv[1].split(","), ["segdrone", *sys.argv[2:]]
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in absent:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+from segdrone.cli.main import app
+app()
 """
 
 
@@ -46,3 +70,36 @@ def test_a_module_with_torch_is_reported() -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert result.stderr.startswith("segdrone.runtime.torch_backend imports torch")
+
+
+def run_without_torch(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Runs a command of segdrone in a process in which nothing that training needs can be imported."""
+    command = [sys.executable, "-c", WITHOUT, ",".join(ABSENT_AT_RUNTIME), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_an_exported_model_predicts_a_photograph(tmp_path: Path) -> None:
+    model = write(graph(), tmp_path / "model.onnx")
+    result = run_without_torch("predict", model, SCENE, "--out", tmp_path / "out", "--quiet")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    mask = np.asarray(Image.open(tmp_path / "out" / "masks" / "scene.png"))
+    assert np.array_equal(mask, Predictor.from_file(model, device="cpu")(SCENE).mask)
+    assert (tmp_path / "out" / "overlays" / "scene.jpg").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["predict", CHECKPOINT, SCENE, "--out", "out"], "a checkpoint needs torch: give an exported model"),
+        (["export", CHECKPOINT, "--to", "onnx", "--out", "out"], "this command needs"),
+        (["train"], "this command needs hydra, which is not installed: pip install segdrone"),
+    ],
+)
+def test_what_needs_torch_says_so_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str | Path], expected: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run_without_torch(*arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert expected in result.stderr
+    assert result.stderr.count("\n") == 1

@@ -26,11 +26,12 @@ def weights(name: str = "w", value: float = 2.0) -> onnx.TensorProto:
     return numpy_helper.from_array(values, name)
 
 
-SOFTMAX = (("Conv", ["x", "w"], ["logits"], {}), ("Softmax", ["logits"], ["y"], {"axis": 1}))
+Node = tuple[str, list[str], list[str], dict[str, Any]]
+SOFTMAX: tuple[Node, ...] = (("Conv", ["x", "w"], ["logits"], {}), ("Softmax", ["logits"], ["y"], {"axis": 1}))
 
 
 def graph(
-    nodes: Sequence[tuple[str, list[str], list[str], dict[str, Any]]] = SOFTMAX,
+    nodes: Sequence[Node] = SOFTMAX,
     *,
     inputs: Sequence[tuple[str, int, list[Any]]] = (("x", TensorProto.FLOAT, ["n", 3, "h", "w"]),),
     outputs: Sequence[tuple[str, int, list[Any]]] = (("y", TensorProto.FLOAT, ["n", 4, "h", "w"]),),
@@ -40,7 +41,7 @@ def graph(
     """Returns a model; by default a convolution of one pixel and a softmax, of values from 0 to 1."""
     made = [helper.make_node(kind, of, to, **attributes) for kind, of, to, attributes in nodes]
     values = [[helper.make_tensor_value_info(*value) for value in group] for group in (inputs, outputs)]
-    body = helper.make_graph(made, "g", *values, [weights(), *tensors])
+    body = helper.make_graph(made, "g", values[0], values[1], [weights(), *tensors])
     return helper.make_model(body, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
 
 

@@ -18,7 +18,7 @@ from segdrone.errors import CheckpointError, ConfigError
 from segdrone.runtime.backend import Backend, OutOfMemory, check_probabilities
 from segdrone.runtime.open_backend import open_backend
 from tests.helpers.exported import SPEC, random_pixels
-from tests.helpers.small_graphs import NORMALIZED, PIXELS, SOFTMAX, UNIT, graph, weights, write
+from tests.helpers.small_graphs import NORMALIZED, PIXELS, SOFTMAX, UNIT, Node, graph, weights, write
 
 BOTH = pytest.mark.parametrize("suffix", [".onnx", ".xml"])
 WINDOWS = random_pixels(2, 5, 7)
@@ -123,6 +123,11 @@ class TestNotOurs:
         assert "a checkpoint describes itself" in refusal(tmp_path / "a.ckpt", spec=tmp_path / "spec.json")
 
 
+def replace_by_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 def change(description: Any, **changes: Any) -> str:
     """Returns the JSON of a description with other values; those of the signature are named `signature_NAME`."""
     content = json.loads(description.to_json())
@@ -224,9 +229,8 @@ class TestCodeAndLoops:
         assert f"custom operator {domain}:{kind}" in refusal(write(model, tmp_path / "a.onnx"))
 
     def test_one_within_a_branch_too(self, tmp_path: Path) -> None:
-        branch = helper.make_graph(
-            [helper.make_node("Steal", ["x"], ["z"], domain="evil")], "b", [], [helper.make_tensor_value_info(*CLASSES)]
-        )
+        result = helper.make_tensor_value_info("y", FLOAT, ["n", 4, "h", "w"])
+        branch = helper.make_graph([helper.make_node("Steal", ["x"], ["z"], domain="evil")], "b", [], [result])
         model = graph([("If", ["c"], ["y"], {"then_branch": branch, "else_branch": branch})])
         assert "custom operator evil:Steal" in refusal(write(model, tmp_path / "a.onnx"))
 
@@ -312,7 +316,7 @@ class TestWeights:
             (lambda path: os.truncate(path, 8), "its .bin file has 8"),
             (lambda path: os.truncate(path, 10 << 30), "a.bin is larger than 2048 MiB"),
             (lambda path: path.write_bytes(bytes(path.stat().st_size)), "was changed or is of another model"),
-            (lambda path: (path.unlink(), os.mkfifo(path)), "cannot be read (a named pipe"),
+            (replace_by_pipe, "cannot be read (a named pipe"),
         ],
     )
     def test_a_bin_file_that_is_not_that_of_the_xml_is_refused(
@@ -337,7 +341,7 @@ class TestMemory:
     @BOTH
     @pytest.mark.parametrize("kind", ["constant", "expand"])
     def test_a_tensor_larger_than_the_memory_is_refused(self, tmp_path: Path, suffix: str, kind: str) -> None:
-        made = [("ConstantOfShape", ["s"], ["c"], {})]
+        made: list[Node] = [("ConstantOfShape", ["s"], ["c"], {})]
         if kind == "expand":
             made = [("ReduceMax", ["x"], ["r"], {"keepdims": 0}), ("Expand", ["r", "s"], ["c"], {})]
         nodes = [*made, ("ReduceMax", ["c"], ["m"], {"keepdims": 0}), ("Add", ["logits", "m"], ["l"], {})]

@@ -85,6 +85,10 @@ def app() -> None:
     is_data = "data" in sys.argv[1 + debug : 2 + debug]
     try:
         commands()
+    except ModuleNotFoundError as error:  # in an environment for exported models alone
+        if debug or (error.name or "").startswith("segdrone"):
+            raise
+        exit_with_error(f"this command needs {error.name}, which is not installed: pip install segdrone")
     except (SegdroneError, OSError) as error:
         if debug:
             raise

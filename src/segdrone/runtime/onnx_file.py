@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -70,9 +71,9 @@ def read_onnx(path: Path) -> OnnxFile:
     """
     try:
         with wrap_parse_errors(), open_regular(path) as file:
-            content = file.read(MAX_BYTES + 1)
-            if len(content) > MAX_BYTES:
+            if os.fstat(file.fileno()).st_size > MAX_BYTES:
                 raise UnreadableError(f"it is larger than {MAX_BYTES >> 30} GiB")
+            content = file.read()
             model = _model_class().FromString(content)
             if not model.ir_version or not model.HasField("graph"):
                 raise UnreadableError("it has no graph")

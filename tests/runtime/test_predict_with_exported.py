@@ -1,0 +1,58 @@
+"""Folders and films are predicted by exported models as by checkpoints: resumed, summarized, refused alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segdrone.errors import ConfigError
+from segdrone.inference import Predictor
+from segdrone.inference.inputs import find_files
+from segdrone.inference.predict_folder import predict_folder
+from tests.helpers.exported import random_pixels
+from tests.helpers.small_graphs import graph, write
+
+BOTH = pytest.mark.parametrize("suffix", [".onnx", ".xml"])
+
+
+@pytest.fixture
+def flight(tmp_path: Path) -> Path:
+    (tmp_path / "flight").mkdir()
+    for number, pixels in enumerate(random_pixels(3, 40, 60)):
+        Image.fromarray(pixels).save(tmp_path / "flight" / f"{number}.png")
+    return tmp_path / "flight"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((folder / "masks").rglob("*.png"))}
+
+
+@BOTH
+def test_a_folder_is_continued_where_it_was_interrupted(tmp_path: Path, flight: Path, suffix: str) -> None:
+    predictor = Predictor.from_file(write(graph(), tmp_path / f"a{suffix}"), device="cpu")
+    images, _ = find_files([str(flight)], tmp_path / "out")
+    whole = predict_folder(predictor, images, tmp_path / "whole", progress=False)
+    assert (whole.predicted, whole.skipped) == (3, 0)
+    predict_folder(predictor, images[:1], tmp_path / "out", progress=False)
+    again = predict_folder(predictor, images, tmp_path / "out", progress=False)
+    assert (again.predicted, again.skipped) == (2, 1)
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert len((tmp_path / "out" / "summary.csv").read_text().splitlines()) == 4
+    expected = predictor(flight / "0.png").mask
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / "masks" / "0.png")), expected)
+    assert len(np.unique(expected)) > 1
+
+
+@BOTH
+def test_another_model_does_not_continue_a_folder(tmp_path: Path, flight: Path, suffix: str) -> None:
+    images, _ = find_files([str(flight)], tmp_path / "out")
+    model = graph()
+    predict_folder(Predictor.from_file(write(model, tmp_path / f"a{suffix}")), images, tmp_path / "out", progress=False)
+    model = graph()
+    model.graph.initializer[0].raw_data = bytes(reversed(model.graph.initializer[0].raw_data))
+    other = Predictor.from_file(write(model, tmp_path / f"b{suffix}"), device="cpu")
+    with pytest.raises(ConfigError, match="model"):
+        predict_folder(other, images, tmp_path / "out", progress=False)
