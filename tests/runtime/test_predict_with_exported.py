@@ -12,6 +12,8 @@ from segdrone.errors import ConfigError
 from segdrone.inference import Predictor
 from segdrone.inference.inputs import find_files
 from segdrone.inference.predict_folder import predict_folder
+from segdrone.inference.predict_videos import predict_videos
+from tests.helpers import video
 from tests.helpers.exported import random_pixels
 from tests.helpers.small_graphs import graph, write
 
@@ -56,3 +58,13 @@ def test_another_model_does_not_continue_a_folder(tmp_path: Path, flight: Path, 
     other = Predictor.from_file(write(model, tmp_path / f"b{suffix}"), device="cpu")
     with pytest.raises(ConfigError, match="model"):
         predict_folder(other, images, tmp_path / "out", progress=False)
+
+
+@BOTH
+def test_a_film_gets_its_masks_and_is_not_made_twice(tmp_path: Path, suffix: str) -> None:
+    predictor = Predictor.from_file(write(graph(), tmp_path / f"a{suffix}"), device="cpu")
+    video.write(tmp_path / "pan.mp4", video.pan(5))
+    _, films = find_files([str(tmp_path / "pan.mp4")], tmp_path / "out")
+    first, again = (predict_videos(predictor, films, tmp_path / "out", progress=False) for _ in range(2))
+    assert (first.predicted, first.failed, again.predicted, again.skipped) == (1, {}, 0, 1)
+    assert len((tmp_path / "out" / "films" / "pan.csv").read_text().splitlines()) == 6
