@@ -52,7 +52,7 @@ def test_every_network_computes_the_same_for_any_size_and_batch(config: str, tmp
     compare(small_network(config), tmp_path, SHAPES, None)
 
 
-@pytest.mark.parametrize("config", ["pspnet_mbv2", "pan_mbv2", "deeplabv3plus_mbv2"])
+@pytest.mark.parametrize("config", ["pspnet_mbv2", "fpn_mbv2", "deeplabv3plus_mbv2"])
 def test_a_network_for_one_window_computes_the_same(config: str, tmp_path: Path) -> None:
     compare(small_network(config), tmp_path, [(1, 64, 96), (3, 64, 96)], (64, 96))
 
