@@ -126,7 +126,7 @@ def _quiet() -> Iterator[None]:
         try:
             import nncf
 
-            nncf.set_log_level(logging.CRITICAL)
+            logging.getLogger(nncf.__name__).setLevel(logging.CRITICAL)
             yield
         finally:
             logging.setLoggerClass(logger_class)
