@@ -42,7 +42,7 @@ def test_an_exported_file_gets_the_scores_of_its_checkpoint(
 def test_photographs_that_were_trained_on_are_named(
     exported: Path, all_scenes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    score(tmp_path, f"model_file={exported}", f"data.root={all_scenes}", "split=train")
+    score(tmp_path, f"model_file={exported}", f"data.root={all_scenes}", "split=train", "trainer.limit_test_batches=1")
     assert "have the names of photographs that were trained on" in caplog.text
 
 

@@ -15,6 +15,7 @@ from torch import nn
 from segdrone.errors import CheckpointError
 from segdrone.export.to_onnx import to_onnx
 from segdrone.export.to_openvino import save_model, to_openvino
+from segdrone.runtime.backend import Backend
 from segdrone.runtime.description import Description
 from segdrone.runtime.onnx_backend import OnnxBackend
 from segdrone.runtime.openvino_backend import OpenVinoBackend
@@ -32,7 +33,10 @@ def compare(
     to_onnx(network, described, folder / "a.onnx")
     save_model(ov.Core().read_model(folder / "a.onnx"), described, folder / "a.xml")
     reference = TorchBackend(network, SPEC, device="cpu")
-    exported = [OnnxBackend(folder / "a.onnx", device="cpu"), OpenVinoBackend(folder / "a.xml", device="cpu")]
+    exported: list[Backend] = [
+        OnnxBackend(folder / "a.onnx", device="cpu"),
+        OpenVinoBackend(folder / "a.xml", device="cpu"),
+    ]
     same, pixels, largest = [0, 0], 0, 0.0
     for shape in shapes:
         windows = random_pixels(*shape)

@@ -21,6 +21,7 @@ from segdrone.raster import ArraySource, PngMaskWriter
 from segdrone.raster.pixels import resize_image
 from segdrone.runtime.backend import OutOfMemory
 from segdrone.runtime.torch_backend import TorchBackend
+from segdrone.windows import Size
 from tests.helpers.local_network import CLASSES, TABLE, local_backend, local_network, model_spec
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
