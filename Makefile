@@ -52,6 +52,7 @@ bench: $(READY) ## run the benchmarks; for their options see benchmarks/*.py --h
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/backend.py
 	$(BIN)/python benchmarks/inference.py --no-monai
+	$(BIN)/python benchmarks/runtime.py
 	$(BIN)/python benchmarks/evaluation.py
 
 torture: $(READY) ## kill, starve and mislead the commands: ARGS="--minutes 60", --help

@@ -31,6 +31,7 @@ def make_ground(folder: Path) -> Path:
     _run(folder, "train", *TRAIN, "output_dir=run")
     _run(folder, "predict", CHECKPOINT, f"{SCENES}/original_images", "--out", "predicted", "--device", "cpu")
     _run(folder, "evaluate", *EVALUATE, "split=all", "output_dir=evaluated")
+    _run(folder, "export", CHECKPOINT, "--to", "onnx,openvino", "--out", "exported", "--no-parity")
     _run(folder, "data", "stats", SCENES, "--out", "stats")
     return folder
 

@@ -18,7 +18,7 @@ _LONG = ("train", _DDP, "evaluate")
 _FILES = {
     "photographs": 60, "masks": 60, "annotations": 30, "checkpoints": 10, "checkpoint settings": 10, "counts.npz": 30,
     "results": 20, "class tables": 60, "class groups": 40, "split lists": 60, "cache entries": 60, "videos": 10,
-    "evaluating": 3, "resuming": 2,
+    "evaluating": 3, "resuming": 2, "exported models": 15,
 }  # fmt: skip
 """Trials at once, by the name of a kind of file in `mutations.subjects`: about three seconds."""
 

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 import torch
 import yaml
-from benchmarks.torture import cached, readers, samples
+from benchmarks.torture import cached, exported, readers, samples
 from benchmarks.torture.change_archives import change_array, change_members
 from benchmarks.torture.change_bytes import change_bytes
 from benchmarks.torture.change_images import change_structure
@@ -73,6 +73,9 @@ def subjects(ground: Path) -> dict[str, Subject]:
         "class groups": Subject(samples.class_groups, change_document, readers.class_groups),
         "split lists": Subject(samples.split_list, change_text, readers.split_list),
         "cache entries": Subject(cached.write_cached, cached.change_header, readers.cache),
+        "exported models": Subject(
+            functools.partial(exported.copy_exported, ground), exported.change_model, exported.read_exported
+        ),
         "videos": Subject(samples.video, change_structure, readers.video),
     }  # fmt: skip
 
