@@ -97,9 +97,7 @@ def test_without_thing_classes_an_object_class_must_be_named(run: Run, photos: P
     ground = tiny_checkpoint(tmp_path / "ground.ckpt", THREE)
     code, _, (line,) = run(photos, "--out", "o", "--objects", ckpt=ground)
     assert code == 2
-    assert (
-        "--objects: no class of the checkpoint is an object such as person or car: name one with --object-class" in line
-    )
+    assert "--objects: no class of the model is an object such as person or car: name one with --object-class" in line
     assert run(photos, "--out", "o", "--objects", "--object-class", "water", ckpt=ground)[0] == 0
 
 

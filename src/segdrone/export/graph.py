@@ -46,11 +46,11 @@ class InferenceGraph(nn.Module):
             pixels = pixels.permute(0, 3, 1, 2).float()
         image = pixels * self.scale + self.shift
         if self.signature.window is not None:  # a size of the network: converters of fixed graphs need no padding
-            return self._network(image).softmax(1)
+            return _softmax(self._network(image))
         height, width = image.shape[-2:]
         padding = (0, self._missing(width), 0, self._missing(height))
         logits = self._network(nn.functional.pad(image, padding, mode="replicate"))
-        return logits[..., :height, :width].softmax(1)
+        return _softmax(logits[..., :height, :width])
 
     def _network(self, image: Tensor) -> Tensor:
         logits: Tensor = self.network(image.half() if self.half_precision else image)
@@ -64,6 +64,12 @@ class InferenceGraph(nn.Module):
         missing = rounded - side
         tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         return missing if tracing else int(missing)
+
+
+def _softmax(logits: Tensor) -> Tensor:
+    """Softmax over axis 1, by operations of their own: that of ONNX Runtime takes six times as long for this axis."""
+    exponentials = (logits - logits.amax(1, keepdim=True)).exp()
+    return exponentials / exponentials.sum(1, keepdim=True)
 
 
 @contextmanager

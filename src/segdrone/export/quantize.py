@@ -22,6 +22,9 @@ Item = TypeVar("Item")
 Infer = Callable[[NDArray[Any]], NDArray[np.float32]]
 Validate = Callable[[Any, Sequence[Item]], tuple[float, list[float]]]
 
+_OUTSIDE = r"^/[A-Z][A-Za-z]*(_\d+)?$"
+"""Names of normalization and softmax, which `InferenceGraph` has around the network: they stay in float32."""
+
 _RANKING_WINDOWS = 16  # on which layers are compared with one another: those that differ most
 _MAX_RESTORED = 12  # layers: a network that needs more is not for int8, and each takes a validation
 
@@ -84,7 +87,7 @@ def quantize(
         settings: dict[str, Any] = {
             "preset": nncf.QuantizationPreset.MIXED,
             "subset_size": len(calibration),
-            "ignored_scope": nncf.IgnoredScope(names=[*keep]),
+            "ignored_scope": nncf.IgnoredScope(names=[*keep], patterns=[_OUTSIDE], validate=False),
         }
         advanced = nncf.AdvancedQuantizationParameters(overflow_fix=OverflowFix.ENABLE)
         dataset = nncf.Dataset(calibration, feed)
