@@ -69,6 +69,7 @@ NETWORKS: dict[str, tuple[dict[str, Any], tuple[int, int]]] = {
 }
 PLAIN = "plain torch"
 FILM_SIZE, FILM_FRAMES = (720, 1280), 24
+SCENES = 8  # to calibrate int8 on
 BACKENDS = [name for name, entry in FORMATS.items() if entry.runs_here]
 
 
@@ -83,7 +84,11 @@ def make_checkpoint(name: str, path: Path) -> None:
 
 def export_all(checkpoint: Path, folder: Path, formats: Sequence[str]) -> dict[str, Path]:
     """Exports a checkpoint; returns the file of each format."""
-    files = export(checkpoint, formats, folder / "exported", progress=False)
+    scenes = folder / "scenes"
+    scenes.mkdir()
+    for seed in range(SCENES):
+        cv2.imwrite(str(scenes / f"{seed}.png"), render_scene(512, 768, seed)[0][..., ::-1])
+    files = export(checkpoint, formats, folder / "exported", calibrate=scenes, progress=False)
     return dict(zip(formats, files, strict=True))
 
 

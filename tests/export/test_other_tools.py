@@ -16,6 +16,7 @@ from openvino.preprocess import ColorFormat, PrePostProcessor
 
 from segdrone.export.other_tools import deepness_metadata, model_api_info, onnx_metadata
 from segdrone.export.to_openvino import save_model
+from segdrone.runtime.openvino_backend import openvino_core
 from segdrone.runtime.torch_backend import TorchBackend
 from tests.helpers.exported import CLASSES, SPEC, describe, random_pixels, small_network, write_onnx
 
@@ -76,11 +77,11 @@ def test_geodeep_predicts_the_same(exported: Path, pixels: NDArray[np.uint8], ex
 def test_model_api_predicts_the_same(
     exported: Path, pixels: NDArray[np.uint8], expected: NDArray[Any], suffix: str, tmp_path: Path
 ) -> None:
-    model = ov.Core().read_model(exported)
+    model = openvino_core().read_model(exported)
     described = describe(small_network("fpn_mbv2"), WINDOW)
     if suffix == ".xml":
         save_model(model, described, tmp_path / "best.xml")
-        model = ov.Core().read_model(tmp_path / "best.xml")
+        model = openvino_core().read_model(tmp_path / "best.xml")
         info = {name: model.get_rt_info(["model_info", name]).astype(str) for name in model_api_info(described)}
     else:  # its adapter splits the names of an ONNX file's metadata at spaces
         properties = {tuple(prop.key.split()): prop.value for prop in onnx.load(str(exported)).metadata_props}
@@ -105,7 +106,7 @@ def _model_api_preprocessing(model: ov.Model, reverse: bool, mean: list[float], 
     steps.input().preprocess().convert_element_type(ov.Type.f32)
     steps.input().preprocess().mean(mean)
     steps.input().preprocess().scale(scale)
-    return ov.Core().compile_model(steps.build(), "CPU")
+    return openvino_core().compile_model(steps.build(), "CPU")
 
 
 def test_the_ground_sampling_distance_is_in_centimeters() -> None:

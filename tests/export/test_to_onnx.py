@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import openvino as ov
 import pytest
 import torch
 from torch import nn
@@ -18,7 +17,7 @@ from segdrone.export.to_openvino import save_model, to_openvino
 from segdrone.runtime.backend import Backend
 from segdrone.runtime.description import Description
 from segdrone.runtime.onnx_backend import OnnxBackend
-from segdrone.runtime.openvino_backend import OpenVinoBackend
+from segdrone.runtime.openvino_backend import OpenVinoBackend, openvino_core
 from segdrone.runtime.torch_backend import TorchBackend
 from tests.helpers.exported import CONFIGS, SPEC, describe, random_pixels, small_network, write_onnx
 
@@ -31,7 +30,7 @@ def compare(
     """Compares a network, exported to ONNX and OpenVINO, with itself, on noise of several shapes."""
     described = describe(network, window)
     to_onnx(network, described, folder / "a.onnx")
-    save_model(ov.Core().read_model(folder / "a.onnx"), described, folder / "a.xml")
+    save_model(openvino_core().read_model(folder / "a.onnx"), described, folder / "a.xml")
     reference = TorchBackend(network, SPEC, device="cpu")
     exported: list[Backend] = [
         OnnxBackend(folder / "a.onnx", device="cpu"),

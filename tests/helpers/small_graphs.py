@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from segdrone.export.to_openvino import save_model as save_openvino
 from segdrone.runtime.description import Description, Signature
+from segdrone.runtime.openvino_backend import openvino_core
 from tests.helpers.exported import SPEC
 
 PIXELS = Description(SPEC, Signature("pixels", "probabilities"))
@@ -48,7 +49,7 @@ def graph(
 def write(model: onnx.ModelProto, path: Path, description: Description | None = UNIT) -> Path:
     """Writes a model as `.onnx` or `.xml`, with a description or without; ONNX files are not checked."""
     if path.suffix == ".xml":
-        converted = ov.Core().read_model(model.SerializeToString())
+        converted = openvino_core().read_model(model.SerializeToString())
         if description is None:
             ov.save_model(converted, path, compress_to_fp16=False)
         else:

@@ -17,6 +17,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from segdrone.runtime.onnx_backend import open_session
+from segdrone.runtime.openvino_backend import openvino_core
 
 Item = TypeVar("Item")
 Infer = Callable[[NDArray[Any]], NDArray[np.float32]]
@@ -31,7 +32,7 @@ _MAX_RESTORED = 12  # layers: a network that needs more is not for int8, and eac
 
 def load(path: Path) -> Any:
     """Loads a model file: an `onnx.ModelProto` or an `openvino.Model`, by its suffix."""
-    return onnx.load(str(path)) if path.suffix == ".onnx" else ov.Core().read_model(path)
+    return onnx.load(str(path)) if path.suffix == ".onnx" else openvino_core().read_model(path)
 
 
 def infer(model: Any) -> Infer:
@@ -109,7 +110,7 @@ def early_convolutions(path: Path, example: NDArray[Any]) -> list[str]:
         path: The model file.
         example: An input of the graph.
     """
-    model = ov.Core().read_model(path)
+    model = openvino_core().read_model(path)
     model.reshape(ov.PartialShape(list(example.shape)))
     height = max(example.shape[1:3]) if example.shape[-1] == 3 else max(example.shape[2:])
     operations = [op for op in model.get_ordered_ops() if op.get_type_name() in ("Convolution", "GroupConvolution")]

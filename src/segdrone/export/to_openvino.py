@@ -12,6 +12,7 @@ from torch import nn
 from segdrone.export.other_tools import model_api_info
 from segdrone.export.to_onnx import to_onnx
 from segdrone.runtime.description import KEY, Description
+from segdrone.runtime.openvino_backend import openvino_core
 from segdrone.runtime.openvino_file import WEIGHTS_KEY
 from segdrone.utils.digest import file_digest
 
@@ -32,7 +33,7 @@ def to_openvino(network: nn.Module, description: Description, path: Path) -> Non
     with TemporaryDirectory() as folder:
         onnx_file = Path(folder) / "model.onnx"
         to_onnx(network, replace(description, precision="fp32"), onnx_file)
-        save_model(ov.Core().read_model(onnx_file), description, path)
+        save_model(openvino_core().read_model(onnx_file), description, path)
 
 
 def save_model(model: ov.Model, description: Description, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class OpenVinoBackend:
     ) -> None:
         path = Path(path)
         files = read_openvino(path)
-        self._core = ov.Core()
+        self._core = openvino_core()
         try:
             self._model = self._core.read_model(path)
         except Exception as error:  # of somebody's graph, in any way
@@ -110,6 +111,16 @@ class OpenVinoBackend:
             self._compiled[shape] = self._core.compile_model(model, self.device, options)
         self._compiled.move_to_end(shape)
         return self._compiled[shape]
+
+
+@cache
+def openvino_core() -> ov.Core:
+    """Returns the one core of this process.
+
+    With the last core OpenVINO unloads its plugins, which breaks the thread-local variables of other libraries: torch
+    then crashes.
+    """
+    return ov.Core()
 
 
 def _check_memory(model: ov.Model) -> None:
