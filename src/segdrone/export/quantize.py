@@ -75,6 +75,7 @@ def quantize(
             than this.
         step: Called for each use of an input.
     """
+    openvino_core()  # before NNCF makes its own
     with _quiet():
         import nncf
         from nncf.quantization.advanced_parameters import AdvancedAccuracyRestorerParameters, OverflowFix

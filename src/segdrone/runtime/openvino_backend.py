@@ -118,9 +118,11 @@ def openvino_core() -> ov.Core:
     """Returns the one core of this process.
 
     With the last core OpenVINO unloads its plugins, which breaks the thread-local variables of other libraries: torch
-    then crashes.
+    then crashes. This one keeps that for CPUs loaded, also while other libraries make cores of their own.
     """
-    return ov.Core()
+    core = ov.Core()
+    core.get_property("CPU", "FULL_DEVICE_NAME")  # loads it
+    return core
 
 
 def _check_memory(model: ov.Model) -> None:
