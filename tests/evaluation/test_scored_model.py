@@ -69,7 +69,7 @@ def test_a_model_of_another_program_is_scored_with_a_description(
     data = [f"model_file={foreign}", f"data.root={all_scenes}"]
     with pytest.raises(CheckpointError, match=r"was not written by segdrone export: .* give --spec FILE\.json"):
         score(tmp_path / "a", *data, "split=all")
-    with pytest.raises(Exception, match="the val split is empty: give split=val, split=all or data.split_dir"):
+    with pytest.raises(Exception, match="does not say which photographs are in its val split: give split=all"):
         score(tmp_path / "a", *data, f"spec={spec}", "split=val")
     scores = score(tmp_path / "a", *data, f"spec={spec}", "split=all", "data.test_image_size=[64,96]")
     assert scores["photographs"] == 20

@@ -45,14 +45,18 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def write_int8(source: ExportSource, path: Path) -> None:
+    to_int8(source, source.describe("int8"), path)
+
+
 @pytest.mark.parametrize("suffix", [".onnx", ".xml"])
 def test_an_int8_file_predicts_what_its_checkpoint_does(suffix: str, root: Path, tmp_path: Path) -> None:
-    to_int8(ExportSource(root / "best.ckpt", max_drop=0.3), tmp_path / f"a{suffix}")
+    write_int8(ExportSource(root / "best.ckpt", max_drop=0.3), tmp_path / f"a{suffix}")
     backend, pixels = open_backend(tmp_path / f"a{suffix}", device="cpu"), random_pixels(1, 61, 97)
     exact = Predictor.from_checkpoint(root / "best.ckpt", device="cpu").backend
     assert 0.8 < (backend(pixels).argmax(1) == exact(pixels).argmax(1)).mean() < 1
     if suffix == ".onnx":  # the same again; names in OpenVINO's files are counted through the process
-        to_int8(ExportSource(root / "best.ckpt", max_drop=0.3), tmp_path / "b.onnx")
+        write_int8(ExportSource(root / "best.ckpt", max_drop=0.3), tmp_path / "b.onnx")
         assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
 
 
@@ -61,7 +65,7 @@ def test_an_export_fails_where_too_much_is_lost(root: Path, tmp_path: Path) -> N
     with pytest.raises(
         CheckpointError, match=r"^int8 costs .* more than --max-drop 0; (road|grass|car|tree) loses most"
     ):
-        to_int8(ExportSource(root / "best.ckpt", max_drop=0), tmp_path / "a.onnx")
+        write_int8(ExportSource(root / "best.ckpt", max_drop=0), tmp_path / "a.onnx")
 
 
 def test_without_masks_the_loss_is_said_to_be_unknown(
@@ -73,7 +77,7 @@ def test_without_masks_the_loss_is_said_to_be_unknown(
     gray = tmp_path / "gray"
     gray.mkdir()
     Image.new("RGB", (64, 48), (128, 128, 128)).save(gray / "a.png")
-    to_int8(ExportSource(tmp_path / "a.ckpt", calibrate=gray), tmp_path / "a.xml")
+    write_int8(ExportSource(tmp_path / "a.ckpt", calibrate=gray), tmp_path / "a.xml")
     assert any(text.startswith("what int8 costs is not measured") for text in caplog.messages)
     assert any(text.startswith("on the calibration photographs, int8 and float32 agree at") for text in caplog.messages)
     (absent,) = (text for text in caplog.messages if text.startswith("int8 can lose these classes"))

@@ -13,6 +13,7 @@ from segdrone.data.discovery.dataset_classes import ModelClasses
 from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation.options import SIZE_OPTIONS
 from segdrone.evaluation.scored_model import ScoredModel
+from segdrone.spec import ModelSpec
 
 log = logging.getLogger(__name__)
 
@@ -27,18 +28,20 @@ def open_split(
     model: ScoredModel, split: str, overrides: Mapping[str, Any], *, tiled: bool = False
 ) -> SegmentationDataModule:
     """Opens a split as `find_split` does, and warns of photographs that the model was trained on."""
-    datamodule = find_split(model, split, overrides, tiled=tiled)
+    given = {**model.normalization, **overrides}
+    datamodule = find_split(model.spec, model.training, split, given, tiled=tiled)
     _warn_of_training_photographs(datamodule, model.training, split)
     return datamodule
 
 
 def find_split(
-    model: ScoredModel, split: str, overrides: Mapping[str, Any], *, tiled: bool = False
+    spec: ModelSpec, training: Mapping[str, Any], split: str, overrides: Mapping[str, Any], *, tiled: bool = False
 ) -> SegmentationDataModule:
     """Opens a split of the photographs that a model was trained on, or of other ones.
 
     Args:
-        model: The model; its classes are those of the masks that are read.
+        spec: The model; its classes are those of the masks that are read.
+        training: Hyper-parameters of its training, as `ScoredModel` has them.
         split: `train`, `val`, `test` or `all`.
         overrides: Options of `data` that replace those of the training.
         tiled: Whether a `Predictor` reads the photographs, at their own size.
@@ -47,22 +50,29 @@ def find_split(
         DataError: The folder does not exist, the split is empty, or the masks have classes that the model lacks.
         ConfigError: An option is out of its range, or does nothing with `tiled`.
     """
-    config = _data_config(model, overrides, tiled=tiled)
-    splits = model.training.get("splits", {})
-    trained_split = None if config.split_dir is not None else {split: splits.get(split, [])}
+    config = _data_config(spec, training, overrides, tiled=tiled)
+    splits = training.get("splits")
+    trained_split = None if config.split_dir is not None else {split: (splits or {}).get(split, [])}
     datamodule = SegmentationDataModule(
-        config, ids={} if split == "all" else trained_split, model=_model_classes(model)
+        config, ids={} if split == "all" else trained_split, model=_model_classes(spec, training)
     )
     if config.images is None and not Path(config.root).exists():
         raise DataError(f"data.root={config.root} does not exist: give data.root=FOLDER")
     datamodule.prepare_data()
     datamodule.setup("test")
+    if not datamodule.splits[split] and splits is None:
+        raise DataError(
+            f"the model does not say which photographs are in its {split} split: give split=all or "
+            "data.split_dir=FOLDER"
+        )
     if not datamodule.splits[split]:
         raise DataError(f"the {split} split is empty: give split=val, split=all or data.split_dir=FOLDER")
     return datamodule
 
 
-def _data_config(model: ScoredModel, overrides: Mapping[str, Any], *, tiled: bool) -> DataConfig:
+def _data_config(
+    spec: ModelSpec, training: Mapping[str, Any], overrides: Mapping[str, Any], *, tiled: bool
+) -> DataConfig:
     """Returns the options of the training's dataset, changed by `overrides`.
 
     The masks of another folder have classes of their own, which `open_dataset` finds.
@@ -71,26 +81,26 @@ def _data_config(model: ScoredModel, overrides: Mapping[str, Any], *, tiled: boo
         raise ConfigError(
             f"data.{unused[0]} does nothing with inference=tiled: give inference.scale or inference.window"
         )
-    trained = {**model.training.get("data", {}), **_WRITE_NOTHING, "rare_share": 0.0, "class_groups": None}
+    trained = {**training.get("data", {}), **_WRITE_NOTHING, "rare_share": 0.0, "class_groups": None}
     trained |= {"split_by": None, "split_distance": None}  # the split of the training is known
     if not overrides.keys() & {"root", "images"} and trained.get("root") is None and trained.get("images") is None:
         raise ConfigError("the model does not say where its photographs are: give data.root=FOLDER")
     if not isinstance(trained.get("classes"), Mapping):  # an old checkpoint without the classes of the mask files
-        trained["classes"] = model.spec.classes.to_dict()
+        trained["classes"] = spec.classes.to_dict()
     if overrides.keys() & {"root", "images"}:
         trained |= _OTHER_FOLDER
     same_root = "root" in overrides and Path(overrides["root"]).resolve() == Path(trained.get("root") or "").resolve()
     if overrides.keys() & {"root", "images", "masks"} and not same_root:
         trained["classes"] = None
     scale = {"scale": 1.0} if overrides.get("sampling") == "whole" else {}
-    return DataConfig.from_dict({**trained, **scale, **model.normalization, **overrides})
+    return DataConfig.from_dict({**trained, **scale, **overrides})
 
 
-def _model_classes(model: ScoredModel) -> ModelClasses:
-    table, source = model.spec.classes, model.training.get("data", {}).get("classes")
+def _model_classes(spec: ModelSpec, training: Mapping[str, Any]) -> ModelClasses:
+    table, source = spec.classes, training.get("data", {}).get("classes")
     if not isinstance(source, Mapping):
         return ModelClasses(table, None, table)
-    return ModelClasses(table, model.spec.class_groups, ClassTable.from_dict(source))
+    return ModelClasses(table, spec.class_groups, ClassTable.from_dict(source))
 
 
 def _warn_of_training_photographs(datamodule: SegmentationDataModule, training: Mapping[str, Any], split: str) -> None:

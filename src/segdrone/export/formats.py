@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segdrone.errors import ConfigError
-from segdrone.runtime.description import Precision
+from segdrone.runtime.description import Description, Precision
 
 if TYPE_CHECKING:
     from segdrone.export.source import ExportSource
@@ -23,7 +23,7 @@ class ExportFormat:
     Attributes:
         suffix: What follows the checkpoint's stem in the name of the file.
         precision: Numbers that the file computes with.
-        write: Writes the file.
+        write: Writes the file, and what it says of itself into it.
         purpose: What it is for.
         needs: What must be installed.
         limits: What it cannot do.
@@ -32,77 +32,59 @@ class ExportFormat:
 
     suffix: str
     precision: Precision
-    write: Callable[[ExportSource, Path], None]
+    write: Callable[[ExportSource, Description, Path], None]
     purpose: str
     needs: str = _EXTRA
     limits: str = ""
     runs_here: bool = True
 
 
-def _onnx(source: ExportSource, path: Path) -> None:
+def _onnx(source: ExportSource, description: Description, path: Path) -> None:
     from segdrone.export.to_onnx import to_onnx
 
-    to_onnx(source.network, source.describe("fp32"), path)
+    to_onnx(source.network, description, path)
 
 
-def _onnx_fp16(source: ExportSource, path: Path) -> None:
-    from segdrone.export.to_onnx import to_onnx
-
-    to_onnx(source.network, source.describe("fp16"), path)
-
-
-def _openvino(source: ExportSource, path: Path) -> None:
+def _openvino(source: ExportSource, description: Description, path: Path) -> None:
     from segdrone.export.to_openvino import to_openvino
 
-    to_openvino(source.network, source.describe("fp32"), path)
+    to_openvino(source.network, description, path)
 
 
-def _openvino_fp16(source: ExportSource, path: Path) -> None:
-    from segdrone.export.to_openvino import to_openvino
-
-    to_openvino(source.network, source.describe("fp16"), path)
-
-
-def _openvino_bf16(source: ExportSource, path: Path) -> None:
-    from segdrone.export.to_openvino import to_openvino
-
-    to_openvino(source.network, source.describe("bf16"), path)
-
-
-def _int8(source: ExportSource, path: Path) -> None:
+def _int8(source: ExportSource, description: Description, path: Path) -> None:
     from segdrone.export.int8 import to_int8
 
-    to_int8(source, path)
+    to_int8(source, description, path)
 
 
-def _torchscript(source: ExportSource, path: Path) -> None:
+def _torchscript(source: ExportSource, description: Description, path: Path) -> None:
     from segdrone.export.converted import write_torchscript
 
-    write_torchscript(source, path)
+    write_torchscript(source, description, path)
 
 
-def _torch_export(source: ExportSource, path: Path) -> None:
+def _torch_export(source: ExportSource, description: Description, path: Path) -> None:
     from segdrone.export.converted import write_torch_export
 
-    write_torch_export(source, path)
+    write_torch_export(source, description, path)
 
 
-def _converted(source: ExportSource, path: Path) -> None:
+def _converted(source: ExportSource, description: Description, path: Path) -> None:
     from segdrone.export.converted import write_converted
 
-    write_converted(source, path)
+    write_converted(source, description, path)
 
 
 FORMATS: dict[str, ExportFormat] = {
     "onnx": ExportFormat(".onnx", "fp32", _onnx, "any machine: ONNX Runtime, QGIS, browsers"),
-    "onnx-fp16": ExportFormat("-fp16.onnx", "fp16", _onnx_fp16, "GPUs; half the size", limits="slower on a CPU"),
+    "onnx-fp16": ExportFormat("-fp16.onnx", "fp16", _onnx, "GPUs; half the size", limits="slower on a CPU"),
     "onnx-int8": ExportFormat(
         "-int8.onnx", "int8", _int8, "CPUs with VNNI; a quarter of the size", limits="slower on other CPUs"
     ),
     "openvino": ExportFormat(".xml", "fp32", _openvino, "Intel and AMD CPUs; Intel GPUs and NPUs"),
-    "openvino-fp16": ExportFormat("-fp16.xml", "fp16", _openvino_fp16, "the same, half the size"),
+    "openvino-fp16": ExportFormat("-fp16.xml", "fp16", _openvino, "the same, half the size"),
     "openvino-bf16": ExportFormat(
-        "-bf16.xml", "bf16", _openvino_bf16, "Intel CPUs with AMX: twice as fast", limits="fp32 on other CPUs"
+        "-bf16.xml", "bf16", _openvino, "Intel CPUs with AMX: twice as fast", limits="fp32 on other CPUs"
     ),
     "openvino-int8": ExportFormat("-int8.xml", "int8", _int8, "the fastest on most CPUs; a quarter of the size"),
     "torchscript": ExportFormat(

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from segdrone.errors import CheckpointError
 from segdrone.model.networks import round_up_to_stride
-from segdrone.runtime.description import Signature
+from segdrone.runtime.description import Description, Signature
 from segdrone.spec import ModelSpec
 
 _CUBIC = -0.5  # coefficient of the kernel of torch's bicubic interpolation with antialias
@@ -64,6 +65,21 @@ class InferenceGraph(nn.Module):
         missing = rounded - side
         tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         return missing if tracing else int(missing)
+
+
+def example_input(signature: Signature, batch: int = 2) -> Tensor:
+    """Returns noise in the form of a graph's input, of its one size or of an odd one, to trace it with."""
+    height, width = signature.window or (127, 131)  # primes: no padding or rounding is zero by chance
+    if signature.input == "pixels":
+        return torch.randint(0, 256, (batch, height, width, 3), dtype=torch.uint8)
+    return torch.rand(batch, 3, height, width)
+
+
+def refusal(target: str, description: Description, error: Exception) -> CheckpointError:
+    """Returns the error for a network that an exporter refuses; options of a network can fail in any way."""
+    name = description.spec.made_by.get("network", "the network")
+    reason = " ".join(str(error).split())[:200]
+    return CheckpointError(f"{name} cannot be exported to {target} ({reason}): give another model or format")
 
 
 def _softmax(logits: Tensor) -> Tensor:

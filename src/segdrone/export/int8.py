@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,6 +22,7 @@ from segdrone.export.source import ExportSource
 from segdrone.inference import Predictor
 from segdrone.runtime.adapter import Adapter
 from segdrone.runtime.backend import Backend
+from segdrone.runtime.description import Description
 from segdrone.runtime.open_backend import open_backend
 from segdrone.utils.progress import progress_bar
 
@@ -32,7 +34,7 @@ _SIZE = (256, 256)  # to see at which resolution layers compute
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
-def to_int8(source: ExportSource, path: Path) -> None:
+def to_int8(source: ExportSource, description: Description, path: Path) -> None:
     """Writes a checkpoint's network in int8, for ONNX Runtime or OpenVINO, by the suffix of `path`.
 
     Activations are calibrated on training photographs. The mIoU on validation photographs, in windows at the
@@ -48,13 +50,14 @@ def to_int8(source: ExportSource, path: Path) -> None:
     onnx = path.suffix == ".onnx"
     with TemporaryDirectory() as folder:
         exact = Path(folder) / f"exact{path.suffix}"
-        (to_onnx.to_onnx if onnx else to_openvino.to_openvino)(source.network, source.describe("fp32"), exact)
+        in_float = replace(description, precision="fp32")
+        (to_onnx.to_onnx if onnx else to_openvino.to_openvino)(source.network, in_float, exact)
         backend = open_backend(exact, device="cpu")
         predictor = Predictor(backend)
         calibration = calibration_windows(source, predictor)
         validation = validation_windows(source, predictor)
         _warn_of_absent_classes(backend, calibration)
-        adapter = Adapter(source.describe("fp32"))
+        adapter = Adapter(description)
         keep = early_convolutions(exact, adapter.to_input(np.zeros((1, *(backend.window or _SIZE), 3), np.uint8)))
         classes, scores = len(source.spec.classes), []
         with progress_bar(desc="int8", unit=" windows", disable=not source.progress, leave=False) as bar:
@@ -71,7 +74,7 @@ def to_int8(source: ExportSource, path: Path) -> None:
             except Exception as error:  # of somebody's network, in any way
                 reason = " ".join(str(error).split())[:200] or type(error).__name__
                 raise CheckpointError(f"{source.path} cannot be quantized ({reason}): give another format") from error
-            (to_onnx.save_model if onnx else to_openvino.save_model)(model, source.describe("int8"), path)
+            (to_onnx.save_model if onnx else to_openvino.save_model)(model, description, path)
             written = open_backend(path, device="cpu")
             if not validation:
                 _warn_of_disagreement(backend, written, calibration)

@@ -27,7 +27,6 @@ from segdrone.inference import Predictor
 from segdrone.raster import TileCollector
 from segdrone.runtime.backend import Backend
 from segdrone.runtime.open_backend import open_backend
-from segdrone.runtime.torch_backend import TorchBackend
 from segdrone.utils.progress import progress_bar
 from segdrone.windows import Size
 
@@ -254,7 +253,7 @@ def time_in_turns(backends: Sequence[Backend], size: Size) -> list[float]:
 
 def _open(source: ExportSource, file: ExportedFile) -> Backend:
     if file.path == source.path:
-        return TorchBackend(source.network, source.spec, device="cpu")
+        return source.backend
     return open_backend(file.path, device="cpu")
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from segdrone.data import SegmentationDataModule
-from segdrone.errors import CheckpointError, DataError
+from segdrone.errors import DataError
 from segdrone.export.formats import FORMATS, check_formats
 from segdrone.export.parity import SPLIT, ExportedFile
 from segdrone.export.parity_report import PARITY_FILES, print_parity, write_parity
 from segdrone.export.source import ExportSource
+from segdrone.export.trial import check_difference, trial_windows
 from segdrone.runtime.backend import check_probabilities
 from segdrone.runtime.open_backend import open_backend
-from segdrone.runtime.torch_backend import TorchBackend
 from segdrone.utils.atomic import writable_dir
 from segdrone.utils.output_dir import exclusive_dir, staged_results
 from segdrone.utils.progress import progress_bar
@@ -24,9 +24,6 @@ from segdrone.utils.warnings import collect_warnings
 from segdrone.windows import Size
 
 log = logging.getLogger(__name__)
-
-_SIZE = (61, 97)  # primes: every size that the network rounds or pads is tried
-_TOLERANCE = 1e-3  # of probabilities in float32
 
 
 def export(
@@ -77,7 +74,8 @@ def export(
         for name in progress_bar(names, "exporting", disable=not progress):
             before = {*results.path.rglob("*")}
             path = results.path / (source.path.stem + FORMATS[name].suffix)
-            FORMATS[name].write(source, path)
+            description = source.describe(FORMATS[name].precision)
+            FORMATS[name].write(source, description, path)
             if FORMATS[name].runs_here:
                 _check(source, path, exact=FORMATS[name].precision == "fp32")
             written = (file for file in {*results.path.rglob("*")} - before if file.is_file())
@@ -113,14 +111,8 @@ def _check(source: ExportSource, path: Path, *, exact: bool) -> None:
         CheckpointError: They differ by more than rounding.
     """
     exported = open_backend(path, device="cpu")
-    size = source.signature.window or _SIZE
-    pixels = np.random.default_rng(0).integers(0, 256, (1, *size, 3), np.uint8)
-    probabilities = exported(pixels)
-    check_probabilities(exported, pixels, probabilities)
-    expected = TorchBackend(source.network, source.spec, device="cpu")(pixels)
-    difference = float(np.abs(probabilities - expected).max())
-    if exact and not difference <= _TOLERANCE:
-        raise CheckpointError(
-            f"{path.name} computes other probabilities than {source.path} (up to {difference:.3g} apart): give another "
-            "format"
-        )
+    for pixels in trial_windows(source.signature):
+        probabilities = exported(pixels)
+        check_probabilities(exported, pixels, probabilities)
+        if exact:
+            check_difference(path, source.path, float(np.abs(probabilities - source.backend(pixels)).max()))

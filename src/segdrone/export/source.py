@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from segdrone.data import SegmentationDataModule
 from segdrone.errors import ConfigError, DataError
-from segdrone.evaluation.scored_model import open_checkpoint
 from segdrone.evaluation.trained_data import find_split
 from segdrone.model.checkpoint import load_model
 from segdrone.model.networks import round_up_to_stride
 from segdrone.runtime.description import Description, Precision, Signature
+from segdrone.runtime.torch_backend import TorchBackend
 from segdrone.utils.digest import file_digest
 from segdrone.windows import Size
 
-_PATHS = ("root", "images", "masks", "split_dir", "cache_dir", "sample")  # of somebody's machine: not exported
+# Options of the training's data that an evaluation of an exported file needs. Others say how and where it was trained.
+_NEEDED = (
+    "classes", "mask_encoding", "colour_tolerance", "mask_threshold", "unknown", "bands", "stretch", "allow_unpaired",
+    "sampling", "scale", "interpolation", "image_size", "test_image_size", "tile_size", "crop_size", "mean", "std",
+    "batch_size",
+)  # fmt: skip
 
 
 class ExportSource:
@@ -71,6 +77,11 @@ class ExportSource:
         self.signature = Signature("pixels" if window is None else "unit", "probabilities", stride, window)
         self._digest = file_digest(self.path)
 
+    @cached_property
+    def backend(self) -> TorchBackend:
+        """The checkpoint, run by torch on CPU."""
+        return TorchBackend(self.network, self.spec, device="cpu")
+
     def open_split(self, split: str) -> SegmentationDataModule:
         """Opens the photographs of a split of the training, `train`, `val` or `test`, with their masks.
 
@@ -82,7 +93,7 @@ class ExportSource:
         overrides = {} if self.data_root is None else {"root": str(self.data_root)}
         try:
             # The checkpoint lists its photographs: files of the split, which could have changed, are not needed.
-            return find_split(open_checkpoint(self.path), split, {**overrides, "split_dir": None}, tiled=True)
+            return find_split(self.spec, self.hparams, split, {**overrides, "split_dir": None}, tiled=True)
         except (ConfigError, DataError) as error:
             reason = str(error).partition(": give ")[0]  # options of another command
             raise DataError(
@@ -97,5 +108,10 @@ class ExportSource:
 
 def _training(hparams: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what an evaluation of the exported file needs to know of the training, without paths."""
-    data = {key: value for key, value in hparams["data"].items() if key not in _PATHS}
-    return {"data": data, "splits": hparams["splits"], "split_by": hparams.get("split_by", "")}
+    data = {key: hparams["data"][key] for key in _NEEDED if key in hparams["data"]}
+    if not isinstance(data.get("classes"), Mapping):  # the path of a table
+        data.pop("classes", None)
+    split_by, folder = hparams.get("split_by", ""), hparams["data"].get("split_dir")
+    if folder:
+        split_by = split_by.replace(folder, Path(folder).name)
+    return {"data": data, "splits": hparams["splits"], "split_by": split_by}

@@ -10,8 +10,7 @@ import onnx
 import torch
 from torch import nn
 
-from segdrone.errors import CheckpointError
-from segdrone.export.graph import InferenceGraph, exportable_operations
+from segdrone.export.graph import InferenceGraph, example_input, exportable_operations, refusal
 from segdrone.export.other_tools import onnx_metadata
 from segdrone.runtime.description import KEY, Description
 from segdrone.utils.silence import silent_stdout
@@ -37,13 +36,8 @@ def to_onnx(network: nn.Module, description: Description, path: Path) -> None:
     signature, half = description.signature, description.precision == "fp16"
     copied = copy.deepcopy(network).eval()
     graph = InferenceGraph(copied.half() if half else copied, description.spec, signature, half=half).eval()
-    height, width = signature.window or (127, 131)  # primes: no padding or rounding is zero by chance
-    if signature.input == "pixels":
-        example = torch.randint(0, 256, (2, height, width, 3), dtype=torch.uint8)
-        axes = {_INPUT: {0: "batch", 1: "height", 2: "width"}}
-    else:
-        example, axes = torch.rand(2, 3, height, width), {_INPUT: {0: "batch", 2: "height", 3: "width"}}
-    axes[_OUTPUT] = {0: "batch", 2: "height", 3: "width"}
+    axes = {_OUTPUT: {0: "batch", 2: "height", 3: "width"}}
+    axes[_INPUT] = {0: "batch", 1: "height", 2: "width"} if signature.input == "pixels" else axes[_OUTPUT]
     if signature.window is not None:
         axes = {name: {0: "batch"} for name in axes}
     try:
@@ -51,13 +45,11 @@ def to_onnx(network: nn.Module, description: Description, path: Path) -> None:
         with silent_stdout(), warnings.catch_warnings(), exportable_operations(), torch.no_grad():
             warnings.simplefilter("ignore")  # of the tracer, about branches that no input decides, and its age
             torch.onnx.export(
-                graph, (example,), str(path), dynamo=False, opset_version=_OPSET,
+                graph, (example_input(signature),), str(path), dynamo=False, opset_version=_OPSET,
                 input_names=[_INPUT], output_names=[_OUTPUT], dynamic_axes=axes,
             )  # fmt: skip
-    except Exception as error:  # options of a network can fail in any way
-        reason = " ".join(str(error).split())[:200]
-        name = description.spec.made_by.get("network", "the network")
-        raise CheckpointError(f"{name} cannot be exported to ONNX ({reason}): give another model") from error
+    except Exception as error:
+        raise refusal("ONNX", description, error) from error
     save_model(onnx.load(str(path)), description, path)
 
 

@@ -48,8 +48,6 @@ class Signature:
         for name, size in {"stride": self.stride, "window": self.window or (1, 1)}.items():
             if not all(1 <= side <= _MAX_SIDE for side in size):
                 raise CheckpointError(f"{name}={size} must be a height and a width of 1 to {_MAX_SIDE} pixels")
-        if self.window is not None and any(a % b for a, b in zip(self.window, self.stride, strict=True)):
-            raise CheckpointError(f"window={self.window} is no multiple of stride={self.stride}: fix the description")
 
 
 @dataclass(frozen=True)

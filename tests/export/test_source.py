@@ -1,0 +1,45 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from segdrone.errors import ConfigError
+from segdrone.export.source import ExportSource
+from tests.helpers.training import tiny_checkpoint
+
+
+def change(path: Path, data: dict[str, Any], **hparams: Any) -> Path:
+    """Changes hyper-parameters of a checkpoint."""
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint["hyper_parameters"].update(hparams)
+    checkpoint["hyper_parameters"]["data"] = {**checkpoint["hyper_parameters"]["data"], **data}
+    torch.save(checkpoint, path)
+    return path
+
+
+def test_a_description_names_no_folder_of_the_training(tmp_path: Path) -> None:
+    home = "/home/anna"
+    data = {
+        "root": f"{home}/drone", "images": f"{home}/images", "masks": f"{home}/masks", "split_dir": f"{home}/lists",
+        "cache_dir": f"{home}/cache", "classes": f"{home}/classes.csv",
+    }  # fmt: skip
+    path = change(tiny_checkpoint(tmp_path / "a.ckpt"), data, split_by=f"by the lists in {home}/lists")
+    described = ExportSource(path).describe("fp32")
+    assert "anna" not in described.to_json()
+    assert described.training is not None and described.training["split_by"] == "by the lists in lists"
+
+
+def test_a_description_holds_what_an_evaluation_needs(tmp_path: Path) -> None:
+    data = {"test_image_size": [96, 128], "mask_encoding": "colours", "num_workers": 7}
+    splits = {"train": ["a"], "val": ["b"], "test": []}
+    path = change(tiny_checkpoint(tmp_path / "a.ckpt"), data, splits=splits)
+    training = ExportSource(path).describe("int8").training
+    assert training is not None and training["splits"] == splits
+    assert training["data"]["test_image_size"] == [96, 128] and training["data"]["mask_encoding"] == "colours"
+    assert "num_workers" not in training["data"]  # of the machine that trained
+
+
+def test_a_window_that_the_network_does_not_take_is_refused_with_the_next_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--window 100x60 is no size of this network: .* such as 128x64"):
+        ExportSource(tiny_checkpoint(tmp_path / "a.ckpt"), (60, 100))
