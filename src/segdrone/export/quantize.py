@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from segdrone.runtime.onnx_backend import open_session
 from segdrone.runtime.openvino_backend import openvino_core
+from segdrone.utils.signal_stack import keep_signal_stack
 
 Item = TypeVar("Item")
 Infer = Callable[[NDArray[Any]], NDArray[np.float32]]
@@ -75,8 +76,7 @@ def quantize(
             than this.
         step: Called for each use of an input.
     """
-    openvino_core()  # before NNCF makes its own
-    with _quiet():
+    with _quiet(), keep_signal_stack():  # NNCF makes cores of its own
         import nncf
         from nncf.quantization.advanced_parameters import AdvancedAccuracyRestorerParameters, OverflowFix
 

@@ -117,12 +117,9 @@ class OpenVinoBackend:
 def openvino_core() -> ov.Core:
     """Returns the one core of this process.
 
-    With the last core OpenVINO unloads its plugins, which breaks the thread-local variables of other libraries: torch
-    then crashes. This one keeps that for CPUs loaded, also while other libraries make cores of their own.
+    Plugins of several cores, destroyed in any order, would break Ctrl+C: see `keep_signal_stack`.
     """
-    core = ov.Core()
-    core.get_property("CPU", "FULL_DEVICE_NAME")  # loads it
-    return core
+    return ov.Core()
 
 
 def _check_memory(model: ov.Model) -> None:
