@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 _SCRIPTS = Path(__file__).parent / "converters"
 
 _LITERT = Environment("litert", ("litert-torch==0.10.0", "torch==2.13.*"), needs_torch=True)
+_SAVED_MODEL = Environment("saved-model", (*_LITERT.requirements, "tensorflow-cpu==2.21.0"), needs_torch=True)
 _COREML = Environment("coreml", ("coremltools==9.0", "torch==2.13.*", "numpy<2"), needs_torch=True)
 _EXECUTORCH = Environment("executorch", ("executorch==1.5.1", "torch==2.13.*"), needs_torch=True)
 
@@ -52,6 +53,7 @@ class Converter:
 
 CONVERTERS = {
     ".tflite": Converter(_LITERT, _SCRIPTS / "to_litert.py", "model.pt2", to_torch_export),
+    ".savedmodel": Converter(_SAVED_MODEL, _SCRIPTS / "to_saved_model.py", "model.pt2", to_torch_export),
     ".mlpackage": Converter(_COREML, _SCRIPTS / "to_coreml.py", "model.pt", to_torchscript),
     ".pte": Converter(_EXECUTORCH, _SCRIPTS / "to_executorch.py", "model.pt2", to_torch_export),
 }

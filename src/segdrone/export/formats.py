@@ -79,14 +79,14 @@ FORMATS: dict[str, ExportFormat] = {
     "onnx": ExportFormat(".onnx", "fp32", _onnx, "any machine: ONNX Runtime, QGIS, browsers"),
     "onnx-fp16": ExportFormat("-fp16.onnx", "fp16", _onnx, "GPUs; half the size", limits="slower on a CPU"),
     "onnx-int8": ExportFormat(
-        "-int8.onnx", "int8", _int8, "CPUs with VNNI; a quarter of the size", limits="slower on other CPUs"
+        "-int8.onnx", "int8", _int8, "CPUs with VNNI; a third of the size", limits="slower on other CPUs"
     ),
     "openvino": ExportFormat(".xml", "fp32", _openvino, "Intel and AMD CPUs; Intel GPUs and NPUs"),
     "openvino-fp16": ExportFormat("-fp16.xml", "fp16", _openvino, "the same, half the size"),
     "openvino-bf16": ExportFormat(
-        "-bf16.xml", "bf16", _openvino, "Intel CPUs with AMX: twice as fast", limits="fp32 on other CPUs"
+        "-bf16.xml", "bf16", _openvino, "Intel CPUs with AMX, in bfloat16", limits="fp32 on other CPUs"
     ),
-    "openvino-int8": ExportFormat("-int8.xml", "int8", _int8, "the fastest on most CPUs; a quarter of the size"),
+    "openvino-int8": ExportFormat("-int8.xml", "int8", _int8, "CPUs, the fastest of these; a third of the size"),
     "torchscript": ExportFormat(
         ".torchscript", "fp32", _torchscript, "LibTorch, in C++", limits="torch has deprecated it", runs_here=False
     ),
@@ -95,6 +95,9 @@ FORMATS: dict[str, ExportFormat] = {
     ),
     "litert": ExportFormat(
         ".tflite", "fp32", _converted, "Android: LiteRT, formerly TensorFlow Lite", "uv", "one size", runs_here=False
+    ),
+    "saved-model": ExportFormat(
+        ".savedmodel", "fp32", _converted, "TensorFlow: TensorFlow Serving, Triton", "uv", "one size", runs_here=False
     ),
     "coreml": ExportFormat(
         ".mlpackage",

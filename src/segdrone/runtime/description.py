@@ -99,12 +99,16 @@ class Description:
             raise CheckpointError(f"its description cannot be read ({error}): export the model again") from None
 
     @classmethod
-    def of_model(cls, path: Path, text: str | None) -> Description:
-        """Builds the description that the model file `path` holds as text.
+    def of_model(cls, path: Path, text: str | None, given: Description | None) -> Description:
+        """Returns the description that the model file `path` holds as text, or the one that is given for a file without.
 
         Raises:
-            CheckpointError: It holds no description, or one that cannot be read.
+            CheckpointError: There is none, there are two, or it cannot be read.
         """
+        if given is not None and text is not None:
+            raise CheckpointError(f"{path} describes itself: leave out --spec")
+        if given is not None:
+            return given
         if text is None:
             raise CheckpointError(
                 f"{path} was not written by segdrone export: it lacks classes, normalization and training size; "

@@ -30,7 +30,7 @@ class OnnxBackend:
 
     Args:
         path: An ONNX file. Its operators are standard ones: opening it runs no code of its maker.
-        description: What the file takes and returns; None reads it from the file.
+        description: What the file takes and returns, if it does not say so itself.
         device: `auto`, `cpu`, or the name of another execution provider that is installed, in lower case and without
             `ExecutionProvider`, such as `cuda`, `cuda:1`, `tensorrt`, `dml` or `coreml`.
         batch_size: Windows to compute at once; None is 1 on CPU and 8 elsewhere.
@@ -50,7 +50,7 @@ class OnnxBackend:
     ) -> None:
         path = Path(path)
         file = read_onnx(path)
-        self.description = description or Description.of_model(path, file.metadata.get(KEY))
+        self.description = Description.of_model(path, file.metadata.get(KEY), description)
         self.spec, self.stride = self.description.spec, self.description.signature.stride
         self.window = self.description.signature.window
         self._adapter = Adapter(self.description)

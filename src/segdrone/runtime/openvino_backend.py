@@ -33,7 +33,7 @@ class OpenVinoBackend:
 
     Args:
         path: The `.xml` file of a model; the `.bin` file with its weights lies beside it.
-        description: What the model takes and returns; None reads it from the file.
+        description: What the model takes and returns, if it does not say so itself.
         device: `auto` (a GPU if there is one), or a name of OpenVINO, such as `CPU`, `GPU`, `GPU.1` or `NPU`.
         batch_size: Windows to compute at once; None is 1.
 
@@ -59,7 +59,7 @@ class OpenVinoBackend:
             raise CheckpointError(
                 f"{path} is truncated or not an OpenVINO model ({_reason(error)}): export it again"
             ) from None
-        self.description = description or Description.of_model(path, files.description)
+        self.description = Description.of_model(path, files.description, description)
         inputs, outputs = self._model.inputs, self._model.outputs
         check_declared(path, self.description, [*map(_declared, inputs)], [*map(_declared, outputs)])
         self.spec, self.stride = self.description.spec, self.description.signature.stride
