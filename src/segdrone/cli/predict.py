@@ -112,14 +112,14 @@ def predict(
     images, found = find_files(inputs, out)  # fails before the model is loaded
     videos = choose_videos(found, inputs, smooth, required=not images)
     from segdrone.inference import Predictor
-    from segdrone.inference.cleanup import Cleanup
+    from segdrone.inference.cleanup import Cleanup, parse_min_area
     from segdrone.inference.instances import thing_classes
     from segdrone.inference.predict_folder import PredictSummary, predict_folder
     from segdrone.runtime.threads import thread_count
     from segdrone.utils.load import busy_note
     from segdrone.utils.memory import keep_freed_memory
 
-    cleanup = Cleanup(min_area=_areas(min_area), fill_holes=fill_holes, refine=refine)
+    cleanup = Cleanup(min_area=parse_min_area(min_area, "--min-area"), fill_holes=fill_holes, refine=refine)
     size = None if window is None else parse_size(window, "--window")
     options: dict[str, Any] = {"scale": scale, "overlap": overlap, "augment": augment, "batch_size": batch_size}
     options["scales"] = _scales(scales)
@@ -152,15 +152,6 @@ def predict(
     else:
         print(f"{predicted} predicted, {skipped} done before, {failed} failed: see {out}")
     raise typer.Exit(1 if failed else 0)
-
-
-def _areas(text: str) -> dict[str, int] | int:
-    if text.isdecimal():
-        return int(text)
-    areas = dict(part.partition("=")[::2] for part in text.split(","))
-    if not all(name and area.isdecimal() for name, area in areas.items()):
-        raise ConfigError(f"--min-area {text} must be pixels, such as 64, or per class, such as car=200,person=30")
-    return {name.strip(): int(area) for name, area in areas.items()}
 
 
 def _scales(text: str) -> list[float]:

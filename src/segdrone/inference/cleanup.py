@@ -19,6 +19,28 @@ from segdrone.inference.watershed import watershed_refine
 _MAX_REFINE = 64  # pixels: farther, borders follow texture, and blocks with their context need too much memory
 
 
+def parse_min_area(text: str, option: str) -> dict[str, int] | int:
+    """Returns `Cleanup.min_area` of a text.
+
+    Args:
+        text: Pixels, such as `64`, or pixels per class, such as `car=200,person=30`.
+        option: Name of the option, for the error.
+
+    Raises:
+        ConfigError: It is neither.
+
+    Example:
+        >>> parse_min_area("car=200, person=30", "--min-area")
+        {'car': 200, 'person': 30}
+    """
+    if text.isdecimal() and len(text) < 12:
+        return int(text)
+    areas = dict(part.partition("=")[::2] for part in text.split(","))
+    if not all(name and area.isdecimal() and len(area) < 12 for name, area in areas.items()):
+        raise ConfigError(f"{option} {text} must be pixels, such as 64, or per class, such as car=200,person=30")
+    return {name.strip(): int(area) for name, area in areas.items()}
+
+
 @dataclass(frozen=True)
 class Cleanup:
     """Up to three steps, in this order; each is off at 0.

@@ -36,6 +36,43 @@ Pixels = NDArray[np.uint8]
 Predict = Callable[[ImageSource, Pixels, Progress], Prediction]
 
 
+def read_photograph(image: InputImage, open_source: Callable[[Path], ImageSource]) -> tuple[ImageSource, Pixels]:
+    """Opens and decodes a photograph.
+
+    Args:
+        image: The photograph.
+        open_source: `Predictor.open`.
+
+    Returns:
+        Its source and a view of its pixels, uint8 `[H, W, 3]`.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    try:
+        _ = image.digest  # before the pixels: what changes meanwhile is predicted again by the next command
+        source = open_source(image.file)
+        return source, source.read(Window(0, 0, *source.size))
+    except DataError:
+        raise
+    except Exception as error:  # decoders raise errors of many types on damaged files, and the others must go on
+        reason = f"{type(error).__name__}: {error}"
+        raise DataError(f"{image.file} cannot be decoded ({reason}): copy it again or remove it") from None
+
+
+def predict_photograph(
+    predictor: Predictor, source: ImageSource, pixels: Pixels, cleanup: Cleanup, progress: Progress | None = None
+) -> Prediction:
+    """Predicts a photograph that `read_photograph` returned; the mask is cleaned, the confidence is that before.
+
+    Raises:
+        DataError: It cannot be read.
+        ConfigError: `cleanup` does not fit the classes, or the device's memory is too small for a single window.
+    """
+    prediction = predictor(source, confidence=True, progress=progress)
+    return prediction._replace(mask=cleanup(prediction.mask, pixels, predictor.table))
+
+
 class PredictSummary(NamedTuple):
     """Result of predicting many files.
 
@@ -100,8 +137,7 @@ def predict_folder(
     }
 
     def predict(source: ImageSource, pixels: Pixels, update: Progress) -> Prediction:
-        prediction = predictor(source, confidence=True, progress=update)
-        return prediction._replace(mask=cleanup(prediction.mask, pixels, predictor.table))
+        return predict_photograph(predictor, source, pixels, cleanup, update)
 
     def read(image: InputImage) -> tuple[ImageSource, Pixels]:
         return _read(image, predictor.open)
@@ -165,20 +201,12 @@ def _read_ahead(
 
 
 def _read(image: InputImage, open_source: Callable[[Path], ImageSource]) -> tuple[ImageSource, Pixels]:
-    """Opens and decodes a photograph; returns its source and a view of its pixels."""
+    """Reads a photograph as `read_photograph`, unless its suffix is that of another file."""
     if not is_image(image.file):
         suffixes = ", ".join(IMAGE_SUFFIXES)
         known = "; ".join(describe_others([image.file])) or "leave it out"
         raise DataError(f"{image.file} does not have the suffix of a photograph ({suffixes}): {known}")
-    try:
-        _ = image.digest  # before the pixels: what changes meanwhile is predicted again by the next command
-        source = open_source(image.file)
-        return source, source.read(Window(0, 0, *source.size))
-    except DataError:
-        raise
-    except Exception as error:  # decoders raise errors of many types on damaged files, and the others must go on
-        reason = f"{type(error).__name__}: {error}"
-        raise DataError(f"{image.file} cannot be decoded ({reason}): copy it again or remove it") from None
+    return read_photograph(image, open_source)
 
 
 def _name_error(image: InputImage, outputs: Outputs) -> str:

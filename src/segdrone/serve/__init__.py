@@ -1,0 +1,1 @@
+"""Serve models over HTTP: `segdrone predict` for one photograph at a time."""

@@ -1,0 +1,149 @@
+"""Open models and predict photographs in a worker process, as its messages say."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from segdrone.errors import DataError, SegdroneError, explain_error
+from segdrone.inference.cleanup import Cleanup, parse_min_area
+from segdrone.inference.inputs import InputImage
+from segdrone.inference.instances import thing_classes
+from segdrone.inference.outputs import Outputs
+from segdrone.inference.predict_folder import predict_photograph, read_photograph
+from segdrone.inference.predictor import Predictor
+from segdrone.runtime.backend import Backend, check_probabilities
+from segdrone.runtime.open_backend import open_backend
+from segdrone.serve.worker import Message, WorkerOptions
+from segdrone.utils.memory import keep_freed_memory
+from segdrone.utils.openmp import sleep_while_waiting
+
+
+class _Cancelled(Exception):
+    """The task is not wanted any more."""
+
+
+class Computer:
+    """The models that are open, and the task that runs.
+
+    Args:
+        connection: To the pool.
+        options: How to compute.
+    """
+
+    def __init__(self, connection: Connection, options: WorkerOptions) -> None:
+        sleep_while_waiting()
+        keep_freed_memory()
+        cv2.setNumThreads(options.threads)
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # on files that are then decoded, or fail with an error
+        self._connection, self._device = connection, options.device
+        self._models: dict[str, tuple[str, Backend]] = {}  # path and backend by name
+
+    def answer(self, message: Message) -> None:
+        """Does what a message says, and sends the answer."""
+        actions: dict[str, Callable[[Message], Message | None]] = {
+            "open": self._open, "segment": self._segment, "cancel": lambda _: None,  # of a task that has ended
+        }  # fmt: skip
+        try:
+            answer = actions[message["do"]](message)
+        except (BrokenPipeError, ConnectionResetError):
+            raise
+        except _Cancelled:
+            answer = {"error": "cancelled", "text": "the request was cancelled"}
+        except Exception as error:
+            answer = _describe_error(error, message.get("file", ""))
+        if answer is not None:
+            self._send(answer)
+
+    def _open(self, message: Message) -> Message:
+        """Opens models that are not open yet; only if all can be opened, others are closed."""
+        models = {}
+        for name, path in message["models"].items():
+            known = self._models.get(name)
+            if known is None or known[0] != path:
+                known = path, _open_backend(path, self._device)
+            models[name] = known
+        self._models = models
+        return {"models": {name: _describe_model(backend) for name, (_, backend) in models.items()}}
+
+    def _segment(self, message: Message) -> Message:
+        start, options = time.monotonic(), message["options"]
+        backend = self._models[message["model"]][1]
+        predictor = Predictor(backend, augment=options["augment"])
+        min_area = parse_min_area(options["min_area"], "min_area")
+        cleanup = Cleanup(min_area, fill_holes=options["fill_holes"], refine=options["refine"])
+        cleanup.check(predictor.table)
+        objects = thing_classes(predictor.table) if options["objects"] else []
+        if options["objects"] and not objects:
+            raise DataError("no class of the model is an object such as person or car: leave out objects")
+        kinds = {kind: kind in options["kinds"] for kind in ("colours", "overlays", "confidence")}
+        outputs = Outputs(Path(message["folder"]), predictor.table, **kinds, objects=objects)
+        file = Path(message["file"])
+        image = InputImage(file, file.name, file.stem)
+        source, pixels = read_photograph(image, predictor.open)
+        prediction = predict_photograph(predictor, source, pixels, cleanup, self._progress(message["task"]))
+        cells = outputs.write(image, pixels, prediction)
+        return {
+            "row": dict(zip(outputs.columns, cells, strict=True)),
+            "network_size": list(predictor.network_size(source.size)),
+            "seconds": time.monotonic() - start,
+            "model_digest": _digest(backend.settings),
+        }
+
+    def _progress(self, task: int) -> Callable[[int, int], None]:
+        def report(done: int, total: int) -> None:
+            while self._connection.poll():
+                if json.loads(self._connection.recv_bytes()) == {"do": "cancel", "task": task}:
+                    raise _Cancelled
+            self._send({"progress": [done, total]})
+
+        return report
+
+    def _send(self, message: Message) -> None:
+        self._connection.send_bytes(json.dumps(message).encode())
+
+
+def _open_backend(path: str, device: str) -> Backend:
+    """Opens a model, and lets it compute a window: some that can be opened cannot."""
+    backend = open_backend(path, device=device)
+    window = np.zeros((1, *(backend.window or backend.spec.training_size), 3), np.uint8)
+    check_probabilities(backend, window, backend(window))
+    return backend
+
+
+def _describe_model(backend: Backend) -> Message:
+    settings, description = backend.settings, getattr(backend, "description", None)
+    half = "fp16" if settings.get("half_precision") else "fp32"
+    return {
+        "digest": _digest(settings),
+        "runtime": settings.get("runtime", "torch"),
+        "device": backend.device,
+        "precision": half if description is None else description.precision,
+        "spec": backend.spec.to_dict(),
+    }
+
+
+def _digest(settings: Mapping[str, Any]) -> str:
+    return str(settings.get("model") or settings.get("checkpoint") or "")
+
+
+def _describe_error(error: Exception, file: str) -> Message:
+    """Returns what went wrong, without the place of the photograph."""
+    kind = type(error).__name__
+    if isinstance(error, SegdroneError | MemoryError | OSError):
+        text = explain_error(error)
+    else:
+        traceback.print_exc(file=sys.stderr)
+        kind, text = "Exception", explain_error(error)
+    text = text.replace(file, "the photograph") if file else text
+    return {"error": kind, "errno": getattr(error, "errno", None), "text": text}

@@ -1,0 +1,281 @@
+"""Processes that compute, each one task at a time, behind a bounded queue.
+
+A task that takes too long costs its process, as does one that crashes it; another process is started in its place, and
+the other tasks go on. The pool knows nothing of HTTP: requests and a queue of jobs use it alike.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from segdrone.errors import CheckpointError
+from segdrone.serve.process import WorkerLostError, WorkerProcess
+from segdrone.serve.task import QueueFullError, Task, TaskError
+from segdrone.serve.worker import Message, WorkerOptions
+
+log = logging.getLogger(__name__)
+
+_START_SECONDS = 600.0  # importing torch from a slow disk, and opening large models
+_LOOK_SECONDS = 0.5  # between two looks whether an idle process is alive
+_STOPPED = "the service ends, and takes no more requests"
+_LONGEST_PAUSE = 30.0  # seconds between two starts of a process that fails
+
+
+class WorkerPool:
+    """Processes that have the same models open, and take tasks from one queue.
+
+    Args:
+        models: Paths of the models by name.
+        options: How the processes compute.
+        size: Number of processes.
+        timeout: Seconds that a task may compute.
+        max_queue: Tasks that may wait.
+
+    Attributes:
+        descriptions: What the models are, by name.
+        restarts: Processes that were started in the place of others.
+
+    Example:
+        with WorkerPool({"net": "net.onnx"}, options, size=2, timeout=300, max_queue=16) as pool:
+            row = pool.submit({"do": "segment", "model": "net", ...}).answer.result()["row"]
+    """
+
+    def __init__(
+        self, models: Mapping[str, str], options: WorkerOptions, *, size: int, timeout: float, max_queue: int
+    ) -> None:
+        self.size, self.timeout, self.max_queue = size, timeout, max_queue
+        self.descriptions: dict[str, Any] = {}
+        self.restarts = 0
+        self._models, self._options = dict(models), options
+        self._changed = threading.Condition()
+        self._queue: deque[Task] = deque()
+        self._processes: dict[int, WorkerProcess] = {}  # by slot
+        self._up: set[int] = set()  # slots whose process has the models open
+        self._running: dict[int, Task] = {}  # by slot
+        self._numbers = itertools.count(1)
+        self._draining = self._ended = False
+        self._first_error: str | None = None
+        self._mean_seconds = 1.0
+        self._slots = [threading.Thread(target=self._run_slot, args=(slot,), daemon=True) for slot in range(size)]
+
+    def __enter__(self) -> WorkerPool:
+        """Starts the processes, and waits until each has opened the models.
+
+        Raises:
+            CheckpointError: One cannot.
+        """
+        for slot in self._slots:
+            slot.start()
+        try:
+            with self._changed:
+                self._changed.wait_for(lambda: self._first_error is not None or self.alive == self.size)
+            if self._first_error is not None:
+                raise CheckpointError(self._first_error)
+        except BaseException:
+            self.close(kill=True)
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def alive(self) -> int:
+        """Number of processes that are up."""
+        return len(self._up)
+
+    @property
+    def waiting(self) -> int:
+        """Number of tasks that wait."""
+        return len(self._queue)
+
+    @property
+    def pids(self) -> list[int]:
+        """Ids of the processes that are up."""
+        with self._changed:
+            return [self._processes[slot].pid for slot in self._up]
+
+    @property
+    def seconds_to_wait(self) -> int:
+        """Estimate of the seconds until the queue has room."""
+        return min(60, max(1, round(self._mean_seconds * (self.waiting + 1) / self.size)))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether `submit` would refuse a task now."""
+        return self.waiting >= self.max_queue + max(0, self.alive - len(self._running))
+
+    def submit(self, message: Message, on_progress: Callable[[int, int], None] | None = None) -> Task:
+        """Queues a task.
+
+        Args:
+            message: What a worker is to do, as `worker.py` describes it; its number is added.
+            on_progress: Called, in another thread, with the number of finished windows, and of all.
+
+        Raises:
+            QueueFullError: As many tasks wait as may.
+            TaskError: The pool ends, and takes no more tasks.
+        """
+        task = Task({**message, "task": next(self._numbers)}, on_progress)
+        with self._changed:
+            if self._draining:
+                raise TaskError("stopped", _STOPPED)
+            if self.is_full:
+                raise QueueFullError
+            self._queue.append(task)
+            self._changed.notify_all()
+        return task
+
+    def cancel(self, task: Task) -> None:
+        """Takes a task out of the queue, or lets its worker end it at the next window."""
+        with self._changed:
+            if task in self._queue:
+                self._queue.remove(task)
+                task.finish({"error": "cancelled", "text": "the request was cancelled"})
+            elif task.worker is not None and not task.answer.done():
+                task.worker.send({"do": "cancel", "task": task.message["task"]})
+
+    def reload(self, name: str, path: str) -> Task:
+        """Lets a worker open a model in the place of one, and if it can, the others too.
+
+        Tasks that run end with the former one. The task's answer are the descriptions.
+
+        Raises:
+            TaskError: The pool ends.
+        """
+        with self._changed:
+            if self._draining:
+                raise TaskError("stopped", _STOPPED)
+            task = Task({"do": "open", "models": {**self._models, name: path}})
+            self._queue.appendleft(task)
+            self._changed.notify_all()
+        return task
+
+    def drain(self) -> None:
+        """Takes no more tasks; those that wait or run go on."""
+        self._draining = True
+
+    def close(self, *, kill: bool = False) -> None:
+        """Ends the processes, once the tasks that they run have ended, or at once; tasks that wait fail."""
+        with self._changed:
+            waiting, self._queue = self._queue, deque()
+            self._draining = self._ended = True
+            self._changed.notify_all()
+            for worker in self._processes.values() if kill else ():
+                worker.kill()
+        for task in waiting:
+            task.finish({"error": "stopped", "text": _STOPPED})
+        for slot in self._slots:
+            if slot.ident is not None:
+                slot.join()
+
+    def _run_slot(self, slot: int) -> None:
+        """Keeps one process up, and gives it tasks."""
+        if hasattr(signal, "pthread_sigmask"):  # until a new process ignores Ctrl+C itself, it must not reach it
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        pause = 0.0
+        while not self._ended:
+            worker = WorkerProcess(self._options)
+            with self._changed:
+                self._processes[slot] = worker
+                if self._ended:
+                    worker.kill()
+            try:
+                self._open(slot, worker)
+                while (task := self._next_task(slot, worker)) is not None:
+                    self._run_task(slot, worker, task)
+                worker.stop()
+            except WorkerLostError as error:
+                worker.kill()
+                if not self._ended:
+                    log.warning("a worker has ended (%s): another one is started", error)
+                    self.restarts += 1
+            with self._changed:
+                pause = 0.0 if slot in self._up else min(2 * pause + 0.5, _LONGEST_PAUSE)
+                self._up.discard(slot)
+                self._changed.wait_for(lambda: self._ended, pause)
+
+    def _open(self, slot: int, worker: WorkerProcess) -> None:
+        """Lets a new process open the models.
+
+        Raises:
+            WorkerLostError: It cannot.
+        """
+        models = self._models
+        worker.send({"do": "open", "models": models})
+        try:
+            answer = worker.receive(time.monotonic() + _START_SECONDS)
+            if "error" in answer:
+                raise WorkerLostError(answer["text"])
+        except (WorkerLostError, TimeoutError) as error:
+            text = str(error) or f"it did not open the models in {_START_SECONDS:g} seconds"
+            with self._changed:
+                self._first_error = self._first_error or text
+                self._changed.notify_all()
+            raise WorkerLostError(text) from None
+        with self._changed:
+            worker.models, self.descriptions = models, answer["models"]
+            self._up.add(slot)
+            self._changed.notify_all()
+
+    def _next_task(self, slot: int, worker: WorkerProcess) -> Task | None:
+        """Waits for the next task; None if the pool ends. New models are opened first.
+
+        Raises:
+            WorkerLostError: The process has ended.
+        """
+        with self._changed:
+            while not (self._ended or self._queue or worker.models is not self._models):
+                worker.check()
+                self._changed.wait(_LOOK_SECONDS)
+            if self._ended:
+                return None
+            worker.check()
+            is_current = worker.models is self._models
+            task = self._queue.popleft() if is_current else Task({"do": "open", "models": self._models})
+            task.begin(worker)
+            self._running[slot] = task
+            return task
+
+    def _run_task(self, slot: int, worker: WorkerProcess, task: Task) -> None:
+        """Lets a process do a task.
+
+        Raises:
+            WorkerLostError: The process has ended, or had to.
+        """
+        start = time.monotonic()
+        try:
+            worker.send(task.message)
+            while "progress" in (answer := worker.receive(start + self.timeout)):
+                task.advance(*answer["progress"])
+            if task.message["do"] == "open":
+                self._commit(worker, task.message["models"], answer)
+            else:
+                self._mean_seconds += 0.2 * (time.monotonic() - start - self._mean_seconds)
+        except TimeoutError:
+            answer = {"error": "timeout", "text": f"it took more than {self.timeout:g} seconds"}
+            raise WorkerLostError(answer["text"]) from None
+        except WorkerLostError as error:
+            answer = {"error": "lost", "text": str(error)}
+            raise
+        finally:
+            with self._changed:
+                del self._running[slot]
+            task.finish(answer)
+
+    def _commit(self, worker: WorkerProcess, models: dict[str, str], answer: Message) -> None:
+        """Has all processes open the models that one has opened."""
+        if "error" not in answer:
+            with self._changed:
+                worker.models = self._models = models
+                self.descriptions = answer["models"]
+                self._changed.notify_all()
+        elif models is self._models:  # which another process has opened
+            raise WorkerLostError(answer["text"])

@@ -1,0 +1,54 @@
+"""The process that computes: it opens each model once, and predicts one photograph at a time.
+
+It talks to `WorkerPool` in JSON over a pipe. The photographs that it decodes come from anybody: nothing that it sends
+can run code in the process that accepts requests. Messages to it:
+
+    {"do": "open", "models": {name: path}}                                       answered by "models"
+    {"do": "segment", "task", "model", "folder", "file", "options"}              answered by "row"
+    {"do": "cancel", "task"}                                                     the task ends at the next window
+
+Each is answered once, by a message with "error" where it fails; "segment" also by "progress" after each window.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import tempfile
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class WorkerOptions:
+    """How a worker computes.
+
+    Attributes:
+        device: As `open_backend` takes it.
+        threads: Threads on CPU.
+        spool: Folder for temporary files.
+    """
+
+    device: str
+    threads: int
+    spool: str
+
+
+def main(connection: Connection, options: WorkerOptions) -> None:
+    """Answers messages until the other end of the connection is closed."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # a service's processes get them together: the pool decides
+        signal.signal(number, signal.SIG_IGN)
+    os.environ["OMP_NUM_THREADS"] = str(options.threads)  # before any runtime is imported
+    tempfile.tempdir = options.spool
+    from segdrone.serve.compute import Computer
+
+    computer = Computer(connection, options)
+    try:
+        while True:
+            computer.answer(json.loads(connection.recv_bytes()))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        pass  # the service has ended

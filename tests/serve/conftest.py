@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from segdrone.serve.pool import WorkerPool
+from segdrone.serve.worker import WorkerOptions
+from tests.helpers.serving import write_model
+
+
+@pytest.fixture(scope="package")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Paths of two models by name, which no test changes."""
+    folder = tmp_path_factory.mktemp("models")
+    return {
+        "net": str(write_model(folder / "net.onnx")),
+        "other": str(write_model(folder / "other.onnx", other=True)),
+    }
+
+
+@pytest.fixture(scope="package")
+def pool(models: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerPool]:
+    """A pool of one process with both models."""
+    options = WorkerOptions("cpu", 1, str(tmp_path_factory.mktemp("spool")))
+    with WorkerPool(models, options, size=1, timeout=60, max_queue=4) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="package")
+def two(models: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerPool]:
+    """A pool of two processes with both models."""
+    options = WorkerOptions("cpu", 1, str(tmp_path_factory.mktemp("spool")))
+    with WorkerPool(models, options, size=2, timeout=60, max_queue=4) as pool:
+        yield pool
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
