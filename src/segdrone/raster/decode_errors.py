@@ -11,6 +11,10 @@ from PIL import Image
 from segdrone.errors import DataError, SegdroneError
 
 
+class TooLargeError(DataError):
+    """An image of more pixels than are read."""
+
+
 @contextmanager
 def decode_errors(path: Path) -> Iterator[None]:
     """Turns every error of the body, which only decodes `path`, into a DataError of one line.
@@ -25,7 +29,7 @@ def decode_errors(path: Path) -> Iterator[None]:
         raise DataError(f"{path} does not exist: restore it, or remove its name from the list") from None
     except (Image.DecompressionBombError, MemoryError) as error:
         reason = str(error) or "not enough memory"
-        raise DataError(f"{path} is too large to be read ({reason}): cut it into parts or reduce it") from None
+        raise TooLargeError(f"{path} is too large to be read ({reason}): cut it into parts or reduce it") from None
     except Exception as error:
         system = error.strerror if isinstance(error, OSError) else None
         reason = " ".join(str(system or error or type(error).__name__).split())

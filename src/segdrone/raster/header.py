@@ -16,7 +16,7 @@ from PIL import Image, ImageMode, ImageOps, UnidentifiedImageError
 
 from segdrone.errors import DataError
 from segdrone.raster.channels import AS_STORED, Channels
-from segdrone.raster.decode_errors import decode_errors
+from segdrone.raster.decode_errors import TooLargeError, decode_errors
 from segdrone.raster.file_kind import identify
 from segdrone.raster.no_data import no_data_marks
 from segdrone.raster.tiff import PHOTOMETRIC, TiffPage, read_pages
@@ -115,7 +115,9 @@ def _is_native(page: TiffPage) -> bool:
 def _native_header(path: Path, pages: list[TiffPage], page: TiffPage, channels: Channels) -> Header:
     height, width = page.size
     if Image.MAX_IMAGE_PIXELS is not None and height * width > 2 * Image.MAX_IMAGE_PIXELS:  # as Pillow refuses them
-        raise DataError(f"{path} is too large to be read ({width} x {height} pixels): cut it into parts or reduce it")
+        raise TooLargeError(
+            f"{path} is too large to be read ({width} x {height} pixels): cut it into parts or reduce it"
+        )
     orientation = page.orientation
     return Header(
         (width, height) if orientation in _TRANSPOSED else (height, width),

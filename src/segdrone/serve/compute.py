@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from segdrone.errors import DataError, SegdroneError, explain_error
+from segdrone.errors import SegdroneError, explain_error
 from segdrone.inference.cleanup import Cleanup, parse_min_area
 from segdrone.inference.inputs import InputImage
 from segdrone.inference.instances import thing_classes

@@ -41,6 +41,7 @@ class WorkerPool:
     Attributes:
         descriptions: What the models are, by name.
         restarts: Processes that were started in the place of others.
+        is_draining: Whether it takes no more tasks.
 
     Example:
         with WorkerPool({"net": "net.onnx"}, options, size=2, timeout=300, max_queue=16) as pool:
@@ -60,7 +61,7 @@ class WorkerPool:
         self._up: set[int] = set()  # slots whose process has the models open
         self._running: dict[int, Task] = {}  # by slot
         self._numbers = itertools.count(1)
-        self._draining = self._ended = False
+        self.is_draining = self._ended = False
         self._first_error: str | None = None
         self._mean_seconds = 1.0
         self._slots = [threading.Thread(target=self._run_slot, args=(slot,), daemon=True) for slot in range(size)]
@@ -125,7 +126,7 @@ class WorkerPool:
         """
         task = Task({**message, "task": next(self._numbers)}, on_progress)
         with self._changed:
-            if self._draining:
+            if self.is_draining:
                 raise TaskError("stopped", _STOPPED)
             if self.is_full:
                 raise QueueFullError
@@ -151,7 +152,7 @@ class WorkerPool:
             TaskError: The pool ends.
         """
         with self._changed:
-            if self._draining:
+            if self.is_draining:
                 raise TaskError("stopped", _STOPPED)
             task = Task({"do": "open", "models": {**self._models, name: path}})
             self._queue.appendleft(task)
@@ -160,13 +161,13 @@ class WorkerPool:
 
     def drain(self) -> None:
         """Takes no more tasks; those that wait or run go on."""
-        self._draining = True
+        self.is_draining = True
 
     def close(self, *, kill: bool = False) -> None:
         """Ends the processes, once the tasks that they run have ended, or at once; tasks that wait fail."""
         with self._changed:
             waiting, self._queue = self._queue, deque()
-            self._draining = self._ended = True
+            self.is_draining = self._ended = True
             self._changed.notify_all()
             for worker in self._processes.values() if kill else ():
                 worker.kill()

@@ -1,0 +1,108 @@
+"""Put the service together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from segdrone import __version__
+from segdrone.serve import health, models, pages, segment
+from segdrone.serve.access import GuardAccess, read_tokens
+from segdrone.serve.drain import DrainBody
+from segdrone.serve.log import FollowRequests, record_of
+from segdrone.serve.metrics import Metrics
+from segdrone.serve.models import ModelCopies
+from segdrone.serve.pool import WorkerPool
+from segdrone.serve.problems import Problem, problem_response
+from segdrone.serve.service import Service
+from segdrone.serve.settings import ServeSettings
+from segdrone.serve.spool import open_spool
+from segdrone.serve.worker import WorkerOptions
+
+_DESCRIPTION = "Semantic segmentation of drone photographs. Errors are application/problem+json (RFC 9457)."
+
+
+@contextmanager
+def start_service(settings: ServeSettings) -> Iterator[Service]:
+    """Yields a service whose workers have opened the models; at the end, running work ends first.
+
+    Raises:
+        CheckpointError: A model cannot be opened.
+        ConfigError: The spool cannot be written to.
+    """
+    with open_spool(settings.spool) as spool:
+        copies = ModelCopies(settings.models, spool / "models")
+        options = WorkerOptions(settings.device, settings.threads, str(spool))
+        pool = WorkerPool(
+            copies.paths, options, size=settings.workers, timeout=settings.timeout, max_queue=settings.max_queue
+        )
+        with copies.errors_with_own_paths(), pool:
+            yield Service(settings, pool, copies, Metrics(pool), spool)
+
+
+def create_app(service: Service) -> FastAPI:
+    """Returns the application of a service.
+
+    Raises:
+        ConfigError: The tokens cannot be read.
+    """
+    settings = service.settings
+    tokens = read_tokens(settings.token_file) if settings.token_file else []
+    app = FastAPI(
+        title="segdrone",
+        version=__version__,
+        description=_DESCRIPTION,
+        docs_url=None,  # those of FastAPI load scripts from another host
+        redoc_url=None,
+        middleware=[
+            Middleware(FollowRequests, spool=service.spool, metrics=service.metrics),
+            Middleware(DrainBody),
+            Middleware(
+                CORSMiddleware, allow_origins=settings.cors, allow_methods=["GET", "POST", "DELETE"],
+                allow_headers=["Authorization", "Content-Type"], expose_headers=["X-Request-ID", "X-Model"],
+            ),
+            Middleware(GuardAccess, settings=settings, tokens=tokens),
+        ],
+        exception_handlers={
+            Problem: _answer_problem, HTTPException: _answer_http_error, RequestValidationError: _answer_invalid,
+        },
+        responses={"default": {"description": "A problem", "content": {"application/problem+json": {}}}},
+    )  # fmt: skip
+    app.state.service = service
+    for router in (segment.router, models.router, health.router):
+        app.include_router(router)
+    pages.add_pages(app, Path(__file__).parent / "page")
+    return app
+
+
+async def _answer_problem(request: Request, error: Any) -> Response:
+    return problem_response(error, record_of(request).id)
+
+
+async def _answer_http_error(request: Request, error: Any) -> Response:
+    details = {
+        404: "there is nothing at this address: see /docs",
+        405: "this address does not take this method: see /docs",
+    }
+    problem = Problem(error.status_code, details.get(error.status_code, str(error.detail)), error.headers)
+    return problem_response(problem, record_of(request).id)
+
+
+async def _answer_invalid(request: Request, error: Any) -> Response:
+    first = error.errors()[0]
+    place = " ".join(str(part) for part in first["loc"][1:])[:100]
+    if first["type"] == "extra_forbidden":
+        text = f"the parameter {place!a} is unknown: choose from {', '.join(segment.Options.model_fields)}"
+    else:
+        text = f"{place}: {first['msg'][:300]}"
+    return problem_response(Problem(422, text), record_of(request).id)

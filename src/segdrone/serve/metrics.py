@@ -1,0 +1,63 @@
+"""What the service counts, for Prometheus. Only the process that accepts requests counts, so no count is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from segdrone.serve.pool import WorkerPool
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+
+class Metrics:
+    """Counters and histograms of one service.
+
+    Args:
+        pool: Whose state is shown beside them.
+    """
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._registry = registry = CollectorRegistry()
+        labels = ("route", "model", "status")
+        self._requests = Counter("segdrone_requests", "Requests that were answered.", labels, registry=registry)
+        self._queued = Histogram(
+            "segdrone_queued_seconds", "Time that requests waited.", ("model",), buckets=_SECONDS, registry=registry
+        )
+        self._predicted = Histogram(
+            "segdrone_predicted_seconds", "Time to predict.", ("model",), buckets=_SECONDS, registry=registry
+        )
+        self._megapixels = Counter("segdrone_megapixels", "Megapixels predicted.", ("model",), registry=registry)
+        registry.register(_PoolState(pool))
+
+    def count_request(self, route: str, model: str, status: int) -> None:
+        """Counts an answer."""
+        self._requests.labels(route, model, str(status)).inc()
+
+    def count_prediction(self, model: str, *, queued: float, predicted: float, megapixels: float) -> None:
+        """Counts a prediction; times are in seconds."""
+        self._queued.labels(model).observe(queued)
+        self._predicted.labels(model).observe(predicted)
+        self._megapixels.labels(model).inc(megapixels)
+
+    def text(self) -> bytes:
+        """Returns all in the text format of Prometheus."""
+        return generate_latest(self._registry)
+
+
+class _PoolState(Collector):
+    """State of the workers, as it is when it is asked for."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._pool = pool
+
+    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+        """Yields the metrics."""
+        pool = self._pool
+        yield GaugeMetricFamily("segdrone_queue_length", "Requests that wait for a worker.", pool.waiting)
+        yield GaugeMetricFamily("segdrone_workers", "Workers that there should be.", pool.size)
+        yield GaugeMetricFamily("segdrone_workers_alive", "Workers that are up.", pool.alive)
+        yield CounterMetricFamily("segdrone_worker_restarts", "Workers started in place of others.", pool.restarts)

@@ -1,0 +1,146 @@
+"""The models of the service: copies that nobody changes, their descriptions, and their replacement."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from fastapi import Path as InPath
+from starlette.requests import Request
+
+from segdrone.errors import CheckpointError
+from segdrone.serve.problems import Problem
+from segdrone.serve.settings import ModelFile
+from segdrone.serve.task import TaskError
+from segdrone.utils.output_dir import check_finished
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+Name = Annotated[str, InPath(max_length=64, description="Name of a model.")]
+
+
+class ModelCopies:
+    """Private copies of the model files.
+
+    A worker that starts in the place of another opens what the others have open, whatever has become of the file.
+
+    Args:
+        files: The models.
+        folder: Where to copy them.
+
+    Attributes:
+        files: The models, by name.
+        paths: Their copies, by name.
+
+    Raises:
+        CheckpointError: A file cannot be read.
+    """
+
+    def __init__(self, files: Sequence[ModelFile], folder: Path) -> None:
+        self._folder, self._numbers = folder, itertools.count()
+        self.files = {file.name: file for file in files}
+        self.reloading = asyncio.Lock()
+        self.paths = {name: self.copy(name) for name in self.files}
+
+    def copy(self, name: str) -> str:
+        """Copies the file of a model as it is now, and returns the path of the copy.
+
+        Raises:
+            CheckpointError: It cannot be read.
+        """
+        path = self.files[name].path
+        folder = self._folder / str(next(self._numbers))
+        try:
+            check_finished(path.parent)
+            folder.mkdir(parents=True)
+            shutil.copyfile(path, folder / path.name)
+            weights = path.with_suffix(".bin")
+            if path.suffix.lower() == ".xml" and weights.is_file():
+                shutil.copyfile(weights, folder / weights.name)
+        except OSError as error:
+            raise CheckpointError(
+                f"{path} cannot be copied ({error.strerror or error}): check it, and the disk"
+            ) from None
+        return str(folder / path.name)
+
+    def with_own_paths(self, text: str) -> str:
+        """Returns a text with the paths of the files in the place of those of their copies."""
+        for number in self._folder.iterdir():
+            for file in self.files.values():
+                text = text.replace(str(number / file.path.name), str(file.path))
+        return text
+
+    @contextmanager
+    def errors_with_own_paths(self) -> Iterator[None]:
+        """Puts the paths of the files into the errors of opening their copies."""
+        try:
+            yield
+        except CheckpointError as error:
+            raise CheckpointError(self.with_own_paths(str(error))) from None
+
+    def replace(self, name: str, path: str) -> None:
+        """Notes the new copy of a model, and removes the former one."""
+        former, self.paths[name] = self.paths[name], path
+        shutil.rmtree(Path(former).parent, ignore_errors=True)
+
+
+def find_model(request: Request, name: str | None) -> str:
+    """Returns the name of a model of the service; the first one's by default.
+
+    Raises:
+        Problem: There is none of this name (404).
+    """
+    names: list[str] = [*request.app.state.service.models.files]
+    if name is None:
+        return names[0]
+    if name not in names:
+        raise Problem(404, f"there is no model {name[:64]!a}: choose one of {', '.join(names)}")
+    return name
+
+
+def describe(request: Request, name: str) -> dict[str, Any]:
+    """Returns what a model is: name, digest, runtime, device, precision and spec."""
+    return {"name": name, **request.app.state.service.pool.descriptions[name]}
+
+
+@router.get("", summary="List the models")
+async def list_models(request: Request) -> dict[str, Any]:
+    """Returns name, digest, runtime, device, precision and classes of each model; the first one is the default."""
+    described = [describe(request, name) for name in request.app.state.service.models.files]
+    return {"models": [{**model, "spec": None, "classes": model["spec"]["classes"]["names"]} for model in described]}
+
+
+@router.get("/{name}", summary="Describe a model")
+async def show_model(request: Request, name: Name) -> dict[str, Any]:
+    """Returns what a model is: digest (SHA-256) of its file, runtime, device, precision, and spec.
+
+    The spec says the classes with their colors, training size, scale, ground sampling distance, license of the data,
+    and what made it.
+    """
+    return describe(request, find_model(request, name))
+
+
+@router.post("/{name}/reload", summary="Replace a model by what its file is now")
+async def reload_model(request: Request, name: Name) -> dict[str, Any]:
+    """Opens the model's file again, in all workers, and returns what the model now is.
+
+    Requests that run end with the former model; none is lost. If the file cannot be opened, the former model stays
+    (409).
+    """
+    service, name = request.app.state.service, find_model(request, name)
+    models: ModelCopies = service.models
+    async with models.reloading:
+        try:
+            path = await asyncio.to_thread(models.copy, name)
+            await asyncio.wrap_future(service.pool.reload(name, path).answer)
+        except (CheckpointError, TaskError) as error:
+            if isinstance(error, TaskError) and error.kind == "stopped":
+                raise Problem(503, str(error)) from None
+            raise Problem(409, f"the former model stays: {models.with_own_paths(str(error))}") from None
+        models.replace(name, path)
+    return describe(request, name)

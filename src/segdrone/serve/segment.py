@@ -1,0 +1,183 @@
+"""`POST /v1/segment`: predict one photograph, as `segdrone predict` does."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from segdrone.classes import ClassTable
+from segdrone.errors import ConfigError
+from segdrone.inference.cleanup import Cleanup, parse_min_area
+from segdrone.inference.instances import thing_classes
+from segdrone.inference.outputs import SUFFIXES
+from segdrone.serve.answers import ANSWERS, Answer, choose_answer, to_json
+from segdrone.serve.log import record_of
+from segdrone.serve.models import describe, find_model
+from segdrone.serve.problems import CLIENT_GONE, Problem, task_problem
+from segdrone.serve.service import Service
+from segdrone.serve.task import QueueFullError, Task, TaskError
+from segdrone.serve.uploads import FIELD, Upload, receive_photograph
+
+router = APIRouter(tags=["prediction"])
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_BODY = {
+    **dict.fromkeys(("image/jpeg", "image/png", "image/tiff", "image/webp", "application/octet-stream"), _BINARY),
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "required": [FIELD],
+            "additionalProperties": False,
+            "properties": {FIELD: {"type": "string", "format": "binary"}},
+        }
+    },
+}
+
+
+class Options(BaseModel):
+    """Query parameters of a prediction: options of `segdrone predict`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str | None = Field(None, max_length=64, description="Name of a model (default: the first one).")
+    objects: bool = Field(False, description="Count connected components of persons, cars, ...")
+    min_area: str = Field(
+        "0", max_length=2000, description="Remove components with fewer pixels: 64, or per class car=200,person=30."
+    )
+    fill_holes: int = Field(0, ge=0, le=10**9, description="Fill holes of at most this many pixels.")
+    refine: int = Field(0, ge=0, le=64, description="Move borders to edges, by at most this many pixels.")
+    augment: Literal["none", "flips", "symmetries"] = Field(
+        "none", description="Test-time augmentation: flips take 4 times as long, symmetries 8 times."
+    )
+
+
+def segment_message(options: Options, model: str, answer: Answer, upload: Upload, folder: str) -> dict[str, Any]:
+    """Returns the message by which a worker predicts a photograph.
+
+    Args:
+        options: The client's.
+        model: Name of the model.
+        answer: Which file is asked for; COCO has objects counted.
+        upload: The photograph.
+        folder: Where the worker writes.
+    """
+    values = options.model_dump(exclude={"model"})
+    values["objects"] = options.objects or answer.kind == "objects"
+    values["kinds"] = [answer.kind]
+    return {"do": "segment", "model": model, "folder": folder, "file": str(upload.file), "options": values}
+
+
+@router.post(
+    "/v1/segment",
+    summary="Predict the mask of a photograph",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "As the Accept header asks: " + "; ".join(f"`{one.accept}` {one.text}" for one in ANSWERS),
+            "content": {one.media_type: {} if one.media_type == ANSWERS[0].media_type else _BINARY for one in ANSWERS},
+        }
+    },
+    openapi_extra={"requestBody": {"required": True, "content": _BODY}},
+)
+async def segment(request: Request, options: Annotated[Options, Query()]) -> Response:
+    """Predicts a JPEG, PNG, TIFF or WebP photograph: the bytes of the body, or the field `photograph` of a form."""
+    service: Service = request.app.state.service
+    record = record_of(request)
+    answer = choose_answer(request.headers.get("accept"))
+    model = record.model = find_model(request, options.model)
+    _check_options(options, answer, describe(request, model))
+    _check_room(service)  # before the upload, which may be long
+    upload = await receive_photograph(request, record.make_folder(), service.settings)
+    record.bytes, record.megapixels = upload.size, upload.megapixels
+    folder = upload.file.parent
+    task = _submit(service, segment_message(options, model, answer, upload, str(folder)))
+    result = await _wait(request, service, task)
+    queued = task.queued or 0.0
+    service.metrics.count_prediction(
+        model, queued=queued, predicted=result["seconds"], megapixels=upload.megapixels
+    )  # fmt: skip
+    headers = {"X-Model": model, "X-Model-Digest": result["model_digest"], "Vary": "Accept"}
+    if answer.kind:
+        file = folder / answer.kind / (upload.file.stem + SUFFIXES[answer.kind])
+        return FileResponse(file, headers=headers, media_type=answer.media_type)
+    classes = describe(request, model)["spec"]["classes"]
+    content = to_json(
+        result, classes, request_id=record.id, model=model, queued=queued, with_objects=options.objects
+    )  # fmt: skip
+    return JSONResponse(content, headers=headers)
+
+
+def _check_options(options: Options, answer: Answer, model: dict[str, Any]) -> None:
+    """Checks what depends on the model's classes.
+
+    Raises:
+        Problem: The options do not fit them (422).
+    """
+    table = ClassTable.from_dict(model["spec"]["classes"])
+    try:
+        Cleanup(parse_min_area(options.min_area, "min_area"), options.fill_holes, options.refine).check(table)
+    except ConfigError as error:
+        raise Problem(422, str(error)) from None
+    if (options.objects or answer.kind == "objects") and not thing_classes(table):
+        raise Problem(422, "no class of the model is an object such as person or car: leave out objects")
+
+
+def _check_room(service: Service) -> None:
+    """Checks that the queue takes a request.
+
+    Raises:
+        Problem: It does not (429, 503).
+    """
+    if service.pool.is_draining:
+        raise Problem(503, "the service ends, and takes no more requests", {"Retry-After": "10"})
+    if service.pool.is_full:
+        raise _queue_full(service)
+
+
+def _submit(service: Service, message: dict[str, Any]) -> Task:
+    try:
+        return service.pool.submit(message)
+    except QueueFullError:
+        raise _queue_full(service) from None
+    except TaskError as error:
+        raise task_problem(error) from None
+
+
+def _queue_full(service: Service) -> Problem:
+    seconds = service.pool.seconds_to_wait
+    return Problem(
+        429, f"{service.settings.max_queue} requests wait already: try again in {seconds} seconds",
+        {"Retry-After": str(seconds)},
+    )  # fmt: skip
+
+
+async def _wait(request: Request, service: Service, task: Task) -> dict[str, Any]:
+    """Waits for the answer of a task, and cancels the task if the client leaves.
+
+    Raises:
+        Problem: The task failed, or the client left.
+    """
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+    task.answer.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
+    finished = asyncio.ensure_future(done.wait())
+    gone = asyncio.ensure_future(request.receive())  # after the body, the only message is that the client has left
+    try:
+        await asyncio.wait({finished, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not done.is_set():
+            service.pool.cancel(task)
+            await finished  # until then, the worker may write to the request's folder
+            raise Problem(CLIENT_GONE, "the client left before the answer")
+        return task.answer.result()
+    except TaskError as error:
+        raise task_problem(error) from None
+    except asyncio.CancelledError:
+        service.pool.cancel(task)
+        raise
+    finally:
+        finished.cancel()
+        gone.cancel()

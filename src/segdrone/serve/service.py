@@ -1,0 +1,30 @@
+"""What the routes of the service share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from segdrone.serve.metrics import Metrics
+from segdrone.serve.models import ModelCopies
+from segdrone.serve.pool import WorkerPool
+from segdrone.serve.settings import ServeSettings
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service that runs.
+
+    Attributes:
+        settings: Its settings.
+        pool: Its workers, started.
+        models: Its models.
+        metrics: What it counts.
+        spool: Folder of the requests' folders.
+    """
+
+    settings: ServeSettings
+    pool: WorkerPool
+    models: ModelCopies
+    metrics: Metrics
+    spool: Path
