@@ -38,8 +38,9 @@ def start_service(settings: ServeSettings) -> Iterator[Service]:
 
     Raises:
         CheckpointError: A model cannot be opened.
-        ConfigError: The spool cannot be written to.
+        ConfigError: The spool cannot be written to, or the tokens cannot be read.
     """
+    tokens = read_tokens(settings.token_file) if settings.token_file else []
     with open_spool(settings.spool) as spool:
         copies = ModelCopies(settings.models, spool / "models")
         options = WorkerOptions(settings.device, settings.threads, str(spool))
@@ -47,17 +48,12 @@ def start_service(settings: ServeSettings) -> Iterator[Service]:
             copies.paths, options, size=settings.workers, timeout=settings.timeout, max_queue=settings.max_queue
         )
         with copies.errors_with_own_paths(), pool:
-            yield Service(settings, pool, copies, Metrics(pool), spool)
+            yield Service(settings, pool, copies, Metrics(pool), spool, tokens)
 
 
 def create_app(service: Service) -> FastAPI:
-    """Returns the application of a service.
-
-    Raises:
-        ConfigError: The tokens cannot be read.
-    """
+    """Returns the application of a service."""
     settings = service.settings
-    tokens = read_tokens(settings.token_file) if settings.token_file else []
     app = FastAPI(
         title="segdrone",
         version=__version__,
@@ -71,7 +67,7 @@ def create_app(service: Service) -> FastAPI:
                 CORSMiddleware, allow_origins=settings.cors, allow_methods=["GET", "POST", "DELETE"],
                 allow_headers=["Authorization", "Content-Type"], expose_headers=["X-Request-ID", "X-Model"],
             ),
-            Middleware(GuardAccess, settings=settings, tokens=tokens),
+            Middleware(GuardAccess, settings=settings, tokens=service.tokens),
         ],
         exception_handlers={
             Problem: _answer_problem, HTTPException: _answer_http_error, RequestValidationError: _answer_invalid,

@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from segdrone.errors import SegdroneError, explain_error
+from segdrone.errors import ConfigError, SegdroneError, explain_error
 from segdrone.inference.cleanup import Cleanup, parse_min_area
 from segdrone.inference.inputs import InputImage
 from segdrone.inference.instances import thing_classes
@@ -84,6 +84,8 @@ class Computer:
         cleanup = Cleanup(min_area, fill_holes=options["fill_holes"], refine=options["refine"])
         cleanup.check(predictor.table)
         objects = thing_classes(predictor.table) if options["objects"] else []
+        if options["objects"] and not objects:
+            raise ConfigError("no class of the model is an object such as person or car: leave out objects")
         kinds = {kind: kind in options["kinds"] for kind in ("colours", "overlays", "confidence")}
         outputs = Outputs(Path(message["folder"]), predictor.table, **kinds, objects=objects)
         file = Path(message["file"])
@@ -93,6 +95,7 @@ class Computer:
         cells = outputs.write(image, pixels, prediction)
         return {
             "row": dict(zip(outputs.columns, cells, strict=True)),
+            "classes": predictor.table.to_dict(),
             "network_size": list(predictor.network_size(source.size)),
             "seconds": time.monotonic() - start,
             "model_digest": _digest(backend.settings),

@@ -105,11 +105,7 @@ async def segment(request: Request, options: Annotated[Options, Query()]) -> Res
     if answer.kind:
         file = folder / answer.kind / (upload.file.stem + SUFFIXES[answer.kind])
         return FileResponse(file, headers=headers, media_type=answer.media_type)
-    classes = describe(request, model)["spec"]["classes"]
-    content = to_json(
-        result, classes, request_id=record.id, model=model, queued=queued, with_objects=options.objects
-    )  # fmt: skip
-    return JSONResponse(content, headers=headers)
+    return JSONResponse(to_json(result, request_id=record.id, model=model, queued=queued), headers=headers)
 
 
 def _check_options(options: Options, answer: Answer, model: dict[str, Any]) -> None:

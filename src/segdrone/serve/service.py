@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ class Service:
         models: Its models.
         metrics: What it counts.
         spool: Folder of the requests' folders.
+        tokens: Digests of the tokens, one of which a request needs; empty lets everyone in.
     """
 
     settings: ServeSettings
@@ -28,3 +30,4 @@ class Service:
     models: ModelCopies
     metrics: Metrics
     spool: Path
+    tokens: Sequence[bytes] = ()

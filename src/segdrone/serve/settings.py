@@ -151,6 +151,3 @@ class ServeSettings:
 
 OPTIONS = {item.name: str(item.metadata["help"]) for item in fields(ServeSettings) if item.metadata}
 """What each setting means, by name."""
-
-DEFAULTS = {item.name: item.default for item in fields(ServeSettings) if item.metadata}
-"""Its default."""
