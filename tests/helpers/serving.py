@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from onnx import numpy_helper
 from PIL import Image
+from starlette.testclient import TestClient
 
 from segdrone.classes import ClassTable
 from segdrone.runtime.description import Description, Signature
+from segdrone.serve.app import create_app
+from segdrone.serve.server import bound_socket, make_server
+from segdrone.serve.service import Service
 from tests.helpers.exported import SPEC, random_pixels
 from tests.helpers.small_graphs import graph, weights, write
 
@@ -39,8 +46,56 @@ def photograph(height: int = 60, width: int = 90, kind: str = "JPEG") -> bytes:
 
 
 def slow_photograph() -> bytes:
-    """Returns a photograph that takes some seconds in 1,700 windows, and a moment to decode."""
-    return photograph(1500, 2000)
+    """Returns a photograph that takes some seconds in 1,100 windows, and a moment to decode."""
+    return photograph(1200, 1600)
+
+
+def make_client(service: Service, **settings: Any) -> TestClient:
+    """Returns a client of an application of a service, with some of its settings changed."""
+    changed = dataclasses.replace(service, settings=dataclasses.replace(service.settings, **settings))
+    return TestClient(create_app(changed), base_url="http://127.0.0.1")
+
+
+@contextmanager
+def listening(service: Service, **settings: Any) -> Iterator[tuple[str, int]]:
+    """Runs a server for a service in a thread; yields its address."""
+    changed = dataclasses.replace(service, settings=dataclasses.replace(service.settings, port=0, **settings))
+    server = make_server(create_app(changed), lambda: None)
+    with bound_socket(changed.settings) as listener:
+        address = listener.getsockname()
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            wait_until(lambda: server.started)
+            yield address
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def left_in_spool(service: Service) -> list[str]:
+    """Returns what requests have left, once those that end have ended."""
+
+    def left() -> list[str]:
+        return [path.name for path in service.spool.iterdir() if path.name not in ("lock", "models")]
+
+    with suppress(TimeoutError):
+        wait_until(lambda: not left(), 5)
+    return left()
+
+
+def detail(response: Any, status: int) -> str:
+    """Returns the detail of a problem, and checks its form."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert {*problem} == {"type", "title", "status", "detail", "request_id"}
+    assert (problem["status"], problem["request_id"]) == (status, response.headers["x-request-id"])
+    text: str = problem["detail"]
+    assert text
+    assert "\n" not in text
+    assert "/tmp" not in text
+    return text
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:

@@ -4,10 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
+from segdrone.serve.app import start_service
 from segdrone.serve.pool import WorkerPool
+from segdrone.serve.service import Service
+from segdrone.serve.settings import ModelFile, ServeSettings
 from segdrone.serve.worker import WorkerOptions
-from tests.helpers.serving import write_model
+from tests.helpers.serving import left_in_spool, make_client, write_model
 
 
 @pytest.fixture(scope="package")
@@ -36,6 +40,17 @@ def two(models: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield pool
 
 
+@pytest.fixture(scope="package")
+def service(models: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service of one worker with both models; tests change its settings by `serving.client`."""
+    files = [ModelFile(name, Path(path)) for name, path in models.items()]
+    settings = ServeSettings(files, spool=tmp_path_factory.mktemp("spool"), max_queue=4, timeout=60)
+    with start_service(settings) as service:
+        yield service
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path
+def client(service: Service) -> Iterator[TestClient]:
+    """A client of the service with its own settings."""
+    yield make_client(service)
+    assert left_in_spool(service) == []

@@ -8,6 +8,7 @@ import logging
 import os
 import stat
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -57,7 +58,7 @@ class GuardAccess:
         tokens: Digests of the tokens, one of which a request needs; empty lets everyone in.
     """
 
-    def __init__(self, app: ASGIApp, settings: ServeSettings, tokens: list[bytes]) -> None:
+    def __init__(self, app: ASGIApp, settings: ServeSettings, tokens: Sequence[bytes]) -> None:
         self._app, self._settings, self._tokens = app, settings, tokens
         self._running: Counter[str] = Counter()  # by address
 
@@ -100,7 +101,7 @@ class GuardAccess:
         origin = request.headers.get("origin")
         if origin is None or origin in self._settings.cors or request.method in ("GET", "HEAD"):
             return
-        if urlsplit(origin).netloc.lower() != host.lower():
+        if origin.lower() not in (f"http://{host.lower()}", f"https://{host.lower()}"):
             raise Problem(403, "web pages of this origin may not use the service: start it with --cors ORIGIN")
 
     def _check_token(self, request: Request) -> None:

@@ -77,20 +77,16 @@ def _fits(wanted: str, media_type: str) -> bool:
     return kind in ("*", known) and subtype in ("*", known_subtype) and (kind != "*" or subtype == "*")
 
 
-def to_json(
-    answer: dict[str, Any], classes: dict[str, Any], *, request_id: str, model: str, queued: float, with_objects: bool
-) -> dict[str, Any]:
+def to_json(answer: dict[str, Any], *, request_id: str, model: str, queued: float) -> dict[str, Any]:
     """Returns the JSON of a prediction.
 
     Args:
         answer: A worker's.
-        classes: `ClassTable.to_dict` of the model.
         request_id: Of the request.
         model: Name of the model.
         queued: Seconds that the request waited.
-        with_objects: Whether objects were counted.
     """
-    row: dict[str, str] = answer["row"]
+    row, classes = answer["row"], answer["classes"]
     height, width = answer["network_size"]
     return {
         "id": request_id,
@@ -103,7 +99,7 @@ def to_json(
                 "name": name,
                 "colour": colour,
                 "share": float(row[f"share_{name}"]),
-                "objects": int(row[f"objects_{name}"]) if with_objects and f"objects_{name}" in row else None,
+                "objects": int(row[f"objects_{name}"]) if f"objects_{name}" in row else None,
             }
             for name, colour in zip(classes["names"], classes["colours"], strict=True)
         ],

@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from segdrone.errors import SegdroneError, explain_error
+from segdrone.errors import ConfigError, SegdroneError, explain_error
 from segdrone.inference.cleanup import Cleanup, parse_min_area
 from segdrone.inference.inputs import InputImage
 from segdrone.inference.instances import thing_classes
@@ -90,6 +90,7 @@ class Computer:
         cells = outputs.write(image, pixels, prediction)
         return {
             "row": dict(zip(outputs.columns, cells, strict=True)),
+            "classes": predictor.table.to_dict(),
             "network_size": list(predictor.network_size(source.size)),
             "seconds": time.monotonic() - start,
             "model_digest": _digest(predictor.backend.settings),
@@ -116,7 +117,7 @@ class Computer:
         cleanup.check(predictor.table)
         objects = thing_classes(predictor.table) if options["objects"] else []
         if options["objects"] and not objects:
-            raise DataError("no class of the model is an object such as person or car: leave out objects")
+            raise ConfigError("no class of the model is an object such as person or car: leave out objects")
         return predictor, cleanup, objects
 
     def _progress(self, task: int) -> Callable[[int, int], None]:

@@ -27,7 +27,7 @@ class DrainBody:
         if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
             await self._app(scope, receive, send)
             return
-        is_complete = False
+        is_complete = is_slow = False
 
         async def follow() -> Message:
             nonlocal is_complete
@@ -36,9 +36,12 @@ class DrainBody:
             return message
 
         async def answer(message: Message) -> None:
+            nonlocal is_slow
             if message["type"] == "http.response.start" and not is_complete:
                 MutableHeaders(scope=message)["Connection"] = "close"
-            if message["type"] == "http.response.body" and not message.get("more_body", False) and not is_complete:
+                is_slow = message["status"] == 408
+            is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
+            if is_last and not is_complete and not is_slow:
                 await send({**message, "more_body": True})
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_SECONDS):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from segdrone.errors import CheckpointError
 from segdrone.serve.job_store import Job, JobStore
 from segdrone.serve.pool import WorkerPool
 from segdrone.serve.task import Task, TaskError
@@ -25,24 +29,33 @@ class JobQueue:
     A job that was running when its service or its worker was killed is begun again, and goes on where it was.
 
     Args:
-        store: The jobs.
-        pool: Computes them, and nothing else.
+        store: The jobs; closed at the end.
+        make_pool: Returns the pool that computes them, and nothing else; it is started with the first job.
+        workers: Number of its processes.
         keep_seconds: How long results are kept.
+
+    Attributes:
+        pool: The pool; None before the first job.
+        ended: How many jobs have ended, by state.
     """
 
-    def __init__(self, store: JobStore, pool: WorkerPool, keep_seconds: float) -> None:
-        self._store, self._pool, self._keep = store, pool, keep_seconds
+    def __init__(
+        self, store: JobStore, make_pool: Callable[[], WorkerPool], *, workers: int, keep_seconds: float
+    ) -> None:
+        self.store, self._make_pool, self._keep = store, make_pool, keep_seconds
+        self.pool: WorkerPool | None = None
         self._changed = threading.Condition()
         self._waiting: list[Job] = []
         self._tasks: dict[str, Task] = {}  # that run, by id
         self._expires: dict[str, float] = {}  # time.monotonic by id: a clock that is set does not matter
         self._stopping = False
+        self.ended: Counter[str] = Counter()
         for job in store:
             if job.has_ended:
                 self._expire(job)
             else:
                 self._waiting.append(job)
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(pool.size)]
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(workers)]
         self._threads.append(threading.Thread(target=self._remove_old, daemon=True))
         for thread in self._threads:
             thread.start()
@@ -51,6 +64,11 @@ class JobQueue:
     def waiting(self) -> int:
         """Number of jobs that wait."""
         return len(self._waiting)
+
+    @property
+    def running(self) -> int:
+        """Number of jobs that are computed."""
+        return len(self._tasks)
 
     def add(self, job: Job) -> None:
         """Queues a job of the store."""
@@ -75,21 +93,24 @@ class JobQueue:
             task = self._tasks.get(job.id)
             self._expires.pop(job.id, None)
             if task is None:
-                self._store.remove(job)
+                self.store.remove(job)
                 return
-            self._store.change(job, state="cancelled", finished=time.time())
-        self._pool.cancel(task)
+            self.store.change(job, state="cancelled", finished=time.time())
+            if self.pool is not None:
+                self.pool.cancel(task)
 
-    def stop(self) -> None:
-        """Ends the jobs that run at their next window; the next service goes on with them."""
+    def stop(self, *, kill: bool = False) -> None:
+        """Ends the jobs that run at their next window, or at once; the next service goes on with them."""
         with self._changed:
             self._stopping = True
-            running = [*self._tasks.values()]
             self._changed.notify_all()
-        for task in running:
-            self._pool.cancel(task)
+            for task in self._tasks.values() if self.pool is not None else ():
+                self.pool.cancel(task)
+        if self.pool is not None:
+            self.pool.close(kill=kill)
         for thread in self._threads:
             thread.join()
+        self.store.close()
 
     def _run(self) -> None:
         while (job := self._next()) is not None:
@@ -108,30 +129,48 @@ class JobQueue:
 
     def _compute(self, job: Job) -> None:
         with self._changed:
-            if not (folder := self._store.folder(job.id)).is_dir():  # cancelled meanwhile
+            if not (folder := self.store.folder(job.id)).is_dir():  # cancelled meanwhile
                 return
-            job = self._store.change(job, state="running", started=time.time())
+            try:
+                pool = self._started_pool()
+                digest = pool.descriptions[job.model]["digest"]
+            except CheckpointError as error:
+                self._end(job, state="failed", error=one_line(error))
+                return
+            except KeyError:
+                self._end(job, state="failed", error=f"the model {job.model} is not served any more: send it again")
+                return
+            if job.digest not in ("", digest):  # of the former model, which masks of another would join
+                shutil.rmtree(folder / "out", ignore_errors=True)
+            job = self.store.change(job, state="running", started=time.time(), digest=digest)
         try:
             with self._changed:
-                task = self._tasks[job.id] = self._pool.submit(_message(job, folder))
+                task = self._tasks[job.id] = pool.submit(_message(job, folder))
             changes: dict[str, Any] = {"state": "done", "failed": task.answer.result()["failed"]}
         except TaskError as error:
             changes = self._failure(job, error)
         with self._changed:
             self._tasks.pop(job.id, None)
-            now = self._store.get(job.id)
+            now = self.store.get(job.id)
             if now is None or now.state == "cancelled":
-                self._store.remove(job)
+                self.store.remove(job)
                 return
             if "state" in changes:
-                changes["finished"] = time.time()
-                job = self._store.change(job, **changes)
-                self._expire(job)
+                self._end(job, **changes)
             else:
-                job = self._store.change(job, state="queued", **changes)
+                job = self.store.change(job, state="queued", **changes)
                 if not self._stopping:
                     self._waiting.insert(0, job)
                     self._changed.notify_all()
+
+    def _started_pool(self) -> WorkerPool:
+        if self.pool is None:
+            self.pool = self._make_pool().__enter__()
+        return self.pool
+
+    def _end(self, job: Job, **changes: Any) -> None:
+        self.ended[changes["state"]] += 1
+        self._expire(self.store.change(job, finished=time.time(), **changes))
 
     def _failure(self, job: Job, error: TaskError) -> dict[str, Any]:
         """Returns what becomes of a job whose task failed; without a state it is begun again."""
@@ -158,8 +197,8 @@ class JobQueue:
                 old = [job_id for job_id, end in self._expires.items() if end <= time.monotonic()]
                 for job_id in old:
                     del self._expires[job_id]
-                    if (job := self._store.get(job_id)) is not None:
-                        self._store.remove(job)
+                    if (job := self.store.get(job_id)) is not None:
+                        self.store.remove(job)
 
 
 def _message(job: Job, folder: Path) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def _parts(request: Request) -> tuple[Service, JobQueue, JobStore]:
     service: Service = request.app.state.service
     if service.jobs is None:
         raise Problem(404, "this service takes no jobs: start it with --job-workers 1")
-    return service, service.jobs.queue, service.jobs.store
+    return service, service.jobs, service.jobs.store
 
 
 def _find(request: Request, job_id: str) -> Job:

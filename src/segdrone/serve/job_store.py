@@ -37,6 +37,7 @@ class Job:
         created: Seconds since 1970, as are the next two.
         started: When it was begun last; None if it was not.
         finished: When it ended; None if it has not.
+        digest: That of the model which has begun it; empty before.
         lost: How many workers have ended while they computed it.
         error: Why it failed; None if it did not.
         failed: Why photographs failed, by path.
@@ -52,6 +53,7 @@ class Job:
     created: float = field(default_factory=time.time)
     started: float | None = None
     finished: float | None = None
+    digest: str = ""
     lost: int = 0
     error: str | None = None
     failed: dict[str, str] = field(default_factory=dict)

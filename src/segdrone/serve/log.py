@@ -23,7 +23,15 @@ from segdrone.serve.metrics import Metrics
 from segdrone.serve.problems import CLIENT_GONE, Problem, disk_errors, problem_response
 
 log = logging.getLogger(__name__)
+lines = logging.getLogger("segdrone.requests")
+"""Gets one line of JSON for each request."""
+
 _KEY = "segdrone.record"
+_HEADERS = {  # unless an answer has its own
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
 
 
 @dataclass
@@ -87,7 +95,10 @@ class FollowRequests:
 
         async def follow(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["X-Request-ID"] = record.id
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = record.id
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
                 record.status = message["status"]
                 self._metrics.count_request(_route(scope), record.model, record.status)  # before the client knows
             await send(message)
@@ -116,7 +127,7 @@ class FollowRequests:
             "megapixels": round(record.megapixels, 3),
             "model": record.model,
         }
-        log.info("%s", json.dumps(line))
+        lines.info("%s", json.dumps(line))
 
 
 def _route(scope: Scope) -> str:

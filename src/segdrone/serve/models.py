@@ -14,7 +14,7 @@ from fastapi import APIRouter
 from fastapi import Path as InPath
 from starlette.requests import Request
 
-from segdrone.errors import CheckpointError
+from segdrone.errors import CheckpointError, SegdroneError
 from segdrone.serve.problems import Problem
 from segdrone.serve.settings import ModelFile
 from segdrone.serve.task import TaskError
@@ -63,6 +63,7 @@ class ModelCopies:
             if path.suffix.lower() == ".xml" and weights.is_file():
                 shutil.copyfile(weights, folder / weights.name)
         except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
             raise CheckpointError(
                 f"{path} cannot be copied ({error.strerror or error}): check it, and the disk"
             ) from None
@@ -83,10 +84,10 @@ class ModelCopies:
         except CheckpointError as error:
             raise CheckpointError(self.with_own_paths(str(error))) from None
 
-    def replace(self, name: str, path: str) -> None:
-        """Notes the new copy of a model, and removes the former one."""
-        former, self.paths[name] = self.paths[name], path
-        shutil.rmtree(Path(former).parent, ignore_errors=True)
+    @staticmethod
+    def remove(path: str) -> None:
+        """Removes a copy that nobody opens any more."""
+        shutil.rmtree(Path(path).parent, ignore_errors=True)
 
 
 def find_model(request: Request, name: str | None) -> str:
@@ -137,10 +138,18 @@ async def reload_model(request: Request, name: Name) -> dict[str, Any]:
     async with models.reloading:
         try:
             path = await asyncio.to_thread(models.copy, name)
-            await asyncio.wrap_future(service.pool.reload(name, path).answer)
-        except (CheckpointError, TaskError) as error:
-            if isinstance(error, TaskError) and error.kind == "stopped":
-                raise Problem(503, str(error)) from None
-            raise Problem(409, f"the former model stays: {models.with_own_paths(str(error))}") from None
-        models.replace(name, path)
+        except SegdroneError as error:
+            raise Problem(409, f"the former model stays: {error}") from None
+        try:
+            for pool in (service.pool, service.jobs and service.jobs.pool):
+                if pool is not None:
+                    await asyncio.wrap_future(pool.reload(name, path).answer)
+        except TaskError as error:
+            text = models.with_own_paths(str(error))
+            models.remove(path)
+            if error.kind == "stopped":
+                raise Problem(503, text) from None
+            raise Problem(409, f"the former model stays: {text}") from None
+        former, models.paths[name] = models.paths[name], path
+        models.remove(former)
     return describe(request, name)

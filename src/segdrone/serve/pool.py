@@ -98,6 +98,12 @@ class WorkerPool:
         return len(self._queue)
 
     @property
+    def running(self) -> list[Task]:
+        """Tasks that run."""
+        with self._changed:
+            return [*self._running.values()]
+
+    @property
     def pids(self) -> list[int]:
         """Ids of the processes that are up."""
         with self._changed:
