@@ -129,6 +129,14 @@ def test_pages_of_other_origins_cannot_post(service: Service, origin: str) -> No
     assert "access-control-allow-origin" not in client.get("/v1/models", headers=headers).headers
 
 
+def test_the_own_page_can_post_through_a_proxy(service: Service) -> None:
+    """The browser knows the proxy's name, the service its own."""
+    client, headers = make_client(service), {"origin": "https://segment.example"}
+    for site, status in (("same-origin", 200), ("same-site", 403), ("cross-site", 403), ("none", 403)):
+        response = client.post("/v1/segment", content=photograph(), headers={**headers, "sec-fetch-site": site})
+        assert response.status_code == status
+
+
 def test_the_own_page_and_named_origins_can_post(service: Service) -> None:
     for origin, allowed in (("http://127.0.0.1", None), ("https://maps.example", "https://maps.example")):
         client = make_client(service, cors=("https://maps.example", "https://other.example"))

@@ -52,6 +52,7 @@ def test_a_model_is_described(service: Service, models: dict[str, str]) -> None:
     assert ModelSpec.from_dict(model["spec"]) == TILED
     listed = client.get("/v1/models").json()["models"]
     assert [item["name"] for item in listed] == ["net", "other"]
+    assert {*listed[0]} == {"name", "digest", "runtime", "device", "precision", "classes"}
     assert listed[0]["classes"] == list(TILED.classes.names)
     assert listed[1]["digest"] == digest(models["other"])
 

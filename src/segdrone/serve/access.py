@@ -101,6 +101,10 @@ class GuardAccess:
         origin = request.headers.get("origin")
         if origin is None or origin in self._settings.cors or request.method in ("GET", "HEAD"):
             return
+        if (
+            request.headers.get("sec-fetch-site") == "same-origin"
+        ):  # which pages cannot write; a proxy may change the host
+            return
         if origin.lower() not in (f"http://{host.lower()}", f"https://{host.lower()}"):
             raise Problem(403, "web pages of this origin may not use the service: start it with --cors ORIGIN")
 

@@ -23,7 +23,7 @@ from segdrone.serve.log import FollowRequests, record_of
 from segdrone.serve.metrics import Metrics
 from segdrone.serve.models import ModelCopies
 from segdrone.serve.pool import WorkerPool
-from segdrone.serve.problems import Problem, problem_response
+from segdrone.serve.problems import DESCRIBED, Problem, problem_response
 from segdrone.serve.service import Service
 from segdrone.serve.settings import ServeSettings
 from segdrone.serve.spool import open_spool
@@ -72,7 +72,7 @@ def create_app(service: Service) -> FastAPI:
         exception_handlers={
             Problem: _answer_problem, HTTPException: _answer_http_error, RequestValidationError: _answer_invalid,
         },
-        responses={"default": {"description": "A problem", "content": {"application/problem+json": {}}}},
+        responses={"default": DESCRIBED, 422: DESCRIBED},
     )  # fmt: skip
     app.state.service = service
     for router in (segment.router, models.router, health.router):
