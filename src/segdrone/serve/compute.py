@@ -33,20 +33,24 @@ class _Cancelled(Exception):
     """The task is not wanted any more."""
 
 
+def prepare_process(options: WorkerOptions) -> None:
+    """Sets what holds for the whole process."""
+    sleep_while_waiting()
+    keep_freed_memory()
+    cv2.setNumThreads(options.threads)
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # on files that are then decoded, or fail with an error
+
+
 class Computer:
     """The models that are open, and the task that runs.
 
     Args:
         connection: To the pool.
-        options: How to compute.
+        device: As `open_backend` takes it.
     """
 
-    def __init__(self, connection: Connection, options: WorkerOptions) -> None:
-        sleep_while_waiting()
-        keep_freed_memory()
-        cv2.setNumThreads(options.threads)
-        warnings.filterwarnings("ignore", module=r"PIL\.")  # on files that are then decoded, or fail with an error
-        self._connection, self._device = connection, options.device
+    def __init__(self, connection: Connection, device: str) -> None:
+        self._connection, self._device = connection, device
         self._models: dict[str, tuple[str, Backend]] = {}  # path and backend by name
 
     def answer(self, message: Message) -> None:

@@ -44,9 +44,10 @@ def main(connection: Connection, options: WorkerOptions) -> None:
         signal.signal(number, signal.SIG_IGN)
     os.environ["OMP_NUM_THREADS"] = str(options.threads)  # before any runtime is imported
     tempfile.tempdir = options.spool
-    from segdrone.serve.compute import Computer
+    from segdrone.serve.compute import Computer, prepare_process
 
-    computer = Computer(connection, options)
+    prepare_process(options)
+    computer = Computer(connection, options.device)
     try:
         while True:
             computer.answer(json.loads(connection.recv_bytes()))
