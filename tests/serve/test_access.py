@@ -29,7 +29,7 @@ def guarded(service: Service, tmp_path: Path) -> Service:
     return dataclasses.replace(service, tokens=read_tokens(write(tmp_path / "tokens", "\n".join(TOKENS) + "\n")))
 
 
-OPEN = ["/", "/page/index.html", "/docs", "/openapi.json", "/health/live", "/health/ready"]
+OPEN = ["/", "/page/index.html", "/docs", "/openapi.json", "/health/live", "/health/ready", "/v2/health/ready"]
 CLOSED = [
     "/metrics",
     "/v1/models",
@@ -63,7 +63,7 @@ def test_without_a_token_nothing_but_the_pages_is_open(service: Service, tmp_pat
         response = client.get(path, headers=headers, follow_redirects=False)
         assert "Authorization: Bearer TOKEN" in detail(response, 401)
         assert response.headers["www-authenticate"] == "Bearer"
-    for path in ("/v1/segment", "/v1/models/net/reload", "/page/../v1/segment", "//v1/segment"):
+    for path in ("/v1/segment", "/v1/models/net/reload", "/v2/models/net/infer", "/page/../v1/segment", "//v1/segment"):
         assert client.post(path, content=photograph(), headers=headers).status_code == 401
     for path in OPEN:
         assert client.get(path, headers=headers).status_code == 200

@@ -24,7 +24,15 @@ from segdrone.utils.bounded import UnreadableError, read_text
 log = logging.getLogger(__name__)
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
-_OPEN = ("/health/live", "/health/ready", "/", "/docs", "/openapi.json")  # the same for everybody
+_OPEN = (
+    "/health/live",
+    "/health/ready",
+    "/v2/health/live",
+    "/v2/health/ready",
+    "/",
+    "/docs",
+    "/openapi.json",
+)  # the same for everybody
 _OPEN_FOLDER = "/page/"
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from segdrone.errors import ConfigError, SegdroneError, explain_error
+from segdrone.errors import ConfigError, DataError, SegdroneError, explain_error
 from segdrone.inference.cleanup import Cleanup, parse_min_area
 from segdrone.inference.inputs import InputImage
 from segdrone.inference.instances import thing_classes
@@ -24,6 +24,7 @@ from segdrone.inference.predict_folder import predict_photograph, read_photograp
 from segdrone.inference.predictor import Predictor
 from segdrone.runtime.backend import Backend, check_probabilities
 from segdrone.runtime.open_backend import open_backend
+from segdrone.serve.tensors import read_request, write_answer
 from segdrone.serve.worker import Message, WorkerOptions
 from segdrone.utils.memory import keep_freed_memory
 from segdrone.utils.openmp import sleep_while_waiting
@@ -56,8 +57,11 @@ class Computer:
     def answer(self, message: Message) -> None:
         """Does what a message says, and sends the answer."""
         actions: dict[str, Callable[[Message], Message | None]] = {
-            "open": self._open, "segment": self._segment, "cancel": lambda _: None,  # of a task that has ended
-        }  # fmt: skip
+            "open": self._open,
+            "segment": self._segment,
+            "infer": self._infer,
+            "cancel": lambda _: None,  # of a task that has ended
+        }
         try:
             answer = actions[message["do"]](message)
         except (BrokenPipeError, ConnectionResetError):
@@ -104,6 +108,18 @@ class Computer:
             "seconds": time.monotonic() - start,
             "model_digest": _digest(backend.settings),
         }
+
+    def _infer(self, message: Message) -> Message:
+        start, (_, backend) = time.monotonic(), self._models[message["model"]]
+        request = read_request(Path(message["file"]), message["header"])
+        limit, size = backend.window, request.windows.shape[1:3]
+        if limit is not None and (size[0] > limit[0] or size[1] > limit[1]):
+            raise DataError(f"windows of this model have at most {limit[0]} x {limit[1]} pixels")
+        probabilities = backend(request.windows)
+        check_probabilities(backend, request.windows, probabilities)
+        header = write_answer(request, message["model"], probabilities, Path(message["answer"]))
+        megapixels = request.windows.size / 3e6
+        return {"header": header, "megapixels": megapixels, "seconds": time.monotonic() - start}
 
     def _progress(self, task: int) -> Callable[[int, int], None]:
         def report(done: int, total: int) -> None:

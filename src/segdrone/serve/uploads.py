@@ -51,27 +51,35 @@ async def receive_photograph(request: Request, folder: Path, settings: ServeSett
     Raises:
         Problem: It is too large (413), too slow (408), cut (400), no photograph (415, 422), or the disk is full (507).
     """
-    limit = settings.max_bytes
-    is_form, boundary = _form_boundary(request)
-    announced = int(request.headers.get("content-length", 0))
-    if announced > limit + (_FORM_BYTES if is_form else 0):
-        raise _too_many_bytes(settings)
     file = folder / "upload"
-    try:
-        async with asyncio.timeout(settings.upload_timeout):
-            body = _form_field(request.stream(), boundary) if is_form else request.stream()
-            size = await _write(body, file, settings)
-    except TimeoutError:
-        raise Problem(408, f"the photograph did not arrive in {settings.upload_timeout:g} seconds: try again") from None
-    except ClientDisconnect:
-        raise Problem(CLIENT_GONE, "the client left before the end of the photograph") from None
-    if not size:
-        raise Problem(422, "the body is empty: send the bytes of a photograph")
+    size = await receive_body(request, file, settings, _form_boundary(request))
     return await asyncio.get_running_loop().run_in_executor(_CHECKS, _check, file, size, settings)
 
 
-def _form_boundary(request: Request) -> tuple[bool, bytes]:
-    """Returns whether the body is a form, and the boundary of its parts."""
+async def receive_body(request: Request, file: Path, settings: ServeSettings, boundary: bytes | None = None) -> int:
+    """Writes the body of a request, or the one field of a form with a boundary, to a file; returns its bytes.
+
+    Raises:
+        Problem: As `receive_photograph`, whatever it is.
+    """
+    announced = int(request.headers.get("content-length", 0))
+    if announced > settings.max_bytes + (0 if boundary is None else _FORM_BYTES):
+        raise _too_many_bytes(settings)
+    try:
+        async with asyncio.timeout(settings.upload_timeout):
+            body = request.stream() if boundary is None else _form_field(request.stream(), boundary)
+            size = await _write(body, file, settings)
+    except TimeoutError:
+        raise Problem(408, f"the body did not arrive in {settings.upload_timeout:g} seconds: try again") from None
+    except ClientDisconnect:
+        raise Problem(CLIENT_GONE, "the client left before the end of the body") from None
+    if not size:
+        raise Problem(422, "the body is empty: send the content of a file")
+    return size
+
+
+def _form_boundary(request: Request) -> bytes | None:
+    """Returns the boundary of a form's parts; None if the body is a photograph."""
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Problem(415, "the body is compressed (Content-Encoding): send the bytes of the photograph as they are")
     kind, parameters = parse_options_header(request.headers.get("content-type", "application/octet-stream"))
@@ -81,9 +89,9 @@ def _form_boundary(request: Request) -> tuple[bool, bytes]:
             raise Problem(
                 400, "the form has no boundary of 1 to 70 characters in its Content-Type: let a library set it"
             )
-        return True, boundary
+        return boundary
     if kind.startswith(b"image/") or kind in (b"application/octet-stream", b""):
-        return False, b""
+        return None
     raise Problem(
         415, f"the Content-Type is not that of a photograph: send {_TAKEN} as image/jpeg, application/octet-stream or "
         f"the field {FIELD} of multipart/form-data"
@@ -199,4 +207,4 @@ def _check(file: Path, size: int, settings: ServeSettings) -> Upload:
 
 
 def _too_many_bytes(settings: ServeSettings) -> Problem:
-    return Problem(413, f"the photograph has more than {settings.max_megabytes:g} megabytes: reduce it")
+    return Problem(413, f"the body has more than {settings.max_megabytes:g} megabytes: reduce it")

@@ -5,6 +5,7 @@ can run code in the process that accepts requests. Messages to it:
 
     {"do": "open", "models": {name: path}}                                       answered by "models"
     {"do": "segment", "task", "model", "folder", "file", "options"}              answered by "row"
+    {"do": "infer", "task", "model", "file", "header", "answer"}                 answered by "header"
     {"do": "cancel", "task"}                                                     the task ends at the next window
 
 Each is answered once, by a message with "error" where it fails; "segment" also by "progress" after each window.
