@@ -17,7 +17,9 @@ from segdrone.serve.service import Service
 from segdrone.serve.tensors import INPUT, OUTPUT
 from segdrone.serve.uploads import receive_body
 
-router = APIRouter(prefix="/v2", tags=["open inference protocol"])
+_ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+_DESCRIBED: dict[str, Any] = {"description": "An error", "content": {"application/json": {"schema": _ERROR}}}
+router = APIRouter(prefix="/v2", tags=["open inference protocol"], responses={"default": _DESCRIBED, 422: _DESCRIBED})
 _HEADER = "Inference-Header-Content-Length"
 _BODY = {"application/json": {"schema": {"type": "object"}}, "application/octet-stream": {"schema": {"type": "string"}}}
 
