@@ -29,7 +29,7 @@ def guarded(service: Service, tmp_path: Path) -> Service:
     return dataclasses.replace(service, tokens=read_tokens(write(tmp_path / "tokens", "\n".join(TOKENS) + "\n")))
 
 
-OPEN = ["/", "/page/index.html", "/docs", "/openapi.json", "/health/live", "/health/ready"]
+OPEN = ["/", "/page/index.html", "/docs", "/openapi.json", "/health/live", "/health/ready", "/v2/health/ready"]
 CLOSED = [
     "/metrics",
     "/v1/models",
@@ -63,7 +63,7 @@ def test_without_a_token_nothing_but_the_pages_is_open(service: Service, tmp_pat
         response = client.get(path, headers=headers, follow_redirects=False)
         assert "Authorization: Bearer TOKEN" in detail(response, 401)
         assert response.headers["www-authenticate"] == "Bearer"
-    for path in ("/v1/segment", "/v1/models/net/reload", "/page/../v1/segment", "//v1/segment"):
+    for path in ("/v1/segment", "/v1/models/net/reload", "/v2/models/net/infer", "/page/../v1/segment", "//v1/segment"):
         assert client.post(path, content=photograph(), headers=headers).status_code == 401
     for path in OPEN:
         assert client.get(path, headers=headers).status_code == 200
@@ -127,6 +127,14 @@ def test_pages_of_other_origins_cannot_post(service: Service, origin: str) -> No
     for path in ("/v1/segment", "/v1/models/net/reload"):
         assert "--cors" in detail(client.post(path, content=photograph(), headers=headers), 403)
     assert "access-control-allow-origin" not in client.get("/v1/models", headers=headers).headers
+
+
+def test_the_own_page_can_post_through_a_proxy(service: Service) -> None:
+    """The browser knows the proxy's name, the service its own."""
+    client, headers = make_client(service), {"origin": "https://segment.example"}
+    for site, status in (("same-origin", 200), ("same-site", 403), ("cross-site", 403), ("none", 403)):
+        response = client.post("/v1/segment", content=photograph(), headers={**headers, "sec-fetch-site": site})
+        assert response.status_code == status
 
 
 def test_the_own_page_and_named_origins_can_post(service: Service) -> None:

@@ -172,7 +172,9 @@ def test_ids_that_are_none(client: TestClient, name: str, end: str) -> None:
     assert client.get(f"/v1/jobs/{name}{end}").status_code in (404, 405)
 
 
-@pytest.mark.parametrize("path", ["job.json", "../job.json", "..%2fjob.json", "%2fetc%2fpasswd", "masks", "masks/../../job.json"])
+@pytest.mark.parametrize(
+    "path", ["job.json", "../job.json", "..%2fjob.json", "%2fetc%2fpasswd", "masks", "masks/../../job.json"]
+)
 def test_only_files_of_the_result_are_sent(client: TestClient, path: str) -> None:
     job = finished(client, add(client, photograph()))
     assert client.get(f"/v1/jobs/{job['id']}/files/{path}").status_code == 404

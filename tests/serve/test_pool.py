@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import multiprocessing.spawn
 import os
 import shutil
 import signal
@@ -165,6 +167,22 @@ def test_an_idle_worker_that_is_killed_costs_no_task(two: WorkerPool, tmp_path: 
     wait_until(lambda: not {*before} & {*two.pids})
     assert two.submit(message(tmp_path)).answer.result(60)
     wait_until(lambda: two.alive == two.size)
+
+
+def test_a_worker_that_cannot_start_is_started_again(two: WorkerPool, tmp_path: Path) -> None:
+    executable = multiprocessing.spawn.get_executable()
+    multiprocessing.set_executable("/nonexistent")
+    try:
+        for pid in two.pids:
+            os.kill(pid, signal.SIGKILL)
+        restarts = two.restarts
+        wait_until(lambda: two.restarts >= restarts + 4)
+        assert two.alive == 0
+        task = two.submit(message(tmp_path))
+    finally:
+        multiprocessing.set_executable(executable)
+    assert task.answer.result(60)
+    wait_until(lambda: two.alive == 2)
 
 
 def test_ctrl_c_and_sigterm_do_not_end_a_worker(two: WorkerPool, tmp_path: Path) -> None:

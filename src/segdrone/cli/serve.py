@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -72,20 +71,20 @@ def serve(
     )  # fmt: skip
     try:
         from segdrone.serve.app import create_app, start_service
-        from segdrone.serve.server import bound_socket, log_requests, make_server
+        from segdrone.serve.server import bound_socket, exit_on_sigterm, log_requests, make_server
     except ModuleNotFoundError as error:
         raise ConfigError(f"segdrone serve needs {error.name}: pip install 'segdrone[serve]'") from None
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # while the workers start
     try:
-        with bound_socket(settings) as listener, start_service(settings) as service:
+        with exit_on_sigterm(), bound_socket(settings) as listener, start_service(settings) as service:
+            server = make_server(create_app(service), service.pool.drain)
+            log_requests()
+            address = f"[{host}]" if ":" in host else host
+            names = ", ".join(service.models.files)
+            print(f"serving {names} on http://{address}:{listener.getsockname()[1]}/", file=sys.stderr, flush=True)
             try:
-                log_requests()
-                address = f"[{host}]" if ":" in host else host
-                names = ", ".join(service.models.files)
-                print(f"serving {names} on http://{address}:{listener.getsockname()[1]}/", file=sys.stderr, flush=True)
-                make_server(create_app(service), service.pool.drain).run([listener])
-            except BaseException:
+                server.run([listener])
+            except KeyboardInterrupt:  # the second one
                 service.kill()
                 raise
     except KeyboardInterrupt:

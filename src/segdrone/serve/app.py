@@ -13,10 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from segdrone import __version__
-from segdrone.serve import health, job_routes, models, pages, segment
+from segdrone.serve import health, inference_v2, job_routes, models, pages, segment
 from segdrone.serve.access import GuardAccess, read_tokens
 from segdrone.serve.drain import DrainBody
 from segdrone.serve.job_queue import JobQueue
@@ -25,7 +25,7 @@ from segdrone.serve.log import FollowRequests, record_of
 from segdrone.serve.metrics import Metrics
 from segdrone.serve.models import ModelCopies
 from segdrone.serve.pool import WorkerPool
-from segdrone.serve.problems import Problem, problem_response
+from segdrone.serve.problems import DESCRIBED, Problem, problem_response
 from segdrone.serve.service import Service
 from segdrone.serve.settings import ServeSettings
 from segdrone.serve.spool import open_spool
@@ -92,16 +92,18 @@ def create_app(service: Service) -> FastAPI:
         exception_handlers={
             Problem: _answer_problem, HTTPException: _answer_http_error, RequestValidationError: _answer_invalid,
         },
-        responses={"default": {"description": "A problem", "content": {"application/problem+json": {}}}},
+        responses={"default": DESCRIBED, 422: DESCRIBED},
     )  # fmt: skip
     app.state.service = service
-    for router in (segment.router, job_routes.router, models.router, health.router):
+    for router in (segment.router, job_routes.router, models.router, inference_v2.router, health.router):
         app.include_router(router)
     pages.add_pages(app, Path(__file__).parent / "page")
     return app
 
 
 async def _answer_problem(request: Request, error: Any) -> Response:
+    if request.url.path.startswith("/v2/"):  # as the protocol has it
+        return JSONResponse({"error": error.detail}, error.status, error.headers)
     return problem_response(error, record_of(request).id)
 
 
@@ -111,7 +113,7 @@ async def _answer_http_error(request: Request, error: Any) -> Response:
         405: "this address does not take this method: see /docs",
     }
     problem = Problem(error.status_code, details.get(error.status_code, str(error.detail)), error.headers)
-    return problem_response(problem, record_of(request).id)
+    return await _answer_problem(request, problem)
 
 
 async def _answer_invalid(request: Request, error: Any) -> Response:
@@ -122,4 +124,4 @@ async def _answer_invalid(request: Request, error: Any) -> Response:
         text = f"the parameter {place!a} is unknown: choose from {', '.join(options.model_fields)}"
     else:
         text = f"{place}: {first['msg'][:300]}"
-    return problem_response(Problem(422, text), record_of(request).id)
+    return await _answer_problem(request, Problem(422, text))

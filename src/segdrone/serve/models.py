@@ -112,8 +112,12 @@ def describe(request: Request, name: str) -> dict[str, Any]:
 @router.get("", summary="List the models")
 async def list_models(request: Request) -> dict[str, Any]:
     """Returns name, digest, runtime, device, precision and classes of each model; the first one is the default."""
-    described = [describe(request, name) for name in request.app.state.service.models.files]
-    return {"models": [{**model, "spec": None, "classes": model["spec"]["classes"]["names"]} for model in described]}
+    models = []
+    for name in request.app.state.service.models.files:
+        model = describe(request, name)
+        classes = model.pop("spec")["classes"]["names"]
+        models.append({**model, "classes": classes})
+    return {"models": models}
 
 
 @router.get("/{name}", summary="Describe a model")

@@ -92,12 +92,12 @@ async def segment(request: Request, options: Annotated[Options, Query()]) -> Res
     answer = choose_answer(request.headers.get("accept"))
     model = record.model = find_model(request, options.model)
     check_options(options, options.objects or answer.kind == "objects", describe(request, model))
-    _check_room(service)  # before the upload, which may be long
+    check_room(service)  # before the upload, which may be long
     upload = await receive_photograph(request, record.make_folder(), service.settings)
     record.bytes, record.megapixels = upload.size, upload.megapixels
     folder = upload.file.parent
-    task = _submit(service, segment_message(options, model, answer, upload, str(folder)))
-    result = await _wait(request, service, task)
+    task = submit(service, segment_message(options, model, answer, upload, str(folder)))
+    result = await wait_for_answer(request, service, task)
     queued = task.queued or 0.0
     service.metrics.count_prediction(
         model, queued=queued, predicted=result["seconds"], megapixels=upload.megapixels
@@ -129,7 +129,7 @@ def check_options(options: Options, objects: bool, model: dict[str, Any]) -> Non
         raise Problem(422, "no class of the model is an object such as person or car: leave out objects")
 
 
-def _check_room(service: Service) -> None:
+def check_room(service: Service) -> None:
     """Checks that the queue takes a request.
 
     Raises:
@@ -141,7 +141,12 @@ def _check_room(service: Service) -> None:
         raise _queue_full(service)
 
 
-def _submit(service: Service, message: dict[str, Any]) -> Task:
+def submit(service: Service, message: dict[str, Any]) -> Task:
+    """Queues a task.
+
+    Raises:
+        Problem: The queue is full (429), or the service ends (503).
+    """
     try:
         return service.pool.submit(message)
     except QueueFullError:
@@ -158,7 +163,7 @@ def _queue_full(service: Service) -> Problem:
     )  # fmt: skip
 
 
-async def _wait(request: Request, service: Service, task: Task) -> dict[str, Any]:
+async def wait_for_answer(request: Request, service: Service, task: Task) -> dict[str, Any]:
     """Waits for the answer of a task, and cancels the task if the client leaves.
 
     Raises:
