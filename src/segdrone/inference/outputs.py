@@ -16,14 +16,17 @@ from segdrone.errors import ConfigError
 from segdrone.inference.inputs import InputImage
 from segdrone.inference.instances import Instance, find_instances, to_coco
 from segdrone.inference.overlays import draw_overlay
+from segdrone.inference.photo_statistics import file_statistics, photo_statistics, statistics_columns
 from segdrone.inference.predictor import Prediction
-from segdrone.raster.capture import capture_time
 from segdrone.raster.encode import write_gray_png, write_jpeg, write_palette_png
 from segdrone.raster.pixels import count_values
 from segdrone.utils.atomic import atomic_write, is_too_long
 
 FIRST_COLUMNS = ("path", "mask", "height", "width", "digest", "confidence")
 """Columns of `summary.csv` that come first, whatever the classes are."""
+
+SUMMARY_VERSION = 2
+"""Version of the columns; 1 had none of the statistics for monitoring."""
 
 SUFFIXES = {"masks": ".png", "colours": ".png", "overlays": ".jpg", "confidence": ".png", "objects": ".json"}
 
@@ -71,19 +74,19 @@ class Outputs:
     @property
     def settings(self) -> dict[str, object]:
         """What is written, as plain values."""
-        choices = {"colours": self.colours, "overlays": self.overlays, "confidence": self.confidence}
-        return {**choices, "objects": list(self.objects)}
+        return {**self._choices, "objects": list(self.objects), "summary_version": SUMMARY_VERSION}
 
     @property
     def columns(self) -> list[str]:
         """Names of the cells that `write` returns.
 
         Shares are 0 to 1, of the pixels with data; `no_data` is the share of the others. `confidence` is the mean,
-        `captured` is the time in the EXIF data (ISO 8601), if any.
+        `captured` is the time in the EXIF data (ISO 8601), if any. The others are for monitoring: see
+        `photo_statistics`; they are empty where they are unknown.
         """
         shares = [f"share_{name}" for name in self.table.names]
         objects = [f"objects_{name}" for name in self.objects]
-        return [*FIRST_COLUMNS, *shares, *objects, "no_data", "captured"]
+        return [*FIRST_COLUMNS, *shares, *objects, "no_data", "captured", *statistics_columns(self.table)]
 
     def file(self, kind: str, name: str) -> Path:
         """Returns the path of a file of one kind, a key of `SUFFIXES`."""
@@ -129,6 +132,9 @@ class Outputs:
             write_jpeg(overlay, self.file("overlays", image.name), sync=False)
         if self.confidence:
             write_gray_png(confidence, self.file("confidence", image.name), sync=False)
+        statistics, columns = photo_statistics(pixels, mask, confidence, self.table), statistics_columns(self.table)
+        captured, known = file_statistics(image.file, mask.shape[1])
+        statistics |= known
         counts = Counter(self.table.names[instance.class_id] for instance in self._write_objects(image, prediction))
         return [
             image.path,
@@ -137,7 +143,8 @@ class Outputs:
             *(f"{value:.6f}" for value in (mean, *shares)),
             *(str(counts[name]) for name in self.objects),
             f"{no_data:.6f}",
-            capture_time(image.file),
+            captured,
+            *("" if value is None else f"{value:.6f}" for value in map(statistics.get, columns)),
         ]
 
     def _write_objects(self, image: InputImage, prediction: Prediction) -> list[Instance]:
@@ -150,8 +157,12 @@ class Outputs:
             partial.write_text(json.dumps(document), encoding="ascii")
         return instances
 
+    @property
+    def _choices(self) -> dict[str, bool]:
+        return {"colours": self.colours, "overlays": self.overlays, "confidence": self.confidence}
+
     def _kinds(self) -> list[str]:
-        chosen = {**self.settings, "masks": True}
+        chosen = {**self._choices, "objects": bool(self.objects), "masks": True}
         return [kind for kind in SUFFIXES if chosen[kind]]
 
 
