@@ -18,9 +18,12 @@ ABSENT_AT_RUNTIME = (
     *HEAVY, "timm", "torchvision", "torchmetrics", "omegaconf", "albumentations", "matplotlib", "scipy", "sklearn",
     "onnx", "onnxscript", "nncf", "tensorboard", "pycocotools", "safetensors", "jinja2", "av",
 )  # fmt: skip
-MODULES = ("errors", "classes", "class_groups", "windows", "spec", "normalize")
-ROOMS = ("utils", "raster", "synthetic", "figures", "runtime", "inference")
-WITH_TORCH = {"segdrone.runtime.torch_backend", "segdrone.runtime.fuse"}
+MODULES = ("errors", "classes", "class_groups", "windows", "spec", "normalize", "reference_statistics")
+ROOMS = ("utils", "raster", "synthetic", "figures", "runtime", "inference", "monitor")
+WITH_TORCH = {
+    "segdrone.runtime.torch_backend", "segdrone.runtime.fuse",
+    "segdrone.monitor.page", "segdrone.monitor.truth",  # with the evaluation's report and scores
+}  # fmt: skip
 
 PROGRAM = """
 import importlib, sys
