@@ -26,7 +26,6 @@ MIN_PHOTOGRAPHS = 10
 _MAX_COLUMNS = 1000
 _LARGEST = 1e12  # of a quantile, and of a number of photographs
 _DIGITS = 3
-_UPDATE = "update segdrone, or give --reference FOLDER of predictions"
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,8 @@ class ReferenceStatistics:
     def __post_init__(self) -> None:
         if self.version != VERSION:
             raise CheckpointError(
-                f"the model's reference statistics have version {self.version}, this segdrone reads {VERSION}: {_UPDATE}"
+                f"the model's reference statistics have version {self.version}, this segdrone reads {VERSION}: "
+                "update segdrone"
             )
         _check_photographs(self.photographs)
         if len(self.columns) > _MAX_COLUMNS:

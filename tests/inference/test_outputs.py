@@ -12,7 +12,7 @@ from segdrone.errors import ConfigError
 from segdrone.inference import Prediction
 from segdrone.inference.inputs import InputImage
 from segdrone.inference.outputs import Outputs
-from segdrone.inference.photo_statistics import file_statistics
+from segdrone.inference.photo_statistics import measure_photograph
 from segdrone.inference.summary import is_row
 from segdrone.raster.decode import read_image
 from tests.helpers.capture import save_with_exif
@@ -89,11 +89,14 @@ def test_a_row_without_data_has_no_statistics(tmp_path: Path) -> None:
 def test_the_file_says_quality_and_ground_sampling_distance(tmp_path: Path) -> None:
     time = "2024:05:01 10:22:33"
     file = save_with_exif(tmp_path / "a.jpg", time=time, height=20, focal=24)
-    captured, known = file_statistics(file, 9)
+    mask = np.zeros((6, 9), np.uint8)
+    captured, known = measure_photograph(file, read_image(file), mask, mask, DRONE)
     assert captured == "2024-05-01T10:22:33"
     assert known["gsd"] == pytest.approx(30 / 9)  # 36 mm / 24 mm x 20 m
     assert known["jpeg_quality"] == pytest.approx(75, abs=1)
-    assert file_statistics(tmp_path / "missing.jpg", 9) == ("", {})
+    captured, unknown = measure_photograph(tmp_path / "missing.jpg", read_image(file), mask, mask, DRONE)
+    assert (captured, unknown) == ("", {name: value for name, value in known.items() if name in unknown})
+    assert known.keys() - unknown.keys() == {"gsd", "jpeg_quality"}
 
 
 @pytest.mark.parametrize("cell", ["nan", "inf", "", "1e9", "x", "--1.000000"])

@@ -16,10 +16,9 @@ from segdrone.errors import ConfigError
 from segdrone.inference.inputs import InputImage
 from segdrone.inference.instances import Instance, find_instances, to_coco
 from segdrone.inference.overlays import draw_overlay
-from segdrone.inference.photo_statistics import file_statistics, photo_statistics, statistics_columns
+from segdrone.inference.photo_statistics import measure_photograph, statistics_columns
 from segdrone.inference.predictor import Prediction
 from segdrone.raster.encode import write_gray_png, write_jpeg, write_palette_png
-from segdrone.raster.pixels import count_values
 from segdrone.utils.atomic import atomic_write, is_too_long
 
 FIRST_COLUMNS = ("path", "mask", "height", "width", "digest", "confidence")
@@ -123,7 +122,8 @@ class Outputs:
         """
         mask, confidence = prediction
         assert confidence is not None
-        shares, mean, no_data = _statistics(mask, confidence, len(self.table))
+        captured, values = measure_photograph(image.file, pixels, mask, confidence, self.table)
+        shares = [values[f"share_{name}"] for name in self.table.names]
         write_gray_png(mask, self.file("masks", image.name), sync=False)
         if self.colours:
             write_palette_png(mask, self.table.palette, self.file("colours", image.name), sync=False)
@@ -132,19 +132,16 @@ class Outputs:
             write_jpeg(overlay, self.file("overlays", image.name), sync=False)
         if self.confidence:
             write_gray_png(confidence, self.file("confidence", image.name), sync=False)
-        statistics, columns = photo_statistics(pixels, mask, confidence, self.table), statistics_columns(self.table)
-        captured, known = file_statistics(image.file, mask.shape[1])
-        statistics |= known
         counts = Counter(self.table.names[instance.class_id] for instance in self._write_objects(image, prediction))
         return [
             image.path,
             f"masks/{image.name}{SUFFIXES['masks']}",
             *map(str, (*mask.shape, image.digest)),
-            *(f"{value:.6f}" for value in (mean, *shares)),
+            *(f"{value:.6f}" for value in (values["confidence"], *shares)),
             *(str(counts[name]) for name in self.objects),
-            f"{no_data:.6f}",
+            f"{values['no_data']:.6f}",
             captured,
-            *("" if value is None else f"{value:.6f}" for value in map(statistics.get, columns)),
+            *("" if value is None else f"{value:.6f}" for value in map(values.get, statistics_columns(self.table))),
         ]
 
     def _write_objects(self, image: InputImage, prediction: Prediction) -> list[Instance]:
@@ -164,18 +161,3 @@ class Outputs:
     def _kinds(self) -> list[str]:
         chosen = {**self._choices, "objects": bool(self.objects), "masks": True}
         return [kind for kind in SUFFIXES if chosen[kind]]
-
-
-def _statistics(
-    mask: NDArray[np.uint8], confidence: NDArray[np.uint8], classes: int
-) -> tuple[list[float], float, float]:
-    """Returns the share of each class, the mean confidence, and the share of pixels without data.
-
-    The first two are over the pixels with data; 0 if there are none.
-    """
-    counts = count_values(mask)[:classes]
-    with_data = int(counts.sum())
-    if not with_data:
-        return [0.0] * classes, 0.0, 1.0
-    shares = [float(count / with_data) for count in counts]
-    return shares, float(confidence.sum(dtype=np.uint64) / (255 * with_data)), (mask.size - with_data) / mask.size

@@ -19,6 +19,7 @@ from segdrone.evaluation.metrics_files import NamedCounts
 from segdrone.evaluation.predictions import PredictedMask, evaluate_predictions
 from segdrone.evaluation.scores import score
 from segdrone.monitor.predictions import PredictedPhotographs
+from segdrone.raster.header import read_size
 from segdrone.reference_statistics import ReferenceStatistics
 
 log = logging.getLogger(__name__)
@@ -110,6 +111,13 @@ def _match(photographs: PredictedPhotographs, folder: Path) -> tuple[list[ImageM
         )
     if others := len(masks) - len(shared):
         log.warning("%d of the masks in %s have no photograph of the same name: they are left out", others, folder)
+    for name in shared:
+        size, of_prediction = masks[name].size, read_size(predicted[name])
+        if size != of_prediction:
+            raise DataError(
+                f"{masks[name].image} is {size[1]} x {size[0]} pixels and its prediction {of_prediction[1]} x "
+                f"{of_prediction[0]}: give masks of the size of the photographs"
+            )
     pairs = [ImageMaskPair(name, masks[name].image, masks[name].image, masks[name].size) for name in shared]
     return pairs, {name: PredictedMask(predicted[name], None) for name in shared}
 
