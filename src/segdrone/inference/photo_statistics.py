@@ -22,6 +22,7 @@ FILE_STATISTICS = {
 }
 """What the file of a photograph says, in words."""
 
+_DECIMALS = 6
 _MAX_GSD = 1000.0  # meters: more is an error of the file
 
 
@@ -66,13 +67,13 @@ def measure_photograph(
         table: The classes.
 
     Returns:
-        The time in the header, as `Capture.time`, and finite values by the names of `monitored_columns`; statistics
-        that are unknown are missing.
+        The time in the header, as `Capture.time`, and finite values by the names of `monitored_columns`, with six
+        decimals as in `summary.csv`; statistics that are unknown are missing.
     """
     captured, values = _measure_file(file, mask.shape)
     values |= _shares(mask, confidence, table)
-    valid = mask != table.ignore_index
-    return captured, values | image_statistics(pixels, valid) | prediction_statistics(mask, confidence, table)
+    values |= image_statistics(pixels, mask != table.ignore_index) | prediction_statistics(mask, confidence, table)
+    return captured, {name: round(value, _DECIMALS) for name, value in values.items()}
 
 
 def _measure_file(file: Path, size: tuple[int, ...]) -> tuple[str, dict[str, float]]:
