@@ -153,6 +153,15 @@ def test_true_masks_give_scores(tmp_path: Path, model: Path, right: bool, verdic
     assert words in (tmp_path / "out" / "monitor.html").read_text()
 
 
+def test_pixels_without_data_do_not_count(tmp_path: Path, model: Path) -> None:
+    folder, truth = write_masks(predicted(tmp_path / "p")), write_truth(tmp_path / "truth", range(4), True)
+    mask = np.full((20, 30), 3, np.uint8)
+    mask[:5] = CLASSES.ignore_index
+    Image.fromarray(mask).save(folder / "masks" / "003.png")
+    run(folder, "--model", model, "--truth", truth, "--out", tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "monitor.json").read_text())["truth"]["miou"] == 1
+
+
 def test_scores_without_a_known_score_of_the_reference_say_nothing_of_a_drop(tmp_path: Path) -> None:
     folder = write_masks(predicted(tmp_path / "p"))
     usual, truth = predicted(tmp_path / "usual", 54, 1), write_truth(tmp_path / "truth", range(1), True)

@@ -25,7 +25,7 @@ def monitor(
         float, typer.Option(help="Share of false alarms: of windows without any change, at most this share raise one.")
     ] = 0.01,
 ) -> None:
-    """Compare predicted photographs with those that a model was validated on.
+    """Say whether photographs still look as in training.
 
     For example:
 

@@ -12,15 +12,16 @@ import numpy as np
 from segdrone.class_files import find_class_table, read_class_table
 from segdrone.data.discovery.pairs import ImageMaskPair, find_photographs
 from segdrone.data.masks.mask_encoding import MaskEncoding
+from segdrone.data.masks.mask_files import read_mask, read_pair_mask
 from segdrone.errors import DataError
 from segdrone.evaluation.bootstrap import MIN_IMAGES, interval, resample
-from segdrone.evaluation.evaluator import Evaluator
+from segdrone.evaluation.evaluator import EvalSample, Evaluator
 from segdrone.evaluation.metrics_files import NamedCounts
-from segdrone.evaluation.predictions import PredictedMask, evaluate_predictions
 from segdrone.evaluation.scores import score
 from segdrone.monitor.predictions import PredictedPhotographs
 from segdrone.raster.header import read_size
 from segdrone.reference_statistics import ReferenceStatistics
+from segdrone.utils.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def score_truth(photographs: PredictedPhotographs, folder: Path, reference: Refe
     """Scores the photographs that have a true mask of the same name in a folder.
 
     The difference to the reference is that of two independent sets of photographs: the resamples of this one less a
-    normal distribution as wide as the interval of the reference.
+    normal distribution as wide as the interval of the reference. Pixels without data do not count.
 
     Args:
         photographs: The predictions.
@@ -66,7 +67,10 @@ def score_truth(photographs: PredictedPhotographs, folder: Path, reference: Refe
     pairs, predictions = _match(photographs, folder)
     evaluator = Evaluator(encoding.table, 0, things=[])
     predicted = MaskEncoding(photographs.table, kind="ids")
-    evaluate_predictions(evaluator, pairs, predictions, encoding, predicted, None, masks_only=True)
+    for pair in progress_bar(pairs, desc="true masks", leave=False):
+        truth, mask = read_pair_mask(pair, encoding), read_mask(predictions[pair.id], predicted)
+        truth = np.where(mask == photographs.table.ignore_index, np.uint8(encoding.table.ignore_index), truth)
+        evaluator.update(EvalSample(pair.id, truth, mask, None, None))
     counts = NamedCounts.of(evaluator.counts, encoding.table).counts
     if not counts.confusion.any():
         raise DataError(f"the masks in {folder} have no pixel of a class: give masks that are labeled")
@@ -100,7 +104,7 @@ def _encoding(photographs: PredictedPhotographs, folder: Path) -> MaskEncoding:
     return MaskEncoding(table).map_to(photographs.table, None, names=names)
 
 
-def _match(photographs: PredictedPhotographs, folder: Path) -> tuple[list[ImageMaskPair], Mapping[str, PredictedMask]]:
+def _match(photographs: PredictedPhotographs, folder: Path) -> tuple[list[ImageMaskPair], Mapping[str, Path]]:
     masks = {pair.id: pair for pair in find_photographs(folder)}
     predicted = {_name(mask): photographs.folder / mask for mask in photographs.masks}
     shared = [name for name in predicted if name in masks]
@@ -119,7 +123,7 @@ def _match(photographs: PredictedPhotographs, folder: Path) -> tuple[list[ImageM
                 f"{of_prediction[0]}: give masks of the size of the photographs"
             )
     pairs = [ImageMaskPair(name, masks[name].image, masks[name].image, masks[name].size) for name in shared]
-    return pairs, {name: PredictedMask(predicted[name], None) for name in shared}
+    return pairs, {name: predicted[name] for name in shared}
 
 
 def _name(mask: str) -> str:
