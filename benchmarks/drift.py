@@ -1,12 +1,12 @@
 """Measure how well `segdrone monitor` finds drift, on rendered scenes and on real photographs.
 
-python benchmarks/drift.py --model best.ckpt --scenes 110
-python benchmarks/drift.py --model best.ckpt --scenes 110 --real real.ckpt --data FOLDER --ids FILE.txt
+python benchmarks/drift.py --work FOLDER --model best.ckpt
+python benchmarks/drift.py --work FOLDER --model best.ckpt --real real.ckpt --data FOLDER --ids FILE.txt
 
 `--model` is a model of rendered scenes, such as that of `segdrone train experiment=demo`; it is tried on new scenes.
 `--real` is tried on the photographs of a dataset in the layout of the Semantic Drone Dataset, of which `--ids` lists
-those to use: none that the model was trained on. All are saved as JPEG of quality 95, changed, and predicted once.
-Then the photographs are divided at random many times, one part as the reference and 50 others as the window: the
+those to use, better none that the model was trained on. All are changed, saved as JPEG of quality 95, and predicted
+once. Then the photographs are divided at random many times, one part as the reference and 50 others as the window: the
 changed ones for the score of drift, the unchanged ones for that without. Writes benchmarks/results/drift.md.
 """
 
@@ -15,8 +15,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -111,13 +109,14 @@ class Trial(NamedTuple):
 
 
 def predict_all(predictor: Predictor, photographs: Sequence[Pixels], folder: Path) -> dict[str, PredictedPhotographs]:
-    """Predicts the photographs under each shift."""
+    """Predicts the photographs under each shift; what an earlier run left in the folder is not repeated."""
     predicted = {}
     for number, (name, shift) in enumerate(SHIFTS.items()):
         given, out = folder / f"photographs{number}", folder / f"predicted{number}"
-        given.mkdir()
+        given.mkdir(parents=True, exist_ok=True)
         for i in range(len(photographs)):
-            Image.fromarray(shift.apply(photographs, i)).save(given / f"{i:03d}.jpg", quality=shift.quality)
+            if not (given / f"{i:03d}.jpg").exists():
+                Image.fromarray(shift.apply(photographs, i)).save(given / f"{i:03d}.jpg", quality=shift.quality)
         predict_folder(predictor, find_inputs([given], out), out, colours=False, overlays=False, progress=False)
         predicted[name] = read_predictions(out)
         print(f"{name}: predicted", flush=True)
@@ -208,20 +207,18 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="dataset in the layout of the Semantic Drone Dataset")
     parser.add_argument("--ids", type=Path, help="file with the names of its photographs to use, more than 104")
     parser.add_argument("--repeats", type=int, default=1000, help="number of windows of each kind")
+    parser.add_argument("--work", type=Path, required=True, help="folder for scenes and predictions, 200 MB")
     options = parser.parse_args()
     lines = ["# Drift", "", f"By `benchmarks/drift.py`, {platform.machine()}, {options.repeats} windows of each kind."]
     lines += ["", " ".join(EXPLANATION.split())]
-    started = time.time()
     for title, model in (("Rendered scenes", options.model), ("Real photographs", options.real)):
         if model is None:
             continue
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            is_real = model is options.real
-            photographs, wild = real(options.data, options.ids) if is_real else rendered(options.scenes, folder / "s")
-            predicted = predict_all(Predictor.from_file(model, device="cpu"), photographs, folder)
-            lines += ["", f"## {title}: {len(photographs)}", "", *table(try_shifts(predicted, wild, options.repeats))]
-    lines += ["", f"It took {time.time() - started:.0f} s."]
+        is_real = model is options.real
+        folder = options.work / ("real" if is_real else "scenes")
+        photographs, wild = real(options.data, options.ids) if is_real else rendered(options.scenes, folder / "scenes")
+        predicted = predict_all(Predictor.from_file(model, device="cpu"), photographs, folder)
+        lines += ["", f"## {title}: {len(photographs)}", "", *table(try_shifts(predicted, wild, options.repeats))]
     with atomic_write(REPO / "benchmarks" / "results" / "drift.md") as partial:
         partial.write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
