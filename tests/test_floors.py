@@ -39,6 +39,7 @@ SAME_FLOOR = {  # the only imports within a floor
     ("training", "export"),  # and exports its best checkpoint
     ("export", "evaluation"),  # an exported file is scored beside its checkpoint
     ("monitor", "evaluation"),  # true masks are scored, in the form of its report
+    ("serve", "monitor"),  # the service shows drift
     ("__main__", "cli"),
 }
 FORBIDDEN = {  # downward imports that would mix two jobs

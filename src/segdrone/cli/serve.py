@@ -38,6 +38,7 @@ def serve(
         float, typer.Option(help=OPTIONS["job_upload_timeout"])
     ] = ServeSettings.job_upload_timeout,
     keep_hours: Annotated[float, typer.Option(help=OPTIONS["keep_hours"])] = ServeSettings.keep_hours,
+    statistics: Annotated[Path | None, typer.Option(help=OPTIONS["statistics"])] = ServeSettings.statistics,
     per_client: Annotated[int, typer.Option(help=OPTIONS["per_client"])] = ServeSettings.per_client,
     token_file: Annotated[Path | None, typer.Option(help=OPTIONS["token_file"])] = ServeSettings.token_file,
     no_auth: Annotated[bool, typer.Option("--no-auth", help=OPTIONS["no_auth"])] = ServeSettings.no_auth,
@@ -66,7 +67,7 @@ def serve(
         host=host, port=port, device=device, workers=workers, spool=spool, max_megabytes=max_megabytes,
         max_megapixels=max_megapixels, max_queue=max_queue, timeout=timeout, upload_timeout=upload_timeout, jobs=jobs,
         job_workers=job_workers, max_jobs=max_jobs, max_job_megabytes=max_job_megabytes, job_timeout=job_timeout,
-        job_upload_timeout=job_upload_timeout, keep_hours=keep_hours,
+        job_upload_timeout=job_upload_timeout, keep_hours=keep_hours, statistics=statistics,
         per_client=per_client, token_file=token_file, no_auth=no_auth, cors=tuple(cors or ()),
     )  # fmt: skip
     try:

@@ -25,6 +25,7 @@ from segdrone.serve.log import FollowRequests, record_of
 from segdrone.serve.metrics import Metrics
 from segdrone.serve.models import ModelCopies
 from segdrone.serve.pool import WorkerPool
+from segdrone.serve.prediction_log import PredictionLog
 from segdrone.serve.problems import DESCRIBED, Problem, problem_response
 from segdrone.serve.service import Service
 from segdrone.serve.settings import ServeSettings
@@ -50,14 +51,16 @@ def start_service(settings: ServeSettings) -> Iterator[Service]:
             copies.paths, options, size=settings.workers, timeout=settings.timeout, max_queue=settings.max_queue
         )
         with ExitStack() as stack:
-            jobs = _start_jobs(settings, copies, spool) if settings.job_workers else None
+            predictions = PredictionLog(settings.statistics)
+            jobs = _start_jobs(settings, copies, spool, predictions) if settings.job_workers else None
             if jobs is not None:
                 stack.callback(jobs.stop)
             with copies.errors_with_own_paths(), pool:
-                yield Service(settings, pool, copies, Metrics(pool, jobs), spool, tokens, jobs)
+                metrics = Metrics(pool, jobs, predictions)
+                yield Service(settings, pool, copies, metrics, spool, predictions, tokens, jobs)
 
 
-def _start_jobs(settings: ServeSettings, copies: ModelCopies, spool: Path) -> JobQueue:
+def _start_jobs(settings: ServeSettings, copies: ModelCopies, spool: Path, predictions: PredictionLog) -> JobQueue:
     """Returns the queue of jobs, which goes on with those that an earlier service has left."""
     options = WorkerOptions(settings.device, settings.threads, str(spool), niceness=5)  # requests come first
 
@@ -68,7 +71,9 @@ def _start_jobs(settings: ServeSettings, copies: ModelCopies, spool: Path) -> Jo
         )
 
     store = JobStore(spool / "jobs" if settings.jobs is None else settings.jobs)
-    return JobQueue(store, make_pool, workers=settings.job_workers, keep_seconds=3600 * settings.keep_hours)
+    return JobQueue(
+        store, make_pool, predictions, workers=settings.job_workers, keep_seconds=3600 * settings.keep_hours
+    )
 
 
 def create_app(service: Service) -> FastAPI:

@@ -19,6 +19,7 @@ from segdrone.inference.outputs import SUFFIXES
 from segdrone.serve.answers import ANSWERS, Answer, choose_answer, to_json
 from segdrone.serve.log import record_of
 from segdrone.serve.models import describe, find_model
+from segdrone.serve.prediction_log import AS_TRAINED
 from segdrone.serve.problems import CLIENT_GONE, Problem, task_problem
 from segdrone.serve.service import Service
 from segdrone.serve.task import QueueFullError, Task, TaskError
@@ -102,6 +103,9 @@ async def segment(request: Request, options: Annotated[Options, Query()]) -> Res
     service.metrics.count_prediction(
         model, queued=queued, predicted=result["seconds"], megapixels=upload.megapixels
     )  # fmt: skip
+    description = describe(request, model)
+    if result["model_digest"] == description["digest"] and AS_TRAINED.items() <= options.model_dump().items():
+        await asyncio.to_thread(service.predictions.add, model, description, record.id, result["row"])
     headers = {"X-Model": model, "X-Model-Digest": result["model_digest"], "Vary": "Accept"}
     if answer.kind:
         file = folder / answer.kind / (upload.file.stem + SUFFIXES[answer.kind])
