@@ -160,8 +160,11 @@ def test_one_address_has_its_share(service: Service) -> None:
         status, headers, problem = post(address, photograph())
         assert (status, headers["retry-after"]) == (429, "1")
         assert problem["detail"].startswith("this address has 2 requests at once already")
-        for future in futures:
-            wait_until(lambda: service.pool.running)
-            service.pool.cancel(service.pool.running[0])
-            wait_until(future.done)
+
+        def end() -> bool:
+            for task in service.pool.running:
+                service.pool.cancel(task)
+            return all(future.done() for future in futures)
+
+        wait_until(end)
         assert post(address, photograph())[0] == 200

@@ -123,6 +123,16 @@ def test_a_waiting_task_is_cancelled_without_running(pool: WorkerPool, tmp_path:
     assert not (tmp_path / "b" / "masks").exists()
 
 
+def test_a_callback_that_fails_fails_its_task_alone(pool: WorkerPool, tmp_path: Path) -> None:
+    def fail(done: int, total: int) -> None:
+        raise ValueError
+
+    task = pool.submit(message(tmp_path / "a"), fail)
+    assert str(failure(task)) == "its progress could not be noted"
+    assert "row" in pool.submit(message(tmp_path / "b")).answer.result(60)
+    wait_until(lambda: pool.alive == 1)
+
+
 def test_cancelling_a_finished_task_does_not_touch_the_next(pool: WorkerPool, tmp_path: Path) -> None:
     task = pool.submit(message(tmp_path))
     task.answer.result(60)

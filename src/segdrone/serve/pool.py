@@ -268,11 +268,12 @@ class WorkerPool:
         Raises:
             WorkerLostError: The process has ended, or had to.
         """
-        start = time.monotonic()
+        start, answer = time.monotonic(), {"error": "lost", "text": "its progress could not be noted"}
         try:
             worker.send(task.message)
-            while "progress" in (answer := worker.receive(start + self.timeout)):
-                task.advance(*answer["progress"])
+            while "progress" in (message := worker.receive(start + self.timeout)):
+                task.advance(*message["progress"])
+            answer = message
             if task.message["do"] == "open":
                 self._commit(worker, task.message["models"], answer)
             else:
