@@ -64,8 +64,10 @@ tensorboard: $(READY) ## show all runs in a browser
 lock: $(READY) ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-header --no-annotate \
 		--generate-hashes --quiet --upgrade --output-file requirements.lock
-	$(BIN)/uv pip compile requirements-runtime.in --constraint requirements.lock --universal --python-version 3.11 \
-		--no-header --no-annotate --generate-hashes --quiet --upgrade --output-file requirements-runtime.lock
+	for name in runtime serve; do \
+		$(BIN)/uv pip compile requirements-$$name.in --constraint requirements.lock --universal --python-version 3.11 \
+		--no-header --no-annotate --generate-hashes --quiet --upgrade --output-file requirements-$$name.lock || exit 1; \
+	done
 
 clean: ## remove the environment, runs and synthetic scenes
 	rm -rf .venv outputs datasets/sample-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

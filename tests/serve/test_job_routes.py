@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_an_archive_by_a_form_keeps_its_names_and_names_what_failed(client: Test
 
 def test_a_film_becomes_a_film(client: TestClient, tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
-    with video_writer(film, (48, 64), 10) as write:
+    with video_writer(film, (48, 64), Fraction(10)) as write:
         for number in range(4):
             write(np.roll(random_pixels(1, 48, 64)[0], number, axis=1), number / 10)
     job = finished(client, add(client, film.read_bytes(), "video/mp4", smooth=3))

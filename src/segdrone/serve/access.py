@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 _OPEN = (
+    "/ping",
     "/health/live",
     "/health/ready",
     "/v2/health/live",

@@ -113,10 +113,12 @@ class JobQueue:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-            for task in self._tasks.values() if self.pool is not None else ():
-                self.pool.cancel(task)
-        if self.pool is not None:
-            self.pool.close(kill=kill)
+        with self._starting:
+            pool = self.pool
+        if pool is not None:
+            for task in [*self._tasks.values()]:
+                pool.cancel(task)
+            pool.close(kill=kill)
         for thread in self._threads:
             thread.join()
         self.store.close()
@@ -143,6 +145,8 @@ class JobQueue:
         try:
             pool = self._started_pool()
             digest = pool.descriptions[job.model]["digest"]
+        except TaskError:
+            return  # it waits on disk
         except CheckpointError as error:
             self._end(job, state="failed", error=one_line(error))
             return
@@ -178,6 +182,8 @@ class JobQueue:
 
     def _started_pool(self) -> WorkerPool:
         with self._starting:
+            if self._stopping:
+                raise TaskError("stopped", "the service ends")
             if self.pool is None:
                 self.pool = self._make_pool().__enter__()
             return self.pool

@@ -74,6 +74,7 @@ def segment_message(options: Options, model: str, answer: Answer, upload: Upload
     return {"do": "segment", "model": model, "folder": folder, "file": str(upload.file), "options": values}
 
 
+@router.post("/invocations", include_in_schema=False)  # as SageMaker asks
 @router.post(
     "/v1/segment",
     summary="Predict the mask of a photograph",
