@@ -17,7 +17,14 @@ SOURCE = Path(__file__).parents[1] / "src" / "segdrone"
 FLOORS = {
     1: ("errors", "utils"),
     2: (
-        "classes", "class_files", "class_groups", "class_mapping", "windows", "spec", "normalize", "reference_statistics",
+        "classes",
+        "class_files",
+        "class_groups",
+        "class_mapping",
+        "windows",
+        "spec",
+        "reference_statistics",
+        "normalize",
     ),
     3: ("raster", "synthetic", "figures"),
     4: ("data", "model", "runtime"),
