@@ -115,6 +115,8 @@ def _region_sizes(mask: NDArray[np.uint8], table: ClassTable) -> Iterator[int]:
     """Yields the number of pixels of each 8-connected component of each class."""
     for class_id in range(len(table)):
         pixels = (mask == class_id).view(np.uint8)
-        if pixels.any():
-            _, _, stats, _ = cv2.connectedComponentsWithStats(pixels, connectivity=8)
+        left, top, width, height = cv2.boundingRect(pixels)  # most classes are in a small part
+        if width:
+            part = np.ascontiguousarray(pixels[top : top + height, left : left + width])
+            _, _, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8)
             yield from map(int, stats[1:, cv2.CC_STAT_AREA])
