@@ -109,6 +109,7 @@ def form_boundary(request: Request, kinds: tuple[str, ...]) -> bytes | None:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Problem(415, "the body is compressed (Content-Encoding): send the bytes of the photograph as they are")
     kind, parameters = parse_options_header(request.headers.get("content-type", "application/octet-stream"))
+    kind = kind.lower()
     if kind == b"multipart/form-data":
         boundary = parameters.get(b"boundary", b"")
         if not 0 < len(boundary) <= 70:
