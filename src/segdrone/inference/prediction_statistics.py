@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -39,7 +38,7 @@ def prediction_statistics(
     | `unsure`           | share of pixels with a confidence below 0.5                                         |
     | `entropy`          | mean binary entropy of the confidence, in bits, 0 to 1                              |
     | `border_length`    | length of the borders between classes, in units of the root of the photograph's area|
-    | `regions`          | number of regions of one class that are at least 0.01 % of the photograph           |
+    | `regions`          | number of 4-connected regions of one class, of at least 0.01 % of the photograph    |
     | `region_size`      | their median size, as a share of the photograph                                     |
     | `confidence_CLASS` | mean confidence of the pixels of a class; missing if the mask does not have it      |
 
@@ -103,7 +102,8 @@ def _division(mask: NDArray[np.uint8], table: ClassTable) -> dict[str, float]:
             (mask[:, 1:], mask[:, :-1], valid[:, 1:] & valid[:, :-1]),
         )
     )
-    sizes = np.array([size for size in _region_sizes(mask, table) if size >= _SMALLEST * area])
+    sizes = _region_sizes(mask, valid)
+    sizes = sizes[sizes >= _SMALLEST * area]
     return {
         "border_length": border / math.sqrt(area),
         "regions": float(len(sizes)),
@@ -111,12 +111,16 @@ def _division(mask: NDArray[np.uint8], table: ClassTable) -> dict[str, float]:
     }
 
 
-def _region_sizes(mask: NDArray[np.uint8], table: ClassTable) -> Iterator[int]:
-    """Yields the number of pixels of each 8-connected component of each class."""
-    for class_id in range(len(table)):
-        pixels = (mask == class_id).view(np.uint8)
-        left, top, width, height = cv2.boundingRect(pixels)  # most classes are in a small part
-        if width:
-            part = np.ascontiguousarray(pixels[top : top + height, left : left + width])
-            _, _, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8)
-            yield from map(int, stats[1:, cv2.CC_STAT_AREA])
+def _region_sizes(mask: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Returns the number of pixels of each 4-connected region of one class, of all classes in one pass.
+
+    OpenCV joins pixels that are not 0. So pixels stand at the even places of a larger image, and between two neighbors
+    stands another one if they have the same class.
+    """
+    height, width = mask.shape
+    joined = np.zeros((2 * height - 1, 2 * width - 1), np.uint8)
+    joined[::2, ::2] = valid
+    joined[1::2, ::2] = (mask[1:] == mask[:-1]) & valid[1:]
+    joined[::2, 1::2] = (mask[:, 1:] == mask[:, :-1]) & valid[:, 1:]
+    _, labels = cv2.connectedComponents(joined, connectivity=4)
+    return np.bincount(labels[::2, ::2].ravel())[1:]
