@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo train test coverage lint types wheel-trial export-trial bench torture tensorboard lock clean
+.PHONY: help setup demo lifecycle train test coverage lint types wheel-trial export-trial bench torture tensorboard lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -20,6 +20,9 @@ $(READY): requirements.lock pyproject.toml
 
 demo: $(READY) ## train and evaluate on synthetic scenes: a few minutes on two cores
 	$(BIN)/segdrone train experiment=demo
+
+lifecycle: $(READY) ## train, serve, notice drift, train on, compare and replace a model, on synthetic scenes: ten minutes
+	$(BIN)/python examples/lifecycle.py $(ARGS)
 
 train: $(READY) ## train on the Semantic Drone Dataset: ARGS="data.root=FOLDER ..."
 	$(BIN)/segdrone train $(ARGS)
