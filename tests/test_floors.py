@@ -20,7 +20,7 @@ FLOORS = {
     3: ("raster", "synthetic", "figures"),
     4: ("data", "model", "runtime"),
     5: ("inference", "annotations", "inspection"),
-    6: ("training", "evaluation", "export", "sweep"),
+    6: ("training", "evaluation", "export", "sweep", "serve"),
     7: ("cli", "__main__"),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

@@ -19,7 +19,7 @@ ABSENT_AT_RUNTIME = (
     "onnx", "onnxscript", "nncf", "tensorboard", "pycocotools", "safetensors", "jinja2", "av",
 )  # fmt: skip
 MODULES = ("errors", "classes", "class_groups", "windows", "spec", "normalize")
-ROOMS = ("utils", "raster", "synthetic", "figures", "runtime", "inference")
+ROOMS = ("utils", "raster", "synthetic", "figures", "runtime", "inference", "serve")
 WITH_TORCH = {"segdrone.runtime.torch_backend", "segdrone.runtime.fuse"}
 
 PROGRAM = """

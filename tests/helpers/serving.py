@@ -46,8 +46,8 @@ def photograph(height: int = 60, width: int = 90, kind: str = "JPEG") -> bytes:
 
 
 def slow_photograph() -> bytes:
-    """Returns a photograph that takes some seconds in 1,700 windows, and a moment to decode."""
-    return photograph(1500, 2000)
+    """Returns a photograph that takes some seconds in 1,100 windows, and a moment to decode."""
+    return photograph(1200, 1600)
 
 
 def make_client(service: Service, **settings: Any) -> TestClient:

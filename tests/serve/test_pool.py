@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,15 @@ def test_the_mask_is_that_of_the_predictor(pool: WorkerPool, models: dict[str, s
         assert answer["model_digest"] == pool.descriptions[name]["digest"]
     masks = [(tmp_path / name / "masks" / "photograph.png").read_bytes() for name in models]
     assert masks[0] != masks[1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_worker_of_exported_models_has_no_torch(pool: WorkerPool, tmp_path: Path) -> None:
+    pool.submit(message(tmp_path)).answer.result(60)
+    (pid,) = pool.pids
+    maps = Path(f"/proc/{pid}/maps").read_text()
+    assert "onnxruntime" in maps
+    assert "torch" not in maps
 
 
 def test_progress_is_reported_by_window(pool: WorkerPool, tmp_path: Path) -> None:

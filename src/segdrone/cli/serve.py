@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from segdrone.errors import ConfigError
 from segdrone.serve.settings import OPTIONS, ModelFile, ServeSettings
 
 
@@ -56,8 +57,11 @@ def serve(
         max_megapixels=max_megapixels, max_queue=max_queue, timeout=timeout, upload_timeout=upload_timeout,
         per_client=per_client, token_file=token_file, no_auth=no_auth, cors=tuple(cors or ()),
     )  # fmt: skip
-    from segdrone.serve.app import create_app, start_service
-    from segdrone.serve.server import bound_socket, log_requests, make_server
+    try:
+        from segdrone.serve.app import create_app, start_service
+        from segdrone.serve.server import bound_socket, log_requests, make_server
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"segdrone serve needs {error.name}: pip install 'segdrone[serve]'") from None
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # while the workers start
     try:

@@ -61,4 +61,5 @@ class _PoolState(Collector):
         yield GaugeMetricFamily("segdrone_queue_length", "Requests that wait for a worker.", pool.waiting)
         yield GaugeMetricFamily("segdrone_workers", "Workers that there should be.", pool.size)
         yield GaugeMetricFamily("segdrone_workers_alive", "Workers that are up.", pool.alive)
+        yield GaugeMetricFamily("segdrone_workers_busy", "Workers that compute.", len(pool.running))
         yield CounterMetricFamily("segdrone_worker_restarts", "Workers started in place of others.", pool.restarts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -159,7 +160,12 @@ async def _wait(request: Request, service: Service, task: Task) -> dict[str, Any
         Problem: The task failed, or the client left.
     """
     loop, done = asyncio.get_running_loop(), asyncio.Event()
-    task.answer.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
+
+    def finish(_: object) -> None:
+        with suppress(RuntimeError):  # a second Ctrl+C has ended the loop
+            loop.call_soon_threadsafe(done.set)
+
+    task.answer.add_done_callback(finish)
     finished = asyncio.ensure_future(done.wait())
     gone = asyncio.ensure_future(request.receive())  # after the body, the only message is that the client has left
     try:

@@ -65,8 +65,9 @@ def make_server(app: FastAPI, on_stop: Callable[[], None]) -> uvicorn.Server:
         on_stop: Called at the signal.
     """
     config = uvicorn.Config(
-        app, http=_Protocol, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False
-    )
+        app, http=_Protocol, ws="none", lifespan="off", server_header=False,
+        log_config=None, log_level="critical", access_log=False,  # `segdrone.serve.log` has what is worth a line
+    )  # fmt: skip
     return _Server(config, on_stop)
 
 
