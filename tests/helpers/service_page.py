@@ -1,0 +1,73 @@
+"""Use the page of the service as a person would."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import re
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from segdrone.classes import ClassTable
+from segdrone.runtime.description import Description, Signature
+from segdrone.serve.service import Service
+from segdrone.serve.settings import ModelFile
+from tests.helpers.exported import SPEC
+from tests.helpers.serving import TILED, make_client
+from tests.helpers.small_graphs import graph, write
+
+HOSTILE = ("<img src=x onerror=alert(1)>", '"><script>alert(2)</script>', "car", "a,b &amp; ${c}")
+
+
+def write_models(folder: Path) -> list[ModelFile]:
+    """Writes three models: in windows, of the whole photograph at once, and with hostile names of classes."""
+    hostile = dataclasses.replace(TILED, classes=ClassTable(HOSTILE, TILED.classes.colours))
+    specs = {"tiled": TILED, "whole": dataclasses.replace(SPEC, sampling="whole"), "hostile": hostile}
+    signature = Signature("unit", "probabilities")
+    return [
+        ModelFile(name, write(graph(), folder / f"{name}.onnx", Description(spec, signature)))
+        for name, spec in specs.items()
+    ]
+
+
+def give(page: Any, content: bytes, name: str = "photograph.jpg", model: str = "tiled") -> None:
+    """Gives a photograph to the page, and waits for its mask."""
+    page.get_by_label("Model").select_option(model)
+    page.set_input_files("#file", {"name": name, "mimeType": "application/octet-stream", "buffer": content})
+    page.locator("[data-state=done]").wait_for()
+
+
+def ask(service: Service, content: bytes, accept: str, **query: str) -> bytes:
+    """Returns the service's own answer."""
+    response = make_client(service).post("/v1/segment", params=query, content=content, headers={"accept": accept})
+    assert response.status_code == 200, response.text
+    return response.content
+
+
+def picture(page: Any) -> Image.Image:
+    """Returns what the canvas shows, once it does not change any more."""
+    script = """async () => {
+      const canvas = document.querySelector("canvas");
+      for (let last = null, same = 0; ; ) {
+        await new Promise((resolve) => setTimeout(resolve, 40));
+        const copy = new OffscreenCanvas(canvas.width, canvas.height);
+        copy.getContext("2d").drawImage(canvas, 0, 0);
+        const bytes = new Uint8Array(await (await copy.convertToBlob()).arrayBuffer());
+        const text = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+        same = text === last ? same + 1 : 0;
+        if (same === 3) return text;
+        last = text;
+      }
+    }"""
+    return Image.open(BytesIO(base64.b64decode(page.evaluate(script)))).convert("RGB")
+
+
+def download(page: Any, name: str, folder: Path) -> tuple[str, bytes]:
+    """Returns the name and the content of the file that a button saves; its name is matched."""
+    with page.expect_download() as event:
+        page.locator("#downloads").get_by_role("button", name=re.compile(name)).click()
+    event.value.save_as(folder / "saved")
+    return event.value.suggested_filename, (folder / "saved").read_bytes()
