@@ -115,14 +115,14 @@ def describe(request: Request, name: str) -> dict[str, Any]:
 async def list_models(request: Request) -> dict[str, Any]:
     """Returns name, digest, runtime, device, precision and classes of each model; the first one is the default.
 
-    `things` are the classes whose objects can be counted.
+    `things` are the classes whose objects can be counted; `jobs` is whether the service takes jobs.
     """
-    models = []
-    for name in request.app.state.service.models.files:
+    service, models = request.app.state.service, []
+    for name in service.models.files:
         model = describe(request, name)
         table = ClassTable.from_dict(model["spec"]["classes"])
         models.append({**model, "spec": None, "classes": [*table.names], "things": thing_classes(table)})
-    return {"models": models}
+    return {"models": models, "jobs": service.jobs is not None}
 
 
 @router.get("/{name}", summary="Describe a model")

@@ -7,6 +7,7 @@ import { describe, showLegend } from "./legend.js";
 import { predict } from "./predict.js";
 import { Viewer } from "./viewer.js";
 
+const LARGE = 2e6; // pixels of a photograph whose windows are reported
 const find = (selector) => document.querySelector(selector);
 const viewer = new Viewer(find("#viewer"));
 const history = new History(find("#history"));
@@ -15,6 +16,7 @@ let photograph = null; // {file, name, size}, whose size is null if the browser 
 let prediction = null;
 let running = null; // AbortController
 let models = [];
+let takesJobs = false;
 
 // What is shown: "choose", "running" or "done".
 function setState(state) {
@@ -51,7 +53,7 @@ function hideProblem() {
 
 async function loadModels() {
   try {
-    ({ models } = await requestJson("GET", "v1/models"));
+    ({ models, jobs: takesJobs } = await requestJson("GET", "v1/models"));
   } catch (error) {
     showProblem(error, loadModels);
     return;
@@ -95,7 +97,9 @@ async function start(file, name) {
   try {
     if (!models.length) await loadModels();
     const size = (photograph.size ??= await viewer.open(file));
-    const result = await predict(file, query(), size && size.width * size.height, showProgress, own.signal);
+    const isLarge = takesJobs && size !== null && size.width * size.height > LARGE;
+    const task = { photograph: file, query: query(), onProgress: showProgress, signal: own.signal };
+    const result = await predict(task, isLarge);
     if (own.signal.aborted) return;
     prediction = result;
     await showResult();

@@ -1,9 +1,8 @@
-/** Have a photograph predicted: a small one by one request, a large one by a job that reports its windows. */
+/** Have a photograph predicted: a small one at once, a large one by a job that reports its windows. */
 
 import { discard, request, requestJson } from "./api.js";
 import { parseCsv } from "./csv.js";
 
-const SMALL = 2e6; // pixels
 const POLL = 400; // milliseconds
 const ACCEPT = {
   masks: "image/png",
@@ -23,22 +22,16 @@ const ACCEPT = {
 
 /**
  * Predicts a photograph.
- * @param {Blob} photograph
- * @param {object} query Parameters of the request.
- * @param {number?} pixels Of the photograph; null if unknown.
- * @param {(stage: string, share: number?) => void} onProgress
- * @param {AbortSignal} signal
+ * @param {object} task
+ * @param {Blob} task.photograph
+ * @param {object} task.query Parameters of the request.
+ * @param {(stage: string, share: number?) => void} task.onProgress
+ * @param {AbortSignal} task.signal
+ * @param {boolean} isLarge Whether it is worth a job, which the service takes.
  * @returns {Promise<Prediction>}
  */
-export async function predict(photograph, query, pixels, onProgress, signal) {
-  const task = { photograph, query, onProgress, signal };
-  if (pixels !== null && pixels <= SMALL) return predictNow(task);
-  try {
-    return await predictAsJob(task);
-  } catch (error) {
-    if (error.status !== 404 || error.job) throw error;
-    return predictNow(task); // the service takes no jobs
-  }
+export function predict(task, isLarge) {
+  return isLarge ? predictAsJob(task) : predictNow(task);
 }
 
 function upload({ photograph, query, onProgress, signal }, path, accept) {
@@ -61,7 +54,6 @@ async function predictAsJob(task) {
   const { spec } = await requestJson("GET", `v1/models/${query.model}`, { signal });
   let job = JSON.parse(await (await upload(task, "v1/jobs", "application/json")).text());
   const path = `v1/jobs/${job.id}`;
-  const started = performance.now();
   try {
     while (job.state !== "done") {
       if (job.state === "failed") throw new Error(job.error);
@@ -73,13 +65,12 @@ async function predictAsJob(task) {
       const file = job.files.find((name) => name.startsWith(`${kind}/`));
       return request("GET", `${path}/files/${encodeURI(file)}`, { accept: "*/*" });
     };
-    const seconds = (performance.now() - started) / 1000;
     const summary = await request("GET", `${path}/files/summary.csv`, { accept: "*/*", signal });
-    const answer = toAnswer(parseCsv(await summary.text()), spec.classes, job, seconds);
+    const answer = toAnswer(parseCsv(await summary.text()), spec.classes, job);
     return { answer, mask: await load("masks"), load, close: () => discard(path) };
   } catch (error) {
     discard(path);
-    throw Object.assign(error, { job: job.id });
+    throw error;
   }
 }
 
@@ -91,7 +82,7 @@ function report(job, onProgress) {
 }
 
 /** Returns the row of a summary in the form of `POST /v1/segment`. */
-function toAnswer([columns, cells], { names, colours }, job, seconds) {
+function toAnswer([columns, cells], { names, colours }, job) {
   const row = new Map(columns.map((column, index) => [column, cells[index]]));
   return {
     id: job.id,
@@ -106,7 +97,7 @@ function toAnswer([columns, cells], { names, colours }, job, seconds) {
     no_data: Number(row.get("no_data")),
     confidence: Number(row.get("confidence")),
     captured: row.get("captured") || null,
-    seconds: { predicted: Number(seconds.toFixed(4)) },
+    seconds: { predicted: (new Date(job.finished) - new Date(job.started)) / 1000 },
     digest: row.get("digest"),
   };
 }
