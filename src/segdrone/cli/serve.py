@@ -28,6 +28,17 @@ def serve(
     max_queue: Annotated[int, typer.Option(help=OPTIONS["max_queue"])] = ServeSettings.max_queue,
     timeout: Annotated[float, typer.Option(help=OPTIONS["timeout"])] = ServeSettings.timeout,
     upload_timeout: Annotated[float, typer.Option(help=OPTIONS["upload_timeout"])] = ServeSettings.upload_timeout,
+    jobs: Annotated[Path | None, typer.Option(help=OPTIONS["jobs"])] = ServeSettings.jobs,
+    job_workers: Annotated[int, typer.Option(help=OPTIONS["job_workers"])] = ServeSettings.job_workers,
+    max_jobs: Annotated[int, typer.Option(help=OPTIONS["max_jobs"])] = ServeSettings.max_jobs,
+    max_job_megabytes: Annotated[
+        float, typer.Option(help=OPTIONS["max_job_megabytes"])
+    ] = ServeSettings.max_job_megabytes,
+    job_timeout: Annotated[float, typer.Option(help=OPTIONS["job_timeout"])] = ServeSettings.job_timeout,
+    job_upload_timeout: Annotated[
+        float, typer.Option(help=OPTIONS["job_upload_timeout"])
+    ] = ServeSettings.job_upload_timeout,
+    keep_hours: Annotated[float, typer.Option(help=OPTIONS["keep_hours"])] = ServeSettings.keep_hours,
     per_client: Annotated[int, typer.Option(help=OPTIONS["per_client"])] = ServeSettings.per_client,
     token_file: Annotated[Path | None, typer.Option(help=OPTIONS["token_file"])] = ServeSettings.token_file,
     no_auth: Annotated[bool, typer.Option("--no-auth", help=OPTIONS["no_auth"])] = ServeSettings.no_auth,
@@ -39,7 +50,7 @@ def serve(
 
         segdrone serve best.onnx
         segdrone serve best.onnx careful=best.ckpt --workers 2
-        segdrone serve best.onnx --host 0.0.0.0 --token-file tokens.txt
+        segdrone serve best.onnx --host 0.0.0.0 --token-file tokens.txt --jobs jobs
 
         curl --data-binary @photograph.jpg -H 'Content-Type: image/jpeg' \
             -H 'Accept: image/png' -o mask.png http://127.0.0.1:8000/v1/segment
@@ -54,7 +65,9 @@ def serve(
     settings = ServeSettings(
         [ModelFile.parse(model) for model in models],
         host=host, port=port, device=device, workers=workers, spool=spool, max_megabytes=max_megabytes,
-        max_megapixels=max_megapixels, max_queue=max_queue, timeout=timeout, upload_timeout=upload_timeout,
+        max_megapixels=max_megapixels, max_queue=max_queue, timeout=timeout, upload_timeout=upload_timeout, jobs=jobs,
+        job_workers=job_workers, max_jobs=max_jobs, max_job_megabytes=max_job_megabytes, job_timeout=job_timeout,
+        job_upload_timeout=job_upload_timeout, keep_hours=keep_hours,
         per_client=per_client, token_file=token_file, no_auth=no_auth, cors=tuple(cors or ()),
     )  # fmt: skip
     try:
@@ -73,7 +86,7 @@ def serve(
                 print(f"serving {names} on http://{address}:{listener.getsockname()[1]}/", file=sys.stderr, flush=True)
                 make_server(create_app(service), service.pool.drain).run([listener])
             except BaseException:
-                service.pool.close(kill=True)
+                service.kill()
                 raise
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

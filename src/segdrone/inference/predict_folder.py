@@ -99,6 +99,7 @@ def predict_folder(
     objects: Sequence[str] = (),
     redo: bool = False,
     progress: bool = True,
+    on_progress: Progress | None = None,
 ) -> PredictSummary:
     """Predicts photographs, and writes `Outputs`, `summary.csv`, `totals.csv` and `predict.json` to a folder.
 
@@ -118,6 +119,8 @@ def predict_folder(
         objects: Names of the classes whose instances are written and counted.
         redo: Predict finished photographs again, and replace predictions with other settings.
         progress: Whether to show a progress bar and errors on stderr.
+        on_progress: Called after each window with the number of finished photographs, and of all; of a single
+            photograph, with those of its windows. An error that it raises ends the prediction.
 
     Raises:
         DataError: The folder cannot be written to.
@@ -147,7 +150,7 @@ def predict_folder(
     with writable_dir(out), exclusive_dir(out):
         manifest = Manifest(outputs, settings)
         todo = manifest.begin(named, redo=redo, progress=progress)
-        failed = _predict_all(todo, len(named), read, predict, outputs, manifest, progress)
+        failed = _predict_all(todo, len(named), read, predict, outputs, manifest, progress, on_progress)
         manifest.finish()
     for reason in too_long.values() if progress else ():
         print(f"error: {one_line(reason)}", file=sys.stderr)
@@ -162,20 +165,24 @@ def _predict_all(
     outputs: Outputs,
     manifest: Manifest,
     progress: bool,
+    on_progress: Progress | None,
 ) -> dict[str, str]:
     """Predicts those of `total` photographs that are not done; returns the reasons for failures, by path."""
     failed: dict[str, str] = {}
+    finished = total - len(todo)
     single = len(todo) == 1  # the progress bar then counts its windows
     with (
         warnings.catch_warnings(),
-        progress_bar(total=total, initial=total - len(todo), unit="photo", disable=single or not progress) as photo_bar,
+        progress_bar(total=total, initial=finished, unit="photo", disable=single or not progress) as photo_bar,
         progress_bar(unit="window", disable=not (single and progress)) as window_bar,
     ):
         warnings.filterwarnings("ignore", module=r"PIL\.")  # on files that are then decoded, or fail with an error
 
-        def update(done: int, total: int) -> None:
-            window_bar.total = total
+        def update(done: int, windows: int) -> None:
+            window_bar.total = windows
             window_bar.update(done - window_bar.n)
+            if on_progress is not None:
+                on_progress(*((done, windows) if single else (finished, total)))
 
         for image, reading in _read_ahead(todo, read):
             try:
@@ -188,6 +195,7 @@ def _predict_all(
                     tqdm.write(f"error: {one_line(failed[image.path])}", file=sys.stderr)
             else:
                 manifest.add(image, outputs.write(image, pixels, prediction))
+            finished += 1
             photo_bar.update()
     return failed
 

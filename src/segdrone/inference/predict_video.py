@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from segdrone.errors import ConfigError, DataError
 from segdrone.figures import InsetLegend, overlay
 from segdrone.inference.cleanup import Cleanup
-from segdrone.inference.predictor import Predictor
+from segdrone.inference.predictor import Predictor, Progress
 from segdrone.inference.temporal import TemporalMajority
 from segdrone.utils.atomic import atomic_write
 from segdrone.utils.progress import progress_bar
@@ -64,6 +64,7 @@ def predict_video(
     smooth: int = 1,
     opacity: float = 0.55,
     progress: bool = True,
+    on_progress: Progress | None = None,
 ) -> VideoSummary:
     """Predicts every frame of a video, in memory that does not grow with its length.
 
@@ -83,6 +84,8 @@ def predict_video(
             does not smooth.
         opacity: Opacity of the class colors, 0 to 1.
         progress: Whether to show a progress bar.
+        on_progress: Called after each frame with the number of finished frames, and of all that the file announces (0
+            if it does not). An error that it raises ends the prediction.
 
     Raises:
         DataError: The source is missing, not a video, empty or without a frame rate, or the target cannot be
@@ -120,6 +123,8 @@ def predict_video(
                 rows.writerow([frames, f"{seconds:.3f}", *(f"{share:.6f}" for share in shares)])
                 sums += shares
                 frames += 1
+                if on_progress is not None:
+                    on_progress(frames, video.expected_frames)
     except OSError as error:
         raise DataError(
             f"{target} cannot be written ({error.strerror or error}): free some disk space or choose another folder"

@@ -19,7 +19,7 @@ from segdrone.inference.inputs import InputImage
 from segdrone.inference.output_places import check_place, clear_place
 from segdrone.inference.predict_folder import PredictSummary
 from segdrone.inference.predict_video import VideoSummary, check_video_options, predict_video
-from segdrone.inference.predictor import Predictor
+from segdrone.inference.predictor import Predictor, Progress
 from segdrone.inference.records import is_remnant
 from segdrone.utils.atomic import is_too_long, remove_stale_partials, writable_dir, write_json
 from segdrone.utils.bounded import UnreadableError, read_json
@@ -76,6 +76,7 @@ def predict_videos(
     smooth: int = 1,
     redo: bool = False,
     progress: bool = True,
+    on_progress: Progress | None = None,
 ) -> PredictSummary:
     """Writes for each video `films/NAME.mp4`, `.csv`, and `.json` with its settings, sizes and digests.
 
@@ -90,6 +91,7 @@ def predict_videos(
         smooth: As for `predict_video`.
         redo: Predict finished videos again.
         progress: Whether to show progress bars and errors on stderr.
+        on_progress: As for `predict_video`.
 
     Raises:
         ConfigError: A video was predicted with other settings, files of others are in the places of predictions, or an
@@ -108,8 +110,14 @@ def predict_videos(
             _Target(video, out, settings | {"film": video.file.name, "digest": video.digest}) for video in videos
         ]
         done = [target.is_done(redo=redo) for target in targets]  # refuses before anything is predicted
+        shared: dict[str, Any] = {
+            "cleanup": cleanup,
+            "smooth": smooth,
+            "progress": progress,
+            "on_progress": on_progress,
+        }
         results = {
-            target.video.path: _SKIPPED if is_done else _predict(predictor, target, cleanup, smooth, progress)
+            target.video.path: _SKIPPED if is_done else _predict(predictor, target, **shared)
             for target, is_done in zip(targets, done, strict=True)
         }
     failed = {path: result for path, result in results.items() if result not in (_PREDICTED, _SKIPPED)}
@@ -190,14 +198,14 @@ class _Target:
         raise ConfigError(f"{self._manifest} was not written by segdrone predict: move it, or give another --out")
 
 
-def _predict(predictor: Predictor, target: _Target, cleanup: Cleanup, smooth: int, progress: bool) -> str:
+def _predict(predictor: Predictor, target: _Target, *, progress: bool, **options: Any) -> str:
     """Predicts a video; returns `_PREDICTED` or the reason for a failure."""
     source = target.video.file
     try:
         if target.is_too_long:
             raise DataError(f"{source}: the names of its files in {FOLDER}/ would be too long: rename the video")
         target.begin()
-        summary = predict_video(predictor, source, target.film, cleanup=cleanup, smooth=smooth, progress=progress)
+        summary = predict_video(predictor, source, target.film, progress=progress, **options)
     except DataError as error:
         if progress:
             tqdm.write(f"error: {one_line(error)}", file=sys.stderr)

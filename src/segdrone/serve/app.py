@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from segdrone import __version__
-from segdrone.serve import health, models, pages, segment
+from segdrone.serve import health, job_routes, models, pages, segment
 from segdrone.serve.access import GuardAccess, read_tokens
 from segdrone.serve.drain import DrainBody
+from segdrone.serve.job_queue import JobQueue
+from segdrone.serve.job_store import JobStore
 from segdrone.serve.log import FollowRequests, record_of
 from segdrone.serve.metrics import Metrics
 from segdrone.serve.models import ModelCopies
@@ -47,8 +49,26 @@ def start_service(settings: ServeSettings) -> Iterator[Service]:
         pool = WorkerPool(
             copies.paths, options, size=settings.workers, timeout=settings.timeout, max_queue=settings.max_queue
         )
-        with copies.errors_with_own_paths(), pool:
-            yield Service(settings, pool, copies, Metrics(pool), spool, tokens)
+        with ExitStack() as stack:
+            jobs = _start_jobs(settings, copies, spool) if settings.job_workers else None
+            if jobs is not None:
+                stack.callback(jobs.stop)
+            with copies.errors_with_own_paths(), pool:
+                yield Service(settings, pool, copies, Metrics(pool, jobs), spool, tokens, jobs)
+
+
+def _start_jobs(settings: ServeSettings, copies: ModelCopies, spool: Path) -> JobQueue:
+    """Returns the queue of jobs, which goes on with those that an earlier service has left."""
+    options = WorkerOptions(settings.device, settings.threads, str(spool), niceness=5)  # requests come first
+
+    def make_pool() -> WorkerPool:
+        seconds = 3600 * settings.job_timeout
+        return WorkerPool(
+            copies.paths, options, size=settings.job_workers, timeout=seconds, max_queue=settings.job_workers
+        )
+
+    store = JobStore(spool / "jobs" if settings.jobs is None else settings.jobs)
+    return JobQueue(store, make_pool, workers=settings.job_workers, keep_seconds=3600 * settings.keep_hours)
 
 
 def create_app(service: Service) -> FastAPI:
@@ -75,7 +95,7 @@ def create_app(service: Service) -> FastAPI:
         responses={"default": {"description": "A problem", "content": {"application/problem+json": {}}}},
     )  # fmt: skip
     app.state.service = service
-    for router in (segment.router, models.router, health.router):
+    for router in (segment.router, job_routes.router, models.router, health.router):
         app.include_router(router)
     pages.add_pages(app, Path(__file__).parent / "page")
     return app
@@ -98,7 +118,8 @@ async def _answer_invalid(request: Request, error: Any) -> Response:
     first = error.errors()[0]
     place = " ".join(str(part) for part in first["loc"][1:])[:100]
     if first["type"] == "extra_forbidden":
-        text = f"the parameter {place!a} is unknown: choose from {', '.join(segment.Options.model_fields)}"
+        options = job_routes.JobOptions if request.url.path.startswith("/v1/jobs") else segment.Options
+        text = f"the parameter {place!a} is unknown: choose from {', '.join(options.model_fields)}"
     else:
         text = f"{place}: {first['msg'][:300]}"
     return problem_response(Problem(422, text), record_of(request).id)

@@ -24,6 +24,7 @@ from segdrone.inference.predict_folder import predict_photograph, read_photograp
 from segdrone.inference.predictor import Predictor
 from segdrone.runtime.backend import Backend, check_probabilities
 from segdrone.runtime.open_backend import open_backend
+from segdrone.serve.predict_job import predict_job
 from segdrone.serve.worker import Message, WorkerOptions
 from segdrone.utils.memory import keep_freed_memory
 from segdrone.utils.openmp import sleep_while_waiting
@@ -52,7 +53,8 @@ class Computer:
     def answer(self, message: Message) -> None:
         """Does what a message says, and sends the answer."""
         actions: dict[str, Callable[[Message], Message | None]] = {
-            "open": self._open, "segment": self._segment, "cancel": lambda _: None,  # of a task that has ended
+            "open": self._open, "segment": self._segment, "predict": self._predict,
+            "cancel": lambda _: None,  # of a task that has ended
         }  # fmt: skip
         try:
             answer = actions[message["do"]](message)
@@ -61,7 +63,7 @@ class Computer:
         except _Cancelled:
             answer = {"error": "cancelled", "text": "the request was cancelled"}
         except Exception as error:
-            answer = _describe_error(error, message.get("file", ""))
+            answer = _describe_error(error, message.get("file") or message.get("folder", ""))
         if answer is not None:
             self._send(answer)
 
@@ -78,14 +80,7 @@ class Computer:
 
     def _segment(self, message: Message) -> Message:
         start, options = time.monotonic(), message["options"]
-        backend = self._models[message["model"]][1]
-        predictor = Predictor(backend, augment=options["augment"])
-        min_area = parse_min_area(options["min_area"], "min_area")
-        cleanup = Cleanup(min_area, fill_holes=options["fill_holes"], refine=options["refine"])
-        cleanup.check(predictor.table)
-        objects = thing_classes(predictor.table) if options["objects"] else []
-        if options["objects"] and not objects:
-            raise ConfigError("no class of the model is an object such as person or car: leave out objects")
+        predictor, cleanup, objects = self._prepare(message)
         kinds = {kind: kind in options["kinds"] for kind in ("colours", "overlays", "confidence")}
         outputs = Outputs(Path(message["folder"]), predictor.table, **kinds, objects=objects)
         file = Path(message["file"])
@@ -98,8 +93,32 @@ class Computer:
             "classes": predictor.table.to_dict(),
             "network_size": list(predictor.network_size(source.size)),
             "seconds": time.monotonic() - start,
-            "model_digest": _digest(backend.settings),
+            "model_digest": _digest(predictor.backend.settings),
         }
+
+    def _predict(self, message: Message) -> Message:
+        predictor, cleanup, objects = self._prepare(message)
+        return predict_job(
+            predictor, Path(message["folder"]), cleanup, objects,
+            smooth=message["options"]["smooth"], confidence=message["options"]["confidence"],
+            on_progress=self._progress(message["task"]),
+        )  # fmt: skip
+
+    def _prepare(self, message: Message) -> tuple[Predictor, Cleanup, list[str]]:
+        """Returns what the options of a message ask for, and the classes of objects.
+
+        Raises:
+            SegdroneError: They do not fit the model.
+        """
+        options = message["options"]
+        predictor = Predictor(self._models[message["model"]][1], augment=options["augment"])
+        min_area = parse_min_area(options["min_area"], "min_area")
+        cleanup = Cleanup(min_area, fill_holes=options["fill_holes"], refine=options["refine"])
+        cleanup.check(predictor.table)
+        objects = thing_classes(predictor.table) if options["objects"] else []
+        if options["objects"] and not objects:
+            raise ConfigError("no class of the model is an object such as person or car: leave out objects")
+        return predictor, cleanup, objects
 
     def _progress(self, task: int) -> Callable[[int, int], None]:
         def report(done: int, total: int) -> None:

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from segdrone.serve.job_queue import JobQueue
 from segdrone.serve.pool import WorkerPool
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second line for each
@@ -19,9 +20,10 @@ class Metrics:
 
     Args:
         pool: Whose state is shown beside them.
+        jobs: As `pool`.
     """
 
-    def __init__(self, pool: WorkerPool) -> None:
+    def __init__(self, pool: WorkerPool, jobs: JobQueue | None = None) -> None:
         self._registry = registry = CollectorRegistry()
         labels = ("route", "model", "status")
         self._requests = Counter("segdrone_requests", "Requests that were answered.", labels, registry=registry)
@@ -32,7 +34,7 @@ class Metrics:
             "segdrone_predicted_seconds", "Time to predict.", ("model",), buckets=_SECONDS, registry=registry
         )
         self._megapixels = Counter("segdrone_megapixels", "Megapixels predicted.", ("model",), registry=registry)
-        registry.register(_PoolState(pool))
+        registry.register(_State(pool, jobs))
 
     def count_request(self, route: str, model: str, status: int) -> None:
         """Counts an answer."""
@@ -49,11 +51,11 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-class _PoolState(Collector):
-    """State of the workers, as it is when it is asked for."""
+class _State(Collector):
+    """State of workers and jobs, as it is when it is asked for."""
 
-    def __init__(self, pool: WorkerPool) -> None:
-        self._pool = pool
+    def __init__(self, pool: WorkerPool, jobs: JobQueue | None) -> None:
+        self._pool, self._jobs = pool, jobs
 
     def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
         """Yields the metrics."""
@@ -63,3 +65,10 @@ class _PoolState(Collector):
         yield GaugeMetricFamily("segdrone_workers_alive", "Workers that are up.", pool.alive)
         yield GaugeMetricFamily("segdrone_workers_busy", "Workers that compute.", len(pool.running))
         yield CounterMetricFamily("segdrone_worker_restarts", "Workers started in place of others.", pool.restarts)
+        if (jobs := self._jobs) is not None:
+            yield GaugeMetricFamily("segdrone_jobs_waiting", "Jobs that wait.", jobs.waiting)
+            yield GaugeMetricFamily("segdrone_jobs_running", "Jobs that are computed.", jobs.running)
+            ended = CounterMetricFamily("segdrone_jobs", "Jobs that have ended.", labels=["state"])
+            for state in ("done", "failed"):
+                ended.add_metric([state], jobs.ended[state])
+            yield ended

@@ -150,7 +150,9 @@ async def reload_model(request: Request, name: Name) -> dict[str, Any]:
         except SegdroneError as error:
             raise Problem(409, f"the former model stays: {error}") from None
         try:
-            await asyncio.wrap_future(service.pool.reload(name, path).answer)
+            for pool in (service.pool, service.jobs and service.jobs.pool):
+                if pool is not None:
+                    await asyncio.wrap_future(pool.reload(name, path).answer)
         except TaskError as error:
             text = models.with_own_paths(str(error))
             models.remove(path)

@@ -91,7 +91,7 @@ async def segment(request: Request, options: Annotated[Options, Query()]) -> Res
     record = record_of(request)
     answer = choose_answer(request.headers.get("accept"))
     model = record.model = find_model(request, options.model)
-    _check_options(options, answer, describe(request, model))
+    check_options(options, options.objects or answer.kind == "objects", describe(request, model))
     _check_room(service)  # before the upload, which may be long
     upload = await receive_photograph(request, record.make_folder(), service.settings)
     record.bytes, record.megapixels = upload.size, upload.megapixels
@@ -109,8 +109,13 @@ async def segment(request: Request, options: Annotated[Options, Query()]) -> Res
     return JSONResponse(to_json(result, request_id=record.id, model=model, queued=queued), headers=headers)
 
 
-def _check_options(options: Options, answer: Answer, model: dict[str, Any]) -> None:
+def check_options(options: Options, objects: bool, model: dict[str, Any]) -> None:
     """Checks what depends on the model's classes.
+
+    Args:
+        options: Of the request.
+        objects: Whether objects are wanted.
+        model: Description of the model.
 
     Raises:
         Problem: The options do not fit them (422).
@@ -120,7 +125,7 @@ def _check_options(options: Options, answer: Answer, model: dict[str, Any]) -> N
         Cleanup(parse_min_area(options.min_area, "min_area"), options.fill_holes, options.refine).check(table)
     except ConfigError as error:
         raise Problem(422, str(error)) from None
-    if (options.objects or answer.kind == "objects") and not thing_classes(table):
+    if objects and not thing_classes(table):
         raise Problem(422, "no class of the model is an object such as person or car: leave out objects")
 
 

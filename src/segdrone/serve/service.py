@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from segdrone.serve.job_queue import JobQueue
 from segdrone.serve.metrics import Metrics
 from segdrone.serve.models import ModelCopies
 from segdrone.serve.pool import WorkerPool
@@ -23,6 +24,7 @@ class Service:
         metrics: What it counts.
         spool: Folder of the requests' folders.
         tokens: Digests of the tokens, one of which a request needs; empty lets everyone in.
+        jobs: Its jobs; None if it takes none.
     """
 
     settings: ServeSettings
@@ -31,3 +33,10 @@ class Service:
     metrics: Metrics
     spool: Path
     tokens: Sequence[bytes] = ()
+    jobs: JobQueue | None = None
+
+    def kill(self) -> None:
+        """Ends all workers at once."""
+        self.pool.close(kill=True)
+        if self.jobs is not None:
+            self.jobs.stop(kill=True)

@@ -91,6 +91,22 @@ class ServeSettings:
         default=300, metadata=_help("Seconds that a request may compute; then 504, and its worker is replaced.")
     )
     upload_timeout: float = field(default=120, metadata=_help("Seconds in which a photograph must arrive; then 408."))
+    jobs: Path | None = field(
+        default=None,
+        metadata=_help("Folder of jobs; the next service goes on with them (default: a temporary one, in the spool)."),
+    )
+    job_workers: int = field(
+        default=1, metadata=_help("Processes that compute jobs, started with the first one; 0 takes no jobs.")
+    )
+    max_jobs: int = field(default=100, metadata=_help("Jobs that wait; beyond: 429 with Retry-After."))
+    max_job_megabytes: float = field(
+        default=4000, metadata=_help("Largest file of a job in megabytes, also when unpacked; beyond: 413 or 422.")
+    )
+    job_timeout: float = field(default=24, metadata=_help("Hours that a job may compute; then it fails."))
+    job_upload_timeout: float = field(
+        default=3600, metadata=_help("Seconds in which the file of a job must arrive; then 408.")
+    )
+    keep_hours: float = field(default=24, metadata=_help("Hours that the result of a job is kept."))
     per_client: int = field(default=4, metadata=_help("Requests that one address may have at once; beyond: 429."))
     token_file: Path | None = field(
         default=None, metadata=_help("File of tokens, one a line; requests need one as Authorization: Bearer.")
@@ -116,6 +132,12 @@ class ServeSettings:
         self._check_range("max_queue", 0, 100_000)
         self._check_range("timeout", 0.01, 1e6)
         self._check_range("upload_timeout", 0.01, 1e6)
+        self._check_range("job_workers", 0, 256)
+        self._check_range("max_jobs", 0, 100_000)
+        self._check_range("max_job_megabytes", 0.001, 1e6)
+        self._check_range("job_timeout", 0.001, 1e4)
+        self._check_range("job_upload_timeout", 0.01, 1e6)
+        self._check_range("keep_hours", 0.001, 1e5)
         self._check_range("per_client", 1, 100_000)
         wrong = [origin for origin in self.cors if not _ORIGIN.fullmatch(origin)]
         if wrong:
@@ -142,11 +164,6 @@ class ServeSettings:
     def threads(self) -> int:
         """Threads of each worker."""
         return max(1, thread_count() // self.workers)
-
-    @property
-    def max_bytes(self) -> int:
-        """Largest photograph in bytes."""
-        return int(self.max_megabytes * 1e6)
 
 
 OPTIONS = {item.name: str(item.metadata["help"]) for item in fields(ServeSettings) if item.metadata}

@@ -1,12 +1,12 @@
-"""Stream the photograph of a request to a file, and check it before any pixel is decoded."""
+"""Stream the file of a request to the disk, and check a photograph before any pixel is decoded."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -24,6 +24,7 @@ FIELD = "photograph"
 
 _MAGIC = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"II": ".tif", b"MM": ".tif", b"RIFF": ".webp"}
 _TAKEN = "JPEG, PNG, TIFF or WebP"
+T = TypeVar("T")
 _BUFFER = 1 << 20  # bytes
 _FORM_BYTES = 1 << 16  # of a form beside the photograph
 _CHECKS = ThreadPoolExecutor(2, "segdrone-check")  # at once, as hostile headers take memory
@@ -51,26 +52,52 @@ async def receive_photograph(request: Request, folder: Path, settings: ServeSett
     Raises:
         Problem: It is too large (413), too slow (408), cut (400), no photograph (415, 422), or the disk is full (507).
     """
-    limit = settings.max_bytes
-    is_form, boundary = _form_boundary(request)
+    file = await receive_file(
+        request, folder, megabytes=settings.max_megabytes, seconds=settings.upload_timeout, kinds=("image/",)
+    )
+    return await in_check_thread(check_photograph, file, settings)
+
+
+async def receive_file(
+    request: Request, folder: Path, *, megabytes: float, seconds: float, kinds: tuple[str, ...]
+) -> Path:
+    """Writes a request's body, or the field of its form, to a file in a folder.
+
+    Args:
+        request: The request.
+        folder: Where to write; the file's name is ours.
+        megabytes: Largest size.
+        seconds: Time in which it must arrive.
+        kinds: Begin of the media types that are taken, beside application/octet-stream and forms.
+
+    Raises:
+        Problem: It is too large (413), too slow (408), cut (400), of another type (415), empty (422), or the disk is
+            full (507).
+    """
+    is_form, boundary = _form_boundary(request, kinds)
     announced = int(request.headers.get("content-length", 0))
-    if announced > limit + (_FORM_BYTES if is_form else 0):
-        raise _too_many_bytes(settings)
+    if announced > int(megabytes * 1e6) + (_FORM_BYTES if is_form else 0):
+        raise _too_many_bytes(megabytes)
     file = folder / "upload"
     try:
-        async with asyncio.timeout(settings.upload_timeout):
+        async with asyncio.timeout(seconds):
             body = _form_field(request.stream(), boundary) if is_form else request.stream()
-            size = await _write(body, file, settings)
+            size = await _write(body, file, megabytes)
     except TimeoutError:
-        raise Problem(408, f"the photograph did not arrive in {settings.upload_timeout:g} seconds: try again") from None
+        raise Problem(408, f"the file did not arrive in {seconds:g} seconds: try again") from None
     except ClientDisconnect:
-        raise Problem(CLIENT_GONE, "the client left before the end of the photograph") from None
+        raise Problem(CLIENT_GONE, "the client left before the end of the file") from None
     if not size:
-        raise Problem(422, "the body is empty: send the bytes of a photograph")
-    return await asyncio.get_running_loop().run_in_executor(_CHECKS, _check, file, size, settings)
+        raise Problem(422, "the body is empty: send the bytes of a file")
+    return file
 
 
-def _form_boundary(request: Request) -> tuple[bool, bytes]:
+async def in_check_thread(check: Callable[..., T], *arguments: Any) -> T:
+    """Runs a check of a file from anybody, of which few run at once."""
+    return await asyncio.get_running_loop().run_in_executor(_CHECKS, check, *arguments)
+
+
+def _form_boundary(request: Request, kinds: tuple[str, ...]) -> tuple[bool, bytes]:
     """Returns whether the body is a form, and the boundary of its parts."""
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Problem(415, "the body is compressed (Content-Encoding): send the bytes of the photograph as they are")
@@ -82,22 +109,23 @@ def _form_boundary(request: Request) -> tuple[bool, bytes]:
                 400, "the form has no boundary of 1 to 70 characters in its Content-Type: let a library set it"
             )
         return True, boundary
-    if kind.startswith(b"image/") or kind in (b"application/octet-stream", b""):
+    if kind.startswith(tuple(name.encode() for name in kinds)) or kind in (b"application/octet-stream", b""):
         return False, b""
+    known = ", ".join(f"{name}..." if name.endswith("/") else name for name in kinds)
     raise Problem(
-        415, f"the Content-Type is not that of a photograph: send {_TAKEN} as image/jpeg, application/octet-stream or "
-        f"the field {FIELD} of multipart/form-data"
+        415, f"the Content-Type is not one that is taken: send {known}, application/octet-stream or the field {FIELD} of "
+        "multipart/form-data"
     )  # fmt: skip
 
 
-async def _write(body: AsyncIterator[bytes], path: Path, settings: ServeSettings) -> int:
+async def _write(body: AsyncIterator[bytes], path: Path, megabytes: float) -> int:
     """Writes a body to a file; returns its bytes."""
     size, waiting = 0, bytearray()
     with disk_errors(), path.open("wb") as file:
         async for chunk in body:
             size += len(chunk)
-            if size > settings.max_bytes:
-                raise _too_many_bytes(settings)
+            if size > int(megabytes * 1e6):
+                raise _too_many_bytes(megabytes)
             waiting += chunk
             if len(waiting) >= _BUFFER:
                 await asyncio.to_thread(file.write, waiting)
@@ -174,11 +202,20 @@ class _Form:
         self.has_ended = True
 
 
-def _check(file: Path, size: int, settings: ServeSettings) -> Upload:
-    """Checks the kind and the megapixels of a file, and gives it the suffix of its kind."""
+def photograph_suffix(file: Path) -> str | None:
+    """Returns the suffix of the kind of photograph that a file is by its first bytes; None if it is none."""
     with file.open("rb") as opened:
         start = opened.read(4)
-    suffix = next((suffix for magic, suffix in _MAGIC.items() if start.startswith(magic)), None)
+    return next((suffix for magic, suffix in _MAGIC.items() if start.startswith(magic)), None)
+
+
+def check_photograph(file: Path, settings: ServeSettings) -> Upload:
+    """Checks the kind and the megapixels of a file, and gives it the suffix of its kind.
+
+    Raises:
+        Problem: It is no photograph (415, 422), or too large (413).
+    """
+    suffix = photograph_suffix(file)
     if suffix is None:
         kind = identify(file)
         remedy = f"send {_TAKEN}" if file.stem in kind.remedy else kind.remedy
@@ -195,8 +232,8 @@ def _check(file: Path, size: int, settings: ServeSettings) -> Upload:
             413, f"the photograph has {megapixels:.1f} megapixels, more than the {settings.max_megapixels:g} that are "
             "taken: cut it into parts or reduce it"
         )  # fmt: skip
-    return Upload(file, size, megapixels)
+    return Upload(file, file.stat().st_size, megapixels)
 
 
-def _too_many_bytes(settings: ServeSettings) -> Problem:
-    return Problem(413, f"the photograph has more than {settings.max_megabytes:g} megabytes: reduce it")
+def _too_many_bytes(megabytes: float) -> Problem:
+    return Problem(413, f"the file has more than {megabytes:g} megabytes: reduce it")

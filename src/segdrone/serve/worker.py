@@ -5,6 +5,7 @@ can run code in the process that accepts requests. Messages to it:
 
     {"do": "open", "models": {name: path}}                                       answered by "models"
     {"do": "segment", "task", "model", "folder", "file", "options"}              answered by "row"
+    {"do": "predict", "task", "model", "folder", "options"}                      a job, answered by "failed"
     {"do": "cancel", "task"}                                                     the task ends at the next window
 
 Each is answered once, by a message with "error" where it fails; "segment" also by "progress" after each window.
@@ -31,11 +32,13 @@ class WorkerOptions:
         device: As `open_backend` takes it.
         threads: Threads on CPU.
         spool: Folder for temporary files.
+        niceness: How much less of the processor it gets than others, 0 to 19; 0 on Windows.
     """
 
     device: str
     threads: int
     spool: str
+    niceness: int = 0
 
 
 def main(connection: Connection, options: WorkerOptions) -> None:
@@ -44,6 +47,8 @@ def main(connection: Connection, options: WorkerOptions) -> None:
         signal.signal(number, signal.SIG_IGN)
     os.environ["OMP_NUM_THREADS"] = str(options.threads)  # before any runtime is imported
     tempfile.tempdir = options.spool
+    if options.niceness and hasattr(os, "nice"):
+        os.nice(options.niceness)
     from segdrone.serve.compute import Computer
 
     computer = Computer(connection, options)

@@ -1,0 +1,71 @@
+"""Compute a job in a worker: `segdrone predict` of its folder, and the archive of what it writes."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from segdrone.errors import DataError
+from segdrone.inference.cleanup import Cleanup
+from segdrone.inference.inputs import find_files
+from segdrone.inference.predict_folder import PredictSummary, predict_folder
+from segdrone.inference.predict_videos import predict_videos
+from segdrone.inference.predictor import Predictor, Progress
+from segdrone.utils.atomic import atomic_write
+
+RESULT = "result.zip"
+
+
+def predict_job(
+    predictor: Predictor,
+    folder: Path,
+    cleanup: Cleanup,
+    objects: Sequence[str],
+    *,
+    smooth: int,
+    confidence: bool,
+    on_progress: Progress,
+) -> dict[str, Any]:
+    """Predicts `input/` of a job's folder into `out/`, and packs that into `result.zip`; goes on where it was killed.
+
+    Args:
+        predictor: The model.
+        folder: Of the job.
+        cleanup: Clean-up of each mask.
+        objects: Names of the classes whose instances are counted.
+        smooth: As for `predict_video`.
+        confidence: Write the probability of the class.
+        on_progress: As for `predict_folder`.
+
+    Returns:
+        `failed`: why photographs failed, by path.
+
+    Raises:
+        DataError: None could be predicted, or the folder cannot be written to.
+        ConfigError: An option does not fit the classes, or the job was begun with another model.
+    """
+    source, out = folder / "input", folder / "out"
+    photographs, videos = find_files([source], out)
+    summaries: list[PredictSummary] = []
+    shared: dict[str, Any] = {"cleanup": cleanup, "progress": False, "on_progress": on_progress}
+    if photographs:
+        summaries.append(predict_folder(predictor, photographs, out, confidence=confidence, objects=objects, **shared))
+    if videos:
+        summaries.append(predict_videos(predictor, videos, out, smooth=smooth, **shared))
+    failed = {
+        path: reason.replace(f"{source}/", "") for summary in summaries for path, reason in summary.failed.items()
+    }
+    if failed and not any(summary.predicted + summary.skipped for summary in summaries):
+        raise DataError(next(iter(failed.values())))
+    _pack(out, folder / RESULT)
+    return {"failed": failed}
+
+
+def _pack(folder: Path, target: Path) -> None:
+    """Writes the files of a folder to an archive, but hidden ones. They are compressed already."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    with atomic_write(target) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
+        for file in files:
+            archive.write(file, file.relative_to(folder))

@@ -1,0 +1,181 @@
+"""Jobs: computed as `segdrone predict` does, on disk, and found again by the next service."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segdrone.errors import ConfigError
+from segdrone.inference import Predictor
+from segdrone.inference.inputs import find_inputs
+from segdrone.inference.predict_folder import predict_folder
+from segdrone.serve.job_queue import JobQueue
+from segdrone.serve.job_store import Job, JobStore
+from segdrone.serve.pool import WorkerPool
+from tests.helpers.serving import photograph, slow_photograph, wait_until
+
+OPTIONS: dict[str, Any] = {
+    "augment": "none", "min_area": "0", "fill_holes": 0, "refine": 0, "objects": True, "smooth": 1, "confidence": True,
+}  # fmt: skip
+
+
+class Service:
+    """A store, and the queue of a service that can be started again."""
+
+    def __init__(self, folder: Path, pool: WorkerPool) -> None:
+        self.folder, self.pool = folder, pool
+        self.start()
+
+    def start(self, keep_seconds: float = 3600) -> None:
+        self.store = JobStore(self.folder)
+        self.queue = JobQueue(self.store, self.pool, keep_seconds)
+
+    def stop(self) -> None:
+        self.queue.stop()
+        self.store.close()
+
+    def add(self, *photographs: bytes) -> Job:
+        folder = self.store.begin()
+        (folder / "input").mkdir()
+        for number, content in enumerate(photographs):
+            (folder / "input" / f"{number}.jpg").write_bytes(content)
+        job = self.store.add(folder, "net", OPTIONS, len(photographs))
+        self.queue.add(job)
+        return job
+
+    def state(self, job: Job) -> str | None:
+        now = self.store.get(job.id)
+        return None if now is None else now.state
+
+
+@pytest.fixture
+def service(pool: WorkerPool, tmp_path: Path) -> Iterator[Service]:
+    service = Service(tmp_path / "jobs", pool)
+    yield service
+    service.stop()
+
+
+def test_the_result_is_what_segdrone_predict_writes(service: Service, models: dict[str, str], tmp_path: Path) -> None:
+    job = service.add(photograph(), photograph(61, 97))
+    wait_until(lambda: service.state(job) == "done")
+    source, out = service.store.folder(job.id) / "input", tmp_path / "predicted"
+    predict_folder(
+        Predictor.from_file(models["net"], device="cpu"), find_inputs([source], out), out,
+        confidence=True, objects=[], progress=False,
+    )  # fmt: skip
+    with zipfile.ZipFile(service.store.folder(job.id) / "result.zip") as archive:
+        written = {name: archive.read(name) for name in archive.namelist()}
+    masks = {name for name in written if name.endswith(".png")}
+    assert masks == {f"{kind}/{i}.png" for kind in ("masks", "colours", "confidence") for i in range(2)}
+    for name in masks:
+        assert written[name] == (out / name).read_bytes(), name
+    assert {"summary.csv", "totals.csv", "predict.json", "manifest.jsonl", "overlays/0.jpg"} <= written.keys()
+
+
+def test_jobs_are_computed_one_after_the_other_and_have_a_place(service: Service) -> None:
+    slow, second, third = service.add(slow_photograph()), service.add(photograph()), service.add(photograph())
+    wait_until(lambda: service.queue.progress(slow)[0] > 3)
+    assert [service.queue.place(job) for job in (slow, second, third)] == [None, 0, 1]
+    assert service.queue.progress(slow)[1] > 1000
+    service.queue.cancel(second)
+    assert (service.state(second), service.queue.place(third)) == (None, 0)
+    service.queue.cancel(slow)
+    wait_until(lambda: service.state(third) == "done")
+    assert (service.state(slow), service.store.folder(slow.id).exists()) == (None, False)
+    assert [job.id for job in service.store] == [third.id]
+
+
+def test_a_service_that_stops_leaves_its_jobs_to_the_next(service: Service) -> None:
+    first, second = service.add(photograph(), slow_photograph()), service.add(photograph())
+    wait_until(lambda: service.queue.progress(first) == (1, 2))
+    service.stop()
+    assert (service.state(first), service.state(second)) == ("queued", "queued")
+    mask = service.store.folder(first.id) / "out" / "masks" / "0.png"
+    before = mask.stat().st_mtime_ns
+    service.start()
+    wait_until(lambda: service.state(second) == "done", 60)
+    assert service.state(first) == "done"
+    assert mask.stat().st_mtime_ns == before  # it went on
+
+
+def test_jobs_of_a_killed_service_are_found_again(service: Service) -> None:
+    service.stop()
+    store = JobStore(service.folder)
+    unfinished, running = store.begin(), store.begin()
+    (unfinished / "input").mkdir()
+    (running / "input").mkdir()
+    (running / "input" / "a.jpg").write_bytes(photograph())
+    job = store.change(store.add(running, "net", OPTIONS, 1), state="running", started=time.time())
+    (service.folder / "not-a-job").mkdir()
+    broken = store.begin()
+    broken_job = store.add(broken, "net", OPTIONS, 1)
+    (store.folder(broken_job.id) / "job.json").write_text('{"id": ')
+    store.close()
+    service.start()
+    wait_until(lambda: service.state(job) == "done")
+    assert not unfinished.exists()
+    assert service.state(broken_job) is None
+
+
+def test_a_killed_worker_costs_no_job(service: Service) -> None:
+    job = service.add(photograph(), slow_photograph())
+    wait_until(lambda: service.queue.progress(job) == (1, 2))
+    os.kill(service.pool.pids[0], signal.SIGKILL)
+    wait_until(lambda: service.state(job) == "done", 60)
+    found = service.store.get(job.id)
+    assert found is not None and found.lost == 1
+
+
+def test_a_job_that_kills_its_workers_ends(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segdrone.serve.job_queue._MOST_LOST", 1)
+    job = service.add(slow_photograph())
+    wait_until(lambda: service.queue.progress(job)[0] > 0)
+    os.kill(service.pool.pids[0], signal.SIGKILL)
+    wait_until(lambda: service.state(job) == "failed")
+    found = service.store.get(job.id)
+    assert found is not None and "1 workers have ended while they computed it (signal 9)" in str(found.error)
+
+
+def test_photographs_that_fail_are_named_without_their_place(service: Service) -> None:
+    job, none = service.add(photograph(), photograph()[:-300]), service.add(b"no photograph")
+    wait_until(lambda: service.state(none) == "failed")
+    some, error = service.store.get(job.id), service.store.get(none.id)
+    assert some is not None and some.state == "done"
+    assert [*some.failed] == ["1.jpg"] and "cannot be decoded" in some.failed["1.jpg"]
+    assert error is not None and "0.jpg" in str(error.error)
+    assert str(service.folder) not in json.dumps([some.failed, error.error])
+
+
+def test_results_go_after_their_time_whatever_the_clock_says(service: Service) -> None:
+    job, ahead = service.add(photograph()), service.add(photograph())
+    wait_until(lambda: service.state(ahead) == "done")
+    service.stop()
+    found = service.store.get(ahead.id)
+    assert found is not None
+    service.store.change(found, finished=time.time() + 1e6)  # the clock was wrong
+    service.start(keep_seconds=1.0)
+    assert {service.state(job), service.state(ahead)} == {"done"}
+    wait_until(lambda: service.state(ahead) is None, 10)
+    wait_until(lambda: service.state(job) is None, 10)
+    wait_until(lambda: [path.name for path in service.folder.iterdir()] == ["lock"], 10)
+
+
+@pytest.mark.parametrize("name", ["..", "lock", "", "a/b", "x" * 22, "x" * 300])
+def test_only_ids_are_looked_for(service: Service, name: str) -> None:
+    assert service.store.get(name) is None
+
+
+def test_a_folder_has_one_service(service: Service, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="jobs is in use by another service"):
+        JobStore(service.folder)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="file cannot be written to"):
+        JobStore(tmp_path / "file")
