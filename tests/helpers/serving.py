@@ -77,7 +77,7 @@ def left_in_spool(service: Service) -> list[str]:
     """Returns what requests have left, once those that end have ended."""
 
     def left() -> list[str]:
-        return [path.name for path in service.spool.iterdir() if path.name not in ("lock", "models")]
+        return [path.name for path in service.spool.iterdir() if path.name not in ("lock", "models", "jobs")]
 
     with suppress(TimeoutError):
         wait_until(lambda: not left(), 5)

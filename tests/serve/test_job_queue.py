@@ -20,6 +20,7 @@ from segdrone.inference.predict_folder import predict_folder
 from segdrone.serve.job_queue import JobQueue
 from segdrone.serve.job_store import Job, JobStore
 from segdrone.serve.pool import WorkerPool
+from segdrone.serve.worker import WorkerOptions
 from tests.helpers.serving import photograph, slow_photograph, wait_until
 
 OPTIONS: dict[str, Any] = {
@@ -30,17 +31,25 @@ OPTIONS: dict[str, Any] = {
 class Service:
     """A store, and the queue of a service that can be started again."""
 
-    def __init__(self, folder: Path, pool: WorkerPool) -> None:
-        self.folder, self.pool = folder, pool
+    def __init__(self, folder: Path, models: dict[str, str]) -> None:
+        self.folder, self.models, self.spool = folder, models, folder.parent / "spool"
+        self.spool.mkdir()
         self.start()
 
     def start(self, keep_seconds: float = 3600) -> None:
         self.store = JobStore(self.folder)
-        self.queue = JobQueue(self.store, self.pool, keep_seconds)
+        self.queue = JobQueue(self.store, self._make_pool, workers=1, keep_seconds=keep_seconds)
+
+    def _make_pool(self) -> WorkerPool:
+        options = WorkerOptions("cpu", 1, str(self.spool))
+        return WorkerPool(self.models, options, size=1, timeout=60, max_queue=1)
 
     def stop(self) -> None:
         self.queue.stop()
-        self.store.close()
+
+    def kill_worker(self) -> None:
+        assert self.queue.pool is not None
+        os.kill(self.queue.pool.pids[0], signal.SIGKILL)
 
     def add(self, *photographs: bytes) -> Job:
         folder = self.store.begin()
@@ -57,8 +66,8 @@ class Service:
 
 
 @pytest.fixture
-def service(pool: WorkerPool, tmp_path: Path) -> Iterator[Service]:
-    service = Service(tmp_path / "jobs", pool)
+def service(models: dict[str, str], tmp_path: Path) -> Iterator[Service]:
+    service = Service(tmp_path / "jobs", models)
     yield service
     service.stop()
 
@@ -128,7 +137,7 @@ def test_jobs_of_a_killed_service_are_found_again(service: Service) -> None:
 def test_a_killed_worker_costs_no_job(service: Service) -> None:
     job = service.add(photograph(), slow_photograph())
     wait_until(lambda: service.queue.progress(job) == (1, 2))
-    os.kill(service.pool.pids[0], signal.SIGKILL)
+    service.kill_worker()
     wait_until(lambda: service.state(job) == "done", 60)
     found = service.store.get(job.id)
     assert found is not None and found.lost == 1
@@ -138,7 +147,7 @@ def test_a_job_that_kills_its_workers_ends(service: Service, monkeypatch: pytest
     monkeypatch.setattr("segdrone.serve.job_queue._MOST_LOST", 1)
     job = service.add(slow_photograph())
     wait_until(lambda: service.queue.progress(job)[0] > 0)
-    os.kill(service.pool.pids[0], signal.SIGKILL)
+    service.kill_worker()
     wait_until(lambda: service.state(job) == "failed")
     found = service.store.get(job.id)
     assert found is not None and "1 workers have ended while they computed it (signal 9)" in str(found.error)
@@ -166,6 +175,32 @@ def test_results_go_after_their_time_whatever_the_clock_says(service: Service) -
     wait_until(lambda: service.state(ahead) is None, 10)
     wait_until(lambda: service.state(job) is None, 10)
     wait_until(lambda: [path.name for path in service.folder.iterdir()] == ["lock"], 10)
+
+
+def test_a_job_whose_model_was_replaced_is_begun_anew(service: Service, models: dict[str, str]) -> None:
+    job = service.add(photograph(), slow_photograph())
+    wait_until(lambda: service.queue.progress(job) == (1, 2))
+    service.stop()
+    service.models = {"net": models["other"]}
+    service.start()
+    wait_until(lambda: service.state(job) == "done", 60)
+    out = service.store.folder(job.id) / "out"
+    assert json.loads((out / "predict.json").read_text())["classes"]["names"][-1] == "car"
+    summary = (out / "summary.csv").read_text().splitlines()
+    assert len(summary) == 3 and "share_car" in summary[0]
+
+
+def test_a_job_whose_model_is_gone_fails(service: Service, models: dict[str, str]) -> None:
+    service.stop()
+    store = JobStore(service.folder)
+    folder = store.begin()
+    (folder / "input").mkdir()
+    job = store.add(folder, "gone", OPTIONS, 1)
+    store.close()
+    service.start()
+    wait_until(lambda: service.state(job) == "failed")
+    found = service.store.get(job.id)
+    assert found is not None and found.error == "the model gone is not served any more: send it again"
 
 
 @pytest.mark.parametrize("name", ["..", "lock", "", "a/b", "x" * 22, "x" * 300])

@@ -44,7 +44,7 @@ class JobQueue:
     ) -> None:
         self.store, self._make_pool, self._keep = store, make_pool, keep_seconds
         self.pool: WorkerPool | None = None
-        self._changed = threading.Condition()
+        self._changed, self._starting = threading.Condition(), threading.Lock()
         self._waiting: list[Job] = []
         self._tasks: dict[str, Task] = {}  # that run, by id
         self._expires: dict[str, float] = {}  # time.monotonic by id: a clock that is set does not matter
@@ -121,6 +121,9 @@ class JobQueue:
                 with self._changed:
                     self._changed.wait_for(lambda: self._stopping, _LOOK_SECONDS)
                     self._waiting.append(job)
+            except Exception:  # whatever it is, it must not cost the other jobs
+                log.exception("job %s failed", job.id)
+                self._end(job, state="failed", error="an error in the service: tell who runs it")
 
     def _next(self) -> Job | None:
         with self._changed:
@@ -128,17 +131,17 @@ class JobQueue:
             return None if self._stopping else self._waiting.pop(0)
 
     def _compute(self, job: Job) -> None:
+        try:
+            pool = self._started_pool()
+            digest = pool.descriptions[job.model]["digest"]
+        except CheckpointError as error:
+            self._end(job, state="failed", error=one_line(error))
+            return
+        except KeyError:
+            self._end(job, state="failed", error=f"the model {job.model} is not served any more: send it again")
+            return
         with self._changed:
             if not (folder := self.store.folder(job.id)).is_dir():  # cancelled meanwhile
-                return
-            try:
-                pool = self._started_pool()
-                digest = pool.descriptions[job.model]["digest"]
-            except CheckpointError as error:
-                self._end(job, state="failed", error=one_line(error))
-                return
-            except KeyError:
-                self._end(job, state="failed", error=f"the model {job.model} is not served any more: send it again")
                 return
             if job.digest not in ("", digest):  # of the former model, which masks of another would join
                 shutil.rmtree(folder / "out", ignore_errors=True)
@@ -164,9 +167,10 @@ class JobQueue:
                     self._changed.notify_all()
 
     def _started_pool(self) -> WorkerPool:
-        if self.pool is None:
-            self.pool = self._make_pool().__enter__()
-        return self.pool
+        with self._starting:
+            if self.pool is None:
+                self.pool = self._make_pool().__enter__()
+            return self.pool
 
     def _end(self, job: Job, **changes: Any) -> None:
         self.ended[changes["state"]] += 1

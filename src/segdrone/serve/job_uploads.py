@@ -64,8 +64,8 @@ def _move_film(file: Path, target: Path, start: bytes) -> None:
     if kind.name != "a film":
         remedy = kind.remedy.replace(file.name, "FILE").replace(file.stem, "FILE")
         raise Problem(
-            415, f"the body is {kind.name.removesuffix(' despite its name')}: {remedy}; a job takes a photograph, a film "
-            "or a ZIP archive of them"
+            415, f"the body is {kind.name.removesuffix(' despite its name')}: {remedy}; a job takes a photograph, a "
+            "film or a ZIP archive of them"
         )  # fmt: skip
     suffix = next((suffix for magic, suffix in _FILMS.items() if start.startswith(magic)), ".mp4")
     file.rename(target / f"film{suffix}")

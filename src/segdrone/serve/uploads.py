@@ -113,8 +113,8 @@ def _form_boundary(request: Request, kinds: tuple[str, ...]) -> tuple[bool, byte
         return False, b""
     known = ", ".join(f"{name}..." if name.endswith("/") else name for name in kinds)
     raise Problem(
-        415, f"the Content-Type is not one that is taken: send {known}, application/octet-stream or the field {FIELD} of "
-        "multipart/form-data"
+        415, f"the Content-Type is not one that is taken: send {known}, application/octet-stream, or the field {FIELD} "
+        "of multipart/form-data"
     )  # fmt: skip
 
 
