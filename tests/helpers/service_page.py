@@ -9,6 +9,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from segdrone.classes import ClassTable
@@ -33,10 +35,11 @@ def write_models(folder: Path) -> list[ModelFile]:
     ]
 
 
-def give(page: Any, content: bytes, name: str = "photograph.jpg", model: str = "tiled") -> None:
+def give(page: Any, content: bytes | Path, name: str = "photograph.jpg", model: str = "tiled") -> None:
     """Gives a photograph to the page, and waits for its mask."""
     page.get_by_label("Model").select_option(model)
-    page.set_input_files("#file", {"name": name, "mimeType": "application/octet-stream", "buffer": content})
+    file = content if isinstance(content, Path) else {"name": name, "mimeType": "", "buffer": content}
+    page.set_input_files("#file", file)
     page.locator("[data-state=done]").wait_for()
 
 
@@ -47,22 +50,29 @@ def ask(service: Service, content: bytes, accept: str, **query: str) -> bytes:
     return response.content
 
 
-def picture(page: Any) -> Image.Image:
-    """Returns what the canvas shows, once it does not change any more."""
-    script = """async () => {
-      const canvas = document.querySelector("canvas");
-      for (let last = null, same = 0; ; ) {
-        await new Promise((resolve) => setTimeout(resolve, 40));
-        const copy = new OffscreenCanvas(canvas.width, canvas.height);
-        copy.getContext("2d").drawImage(canvas, 0, 0);
-        const bytes = new Uint8Array(await (await copy.convertToBlob()).arrayBuffer());
-        const text = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-        same = text === last ? same + 1 : 0;
-        if (same === 3) return text;
-        last = text;
-      }
-    }"""
-    return Image.open(BytesIO(base64.b64decode(page.evaluate(script)))).convert("RGB")
+_PICTURE = """async () => {
+  const canvas = document.querySelector("canvas");
+  const read = () => {
+    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+    copy.drawImage(canvas, 0, 0);
+    return copy;
+  };
+  const pixels = (copy) => new Uint32Array(copy.getImageData(0, 0, canvas.width, canvas.height).data.buffer);
+  let now = read();
+  for (let before = null, same = 0; same < 3; now = read()) {
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    const seen = pixels(now);
+    same = before?.length === seen.length && before.every((value, at) => value === seen[at]) ? same + 1 : 0;
+    before = seen;
+  }
+  const bytes = new Uint8Array(await (await now.canvas.convertToBlob()).arrayBuffer());
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+}"""
+
+
+def picture(page: Any) -> NDArray[np.uint8]:
+    """Returns what the canvas shows once it does not change any more, uint8 `[H, W, 3]`."""
+    return np.asarray(Image.open(BytesIO(base64.b64decode(page.evaluate(_PICTURE)))).convert("RGB"))
 
 
 def download(page: Any, name: str, folder: Path) -> tuple[str, bytes]:

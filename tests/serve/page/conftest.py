@@ -51,14 +51,18 @@ def opened(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
         dialog.dismiss()
 
     def page(width: int = 1200, at: str = address, expected: str = "\0", wait: bool = True, **options: Any) -> Any:
+        def note(text: str) -> None:
+            if expected not in text:
+                problems.append(text)
+
         context = browser.new_context(viewport={"width": width, "height": 800}, **options)
         context.add_init_script(LONG_TASKS)
         new = context.new_page()
-        new.on("console", lambda message: expected in message.text or problems.append(f"console: {message.text}"))
+        new.on("console", lambda message: note(f"console: {message.text}"))
         new.on("pageerror", lambda error: problems.append(f"error: {error}"))
         new.on("dialog", on_dialog)
         new.on("request", lambda request: request.url.startswith((at, f"blob:{at}")) or problems.append(request.url))
-        new.on("requestfailed", lambda request: problems.append(f"failed: {request.url} {request.failure}"))
+        new.on("requestfailed", lambda request: note(f"failed: {request.url} {request.failure}"))
         new.goto(at)
         if wait:  # for the models
             new.get_by_label("Model").locator("option").first.wait_for(state="attached")

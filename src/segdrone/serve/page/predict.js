@@ -62,7 +62,7 @@ async function predictAsJob(task) {
       job = await requestJson("GET", path, { signal });
     }
     const load = (kind) => {
-      const file = job.files.find((name) => name.startsWith(`${kind}/`));
+      const file = job.files.find((name) => name.startsWith(`${kind}/photograph.`));
       return request("GET", `${path}/files/${encodeURI(file)}`, { accept: "*/*" });
     };
     const summary = await request("GET", `${path}/files/summary.csv`, { accept: "*/*", signal });
@@ -77,7 +77,7 @@ async function predictAsJob(task) {
 function report(job, onProgress) {
   const { done, total } = job.progress;
   if (job.state === "queued") onProgress("Waiting for a free worker", null);
-  else if (total > 0) onProgress(`Window ${done} of ${total}`, done / total);
+  else if (total > 1) onProgress(`Window ${done} of ${total}`, done / total);
   else onProgress("Predicting", null);
 }
 
