@@ -5,13 +5,11 @@ from __future__ import annotations
 import base64
 import dataclasses
 import re
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from segdrone.classes import ClassTable
 from segdrone.runtime.description import Description, Signature
@@ -50,29 +48,26 @@ def ask(service: Service, content: bytes, accept: str, **query: str) -> bytes:
     return response.content
 
 
-_PICTURE = """async () => {
-  const canvas = document.querySelector("canvas");
+_PICTURE = """async ([width, height]) => {
+  const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  copy.imageSmoothingEnabled = false; // a pixel of the copy is the one at its center
   const read = () => {
-    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
-    copy.drawImage(canvas, 0, 0);
-    return copy;
+    copy.drawImage(document.querySelector("canvas"), 0, 0, width, height);
+    return String.fromCharCode(...copy.getImageData(0, 0, width, height).data);
   };
-  const pixels = (copy) => new Uint32Array(copy.getImageData(0, 0, canvas.width, canvas.height).data.buffer);
   let now = read();
-  for (let before = null, same = 0; same < 3; now = read()) {
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    const seen = pixels(now);
-    same = before?.length === seen.length && before.every((value, at) => value === seen[at]) ? same + 1 : 0;
-    before = seen;
+  for (let before = null, same = 0; same < 2; before = now, now = read()) {
+    same = before === now ? same + 1 : 0;
+    await new Promise((resolve) => setTimeout(resolve, 40));
   }
-  const bytes = new Uint8Array(await (await now.canvas.convertToBlob()).arrayBuffer());
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+  return btoa(now);
 }"""
 
 
-def picture(page: Any) -> NDArray[np.uint8]:
-    """Returns what the canvas shows once it does not change any more, uint8 `[H, W, 3]`."""
-    return np.asarray(Image.open(BytesIO(base64.b64decode(page.evaluate(_PICTURE)))).convert("RGB"))
+def picture(page: Any, height: int = 60, width: int = 90) -> NDArray[np.uint8]:
+    """Returns what the canvas shows once it does not change any more, sampled to uint8 `[height, width, 3]`."""
+    content = base64.b64decode(page.evaluate(_PICTURE, [width, height]))
+    return np.frombuffer(content, np.uint8).reshape(height, width, 4)[..., :3]
 
 
 def download(page: Any, name: str, folder: Path) -> tuple[str, bytes]:
