@@ -13,6 +13,7 @@ from segdrone.evaluation.html_report import write_html
 from tests.helpers.browser import open_browser
 from tests.helpers.reports import HOSTILE, QUOTED, hostile
 
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with open_browser() as opened:

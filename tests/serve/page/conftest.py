@@ -61,7 +61,7 @@ def opened(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
         new.on("console", lambda message: note(f"console: {message.text}"))
         new.on("pageerror", lambda error: problems.append(f"error: {error}"))
         new.on("dialog", on_dialog)
-        new.on("request", lambda request: request.url.startswith((at, f"blob:{at}")) or problems.append(request.url))
+        new.on("request", lambda request: None if request.url.startswith((at, f"blob:{at}")) else note(request.url))
         new.on("requestfailed", lambda request: note(f"failed: {request.url} {request.failure}"))
         new.goto(at)
         if wait:  # for the models

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -62,11 +62,13 @@ def test_every_control_has_a_name_of_its_own(opened: Opened) -> None:
     assert len({*controls}) == len(controls)
     headings = [int(one.evaluate("one => one.tagName[1]")) for one in page.locator(":is(h1, h2, h3):visible").all()]
     assert headings[0] == 1
-    assert all(after <= before + 1 for before, after in zip(headings, headings[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(headings))
     assert page.evaluate("document.documentElement.lang") == "en"
 
 
 def test_nothing_moves_for_those_who_want_that(opened: Opened) -> None:
     page = opened(reduced_motion="reduce")
-    rules = page.evaluate("[...document.styleSheets].flatMap((sheet) => [...sheet.cssRules]).map((rule) => rule.cssText)")
+    rules = page.evaluate(
+        "[...document.styleSheets].flatMap((sheet) => [...sheet.cssRules]).map((rule) => rule.cssText)"
+    )
     assert not [rule for rule, word in product(rules, ("transition", "animation", "scroll-behavior")) if word in rule]

@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segdrone.serve.service import Service
-from tests.helpers.serving import TILED, photograph
 from tests.helpers.service_page import HOSTILE, ask, download, give, picture
+from tests.helpers.serving import TILED, photograph, wait_until
 
 Opened = Callable[..., Any]
 
@@ -143,6 +144,49 @@ def test_a_photograph_that_browsers_cannot_decode_has_its_mask_shown(opened: Ope
     page.get_by_role("slider", name="between").fill("0")
     ids = np.asarray(Image.open(io.BytesIO(ask(service, content, "image/png"))))
     assert np.array_equal(picture(page), TILED.classes.palette[ids])
+
+
+def test_a_turned_photograph_is_shown_as_the_service_reads_it(opened: Opened, service: Service) -> None:
+    upright, exif, file = Image.open(io.BytesIO(photograph(60, 90, "PNG"))), Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6
+    upright.rotate(90, expand=True).save(file, "PNG", exif=exif)
+    page = opened(400)
+    give(page, file.getvalue(), "turned.png")
+    assert page.locator("#about").inner_text().startswith("90 \N{MULTIPLICATION SIGN} 60 pixels")
+    page.get_by_role("slider", name="between").fill("100")
+    assert np.array_equal(picture(page), np.asarray(upright.convert("RGB")))
+
+
+def test_a_large_photograph_is_a_job_that_reports_its_windows(opened: Opened, service: Service, tmp_path: Path) -> None:
+    page, content = opened(), photograph(1300, 1600)
+    page.set_input_files("#file", {"name": "large.jpg", "mimeType": "", "buffer": content})
+    page.locator("#stage", has_text=re.compile(r"Window \d+ of \d{3}")).wait_for()
+    page.locator("[data-state=done]").wait_for()
+    jobs = service.jobs
+    assert jobs is not None
+    assert [job.state for job in jobs.store] == ["done"]
+    answer = json.loads(ask(service, content, "application/json", objects="true"))
+    saved = json.loads(download(page, "JSON", tmp_path)[1])
+    assert {key: saved[key] for key in saved if key not in ("id", "seconds")} == {
+        key: answer[key] for key in answer if key in saved and key not in ("id", "seconds")
+    }
+    mask = np.asarray(Image.open(io.BytesIO(download(page, "^Mask", tmp_path)[1])))
+    shares = np.bincount(mask.ravel(), minlength=4) / mask.size
+    assert shares == pytest.approx([one["share"] for one in answer["classes"]], abs=1e-6)
+    assert json.loads(download(page, "COCO", tmp_path)[1])["annotations"]
+    page.get_by_role("button", name="Another photograph").click()
+    wait_until(lambda: not [*jobs.store])
+
+
+def test_the_last_of_two_photographs_counts(opened: Opened, service: Service) -> None:
+    page, content = opened(400, expected="ERR_ABORTED"), photograph(60, 90, "PNG")
+    for name, one in {"first.jpg": photograph(1200, 1600), "second.png": content}.items():
+        page.set_input_files("#file", {"name": name, "mimeType": "", "buffer": one})
+    page.locator("[data-state=done]").wait_for()
+    assert page.locator("#name").inner_text() == "second.png"
+    page.get_by_role("slider", name="between").fill("100")
+    assert np.array_equal(picture(page), np.asarray(Image.open(io.BytesIO(content)).convert("RGB")))
+    assert page.locator("#history h3").all_inner_texts() in ([], ["second.png"])
 
 
 def test_history_is_kept_by_the_browser_until_it_is_cleared(opened: Opened) -> None:

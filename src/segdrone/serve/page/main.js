@@ -9,6 +9,10 @@ import { Viewer } from "./viewer.js";
 
 const LARGE = 2e6; // pixels of a photograph whose windows are reported
 const find = (selector) => document.querySelector(selector);
+if (!window.DecompressionStream || !HTMLCanvasElement.prototype.transferControlToOffscreen) {
+  find("#problem").hidden = false;
+  find("#problem p").textContent = "This browser is too old for the page: update it, or use the API.";
+}
 const viewer = new Viewer(find("#viewer"));
 const history = new History(find("#history"));
 const options = find("#options");
@@ -41,7 +45,7 @@ function showProblem(error, retry = null) {
     event.preventDefault();
     setToken(find("#token input").value.trim());
     hideProblem();
-    (retry ?? loadModels)();
+    (retry ?? begin)();
   };
   if (isToken) find("#token input").focus();
 }
@@ -52,13 +56,7 @@ function hideProblem() {
 }
 
 async function loadModels() {
-  try {
-    ({ models, jobs: takesJobs } = await requestJson("GET", "v1/models"));
-  } catch (error) {
-    showProblem(error, loadModels);
-    return;
-  }
-  hideProblem();
+  ({ models, jobs: takesJobs } = await requestJson("GET", "v1/models"));
   options.elements.model.replaceChildren(...models.map(({ name }) => new Option(name)));
   showModel();
 }
@@ -82,13 +80,16 @@ function query() {
 
 /** Predicts a photograph, or the last one again. */
 async function start(file, name) {
-  if (!options.reportValidity()) return;
+  if (!options.checkValidity()) {
+    find("#options details").open = true; // else what is wrong is not seen
+    options.reportValidity();
+    return;
+  }
   running?.abort();
   const own = (running = new AbortController());
   if (file !== photograph?.file) photograph = { file, name };
   hideProblem();
-  prediction?.close();
-  prediction = null;
+  closePrediction();
   find("#name").textContent = name;
   find("#about").textContent = "";
   setState("running");
@@ -100,15 +101,15 @@ async function start(file, name) {
     const isLarge = takesJobs && size !== null && size.width * size.height > LARGE;
     const task = { photograph: file, query: query(), onProgress: showProgress, signal: own.signal };
     const result = await predict(task, isLarge);
-    if (own.signal.aborted) return;
+    if (own.signal.aborted) {
+      result.close();
+      return;
+    }
     prediction = result;
     await showResult();
   } catch (error) {
     if (own.signal.aborted) return;
-    viewer.clear();
-    photograph = null;
-    setState("choose");
-    find("#file").focus();
+    leave();
     showProblem(error, () => start(file, name));
   }
 }
@@ -144,7 +145,11 @@ async function showResult() {
   setState("done");
   say(`Done. ${describe(answer)}`);
   find("#name").focus();
-  await history.add(photograph.name, answer, await viewer.thumbnail()).catch(() => {}); // a browser may keep nothing
+  try {
+    await history.add(photograph.name, answer, await viewer.thumbnail());
+  } catch {
+    // a browser may keep nothing
+  }
 }
 
 function takeFiles(files) {
@@ -159,15 +164,27 @@ async function startSample(button) {
   else showProblem(new Error("The scene cannot be loaded: try again, or give a photograph."));
 }
 
-function chooseAnother() {
-  running?.abort();
+function closePrediction() {
   prediction?.close();
-  [prediction, photograph] = [null, null];
+  prediction = null;
+}
+
+/** Returns to the choice of a photograph. */
+function leave() {
+  running?.abort();
+  closePrediction();
+  photograph = null;
   hideProblem();
   viewer.clear();
   setState("choose");
   say("");
   find("#file").focus();
+}
+
+async function begin() {
+  setState("choose");
+  await loadModels().catch((error) => showProblem(error, begin));
+  await history.show();
 }
 
 find("#file").addEventListener("change", ({ target }) => {
@@ -202,10 +219,8 @@ options.addEventListener("submit", (event) => {
   event.preventDefault();
   if (photograph) start(photograph.file, photograph.name);
 });
-find("#cancel").addEventListener("click", chooseAnother);
-find("#another").addEventListener("click", chooseAnother);
+find("#cancel").addEventListener("click", leave);
+find("#another").addEventListener("click", leave);
 window.addEventListener("pagehide", () => prediction?.close());
 
-setState("choose");
-loadModels();
-history.show();
+begin();

@@ -19,6 +19,7 @@ let view = null;
 let canvas, context, layer, layerContext;
 let layerOf = ""; // for which view and palette the layer was painted
 let isWaiting = false;
+let turn = 0; // of the photograph: what is decoded for an earlier one is not taken
 
 const actions = {
   start: (given) => {
@@ -30,19 +31,21 @@ const actions = {
 
   open: async (photograph) => {
     actions.clear();
-    let bitmap;
-    try {
-      bitmap = await createImageBitmap(photograph);
-    } catch {
-      return null; // not a kind that browsers show, such as TIFF
-    }
+    const own = turn;
+    const bitmap = await createImageBitmap(photograph).catch(() => null);
+    checkTurn(own);
+    if (!bitmap) return null; // not a kind that browsers show, such as TIFF
     size = { width: bitmap.width, height: bitmap.height };
     levels = makeLevels(bitmap);
     return size;
   },
 
   mask: async (blob) => {
-    mask = await decodeGrayPng(blob);
+    const own = turn;
+    const decoded = await decodeGrayPng(blob);
+    checkTurn(own);
+    mask = decoded;
+    layerOf = "";
     size = { width: mask.width, height: mask.height };
     schedule();
     return size;
@@ -74,7 +77,8 @@ const actions = {
 
   clear: () => {
     for (const { source } of levels) source.close?.();
-    [levels, mask, size, layerOf] = [[], null, null, ""];
+    [levels, mask, size] = [[], null, null];
+    turn += 1;
     schedule();
   },
 };
@@ -86,6 +90,10 @@ self.addEventListener("message", async ({ data: { id, action, value } }) => {
     self.postMessage({ id, error: error.message });
   }
 });
+
+function checkTurn(own) {
+  if (own !== turn) throw new Error("Another photograph has come.");
+}
 
 function makeLevels(bitmap) {
   const made = [{ source: bitmap, scale: 1 }];
