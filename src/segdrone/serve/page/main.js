@@ -39,7 +39,7 @@ function showProblem(error, retry = null) {
   find("#problem").hidden = false;
   find("#problem p").textContent = isToken ? "This service needs a token: ask who runs it for one." : error.message;
   const button = find("#problem button");
-  button.hidden = !retry || isToken;
+  button.hidden = !retry || isToken || isFinal(error.status);
   button.onclick = retry;
   find("#token").onsubmit = (event) => {
     event.preventDefault();
@@ -48,6 +48,11 @@ function showProblem(error, retry = null) {
     (retry ?? begin)();
   };
   if (isToken) find("#token input").focus();
+}
+
+/** Whether the same request would fail again: for what is wrong with it. */
+function isFinal(status) {
+  return status >= 400 && status < 500 && ![408, 409, 429].includes(status);
 }
 
 function hideProblem() {
