@@ -23,9 +23,14 @@ HOSTILE = ("<img src=x onerror=alert(1)>", '"><script>alert(2)</script>', "car",
 
 
 def write_models(folder: Path) -> list[ModelFile]:
-    """Writes three models: in windows, of the whole photograph at once, and with hostile names of classes."""
+    """Writes models: in windows, of the whole photograph at once, with hostile names, and one that is replaced."""
     hostile = dataclasses.replace(TILED, classes=ClassTable(HOSTILE, TILED.classes.colours))
-    specs = {"tiled": TILED, "whole": dataclasses.replace(SPEC, sampling="whole"), "hostile": hostile}
+    specs = {
+        "tiled": TILED,
+        "whole": dataclasses.replace(SPEC, sampling="whole"),
+        "hostile": hostile,
+        "replaced": TILED,
+    }
     signature = Signature("unit", "probabilities")
     return [
         ModelFile(name, write(graph(), folder / f"{name}.onnx", Description(spec, signature)))

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from PIL import Image
 
 from segdrone.serve.service import Service
 from tests.helpers.service_page import HOSTILE, ask, download, give, picture
-from tests.helpers.serving import TILED, photograph, wait_until
+from tests.helpers.serving import TILED, make_client, photograph, wait_until
 
 Opened = Callable[..., Any]
 
@@ -176,6 +177,16 @@ def test_a_large_photograph_is_a_job_that_reports_its_windows(opened: Opened, se
     assert json.loads(download(page, "COCO", tmp_path)[1])["annotations"]
     page.get_by_role("button", name="Another photograph").click()
     wait_until(lambda: not [*jobs.store])
+
+
+def test_files_are_of_the_model_that_is_shown(opened: Opened, service: Service) -> None:
+    page = opened()
+    give(page, photograph(), model="replaced")
+    shutil.copy(service.models.files["hostile"].path, service.models.files["replaced"].path)
+    assert make_client(service).post("/v1/models/replaced/reload").status_code == 200
+    page.get_by_role("button", name="Color mask").click()
+    page.get_by_role("alert").get_by_text("replaced meanwhile").wait_for()
+    assert page.locator("[data-state=done]").count() == 1
 
 
 def test_the_last_of_two_photographs_counts(opened: Opened, service: Service) -> None:

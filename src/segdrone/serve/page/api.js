@@ -22,7 +22,7 @@ export function setToken(token) {
  * @param {string} method
  * @param {string} path Below the service's address.
  * @param {{accept?: string, query?: object, body?: Blob, onUpload?: (share: number) => void, signal?: AbortSignal}} options
- * @returns {Promise<Blob>} The answer's body.
+ * @returns {Promise<{blob: Blob, digest: string?}>} The answer's body, and the digest of the model that it is of.
  */
 export function request(method, path, { accept = "application/json", query = {}, body, onUpload, signal } = {}) {
   return new Promise((resolve, reject) => {
@@ -36,7 +36,7 @@ export function request(method, path, { accept = "application/json", query = {},
     if (body) call.setRequestHeader("Content-Type", "application/octet-stream");
     if (onUpload) call.upload.addEventListener("progress", (event) => onUpload(event.loaded / event.total));
     call.addEventListener("load", async () => {
-      if (call.status < 300) resolve(call.response);
+      if (call.status < 300) resolve({ blob: call.response, digest: call.getResponseHeader("X-Model-Digest") });
       else reject(new ServiceError(call.status, await readDetail(call)));
     });
     call.addEventListener("error", () =>
@@ -52,7 +52,7 @@ export function request(method, path, { accept = "application/json", query = {},
 
 /** As `request`, for an answer in JSON. */
 export async function requestJson(method, path, options) {
-  return JSON.parse(await (await request(method, path, options)).text());
+  return JSON.parse(await (await request(method, path, options)).blob.text());
 }
 
 /** Removes what the service keeps; also while the page is being left, when no answer is waited for. */

@@ -34,25 +34,30 @@ export function predict(task, isLarge) {
   return isLarge ? predictAsJob(task) : predictNow(task);
 }
 
-function upload({ photograph, query, onProgress, signal }, path, accept) {
+/** Sends the photograph, and returns the answer in JSON. */
+function upload({ photograph, query, onProgress, signal }, path) {
   const onUpload = (share) =>
     share < 1 ? onProgress(`Uploading, ${Math.round(100 * share)} %`, share) : onProgress("Predicting", null);
   onProgress("Uploading", 0);
-  return request("POST", path, { accept, query, body: photograph, onUpload, signal });
+  return requestJson("POST", path, { query, body: photograph, onUpload, signal });
 }
 
 async function predictNow(task) {
-  const load = (kind, signal) =>
-    request("POST", "v1/segment", { accept: ACCEPT[kind], query: task.query, body: task.photograph, signal });
-  const answer = JSON.parse(await (await upload(task, "v1/segment", "application/json")).text());
-  const mask = await load("masks", task.signal);
+  const { query, photograph, signal } = task;
+  const answer = await upload(task, "v1/segment");
+  const load = async (kind) => {
+    const { blob, digest } = await request("POST", "v1/segment", { accept: ACCEPT[kind], query, body: photograph, signal });
+    checkSame(digest === answer.model_digest);
+    return blob;
+  };
+  const mask = await load("masks");
   return { answer, mask, load: async (kind) => (kind === "masks" ? mask : load(kind)), close: () => {} };
 }
 
 async function predictAsJob(task) {
   const { query, onProgress, signal } = task;
   const { spec } = await requestJson("GET", `v1/models/${query.model}`, { signal });
-  let job = JSON.parse(await (await upload(task, "v1/jobs", "application/json")).text());
+  let job = await upload(task, "v1/jobs");
   const path = `v1/jobs/${job.id}`;
   try {
     while (job.state !== "done") {
@@ -61,17 +66,20 @@ async function predictAsJob(task) {
       await pause(POLL, signal);
       job = await requestJson("GET", path, { signal });
     }
-    const load = (kind) => {
-      const file = job.files.find((name) => name.startsWith(`${kind}/photograph.`));
-      return request("GET", `${path}/files/${encodeURI(file)}`, { accept: "*/*" });
-    };
-    const summary = await request("GET", `${path}/files/summary.csv`, { accept: "*/*", signal });
-    const answer = toAnswer(parseCsv(await summary.text()), spec.classes, job);
+    const loadFile = async (file) => (await request("GET", `${path}/files/${file}`, { accept: "*/*" })).blob;
+    const load = (kind) => loadFile(job.files.find((name) => name.startsWith(`${kind}/photograph.`)));
+    const summary = parseCsv(await (await loadFile("summary.csv")).text());
+    const answer = toAnswer(summary, spec.classes, job);
     return { answer, mask: await load("masks"), load, close: () => discard(path) };
   } catch (error) {
     discard(path);
     throw error;
   }
+}
+
+/** Checks that two answers are of one model, whose ids mean the same. */
+function checkSame(isSame) {
+  if (!isSame) throw new Error("The model was replaced meanwhile: predict again.");
 }
 
 function report(job, onProgress) {
@@ -84,6 +92,7 @@ function report(job, onProgress) {
 /** Returns the row of a summary in the form of `POST /v1/segment`. */
 function toAnswer([columns, cells], { names, colours }, job) {
   const row = new Map(columns.map((column, index) => [column, cells[index]]));
+  checkSame(columns.filter((column) => column.startsWith("share_")).join() === names.map((name) => `share_${name}`).join());
   return {
     id: job.id,
     model: job.model,
