@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo train test coverage lint types wheel-trial export-trial bench torture tensorboard lock clean
+.PHONY: help setup demo lifecycle train test coverage lint types wheel-trial export-trial bench torture tensorboard lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -20,6 +20,9 @@ $(READY): requirements.lock pyproject.toml
 
 demo: $(READY) ## train and evaluate on synthetic scenes: a few minutes on two cores
 	$(BIN)/segdrone train experiment=demo
+
+lifecycle: $(READY) ## train, serve, notice drift, train on, compare and replace a model, on synthetic scenes: ten minutes
+	$(BIN)/python examples/lifecycle.py $(ARGS)
 
 train: $(READY) ## train on the Semantic Drone Dataset: ARGS="data.root=FOLDER ..."
 	$(BIN)/segdrone train $(ARGS)
@@ -64,8 +67,10 @@ tensorboard: $(READY) ## show all runs in a browser
 lock: $(READY) ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-header --no-annotate \
 		--generate-hashes --quiet --upgrade --output-file requirements.lock
-	$(BIN)/uv pip compile requirements-runtime.in --constraint requirements.lock --universal --python-version 3.11 \
-		--no-header --no-annotate --generate-hashes --quiet --upgrade --output-file requirements-runtime.lock
+	for name in runtime serve; do \
+		$(BIN)/uv pip compile requirements-$$name.in --constraint requirements.lock --universal --python-version 3.11 \
+		--no-header --no-annotate --generate-hashes --quiet --upgrade --output-file requirements-$$name.lock || exit 1; \
+	done
 
 clean: ## remove the environment, runs and synthetic scenes
 	rm -rf .venv outputs datasets/sample-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

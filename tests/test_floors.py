@@ -16,11 +16,20 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "segdrone"
 FLOORS = {
     1: ("errors", "utils"),
-    2: ("classes", "class_files", "class_groups", "class_mapping", "windows", "spec", "normalize"),
+    2: (
+        "classes",
+        "class_files",
+        "class_groups",
+        "class_mapping",
+        "windows",
+        "spec",
+        "reference_statistics",
+        "normalize",
+    ),
     3: ("raster", "synthetic", "figures"),
     4: ("data", "model", "runtime"),
     5: ("inference", "annotations", "inspection"),
-    6: ("training", "evaluation", "export", "sweep", "serve"),
+    6: ("training", "evaluation", "export", "sweep", "serve", "monitor"),
     7: ("cli", "__main__"),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
@@ -33,10 +42,13 @@ SAME_FLOOR = {  # the only imports within a floor
     ("spec", "classes"),
     ("spec", "class_groups"),
     ("spec", "windows"),
+    ("spec", "reference_statistics"),
     ("runtime", "model"),  # TorchBackend builds networks
     ("training", "evaluation"),  # a run ends with its scores
     ("training", "export"),  # and exports its best checkpoint
     ("export", "evaluation"),  # an exported file is scored beside its checkpoint
+    ("monitor", "evaluation"),  # true masks are scored, in the form of its report
+    ("serve", "monitor"),  # the service shows drift
     ("__main__", "cli"),
 }
 FORBIDDEN = {  # downward imports that would mix two jobs

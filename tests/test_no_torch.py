@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from segdrone.inference import Predictor
+from tests.helpers.exported import CLASSES
+from tests.helpers.monitored import draw_values, write_predictions
 from tests.helpers.small_graphs import graph, write
 
 SCENE, CHECKPOINT = (Path(__file__).parent / "fixtures" / name for name in ("scene.jpg", "checkpoint-0.1.0.ckpt"))
@@ -18,9 +20,12 @@ ABSENT_AT_RUNTIME = (
     *HEAVY, "timm", "torchvision", "torchmetrics", "omegaconf", "albumentations", "matplotlib", "scipy", "sklearn",
     "onnx", "onnxscript", "nncf", "tensorboard", "pycocotools", "safetensors", "jinja2", "av",
 )  # fmt: skip
-MODULES = ("errors", "classes", "class_groups", "windows", "spec", "normalize")
-ROOMS = ("utils", "raster", "synthetic", "figures", "runtime", "inference", "serve")
-WITH_TORCH = {"segdrone.runtime.torch_backend", "segdrone.runtime.fuse"}
+MODULES = ("errors", "classes", "class_groups", "windows", "spec", "normalize", "reference_statistics")
+ROOMS = ("utils", "raster", "synthetic", "figures", "runtime", "inference", "serve", "monitor")
+WITH_TORCH = {
+    "segdrone.runtime.torch_backend", "segdrone.runtime.fuse",
+    "segdrone.monitor.page", "segdrone.monitor.truth",  # with the evaluation's report and scores
+}  # fmt: skip
 
 PROGRAM = """
 import importlib, sys
@@ -85,6 +90,16 @@ def test_an_exported_model_predicts_a_photograph(tmp_path: Path) -> None:
     mask = np.asarray(Image.open(tmp_path / "out" / "masks" / "scene.png"))
     assert np.array_equal(mask, Predictor.from_file(model, device="cpu")(SCENE).mask)
     assert (tmp_path / "out" / "overlays" / "scene.jpg").is_file()
+
+
+def test_predictions_are_monitored(tmp_path: Path) -> None:
+    values = draw_values(50, 0, CLASSES)
+    folder = write_predictions(tmp_path / "now", values, CLASSES)
+    usual = write_predictions(tmp_path / "usual", draw_values(54, 1, CLASSES), CLASSES)
+    model = write(graph(), tmp_path / "model.onnx")
+    result = run_without_torch("monitor", folder, "--model", model, "--reference", usual)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "no drift" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_its_spec_comes_from_its_hyper_parameters() -> None:
 
 
 def test_it_has_the_same_scores(all_scenes: Path, tmp_path: Path) -> None:
-    overrides = [f"ckpt_path={CHECKPOINT}", f"data.root={all_scenes}", "split=all", "trainer=cpu", "pictures=0"]
+    overrides = [f"ckpt_path={CHECKPOINT}", f"data.root={all_scenes}", "split=all", "trainer=cpu", "pictures=null"]
     metrics = evaluate(compose_config("evaluate", *overrides, f"output_dir={tmp_path}"))
     before = {
         "miou": 0.550709,

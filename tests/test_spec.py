@@ -4,10 +4,12 @@ import json
 from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from segdrone.classes import DRONE, ClassTable
 from segdrone.errors import CheckpointError
+from segdrone.reference_statistics import ReferenceStatistics
 from segdrone.spec import VERSION, ModelSpec
 
 SPEC = ModelSpec(DRONE, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3), training_size=(256, 384))
@@ -20,7 +22,9 @@ COMPLETE = ModelSpec(
     scale=0.5,
     interpolation="nearest",
     gsd=(0.01, 0.03),
-    reference_statistics={"brightness": [0.1, 0.2]},
+    reference_statistics=ReferenceStatistics.from_values(
+        {"brightness": np.arange(30.0)}, miou=0.5, miou_interval=(0.4, 0.6)
+    ),
     data_license="CC BY 4.0",
     made_by={"segdrone": "0.2.0", "network": "unet"},
 )

@@ -13,6 +13,7 @@ from pydantic import ConfigDict
 from segdrone.class_groups import IGNORED_GROUP
 from segdrone.classes import ClassTable
 from segdrone.errors import CheckpointError, DataError
+from segdrone.reference_statistics import ReferenceStatistics
 from segdrone.utils.bounded import UnreadableError, parse_json, to_plain, validate
 from segdrone.windows import Size
 
@@ -45,7 +46,7 @@ class ModelSpec:
         stretch: Values that become 0 and 255, for pixels of more than 8 bits; None if photographs have 8 bits.
         gsd: Smallest and largest ground sampling distance of the training photographs, in meters per pixel at
             their own size; None if unknown.
-        reference_statistics: Statistics of the training photographs for monitoring to compare with; None if unknown.
+        reference_statistics: Statistics of the validation photographs for monitoring to compare with; None if unknown.
         data_license: License of the training data; None if unknown.
         class_groups: Classes of the training masks that each class merges, or that are ignored, as
             `segdrone.class_groups.remap` takes them; None if none were merged.
@@ -73,7 +74,7 @@ class ModelSpec:
     bands: tuple[int, int, int] | None = None
     stretch: tuple[float, float] | None = None
     gsd: tuple[float, float] | None = None
-    reference_statistics: Mapping[str, Any] | None = None
+    reference_statistics: ReferenceStatistics | None = None
     data_license: str | None = None
     class_groups: Mapping[str, list[str]] | None = None
     made_by: Mapping[str, Any] = field(default_factory=dict)
@@ -108,7 +109,7 @@ class ModelSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain containers, for a checkpoint or JSON."""
-        values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        values = _lists(asdict(self))
         return {"version": VERSION, **values, "classes": self.classes.to_dict(), "made_by": dict(self.made_by)}
 
     @classmethod
@@ -148,6 +149,13 @@ class ModelSpec:
         if not isinstance(values, dict):
             raise CheckpointError("the model's spec is not a JSON object: export the model again")
         return cls.from_dict(values)
+
+
+def _lists(value: Any) -> Any:
+    """Returns plain data with lists instead of tuples."""
+    if isinstance(value, Mapping):
+        return {key: _lists(part) for key, part in value.items()}
+    return [_lists(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _shown(text: str) -> str:

@@ -98,6 +98,20 @@ def test_a_second_ctrl_c_ends_at_once(model: Path, tmp_path: Path) -> None:
     assert "Traceback" not in (tmp_path / "err").read_text()
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_signal_while_it_starts(model: Path, tmp_path: Path, number: signal.Signals, code: int) -> None:
+    spool = tmp_path / "spool"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "segdrone", "serve", str(model), "--port", "0", "--spool", str(spool)],
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    wait_until(lambda: [*spool.glob("*/models/0/net.onnx")])
+    os.killpg(process.pid, number)
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, "Traceback" in errors) == (code, False)
+    assert [*spool.iterdir()] == []
+
+
 def test_workers_end_with_a_service_that_is_killed(model: Path, tmp_path: Path) -> None:
     with serving(model, tmp_path) as (process, _):
         children = psutil.Process(process.pid).children(recursive=True)

@@ -38,7 +38,7 @@ def write_predict_json(out: Path, names: tuple[str, ...], groups: dict[str, list
 
 
 def scored(out: Path, truth: Path, predicted: Path, *choices: str) -> dict[str, Any]:
-    options = [f"output_dir={out}", "pictures=0", f"data.masks={truth}", f"predictions={predicted}", *choices]
+    options = [f"output_dir={out}", "pictures=null", f"data.masks={truth}", f"predictions={predicted}", *choices]
     with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
         return evaluate(compose("evaluate", options))
 

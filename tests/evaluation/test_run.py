@@ -20,7 +20,7 @@ def trained(trained_run: Path, tmp_path: Path) -> Path:
 
 def _evaluate(trained: Path, *overrides: str) -> dict[str, Any]:
     out = trained.parent / "evaluation"
-    run = [f"ckpt_path={trained}/checkpoints/best.ckpt", f"output_dir={out}", "trainer=cpu", "pictures=0"]
+    run = [f"ckpt_path={trained}/checkpoints/best.ckpt", f"output_dir={out}", "trainer=cpu", "pictures=null"]
     metrics = evaluate(compose_config("evaluate", *run, *overrides))
     assert json.loads((out / "metrics.json").read_text()) == metrics
     return metrics
@@ -136,5 +136,7 @@ def test_evaluation_replaces_the_earlier_one_when_it_is_finished(trained: Path, 
         path.write_bytes(data)
     _evaluate(trained, f"data.root={scenes}", "split=val")
     later = content()
-    assert earlier.keys() - later.keys() >= {"figures/best.png", "figures/worst.png"}
+    assert earlier.keys() - later.keys() >= {"figures/best.png", "figures/worst.png", "report.html"}
+    assert {*later} >= {"metrics.json", "per_class.csv", "confusion.csv", "counts.npz"}
+    assert not [name for name in later if name.startswith(("figures/", "report"))]  # pictures=null
     assert not {name for name in earlier.keys() & later.keys() if "tfevents" in name}

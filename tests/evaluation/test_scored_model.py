@@ -23,7 +23,7 @@ def exported(trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def score(out: Path, *overrides: str) -> dict[str, Any]:
-    return evaluate(compose_config("evaluate", f"output_dir={out}", "trainer=cpu", "pictures=0", *overrides))
+    return evaluate(compose_config("evaluate", f"output_dir={out}", "trainer=cpu", "pictures=null", *overrides))
 
 
 @pytest.mark.parametrize("options", [(), ("inference=tiled", "inference.window=[32,64]", "inference.augment=flips")])

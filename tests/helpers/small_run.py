@@ -14,7 +14,7 @@ from tests.helpers.commands import REPO
 Compose = Callable[..., DictConfig]
 
 # Drawing takes more than half of the time of a run on small photographs: tests of figures do not use these.
-UNDRAWN = ["logger.tensorboard=null", "callbacks.curves=null", "callbacks.pictures=null", "pictures=0"]
+UNDRAWN = ["logger.tensorboard=null", "callbacks.curves=null", "callbacks.pictures=null", "pictures=null"]
 # A U-Net of 0.3 million parameters, which trains in a third of the time of the default network.
 TINY = ["model.encoder_name=tu-test_efficientnet", "model.decoder_channels=[16,16,8,8,8]"]
 

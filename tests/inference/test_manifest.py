@@ -59,7 +59,9 @@ def test_redo_may_change_the_classes(tmp_path: Path) -> None:
     two = ClassTable(("roof", "grass"), ((0, 0, 0), (1, 1, 1)))
     assert run(tmp_path, image("a.jpg"), table=two, settings=OTHER, redo=True) == ["a.jpg"]
     header, row = (line.split(",") for line in (tmp_path / "summary.csv").read_text().splitlines())
-    assert header[-4:] == ["share_roof", "share_grass", "no_data", "captured"]
+    shares = header.index("share_roof")
+    assert header[shares : shares + 4] == ["share_roof", "share_grass", "no_data", "captured"]
+    assert header[-2:] == ["confidence_roof", "confidence_grass"]
     assert len(row) == len(header)
 
 
@@ -136,3 +138,16 @@ def test_temporary_files_of_a_killed_run_are_removed(tmp_path: Path) -> None:
         (tmp_path / partial).touch()
     assert not run(tmp_path, image("sub/a.jpg"))
     assert files(tmp_path) == sorted([*before, "notes.part.json", "masks/.mine.png"])
+
+
+def test_a_folder_of_an_older_version_without_statistics_asks_for_redo(tmp_path: Path) -> None:
+    old = {**SETTINGS, "outputs": {"colours": True}}
+    new = {**SETTINGS, "outputs": {"colours": True, "summary_version": 2}}
+    run(tmp_path, image("a.jpg"), settings=old)
+    header, row = (line.split(",") for line in (tmp_path / "summary.csv").read_text().splitlines())
+    end = header.index("captured") + 1
+    (tmp_path / "summary.csv").write_text(",".join(header[:end]) + "\n" + ",".join(row[:end]) + "\n")
+    message = refusal(tmp_path, image("a.jpg"), settings=new)
+    assert "made with outputs.summary_version null, not 2: give another --out, or --redo to replace them" in message
+    assert run(tmp_path, image("a.jpg"), settings=new, redo=True) == ["a.jpg"]
+    assert run(tmp_path, image("a.jpg"), settings=new) == []

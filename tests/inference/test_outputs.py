@@ -12,7 +12,10 @@ from segdrone.errors import ConfigError
 from segdrone.inference import Prediction
 from segdrone.inference.inputs import InputImage
 from segdrone.inference.outputs import Outputs
+from segdrone.inference.photo_statistics import measure_photograph
+from segdrone.inference.summary import is_row
 from segdrone.raster.decode import read_image
+from tests.helpers.capture import save_with_exif
 
 INPUT = InputImage(Path("photos/sub/a.b.jpg"), "sub/a.b.jpg", "sub/a.b")
 CAR, PERSON, GRASS = (DRONE.names.index(name) for name in ("car", "person", "grass"))
@@ -66,8 +69,47 @@ def test_the_row_has_sizes_shares_confidence_and_counts(tmp_path: Path) -> None:
     assert [row[f"objects_{name}"] for name in ("person", "dog", "car")] == ["1", "0", "2"]
 
 
+def test_the_row_has_statistics_for_monitoring(tmp_path: Path) -> None:
+    row = write(Outputs(tmp_path, DRONE))
+    assert float(row["megapixels"]) == 0.0024
+    assert float(row["confidence_car"]) == pytest.approx(CONFIDENCE[MASK == CAR].mean() / 255, abs=1e-6)
+    assert float(row["unsure"]) == pytest.approx((CONFIDENCE < 127.5).mean(), abs=1e-6)
+    assert (row["confidence_tree"], row["jpeg_quality"], row["gsd"]) == ("", "", "")
+    assert is_row(row, Outputs(tmp_path, DRONE))
+
+
+def test_a_row_without_data_has_no_statistics(tmp_path: Path) -> None:
+    outputs = Outputs(tmp_path, DRONE)
+    nothing = Prediction(np.full_like(MASK, 255), np.zeros_like(MASK))
+    row = dict(zip(outputs.columns, outputs.write(INPUT, IMAGE, nothing), strict=True))
+    assert (row["no_data"], row["entropy"], row["brightness"]) == ("1.000000", "", "")
+    assert is_row(row, outputs)
+
+
+def test_the_file_says_quality_and_ground_sampling_distance(tmp_path: Path) -> None:
+    time = "2024:05:01 10:22:33"
+    file = save_with_exif(tmp_path / "a.jpg", time=time, height=20, focal=24)
+    mask = np.zeros((6, 9), np.uint8)
+    captured, known = measure_photograph(file, read_image(file), mask, mask, DRONE)
+    assert captured == "2024-05-01T10:22:33"
+    assert known["gsd"] == pytest.approx(30 / 9)  # 36 mm / 24 mm x 20 m
+    assert known["jpeg_quality"] == pytest.approx(75, abs=1)
+    captured, unknown = measure_photograph(tmp_path / "missing.jpg", read_image(file), mask, mask, DRONE)
+    assert (captured, unknown) == ("", {name: value for name, value in known.items() if name in unknown})
+    assert known.keys() - unknown.keys() == {"gsd", "jpeg_quality"}
+
+
+@pytest.mark.parametrize("cell", ["nan", "inf", "", "1e9", "x", "--1.000000"])
+def test_a_cell_that_is_no_number_is_no_row(tmp_path: Path, cell: str) -> None:
+    row = write(Outputs(tmp_path, DRONE))
+    assert is_row({**row, "noise": "-12.500000"}, Outputs(tmp_path, DRONE))
+    assert not is_row({**row, "share_car": cell}, Outputs(tmp_path, DRONE))
+    assert is_row({**row, "noise": cell}, Outputs(tmp_path, DRONE)) == (cell == "")
+
+
 def test_a_class_may_have_the_name_of_a_column(tmp_path: Path) -> None:
-    table = ClassTable(("path", "bytes", "car"), ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
+    names = ("path", "bytes", "car", "confidence", "low", "noise")
+    table = ClassTable(names, tuple((i, i, i) for i in range(len(names))))
     columns = Outputs(tmp_path, table, objects=("car",)).columns
     assert len(set(columns)) == len(columns)
 

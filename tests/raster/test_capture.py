@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from segdrone.errors import DataError
-from segdrone.raster.capture import Capture, capture_time, read_capture
+from segdrone.raster.capture import Capture, read_capture
 from tests.helpers.capture import save_with_exif
 
 
@@ -20,7 +20,7 @@ def test_time_position_height_and_footprint(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("time", ["0000:00:00 00:00:00", "yesterday", ""])
 def test_what_is_no_time_is_unknown(tmp_path: Path, time: str) -> None:
-    assert capture_time(save_with_exif(tmp_path / "a.jpg", time=time)) == ""
+    assert read_capture(save_with_exif(tmp_path / "a.jpg", time=time)).time == ""
 
 
 def test_no_satellites_are_no_position(tmp_path: Path) -> None:
@@ -46,4 +46,3 @@ def test_a_file_that_is_no_image_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_text("no")
     with pytest.raises(DataError):
         read_capture(tmp_path / "a.jpg")
-    assert capture_time(tmp_path / "a.jpg") == ""

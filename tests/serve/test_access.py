@@ -29,7 +29,7 @@ def guarded(service: Service, tmp_path: Path) -> Service:
     return dataclasses.replace(service, tokens=read_tokens(write(tmp_path / "tokens", "\n".join(TOKENS) + "\n")))
 
 
-OPEN = ["/", "/page/index.html", "/docs", "/openapi.json", "/health/live", "/health/ready"]
+OPEN = ["/", "/page/index.html", "/docs", "/openapi.json", "/health/live", "/health/ready", "/v2/health/ready"]
 CLOSED = [
     "/metrics",
     "/v1/models",
@@ -63,7 +63,7 @@ def test_without_a_token_nothing_but_the_pages_is_open(service: Service, tmp_pat
         response = client.get(path, headers=headers, follow_redirects=False)
         assert "Authorization: Bearer TOKEN" in detail(response, 401)
         assert response.headers["www-authenticate"] == "Bearer"
-    for path in ("/v1/segment", "/v1/models/net/reload", "/page/../v1/segment", "//v1/segment"):
+    for path in ("/v1/segment", "/v1/models/net/reload", "/v2/models/net/infer", "/page/../v1/segment", "//v1/segment"):
         assert client.post(path, content=photograph(), headers=headers).status_code == 401
     for path in OPEN:
         assert client.get(path, headers=headers).status_code == 200
@@ -129,6 +129,14 @@ def test_pages_of_other_origins_cannot_post(service: Service, origin: str) -> No
     assert "access-control-allow-origin" not in client.get("/v1/models", headers=headers).headers
 
 
+def test_the_own_page_can_post_through_a_proxy(service: Service) -> None:
+    """The browser knows the proxy's name, the service its own."""
+    client, headers = make_client(service), {"origin": "https://segment.example"}
+    for site, status in (("same-origin", 200), ("same-site", 403), ("cross-site", 403), ("none", 403)):
+        response = client.post("/v1/segment", content=photograph(), headers={**headers, "sec-fetch-site": site})
+        assert response.status_code == status
+
+
 def test_the_own_page_and_named_origins_can_post(service: Service) -> None:
     for origin, allowed in (("http://127.0.0.1", None), ("https://maps.example", "https://maps.example")):
         client = make_client(service, cors=("https://maps.example", "https://other.example"))
@@ -152,8 +160,11 @@ def test_one_address_has_its_share(service: Service) -> None:
         status, headers, problem = post(address, photograph())
         assert (status, headers["retry-after"]) == (429, "1")
         assert problem["detail"].startswith("this address has 2 requests at once already")
-        for future in futures:
-            wait_until(lambda: service.pool.running)
-            service.pool.cancel(service.pool.running[0])
-            wait_until(future.done)
+
+        def end() -> bool:
+            for task in service.pool.running:
+                service.pool.cancel(task)
+            return all(future.done() for future in futures)
+
+        wait_until(end)
         assert post(address, photograph())[0] == 200

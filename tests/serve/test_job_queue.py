@@ -20,6 +20,7 @@ from segdrone.inference.predict_folder import predict_folder
 from segdrone.serve.job_queue import JobQueue
 from segdrone.serve.job_store import Job, JobStore
 from segdrone.serve.pool import WorkerPool
+from segdrone.serve.prediction_log import PredictionLog
 from segdrone.serve.worker import WorkerOptions
 from tests.helpers.serving import photograph, slow_photograph, wait_until
 
@@ -38,7 +39,8 @@ class Service:
 
     def start(self, keep_seconds: float = 3600) -> None:
         self.store = JobStore(self.folder)
-        self.queue = JobQueue(self.store, self._make_pool, workers=1, keep_seconds=keep_seconds)
+        predictions = PredictionLog(self.folder.parent / "statistics")
+        self.queue = JobQueue(self.store, self._make_pool, predictions, workers=1, keep_seconds=keep_seconds)
 
     def _make_pool(self) -> WorkerPool:
         options = WorkerOptions("cpu", 1, str(self.spool))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_an_archive_by_a_form_keeps_its_names_and_names_what_failed(client: Test
 
 def test_a_film_becomes_a_film(client: TestClient, tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
-    with video_writer(film, (48, 64), 10) as write:
+    with video_writer(film, (48, 64), Fraction(10)) as write:
         for number in range(4):
             write(np.roll(random_pixels(1, 48, 64)[0], number, axis=1), number / 10)
     job = finished(client, add(client, film.read_bytes(), "video/mp4", smooth=3))
@@ -172,7 +173,9 @@ def test_ids_that_are_none(client: TestClient, name: str, end: str) -> None:
     assert client.get(f"/v1/jobs/{name}{end}").status_code in (404, 405)
 
 
-@pytest.mark.parametrize("path", ["job.json", "../job.json", "..%2fjob.json", "%2fetc%2fpasswd", "masks", "masks/../../job.json"])
+@pytest.mark.parametrize(
+    "path", ["job.json", "../job.json", "..%2fjob.json", "%2fetc%2fpasswd", "masks", "masks/../../job.json"]
+)
 def test_only_files_of_the_result_are_sent(client: TestClient, path: str) -> None:
     job = finished(client, add(client, photograph()))
     assert client.get(f"/v1/jobs/{job['id']}/files/{path}").status_code == 404

@@ -26,7 +26,6 @@ from tests.helpers.serving import (
     slow_photograph,
     wait_until,
 )
-from tests.helpers.small_graphs import graph, write
 from tests.serve.test_segment import post
 
 
@@ -52,6 +51,7 @@ def test_a_model_is_described(service: Service, models: dict[str, str]) -> None:
     assert ModelSpec.from_dict(model["spec"]) == TILED
     listed = client.get("/v1/models").json()["models"]
     assert [item["name"] for item in listed] == ["net", "other"]
+    assert {*listed[0]} == {"name", "digest", "runtime", "device", "precision", "classes"}
     assert listed[0]["classes"] == list(TILED.classes.names)
     assert listed[1]["digest"] == digest(models["other"])
 
@@ -125,18 +125,3 @@ def test_the_error_of_a_broken_model_names_its_file(tmp_path: Path) -> None:
     assert str(path) in str(caught.value)
     assert "spool" not in str(caught.value).replace(str(tmp_path), "")
     assert [*(tmp_path / "spool").iterdir()] == []
-
-
-def test_openvino_and_checkpoints_are_served(tmp_path: Path) -> None:
-    xml = write(graph(), tmp_path / "net.xml")
-    checkpoint = Path(__file__).parents[1] / "fixtures" / "checkpoint-0.1.0.ckpt"
-    settings = ServeSettings([ModelFile("net", xml), ModelFile("old", checkpoint)], spool=tmp_path / "spool")
-    with start_service(settings) as service:
-        client = make_client(service)
-        described = {model["name"]: model for model in client.get("/v1/models").json()["models"]}
-        assert (described["net"]["runtime"], described["old"]["runtime"]) == ("openvino", "torch")
-        assert described["old"]["digest"] == digest(checkpoint)
-        for name in described:
-            assert client.post(f"/v1/segment?model={name}", content=photograph()).json()["model"] == name
-        xml.with_suffix(".bin").write_bytes(b"")
-        assert client.post("/v1/models/net/reload").status_code == 409

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import multiprocessing.spawn
 import os
 import shutil
 import signal
@@ -121,6 +123,16 @@ def test_a_waiting_task_is_cancelled_without_running(pool: WorkerPool, tmp_path:
     assert not (tmp_path / "b" / "masks").exists()
 
 
+def test_a_callback_that_fails_fails_its_task_alone(pool: WorkerPool, tmp_path: Path) -> None:
+    def fail(done: int, total: int) -> None:
+        raise ValueError
+
+    task = pool.submit(message(tmp_path / "a"), fail)
+    assert str(failure(task)) == "its progress could not be noted"
+    assert "row" in pool.submit(message(tmp_path / "b")).answer.result(60)
+    wait_until(lambda: pool.alive == 1)
+
+
 def test_cancelling_a_finished_task_does_not_touch_the_next(pool: WorkerPool, tmp_path: Path) -> None:
     task = pool.submit(message(tmp_path))
     task.answer.result(60)
@@ -165,6 +177,22 @@ def test_an_idle_worker_that_is_killed_costs_no_task(two: WorkerPool, tmp_path: 
     wait_until(lambda: not {*before} & {*two.pids})
     assert two.submit(message(tmp_path)).answer.result(60)
     wait_until(lambda: two.alive == two.size)
+
+
+def test_a_worker_that_cannot_start_is_started_again(two: WorkerPool, tmp_path: Path) -> None:
+    executable = multiprocessing.spawn.get_executable()
+    multiprocessing.set_executable("/nonexistent")
+    try:
+        for pid in two.pids:
+            os.kill(pid, signal.SIGKILL)
+        restarts = two.restarts
+        wait_until(lambda: two.restarts >= restarts + 4)
+        assert two.alive == 0
+        task = two.submit(message(tmp_path))
+    finally:
+        multiprocessing.set_executable(executable)
+    assert task.answer.result(60)
+    wait_until(lambda: two.alive == 2)
 
 
 def test_ctrl_c_and_sigterm_do_not_end_a_worker(two: WorkerPool, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
@@ -149,6 +150,32 @@ def test_a_killed_worker_costs_one_request(service: Service) -> None:
         assert client.get("/health/ready").status_code == 503
         assert second.result()[0] == 200
         assert client.get("/health/ready").json() == {"status": "ready", "workers": 1}
+    assert left_in_spool(service) == []
+
+
+def test_a_request_that_takes_too_long(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service.pool, "timeout", 0.3)
+    before, client = service.pool.pids, make_client(service)
+    problem = detail(client.post("/v1/segment", content=slow_photograph()), 504)
+    assert problem == "the request was stopped: it took more than 0.3 seconds"
+    monkeypatch.undo()
+    assert client.post("/v1/segment", content=photograph()).status_code == 200
+    assert service.pool.pids != before
+    assert left_in_spool(service) == []
+
+
+@pytest.mark.skipif(not hasattr(psutil.Process, "rlimit"), reason="limits of other processes are Linux's")
+def test_a_disk_that_is_full_for_the_answer(service: Service) -> None:
+    """A file may have 100 bytes: the photograph has arrived, and the mask cannot be written."""
+    worker, client = psutil.Process(service.pool.pids[0]), make_client(service)
+    before = worker.rlimit(psutil.RLIMIT_FSIZE)
+    worker.rlimit(psutil.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        response = client.post("/v1/segment", content=photograph())
+    finally:
+        worker.rlimit(psutil.RLIMIT_FSIZE, before)
+    assert detail(response, 507) == "the disk of the service is full: try again later"
+    assert client.post("/v1/segment", content=photograph()).status_code == 200
     assert left_in_spool(service) == []
 
 

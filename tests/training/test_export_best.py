@@ -54,7 +54,7 @@ def test_a_failed_export_leaves_the_run_complete_and_says_how_to_repeat_it(
     assert "\n" not in str(caught.value)
     assert best.is_file()
     assert json.loads((run / "run.json").read_text())["wall_time_s"] > 0
-    assert (run / "report.html").is_file()
+    assert (run / "metrics.json").is_file()
 
 
 @pytest.mark.parametrize(

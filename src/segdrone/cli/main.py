@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from segdrone.cli import compare, data, export, predict, serve
+from segdrone.cli import compare, data, export, monitor, predict, serve
 from segdrone.cli.data_options import name_options
 from segdrone.errors import ConfigError, SegdroneError, explain_error
 from segdrone.utils.console import exit_with_error, protect_console
@@ -55,6 +55,7 @@ commands.command()(predict.predict)
 commands.command(help=export.HELP)(export.export)
 commands.command()(compare.compare)
 commands.command()(serve.serve)
+commands.command()(monitor.monitor)
 
 
 @commands.command()

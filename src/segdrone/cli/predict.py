@@ -92,7 +92,8 @@ def predict(
         colours/sub/NAME.png     class colors
         overlays/sub/NAME.jpg    photograph, mask and legend
         confidence/, objects/    with --confidence, --objects
-        summary.csv              one row per photograph: share of each class, confidence, objects, time
+        summary.csv              one row per photograph: share of each class, confidence, objects, time,
+                                 and what segdrone monitor compares
         totals.csv               one row per class: share of all photographs together, objects
         predict.json             the options of the predictions
         manifest.jsonl           sizes and digests of the files, by which finished ones are known

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +38,7 @@ def serve(
         float, typer.Option(help=OPTIONS["job_upload_timeout"])
     ] = ServeSettings.job_upload_timeout,
     keep_hours: Annotated[float, typer.Option(help=OPTIONS["keep_hours"])] = ServeSettings.keep_hours,
+    statistics: Annotated[Path | None, typer.Option(help=OPTIONS["statistics"])] = ServeSettings.statistics,
     per_client: Annotated[int, typer.Option(help=OPTIONS["per_client"])] = ServeSettings.per_client,
     token_file: Annotated[Path | None, typer.Option(help=OPTIONS["token_file"])] = ServeSettings.token_file,
     no_auth: Annotated[bool, typer.Option("--no-auth", help=OPTIONS["no_auth"])] = ServeSettings.no_auth,
@@ -67,25 +67,25 @@ def serve(
         host=host, port=port, device=device, workers=workers, spool=spool, max_megabytes=max_megabytes,
         max_megapixels=max_megapixels, max_queue=max_queue, timeout=timeout, upload_timeout=upload_timeout, jobs=jobs,
         job_workers=job_workers, max_jobs=max_jobs, max_job_megabytes=max_job_megabytes, job_timeout=job_timeout,
-        job_upload_timeout=job_upload_timeout, keep_hours=keep_hours,
+        job_upload_timeout=job_upload_timeout, keep_hours=keep_hours, statistics=statistics,
         per_client=per_client, token_file=token_file, no_auth=no_auth, cors=tuple(cors or ()),
     )  # fmt: skip
     try:
         from segdrone.serve.app import create_app, start_service
-        from segdrone.serve.server import bound_socket, log_requests, make_server
+        from segdrone.serve.server import bound_socket, exit_on_sigterm, log_requests, make_server
     except ModuleNotFoundError as error:
         raise ConfigError(f"segdrone serve needs {error.name}: pip install 'segdrone[serve]'") from None
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # while the workers start
     try:
-        with bound_socket(settings) as listener, start_service(settings) as service:
+        with exit_on_sigterm(), bound_socket(settings) as listener, start_service(settings) as service:
+            server = make_server(create_app(service), service.pool.drain)
+            log_requests()
+            address = f"[{host}]" if ":" in host else host
+            names = ", ".join(service.models.files)
+            print(f"serving {names} on http://{address}:{listener.getsockname()[1]}/", file=sys.stderr, flush=True)
             try:
-                log_requests()
-                address = f"[{host}]" if ":" in host else host
-                names = ", ".join(service.models.files)
-                print(f"serving {names} on http://{address}:{listener.getsockname()[1]}/", file=sys.stderr, flush=True)
-                make_server(create_app(service), service.pool.drain).run([listener])
-            except BaseException:
+                server.run([listener])
+            except KeyboardInterrupt:  # the second one
                 service.kill()
                 raise
     except KeyboardInterrupt:

@@ -44,16 +44,17 @@ class Evaluator:
 
     Args:
         table: The classes.
-        pictures: How many of the best and how many of the worst images to keep pictures of.
+        pictures: How many of the best and how many of the worst images to keep pictures of; None draws nothing at all.
         things: Names of the classes that are counted as objects; None is `thing_classes(table)`.
 
     Attributes:
         counts: Counts of each image, by name.
         objects: Scores of the objects.
+        is_drawn: Whether there will be figures and a page.
     """
 
-    def __init__(self, table: ClassTable, pictures: int, things: Sequence[str] | None = None) -> None:
-        self.table, self.pictures = table, pictures
+    def __init__(self, table: ClassTable, pictures: int | None, things: Sequence[str] | None = None) -> None:
+        self.table, self.pictures, self.is_drawn = table, pictures or 0, pictures is not None
         self.counts: dict[str, Counts] = {}
         self.objects = DetectionScores(table, things)
         self._kept: list[tuple[float, str, ImageTruthPrediction]] = []  # mIoU, name and picture, best first

@@ -20,10 +20,10 @@ def check_pictures(cfg: DictConfig) -> None:
     """Checks how many photographs are to be drawn.
 
     Raises:
-        ConfigError: `cfg.pictures` is not a whole number of 0 or more.
+        ConfigError: `cfg.pictures` is neither a whole number of 0 or more nor null.
     """
-    if type(cfg.pictures) is not int or cfg.pictures < 0:
-        raise ConfigError(f"pictures={cfg.pictures} must be a whole number of 0 or more")
+    if cfg.pictures is not None and (type(cfg.pictures) is not int or cfg.pictures < 0):
+        raise ConfigError(f"pictures={cfg.pictures} must be a whole number of 0 or more, or null")
 
 
 def object_classes(cfg: DictConfig, table: ClassTable) -> list[str] | None:

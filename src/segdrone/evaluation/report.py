@@ -69,6 +69,8 @@ def write_report(
 ) -> dict[str, Any]:
     """Writes `metrics.json`, CSV tables, `figures/` and `report.html`, commits all results, and prints the scores.
 
+    If the evaluator draws nothing, there are no `figures/` and no `report.html`.
+
     Args:
         evaluator: Has counted all photographs.
         title: What was scored.
@@ -94,17 +96,20 @@ def write_report(
     rows = image_rows(counts, scores)
     confusion = counts.counts.confusion.sum(0)
     best, worst = evaluator.best_and_worst()
-    drawn = _draw_figures(metrics, confusion, evaluator.table)
-    drawn |= _draw_samples({"best": best, "worst": worst}, rows, evaluator.table)
-    curves = _draw_curves(run)
-    page = HtmlReport(title, evaluator.table, metrics, confusion, rows, best, worst, drawn | curves, dict(provenance))
+    drawn: dict[str, Figure] = {}
+    if evaluator.is_drawn:
+        drawn = _draw_figures(metrics, confusion, evaluator.table)
+        drawn |= _draw_samples({"best": best, "worst": worst}, rows, evaluator.table)
     folder = results.path
     try:
         write_tables(metrics, rows, counts, folder)
         for name, figure in drawn.items():
             figures.save(figure, folder / "figures" / f"{name}.png")
         _log(loggers, metrics, [folder / "figures" / f"{name}.png" for name in drawn])
-        write_html(page, folder / "report.html")
+        if evaluator.is_drawn:
+            plots = drawn | _draw_curves(run)
+            page = HtmlReport(title, evaluator.table, metrics, confusion, rows, best, worst, plots, dict(provenance))
+            write_html(page, folder / "report.html")
         write_json(metrics, folder / "metrics.json")
         results.commit()
     except OSError as error:
@@ -116,7 +121,9 @@ def write_report(
             f"{way}"
         ) from None
     print_scores(metrics, title)  # a console that cannot show a name must not cost the files
-    log.info("the report is in %s, all scores in %s", results.folder / "report.html", results.folder / "metrics.json")
+    if evaluator.is_drawn:
+        log.info("the report is in %s", results.folder / "report.html")
+    log.info("all scores are in %s", results.folder / "metrics.json")
     return metrics
 
 

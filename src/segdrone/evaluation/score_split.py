@@ -25,7 +25,7 @@ def score_split(
     datamodule: SegmentationDataModule,
     split: str,
     results: StagedResults,
-    pictures: int,
+    pictures: int | None,
     inference: Mapping[str, Any] | None = None,
     *,
     provenance: Mapping[str, Any],
@@ -42,7 +42,8 @@ def score_split(
         datamodule: The photographs, set up.
         split: `train`, `val`, `test` or `all`.
         results: Where to write.
-        pictures: How many of the best and how many of the worst photographs are drawn.
+        pictures: How many of the best and how many of the worst photographs are drawn; None draws no page
+            and no figure.
         inference: Options of `Predictor`, to score photographs at the size of their masks, in windows. None scores
             them at the size that `datamodule` gives.
         provenance: What `describe_run` returned, for the report.

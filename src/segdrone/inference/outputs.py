@@ -16,14 +16,16 @@ from segdrone.errors import ConfigError
 from segdrone.inference.inputs import InputImage
 from segdrone.inference.instances import Instance, find_instances, to_coco
 from segdrone.inference.overlays import draw_overlay
+from segdrone.inference.photo_statistics import measure_photograph, statistics_columns
 from segdrone.inference.predictor import Prediction
-from segdrone.raster.capture import capture_time
 from segdrone.raster.encode import write_gray_png, write_jpeg, write_palette_png
-from segdrone.raster.pixels import count_values
 from segdrone.utils.atomic import atomic_write, is_too_long
 
 FIRST_COLUMNS = ("path", "mask", "height", "width", "digest", "confidence")
 """Columns of `summary.csv` that come first, whatever the classes are."""
+
+SUMMARY_VERSION = 2
+"""Version of the columns; 1 had none of the statistics for monitoring."""
 
 SUFFIXES = {"masks": ".png", "colours": ".png", "overlays": ".jpg", "confidence": ".png", "objects": ".json"}
 
@@ -71,19 +73,19 @@ class Outputs:
     @property
     def settings(self) -> dict[str, object]:
         """What is written, as plain values."""
-        choices = {"colours": self.colours, "overlays": self.overlays, "confidence": self.confidence}
-        return {**choices, "objects": list(self.objects)}
+        return {**self._choices, "objects": list(self.objects), "summary_version": SUMMARY_VERSION}
 
     @property
     def columns(self) -> list[str]:
         """Names of the cells that `write` returns.
 
         Shares are 0 to 1, of the pixels with data; `no_data` is the share of the others. `confidence` is the mean,
-        `captured` is the time in the EXIF data (ISO 8601), if any.
+        `captured` is the time in the EXIF data (ISO 8601), if any. The others are for monitoring: see
+        `photo_statistics`; they are empty where they are unknown.
         """
         shares = [f"share_{name}" for name in self.table.names]
         objects = [f"objects_{name}" for name in self.objects]
-        return [*FIRST_COLUMNS, *shares, *objects, "no_data", "captured"]
+        return [*FIRST_COLUMNS, *shares, *objects, "no_data", "captured", *statistics_columns(self.table)]
 
     def file(self, kind: str, name: str) -> Path:
         """Returns the path of a file of one kind, a key of `SUFFIXES`."""
@@ -120,7 +122,8 @@ class Outputs:
         """
         mask, confidence = prediction
         assert confidence is not None
-        shares, mean, no_data = _statistics(mask, confidence, len(self.table))
+        captured, values = measure_photograph(image.file, pixels, mask, confidence, self.table)
+        shares = [values[f"share_{name}"] for name in self.table.names]
         write_gray_png(mask, self.file("masks", image.name), sync=False)
         if self.colours:
             write_palette_png(mask, self.table.palette, self.file("colours", image.name), sync=False)
@@ -134,10 +137,11 @@ class Outputs:
             image.path,
             f"masks/{image.name}{SUFFIXES['masks']}",
             *map(str, (*mask.shape, image.digest)),
-            *(f"{value:.6f}" for value in (mean, *shares)),
+            *(f"{value:.6f}" for value in (values["confidence"], *shares)),
             *(str(counts[name]) for name in self.objects),
-            f"{no_data:.6f}",
-            capture_time(image.file),
+            f"{values['no_data']:.6f}",
+            captured,
+            *("" if value is None else f"{value:.6f}" for value in map(values.get, statistics_columns(self.table))),
         ]
 
     def _write_objects(self, image: InputImage, prediction: Prediction) -> list[Instance]:
@@ -150,21 +154,10 @@ class Outputs:
             partial.write_text(json.dumps(document), encoding="ascii")
         return instances
 
+    @property
+    def _choices(self) -> dict[str, bool]:
+        return {"colours": self.colours, "overlays": self.overlays, "confidence": self.confidence}
+
     def _kinds(self) -> list[str]:
-        chosen = {**self.settings, "masks": True}
+        chosen = {**self._choices, "objects": bool(self.objects), "masks": True}
         return [kind for kind in SUFFIXES if chosen[kind]]
-
-
-def _statistics(
-    mask: NDArray[np.uint8], confidence: NDArray[np.uint8], classes: int
-) -> tuple[list[float], float, float]:
-    """Returns the share of each class, the mean confidence, and the share of pixels without data.
-
-    The first two are over the pixels with data; 0 if there are none.
-    """
-    counts = count_values(mask)[:classes]
-    with_data = int(counts.sum())
-    if not with_data:
-        return [0.0] * classes, 0.0, 1.0
-    shares = [float(count / with_data) for count in counts]
-    return shares, float(confidence.sum(dtype=np.uint64) / (255 * with_data)), (mask.size - with_data) / mask.size

@@ -93,12 +93,12 @@ def _parse(line: bytes) -> Record | None:
     row, files = content["row"], content["files"]
     if not isinstance(row, dict) or not isinstance(files, dict) or not {"path", "mask"} <= row.keys():
         return None
-    if not all(isinstance(cell, str) for cell in row.values()) or not _is_mask(row["mask"]):
+    if not all(isinstance(cell, str) for cell in row.values()) or not is_mask(row["mask"]):
         return None
     return Record(row, files)
 
 
-def _is_mask(path: str) -> bool:
+def is_mask(path: str) -> bool:
     """Whether a path is one of a mask below the output folder: its files may be removed."""
     parts = PurePosixPath(path).parts
     return len(parts) > 1 and parts[0] == "masks" and ".." not in parts and path.endswith(SUFFIXES["masks"])

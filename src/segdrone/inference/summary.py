@@ -15,7 +15,7 @@ from segdrone.utils.regular_file import open_regular
 
 SUMMARY, TOTALS = "summary.csv", "totals.csv"
 
-_NUMBER = re.compile(r"\d{1,9}|[01]\.\d{6}")
+_NUMBER = re.compile(r"\d{1,9}|-?\d{1,9}\.\d{6}")
 
 Row = Mapping[str, str]
 
@@ -44,9 +44,12 @@ def is_summary(path: Path) -> bool:
 
 def is_row(row: Row, outputs: Outputs) -> bool:
     """Whether a row has the columns of the outputs, and numbers where they have numbers."""
-    texts = ("path", "mask", "digest", "captured")
-    return [*row] == outputs.columns and all(
-        _NUMBER.fullmatch(str(cell)) for column, cell in row.items() if column not in texts
+    texts, columns = ("path", "mask", "digest", "captured"), outputs.columns
+    optional = columns[columns.index("captured") :]  # cells that are empty where a statistic is unknown
+    return [*row] == columns and all(
+        _NUMBER.fullmatch(str(cell)) or (cell == "" and column in optional)
+        for column, cell in row.items()
+        if column not in texts
     )
 
 

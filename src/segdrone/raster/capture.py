@@ -11,7 +11,6 @@ from typing import Any
 
 from PIL import Image
 
-from segdrone.errors import DataError
 from segdrone.raster.header import open_file, read_header
 
 _DATE_TIME, _EXIF_IFD, _GPS_IFD = 0x0132, 0x8769, 0x8825  # EXIF tags
@@ -68,14 +67,6 @@ def read_capture(path: Path) -> Capture:
             height=height,
             footprint=_FILM_WIDTH * height / focal if height and height > 0 and focal and focal > 0 else None,
         )
-
-
-def capture_time(path: Path) -> str:
-    """Returns `Capture.time` of a photograph; empty if the file cannot be read either."""
-    try:
-        return read_capture(path).time
-    except DataError:
-        return ""
 
 
 def _time(text: Any, offset: Any) -> str:

@@ -100,7 +100,7 @@ class Description:
 
     @classmethod
     def of_model(cls, path: Path, text: str | None, given: Description | None) -> Description:
-        """Returns the description that the model file `path` holds as text, or the one that is given for a file without.
+        """Returns the description that the model file `path` holds as text, or the one given for a file without one.
 
         Raises:
             CheckpointError: There is none, there are two, or it cannot be read.

@@ -24,7 +24,16 @@ from segdrone.utils.bounded import UnreadableError, read_text
 log = logging.getLogger(__name__)
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
-_OPEN = ("/health/live", "/health/ready", "/", "/docs", "/openapi.json")  # the same for everybody
+_OPEN = (
+    "/ping",
+    "/health/live",
+    "/health/ready",
+    "/v2/health/live",
+    "/v2/health/ready",
+    "/",
+    "/docs",
+    "/openapi.json",
+)  # the same for everybody
 _OPEN_FOLDER = "/page/"
 
 
@@ -100,6 +109,10 @@ class GuardAccess:
             raise Problem(421, "the Host header is not of this machine: use http://127.0.0.1, or http://localhost")
         origin = request.headers.get("origin")
         if origin is None or origin in self._settings.cors or request.method in ("GET", "HEAD"):
+            return
+        if (
+            request.headers.get("sec-fetch-site") == "same-origin"
+        ):  # which pages cannot write; a proxy may change the host
             return
         if origin.lower() not in (f"http://{host.lower()}", f"https://{host.lower()}"):
             raise Problem(403, "web pages of this origin may not use the service: start it with --cors ORIGIN")

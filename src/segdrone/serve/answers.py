@@ -68,7 +68,7 @@ def _parse_range(text: str) -> tuple[float, str, str]:
         quality = float(parameters.get(b"q", b"1"))
     except ValueError:
         quality = 0.0
-    return quality, kind.decode("latin-1"), parameters.get(b"profile", b"").decode("latin-1").strip().lower()
+    return quality, kind.decode("latin-1").lower(), parameters.get(b"profile", b"").decode("latin-1").strip().lower()
 
 
 def _fits(wanted: str, media_type: str) -> bool:

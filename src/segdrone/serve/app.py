@@ -13,10 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from segdrone import __version__
-from segdrone.serve import health, job_routes, models, pages, segment
+from segdrone.serve import health, inference_v2, job_routes, models, pages, segment
 from segdrone.serve.access import GuardAccess, read_tokens
 from segdrone.serve.drain import DrainBody
 from segdrone.serve.job_queue import JobQueue
@@ -25,7 +25,8 @@ from segdrone.serve.log import FollowRequests, record_of
 from segdrone.serve.metrics import Metrics
 from segdrone.serve.models import ModelCopies
 from segdrone.serve.pool import WorkerPool
-from segdrone.serve.problems import Problem, problem_response
+from segdrone.serve.prediction_log import PredictionLog
+from segdrone.serve.problems import DESCRIBED, Problem, problem_response
 from segdrone.serve.service import Service
 from segdrone.serve.settings import ServeSettings
 from segdrone.serve.spool import open_spool
@@ -50,14 +51,16 @@ def start_service(settings: ServeSettings) -> Iterator[Service]:
             copies.paths, options, size=settings.workers, timeout=settings.timeout, max_queue=settings.max_queue
         )
         with ExitStack() as stack:
-            jobs = _start_jobs(settings, copies, spool) if settings.job_workers else None
+            predictions = PredictionLog(settings.statistics)
+            jobs = _start_jobs(settings, copies, spool, predictions) if settings.job_workers else None
             if jobs is not None:
                 stack.callback(jobs.stop)
             with copies.errors_with_own_paths(), pool:
-                yield Service(settings, pool, copies, Metrics(pool, jobs), spool, tokens, jobs)
+                metrics = Metrics(pool, jobs, predictions)
+                yield Service(settings, pool, copies, metrics, spool, predictions, tokens, jobs)
 
 
-def _start_jobs(settings: ServeSettings, copies: ModelCopies, spool: Path) -> JobQueue:
+def _start_jobs(settings: ServeSettings, copies: ModelCopies, spool: Path, predictions: PredictionLog) -> JobQueue:
     """Returns the queue of jobs, which goes on with those that an earlier service has left."""
     options = WorkerOptions(settings.device, settings.threads, str(spool), niceness=5)  # requests come first
 
@@ -68,7 +71,9 @@ def _start_jobs(settings: ServeSettings, copies: ModelCopies, spool: Path) -> Jo
         )
 
     store = JobStore(spool / "jobs" if settings.jobs is None else settings.jobs)
-    return JobQueue(store, make_pool, workers=settings.job_workers, keep_seconds=3600 * settings.keep_hours)
+    return JobQueue(
+        store, make_pool, predictions, workers=settings.job_workers, keep_seconds=3600 * settings.keep_hours
+    )
 
 
 def create_app(service: Service) -> FastAPI:
@@ -92,16 +97,18 @@ def create_app(service: Service) -> FastAPI:
         exception_handlers={
             Problem: _answer_problem, HTTPException: _answer_http_error, RequestValidationError: _answer_invalid,
         },
-        responses={"default": {"description": "A problem", "content": {"application/problem+json": {}}}},
+        responses={"default": DESCRIBED, 422: DESCRIBED},
     )  # fmt: skip
     app.state.service = service
-    for router in (segment.router, job_routes.router, models.router, health.router):
+    for router in (segment.router, job_routes.router, models.router, inference_v2.router, health.router):
         app.include_router(router)
     pages.add_pages(app, Path(__file__).parent / "page")
     return app
 
 
 async def _answer_problem(request: Request, error: Any) -> Response:
+    if request.url.path.startswith("/v2/"):  # as the protocol has it
+        return JSONResponse({"error": error.detail}, error.status, error.headers)
     return problem_response(error, record_of(request).id)
 
 
@@ -111,7 +118,7 @@ async def _answer_http_error(request: Request, error: Any) -> Response:
         405: "this address does not take this method: see /docs",
     }
     problem = Problem(error.status_code, details.get(error.status_code, str(error.detail)), error.headers)
-    return problem_response(problem, record_of(request).id)
+    return await _answer_problem(request, problem)
 
 
 async def _answer_invalid(request: Request, error: Any) -> Response:
@@ -122,4 +129,4 @@ async def _answer_invalid(request: Request, error: Any) -> Response:
         text = f"the parameter {place!a} is unknown: choose from {', '.join(options.model_fields)}"
     else:
         text = f"{place}: {first['msg'][:300]}"
-    return problem_response(Problem(422, text), record_of(request).id)
+    return await _answer_problem(request, Problem(422, text))

@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from segdrone.errors import ConfigError, SegdroneError, explain_error
+from segdrone.errors import ConfigError, DataError, SegdroneError, explain_error
 from segdrone.inference.cleanup import Cleanup, parse_min_area
 from segdrone.inference.inputs import InputImage
 from segdrone.inference.instances import thing_classes
@@ -25,6 +25,7 @@ from segdrone.inference.predictor import Predictor
 from segdrone.runtime.backend import Backend, check_probabilities
 from segdrone.runtime.open_backend import open_backend
 from segdrone.serve.predict_job import predict_job
+from segdrone.serve.tensors import read_request, write_answer
 from segdrone.serve.worker import Message, WorkerOptions
 from segdrone.utils.memory import keep_freed_memory
 from segdrone.utils.openmp import sleep_while_waiting
@@ -34,28 +35,35 @@ class _Cancelled(Exception):
     """The task is not wanted any more."""
 
 
+def prepare_process(options: WorkerOptions) -> None:
+    """Sets what holds for the whole process."""
+    sleep_while_waiting()
+    keep_freed_memory()
+    cv2.setNumThreads(options.threads)
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # on files that are then decoded, or fail with an error
+
+
 class Computer:
     """The models that are open, and the task that runs.
 
     Args:
         connection: To the pool.
-        options: How to compute.
+        device: As `open_backend` takes it.
     """
 
-    def __init__(self, connection: Connection, options: WorkerOptions) -> None:
-        sleep_while_waiting()
-        keep_freed_memory()
-        cv2.setNumThreads(options.threads)
-        warnings.filterwarnings("ignore", module=r"PIL\.")  # on files that are then decoded, or fail with an error
-        self._connection, self._device = connection, options.device
+    def __init__(self, connection: Connection, device: str) -> None:
+        self._connection, self._device = connection, device
         self._models: dict[str, tuple[str, Backend]] = {}  # path and backend by name
 
     def answer(self, message: Message) -> None:
         """Does what a message says, and sends the answer."""
         actions: dict[str, Callable[[Message], Message | None]] = {
-            "open": self._open, "segment": self._segment, "predict": self._predict,
+            "open": self._open,
+            "segment": self._segment,
+            "infer": self._infer,
+            "predict": self._predict,
             "cancel": lambda _: None,  # of a task that has ended
-        }  # fmt: skip
+        }
         try:
             answer = actions[message["do"]](message)
         except (BrokenPipeError, ConnectionResetError):
@@ -95,6 +103,18 @@ class Computer:
             "seconds": time.monotonic() - start,
             "model_digest": _digest(predictor.backend.settings),
         }
+
+    def _infer(self, message: Message) -> Message:
+        start, (_, backend) = time.monotonic(), self._models[message["model"]]
+        request = read_request(Path(message["file"]), message["header"])
+        limit, size = backend.window, request.windows.shape[1:3]
+        if limit is not None and (size[0] > limit[0] or size[1] > limit[1]):
+            raise DataError(f"windows of this model have at most {limit[0]} x {limit[1]} pixels")
+        probabilities = backend(request.windows)
+        check_probabilities(backend, request.windows, probabilities)
+        header = write_answer(request, message["model"], probabilities, Path(message["answer"]))
+        megapixels = request.windows.size / 3e6
+        return {"header": header, "megapixels": megapixels, "seconds": time.monotonic() - start}
 
     def _predict(self, message: Message) -> Message:
         predictor, cleanup, objects = self._prepare(message)

@@ -20,6 +20,7 @@ async def live() -> dict[str, str]:
     return {"status": "live"}
 
 
+@router.get("/ping", include_in_schema=False)  # as SageMaker asks
 @router.get("/health/ready", summary="Whether the service can predict")
 async def ready(request: Request) -> dict[str, Any]:
     """Answers 200 if a worker is up, else 503; needs no token."""

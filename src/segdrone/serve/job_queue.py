@@ -7,13 +7,14 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from segdrone.errors import CheckpointError
 from segdrone.serve.job_store import Job, JobStore
 from segdrone.serve.pool import WorkerPool
+from segdrone.serve.prediction_log import AS_TRAINED, PredictionLog
 from segdrone.serve.task import Task, TaskError
 from segdrone.utils.console import one_line
 
@@ -31,6 +32,7 @@ class JobQueue:
     Args:
         store: The jobs; closed at the end.
         make_pool: Returns the pool that computes them, and nothing else; it is started with the first job.
+        predictions: Keeps the statistics of finished jobs.
         workers: Number of its processes.
         keep_seconds: How long results are kept.
 
@@ -40,8 +42,15 @@ class JobQueue:
     """
 
     def __init__(
-        self, store: JobStore, make_pool: Callable[[], WorkerPool], *, workers: int, keep_seconds: float
+        self,
+        store: JobStore,
+        make_pool: Callable[[], WorkerPool],
+        predictions: PredictionLog,
+        *,
+        workers: int,
+        keep_seconds: float,
     ) -> None:
+        self._predictions = predictions
         self.store, self._make_pool, self._keep = store, make_pool, keep_seconds
         self.pool: WorkerPool | None = None
         self._changed, self._starting = threading.Condition(), threading.Lock()
@@ -104,10 +113,12 @@ class JobQueue:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-            for task in self._tasks.values() if self.pool is not None else ():
-                self.pool.cancel(task)
-        if self.pool is not None:
-            self.pool.close(kill=kill)
+        with self._starting:
+            pool = self.pool
+        if pool is not None:
+            for task in [*self._tasks.values()]:
+                pool.cancel(task)
+            pool.close(kill=kill)
         for thread in self._threads:
             thread.join()
         self.store.close()
@@ -134,6 +145,8 @@ class JobQueue:
         try:
             pool = self._started_pool()
             digest = pool.descriptions[job.model]["digest"]
+        except TaskError:
+            return  # it waits on disk
         except CheckpointError as error:
             self._end(job, state="failed", error=one_line(error))
             return
@@ -150,6 +163,7 @@ class JobQueue:
             with self._changed:
                 task = self._tasks[job.id] = pool.submit(_message(job, folder))
             changes: dict[str, Any] = {"state": "done", "failed": task.answer.result()["failed"]}
+            self._keep_statistics(job, pool.descriptions[job.model], folder / "out")
         except TaskError as error:
             changes = self._failure(job, error)
         with self._changed:
@@ -168,6 +182,8 @@ class JobQueue:
 
     def _started_pool(self) -> WorkerPool:
         with self._starting:
+            if self._stopping:
+                raise TaskError("stopped", "the service ends")
             if self.pool is None:
                 self.pool = self._make_pool().__enter__()
             return self.pool
@@ -175,6 +191,10 @@ class JobQueue:
     def _end(self, job: Job, **changes: Any) -> None:
         self.ended[changes["state"]] += 1
         self._expire(self.store.change(job, finished=time.time(), **changes))
+
+    def _keep_statistics(self, job: Job, description: Mapping[str, Any], out: Path) -> None:
+        if job.digest == description["digest"] and AS_TRAINED.items() <= job.options.items():
+            self._predictions.add_folder(job.model, description, job.id, out)
 
     def _failure(self, job: Job, error: TaskError) -> dict[str, Any]:
         """Returns what becomes of a job whose task failed; without a state it is begun again."""

@@ -11,7 +11,7 @@ from segdrone.raster.file_kind import identify
 from segdrone.serve.archive import unpack
 from segdrone.serve.problems import Problem, disk_errors
 from segdrone.serve.settings import ServeSettings
-from segdrone.serve.uploads import check_photograph, in_check_thread, photograph_suffix, receive_file
+from segdrone.serve.uploads import check_photograph, form_boundary, in_check_thread, photograph_suffix, receive_body
 
 KINDS = ("image/", "video/", "application/zip", "application/x-zip-compressed")
 """Begin of the media types that are taken, beside application/octet-stream."""
@@ -29,9 +29,11 @@ async def receive_job(request: Request, folder: Path, settings: ServeSettings) -
     Raises:
         Problem: As `receive_photograph`; it is neither of the three (415), or an archive that is refused (422).
     """
-    file = await receive_file(
-        request, folder, megabytes=settings.max_job_megabytes, seconds=settings.job_upload_timeout, kinds=KINDS
-    )
+    file = folder / "upload"
+    await receive_body(
+        request, file, form_boundary(request, KINDS),
+        megabytes=settings.max_job_megabytes, seconds=settings.job_upload_timeout,
+    )  # fmt: skip
     return await in_check_thread(_sort, file, folder / "input", settings)
 
 

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from segdrone.serve.job_queue import JobQueue
 from segdrone.serve.pool import WorkerPool
+from segdrone.serve.prediction_log import WINDOW, PredictionLog
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second line for each
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
@@ -21,9 +22,10 @@ class Metrics:
     Args:
         pool: Whose state is shown beside them.
         jobs: As `pool`.
+        predictions: As `pool`.
     """
 
-    def __init__(self, pool: WorkerPool, jobs: JobQueue | None = None) -> None:
+    def __init__(self, pool: WorkerPool, jobs: JobQueue | None, predictions: PredictionLog) -> None:
         self._registry = registry = CollectorRegistry()
         labels = ("route", "model", "status")
         self._requests = Counter("segdrone_requests", "Requests that were answered.", labels, registry=registry)
@@ -35,6 +37,7 @@ class Metrics:
         )
         self._megapixels = Counter("segdrone_megapixels", "Megapixels predicted.", ("model",), registry=registry)
         registry.register(_State(pool, jobs))
+        registry.register(_DriftState(pool, predictions))
 
     def count_request(self, route: str, model: str, status: int) -> None:
         """Counts an answer."""
@@ -72,3 +75,21 @@ class _State(Collector):
             for state in ("done", "failed"):
                 ended.add_metric([state], jobs.ended[state])
             yield ended
+
+
+class _DriftState(Collector):
+    """How far the latest photographs are from the models' references."""
+
+    def __init__(self, pool: WorkerPool, predictions: PredictionLog) -> None:
+        self._pool, self._predictions = pool, predictions
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yields the metrics of models that have a reference, once there are enough photographs."""
+        text = f"of the latest {WINDOW} photographs from the reference of the model"
+        score = GaugeMetricFamily("segdrone_drift_score", f"Drift {text}: 2 is an alarm at 1 %.", labels=["model"])
+        alarm = GaugeMetricFamily("segdrone_drift_alarm", f"Whether the drift {text} is an alarm.", labels=["model"])
+        for model, description in self._pool.descriptions.items():
+            if (drift := self._predictions.drift(description)) is not None:
+                score.add_metric([model], drift.score)
+                alarm.add_metric([model], float(drift.alarm))
+        yield from (score, alarm)

@@ -120,8 +120,8 @@ async def list_models(request: Request) -> dict[str, Any]:
     service, models = request.app.state.service, []
     for name in service.models.files:
         model = describe(request, name)
-        table = ClassTable.from_dict(model["spec"]["classes"])
-        models.append({**model, "spec": None, "classes": [*table.names], "things": thing_classes(table)})
+        table = ClassTable.from_dict(model.pop("spec")["classes"])
+        models.append({**model, "classes": [*table.names], "things": thing_classes(table)})
     return {"models": models, "jobs": service.jobs is not None}
 
 

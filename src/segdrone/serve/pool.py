@@ -23,6 +23,7 @@ from segdrone.serve.worker import Message, WorkerOptions
 log = logging.getLogger(__name__)
 
 _START_SECONDS = 600.0  # importing torch from a slow disk, and opening large models
+_STOP_SECONDS = 5.0  # in which an idle process ends
 _LOOK_SECONDS = 0.5  # between two looks whether an idle process is alive
 _STOPPED = "the service ends, and takes no more requests"
 _LONGEST_PAUSE = 30.0  # seconds between two starts of a process that fails
@@ -42,10 +43,6 @@ class WorkerPool:
         descriptions: What the models are, by name.
         restarts: Processes that were started in the place of others.
         is_draining: Whether it takes no more tasks.
-
-    Example:
-        with WorkerPool({"net": "net.onnx"}, options, size=2, timeout=300, max_queue=16) as pool:
-            row = pool.submit({"do": "segment", "model": "net", ...}).answer.result()["row"]
     """
 
     def __init__(
@@ -189,25 +186,39 @@ class WorkerPool:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         pause = 0.0
         while not self._ended:
-            worker = WorkerProcess(self._options)
-            with self._changed:
-                self._processes[slot] = worker
-                if self._ended:
-                    worker.kill()
             try:
-                self._open(slot, worker)
-                while (task := self._next_task(slot, worker)) is not None:
-                    self._run_task(slot, worker, task)
-                worker.stop()
-            except WorkerLostError as error:
-                worker.kill()
-                if not self._ended:
-                    log.warning("a worker has ended (%s): another one is started", error)
-                    self.restarts += 1
+                self._use_process(slot, WorkerProcess(self._options))
+            except Exception as error:  # such as no memory for a process
+                log.warning("a worker has ended (%s): another one is started", error)
             with self._changed:
                 pause = 0.0 if slot in self._up else min(2 * pause + 0.5, _LONGEST_PAUSE)
                 self._up.discard(slot)
+                self._processes.pop(slot, None)
+                if not self._ended:
+                    self.restarts += 1
                 self._changed.wait_for(lambda: self._ended, pause)
+
+    def _use_process(self, slot: int, worker: WorkerProcess) -> None:
+        """Gives a process tasks until the pool ends.
+
+        Raises:
+            WorkerLostError: The process has ended before.
+        """
+        patience = 0.0
+        with self._changed:
+            self._processes[slot] = worker
+            if self._ended:
+                worker.kill()
+        try:
+            self._open(slot, worker)
+            while (task := self._next_task(slot, worker)) is not None:
+                self._run_task(slot, worker, task)
+            patience = _STOP_SECONDS
+        except WorkerLostError:
+            if not self._ended:
+                raise
+        finally:
+            worker.stop(patience)
 
     def _open(self, slot: int, worker: WorkerProcess) -> None:
         """Lets a new process open the models.
@@ -257,11 +268,12 @@ class WorkerPool:
         Raises:
             WorkerLostError: The process has ended, or had to.
         """
-        start = time.monotonic()
+        start, answer = time.monotonic(), {"error": "lost", "text": "its progress could not be noted"}
         try:
             worker.send(task.message)
-            while "progress" in (answer := worker.receive(start + self.timeout)):
-                task.advance(*answer["progress"])
+            while "progress" in (message := worker.receive(start + self.timeout)):
+                task.advance(*message["progress"])
+            answer = message
             if task.message["do"] == "open":
                 self._commit(worker, task.message["models"], answer)
             else:

@@ -15,6 +15,12 @@ from segdrone.utils.console import one_line
 MEDIA_TYPE = "application/problem+json"
 CLIENT_GONE = 499  # nginx's number; nobody receives it, but log and metrics count it
 
+_TEXT, _NUMBER = {"type": "string"}, {"type": "integer"}
+_FIELDS = {"type": _TEXT, "title": _TEXT, "status": _NUMBER, "detail": _TEXT, "request_id": _TEXT}
+_SCHEMA = {"type": "object", "required": [*_FIELDS], "properties": _FIELDS}
+DESCRIBED = {"description": "A problem: `detail` says what is wrong", "content": {MEDIA_TYPE: {"schema": _SCHEMA}}}
+"""A problem as OpenAPI describes it."""
+
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _STATUS = {"DataError": 422, "ConfigError": 422, "timeout": 504, "stopped": 503, "cancelled": CLIENT_GONE}
 _RETRY = {"Retry-After": "10"}
@@ -66,6 +72,8 @@ def task_problem(error: TaskError) -> Problem:
         return Problem(_STATUS[error.kind], text, _RETRY if error.kind == "stopped" else None)
     if error.errno is not None:
         return _disk_problem(error.errno, str(error))
+    if error.kind == "MemoryError":
+        return Problem(413, "the photograph needs more memory than the service has: reduce it")
     if error.kind == "lost":
         return Problem(
             500, f"the worker has ended ({error}), as for its memory: another one is started; try again once"

@@ -13,7 +13,7 @@ from multiprocessing.connection import wait
 from segdrone.serve.worker import Message, WorkerOptions, main
 
 _MAX_MESSAGE = 64 << 20  # bytes
-_STOP_SECONDS = 5.0
+_EXIT_SECONDS = 5.0  # from the end of the connection to that of the process
 
 
 class WorkerLostError(Exception):
@@ -82,18 +82,18 @@ class WorkerProcess:
             raise WorkerLostError(self._how_it_ended())
 
     def _how_it_ended(self) -> str:
-        self._process.join(_STOP_SECONDS)
+        self._process.join(_EXIT_SECONDS)
         code = self._process.exitcode
         return "it does not answer" if code is None else f"exit code {code}" if code >= 0 else f"signal {-code}"
 
-    def stop(self) -> None:
-        """Lets the process end, and kills it if it does not."""
+    def stop(self, patience: float) -> None:
+        """Lets the process end, and kills it if it has not after some seconds; no other method may be called then."""
         with suppress(OSError):
             self._connection.close()
-        self._process.join(_STOP_SECONDS)
-        self.kill()
-
-    def kill(self) -> None:
-        """Ends the process at once."""
+        self._process.join(patience)
         self._process.kill()
         self._process.join()
+
+    def kill(self) -> None:
+        """Ends the process at once; may be called from any thread."""
+        self._process.kill()

@@ -19,6 +19,7 @@ from segdrone.inference.outputs import SUFFIXES
 from segdrone.serve.answers import ANSWERS, Answer, choose_answer, to_json
 from segdrone.serve.log import record_of
 from segdrone.serve.models import describe, find_model
+from segdrone.serve.prediction_log import AS_TRAINED
 from segdrone.serve.problems import CLIENT_GONE, Problem, task_problem
 from segdrone.serve.service import Service
 from segdrone.serve.task import QueueFullError, Task, TaskError
@@ -73,6 +74,7 @@ def segment_message(options: Options, model: str, answer: Answer, upload: Upload
     return {"do": "segment", "model": model, "folder": folder, "file": str(upload.file), "options": values}
 
 
+@router.post("/invocations", include_in_schema=False)  # as SageMaker asks
 @router.post(
     "/v1/segment",
     summary="Predict the mask of a photograph",
@@ -92,16 +94,19 @@ async def segment(request: Request, options: Annotated[Options, Query()]) -> Res
     answer = choose_answer(request.headers.get("accept"))
     model = record.model = find_model(request, options.model)
     check_options(options, options.objects or answer.kind == "objects", describe(request, model))
-    _check_room(service)  # before the upload, which may be long
+    check_room(service)  # before the upload, which may be long
     upload = await receive_photograph(request, record.make_folder(), service.settings)
     record.bytes, record.megapixels = upload.size, upload.megapixels
     folder = upload.file.parent
-    task = _submit(service, segment_message(options, model, answer, upload, str(folder)))
-    result = await _wait(request, service, task)
+    task = submit(service, segment_message(options, model, answer, upload, str(folder)))
+    result = await wait_for_answer(request, service, task)
     queued = task.queued or 0.0
     service.metrics.count_prediction(
         model, queued=queued, predicted=result["seconds"], megapixels=upload.megapixels
     )  # fmt: skip
+    description = describe(request, model)
+    if result["model_digest"] == description["digest"] and AS_TRAINED.items() <= options.model_dump().items():
+        await asyncio.to_thread(service.predictions.add, model, description, record.id, result["row"])
     headers = {"X-Model": model, "X-Model-Digest": result["model_digest"], "Vary": "Accept"}
     if answer.kind:
         file = folder / answer.kind / (upload.file.stem + SUFFIXES[answer.kind])
@@ -129,7 +134,7 @@ def check_options(options: Options, objects: bool, model: dict[str, Any]) -> Non
         raise Problem(422, "no class of the model is an object such as person or car: leave out objects")
 
 
-def _check_room(service: Service) -> None:
+def check_room(service: Service) -> None:
     """Checks that the queue takes a request.
 
     Raises:
@@ -141,7 +146,12 @@ def _check_room(service: Service) -> None:
         raise _queue_full(service)
 
 
-def _submit(service: Service, message: dict[str, Any]) -> Task:
+def submit(service: Service, message: dict[str, Any]) -> Task:
+    """Queues a task.
+
+    Raises:
+        Problem: The queue is full (429), or the service ends (503).
+    """
     try:
         return service.pool.submit(message)
     except QueueFullError:
@@ -158,7 +168,7 @@ def _queue_full(service: Service) -> Problem:
     )  # fmt: skip
 
 
-async def _wait(request: Request, service: Service, task: Task) -> dict[str, Any]:
+async def wait_for_answer(request: Request, service: Service, task: Task) -> dict[str, Any]:
     """Waits for the answer of a task, and cancels the task if the client leaves.
 
     Raises:

@@ -45,6 +45,16 @@ def bound_socket(settings: ServeSettings) -> Iterator[socket.socket]:
         yield listener
 
 
+@contextmanager
+def exit_on_sigterm() -> Iterator[None]:
+    """Lets SIGTERM end the body with exit code 0, so that workers and files are cleaned up while the service starts."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def log_requests() -> None:
     """Writes a line to stdout for each request."""
     handler = logging.StreamHandler(sys.stdout)

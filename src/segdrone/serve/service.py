@@ -10,6 +10,7 @@ from segdrone.serve.job_queue import JobQueue
 from segdrone.serve.metrics import Metrics
 from segdrone.serve.models import ModelCopies
 from segdrone.serve.pool import WorkerPool
+from segdrone.serve.prediction_log import PredictionLog
 from segdrone.serve.settings import ServeSettings
 
 
@@ -23,6 +24,7 @@ class Service:
         models: Its models.
         metrics: What it counts.
         spool: Folder of the requests' folders.
+        predictions: Statistics of what it predicts.
         tokens: Digests of the tokens, one of which a request needs; empty lets everyone in.
         jobs: Its jobs; None if it takes none.
     """
@@ -32,6 +34,7 @@ class Service:
     models: ModelCopies
     metrics: Metrics
     spool: Path
+    predictions: PredictionLog
     tokens: Sequence[bytes] = ()
     jobs: JobQueue | None = None
 

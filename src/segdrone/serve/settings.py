@@ -107,6 +107,10 @@ class ServeSettings:
         default=3600, metadata=_help("Seconds in which the file of a job must arrive; then 408.")
     )
     keep_hours: float = field(default=24, metadata=_help("Hours that the result of a job is kept."))
+    statistics: Path | None = field(
+        default=None,
+        metadata=_help("Folder for statistics of the predictions, for segdrone monitor (default: in memory alone)."),
+    )
     per_client: int = field(default=4, metadata=_help("Requests that one address may have at once; beyond: 429."))
     token_file: Path | None = field(
         default=None, metadata=_help("File of tokens, one a line; requests need one as Authorization: Bearer.")

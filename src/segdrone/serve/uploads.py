@@ -52,44 +52,43 @@ async def receive_photograph(request: Request, folder: Path, settings: ServeSett
     Raises:
         Problem: It is too large (413), too slow (408), cut (400), no photograph (415, 422), or the disk is full (507).
     """
-    file = await receive_file(
-        request, folder, megabytes=settings.max_megabytes, seconds=settings.upload_timeout, kinds=("image/",)
-    )
+    file = folder / "upload"
+    await receive_body(
+        request, file, form_boundary(request, ("image/",)),
+        megabytes=settings.max_megabytes, seconds=settings.upload_timeout,
+    )  # fmt: skip
     return await in_check_thread(check_photograph, file, settings)
 
 
-async def receive_file(
-    request: Request, folder: Path, *, megabytes: float, seconds: float, kinds: tuple[str, ...]
-) -> Path:
-    """Writes a request's body, or the field of its form, to a file in a folder.
+async def receive_body(
+    request: Request, file: Path, boundary: bytes | None, *, megabytes: float, seconds: float
+) -> int:
+    """Writes the body of a request, or the one field of a form with a boundary, to a file; returns its bytes.
 
     Args:
         request: The request.
-        folder: Where to write; the file's name is ours.
+        file: The file.
+        boundary: From `form_boundary`; None if the body is no form.
         megabytes: Largest size.
         seconds: Time in which it must arrive.
-        kinds: Begin of the media types that are taken, beside application/octet-stream and forms.
 
     Raises:
-        Problem: It is too large (413), too slow (408), cut (400), of another type (415), empty (422), or the disk is
-            full (507).
+        Problem: It is too large (413), too slow (408), cut (400), empty (422), or the disk is full (507).
     """
-    is_form, boundary = _form_boundary(request, kinds)
     announced = int(request.headers.get("content-length", 0))
-    if announced > int(megabytes * 1e6) + (_FORM_BYTES if is_form else 0):
+    if announced > int(megabytes * 1e6) + (0 if boundary is None else _FORM_BYTES):
         raise _too_many_bytes(megabytes)
-    file = folder / "upload"
     try:
         async with asyncio.timeout(seconds):
-            body = _form_field(request.stream(), boundary) if is_form else request.stream()
+            body = request.stream() if boundary is None else _form_field(request.stream(), boundary)
             size = await _write(body, file, megabytes)
     except TimeoutError:
-        raise Problem(408, f"the file did not arrive in {seconds:g} seconds: try again") from None
+        raise Problem(408, f"the body did not arrive in {seconds:g} seconds: try again") from None
     except ClientDisconnect:
-        raise Problem(CLIENT_GONE, "the client left before the end of the file") from None
+        raise Problem(CLIENT_GONE, "the client left before the end of the body") from None
     if not size:
-        raise Problem(422, "the body is empty: send the bytes of a file")
-    return file
+        raise Problem(422, "the body is empty: send the content of a file")
+    return size
 
 
 async def in_check_thread(check: Callable[..., T], *arguments: Any) -> T:
@@ -97,20 +96,29 @@ async def in_check_thread(check: Callable[..., T], *arguments: Any) -> T:
     return await asyncio.get_running_loop().run_in_executor(_CHECKS, check, *arguments)
 
 
-def _form_boundary(request: Request, kinds: tuple[str, ...]) -> tuple[bool, bytes]:
-    """Returns whether the body is a form, and the boundary of its parts."""
+def form_boundary(request: Request, kinds: tuple[str, ...]) -> bytes | None:
+    """Returns the boundary of a form's parts; None if the body is a file.
+
+    Args:
+        request: The request.
+        kinds: Begin of the media types of files that are taken, beside application/octet-stream.
+
+    Raises:
+        Problem: The body is of another type (415), or the form has no boundary (400).
+    """
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Problem(415, "the body is compressed (Content-Encoding): send the bytes of the photograph as they are")
     kind, parameters = parse_options_header(request.headers.get("content-type", "application/octet-stream"))
+    kind = kind.lower()
     if kind == b"multipart/form-data":
         boundary = parameters.get(b"boundary", b"")
         if not 0 < len(boundary) <= 70:
             raise Problem(
                 400, "the form has no boundary of 1 to 70 characters in its Content-Type: let a library set it"
             )
-        return True, boundary
+        return boundary
     if kind.startswith(tuple(name.encode() for name in kinds)) or kind in (b"application/octet-stream", b""):
-        return False, b""
+        return None
     known = ", ".join(f"{name}..." if name.endswith("/") else name for name in kinds)
     raise Problem(
         415, f"the Content-Type is not one that is taken: send {known}, application/octet-stream, or the field {FIELD} "
@@ -236,4 +244,4 @@ def check_photograph(file: Path, settings: ServeSettings) -> Upload:
 
 
 def _too_many_bytes(megabytes: float) -> Problem:
-    return Problem(413, f"the file has more than {megabytes:g} megabytes: reduce it")
+    return Problem(413, f"the body has more than {megabytes:g} megabytes: reduce it")

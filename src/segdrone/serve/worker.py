@@ -5,6 +5,7 @@ can run code in the process that accepts requests. Messages to it:
 
     {"do": "open", "models": {name: path}}                                       answered by "models"
     {"do": "segment", "task", "model", "folder", "file", "options"}              answered by "row"
+    {"do": "infer", "task", "model", "file", "header", "answer"}                 answered by "header"
     {"do": "predict", "task", "model", "folder", "options"}                      a job, answered by "failed"
     {"do": "cancel", "task"}                                                     the task ends at the next window
 
@@ -49,9 +50,10 @@ def main(connection: Connection, options: WorkerOptions) -> None:
     tempfile.tempdir = options.spool
     if options.niceness and hasattr(os, "nice"):
         os.nice(options.niceness)
-    from segdrone.serve.compute import Computer
+    from segdrone.serve.compute import Computer, prepare_process
 
-    computer = Computer(connection, options)
+    prepare_process(options)
+    computer = Computer(connection, options.device)
     try:
         while True:
             computer.answer(json.loads(connection.recv_bytes()))

@@ -35,6 +35,7 @@ from segdrone.training.checks import check_learning, check_metric, check_trainer
 from segdrone.training.export_best import check_export, export_best
 from segdrone.training.fit import fit
 from segdrone.training.loggers import log_hyperparameters, open_loggers
+from segdrone.training.reference import add_reference
 from segdrone.training.sweep_objective import objective, objective_name
 from segdrone.utils.atomic import write_json
 from segdrone.utils.config import save_config, to_container
@@ -123,7 +124,9 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
     reached = {"objective": objective_name(cfg, metrics), "reached": value if math.isfinite(value) else None}
     if trainer.is_global_zero:
         write_json({**provenance, **reached, "wall_time_s": round(time.time() - started, 1)}, folder / "run.json")
-        export_best(export_formats, getattr(trainer.checkpoint_callback, "best_model_path", None), folder)
+        best_path = getattr(trainer.checkpoint_callback, "best_model_path", "")
+        add_reference(best_path, datamodule, trainer)
+        export_best(export_formats, best_path, folder)
     objects = {
         "cfg": cfg, "datamodule": datamodule, "module": module, "trainer": trainer,
         "callbacks": callbacks, "loggers": loggers, "report": report,

@@ -1,0 +1,1 @@
+"""Compare predictions with those of the photographs that a model was validated on."""

@@ -1,0 +1,126 @@
+"""Read what `segdrone predict` says of the photographs in a folder."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from segdrone.classes import ClassTable
+from segdrone.errors import DataError
+from segdrone.inference.inputs import SETTINGS
+from segdrone.inference.photo_statistics import monitored_columns
+from segdrone.inference.records import is_mask
+from segdrone.inference.summary import SUMMARY
+from segdrone.reference_statistics import ReferenceStatistics, Values
+from segdrone.utils.bounded import UnreadableError, read_json, read_text, validate
+
+_MAX_BYTES = 1 << 30  # of a table: 500,000 photographs
+
+
+class _Settings(BaseModel):
+    """What is read of `predict.json`."""
+
+    classes: ClassTable
+    predictor: dict[str, Any] = {}
+    cleanup: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class PredictedPhotographs:
+    """The photographs of a folder that `segdrone predict` wrote.
+
+    Attributes:
+        folder: The folder.
+        table: Classes of the predictions.
+        options: What the masks depend on beside the model, as in `predict.json`.
+        paths: Paths of the photographs, N.
+        masks: Paths of their masks below the folder, N.
+        values: Values of each monitored column, `[N]`, NaN where unknown.
+    """
+
+    folder: Path
+    table: ClassTable
+    options: Mapping[str, Any]
+    paths: tuple[str, ...]
+    masks: tuple[str, ...]
+    values: Mapping[str, Values]
+
+    def reference(self) -> ReferenceStatistics:
+        """Returns the distributions of the values, as a reference for others."""
+        return ReferenceStatistics.from_values(self.values)
+
+
+def read_predictions(folder: Path) -> PredictedPhotographs:
+    """Reads a folder that `segdrone predict` wrote.
+
+    Raises:
+        DataError: It is no such folder, holds no photograph, its `summary.csv` was written by an older segdrone or
+            another program, or a value is not a number.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder: give one that segdrone predict wrote")
+    if not (folder / SETTINGS).is_file() or not (folder / SUMMARY).is_file():
+        raise DataError(f"{folder} holds no {SETTINGS} and {SUMMARY}: give a folder that segdrone predict wrote")
+    try:
+        settings = validate(_Settings, read_json(folder / SETTINGS))
+    except (UnreadableError, DataError) as error:
+        raise DataError(f"{folder / SETTINGS} cannot be read ({error}): predict again") from None
+    rows = _read_rows(folder / SUMMARY)
+    columns = monitored_columns(settings.classes)
+    missing = [column for column in ("path", "mask", *columns) if column not in rows[0]]
+    if missing:
+        raise DataError(
+            f"{folder / SUMMARY} has no column {missing[0]}, as those of an older segdrone: predict again with --redo"
+        )
+    return PredictedPhotographs(
+        folder,
+        settings.classes,
+        _options(settings),
+        tuple(row["path"] for row in rows),
+        tuple(row["mask"] for row in rows),
+        {column: np.array([_number(row[column], row, folder) for row in rows]) for column in columns},
+    )
+
+
+def _options(settings: _Settings) -> dict[str, Any]:
+    """Returns the options that change masks and confidences of the same model on any device."""
+    predictor = {name: settings.predictor.get(name) for name in ("scale", "augment", "scales")}
+    return {**predictor, **settings.cleanup}
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    try:
+        text = read_text(path, _MAX_BYTES, errors="surrogateescape")
+        rows = [*csv.DictReader(io.StringIO(text, newline=""), restkey="", restval=None)]
+    except (UnreadableError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read ({error}): predict again") from None
+    if not rows:
+        raise DataError(f"{path} lists no photographs: predict some into the folder")
+    for number, row in enumerate(rows, 1):
+        if "" in row or None in row.values():
+            raise DataError(f"{path} has too many or too few cells in row {number}: predict again with --redo")
+        if not is_mask(row.get("mask", "masks/.png")):
+            raise DataError(f"{path} names a mask outside of masks/ in row {number}: predict again with --redo")
+    return rows
+
+
+def _number(cell: str, row: Mapping[str, str], folder: Path) -> float:
+    if not cell:
+        return math.nan
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise DataError(
+            f"{folder / SUMMARY} has {cell[:40]!a} for {row['path']}, which is not a number: predict again with --redo"
+        )
+    return value

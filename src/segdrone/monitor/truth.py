@@ -1,0 +1,130 @@
+"""Score predicted masks of some photographs by their true masks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from segdrone.class_files import find_class_table, read_class_table
+from segdrone.data.discovery.pairs import ImageMaskPair, find_photographs
+from segdrone.data.masks.mask_encoding import MaskEncoding
+from segdrone.data.masks.mask_files import read_mask, read_pair_mask
+from segdrone.errors import DataError
+from segdrone.evaluation.bootstrap import MIN_IMAGES, interval, resample
+from segdrone.evaluation.evaluator import EvalSample, Evaluator
+from segdrone.evaluation.metrics_files import NamedCounts
+from segdrone.evaluation.scores import score
+from segdrone.monitor.predictions import PredictedPhotographs
+from segdrone.raster.header import read_size
+from segdrone.reference_statistics import ReferenceStatistics
+from segdrone.utils.progress import progress_bar
+
+log = logging.getLogger(__name__)
+
+_INTERVAL_WIDTH = 2 * 1.959964  # of a 95 % interval of a normal distribution, in standard deviations
+
+
+@dataclass(frozen=True)
+class TruthScores:
+    """How right the predictions are.
+
+    Attributes:
+        photographs: Number of photographs with a true mask.
+        miou: mIoU over them.
+        interval: Its interval of 95 %; None for a single photograph.
+        reference: mIoU of the reference; None if unknown.
+        difference: Interval of 95 % of `miou` less `reference`; None if unknown.
+        verdict: `lower`, `higher` or `cannot tell`; empty if there is nothing to compare with.
+    """
+
+    photographs: int
+    miou: float
+    interval: tuple[float, float] | None
+    reference: float | None
+    difference: tuple[float, float] | None
+    verdict: str
+
+
+def score_truth(photographs: PredictedPhotographs, folder: Path, reference: ReferenceStatistics) -> TruthScores:
+    """Scores the photographs that have a true mask of the same name in a folder.
+
+    The difference to the reference is that of two independent sets of photographs: the resamples of this one less a
+    normal distribution as wide as the interval of the reference. Pixels without data do not count.
+
+    Args:
+        photographs: The predictions.
+        folder: True masks, named as the photographs, with a class table if their ids are those of other classes.
+        reference: May know the mIoU of the validation photographs.
+
+    Raises:
+        DataError: No mask belongs to a photograph, its size differs, or it holds other classes.
+    """
+    encoding = _encoding(photographs, folder)
+    pairs, predictions = _match(photographs, folder)
+    evaluator = Evaluator(encoding.table, 0, things=[])
+    predicted = MaskEncoding(photographs.table, kind="ids")
+    for pair in progress_bar(pairs, desc="true masks", leave=False):
+        truth, mask = read_pair_mask(pair, encoding), read_mask(predictions[pair.id], predicted)
+        truth = np.where(mask == photographs.table.ignore_index, np.uint8(encoding.table.ignore_index), truth)
+        evaluator.update(EvalSample(pair.id, truth, mask, None, None))
+    counts = NamedCounts.of(evaluator.counts, encoding.table).counts
+    if not counts.confusion.any():
+        raise DataError(f"the masks in {folder} have no pixel of a class: give masks that are labeled")
+    miou, few = score(counts).overall["miou"], len(pairs) < 2
+    resampled = resample(counts)[0].overall["miou"]
+    ends = None if few else _ends(interval(resampled))
+    if few or reference.miou is None or reference.miou_interval is None:
+        return TruthScores(len(pairs), miou, ends, reference.miou, None, "")
+    if len(pairs) < MIN_IMAGES:
+        log.warning("only %d photographs have a true mask: the interval of their mIoU is too narrow", len(pairs))
+    deviation = (reference.miou_interval[1] - reference.miou_interval[0]) / _INTERVAL_WIDTH
+    others = np.random.default_rng(0).normal(reference.miou, deviation, len(resampled))
+    low, high = _ends(interval(resampled - others))
+    verdict = "lower" if high < 0 else "higher" if low > 0 else "cannot tell"
+    return TruthScores(len(pairs), miou, ends, reference.miou, (low, high), verdict)
+
+
+def _ends(ends: np.ndarray) -> tuple[float, float]:
+    return float(ends[0]), float(ends[1])
+
+
+def _encoding(photographs: PredictedPhotographs, folder: Path) -> MaskEncoding:
+    file = find_class_table(folder)
+    if file is None:
+        log.warning("%s has no class table: its ids are read as those of the predictions", folder)
+        return MaskEncoding(photographs.table)
+    table = read_class_table(file)
+    if table == photographs.table:
+        return MaskEncoding(table)
+    names = (f"the masks in {folder}", f"the predictions in {photographs.folder}")
+    return MaskEncoding(table).map_to(photographs.table, None, names=names)
+
+
+def _match(photographs: PredictedPhotographs, folder: Path) -> tuple[list[ImageMaskPair], Mapping[str, Path]]:
+    masks = {pair.id: pair for pair in find_photographs(folder)}
+    predicted = {_name(mask): photographs.folder / mask for mask in photographs.masks}
+    shared = [name for name in predicted if name in masks]
+    if not shared:
+        raise DataError(
+            f"no mask in {folder} has the name of a photograph, such as {min(predicted)}.png: name the masks as the "
+            "photographs"
+        )
+    if others := len(masks) - len(shared):
+        log.warning("%d of the masks in %s have no photograph of the same name: they are left out", others, folder)
+    for name in shared:
+        size, of_prediction = masks[name].size, read_size(predicted[name])
+        if size != of_prediction:
+            raise DataError(
+                f"{masks[name].image} is {size[1]} x {size[0]} pixels and its prediction {of_prediction[1]} x "
+                f"{of_prediction[0]}: give masks of the size of the photographs"
+            )
+    pairs = [ImageMaskPair(name, masks[name].image, masks[name].image, masks[name].size) for name in shared]
+    return pairs, {name: predicted[name] for name in shared}
+
+
+def _name(mask: str) -> str:
+    return PurePosixPath(mask).relative_to("masks").with_suffix("").as_posix()
