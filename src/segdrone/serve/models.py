@@ -14,7 +14,9 @@ from fastapi import APIRouter
 from fastapi import Path as InPath
 from starlette.requests import Request
 
+from segdrone.classes import ClassTable
 from segdrone.errors import CheckpointError, SegdroneError
+from segdrone.inference.instances import thing_classes
 from segdrone.serve.problems import Problem
 from segdrone.serve.settings import ModelFile
 from segdrone.serve.task import TaskError
@@ -111,13 +113,16 @@ def describe(request: Request, name: str) -> dict[str, Any]:
 
 @router.get("", summary="List the models")
 async def list_models(request: Request) -> dict[str, Any]:
-    """Returns name, digest, runtime, device, precision and classes of each model; the first one is the default."""
-    models = []
-    for name in request.app.state.service.models.files:
+    """Returns name, digest, runtime, device, precision and classes of each model; the first one is the default.
+
+    `things` are the classes whose objects can be counted; `jobs` is whether the service takes jobs.
+    """
+    service, models = request.app.state.service, []
+    for name in service.models.files:
         model = describe(request, name)
-        classes = model.pop("spec")["classes"]["names"]
-        models.append({**model, "classes": classes})
-    return {"models": models}
+        table = ClassTable.from_dict(model.pop("spec")["classes"])
+        models.append({**model, "classes": [*table.names], "things": thing_classes(table)})
+    return {"models": models, "jobs": service.jobs is not None}
 
 
 @router.get("/{name}", summary="Describe a model")

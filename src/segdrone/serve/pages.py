@@ -13,11 +13,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from segdrone.serve.api_page import STYLE, render_api
+from segdrone.serve.samples import show_sample
 
 _COMMON = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-cache"}
 _SAME_HOST = "; ".join(
     (
-        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' blob: data:",
+        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' blob:",
         "connect-src 'self'", "worker-src 'self'", "form-action 'none'", "base-uri 'none'", "frame-ancestors 'none'",
     )
 )  # fmt: skip
@@ -45,9 +46,15 @@ def add_pages(app: FastAPI, folder: Path) -> None:
     async def index(request: Request) -> Response:
         return FileResponse(folder / "index.html", headers=PAGE_HEADERS)
 
+    def sample(request: Request) -> Response:
+        response = show_sample(request)
+        response.headers.update({**PAGE_HEADERS, "Cache-Control": "max-age=86400"})
+        return response
+
     async def docs(request: Request) -> Response:
         return HTMLResponse(render_api(app.openapi()), headers=_API_HEADERS)
 
     app.add_route("/", index, include_in_schema=False)
     app.add_route("/docs", docs, include_in_schema=False)
+    app.add_route("/page/samples/{number:int}.jpg", sample, include_in_schema=False)
     app.mount("/page", _PageFiles(directory=folder))
