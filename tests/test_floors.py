@@ -16,7 +16,16 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "segdrone"
 FLOORS = {
     1: ("errors", "utils"),
-    2: ("classes", "class_files", "class_groups", "class_mapping", "windows", "spec", "normalize", "reference_statistics"),
+    2: (
+        "classes",
+        "class_files",
+        "class_groups",
+        "class_mapping",
+        "windows",
+        "spec",
+        "normalize",
+        "reference_statistics",
+    ),  # fmt: skip
     3: ("raster", "synthetic", "figures"),
     4: ("data", "model", "runtime"),
     5: ("inference", "annotations", "inspection"),
