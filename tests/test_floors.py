@@ -25,7 +25,7 @@ FLOORS = {
         "spec",
         "normalize",
         "reference_statistics",
-    ),  # fmt: skip
+    ),
     3: ("raster", "synthetic", "figures"),
     4: ("data", "model", "runtime"),
     5: ("inference", "annotations", "inspection"),
