@@ -250,13 +250,14 @@ def main() -> None:
 
 
 EXPLANATION = """Each window has 50 photographs and is compared with a reference of 54 others, both drawn at random; an
-alarm is set to be false in at most 1 % of the windows. AUROC is that of the overall score against the windows without a
-change. Changes: Gaussian blur of 1.5 pixels in 768; half the light; red 1.15 and blue 0.85 times; JPEG of quality 20
+alarm is set to be false in at most 1 % of the windows. AUROC is that of the overall score against the windows without
+a change. Changes: Gaussian blur of 1.5 pixels in 768; half the light; red 1.15 and blue 0.85 times; JPEG of quality 20
 instead of 95; four photographs at half their scale side by side; and, unchanged, the 50 photographs with the largest
 share of ground that people have not built, drawn with replacement, against a reference of the others. A cause is right
-if it is named first in more than half of the windows with an alarm. The second tables have smaller windows, and windows in
-which only some photographs are changed. Rendered scenes were predicted by a model of four epochs of `experiment=demo`,
-real photographs by the exported `experiment=baseline`, of whose training photographs 126 are among the 180."""
+if it is named first in more than half of the windows with an alarm. The second tables have smaller windows, and
+windows in which only some photographs are changed. Rendered scenes were predicted by a model of four epochs of
+`experiment=demo`, real photographs by the exported `experiment=baseline`, of whose training photographs 126 are among
+the 180."""
 
 
 if __name__ == "__main__":

@@ -23,8 +23,13 @@ FLOORS = {
         "class_mapping",
         "windows",
         "spec",
+<<<<<<< HEAD
         "reference_statistics",
         "normalize",
+=======
+        "normalize",
+        "reference_statistics",
+>>>>>>> monitor
     ),
     3: ("raster", "synthetic", "figures"),
     4: ("data", "model", "runtime"),

@@ -40,22 +40,16 @@ def save(folder: str) -> None:
     trial, program = np.load("trial.npz"), Path("model.mlir").read_text(encoding="utf-8")
     shape = trial["probabilities"].shape
 
-    class Model(tf.Module):
-        """The network, with its description as `assets/description.json`."""
+    def predict(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        (probabilities,) = xla.call_module(
+            (image,), version=xla.call_module_maximum_supported_version(), module=program, Tout=[tf.float32],
+            Sout=[shape], platforms=["CPU"],
+        )  # fmt: skip
+        return {"probabilities": probabilities}
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.description = tf.saved_model.Asset("description.json")
-
-        @tf.function(input_signature=[tf.TensorSpec(trial["image"].shape, tf.float32, "image")])
-        def predict(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-            (probabilities,) = xla.call_module(
-                (image,), version=xla.call_module_maximum_supported_version(), module=program, Tout=[tf.float32],
-                Sout=[shape], platforms=["CPU"],
-            )  # fmt: skip
-            return {"probabilities": probabilities}
-
-    model = Model()
+    model = tf.Module()
+    model.description = tf.saved_model.Asset("description.json")  # becomes assets/description.json
+    model.predict = tf.function(predict, input_signature=[tf.TensorSpec(trial["image"].shape, tf.float32, "image")])
     tf.saved_model.save(model, "converted", {"serving_default": model.predict})
     served = tf.saved_model.load("converted").signatures["serving_default"]
     probabilities = served(image=tf.constant(trial["image"]))["probabilities"].numpy()
