@@ -23,13 +23,8 @@ FLOORS = {
         "class_mapping",
         "windows",
         "spec",
-<<<<<<< HEAD
         "reference_statistics",
         "normalize",
-=======
-        "normalize",
-        "reference_statistics",
->>>>>>> monitor
     ),
     3: ("raster", "synthetic", "figures"),
     4: ("data", "model", "runtime"),
