@@ -1,7 +1,6 @@
 """Processes that compute, each one task at a time, behind a bounded queue.
 
-A task that takes too long costs its process, as does one that crashes it; another process is started in its place, and
-the other tasks go on. The pool knows nothing of HTTP: requests and a queue of jobs use it alike.
+A process that takes too long, or crashes, is replaced; the other tasks go on. Requests and jobs use the pool alike.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from multiprocessing import resource_tracker
 from typing import Any
 
 from segdrone.errors import CheckpointError
@@ -69,9 +69,9 @@ class WorkerPool:
         Raises:
             CheckpointError: One cannot.
         """
-        for slot in self._slots:
-            slot.start()
         try:
+            for slot in self._slots:
+                slot.start()
             with self._changed:
                 self._changed.wait_for(lambda: self._first_error is not None or self.alive == self.size)
             if self._first_error is not None:
@@ -183,6 +183,7 @@ class WorkerPool:
     def _run_slot(self, slot: int) -> None:
         """Keeps one process up, and gives it tasks."""
         if hasattr(signal, "pthread_sigmask"):  # until a new process ignores Ctrl+C itself, it must not reach it
+            resource_tracker.ensure_running()  # which ends by unblocking it
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         pause = 0.0
         while not self._ended:
