@@ -49,10 +49,12 @@ def test_a_model_is_described(service: Service, models: dict[str, str]) -> None:
         "name": "net", "digest": digest(models["net"]), "runtime": "onnx", "device": "cpu", "precision": "fp32",
     }  # fmt: skip
     assert ModelSpec.from_dict(model["spec"]) == TILED
-    listed = client.get("/v1/models").json()["models"]
+    answer = client.get("/v1/models").json()
+    listed = answer["models"]
     assert [item["name"] for item in listed] == ["net", "other"]
-    assert {*listed[0]} == {"name", "digest", "runtime", "device", "precision", "classes"}
-    assert listed[0]["classes"] == list(TILED.classes.names)
+    assert {*listed[0]} == {"name", "digest", "runtime", "device", "precision", "classes", "things"}
+    assert (listed[0]["classes"], listed[0]["things"]) == ([*TILED.classes.names], ["car"])
+    assert answer["jobs"] == (service.jobs is not None)
     assert listed[1]["digest"] == digest(models["other"])
 
 

@@ -186,6 +186,25 @@ def test_what_is_wrong_is_said_in_a_line(opened: Opened, name: str, content: byt
     assert alert.is_hidden()
 
 
+def test_what_can_be_tried_again_is(opened: Opened) -> None:
+    page = opened(expected="ERR_FAILED")
+    page.route("**/v1/segment*", lambda route: route.abort())
+    page.set_input_files("#file", {"name": "a.jpg", "mimeType": "", "buffer": photograph()})
+    page.get_by_role("alert").get_by_text("The service does not answer").wait_for()
+    page.unroute_all()
+    page.get_by_role("button", name="Try again").click()
+    page.locator("[data-state=done]").wait_for()
+    assert page.locator("#name").inner_text() == "a.jpg"
+
+
+def test_a_service_without_jobs_predicts_large_photographs_too(opened: Opened, service: Service) -> None:
+    with listening(dataclasses.replace(service, jobs=None)) as (host, port):
+        page = opened(at=f"http://{host}:{port}/")
+        give(page, photograph(1300, 1600), model="whole")
+        assert page.locator("#about").inner_text().startswith("1600")
+        page.context.close()
+
+
 def test_two_files_at_once_are_refused(opened: Opened) -> None:
     page = opened()
     page.evaluate(

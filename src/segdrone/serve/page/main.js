@@ -142,7 +142,7 @@ async function showResult() {
     `model ${answer.model}`,
     `mean confidence ${Math.round(100 * answer.confidence)} %`,
     `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`,
-    ...(photograph.size ? [] : ["the browser cannot show this kind of photograph: the mask alone is seen"]),
+    ...(photograph.size ? [] : ["the browser cannot decode this photograph: the mask alone is seen"]),
   ].join(" · ");
   showLegend(find("#shares"), answer, (colors) => viewer.setColors(colors));
   find("[data-kind=objects]").hidden = answer.classes.every(({ objects }) => objects === null);

@@ -162,8 +162,8 @@ function paintMask(target, { scale, x, y }) {
   const { width, height } = target.canvas;
   const image = new ImageData(width, height);
   const pixels = new Uint32Array(image.data.buffer);
-  const [left, right] = [Math.max(0, Math.ceil(x)), Math.min(width, Math.floor(x + scale * size.width))];
-  const [top, bottom] = [Math.max(0, Math.ceil(y)), Math.min(height, Math.floor(y + scale * size.height))];
+  const [left, right] = [Math.max(0, Math.round(x)), Math.min(width, Math.round(x + scale * size.width))];
+  const [top, bottom] = [Math.max(0, Math.round(y)), Math.min(height, Math.round(y + scale * size.height))];
   const columns = Uint32Array.from({ length: Math.max(0, right - left) }, (_, at) =>
     Math.min(size.width - 1, Math.floor((left + at + 0.5 - x) / scale)),
   );
