@@ -37,7 +37,7 @@ _NEED_LIBRARY = ("kill by operation", "full disk")
 def all_kinds(ground: Path, *, preloaded: bool) -> dict[str, Kind]:
     """Returns the kinds of trials, in the order in which a short campaign tries them.
 
-    First each kind of file, then each disturbance and each command once, then all other pairs of these.
+    First each kind of file, and requests, then each disturbance and each command once, then all other pairs of these.
 
     Args:
         ground: From `make_ground`.
@@ -48,6 +48,7 @@ def all_kinds(ground: Path, *, preloaded: bool) -> dict[str, Kind]:
         for by in ("bytes", "structure"):
             if by == "structure" or name not in ("checkpoint settings", "evaluating"):  # as for `checkpoints`
                 kinds[f"{name} by {by}"] = Kind(partial(_mutations, ground, name, by), batch, 1.0)
+    kinds["requests to the service"] = Kind(partial(_requests, ground), 100, 1.0)
     for verb, job in sorted(product(_TRIALS, JOBS), key=_rank):
         if _fits(verb, job) and (preloaded or verb not in _NEED_LIBRARY):
             share = 2.0 if job in _LONG else 1.0
@@ -65,6 +66,12 @@ def _fits(verb: str, job: str) -> bool:
     if verb == "odd names":
         return job in ("predict", "stats")
     return job != _DDP or verb not in ("two at once", "odd machine")
+
+
+def _requests(ground: Path, seeds: Sequence[int]) -> list[Outcome]:
+    from benchmarks.torture.requests import run_requests
+
+    return run_requests(ground, seeds)
 
 
 def _mutations(ground: Path, name: str, by: str, seeds: Sequence[int]) -> list[Outcome]:

@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
 from onnx import numpy_helper
 from PIL import Image
 from starlette.testclient import TestClient
@@ -21,6 +22,7 @@ from segdrone.runtime.description import Description, Signature
 from segdrone.serve.app import create_app
 from segdrone.serve.server import bound_socket, make_server
 from segdrone.serve.service import Service
+from segdrone.serve.settings import ServeSettings
 from tests.helpers.exported import SPEC, random_pixels
 from tests.helpers.small_graphs import graph, weights, write
 
@@ -60,8 +62,15 @@ def make_client(service: Service, **settings: Any) -> TestClient:
 def listening(service: Service, **settings: Any) -> Iterator[tuple[str, int]]:
     """Runs a server for a service in a thread; yields its address."""
     changed = dataclasses.replace(service, settings=dataclasses.replace(service.settings, port=0, **settings))
-    server = make_server(create_app(changed), lambda: None)
-    with bound_socket(changed.settings) as listener:
+    with running(create_app(changed), changed.settings) as address:
+        yield address
+
+
+@contextmanager
+def running(app: FastAPI, settings: ServeSettings) -> Iterator[tuple[str, int]]:
+    """Runs a server for an application in a thread; yields its address."""
+    server = make_server(app, lambda: None)
+    with bound_socket(settings) as listener:
         address = listener.getsockname()
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()

@@ -104,7 +104,7 @@ def test_a_body_that_is_no_photograph(
 
 @pytest.mark.parametrize("name", CONTENTS)
 def test_hostile_bytes_are_refused(client: TestClient, name: str) -> None:
-    for start in (b"", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"II*\0", b"RIFF"):
+    for start in (b"", b"\xff\xd8\xff\xe0", b"II*\0"):
         response = client.post("/v1/segment", content=start + CONTENTS[name])
         assert response.status_code in (413, 415, 422)
         detail(response, response.status_code)

@@ -61,7 +61,7 @@ async def add_job(request: Request, options: Annotated[JobOptions, Query()]) -> 
     service, queue, store = _parts(request)
     record = record_of(request)
     record.model = find_model(request, options.model)
-    check_options(options, options.objects, describe(request, record.model))
+    check_options(options, [], describe(request, record.model))
     if service.pool.is_draining:
         raise Problem(503, "the service ends, and takes no more jobs", {"Retry-After": "10"})
     if queue.waiting >= service.settings.max_jobs:

@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 _START_SECONDS = 600.0  # importing torch from a slow disk, and opening large models
 _STOP_SECONDS = 5.0  # in which an idle process ends
 _LOOK_SECONDS = 0.5  # between two looks whether an idle process is alive
-_STOPPED = "the service ends, and takes no more requests"
 _LONGEST_PAUSE = 30.0  # seconds between two starts of a process that fails
+_STOPPED = "the service ends, and takes no more requests"
 
 
 class WorkerPool:
@@ -230,14 +230,13 @@ class WorkerPool:
         worker.send({"do": "open", "models": models})
         try:
             answer = worker.receive(time.monotonic() + _START_SECONDS)
-            if "error" in answer:
-                raise WorkerLostError(answer["text"])
-        except (WorkerLostError, TimeoutError) as error:
-            text = str(error) or f"it did not open the models in {_START_SECONDS:g} seconds"
+        except (TimeoutError, WorkerLostError) as error:
+            answer = {"error": "lost", "text": f"a worker cannot start ({str(error) or 'it hangs'}): free some memory"}
+        if text := answer.get("text"):
             with self._changed:
                 self._first_error = self._first_error or text
                 self._changed.notify_all()
-            raise WorkerLostError(text) from None
+            raise WorkerLostError(text)
         with self._changed:
             worker.models, self.descriptions = models, answer["models"]
             self._up.add(slot)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -16,7 +18,7 @@ from segdrone.errors import ConfigError
 from segdrone.inference.cleanup import Cleanup, parse_min_area
 from segdrone.inference.instances import thing_classes
 from segdrone.inference.outputs import SUFFIXES
-from segdrone.serve.answers import ANSWERS, Answer, choose_answer, to_json
+from segdrone.serve.answers import ANSWERS, choose_answer, to_json
 from segdrone.serve.log import record_of
 from segdrone.serve.models import describe, find_model
 from segdrone.serve.prediction_log import AS_TRAINED
@@ -58,20 +60,20 @@ class Options(BaseModel):
     )
 
 
-def segment_message(options: Options, model: str, answer: Answer, upload: Upload, folder: str) -> dict[str, Any]:
+def segment_message(options: Options, model: str, kinds: Sequence[str], upload: Upload, folder: Path) -> dict[str, Any]:
     """Returns the message by which a worker predicts a photograph.
 
     Args:
         options: The client's.
         model: Name of the model.
-        answer: Which file is asked for; COCO has objects counted.
+        kinds: Which files are asked for, keys of `SUFFIXES`; for `objects`, objects are counted.
         upload: The photograph.
         folder: Where the worker writes.
     """
     values = options.model_dump(exclude={"model"})
-    values["objects"] = options.objects or answer.kind == "objects"
-    values["kinds"] = [answer.kind]
-    return {"do": "segment", "model": model, "folder": folder, "file": str(upload.file), "options": values}
+    values["objects"] = options.objects or "objects" in kinds
+    values["kinds"] = [*kinds]
+    return {"do": "segment", "model": model, "folder": str(folder), "file": str(upload.file), "options": values}
 
 
 @router.post("/invocations", include_in_schema=False)  # as SageMaker asks
@@ -92,13 +94,14 @@ async def segment(request: Request, options: Annotated[Options, Query()]) -> Res
     service: Service = request.app.state.service
     record = record_of(request)
     answer = choose_answer(request.headers.get("accept"))
+    kinds = [answer.kind] if answer.kind else []
     model = record.model = find_model(request, options.model)
-    check_options(options, options.objects or answer.kind == "objects", describe(request, model))
+    check_options(options, kinds, describe(request, model))
     check_room(service)  # before the upload, which may be long
     upload = await receive_photograph(request, record.make_folder(), service.settings)
     record.bytes, record.megapixels = upload.size, upload.megapixels
     folder = upload.file.parent
-    task = submit(service, segment_message(options, model, answer, upload, str(folder)))
+    task = submit(service, segment_message(options, model, kinds, upload, folder))
     result = await wait_for_answer(request, service, task)
     queued = task.queued or 0.0
     service.metrics.count_prediction(
@@ -114,12 +117,12 @@ async def segment(request: Request, options: Annotated[Options, Query()]) -> Res
     return JSONResponse(to_json(result, request_id=record.id, model=model, queued=queued), headers=headers)
 
 
-def check_options(options: Options, objects: bool, model: dict[str, Any]) -> None:
+def check_options(options: Options, kinds: Sequence[str], model: dict[str, Any]) -> None:
     """Checks what depends on the model's classes.
 
     Args:
         options: Of the request.
-        objects: Whether objects are wanted.
+        kinds: Files that are wanted, keys of `SUFFIXES`.
         model: Description of the model.
 
     Raises:
@@ -130,7 +133,7 @@ def check_options(options: Options, objects: bool, model: dict[str, Any]) -> Non
         Cleanup(parse_min_area(options.min_area, "min_area"), options.fill_holes, options.refine).check(table)
     except ConfigError as error:
         raise Problem(422, str(error)) from None
-    if objects and not thing_classes(table):
+    if (options.objects or "objects" in kinds) and not thing_classes(table):
         raise Problem(422, "no class of the model is an object such as person or car: leave out objects")
 
 

@@ -20,6 +20,7 @@ from segdrone.serve import log
 from segdrone.serve.settings import ServeSettings
 
 _HEADER_SECONDS = 20.0  # in which the headers of a request must arrive
+_READ_SECONDS = 60.0  # in which a client must take a part of an answer
 
 
 @contextmanager
@@ -95,9 +96,10 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(H11Protocol):
-    """Closes connections whose headers do not arrive in time; Uvicorn waits for ever."""
+    """Closes connections whose headers do not arrive, or whose answer is not taken, in time; Uvicorn waits for ever."""
 
     _timer: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begins to wait for the first headers."""
@@ -112,9 +114,21 @@ class _Protocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stops waiting."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._write_timer):
+            if timer is not None:
+                timer.cancel()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Begins to wait for a client that takes nothing."""
+        super().pause_writing()
+        self._write_timer = self.loop.call_later(_READ_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Goes on."""
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+        super().resume_writing()
 
     def _start_timer(self) -> None:
         self._timer = self.loop.call_later(_HEADER_SECONDS, self._look)
