@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-Opened = Callable[..., Any]
 RNG = np.random.default_rng(0)
 FILTERS = (8, 16, 32, 64, 128, 248)  # none, sub, up, average, Paeth, the best of each row
 MASKS = {
@@ -22,6 +21,14 @@ MASKS = {
     "gradient": np.add.outer(np.arange(120), np.arange(300) // 2).astype(np.uint8),
     "pixel": np.full((1, 1), 255, np.uint8),
 }
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any, address: str) -> Iterator[Any]:
+    page = browser.new_page()
+    page.goto(address)
+    yield page
+    page.close()
 
 
 def decode(page: Any, png: bytes) -> Any:
@@ -36,8 +43,7 @@ def decode(page: Any, png: bytes) -> Any:
     )
 
 
-def test_masks_are_decoded_exactly(opened: Opened) -> None:
-    page = opened()
+def test_masks_are_decoded_exactly(page: Any) -> None:
     for mask in MASKS.values():
         file = io.BytesIO()
         Image.fromarray(mask).save(file, "PNG")
@@ -47,18 +53,16 @@ def test_masks_are_decoded_exactly(opened: Opened) -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "P", "1", "I;16"])
-def test_other_images_are_refused(opened: Opened, mode: str) -> None:
+def test_other_images_are_refused(page: Any, mode: str) -> None:
     file = io.BytesIO()
     Image.new(mode, (5, 4)).save(file, "PNG")
-    page = opened()
     with pytest.raises(Exception, match="no 8-bit gray PNG"):
         decode(page, file.getvalue())
 
 
-def test_a_cut_mask_is_refused(opened: Opened) -> None:
+def test_a_cut_mask_is_refused(page: Any) -> None:
     file = io.BytesIO()
     Image.fromarray(MASKS["noise"]).save(file, "PNG")
-    page = opened()
     with pytest.raises(Exception, match="Error"):
         decode(page, file.getvalue()[:3000])
 
@@ -66,8 +70,7 @@ def test_a_cut_mask_is_refused(opened: Opened) -> None:
 ROWS = [["class", "share"], ['a "b", c', "0.5"], ["", "x,y"], ["two\nlines", "ä €"], ["last", ""]]
 
 
-def test_csv_is_that_of_others(opened: Opened) -> None:
-    page = opened()
+def test_csv_is_that_of_others(page: Any) -> None:
     for end in ("\n", "\r\n"):
         file = io.StringIO()
         csv.writer(file, lineterminator=end).writerows(ROWS)
