@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 
 SEGDRONE = [sys.executable, "-m", "segdrone"]
-SIZE, COUNT = "576x384", 60  # of the scenes of each flight
+SIZE, COUNT = "576x384", 100  # of the scenes of each flight: the statistics need ten validation photographs
 PICKED = 24  # photographs to label
 PHOTOGRAPHS, MASKS = "original_images", "label_images_semantic"
 

@@ -92,8 +92,8 @@ def monitor(source: Path, model: Path | None, reference: Path | None = None, lev
 def _of_model(spec: ModelSpec, model: Path | None) -> ReferenceStatistics:
     if spec.reference_statistics is None:
         raise ConfigError(
-            f"{model} holds no reference statistics, as it was trained without validation or by an older segdrone: "
-            "give --reference FOLDER of predictions of usual photographs"
+            f"{model} holds no reference statistics: its training had fewer than ten validation photographs, or an "
+            "older segdrone; give --reference FOLDER of predictions of usual photographs"
         )
     return spec.reference_statistics
 
