@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -102,6 +103,36 @@ def test_jobs_are_computed_one_after_the_other_and_have_a_place(service: Service
     wait_until(lambda: service.state(third) == "done")
     assert (service.state(slow), service.store.folder(slow.id).exists()) == (None, False)
     assert [job.id for job in service.store] == [third.id]
+
+
+def test_a_job_that_is_cancelled_at_any_moment_costs_no_other(service: Service) -> None:
+    jobs = [service.add(photograph()) for _ in range(6)]
+    for job in jobs[:5]:
+        time.sleep(0.03)
+        if service.store.get(job.id) is not None:
+            service.queue.cancel(job)
+    wait_until(lambda: service.state(jobs[5]) == "done", 20)
+    assert [service.state(job) for job in jobs[:5]] == [None] * 5
+
+
+def test_statistics_that_cannot_be_kept_cost_no_job(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PredictionLog, "add_folder", lambda *_: 1 / 0)
+    job = service.add(photograph())
+    wait_until(lambda: service.state(job) == "done")
+
+
+def test_a_full_disk_lets_a_job_wait(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    change, failures = JobStore.change, iter(range(2))
+
+    def full(store: JobStore, job: Job, **changes: Any) -> Job:
+        if next(failures, None) is not None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return change(store, job, **changes)
+
+    monkeypatch.setattr(JobStore, "change", full)
+    monkeypatch.setattr("segdrone.serve.job_queue._LOOK_SECONDS", 0.1)
+    job = service.add(photograph())
+    wait_until(lambda: service.state(job) == "done")
 
 
 def test_a_service_that_stops_leaves_its_jobs_to_the_next(service: Service) -> None:

@@ -33,7 +33,8 @@ def add(log: PredictionLog, count: int, model: dict[str, Any] = MODEL, **changes
     for number in range(count):
         cells = {name: column[number] + changes.get(name, 0) for name, column in values.items()}
         row = {name: "" if np.isnan(cell) else f"{cell:.6f}" for name, cell in cells.items()}
-        log.add("net", model, f"id{number}", {**row, "path": "secret.jpg", "digest": "d", "captured": "2026"})
+        row |= {"path": "secret.jpg", "digest": f"{number} {changes} {count}", "captured": "2026"}
+        log.add("net", model, f"id{number}", row)
 
 
 def file_of(folder: Path) -> Path:
@@ -58,6 +59,15 @@ def test_darker_photographs_raise_an_alarm_and_only_the_latest_count() -> None:
     drift = log.drift(MODEL)
     assert drift is not None and drift.alarm and drift.photographs == WINDOW
     assert drift.columns[0].column == "brightness"
+
+
+def test_a_photograph_that_is_sent_again_counts_once(tmp_path: Path) -> None:
+    log = PredictionLog(tmp_path)
+    add(log, 40)
+    add(log, 40)
+    drift = log.drift(MODEL)
+    assert drift is not None and drift.photographs == 40
+    assert len(read_predictions(file_of(tmp_path).parent).paths) == 40
 
 
 def test_a_model_without_reference_has_no_drift() -> None:
@@ -105,7 +115,7 @@ def test_a_service_keeps_the_statistics_of_photographs_and_jobs(tmp_path: Path) 
         for number in range(30):
             client.post("/v1/segment", content=photograph(60, 90 + number), headers=headers).raise_for_status()
         client.post("/v1/segment", params={"fill_holes": 9}, content=photograph(), headers=headers).raise_for_status()
-        job = client.post("/v1/jobs", content=photograph(), headers=headers).json()
+        job = client.post("/v1/jobs", content=photograph(61, 97), headers=headers).json()
         wait_until(lambda: client.get(f"/v1/jobs/{job['id']}").json()["state"] == "done")
         counted = read_metrics(client)
     assert counted['segdrone_drift_alarm{model="net"}'] == 1

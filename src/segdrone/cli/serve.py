@@ -33,7 +33,7 @@ def serve(
     max_job_megabytes: Annotated[
         float, typer.Option(help=OPTIONS["max_job_megabytes"])
     ] = ServeSettings.max_job_megabytes,
-    job_timeout: Annotated[float, typer.Option(help=OPTIONS["job_timeout"])] = ServeSettings.job_timeout,
+    job_hours: Annotated[float, typer.Option(help=OPTIONS["job_hours"])] = ServeSettings.job_hours,
     job_upload_timeout: Annotated[
         float, typer.Option(help=OPTIONS["job_upload_timeout"])
     ] = ServeSettings.job_upload_timeout,
@@ -66,7 +66,7 @@ def serve(
         [ModelFile.parse(model) for model in models],
         host=host, port=port, device=device, workers=workers, spool=spool, max_megabytes=max_megabytes,
         max_megapixels=max_megapixels, max_queue=max_queue, timeout=timeout, upload_timeout=upload_timeout, jobs=jobs,
-        job_workers=job_workers, max_jobs=max_jobs, max_job_megabytes=max_job_megabytes, job_timeout=job_timeout,
+        job_workers=job_workers, max_jobs=max_jobs, max_job_megabytes=max_job_megabytes, job_hours=job_hours,
         job_upload_timeout=job_upload_timeout, keep_hours=keep_hours, statistics=statistics,
         per_client=per_client, token_file=token_file, no_auth=no_auth, cors=tuple(cors or ()),
     )  # fmt: skip

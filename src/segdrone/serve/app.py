@@ -32,6 +32,7 @@ from segdrone.serve.settings import ServeSettings
 from segdrone.serve.spool import open_spool
 from segdrone.serve.worker import WorkerOptions
 
+_EXPOSED = ("Location", "Retry-After", "X-Model", "X-Model-Digest", "X-Request-ID")  # to web pages of other origins
 _DESCRIPTION = "Semantic segmentation of drone photographs. Errors are application/problem+json (RFC 9457)."
 
 
@@ -65,7 +66,7 @@ def _start_jobs(settings: ServeSettings, copies: ModelCopies, spool: Path, predi
     options = WorkerOptions(settings.device, settings.threads, str(spool), niceness=5)  # requests come first
 
     def make_pool() -> WorkerPool:
-        seconds = 3600 * settings.job_timeout
+        seconds = 3600 * settings.job_hours
         return WorkerPool(
             copies.paths, options, size=settings.job_workers, timeout=seconds, max_queue=settings.job_workers
         )
@@ -90,7 +91,7 @@ def create_app(service: Service) -> FastAPI:
             Middleware(DrainBody),
             Middleware(
                 CORSMiddleware, allow_origins=settings.cors, allow_methods=["GET", "POST", "DELETE"],
-                allow_headers=["Authorization", "Content-Type"], expose_headers=["X-Request-ID", "X-Model"],
+                allow_headers=["Authorization", "Content-Type"], expose_headers=_EXPOSED,
             ),
             Middleware(GuardAccess, settings=settings, tokens=service.tokens),
         ],

@@ -47,6 +47,8 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> int:
             left = max_bytes
             for name, entry in wanted.items():
                 left -= _extract(file, entry, folder / name, left, max_bytes)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError):  # one name is also that of a folder
+        raise DataError("the archive has a file and a folder of one name: rename one") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError) as error:
         raise DataError(f"the archive is damaged ({one_line(error)}): pack it again") from None
     if not wanted:

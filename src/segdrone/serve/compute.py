@@ -71,7 +71,8 @@ class Computer:
         except _Cancelled:
             answer = {"error": "cancelled", "text": "the request was cancelled"}
         except Exception as error:
-            answer = _describe_error(error, message.get("file") or message.get("folder", ""))
+            places = {message.get("file", ""): "the photograph", f"{message.get('folder', '')}/": ""}
+            answer = _describe_error(error, places)
         if answer is not None:
             self._send(answer)
 
@@ -177,13 +178,14 @@ def _digest(settings: Mapping[str, Any]) -> str:
     return str(settings.get("model") or settings.get("checkpoint") or "")
 
 
-def _describe_error(error: Exception, file: str) -> Message:
-    """Returns what went wrong, without the place of the photograph."""
+def _describe_error(error: Exception, places: Mapping[str, str]) -> Message:
+    """Returns what went wrong, with other words for places on the disk."""
     kind = type(error).__name__
     if isinstance(error, SegdroneError | MemoryError | OSError):
         text = explain_error(error)
     else:
         traceback.print_exc(file=sys.stderr)
         kind, text = "Exception", explain_error(error)
-    text = text.replace(file, "the photograph") if file else text
+    for place, word in places.items():
+        text = text.replace(place, word) if len(place) > 1 else text
     return {"error": kind, "errno": getattr(error, "errno", None), "text": text}

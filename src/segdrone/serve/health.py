@@ -31,6 +31,6 @@ async def ready(request: Request) -> dict[str, Any]:
 
 
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
-async def metrics(request: Request) -> Response:
+def metrics(request: Request) -> Response:  # in a thread, as drift takes some milliseconds
     """Returns counts of requests by route, model and status, times, megapixels, and the state of the workers."""
     return Response(request.app.state.service.metrics.text(), media_type=CONTENT_TYPE_LATEST)

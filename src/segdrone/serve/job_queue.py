@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -127,14 +128,23 @@ class JobQueue:
         while (job := self._next()) is not None:
             try:
                 self._compute(job)
-            except OSError as error:  # the disk is full: the state on disk is one from which a service goes on
-                log.error("job %s: its state cannot be written (%s): free some disk space", job.id, error)
+            except OSError as error:
                 with self._changed:
-                    self._changed.wait_for(lambda: self._stopping, _LOOK_SECONDS)
-                    self._waiting.append(job)
+                    self._tasks.pop(job.id, None)
+                if self.store.folder(job.id).is_dir():  # else it was cancelled
+                    self._wait_for_disk(job, error)
             except Exception:  # whatever it is, it must not cost the other jobs
                 log.exception("job %s failed", job.id)
-                self._end(job, state="failed", error="an error in the service: tell who runs it")
+                with self._changed, suppress(OSError):
+                    self._tasks.pop(job.id, None)
+                    self._end(job, state="failed", error="an error in the service: tell who runs it")
+
+    def _wait_for_disk(self, job: Job, error: OSError) -> None:
+        """Lets a job whose state cannot be written wait; the one on disk is one from which a service goes on."""
+        log.error("job %s: its state cannot be written (%s): free some disk space", job.id, error)
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping, _LOOK_SECONDS)
+            self._waiting.append(job)
 
     def _next(self) -> Job | None:
         with self._changed:
@@ -159,15 +169,16 @@ class JobQueue:
             if job.digest not in ("", digest):  # of the former model, which masks of another would join
                 shutil.rmtree(folder / "out", ignore_errors=True)
             job = self.store.change(job, state="running", started=time.time(), digest=digest)
-        try:
-            with self._changed:
+            try:
                 task = self._tasks[job.id] = pool.submit(_message(job, folder))
+            except TaskError:
+                return  # it waits on disk
+        try:
             changes: dict[str, Any] = {"state": "done", "failed": task.answer.result()["failed"]}
-            self._keep_statistics(job, pool.descriptions[job.model], folder / "out")
         except TaskError as error:
             changes = self._failure(job, error)
         with self._changed:
-            self._tasks.pop(job.id, None)
+            del self._tasks[job.id]
             now = self.store.get(job.id)
             if now is None or now.state == "cancelled":
                 self.store.remove(job)
@@ -179,6 +190,8 @@ class JobQueue:
                 if not self._stopping:
                     self._waiting.insert(0, job)
                     self._changed.notify_all()
+        if changes.get("state") == "done":
+            self._keep_statistics(job, pool.descriptions.get(job.model), folder / "out")
 
     def _started_pool(self) -> WorkerPool:
         with self._starting:
@@ -192,9 +205,13 @@ class JobQueue:
         self.ended[changes["state"]] += 1
         self._expire(self.store.change(job, finished=time.time(), **changes))
 
-    def _keep_statistics(self, job: Job, description: Mapping[str, Any], out: Path) -> None:
-        if job.digest == description["digest"] and AS_TRAINED.items() <= job.options.items():
-            self._predictions.add_folder(job.model, description, job.id, out)
+    def _keep_statistics(self, job: Job, description: Mapping[str, Any] | None, out: Path) -> None:
+        is_same = description is not None and job.digest == description["digest"]
+        if description is not None and is_same and AS_TRAINED.items() <= job.options.items():
+            try:
+                self._predictions.add_folder(job.model, description, job.id, out)
+            except Exception:  # the job is done without
+                log.exception("the statistics of job %s are not kept", job.id)
 
     def _failure(self, job: Job, error: TaskError) -> dict[str, Any]:
         """Returns what becomes of a job whose task failed; without a state it is begun again."""
@@ -222,7 +239,8 @@ class JobQueue:
                 for job_id in old:
                     del self._expires[job_id]
                     if (job := self.store.get(job_id)) is not None:
-                        self.store.remove(job)
+                        with suppress(OSError):  # the next service tries again
+                            self.store.remove(job)
 
 
 def _message(job: Job, folder: Path) -> dict[str, Any]:

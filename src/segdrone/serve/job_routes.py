@@ -21,23 +21,11 @@ from segdrone.serve.log import record_of
 from segdrone.serve.models import describe, find_model
 from segdrone.serve.predict_job import RESULT
 from segdrone.serve.problems import Problem, disk_errors
-from segdrone.serve.segment import Options, check_options
+from segdrone.serve.segment import BINARY, BODY, Options, check_options
 from segdrone.serve.service import Service
-from segdrone.serve.uploads import FIELD
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 Id = Annotated[str, InPath(max_length=64, description="Id of a job: who knows it may see and cancel the job.")]
-
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-_BODY = {
-    **dict.fromkeys(
-        ("image/jpeg", "image/png", "image/tiff", "image/webp", "video/mp4", "application/zip",
-         "application/octet-stream"), _BINARY,
-    ),
-    "multipart/form-data": {
-        "schema": {"type": "object", "required": [FIELD], "properties": {FIELD: {"type": "string", "format": "binary"}}}
-    },
-}  # fmt: skip
 
 
 class JobOptions(Options):
@@ -51,7 +39,12 @@ class JobOptions(Options):
     "",
     status_code=202,
     summary="Have photographs or a film predicted",
-    openapi_extra={"requestBody": {"required": True, "content": _BODY}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {**BODY, **dict.fromkeys(("video/mp4", "application/zip"), BINARY)},
+        }
+    },
 )
 async def add_job(request: Request, options: Annotated[JobOptions, Query()]) -> JSONResponse:
     """Takes a photograph, a film, or a ZIP archive of them, and returns the job that predicts them.

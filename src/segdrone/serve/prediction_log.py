@@ -49,13 +49,13 @@ class PredictionLog:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._writing = threading.Lock()
-        self._latest: dict[str, deque[Mapping[str, str]]] = {}  # by digest of the model
+        self._latest: dict[str, deque[tuple[str, Mapping[str, str]]]] = {}  # digest and row, by digest of the model
         self._drift: dict[str, tuple[float, Drift | None]] = {}
         self._begun: set[Path] = set()  # files that this service has written to
         self._best_effort = BestEffort("the statistics of predictions")
 
     def add(self, model: str, description: Mapping[str, Any], name: str, row: Mapping[str, str]) -> None:
-        """Keeps the statistics of a photograph.
+        """Keeps the statistics of a photograph, unless it is one of the latest: sent again, it says nothing new.
 
         Args:
             model: Name of the model.
@@ -66,7 +66,10 @@ class PredictionLog:
         columns = monitored_columns(ClassTable.from_dict(description["spec"]["classes"]))
         kept = {"path": name, "mask": f"masks/{name}.png", **{column: row[column] for column in columns}}
         with self._writing:
-            self._latest.setdefault(description["digest"], deque(maxlen=WINDOW)).append(kept)
+            latest = self._latest.setdefault(description["digest"], deque(maxlen=WINDOW))
+            if any(digest == row["digest"] for digest, _ in latest):
+                return
+            latest.append((row["digest"], kept))
             if self._folder is not None:
                 with self._best_effort():
                     self._write(self._folder / f"{model}-{description['digest'][:12]}", description, kept)
@@ -85,7 +88,7 @@ class PredictionLog:
         at, found = self._drift.get(digest, (-_SECONDS, None))
         if time.monotonic() - at >= _SECONDS:
             with self._writing:
-                rows = [*self._latest[digest]]
+                rows = [row for _, row in self._latest[digest]]
             reference = ModelSpec.from_dict(spec).reference_statistics
             columns = [name for name in rows[0] if name not in ("path", "mask")]
             values = {name: np.array([float(row[name] or "nan") for row in rows]) for name in columns}

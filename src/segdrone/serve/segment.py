@@ -29,18 +29,21 @@ from segdrone.serve.uploads import FIELD, Upload, receive_photograph
 
 router = APIRouter(tags=["prediction"])
 
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-_BODY = {
-    **dict.fromkeys(("image/jpeg", "image/png", "image/tiff", "image/webp", "application/octet-stream"), _BINARY),
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+"""Bytes of a file, in OpenAPI."""
+
+BODY = {
+    **dict.fromkeys(("image/jpeg", "image/png", "image/tiff", "image/webp", "application/octet-stream"), BINARY),
     "multipart/form-data": {
         "schema": {
             "type": "object",
             "required": [FIELD],
             "additionalProperties": False,
-            "properties": {FIELD: {"type": "string", "format": "binary"}},
+            "properties": {FIELD: BINARY["schema"]},
         }
     },
 }
+"""Bodies that hold a photograph, in OpenAPI."""
 
 
 class Options(BaseModel):
@@ -84,10 +87,10 @@ def segment_message(options: Options, model: str, kinds: Sequence[str], upload: 
     responses={
         200: {
             "description": "As the Accept header asks: " + "; ".join(f"`{one.accept}` {one.text}" for one in ANSWERS),
-            "content": {one.media_type: {} if one.media_type == ANSWERS[0].media_type else _BINARY for one in ANSWERS},
+            "content": {one.media_type: {} if one.media_type == ANSWERS[0].media_type else BINARY for one in ANSWERS},
         }
     },
-    openapi_extra={"requestBody": {"required": True, "content": _BODY}},
+    openapi_extra={"requestBody": {"required": True, "content": BODY}},
 )
 async def segment(request: Request, options: Annotated[Options, Query()]) -> Response:
     """Predicts a JPEG, PNG, TIFF or WebP photograph: the bytes of the body, or the field `photograph` of a form."""

@@ -102,7 +102,7 @@ class ServeSettings:
     max_job_megabytes: float = field(
         default=4000, metadata=_help("Largest file of a job in megabytes, also when unpacked; beyond: 413 or 422.")
     )
-    job_timeout: float = field(default=24, metadata=_help("Hours that a job may compute; then it fails."))
+    job_hours: float = field(default=24, metadata=_help("Hours that a job may compute; then it fails."))
     job_upload_timeout: float = field(
         default=3600, metadata=_help("Seconds in which the file of a job must arrive; then 408.")
     )
@@ -139,7 +139,7 @@ class ServeSettings:
         self._check_range("job_workers", 0, 256)
         self._check_range("max_jobs", 0, 100_000)
         self._check_range("max_job_megabytes", 0.001, 1e6)
-        self._check_range("job_timeout", 0.001, 1e4)
+        self._check_range("job_hours", 0.001, 1e4)
         self._check_range("job_upload_timeout", 0.01, 1e6)
         self._check_range("keep_hours", 0.001, 1e5)
         self._check_range("per_client", 1, 100_000)
