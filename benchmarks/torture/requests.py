@@ -77,7 +77,7 @@ def _run(address: Address, seed: int) -> Outcome:
     try:
         detail = send(address, rng)
         _check_ready(address)
-    except (TrialError, OSError, httpx2.HTTPError) as error:
+    except (TrialError, OSError, httpx2.HTTPError, ValueError, KeyError) as error:
         return Outcome(seed, False, f"{type(error).__name__}: {error}")
     return Outcome(seed, True, detail)
 
@@ -118,7 +118,8 @@ def _post(address: Address, path: str, content: bytes, **headers: str) -> str:
     )
     check(answer.status_code < 500, f"{path} answers {answer.status_code}: {answer.text[:200]}")
     if answer.status_code >= 400:
-        detail = answer.json()["detail"]
+        content = answer.json()
+        detail = content.get("detail") or content["error"]
         check(
             "\n" not in detail and "/tmp" not in detail and "Traceback" not in detail, f"not one line: {detail[:200]}"
         )

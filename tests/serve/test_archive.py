@@ -74,6 +74,15 @@ def test_a_cut_archive_is_refused(tmp_path: Path, kept: int) -> None:
     assert "the archive is damaged" in refusal(path, tmp_path / "input")
 
 
+def test_a_list_of_files_that_leads_before_the_archive_is_refused(tmp_path: Path) -> None:
+    path = pack(tmp_path / "a.zip", ("a.jpg", photograph()))
+    content = bytearray(path.read_bytes())
+    at = content.index(b"PK\x05\x06") + 16
+    content[at : at + 4] = struct.pack("<I", len(content) * 2)  # where the list begins: all places move before the file
+    path.write_bytes(content)
+    assert "the archive is damaged" in refusal(path, tmp_path / "input")
+
+
 def test_content_that_was_changed_is_refused(tmp_path: Path) -> None:
     path = pack(tmp_path / "a.zip", ("a.jpg", photograph()), method=zipfile.ZIP_STORED)
     path.write_bytes(path.read_bytes().replace(photograph()[100:120], bytes(20)))

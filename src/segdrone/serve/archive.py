@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,6 +19,9 @@ from segdrone.utils.console import one_line
 _CHUNK = 1 << 20  # bytes
 _MOST_FILES = 20_000  # in an archive, of any kind
 _MOST_DIRECTORY = 64 << 20  # bytes of the list of its files, which zipfile holds in memory
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OverflowError, RuntimeError, ValueError
+)  # fmt: skip
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -49,7 +54,9 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> int:
                 left -= _extract(file, entry, folder / name, left, max_bytes)
     except (FileExistsError, NotADirectoryError, IsADirectoryError):  # one name is also that of a folder
         raise DataError("the archive has a file and a folder of one name: rename one") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError) as error:
+    except (*_DAMAGED, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # that of a seek to a place that cannot be
+            raise
         raise DataError(f"the archive is damaged ({one_line(error)}): pack it again") from None
     if not wanted:
         raise DataError(
