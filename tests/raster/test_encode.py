@@ -21,6 +21,13 @@ def test_a_gray_png_holds_the_values(tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.asarray(image), random_ids())
 
 
+def test_a_mask_of_more_rows_than_opencv_writes(tmp_path: Path) -> None:
+    mask = np.arange(1_000_100, dtype=np.uint8)[:, None]
+    write_gray_png(mask, tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), mask)
+
+
 def test_an_even_mask_is_small(tmp_path: Path) -> None:
     mask = np.repeat(np.repeat(random_ids(), 40, axis=0), 40, axis=1)
     write_gray_png(mask, tmp_path / "a.png")

@@ -22,7 +22,11 @@ def write_gray_png(pixels: NDArray[np.uint8], path: Path, *, sync: bool = True) 
         OSError: The file cannot be written.
     """
     with atomic_write(path, sync=sync) as partial:
-        partial.write_bytes(cv2.imencode(".png", pixels, _PNG_OPTIONS)[1].tobytes())
+        is_encoded, content = cv2.imencode(".png", pixels, _PNG_OPTIONS)
+        if is_encoded:
+            partial.write_bytes(content.tobytes())
+        else:  # OpenCV writes no side of more than a million pixels
+            Image.fromarray(pixels).save(partial, compress_level=1)
 
 
 def write_palette_png(mask: NDArray[np.uint8], palette: NDArray[np.uint8], path: Path, *, sync: bool = True) -> None:
