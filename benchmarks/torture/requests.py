@@ -118,8 +118,8 @@ def _post(address: Address, path: str, content: bytes, **headers: str) -> str:
     )
     check(answer.status_code < 500, f"{path} answers {answer.status_code}: {answer.text[:200]}")
     if answer.status_code >= 400:
-        content = answer.json()
-        detail = content.get("detail") or content["error"]
+        problem = answer.json()
+        detail = problem.get("detail") or problem["error"]
         check(
             "\n" not in detail and "/tmp" not in detail and "Traceback" not in detail, f"not one line: {detail[:200]}"
         )
