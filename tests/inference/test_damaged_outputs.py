@@ -12,8 +12,8 @@ import pytest
 from tests.helpers.prediction_folder import OTHER, image, refusal, run
 from tests.helpers.predictions import contents
 
-ALL: dict[str, Any] = {"confidence": True, "objects": ("car",)}
-KINDS = ["masks/a.png", "colours/a.png", "overlays/a.jpg", "confidence/a.png", "objects/a.json"]
+ALL: dict[str, Any] = {"confidence": True, "regions": True, "objects": ("car",)}
+KINDS = ["masks/a.png", "colours/a.png", "overlays/a.jpg", "confidence/a.png", "regions/a.geojson", "objects/a.json"]
 
 
 def _spoil(path: Path, how: str) -> None:

@@ -24,7 +24,7 @@ MASK[2:8, 3:9] = MASK[20:30, 20:40] = CAR
 MASK[10:12, 50:52] = PERSON
 CONFIDENCE = np.arange(2400).reshape(40, 60).astype(np.uint8)
 IMAGE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
-ALL = {"confidence": True, "objects": ("person", "dog", "car")}
+ALL = {"confidence": True, "regions": True, "objects": ("person", "dog", "car")}
 
 
 def write(outputs: Outputs) -> dict[str, str]:
@@ -36,7 +36,7 @@ def test_each_folder_has_its_kind_of_file(tmp_path: Path) -> None:
     write(outputs)
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")) == [
         "colours/sub/a.b.png", "confidence/sub/a.b.png", "masks/sub/a.b.png", "objects/sub/a.b.json",
-        "overlays/sub/a.b.jpg",
+        "overlays/sub/a.b.jpg", "regions/sub/a.b.geojson",
     ]  # fmt: skip
     with Image.open(outputs.file("masks", "sub/a.b")) as mask, Image.open(outputs.file("colours", "sub/a.b")) as colour:
         assert (mask.mode, colour.mode) == ("L", "P")
@@ -114,13 +114,13 @@ def test_a_class_may_have_the_name_of_a_column(tmp_path: Path) -> None:
     assert len(set(columns)) == len(columns)
 
 
-@pytest.mark.parametrize("kind", ["colours", "overlays", "confidence", "objects"])
+@pytest.mark.parametrize("kind", ["colours", "overlays", "confidence", "regions", "objects"])
 def test_what_is_not_chosen_is_not_written(tmp_path: Path, kind: str) -> None:
     outputs = Outputs(tmp_path, DRONE, **{**ALL, kind: ()})  # type: ignore[arg-type]
     row = write(outputs)
     assert not (tmp_path / kind).exists()
     assert {*outputs.files("sub/a.b")} == {path for path in tmp_path.rglob("*") if path.is_file()}
-    assert len(Outputs(tmp_path, DRONE, **ALL).files("sub/a.b")) == 5  # type: ignore[arg-type]
+    assert len(Outputs(tmp_path, DRONE, **ALL).files("sub/a.b")) == 6  # type: ignore[arg-type]
     assert float(row["confidence"]) > 0
 
 

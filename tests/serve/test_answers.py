@@ -27,6 +27,7 @@ from segdrone.serve.problems import Problem
         ("image/png;profile=confidence;q=0.3", "confidence"),
         ("image/png;profile=none, image/jpeg;q=0.1", "overlays"),
         ("text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8", ""),
+        ("application/geo+json", "regions"),
         ("application/vnd.coco+json", "objects"),
         ("image/png;q=0, image/jpeg", "overlays"),
         (",,;q=1,image/png", "masks"),

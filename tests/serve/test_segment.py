@@ -20,14 +20,31 @@ from segdrone.serve.answers import ANSWERS
 from segdrone.serve.service import Service
 from tests.helpers.serving import detail, left_in_spool, listening, make_client, photograph, slow_photograph, wait_until
 
-FILES = {"masks": ".png", "colours": ".png", "confidence": ".png", "overlays": ".jpg", "objects": ".json"}
+FILES = {
+    "masks": ".png",
+    "colours": ".png",
+    "confidence": ".png",
+    "overlays": ".jpg",
+    "regions": ".geojson",
+    "objects": ".json",
+}
 
 
 def predict(model: str, content: bytes, folder: Path, suffix: str, *options: str) -> dict[str, bytes]:
     """Returns the files that `segdrone predict` writes, by kind."""
     file = folder / f"photograph{suffix}"
     file.write_bytes(content)
-    arguments = ["predict", model, str(file), "--out", str(folder / "out"), "--confidence", "--objects", "--quiet"]
+    arguments = [
+        "predict",
+        model,
+        str(file),
+        "--out",
+        str(folder / "out"),
+        "--confidence",
+        "--regions",
+        "--objects",
+        "--quiet",
+    ]
     assert CliRunner().invoke(commands, [*arguments, *options]).exit_code == 0
     return {kind: (folder / "out" / kind / f"photograph{end}").read_bytes() for kind, end in FILES.items()}
 

@@ -68,6 +68,10 @@ def predict(
             "--confidence", help="Write the probability of each pixel's class, before clean-up; 255 is certain."
         ),
     ] = False,
+    regions: Annotated[
+        bool,
+        typer.Option("--regions", help="Write the regions of each class as polygons, in GeoJSON (pixels, y down)."),
+    ] = False,
     smooth: Annotated[int, typer.Option(help="Videos: majority vote of each pixel over this many frames.")] = 1,
     redo: Annotated[
         bool, typer.Option("--redo", help="Predict finished photographs again, also with other options than before.")
@@ -91,7 +95,8 @@ def predict(
         masks/sub/NAME.png       class ids
         colours/sub/NAME.png     class colors
         overlays/sub/NAME.jpg    photograph, mask and legend
-        confidence/, objects/    with --confidence, --objects
+        confidence/sub/NAME.png  with --confidence, objects/sub/NAME.json with --objects,
+                                 regions/sub/NAME.geojson with --regions
         summary.csv              one row per photograph: share of each class, confidence, objects, time,
                                  and what segdrone monitor compares
         totals.csv               one row per class: share of all photographs together, objects
@@ -138,6 +143,7 @@ def predict(
     try:
         if images:
             outputs: dict[str, Any] = {"colours": colours, "overlays": overlays, "confidence": confidence}
+            outputs["regions"] = regions
             summaries.append(predict_folder(predictor, images, out, objects=classes, **outputs, **shared))
         if videos:
             summaries.append(predict_videos(predictor, videos, out, smooth=smooth, **shared))

@@ -17,6 +17,7 @@ from segdrone.inference.inputs import InputImage
 from segdrone.inference.instances import Instance, find_instances, to_coco
 from segdrone.inference.overlays import draw_overlay
 from segdrone.inference.photo_statistics import measure_photograph, statistics_columns
+from segdrone.inference.polygons import to_geojson, trace_polygons
 from segdrone.inference.predictor import Prediction
 from segdrone.raster.encode import write_gray_png, write_jpeg, write_palette_png
 from segdrone.utils.atomic import atomic_write, is_too_long
@@ -27,7 +28,14 @@ FIRST_COLUMNS = ("path", "mask", "height", "width", "digest", "confidence")
 SUMMARY_VERSION = 2
 """Version of the columns; 1 had none of the statistics for monitoring."""
 
-SUFFIXES = {"masks": ".png", "colours": ".png", "overlays": ".jpg", "confidence": ".png", "objects": ".json"}
+SUFFIXES = {
+    "masks": ".png",
+    "colours": ".png",
+    "overlays": ".jpg",
+    "confidence": ".png",
+    "regions": ".geojson",
+    "objects": ".json",
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,7 @@ class Outputs:
     | `colours/NAME.png`     | the same, with the class colors as palette                                  |
     | `overlays/NAME.jpg`    | photograph, mask and legend, at most 2000 pixels on the longer side         |
     | `confidence/NAME.png`  | probability of the class, 8-bit gray, 255 is 1                              |
+    | `regions/NAME.geojson` | regions as polygons along the edges of the pixels                           |
     | `objects/NAME.json`    | instances as COCO                                                           |
 
     Pixels without data have the ignored id. They count in no share, mean, area or instance.
@@ -50,6 +59,7 @@ class Outputs:
         colours: Write color masks.
         overlays: Write overlays.
         confidence: Write confidences.
+        regions: Write regions.
         objects: Names of the classes whose instances are written and counted.
 
     Raises:
@@ -61,6 +71,7 @@ class Outputs:
     colours: bool = True
     overlays: bool = True
     confidence: bool = False
+    regions: bool = False
     objects: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -118,6 +129,7 @@ class Outputs:
             A cell for each of `columns`.
 
         Raises:
+            DataError: The mask has too many regions for polygons.
             OSError: A file cannot be written.
         """
         mask, confidence = prediction
@@ -132,6 +144,8 @@ class Outputs:
             write_jpeg(overlay, self.file("overlays", image.name), sync=False)
         if self.confidence:
             write_gray_png(confidence, self.file("confidence", image.name), sync=False)
+        if self.regions:
+            self._write_regions(image, prediction)
         counts = Counter(self.table.names[instance.class_id] for instance in self._write_objects(image, prediction))
         return [
             image.path,
@@ -143,6 +157,13 @@ class Outputs:
             captured,
             *("" if value is None else f"{value:.6f}" for value in map(values.get, statistics_columns(self.table))),
         ]
+
+    def _write_regions(self, image: InputImage, prediction: Prediction) -> None:
+        mask, confidence = prediction
+        polygons = trace_polygons(mask, confidence, self.table.ignore_index)
+        document = to_geojson(image.path, (mask.shape[0], mask.shape[1]), polygons, self.table)
+        with atomic_write(self.file("regions", image.name), sync=False) as partial:
+            partial.write_text(json.dumps(document, separators=(",", ":")), encoding="ascii")
 
     def _write_objects(self, image: InputImage, prediction: Prediction) -> list[Instance]:
         if not self.objects:
@@ -156,7 +177,12 @@ class Outputs:
 
     @property
     def _choices(self) -> dict[str, bool]:
-        return {"colours": self.colours, "overlays": self.overlays, "confidence": self.confidence}
+        return {
+            "colours": self.colours,
+            "overlays": self.overlays,
+            "confidence": self.confidence,
+            "regions": self.regions,
+        }
 
     def _kinds(self) -> list[str]:
         chosen = {**self._choices, "objects": bool(self.objects), "masks": True}

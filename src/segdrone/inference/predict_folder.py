@@ -96,6 +96,7 @@ def predict_folder(
     colours: bool = True,
     overlays: bool = True,
     confidence: bool = False,
+    regions: bool = False,
     objects: Sequence[str] = (),
     redo: bool = False,
     progress: bool = True,
@@ -116,6 +117,7 @@ def predict_folder(
         colours: Write color masks.
         overlays: Write photographs under their masks.
         confidence: Write the probability of the class.
+        regions: Write the regions as polygons, in GeoJSON.
         objects: Names of the classes whose instances are written and counted.
         redo: Predict finished photographs again, and replace predictions with other settings.
         progress: Whether to show a progress bar and errors on stderr.
@@ -129,7 +131,7 @@ def predict_folder(
     """
     out = Path(out)
     cleanup.check(predictor.table)
-    outputs = Outputs(out, predictor.table, colours, overlays, confidence, objects)
+    outputs = Outputs(out, predictor.table, colours, overlays, confidence, regions, objects)
     settings = {
         "segdrone": __version__,
         "classes": predictor.table.to_dict(),
@@ -187,14 +189,14 @@ def _predict_all(
         for image, reading in _read_ahead(todo, read):
             try:
                 source, pixels = reading.result()
-                prediction = predict(source, pixels, update)
+                cells = outputs.write(image, pixels, predict(source, pixels, update))
             except DataError as error:
                 manifest.drop(image)
                 failed[image.path] = _error_line(image, error)
                 if progress:
                     tqdm.write(f"error: {one_line(failed[image.path])}", file=sys.stderr)
             else:
-                manifest.add(image, outputs.write(image, pixels, prediction))
+                manifest.add(image, cells)
             finished += 1
             photo_bar.update()
     return failed

@@ -36,6 +36,7 @@ ANSWERS = (  # wildcards get the first that fits
     Answer("image/png", "colours", "colours", "mask in the colors of the classes, with a palette"),
     Answer("image/png", "confidence", "confidence", "probability of each pixel's class, 8-bit gray, 255 is certain"),
     Answer("image/jpeg", "", "overlays", "photograph under its mask, with a legend"),
+    Answer("application/geo+json", "", "regions", "regions of each class as polygons, in pixels, y down"),
     Answer("application/vnd.coco+json", "", "objects", "objects such as persons and cars, as COCO detections"),
 )
 

@@ -90,7 +90,7 @@ class Computer:
     def _segment(self, message: Message) -> Message:
         start, options = time.monotonic(), message["options"]
         predictor, cleanup, objects = self._prepare(message)
-        kinds = {kind: kind in options["kinds"] for kind in ("colours", "overlays", "confidence")}
+        kinds = {kind: kind in options["kinds"] for kind in ("colours", "overlays", "confidence", "regions")}
         outputs = Outputs(Path(message["folder"]), predictor.table, **kinds, objects=objects)
         file = Path(message["file"])
         image = InputImage(file, file.name, file.stem)
@@ -122,6 +122,7 @@ class Computer:
         return predict_job(
             predictor, Path(message["folder"]), cleanup, objects,
             smooth=message["options"]["smooth"], confidence=message["options"]["confidence"],
+            regions=message["options"].get("regions", False),  # none in a job that an older version has left
             on_progress=self._progress(message["task"]),
         )  # fmt: skip
 

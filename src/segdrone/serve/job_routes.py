@@ -32,6 +32,7 @@ class JobOptions(Options):
     """Query parameters of a job: options of `segdrone predict`."""
 
     confidence: bool = Field(False, description="Also write the probability of each pixel's class.")
+    regions: bool = Field(False, description="Also write the regions of photographs as polygons, in GeoJSON.")
     smooth: int = Field(1, ge=1, le=255, description="Films: majority vote of each pixel over this many frames.")
 
 

@@ -26,6 +26,7 @@ def predict_job(
     *,
     smooth: int,
     confidence: bool,
+    regions: bool,
     on_progress: Progress,
 ) -> dict[str, Any]:
     """Predicts `input/` of a job's folder into `out/`, and packs that into `result.zip`; goes on where it was killed.
@@ -37,6 +38,7 @@ def predict_job(
         objects: Names of the classes whose instances are counted.
         smooth: As for `predict_video`.
         confidence: Write the probability of the class.
+        regions: Write regions as polygons.
         on_progress: As for `predict_folder`.
 
     Returns:
@@ -51,7 +53,8 @@ def predict_job(
     summaries: list[PredictSummary] = []
     shared: dict[str, Any] = {"cleanup": cleanup, "progress": False, "on_progress": on_progress}
     if photographs:
-        summaries.append(predict_folder(predictor, photographs, out, confidence=confidence, objects=objects, **shared))
+        files: dict[str, Any] = {"confidence": confidence, "regions": regions, "objects": objects}
+        summaries.append(predict_folder(predictor, photographs, out, **files, **shared))
     if videos:
         summaries.append(predict_videos(predictor, videos, out, smooth=smooth, **shared))
     failed = {

@@ -6,6 +6,7 @@ const SUFFIXES = {
   masks: "-mask.png",
   colours: "-colors.png",
   overlays: "-overlay.jpg",
+  regions: ".geojson",
   objects: "-coco.json",
   shares: "-shares.csv",
   json: ".json",

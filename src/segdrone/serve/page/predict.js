@@ -8,6 +8,7 @@ const ACCEPT = {
   masks: "image/png",
   colours: "image/png;profile=colours",
   overlays: "image/jpeg",
+  regions: "application/geo+json",
   objects: "application/vnd.coco+json",
 };
 
@@ -57,7 +58,7 @@ async function predictNow(task) {
 async function predictAsJob(task) {
   const { query, onProgress, signal } = task;
   const { spec } = await requestJson("GET", `v1/models/${query.model}`, { signal });
-  let job = await upload(task, "v1/jobs");
+  let job = await upload({ ...task, query: { ...query, regions: true } }, "v1/jobs");
   const path = `v1/jobs/${job.id}`;
   try {
     while (job.state !== "done") {
