@@ -7,7 +7,8 @@ python benchmarks/serving.py --model best.onnx --clients 20 --seconds 30 --megap
 Starts `segdrone serve` on loopback. Each client sends rendered photographs, most of them small, one after the other,
 and compares each mask with the bytes that `segdrone predict` wrote before. A client that is told to wait (429) waits.
 First, one client alone, in turns with `predict_folder` of the same photograph in this process, which decodes, predicts
-and writes. Linux only. Writes benchmarks/results/serving.md.
+and writes. Then four clients for each worker send the smallest photograph, in turns with the network alone in a loop,
+which does no more than compute the windows of that photograph. Linux only. Writes benchmarks/results/serving.md.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,6 +43,7 @@ from segdrone.utils.memory import keep_freed_memory
 from segdrone.utils.openmp import sleep_while_waiting
 
 REPO = Path(__file__).parents[1]
+_ROUND = 10.0  # seconds
 HEADERS = {"Content-Type": "image/jpeg", "Accept": "image/png"}
 
 
@@ -82,10 +85,10 @@ def predict_masks(model: Path, folder: Path, out: Path, megapixels: list[float])
     return {size: (out / "masks" / f"{size:g}.png").read_bytes() for size in megapixels}
 
 
-def start_server(model: Path, options: argparse.Namespace, spool: Path) -> tuple[subprocess.Popen[str], str]:
+def start_server(model: Path, workers: int, clients: int, spool: Path) -> tuple[subprocess.Popen[str], str]:
     """Starts the service; returns it and its address, once it is ready."""
-    arguments = ["--port", "0", "--workers", str(options.workers), "--spool", str(spool)]
-    arguments += ["--max-queue", str(options.clients), "--per-client", str(options.clients), "--timeout", "3600"]
+    arguments = ["--port", "0", "--workers", str(workers), "--spool", str(spool)]
+    arguments += ["--max-queue", str(clients), "--per-client", str(clients), "--timeout", "3600"]
     server = subprocess.Popen(
         [sys.executable, "-m", "segdrone", "serve", str(model), *arguments],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
@@ -164,6 +167,44 @@ def time_alone(address: str, model: Path, photograph: Path, out: Path, rounds: i
     return statistics.median(served[1:]), statistics.median(predicted[1:])
 
 
+def measure_rates(model: Path, workers: int, photograph: Path, spool: Path) -> tuple[float, float]:
+    """Returns photographs a second: the service's with four clients for each worker, and of the network alone.
+
+    Medians over rounds of ten seconds each, in turns. The network alone computes the windows again and again, with as
+    many threads as it takes; nothing is decoded, blended or written.
+    """
+    predictor = Predictor.from_file(model, device="cpu")
+    source = predictor.open(photograph)
+    resized = predictor.resize(source)
+    windows = [resized.read(window)[None] for window in predictor.windows(source.size)]
+    content, served, computed = photograph.read_bytes(), [], []
+    clients = 4 * workers
+    server, address = start_server(model, workers, clients, spool)
+
+    def send(end: float) -> int:
+        count = 0
+        with httpx2.Client(base_url=address, timeout=None) as client:
+            while time.perf_counter() < end:
+                client.post("/v1/segment", content=content, headers=HEADERS).raise_for_status()
+                count += 1
+        return count
+
+    with ThreadPoolExecutor(clients) as threads:
+        for _ in range(3):
+            begin = time.perf_counter()
+            answers = sum(threads.map(send, [begin + _ROUND] * clients))
+            served.append(answers / (time.perf_counter() - begin))
+            begin, count = time.perf_counter(), 0
+            while time.perf_counter() < begin + _ROUND:
+                for window in windows:
+                    predictor.backend(window)
+                count += 1
+            computed.append(count / (time.perf_counter() - begin))
+    server.terminate()
+    server.wait(60)
+    return statistics.median(served), statistics.median(computed)
+
+
 def quantiles(values: list[float]) -> str:
     """Returns the median, the 95 % and the 99 % quantile as cells of a table."""
     return " | ".join(f"{np.quantile(values, share):.2f}" for share in (0.5, 0.95, 0.99))
@@ -186,7 +227,7 @@ def main() -> None:
         (place / "photographs").mkdir()
         photographs = make_photographs(place / "photographs", options.megapixels)
         masks = predict_masks(options.model, place / "photographs", place / "out", options.megapixels)
-        server, address = start_server(options.model, options, place / "spool")
+        server, address = start_server(options.model, options.workers, options.clients, place / "spool")
         try:
             idle = processes_memory(server.pid)
             small, large = min(photographs), max(photographs)
@@ -200,6 +241,9 @@ def main() -> None:
         finally:
             server.terminate()
             code = server.wait(60)
+        photograph = place / "photographs" / f"{small:g}.jpg"
+        counts = sorted({1, os.cpu_count() or 1})
+        rates = {count: measure_rates(options.model, count, photograph, place / f"spool-{count}") for count in counts}
     rows = [f"| {size:g} | {len(times)} | {quantiles(times)} |" for size, times in sorted(seen.seconds.items())]
     others = {status: count for status, count in seen.statuses.items() if status != 200}
     sizes = " ".join(f"{size:g}" for size in options.megapixels)
@@ -222,6 +266,13 @@ One client alone, in turns with `predict_folder` of the same photograph in one p
 | megapixels | service, s | `predict_folder`, s | ratio |
 |---|---|---|---|
 {chr(10).join(f"| {size:g} | {a:.3f} | {b:.3f} | {a / b:.2f} |" for size, (a, b) in alone.items())}
+
+Photographs of {small:g} megapixels a second, in turns: by the service with four clients for each worker, which decodes,
+predicts and writes, and by the network alone in a loop, with all threads:
+
+| workers | service | network | ratio |
+|---|---|---|---|
+{chr(10).join(f"| {count} | {a:.2f} | {b:.2f} | {a / b:.2f} |" for count, (a, b) in rates.items())}
 """
     print(table)
     with atomic_write(REPO / "benchmarks" / "results" / "serving.md") as partial:

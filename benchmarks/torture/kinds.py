@@ -37,7 +37,7 @@ _NEED_LIBRARY = ("kill by operation", "full disk")
 def all_kinds(ground: Path, *, preloaded: bool) -> dict[str, Kind]:
     """Returns the kinds of trials, in the order in which a short campaign tries them.
 
-    First each kind of file, and requests, then each disturbance and each command once, then all other pairs of these.
+    First each kind of file and the service, then each disturbance and each command once, then all other pairs.
 
     Args:
         ground: From `make_ground`.
@@ -49,6 +49,8 @@ def all_kinds(ground: Path, *, preloaded: bool) -> dict[str, Kind]:
             if by == "structure" or name not in ("checkpoint settings", "evaluating"):  # as for `checkpoints`
                 kinds[f"{name} by {by}"] = Kind(partial(_mutations, ground, name, by), batch, 1.0)
     kinds["requests to the service"] = Kind(partial(_requests, ground), 100, 1.0)
+    kinds["kill by time: workers of the service"] = Kind(partial(_worker_kills, ground), 5, 1.0)
+    kinds["kill by time: service with jobs"] = Kind(partial(_service_kills, ground), 1, 1.0)
     for verb, job in sorted(product(_TRIALS, JOBS), key=_rank):
         if _fits(verb, job) and (preloaded or verb not in _NEED_LIBRARY):
             share = 2.0 if job in _LONG else 1.0
@@ -72,6 +74,18 @@ def _requests(ground: Path, seeds: Sequence[int]) -> list[Outcome]:
     from benchmarks.torture.requests import run_requests
 
     return run_requests(ground, seeds)
+
+
+def _worker_kills(ground: Path, seeds: Sequence[int]) -> list[Outcome]:
+    from benchmarks.torture.service_kills import kill_workers
+
+    return kill_workers(ground, seeds)
+
+
+def _service_kills(ground: Path, seeds: Sequence[int]) -> list[Outcome]:
+    from benchmarks.torture.service_kills import kill_services
+
+    return kill_services(ground, seeds)
 
 
 def _mutations(ground: Path, name: str, by: str, seeds: Sequence[int]) -> list[Outcome]:

@@ -5,16 +5,11 @@ from __future__ import annotations
 import io
 import json
 import random
-import shutil
 import socket
-import subprocess
-import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import httpx2
 import numpy as np
@@ -23,8 +18,9 @@ from benchmarks.torture.change_bytes import change_bytes
 from benchmarks.torture.change_images import change_structure
 from benchmarks.torture.change_trees import INFINITIES, change_tree, nested
 from benchmarks.torture.outcome import Outcome, TrialError, check
+from benchmarks.torture.service import SECONDS, Service, running_service, temporary_folder
 
-_SECONDS = 30.0  # after which a request hangs
+_LIMITS = ("--max-megabytes", "4", "--max-job-megabytes", "4", "--upload-timeout", "2", "--job-upload-timeout", "2")
 _TEXTS = (
     "",
     "*/*",
@@ -52,70 +48,31 @@ _PATHS = (
 _LENGTHS = ("-1", "0", "99999999999999999999", "10737418240", "1e3", "abc", "1, 2", "")
 
 
-class Address(NamedTuple):
-    """Where the service listens."""
-
-    host: str
-    port: int
-
-
 def run_requests(ground: Path, seeds: Sequence[int]) -> list[Outcome]:
     """Starts a service, and sends one hostile request for each seed."""
     outcomes: list[Outcome] = []
     try:
-        with _service(ground) as address:
+        with temporary_folder(ground) as spool, running_service(ground, spool, *_LIMITS) as service:
             for seed in seeds:
-                outcomes.append(_run(address, seed))
+                outcomes.append(_run(service, seed))
     except (TrialError, OSError) as error:
         outcomes += [Outcome(seed, False, str(error)) for seed in seeds[len(outcomes) :]]
     return outcomes
 
 
-def _run(address: Address, seed: int) -> Outcome:
+def _run(service: Service, seed: int) -> Outcome:
     rng = random.Random(seed)
     send = rng.choice((_changed_photograph, _changed_photograph, _changed_archive, _changed_tensor, _raw))
     try:
-        detail = send(address, rng)
-        _check_ready(address)
+        detail = send(service, rng)
+        service.check_ready()
     except (TrialError, OSError, httpx2.HTTPError, ValueError, KeyError) as error:
         return Outcome(seed, False, f"{type(error).__name__}: {error}")
     return Outcome(seed, True, detail)
 
 
-@contextmanager
-def _service(ground: Path) -> Iterator[Address]:
-    folder = Path(tempfile.mkdtemp(prefix="torture-requests-", dir=ground.parent))
-    limits = ["--max-megabytes", "4", "--max-job-megabytes", "4", "--upload-timeout", "2", "--job-upload-timeout", "2"]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "segdrone", "serve", str(ground / "exported" / "best.onnx"), "--port", "0",
-         "--spool", str(folder), *limits],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert server.stderr is not None
-    try:
-        line = server.stderr.readline()
-        check(" on http://" in line, f"the service does not start: {line}")
-        host, _, port = line.split("http://")[1].strip().rstrip("/").rpartition(":")
-        yield Address(host, int(port))
-    finally:
-        server.terminate()
-        try:
-            server.wait(_SECONDS)
-        except subprocess.TimeoutExpired:
-            server.kill()
-        server.stderr.close()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _check_ready(address: Address) -> None:
-    answer = httpx2.get(f"http://{address.host}:{address.port}/health/ready", timeout=_SECONDS)
-    check(answer.status_code == 200, f"not ready: {answer.status_code}")
-
-
-def _post(address: Address, path: str, content: bytes, **headers: str) -> str:
-    answer = httpx2.post(
-        f"http://{address.host}:{address.port}{path}", content=content, headers=headers, timeout=_SECONDS
-    )
+def _post(service: Service, path: str, content: bytes, **headers: str) -> str:
+    answer = httpx2.post(f"{service.url}{path}", content=content, headers=headers, timeout=SECONDS)
     check(answer.status_code < 500, f"{path} answers {answer.status_code}: {answer.text[:200]}")
     if answer.status_code >= 400:
         problem = answer.json()
@@ -132,25 +89,25 @@ def _photograph(rng: random.Random) -> bytes:
     return rng.choice((change_bytes, change_structure))(content, rng)
 
 
-def _changed_photograph(address: Address, rng: random.Random) -> str:
+def _changed_photograph(service: Service, rng: random.Random) -> str:
     path, kind = (
         rng.choice(("/v1/segment", "/v1/segment", "/v1/jobs")),
         rng.choice(("image/jpeg", "application/octet-stream")),
     )
     accept = rng.choice(("image/png", "application/json", "image/jpeg", "image/png;profile=colours"))
-    return _post(address, path, _photograph(rng), **{"Content-Type": kind, "Accept": accept})
+    return _post(service, path, _photograph(rng), **{"Content-Type": kind, "Accept": accept})
 
 
-def _changed_archive(address: Address, rng: random.Random) -> str:
+def _changed_archive(service: Service, rng: random.Random) -> str:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))) as archive:
         for name in rng.sample(("a.jpg", "b/c.png", "../d.jpg", "/e.tif", "f.zip", "g.mp4", "h" * 300 + ".jpg"), 3):
             archive.writestr(name, rng.choice((_photograph(rng), bytes(6_000_000), b"")))
     content = buffer.getvalue() if rng.random() < 0.5 else change_bytes(buffer.getvalue(), rng)
-    return _post(address, "/v1/jobs", content, **{"Content-Type": "application/zip"})
+    return _post(service, "/v1/jobs", content, **{"Content-Type": "application/zip"})
 
 
-def _changed_tensor(address: Address, rng: random.Random) -> str:
+def _changed_tensor(service: Service, rng: random.Random) -> str:
     windows = np.zeros((1, 32, 32, 3), np.uint8)
     request = {
         "inputs": [
@@ -162,10 +119,10 @@ def _changed_tensor(address: Address, rng: random.Random) -> str:
     length = (
         {"Inference-Header-Content-Length": rng.choice(("0", "-1", "9" * 30, "10", "x"))} if rng.random() < 0.3 else {}
     )
-    return _post(address, "/v2/models/best/infer", content, **{"Content-Type": "application/json"}, **length)
+    return _post(service, "/v2/models/best/infer", content, **{"Content-Type": "application/json"}, **length)
 
 
-def _raw(address: Address, rng: random.Random) -> str:
+def _raw(service: Service, rng: random.Random) -> str:
     """Sends bytes that no library sends: other methods, lengths, headers and boundaries, or a part of a body."""
     body = _photograph(rng)
     method = rng.choice(("POST", "POST", "GET", "PUT", "DELETE", "PATCH", "BREW"))
@@ -179,7 +136,7 @@ def _raw(address: Address, rng: random.Random) -> str:
     head = f"{method} {rng.choice(_PATHS)} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Type: {kind}\r\n"
     head += f"Accept: {rng.choice(_TEXTS)}\r\n"
     head += rng.choice((f"Content-Length: {length}\r\n", "Transfer-Encoding: chunked\r\n"))
-    with socket.create_connection(address, timeout=_SECONDS) as connection:
+    with socket.create_connection((service.host, service.port), timeout=SECONDS) as connection:
         try:
             connection.sendall(head.encode("latin-1") + b"\r\n" + body[: rng.choice((len(body), len(body), 10))])
             if rng.random() < 0.5:

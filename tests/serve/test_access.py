@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import http.client
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -168,3 +169,14 @@ def test_one_address_has_its_share(service: Service) -> None:
 
         wait_until(end)
         assert post(address, photograph())[0] == 200
+
+
+def test_a_client_that_has_its_answer_may_send_the_next_request(service: Service) -> None:
+    with listening(service, per_client=1) as address:
+        connection = http.client.HTTPConnection(*address)
+        for number in range(50):
+            accept = "image/png" if number % 2 else "application/json"
+            connection.request("POST", "/v1/segment", photograph(), {"Content-Type": "image/jpeg", "Accept": accept})
+            answer = connection.getresponse()
+            content = answer.read()
+            assert answer.status == 200, content

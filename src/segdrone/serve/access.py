@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from segdrone.errors import ConfigError
 from segdrone.serve.log import record_of
@@ -91,13 +91,26 @@ class GuardAccess:
         except Problem as problem:
             await problem_response(problem, record_of(request).id)(scope, receive, send)
             return
+        is_running = True
         self._running[client] += 1
+
+        def end() -> None:
+            nonlocal is_running
+            if is_running:
+                is_running = False
+                self._running[client] -= 1
+                if self._running[client] <= 0:
+                    del self._running[client]
+
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                end()  # before the client has the whole answer, and sends its next request
+            await send(message)
+
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, send_on)
         finally:
-            self._running[client] -= 1
-            if self._running[client] <= 0:
-                del self._running[client]
+            end()
 
     def _check_host(self, request: Request) -> None:
         """Checks that a web page of another site neither reaches a local service, nor posts to any.

@@ -176,6 +176,7 @@ def test_a_large_photograph_is_a_job_that_reports_its_windows(opened: Opened, se
     shares = np.bincount(mask.ravel(), minlength=4) / mask.size
     assert shares == pytest.approx([one["share"] for one in answer["classes"]], abs=1e-6)
     assert json.loads(download(page, "COCO", tmp_path)[1])["annotations"]
+    assert download(page, "GeoJSON", tmp_path)[1] == ask(service, content, "application/geo+json")
     page.get_by_role("button", name="Another photograph").click()
     wait_until(lambda: not [*jobs.store])
 
