@@ -71,7 +71,7 @@ def make_photographs(folder: Path, megapixels: list[float]) -> dict[float, bytes
     photographs = {}
     for size in megapixels:
         height = round((size * 1e6 * 2 / 3) ** 0.5)
-        image, _ = render_scene(height, round(1.5 * height), seed=0)
+        image, _, _ = render_scene(height, round(1.5 * height), seed=0)
         file = folder / f"{size:g}.jpg"
         cv2.imwrite(str(file), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         photographs[size] = file.read_bytes()

@@ -1,7 +1,10 @@
 import math
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
 from segdrone.evaluation.counts import stack_counts
@@ -70,3 +73,46 @@ def test_an_image_without_labels_is_counted_but_not_kept() -> None:
     evaluator.update(EvalSample("empty", unlabeled, np.zeros_like(unlabeled), None, None))
     assert evaluator.counts["empty"].confusion.sum() == 0
     assert evaluator.best_and_worst() == ([], [])
+
+
+CARS = ClassTable(names=("road", "car"), colours=((0, 0, 0), (0, 0, 255)))
+
+
+def touching(number: int) -> NDArray[np.uint16]:
+    """Returns two cars that touch; the second one has this number."""
+    numbers = np.zeros((10, 20), np.uint16)
+    numbers[2:6, 2:8], numbers[2:6, 8:14] = 1, number
+    return numbers
+
+
+def test_true_things_are_those_of_the_instance_maps(tmp_path: Path) -> None:
+    mask = (touching(2) > 0).astype(np.uint8)
+    for instances, matched, found in (({}, 1, 1), ({"a": tmp_path / "a.png"}, 0, 0)):
+        cv2.imwrite(str(tmp_path / "a.png"), touching(2))
+        evaluator = Evaluator(CARS, None, instances=instances)
+        evaluator.update(EvalSample("a", mask, mask, None, None))
+        evaluator.sync()
+        panoptic, objects = evaluator.panoptic(), evaluator.objects.compute()
+        assert panoptic is not None and objects is not None
+        assert panoptic["classes"]["car"]["matched"] == matched  # the one component is half of each car
+        assert objects["classes"]["car"]["found"] == found
+        assert panoptic["truth"] == ("instance maps" if instances else "connected components")
+        assert panoptic["classes"]["car"]["missed"] == (2 if instances else 0)
+        assert objects["classes"]["car"]["truth"] == (2 if instances else 1)
+        assert (panoptic["pq_things"], panoptic["pq_stuff"]) == (matched, 1.0)
+
+
+def test_pixels_of_a_thing_without_a_number_do_not_count(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), touching(0))
+    mask = (touching(2) > 0).astype(np.uint8)
+    evaluator = Evaluator(CARS, None, instances={"a": tmp_path / "a.png"})
+    evaluator.update(EvalSample("a", mask, mask, None, None))
+    panoptic = evaluator.panoptic()
+    assert panoptic is not None
+    assert (panoptic["classes"]["car"]["pq"], panoptic["classes"]["car"]["matched"]) == (1.0, 1)
+
+
+def test_without_things_there_is_no_panoptic_quality() -> None:
+    evaluator = Evaluator(TABLE, None)
+    evaluator.update(sample("a", 3))
+    assert evaluator.panoptic() is None

@@ -19,7 +19,7 @@ Frames = list[NDArray[np.uint8]]
 
 def pan(count: int = 12, height: int = 64, width: int = 96) -> Frames:
     """Returns frames, uint8 `[height, width, 3]`, cut out of a scene, from its upper left to its lower right corner."""
-    scene, _ = render_scene(2 * height + 64, 2 * width + 64, seed=3)
+    scene, _, _ = render_scene(2 * height + 64, 2 * width + 64, seed=3)
     steps = np.linspace(0, 1, count)
     corners = [(round(step * (height + 64)), round(step * (width + 64))) for step in steps]
     return [np.ascontiguousarray(scene[y : y + height, x : x + width]) for y, x in corners]

@@ -15,7 +15,7 @@ from segdrone.inference.image_statistics import IMAGE_STATISTICS, image_statisti
 from segdrone.synthetic.scene import render_scene
 
 Pixels = NDArray[np.uint8]
-SCENE, _ = render_scene(256, 384, 5)
+SCENE = render_scene(256, 384, 5).image
 
 
 def measure(pixels: Pixels, valid: NDArray[np.bool_] | None = None) -> dict[str, float]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 
+import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from segdrone.classes import DRONE
 from segdrone.errors import DataError
 from segdrone.synthetic import render_scene
-
-Scene = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+from segdrone.synthetic.canvas import COUNTED
+from segdrone.synthetic.scene import Scene
 
 
 @cache
@@ -21,16 +21,16 @@ def scenes(first: int, count: int) -> list[Scene]:
 
 
 def test_the_same_seed_gives_the_same_scene() -> None:
-    image, mask = render_scene(96, 144, 7)
-    again, mask_again = render_scene(96, 144, 7)
-    other, _ = render_scene(96, 144, 8)
+    image, mask, _ = render_scene(96, 144, 7)
+    again, mask_again, _ = render_scene(96, 144, 7)
+    other, _, _ = render_scene(96, 144, 8)
     assert np.array_equal(image, again) and np.array_equal(mask, mask_again)
     assert not np.array_equal(image, other)
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (65, 201), (150, 97), (64, 640)])
 def test_every_size_can_be_rendered(height: int, width: int) -> None:
-    image, mask = render_scene(height, width, 3)
+    image, mask, _ = render_scene(height, width, 3)
     assert image.shape == (height, width, 3) and image.dtype == np.uint8
     assert mask.shape == (height, width) and mask.dtype == np.uint8
     assert mask.max() < len(DRONE)
@@ -38,8 +38,8 @@ def test_every_size_can_be_rendered(height: int, width: int) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_larger_image_shows_the_same_scene(seed: int) -> None:
-    image, mask = render_scene(96, 144, seed)
-    large_image, large_mask = render_scene(288, 432, seed)
+    image, mask, _ = render_scene(96, 144, seed)
+    large_image, large_mask, _ = render_scene(288, 432, seed)
     assert (large_mask[1::3, 1::3] == mask).mean() > 0.8
     shrunk = large_image.reshape(96, 3, 144, 3, 3).mean((1, 3))
     assert np.abs(shrunk - image).mean() < 20
@@ -47,14 +47,14 @@ def test_a_larger_image_shows_the_same_scene(seed: int) -> None:
 
 @pytest.mark.parametrize(("first", "count"), [(0, 40), (1000, 20)])
 def test_every_class_occurs_in_one_of_twenty_scenes(first: int, count: int) -> None:
-    present = np.array([np.bincount(mask.ravel(), minlength=len(DRONE)) > 0 for _, mask in scenes(first, count)])
+    present = np.array([np.bincount(mask.ravel(), minlength=len(DRONE)) > 0 for _, mask, _ in scenes(first, count)])
     counts = dict(zip(DRONE.names, present.sum(axis=0).tolist(), strict=True))
     assert min(counts.values()) >= count / 20, counts
     assert all(counts[name] >= count / 5 for name in ("person", "car", "dog", "bicycle")), counts
 
 
 def test_class_shares_resemble_the_real_dataset() -> None:
-    pixels = np.sum([np.bincount(mask.ravel(), minlength=len(DRONE)) for _, mask in scenes(0, 40)], axis=0)
+    pixels = np.sum([np.bincount(mask.ravel(), minlength=len(DRONE)) for _, mask, _ in scenes(0, 40)], axis=0)
     share = dict(zip(DRONE.names, (pixels / pixels.sum()).tolist(), strict=True))
     assert 0.25 < share["paved-area"] < 0.55
     assert 0.1 < share["grass"] < 0.35
@@ -62,8 +62,8 @@ def test_class_shares_resemble_the_real_dataset() -> None:
 
 
 def test_color_alone_does_not_separate_the_classes() -> None:
-    images = np.array([image for image, _ in scenes(0, 40)], np.float32).reshape(40, -1, 3)
-    masks = np.array([mask for _, mask in scenes(0, 40)]).reshape(40, -1)
+    images = np.array([image for image, _, _ in scenes(0, 40)], np.float32).reshape(40, -1, 3)
+    masks = np.array([mask for _, mask, _ in scenes(0, 40)]).reshape(40, -1)
     classes = len(DRONE)
     means = np.array([images[:27][masks[:27] == c].mean(axis=0) for c in range(classes)])
     nearest = ((images[27:, :, None] - means) ** 2).sum(axis=-1).argmin(axis=-1)
@@ -78,3 +78,22 @@ def test_bad_arguments_are_refused(height: int, width: int, seed: int) -> None:
     with pytest.raises(DataError) as caught:
         render_scene(height, width, seed)
     assert "\n" not in str(caught.value) and "choose" in str(caught.value)
+
+
+def test_things_are_numbered() -> None:
+    seen = set()
+    for _, mask, instances in scenes(0, 40):
+        counted = np.isin(mask, [DRONE.names.index(name) for name in COUNTED])
+        assert np.array_equal(instances > 0, counted)
+        for number in np.unique(instances[counted]):
+            classes = np.unique(mask[instances == number])
+            assert len(classes) == 1
+            seen.add(DRONE.names[classes[0]])
+    assert seen == {*COUNTED}
+
+
+def test_two_people_who_touch_have_two_numbers() -> None:
+    person = DRONE.names.index("person")
+    scene = render_scene(256, 384, 20)
+    components = cv2.connectedComponents((scene.mask == person).view(np.uint8), connectivity=8)[0] - 1
+    assert len(np.unique(scene.instances[scene.mask == person])) > components

@@ -34,6 +34,7 @@ def test_the_folder_has_the_layout_of_the_real_dataset(tmp_path: Path) -> None:
     assert set(contents(root)) == {
         *(f"original_images/{name}.jpg" for name in names),
         *(f"label_images_semantic/{name}.png" for name in names),
+        *(f"instances/{name}.png" for name in names),
         "class_dict_seg.csv",
         "scenes.json",
     }
@@ -44,10 +45,13 @@ def test_the_folder_has_the_layout_of_the_real_dataset(tmp_path: Path) -> None:
 def test_files_hold_the_rendered_scenes(tmp_path: Path) -> None:
     write(tmp_path)
     for i in range(3):
-        image, mask = render_scene(64, 96, scene_seed(5, i))
+        image, mask, instances = render_scene(64, 96, scene_seed(5, i))
         stored = cv2.imread(str(tmp_path / f"label_images_semantic/{i:03d}.png"), cv2.IMREAD_UNCHANGED)
         assert stored is not None and stored.dtype == np.uint8
         assert np.array_equal(stored, mask)
+        numbers = cv2.imread(str(tmp_path / f"instances/{i:03d}.png"), cv2.IMREAD_UNCHANGED)
+        assert numbers is not None and numbers.dtype == np.uint16
+        assert np.array_equal(numbers, instances)
         photo = cv2.imread(str(tmp_path / f"original_images/{i:03d}.jpg"), cv2.IMREAD_COLOR_RGB)
         assert photo is not None and photo.shape == image.shape
         assert np.abs(photo.astype(int) - image).mean() < 12
@@ -59,6 +63,7 @@ def test_an_interrupted_dataset_is_continued(tmp_path: Path) -> None:
     (tmp_path / "scenes.json").rename(tmp_path / "scenes.json.part")
     (tmp_path / "original_images/001.jpg").unlink()
     (tmp_path / "label_images_semantic/002.png").unlink()
+    (tmp_path / "instances/002.png").unlink()
     (tmp_path / "original_images/.001.0123abcd.part.jpg").write_bytes(b"half")
     kept = (tmp_path / "original_images/000.jpg").stat().st_mtime_ns
     write(tmp_path)

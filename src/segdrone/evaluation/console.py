@@ -44,6 +44,11 @@ def print_scores(metrics: dict[str, Any], title: str) -> None:
         rows = metrics["objects"]["classes"].values()
         truth, found = (sum(row[key] for row in rows) for key in ("truth", "found"))
         console.print(f"objects: {found} of {truth} found, mAP {metrics['objects']['map']:.4f}", highlight=False)
+    if (panoptic := metrics["panoptic"]) is not None and panoptic["pq_things"] is not None:
+        console.print(
+            f"panoptic quality: {panoptic['pq']:.4f}, of things {panoptic['pq_things']:.4f} (true things: "
+            f"{panoptic['truth']})", highlight=False, soft_wrap=True,
+        )  # fmt: skip
     for warning in metrics.get("warnings", []):
         console.print(f"[yellow]warning:[/yellow] {escape(warning)}", soft_wrap=True, highlight=False)
 

@@ -56,8 +56,9 @@ class _ImageObjects(NamedTuple):
 class DetectionScores:
     """Compares the objects of predicted masks with those of true masks.
 
-    Objects are the connected components of thing classes. Their outlines are kept as run lengths: a few kilobytes
-    each, while a mask of each would take as many bytes as the image has pixels.
+    Objects are the connected components of thing classes; true ones that are numbered, those of a number. Their
+    outlines are kept as run lengths: a few kilobytes each, while a mask of each would take as many bytes as the image
+    has pixels.
 
     Args:
         table: The classes.
@@ -76,7 +77,12 @@ class DetectionScores:
         self.images: dict[str, _ImageObjects] = {}
 
     def update(
-        self, name: str, truth: NDArray[np.uint8], prediction: NDArray[np.uint8], confidence: NDArray[np.uint8] | None
+        self,
+        name: str,
+        truth: NDArray[np.uint8],
+        prediction: NDArray[np.uint8],
+        confidence: NDArray[np.uint8] | None,
+        numbers: NDArray[np.uint16] | None = None,
     ) -> None:
         """Adds one image, or replaces the image of the same name.
 
@@ -89,9 +95,10 @@ class DetectionScores:
             truth: True mask, uint8 `[H, W]`, class ids.
             prediction: Predicted mask, uint8 `[H, W]`, class ids, and the ignored id wherever the truth has it.
             confidence: uint8 `[H, W]`, 0 to 255 for 0 to 1; None if unknown.
+            numbers: Numbers of the true things, uint16 `[H, W]`; None takes connected components.
         """
         height, width = truth.shape
-        true_instances = find_instances(truth, None, self.table, self.things)
+        true_instances = find_instances(truth, None, self.table, self.things, numbers)
         predicted_instances = find_instances(prediction, confidence, self.table, self.things)
         num_predicted = Counter(instance.class_id for instance in predicted_instances)
         scores = [

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,10 +12,13 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
+from segdrone.data.masks.instance_maps import read_instance_map
 from segdrone.evaluation.counts import Counts, Mask, count_image, stack_counts
 from segdrone.evaluation.detection import DetectionScores
+from segdrone.evaluation.panoptic import SegmentCounts, Segments, count_segments, panoptic_quality, sum_counts
 from segdrone.evaluation.scores import score
 from segdrone.figures import ImageTruthPrediction
+from segdrone.inference.instances import number_components
 from segdrone.utils.launch import rank_and_world_size
 from segdrone.utils.stall import mark_progress
 
@@ -46,17 +50,27 @@ class Evaluator:
         table: The classes.
         pictures: How many of the best and how many of the worst images to keep pictures of; None draws nothing at all.
         things: Names of the classes that are counted as objects; None is `thing_classes(table)`.
+        instances: Files that number the true things of each image, by name; None takes connected components.
 
     Attributes:
         counts: Counts of each image, by name.
         objects: Scores of the objects.
+        segments: Counts of the segments of each image, by name; empty if no class is counted as objects.
         is_drawn: Whether there will be figures and a page.
     """
 
-    def __init__(self, table: ClassTable, pictures: int | None, things: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        table: ClassTable,
+        pictures: int | None,
+        things: Sequence[str] | None = None,
+        instances: Mapping[str, Path] | None = None,
+    ) -> None:
         self.table, self.pictures, self.is_drawn = table, pictures or 0, pictures is not None
         self.counts: dict[str, Counts] = {}
         self.objects = DetectionScores(table, things)
+        self.segments: dict[str, SegmentCounts] = {}
+        self.instances = dict(instances or {})
         self._kept: list[tuple[float, str, ImageTruthPrediction]] = []  # mIoU, name and picture, best first
 
     def update(self, sample: EvalSample) -> None:
@@ -68,10 +82,32 @@ class Evaluator:
             prediction = np.where(ignored, truth, prediction)
         counts = count_image(truth, prediction, confidence, self.table)
         self.counts[name] = counts
-        self.objects.update(name, truth, prediction, confidence)
+        numbers = read_instance_map(self.instances[name], truth.shape) if self.instances else None
+        self.objects.update(name, truth, prediction, confidence, numbers)
+        if things := self.objects.things:
+            self.segments[name] = self._count_segments(truth, prediction, numbers, things)
         miou = float(score(stack_counts([counts])).images["miou"][0])
         if not math.isnan(miou):
             self._keep(miou, sample)
+
+    def panoptic(self) -> dict[str, Any] | None:
+        """Returns `panoptic_quality` of all images, and what the true things are; None if no class is counted."""
+        if not self.segments:
+            return None
+        counts = sum_counts([*self.segments.values()])
+        truth = "instance maps" if self.instances else "connected components"
+        return {"truth": truth, **panoptic_quality(counts, self.table, self.objects.things)}
+
+    def _count_segments(
+        self, truth: Mask, prediction: Mask, numbers: NDArray[np.uint16] | None, things: Sequence[str]
+    ) -> SegmentCounts:
+        if numbers is None:
+            numbers = number_components(truth, self.table, things)
+        else:  # a thing without a number is no thing that could be found
+            unnumbered = np.isin(truth, [self.table.names.index(name) for name in things]) & (numbers == 0)
+            truth = np.where(unnumbered, np.uint8(self.table.ignore_index), truth)
+        predicted = Segments(prediction, number_components(prediction, self.table, things))
+        return count_segments(Segments(truth, numbers), predicted, self.table, things)
 
     def sync(self) -> None:
         """Gives every process the images of all processes, and sorts them by name."""
@@ -79,9 +115,10 @@ class Evaluator:
         _, world = rank_and_world_size()
         if world > 1:
             shares: list[Any] = [None] * world
-            dist.all_gather_object(shares, (self.counts, self._kept))
-            self.counts = {name: counts for share, _ in shares for name, counts in share.items()}
-            self._kept = sorted((kept for _, share in shares for kept in share), key=_rank)
+            dist.all_gather_object(shares, (self.counts, self.segments, self._kept))
+            self.counts = {name: counts for share, _, _ in shares for name, counts in share.items()}
+            self.segments = {name: counts for _, share, _ in shares for name, counts in share.items()}
+            self._kept = sorted((kept for *_, share in shares for kept in share), key=_rank)
         self.counts = dict(sorted(self.counts.items()))
 
     def best_and_worst(self) -> tuple[list[ImageTruthPrediction], list[ImageTruthPrediction]]:

@@ -45,13 +45,20 @@ class NamedCounts(NamedTuple):
         return cls(tuple(by_name), table.names, stack_counts([*by_name.values()]))
 
 
-def to_metrics(counts: NamedCounts, scores: Scores, objects: dict[str, Any] | None, **details: Any) -> dict[str, Any]:
+def to_metrics(
+    counts: NamedCounts,
+    scores: Scores,
+    objects: dict[str, Any] | None,
+    panoptic: dict[str, Any] | None = None,
+    **details: Any,
+) -> dict[str, Any]:
     """Returns the content of `metrics.json`. docs/metrics.md explains its keys. Unknown values are None.
 
     Args:
         counts: Counts of the images.
         scores: Scores of `counts`.
         objects: What `DetectionScores.compute` returned.
+        panoptic: What `Evaluator.panoptic` returned.
         **details: What was scored: further keys.
     """
     names, classes = counts.names, counts.classes
@@ -80,6 +87,7 @@ def to_metrics(counts: NamedCounts, scores: Scores, objects: dict[str, Any] | No
         "classes": by_class,
         "reliability": _reliability(counts.counts.confidence.sum(0)),
         "objects": objects,
+        "panoptic": panoptic,
         "photographs": len(names),
         **details,
     }

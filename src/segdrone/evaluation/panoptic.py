@@ -35,8 +35,8 @@ class Segments(NamedTuple):
 
     Attributes:
         mask: Class ids, uint8 `[H, W]`.
-        instances: Numbers of things, uint16 `[H, W]`: pixels of one class and one number are one thing. They mean nothing
-            where the mask has stuff, or no data.
+        instances: Numbers of things, uint16 `[H, W]`: pixels of one class and one number are one thing. They mean
+            nothing where the mask has stuff, or no data.
     """
 
     mask: NDArray[np.uint8]

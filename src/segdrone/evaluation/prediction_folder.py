@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from segdrone.data import DataConfig
 from segdrone.data.dataset_folder import open_dataset
+from segdrone.data.masks.instance_maps import find_instance_maps
 from segdrone.data.masks.label_sample import tell_doubts
 from segdrone.errors import ConfigError
 from segdrone.evaluation.evaluator import Evaluator
@@ -61,7 +62,8 @@ def evaluate_prediction_folder(
     tell_doubts(pairs, dataset.encoding)
     predictions = find_predictions(Path(cfg.predictions), pairs)
     provenance = start_output(cfg, pairs, torch.device("cpu"), results.path)
-    evaluator = Evaluator(dataset.table, cfg.pictures, object_classes(cfg, dataset.table))
+    instances = find_instance_maps(dataset.files)
+    evaluator = Evaluator(dataset.table, cfg.pictures, object_classes(cfg, dataset.table), instances)
     size = config.test_image_size if "test_image_size" in overrides else None
     evaluate_predictions(evaluator, pairs, predictions, dataset.encoding, encoding, size, masks_only=masks_only)
     evaluator.sync()

@@ -92,7 +92,8 @@ def write_report(
     scores = score(counts.counts)
     if math.isnan(scores.overall["miou"]):
         raise DataError(f"no pixel of {title} is labeled, so there is nothing to score: check the masks")
-    metrics = to_metrics(counts, scores, evaluator.objects.compute(), warnings=[*warnings], **details)
+    objects, panoptic = evaluator.objects.compute(), evaluator.panoptic()
+    metrics = to_metrics(counts, scores, objects, panoptic, warnings=[*warnings], **details)
     rows = image_rows(counts, scores)
     confusion = counts.counts.confusion.sum(0)
     best, worst = evaluator.best_and_worst()

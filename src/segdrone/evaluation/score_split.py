@@ -9,6 +9,7 @@ from typing import Any
 import lightning.pytorch as L
 
 from segdrone.data import SegmentationDataModule
+from segdrone.data.masks.instance_maps import find_instance_maps
 from segdrone.evaluation.evaluator import Evaluator
 from segdrone.evaluation.report import write_report
 from segdrone.evaluation.scored_model import ScoredModel
@@ -57,7 +58,8 @@ def score_split(
         DataError: The split is empty or has no labeled pixel, or a photograph or mask cannot be read.
         ConfigError: An option of `inference` is out of its range.
     """
-    evaluator = Evaluator(model.spec.classes, pictures, objects)
+    instances = find_instance_maps(datamodule.dataset.files)
+    evaluator = Evaluator(model.spec.classes, pictures, objects, instances)
     settings = None
     if inference is not None:
         _start_processes(trainer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,8 @@ from segdrone.classes import ClassTable
 from segdrone.errors import ConfigError
 from segdrone.inference.components import connected_components
 from segdrone.windows import Size, Window
+
+_MOST_NUMBERS = 65535
 
 THING_CLASSES = ("person", "dog", "car", "bicycle", "ar-marker")
 """Thing classes, in the sense of COCO panoptic: a connected component of them is usually one whole thing.
@@ -48,7 +50,7 @@ def check_classes(names: Sequence[str], table: ClassTable) -> list[str]:
 
 
 class Instance(NamedTuple):
-    """A connected component of a class. Two people who touch in the mask are one instance.
+    """A thing: pixels of a class with one number, or a connected component, in which two people who touch are one.
 
     Attributes:
         class_id: The class, as in the mask.
@@ -71,6 +73,7 @@ def find_instances(
     confidence: NDArray[np.uint8] | None,
     table: ClassTable,
     classes: Sequence[str] | None = None,
+    numbers: NDArray[np.uint16] | None = None,
 ) -> list[Instance]:
     """Returns the instances in a mask, sorted by class id, then by top row, then by left column.
 
@@ -79,6 +82,8 @@ def find_instances(
         confidence: uint8 `[H, W]`, 0 to 255 for 0 to 1, if known.
         table: The classes.
         classes: Names of the classes to search; None is `thing_classes(table)`.
+        numbers: uint16 `[H, W]`: pixels of one class and one number are one instance, and those of number 0 belong to
+            none. None takes connected components.
 
     Raises:
         ConfigError: The table does not have one of `classes`.
@@ -92,14 +97,53 @@ def find_instances(
     size: Size = (mask.shape[0], mask.shape[1])
     instances = []
     for class_id in sorted({table.names.index(name) for name in names}):
-        for component in connected_components(mask, class_id):
-            window, pixels = component.window, component.pixels
+        for window, pixels in _components(mask, class_id) if numbers is None else _numbered(mask, class_id, numbers):
             box = (window.left, window.top, window.width, window.height)
             mean = None if confidence is None else float(confidence[window.rows, window.columns][pixels].mean()) / 255
-            instances.append(Instance(class_id, box, component.area, mean, _run_lengths(pixels, window, size)))
+            area = int(np.count_nonzero(pixels))
+            instances.append(Instance(class_id, box, area, mean, _run_lengths(pixels, window, size)))
     return sorted(
         instances, key=lambda instance: (instance.class_id, instance.box[1], instance.box[0], instance.counts)
     )
+
+
+def number_components(mask: NDArray[np.uint8], table: ClassTable, classes: Sequence[str]) -> NDArray[np.uint16]:
+    """Numbers the connected components of classes, each class from 1 on: uint16 `[H, W]`, 0 elsewhere.
+
+    Beyond 65,535 components of a class, the others have the last number together.
+
+    Args:
+        mask: uint8 `[H, W]`, class ids.
+        table: The classes.
+        classes: Names of the classes whose components are numbered.
+    """
+    numbers = np.zeros(mask.shape, np.uint16)
+    for name in classes:
+        for number, component in enumerate(connected_components(mask, table.names.index(name)), 1):
+            window = component.window
+            numbers[window.rows, window.columns][component.pixels] = min(number, _MOST_NUMBERS)
+    return numbers
+
+
+_Part = tuple[Window, NDArray[np.bool_]]  # bounding box, and the pixels in it
+
+
+def _components(mask: NDArray[np.uint8], class_id: int) -> Iterator[_Part]:
+    for component in connected_components(mask, class_id):
+        yield component.window, component.pixels
+
+
+def _numbered(mask: NDArray[np.uint8], class_id: int, numbers: NDArray[np.uint16]) -> Iterator[_Part]:
+    rows, columns = np.nonzero((mask == class_id) & (numbers > 0))
+    found = numbers[rows, columns]
+    order = np.argsort(found, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(found[order])) + 1) if len(order) else []
+    for part in parts:
+        y, x = rows[part], columns[part]
+        window = Window(int(y.min()), int(x.min()), int(np.ptp(y)) + 1, int(np.ptp(x)) + 1)
+        pixels = np.zeros((window.height, window.width), bool)
+        pixels[y - window.top, x - window.left] = True
+        yield window, pixels
 
 
 def to_coco(images: Mapping[str, tuple[Size, Sequence[Instance]]], table: ClassTable) -> dict[str, Any]:

@@ -19,6 +19,9 @@ from segdrone.synthetic.materials import Material
 
 Points = NDArray[np.float64]
 IDS = {name: i for i, name in enumerate(DRONE.names)}
+COUNTED = ("person", "dog", "car", "bicycle", "tree", "bald-tree", "ar-marker")
+"""Classes whose things are numbered."""
+
 _SHIFT = 4  # fractional bits of the fixed-point coordinates that OpenCV draws with
 
 
@@ -121,6 +124,8 @@ class Canvas:
         sun: The light.
         image: Colors in full light, uint8 `[H, W, 3]`, RGB.
         mask: Class ids, uint8 `[H, W]`.
+        instances: Number of the thing that a pixel shows, uint16 `[H, W]`; 0 where its class is not `COUNTED`.
+        thing: Number of the thing that is painted.
         shade: Share of the sunlight that is blocked, uint8 `[H, W]`, 0 to 255.
     """
 
@@ -128,6 +133,8 @@ class Canvas:
     sun: Sun
     image: NDArray[np.uint8] = field(init=False)
     mask: NDArray[np.uint8] = field(init=False)
+    instances: NDArray[np.uint16] = field(init=False)
+    thing: int = field(init=False, default=0)
     shade: NDArray[np.uint8] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -135,6 +142,7 @@ class Canvas:
         shape = (self.view.height, self.view.width)
         self.image = np.zeros((*shape, 3), np.uint8)
         self.mask = np.zeros(shape, np.uint8)
+        self.instances = np.zeros(shape, np.uint16)
         self.shade = np.zeros(shape, np.uint8)
 
     def patch(self, pixels: Points, margin: float = 1.0) -> Patch:
@@ -170,6 +178,7 @@ class Canvas:
         if label is not None:
             solid = cover >= min_cover
             self.mask[rows, columns][solid] = IDS[label]
+            self.instances[rows, columns][solid] = self.thing if label in COUNTED else 0
             self.shade[rows, columns][solid] = 0
 
     def polygon(self, points: ArrayLike, color: ArrayLike | Material, label: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +31,23 @@ def check_size(height: int, width: int) -> None:
         )
 
 
-def render_scene(height: int, width: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Renders a suburban scene as a low-flying drone would photograph it, and its mask.
+class Scene(NamedTuple):
+    """A rendered scene.
+
+    Attributes:
+        image: uint8 `[H, W, 3]`, RGB.
+        mask: Class ids 0 to 22 of `segdrone.classes.DRONE`, uint8 `[H, W]`.
+        instances: Number of each person, dog, car, bicycle, tree and marker, uint16 `[H, W]`; 0 elsewhere. The visible
+            parts of a thing have one number, also where another one covers what joins them.
+    """
+
+    image: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+    instances: NDArray[np.uint16]
+
+
+def render_scene(height: int, width: int, seed: int) -> Scene:
+    """Renders a suburban scene as a low-flying drone would photograph it, its mask, and its things.
 
     The scene is laid out in meters: at another size of the same proportions, a seed gives the same scene in more or
     less detail.
@@ -40,10 +56,6 @@ def render_scene(height: int, width: int, seed: int) -> tuple[NDArray[np.uint8],
         height: Image height in pixels, 64 to 12000.
         width: Image width in pixels, 64 to 12000.
         seed: An integer of 0 or more.
-
-    Returns:
-        The image, uint8 `[height, width, 3]`, RGB, and the mask, uint8 `[height, width]`, with class ids 0 to 22 of
-        `segdrone.classes.DRONE`.
 
     Raises:
         DataError: A side or the seed is out of range.
@@ -74,6 +86,8 @@ def render_scene(height: int, width: int, seed: int) -> tuple[NDArray[np.uint8],
             path = lift(ground.path, 0.0)
             parts = [(a, b, ground.width / 2) for a, b in pairwise(path)]
             canvas.capsules(parts, ground.color, None)
-    for _, draw, rng in sorted(plan.items, key=lambda item: item[0]):
+    for number, (_, draw, rng) in enumerate(sorted(plan.items, key=lambda item: item[0]), 1):
+        canvas.thing = number
         draw(canvas, rng)
-    return simulate_camera(canvas.image, canvas.shade, canvas.sun, camera_rng), canvas.mask
+    image = simulate_camera(canvas.image, canvas.shade, canvas.sun, camera_rng)
+    return Scene(image, canvas.mask, canvas.instances)

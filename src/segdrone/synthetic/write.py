@@ -18,16 +18,17 @@ from segdrone.utils.bounded import UnreadableError, read_json
 from segdrone.utils.progress import progress_bar
 
 RENDERER = 1  # increase it whenever a seed gives another image
-IMAGES, MASKS = "original_images", "label_images_semantic"
+IMAGES, MASKS, INSTANCES = "original_images", "label_images_semantic", "instances"
 CLASSES, FINISHED, STARTED, LOCK = "class_dict_seg.csv", "scenes.json", "scenes.json.part", ".scenes.lock"
 
 
 def write_scenes(root: Path, *, count: int, height: int, width: int, seed: int, progress: bool = True) -> None:
     """Writes scenes as `original_images/000.jpg` with `label_images_semantic/000.png`, and so on.
 
-    `class_dict_seg.csv` lists the classes. `scenes.json`, written last, holds the arguments. A complete dataset of the
-    same arguments is left unchanged, and an interrupted one is continued. If several processes write the same
-    dataset, one does and the others wait.
+    `instances/000.png`, 16 bits, numbers the things of a scene, as `Scene.instances`. `class_dict_seg.csv` lists the
+    classes. `scenes.json`, written last, holds the arguments. A complete dataset of the same arguments is left
+    unchanged, and an interrupted one is continued. If several processes write the same dataset, one does and the others
+    wait.
 
     Args:
         root: Folder of the dataset; it is created if missing.
@@ -78,11 +79,10 @@ def _write_set(root: Path, request: dict[str, int], names: list[str], progress: 
     rows = [f"{name}, {r}, {g}, {b}\n" for name, (r, g, b) in zip(DRONE.names, DRONE.colours, strict=True)]
     _write(root / CLASSES, "".join(["name, r, g, b\n", *rows]).encode())
     for i, name in enumerate(progress_bar(names, desc="sample scenes", unit="scene", disable=not progress)):
-        image_path, mask_path = _paths(root, name)
-        if not (image_path.exists() and mask_path.exists()):
-            jpeg, png = _files(request, i)
-            _write(image_path, jpeg)
-            _write(mask_path, png)
+        paths = _paths(root, name)
+        if not all(path.exists() for path in paths):
+            for path, content in zip(paths, _files(request, i), strict=True):
+                _write(path, content)
     os.replace(root / STARTED, root / FINISHED)
     sync_dir(root)
 
@@ -93,17 +93,18 @@ def scene_seed(seed: int, index: int) -> int:
     return int(low) | int(high) << 32
 
 
-def _paths(root: Path, name: str) -> tuple[Path, Path]:
-    return root / IMAGES / f"{name}.jpg", root / MASKS / f"{name}.png"
+def _paths(root: Path, name: str) -> tuple[Path, Path, Path]:
+    return root / IMAGES / f"{name}.jpg", root / MASKS / f"{name}.png", root / INSTANCES / f"{name}.png"
 
 
-def _files(request: dict[str, int], index: int) -> tuple[bytes, bytes]:
+def _files(request: dict[str, int], index: int) -> tuple[bytes, bytes, bytes]:
     """Returns the JPEG and PNG files of scene `index`."""
     seed = scene_seed(request["seed"], index)
-    image, mask = render_scene(request["height"], request["width"], seed)
-    bgr = np.ascontiguousarray(image[..., ::-1])
+    scene = render_scene(request["height"], request["width"], seed)
+    bgr = np.ascontiguousarray(scene.image[..., ::-1])
     jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
-    return jpeg.tobytes(), cv2.imencode(".png", mask)[1].tobytes()
+    mask, instances = (cv2.imencode(".png", pixels)[1] for pixels in (scene.mask, scene.instances))
+    return jpeg.tobytes(), mask.tobytes(), instances.tobytes()
 
 
 def _write(path: Path, content: bytes) -> None:

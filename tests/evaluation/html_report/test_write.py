@@ -64,6 +64,7 @@ def test_scores_are_shown_with_their_intervals_and_missing_ones_as_a_dash(tmp_pa
     text = Elements(written(what, tmp_path)).text
     miou = what.metrics["miou"]
     assert f"{miou:.3f} (95 % interval {miou - 0.02:.3f} to {miou + 0.03:.3f})" in text
+    assert "Panoptic quality 0.400" in text and "True things are those of the instance maps" in text
     assert "overconfident by 15.0 percentage points" in text
     assert "ar-marker" in text.split("Without a score, because they are absent:")[1].split("Neither")[0]
     assert not re.findall(r"\b(?:nan|None)\b", text)
