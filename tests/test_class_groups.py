@@ -171,3 +171,11 @@ def test_very_long_name_is_not_printed(groups: dict[str, list[str]]) -> None:
     with pytest.raises(DataError, match="holds a name of more than 200 characters") as caught:
         load_class_groups(groups)
     assert len(str(caught.value)) < 200
+
+
+def test_a_group_is_a_thing_if_all_its_classes_are() -> None:
+    colors = ((0, 0, 0), (1, 1, 1), (2, 2, 2), (3, 3, 3))
+    table = ClassTable(("car", "truck", "road", "cow"), colors, things=("car", "truck", "cow"))
+    merged, _ = remap(table, {"vehicle": ["car", "truck"], "farm": ["road", "cow"]})
+    assert merged.things == ("vehicle",)
+    assert remap(ClassTable(table.names, colors), {"vehicle": ["car", "truck"]})[0].things is None

@@ -36,6 +36,11 @@ def test_dict_round_trip_holds_only_plain_types(tmp_path: Path) -> None:
     assert {type(value) for colour in plain["colours"] for value in colour} == {int}
     assert ClassTable.from_dict(json.loads(json.dumps(plain))) == table
     assert ClassTable.from_dict(DRONE.to_dict()) == DRONE
+    for things in ((), ("b",)):
+        known = ClassTable(("a", "b"), ((0, 1, 2), (3, 4, 5)), things=things)
+        assert ClassTable.from_dict(json.loads(json.dumps(known.to_dict()))) == known
+    with pytest.raises(DataError, match="cow is called a thing and is no class: choose from a, b"):
+        ClassTable(("a", "b"), ((0, 1, 2), (3, 4, 5)), things=("cow",))
 
 
 def test_the_palette_has_the_colors_of_the_classes_and_white() -> None:

@@ -53,7 +53,7 @@ def remap(table: ClassTable, groups: ClassGroups) -> tuple[ClassTable, NDArray[n
     """Merges the classes of a table into groups.
 
     The groups come first, each in the color of its first class. Classes that are in no group follow unchanged. Those
-    of the group `ignored` become the ignored id.
+    of the group `ignored` become the ignored id. A group is a thing class if all its classes are.
 
     Args:
         table: The classes of the masks.
@@ -81,7 +81,9 @@ def remap(table: ClassTable, groups: ClassGroups) -> tuple[ClassTable, NDArray[n
     for new_id, names in enumerate(merged.values()):
         lookup[[table.names.index(name) for name in names]] = new_id
     colors = tuple(table.colours[table.names.index(names[0])] for names in merged.values())
-    return ClassTable(tuple(merged), colors, table.ignore_index), lookup
+    known = table.things
+    things = None if known is None else tuple(new for new, names in merged.items() if {*names} <= {*known})
+    return ClassTable(tuple(merged), colors, table.ignore_index, things=things), lookup
 
 
 def _read_yaml(source: str | Path) -> Any:

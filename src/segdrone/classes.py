@@ -42,6 +42,7 @@ class ClassTable:
         mask_values: Value of each class in mask files, 0 to 255, ascending; None: that of its id.
         ignored_values: Values in mask files, other than `ignore_index`, of pixels without a label.
         ignored_colors: Colors in mask files of pixels without a label.
+        things: Names of the classes whose things are counted one by one, such as car; None if the table does not say.
 
     Raises:
         DataError: The table is empty, repeats a name or has one that cannot be printed, has a color or a value outside
@@ -61,6 +62,7 @@ class ClassTable:
     mask_values: tuple[int, ...] | None = None
     ignored_values: tuple[int, ...] = ()
     ignored_colors: tuple[Color, ...] = ()
+    things: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.names) <= 255 or len(self.names) != len(self.colours):
@@ -76,6 +78,8 @@ class ClassTable:
         repeated = [name for name, count in Counter(self.names).items() if count > 1]
         if repeated:
             raise DataError(f"the class table names {', '.join(repeated)} twice: rename one of them")
+        if unknown := [name for name in self.things or () if name not in self.names]:
+            raise DataError(f"{unknown[0]} is called a thing and is no class: choose from {', '.join(self.names)}")
         colors = (*self.colours, *self.ignored_colors)
         if any(len(color) != 3 or not all(0 <= value <= 255 for value in color) for color in colors):
             raise DataError("a class color needs three values from 0 to 255")
@@ -118,10 +122,14 @@ class ClassTable:
             table["ignored_values"] = list(self.ignored_values)
         if self.ignored_colors:
             table["ignored_colors"] = [list(color) for color in self.ignored_colors]
+        if self.things is not None:
+            table["things"] = list(self.things)
         return table
 
     def to_csv(self) -> str:
         """Returns the table as CSV text with the columns `name, r, g, b`, one row per class, in the order of the ids.
+
+        A table that says what things are also has the column `thing`: 1 or 0.
 
         Example:
             >>> print(ClassTable(("road", "grass"), ((128, 64, 128), (0, 102, 0))).to_csv(), end="")
@@ -132,9 +140,10 @@ class ClassTable:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-        writer.writerow(("name", "r", "g", "b"))
+        writer.writerow(("name", "r", "g", "b", *([] if self.things is None else ["thing"])))
         for name, color in zip(self.names, self.colours, strict=True):
-            (quoting if name.startswith(("#", "//")) else writer).writerow((name, *color))  # or it is a comment
+            thing = [] if self.things is None else [int(name in self.things)]
+            (quoting if name.startswith(("#", "//")) else writer).writerow((name, *color, *thing))  # or it is a comment
         return text.getvalue()
 
     @classmethod

@@ -91,6 +91,26 @@ def test_a_table_without_colors_gets_distinct_ones(tmp_path: Path, name: str, co
     assert len({*table.colours, (0, 0, 0), (255, 255, 255)}) == 4
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "id,name,thing\n0,road,0\n1,cow,1\n"),
+        ("a.csv", "name;Is thing\nroad;no\ncow;yes\n"),
+        ("a.json", '{"categories": [{"id": 0, "name": "road", "isthing": 0}, {"id": 1, "name": "cow", "isthing": 1}]}'),
+        ("a.json", '[{"name": "road", "thing": false}, {"name": "cow", "thing": true}]'),
+    ],
+)
+def test_a_table_may_say_what_things_are(tmp_path: Path, name: str, content: str) -> None:
+    table = read_class_table(write(tmp_path, content, name))
+    assert (table.names, table.things) == (("road", "cow"), ("cow",))
+    assert read_class_table(write(tmp_path, table.to_csv(), "again.csv")) == table
+
+
+def test_a_table_may_have_no_things(tmp_path: Path) -> None:
+    assert read_class_table(write(tmp_path, "name,thing\nroad,0\ngrass,0\n")).things == ()
+    assert read_class_table(write(tmp_path, "name,id\nroad,0\ngrass,1\n", "b.csv")).things is None
+
+
 def test_names_alone_are_told_to_have_no_ids(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = write(tmp_path, "road\ngrass\n", "classes.txt")
     for _ in range(2):
@@ -167,6 +187,8 @@ def test_colors_without_a_label_are_kept(tmp_path: Path) -> None:
         ("id,name\n-1,plate\n0,a\n", ("line 2 (plate) has the id -1",)),
         ("id,name\n0,\n", ("column name is empty",)),
         ("name,r,g,b\na,0,0,1\na,0,0,2\n", ("names a twice",)),
+        ("name,id,thing\na,0,1\nb,1,2\n", ("line 3, column thing: '2' is neither 1 nor 0",)),
+        ("name,id,thing\na,0,1\nb,1,\n", ("line 3, column thing: '' is neither 1 nor 0",)),
         ('{"classes": ["a"], "labels": ["b"]}', ("has classes and labels",)),
         ('{"a": ', ("not valid JSON",)),
         ('{"names": ["a"], "colors": []}', ("1 names and 0 colors",)),

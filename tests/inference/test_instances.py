@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,14 @@ from pycocotools.coco import COCO
 from segdrone.annotations.bitmaps import decode_coco_counts
 from segdrone.classes import DRONE, ClassTable
 from segdrone.errors import ConfigError
-from segdrone.inference.instances import THING_CLASSES, Instance, find_instances, thing_classes, to_coco
+from segdrone.inference.instances import (
+    THING_CLASSES,
+    Instance,
+    find_instances,
+    number_components,
+    thing_classes,
+    to_coco,
+)
 from tests.helpers.drawn_masks import noise, patchwork
 
 PERSON, CAR, TREE = (DRONE.names.index(name) for name in ("person", "car", "tree"))
@@ -140,3 +148,33 @@ def test_an_unknown_class_is_refused() -> None:
         ConfigError, match="no class lorry, bus: choose the classes of objects from ground, car, person"
     ):
         find_instances(np.zeros((3, 3), np.uint8), None, TABLE, ["car", "lorry", "bus"])
+
+
+def test_things_are_those_that_the_table_names() -> None:
+    table = ClassTable(("cow", "car", "road"), ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
+    assert thing_classes(table) == ["car"]
+    assert thing_classes(replace(table, things=("cow",))) == ["cow"]
+    assert thing_classes(replace(table, things=())) == []
+
+
+def test_instances_are_those_of_the_numbers() -> None:
+    table = ClassTable(("road", "car", "person"), ((0, 0, 0), (1, 1, 1), (2, 2, 2)), things=("car", "person"))
+    mask = np.array([[1, 1, 1, 0, 1], [2, 2, 0, 0, 1], [0, 0, 0, 1, 1]], np.uint8)
+    numbers = np.array([[7, 7, 3, 9, 7], [3, 3, 9, 0, 7], [0, 0, 0, 0, 7]], np.uint16)
+    found = find_instances(mask, None, table, None, numbers)
+    assert [(one.class_id, one.box, one.area) for one in found] == [
+        (1, (0, 0, 5, 3), 5),  # in two parts, without the pixel of number 0
+        (1, (2, 0, 1, 1), 1),
+        (2, (0, 1, 2, 1), 2),
+    ]
+    assert found[0].counts == find_instances((numbers == 7).astype(np.uint8), None, table, ["car"], numbers)[0].counts
+    assert find_instances(mask, None, table, None, np.zeros_like(numbers)) == []
+
+
+def test_components_are_numbered_class_by_class() -> None:
+    table = ClassTable(("road", "car", "person"), ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
+    mask = np.array([[1, 0, 1], [0, 0, 0], [2, 2, 0]], np.uint8)
+    numbers = number_components(mask, table, ["car", "person"])
+    assert sorted(numbers[mask == 1].tolist()) == [1, 2]
+    assert numbers[mask == 2].tolist() == [1, 1]
+    assert not numbers[mask == 0].any()

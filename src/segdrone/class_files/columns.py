@@ -24,7 +24,9 @@ _COLORS = (
     "color", "colour", "colors", "colours", "rgb", "colorrgb", "colourrgb", "rgbcolor", "rgbcolour", "rgbvalue",
     "rgbvalues", "hex", "hexcolor", "hexcolour", "colorhex", "colourhex", "hexcode", "hexvalue", "colorcode", "html",
 )  # fmt: skip
-_KNOWN = {*_NAMES, *_IDS, *_COLORS, *(key for channel in _CHANNELS for key in channel)}
+_THINGS = ("thing", "things", "isthing")
+_YES_NO = {"1": True, "true": True, "yes": True, "y": True, "0": False, "false": False, "no": False, "n": False}
+_KNOWN = {*_NAMES, *_THINGS, *_IDS, *_COLORS, *(key for channel in _CHANNELS for key in channel)}
 
 _WHOLE = re.compile(r"[+-]?\d{1,9}(?:\.0{0,9})?")
 _HEX = re.compile(r"(?:#|0x)?([0-9a-f]{6})|#([0-9a-f]{3})", re.IGNORECASE)
@@ -41,12 +43,14 @@ class Entry(NamedTuple):
         id: Its value in masks; None if the file has no ids.
         color: Its color; None if the file has no colors.
         where: Where it is in the file, such as `line 3`.
+        thing: Whether its things are counted one by one; None if the file does not say.
     """
 
     name: str
     id: int | None
     color: Color | None
     where: str
+    thing: bool | None = None
 
 
 class Row(NamedTuple):
@@ -76,6 +80,11 @@ def is_known(cell: str) -> bool:
     return _key(cell) in _KNOWN
 
 
+def is_answer(cell: str) -> bool:
+    """Whether a cell is the name of a column that says yes or no."""
+    return _key(cell) in _THINGS
+
+
 def read_entries(header: Sequence[str] | None, rows: Sequence[Row]) -> list[Entry]:
     """Returns the classes in rows of cells.
 
@@ -88,7 +97,7 @@ def read_entries(header: Sequence[str] | None, rows: Sequence[Row]) -> list[Entr
 
     Example:
         >>> read_entries(["class", "red", "green", "blue"], [Row("line 2", ["road", "90", "90", "90"])])
-        [Entry(name='road', id=None, color=(90, 90, 90), where='line 2')]
+        [Entry(name='road', id=None, color=(90, 90, 90), where='line 2', thing=None)]
     """
     if header is None:
         header = _guess_header(rows)
@@ -99,13 +108,14 @@ def read_entries(header: Sequence[str] | None, rows: Sequence[Row]) -> list[Entr
                 "contain the separator in double quotes"
             )
     table = [Row(where, [*cells, *[""] * (len(header) - len(cells))]) for where, cells in rows]
-    name, ids, channels, colors = _find_columns(header, table)
+    name, ids, channels, colors, things = _find_columns(header, table)
     return [
         Entry(
             _name(row, header, name),
             _only([_whole(row, header, column, 65535) for column in ids], row, "ids"),
             _only([*_rgb(row, header, channels), *(_color(row, header, column) for column in colors)], row, "colors"),
             row.where,
+            _only([_yes_or_no(row, header, column) for column in things], row, "answers whether it is a thing"),
         )
         for row in table
     ]
@@ -116,6 +126,7 @@ class _Columns(NamedTuple):
     ids: list[int]
     channels: list[int]
     colors: list[int]
+    things: list[int]
 
 
 def _find_columns(header: Sequence[str], rows: Sequence[Row]) -> _Columns:
@@ -147,7 +158,8 @@ def _find_columns(header: Sequence[str], rows: Sequence[Row]) -> _Columns:
             f"column {header[guesses[0]] or guesses[0] + 1} holds values of an unknown meaning: call it id, r, g, b or "
             "color, or remove it"
         )
-    return _Columns(names[0], ids, channels, colors)
+    things = [i for i, key in enumerate(keys) if key in _THINGS and any(columns[i])]
+    return _Columns(names[0], ids, channels, colors, things)
 
 
 def _guess_header(rows: Sequence[Row]) -> list[str]:
@@ -249,6 +261,13 @@ def _color(row: Row, header: Sequence[str], column: int) -> Color:
             "from 0 to 255"
         )
     return int(match[1]), int(match[2]), int(match[3])
+
+
+def _yes_or_no(row: Row, header: Sequence[str], column: int) -> bool:
+    cell = row.cells[column]
+    if (answer := _YES_NO.get(cell.casefold())) is None:
+        raise ColumnsError(f"{row.where}, column {header[column]}: {cell[:60]!r} is neither 1 nor 0: fix it")
+    return answer
 
 
 def _only(values: Sequence[T], row: Row, what: str) -> T | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from segdrone.class_files.columns import ColumnsError, Row, is_known
+from segdrone.class_files.columns import ColumnsError, Row, is_answer, is_known
 from segdrone.utils.bounded import UnreadableError, parse_json, to_plain
 
 _LISTS = ("classes", "labels", "categories", "names", "class_names", "label_names", "items")
@@ -65,7 +65,9 @@ def _record(value: Any) -> dict[str, str]:
     if isinstance(value, str):
         return {"name": value.strip()}
     if isinstance(value, Mapping):
-        return {str(key): _cell(cell) for key, cell in value.items() if is_known(str(key)) and _is_cell(cell)}
+        return {str(key): _cell(cell) for key, cell in value.items() if is_known(str(key)) and _is_cell(cell)} | {
+            str(key): str(cell) for key, cell in value.items() if is_answer(str(key)) and isinstance(cell, bool)
+        }
     raise ColumnsError(f"{str(value)[:40]} is neither a name nor an object: give a list of names")
 
 

@@ -43,9 +43,9 @@ def load_class_table(source: str | Path) -> ClassTable:
 def read_class_table(path: str | Path) -> ClassTable:
     """Reads a class table: CSV with any usual separator and encoding, `labelmap.txt`, a list of names, or JSON.
 
-    Columns are found by their names (`name`, `id`, `r`, `g`, `b`, `color` and their usual synonyms), without a header
-    row by what they hold. Without ids, a class has the position of its row; without colors it gets one. Rows named
-    `ignored`, and rows of id 255 named `void` or the like, are no classes but pixels without a label.
+    Columns are found by their names (`name`, `id`, `r`, `g`, `b`, `color`, `thing` and their usual synonyms), without a
+    header row by what they hold. Without ids, a class has the position of its row; without colors it gets one. Rows
+    named `ignored`, and rows of id 255 named `void` or the like, are no classes but pixels without a label.
 
     Raises:
         DataError: The file is missing, cannot be read as classes, or could be read in two ways.
@@ -146,7 +146,15 @@ def _build(path: Path, entries: Sequence[Entry]) -> ClassTable:
         mask_values=None if values == [*range(len(values))] else tuple(values),
         ignored_values=tuple(id_ for id_, _ in unlabeled if 0 <= id_ != IGNORE_INDEX),
         ignored_colors=ignored_colors,
+        things=_things([entry for _, entry in rows]),
     )
+
+
+def _things(entries: Sequence[Entry]) -> tuple[str, ...] | None:
+    """Returns the names of the thing classes; None if the file does not say."""
+    if all(entry.thing is None for entry in entries):
+        return None
+    return tuple(entry.name for entry in entries if entry.thing)
 
 
 def _ids(entries: Sequence[Entry]) -> list[int]:

@@ -16,7 +16,8 @@ from segdrone.windows import Size, Window
 _MOST_NUMBERS = 65535
 
 THING_CLASSES = ("person", "dog", "car", "bicycle", "ar-marker")
-"""Thing classes, in the sense of COCO panoptic: a connected component of them is usually one whole thing.
+"""Thing classes, in the sense of COCO panoptic, of a table that does not name its own: a connected component of them is
+usually one whole thing.
 
 The other classes of `DRONE` are stuff: ground, water and plants cannot be counted; crowns of trees, roofs, walls and
 fences touch one another; windows, doors and poles are parts of those; rocks and obstacles are heaps. Their components
@@ -25,14 +26,15 @@ are found if they are named.
 
 
 def thing_classes(table: ClassTable) -> list[str]:
-    """Returns the `THING_CLASSES` in a table, in its order.
+    """Returns the thing classes of a table, in its order: those that it names, or else its `THING_CLASSES`.
 
     Example:
         >>> from segdrone.classes import DRONE
         >>> thing_classes(DRONE)
         ['person', 'dog', 'car', 'bicycle', 'ar-marker']
     """
-    return [name for name in table.names if name in THING_CLASSES]
+    things = THING_CLASSES if table.things is None else table.things
+    return [name for name in table.names if name in things]
 
 
 def check_classes(names: Sequence[str], table: ClassTable) -> list[str]:
