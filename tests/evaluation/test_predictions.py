@@ -4,6 +4,7 @@ import json
 import shutil
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -81,6 +82,25 @@ def test_confidences_that_segdrone_predict_wrote_are_used(predicted: Path, all_s
         cv2.imwrite(str(out / "confidence" / path.name), np.full((64, 96), 204, np.uint8))
     metrics = scored(tmp_path / "scored", f"predictions={out}", f"data.root={all_scenes}")
     assert metrics["ece"] == pytest.approx(abs(metrics["accuracy"] - 0.8))  # type: ignore[operator]
+
+
+def test_instance_maps_of_predictions_are_scored(all_scenes: Path, tmp_path: Path) -> None:
+    predicted = tmp_path / "predicted"
+    shutil.copytree(all_scenes / "label_images_semantic", predicted)
+    choices = [f"predictions={predicted}", f"data.root={all_scenes}", "objects=[person,tree]", "pictures=null"]
+    components: Any = scored(tmp_path / "components", *choices)["panoptic"]
+    assert (components["truth"], components["prediction"]) == ("instance maps", "connected components")
+    assert components["classes"]["tree"]["pq"] < 1  # crowns in several parts, and crowns that touch
+    shutil.copytree(all_scenes / "instances", predicted / "instances")
+    metrics: Any = scored(tmp_path / "maps", *choices)
+    panoptic = metrics["panoptic"]
+    assert (panoptic["prediction"], panoptic["pq"], panoptic["pq_things"]) == ("instance maps", 1, 1)
+    assert metrics["objects"]["map"] == 1
+    (predicted / "instances" / "007.png").unlink()
+    with pytest.raises(
+        DataError, match="1 of 20 photographs, 007 first, have no instance map in .*instances: add them"
+    ):
+        scored(tmp_path / "missing", *choices)
 
 
 def test_both_masks_are_resized_to_one_size(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:

@@ -88,7 +88,11 @@ def metrics(table: ClassTable, counts: NDArray[np.int64]) -> dict[str, Any]:
                 {"from": 1024, "to": None, "truth": 0, "found": 0, "recall": None},
             ],
         },
-        "panoptic": {"truth": "instance maps", **panoptic_quality(segments, table, table.names[-1:])},
+        "panoptic": {
+            "truth": "instance maps",
+            "prediction": "connected components",
+            **panoptic_quality(segments, table, table.names[-1:]),
+        },
         "photographs": 3, "split": "val", "root": "/data", "inference": {"window": 512},
     }  # fmt: skip
 

@@ -47,7 +47,7 @@ def print_scores(metrics: dict[str, Any], title: str) -> None:
     if (panoptic := metrics["panoptic"]) is not None and panoptic["pq_things"] is not None:
         console.print(
             f"panoptic quality: {panoptic['pq']:.4f}, of things {panoptic['pq_things']:.4f} (true things: "
-            f"{panoptic['truth']})", highlight=False, soft_wrap=True,
+            f"{panoptic['truth']}, predicted ones: {panoptic['prediction']})", highlight=False, soft_wrap=True,
         )  # fmt: skip
     for warning in metrics.get("warnings", []):
         console.print(f"[yellow]warning:[/yellow] {escape(warning)}", soft_wrap=True, highlight=False)

@@ -56,7 +56,7 @@ class _ImageObjects(NamedTuple):
 class DetectionScores:
     """Compares the objects of predicted masks with those of true masks.
 
-    Objects are the connected components of thing classes; true ones that are numbered, those of a number. Their
+    Objects are the connected components of thing classes; where things are numbered, those of a number. Their
     outlines are kept as run lengths: a few kilobytes each, while a mask of each would take as many bytes as the image
     has pixels.
 
@@ -83,6 +83,7 @@ class DetectionScores:
         prediction: NDArray[np.uint8],
         confidence: NDArray[np.uint8] | None,
         numbers: NDArray[np.uint16] | None = None,
+        predicted_numbers: NDArray[np.uint16] | None = None,
     ) -> None:
         """Adds one image, or replaces the image of the same name.
 
@@ -96,10 +97,11 @@ class DetectionScores:
             prediction: Predicted mask, uint8 `[H, W]`, class ids, and the ignored id wherever the truth has it.
             confidence: uint8 `[H, W]`, 0 to 255 for 0 to 1; None if unknown.
             numbers: Numbers of the true things, uint16 `[H, W]`; None takes connected components.
+            predicted_numbers: Those of the predicted things.
         """
         height, width = truth.shape
         true_instances = find_instances(truth, None, self.table, self.things, numbers)
-        predicted_instances = find_instances(prediction, confidence, self.table, self.things)
+        predicted_instances = find_instances(prediction, confidence, self.table, self.things, predicted_numbers)
         num_predicted = Counter(instance.class_id for instance in predicted_instances)
         scores = [
             instance.area / truth.size if instance.confidence is None else instance.confidence

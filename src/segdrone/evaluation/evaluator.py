@@ -32,6 +32,7 @@ class EvalSample(NamedTuple):
         prediction: Predicted mask, uint8 `[H, W]`, class ids.
         confidence: Probability of the predicted class, uint8 `[H, W]`, 0 to 255 for 0 to 1; None if unknown.
         read_image: Reads the image, uint8 `[H, W, 3]`, RGB; None if there are only masks.
+        numbers: Numbers of the predicted things, uint16 `[H, W]`; None takes connected components.
     """
 
     name: str
@@ -39,6 +40,7 @@ class EvalSample(NamedTuple):
     prediction: Mask
     confidence: Mask | None
     read_image: Callable[[], NDArray[np.uint8]] | None
+    numbers: NDArray[np.uint16] | None = None
 
 
 class Evaluator:
@@ -71,42 +73,52 @@ class Evaluator:
         self.objects = DetectionScores(table, things)
         self.segments: dict[str, SegmentCounts] = {}
         self.instances = dict(instances or {})
+        self._predicts_instances = False
         self._kept: list[tuple[float, str, ImageTruthPrediction]] = []  # mIoU, name and picture, best first
 
     def update(self, sample: EvalSample) -> None:
         """Counts one image."""
         mark_progress("scoring photographs")
-        name, truth, prediction, confidence, _ = sample
+        name, truth, prediction, confidence, _, predicted_numbers = sample
         ignored = truth == self.table.ignore_index
         if ignored.any():  # ignored in both masks, so that no boundary of a class arises there
             prediction = np.where(ignored, truth, prediction)
         counts = count_image(truth, prediction, confidence, self.table)
         self.counts[name] = counts
         numbers = read_instance_map(self.instances[name], truth.shape) if self.instances else None
-        self.objects.update(name, truth, prediction, confidence, numbers)
-        if things := self.objects.things:
-            self.segments[name] = self._count_segments(truth, prediction, numbers, things)
+        self.objects.update(name, truth, prediction, confidence, numbers, predicted_numbers)
+        if self.objects.things:
+            self._predicts_instances = predicted_numbers is not None
+            self.segments[name] = self._count_segments(truth, prediction, numbers, predicted_numbers)
         miou = float(score(stack_counts([counts])).images["miou"][0])
         if not math.isnan(miou):
             self._keep(miou, sample)
 
     def panoptic(self) -> dict[str, Any] | None:
-        """Returns `panoptic_quality` of all images, and what the true things are; None if no class is counted."""
+        """Returns `panoptic_quality` of all images, and what things are; None if no class is counted."""
         if not self.segments:
             return None
         counts = sum_counts([*self.segments.values()])
-        truth = "instance maps" if self.instances else "connected components"
-        return {"truth": truth, **panoptic_quality(counts, self.table, self.objects.things)}
+        sides = {"truth": bool(self.instances), "prediction": self._predicts_instances}
+        what = {side: "instance maps" if numbered else "connected components" for side, numbered in sides.items()}
+        return {**what, **panoptic_quality(counts, self.table, self.objects.things)}
 
     def _count_segments(
-        self, truth: Mask, prediction: Mask, numbers: NDArray[np.uint16] | None, things: Sequence[str]
+        self,
+        truth: Mask,
+        prediction: Mask,
+        numbers: NDArray[np.uint16] | None,
+        predicted_numbers: NDArray[np.uint16] | None,
     ) -> SegmentCounts:
+        things = self.objects.things
+        if predicted_numbers is None:
+            predicted_numbers = number_components(prediction, self.table, things)
         if numbers is None:
             numbers = number_components(truth, self.table, things)
         else:  # a thing without a number is no thing that could be found
             unnumbered = np.isin(truth, [self.table.names.index(name) for name in things]) & (numbers == 0)
             truth = np.where(unnumbered, np.uint8(self.table.ignore_index), truth)
-        predicted = Segments(prediction, number_components(prediction, self.table, things))
+        predicted = Segments(prediction, predicted_numbers)
         return count_segments(Segments(truth, numbers), predicted, self.table, things)
 
     def sync(self) -> None:

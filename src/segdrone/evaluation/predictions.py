@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.data.discovery.pairs import ImageMaskPair, find_photographs
+from segdrone.data.masks.instance_maps import FOLDER as INSTANCES
+from segdrone.data.masks.instance_maps import read_instance_map
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_mask, read_pair_mask
 from segdrone.errors import DataError
@@ -26,26 +28,32 @@ class PredictedMask(NamedTuple):
     Attributes:
         mask: The predicted mask.
         confidence: Image of the confidence, 0 to 255 for 0 to 1; None if unknown.
+        instances: Instance map; None if things are connected components.
     """
 
     mask: Path
     confidence: Path | None
+    instances: Path | None = None
 
 
 def find_predictions(folder: Path, pairs: Sequence[ImageMaskPair]) -> dict[str, PredictedMask]:
     """Returns the predicted mask of each photograph, by id.
 
     Args:
-        folder: Masks with the names of the photographs, or a folder that `segdrone predict` wrote.
+        folder: Masks with the names of the photographs, or a folder that `segdrone predict` wrote. `instances/` in it
+            may number the things.
         pairs: The photographs.
 
     Raises:
-        DataError: The folder is missing, a file in it is not an image, or photographs have no predicted mask.
+        DataError: The folder is missing, a file in it is not an image, or photographs have no predicted mask, or no
+            instance map although others have one.
     """
     masks = find_photographs(folder / "masks" if _is_predict_output(folder) else folder)
-    confidence_folder = folder / "confidence"
-    confidences = find_photographs(confidence_folder) if confidence_folder.is_dir() else []
-    mask_files, confidence_files = ({pair.id: pair.image for pair in found} for found in (masks, confidences))
+    mask_files = {pair.id: pair.image for pair in masks}
+    confidence_files, instance_files = (
+        {pair.id: pair.image for pair in find_photographs(folder / kind)} if (folder / kind).is_dir() else {}
+        for kind in ("confidence", INSTANCES)
+    )
     missing = [pair.id for pair in pairs if pair.id not in mask_files]
     if missing:
         raise DataError(
@@ -53,7 +61,16 @@ def find_predictions(folder: Path, pairs: Sequence[ImageMaskPair]) -> dict[str, 
             f"predictions={folder}: add the masks, or list the photographs that have one in data.split_dir=FOLDER "
             "and give split=test"
         )
-    return {pair.id: PredictedMask(mask_files[pair.id], confidence_files.get(pair.id)) for pair in pairs}
+    unnumbered = [pair.id for pair in pairs if pair.id not in instance_files]
+    if instance_files and unnumbered:
+        raise DataError(
+            f"{len(unnumbered)} of {len(pairs)} photographs, {unnumbered[0]} first, have no instance map in "
+            f"{folder / INSTANCES}: add them, or move the folder away to score connected components as things"
+        )
+    return {
+        pair.id: PredictedMask(mask_files[pair.id], confidence_files.get(pair.id), instance_files.get(pair.id))
+        for pair in pairs
+    }
 
 
 def evaluate_predictions(
@@ -101,7 +118,8 @@ def evaluate_predictions(
                 "predict a class for every pixel"
             )
         image = None if masks_only else (lambda pair=pair, shape=truth.shape: _read_image(pair, shape))
-        evaluator.update(EvalSample(pair.id, truth, mask, confidence, image))
+        numbers = None if files.instances is None else read_instance_map(files.instances, truth.shape)
+        evaluator.update(EvalSample(pair.id, truth, mask, confidence, image, numbers))
 
 
 def _is_predict_output(folder: Path) -> bool:
