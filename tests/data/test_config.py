@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from segdrone.data import DataConfig
 from segdrone.data.config import SampleScenes, describe
 from segdrone.errors import ConfigError
+from tests.helpers.small_run import compose_config
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -88,15 +89,15 @@ def test_replace_changes_one_value_and_checks_it() -> None:
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "data").glob("*.yaml") if path.stem != "base"))
 def test_every_dataset_of_conf_is_a_config(name: str) -> None:
-    cfg = OmegaConf.merge(OmegaConf.load(CONF / "data" / "base.yaml"), OmegaConf.load(CONF / "data" / f"{name}.yaml"))
+    cfg = compose_config("train", f"data={name}").data
     if name == "folder":
         assert cfg.root is None
         cfg.root = "photos"
-    plain = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(plain, dict)
-    config = DataConfig.from_dict({str(key): value for key, value in plain.items() if key != "defaults"})
+    plain: Any = OmegaConf.to_container(cfg, resolve=True)
+    config = DataConfig.from_dict(plain)
     assert config.root == plain["root"]
-    assert (config.sample is not None) == (name == "sample")
+    assert (config.sample is not None) == (name in ("sample", "sample_crowded"))
+    assert config.sample is None or config.sample.crowded == (name == "sample_crowded")
 
 
 DESCRIPTIONS = {name: str(field.description) for name, field in DataConfig.model_fields.items()}

@@ -97,3 +97,23 @@ def test_two_people_who_touch_have_two_numbers() -> None:
     scene = render_scene(256, 384, 20)
     components = cv2.connectedComponents((scene.mask == person).view(np.uint8), connectivity=8)[0] - 1
     assert len(np.unique(scene.instances[scene.mask == person])) > components
+
+
+def touching_things(scene: Scene) -> int:
+    """Counts the things that have a neighbor of their own class."""
+    count = 0
+    for number in np.unique(scene.instances)[1:]:
+        own = scene.instances == number
+        around = (cv2.dilate(own.view(np.uint8), np.ones((3, 3), np.uint8)) > 0) & ~own
+        count += bool((scene.mask[around & (scene.instances > 0)] == scene.mask[own][0]).any())
+    return count
+
+
+def test_things_of_crowded_scenes_touch() -> None:
+    usual, crowded = ([render_scene(192, 288, seed, crowded=full) for seed in range(6)] for full in (False, True))
+    assert sum(map(touching_things, crowded)) > 20 + sum(map(touching_things, usual))
+    for name in ("person", "car", "bicycle", "tree"):
+        label = DRONE.names.index(name)
+        assert sum(len(np.unique(scene.instances[scene.mask == label])) for scene in crowded) > sum(
+            len(np.unique(scene.instances[scene.mask == label])) for scene in usual
+        ), name

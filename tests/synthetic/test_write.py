@@ -126,3 +126,12 @@ def test_several_processes_can_write_the_same_dataset(tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
     assert contents(tmp_path / "set") == contents(tmp_path / "one")
+
+
+def test_crowded_scenes_are_another_dataset(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "a", count=1, height=64, width=96, seed=5, crowded=True, progress=False)
+    stored = cv2.imread(str(tmp_path / "a" / "instances" / "000.png"), cv2.IMREAD_UNCHANGED)
+    assert stored is not None
+    assert np.array_equal(stored, render_scene(64, 96, scene_seed(5, 0), crowded=True).instances)
+    with pytest.raises(DataError, match="holds other sample scenes"):
+        write_scenes(tmp_path / "a", count=1, height=64, width=96, seed=5, progress=False)

@@ -45,20 +45,27 @@ def sample(
     count: Annotated[int, typer.Option(help="Number of scenes.")] = 60,
     size: Annotated[str, typer.Option(help="WIDTHxHEIGHT in pixels, 64x64 to 12000x12000.")] = "1056x704",
     seed: Annotated[int, typer.Option(help="The same seed renders the same scenes.")] = 0,
+    crowded: Annotated[
+        bool,
+        typer.Option(
+            "--crowded", help="Add people, cars, bicycles and trees in groups that touch or cover one another."
+        ),
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Render synthetic scenes, as a drone might photograph them, with their masks.
 
     They have the layout and the 23 classes of the Semantic Drone Dataset:
-    original_images/, label_images_semantic/, class_dict_seg.csv. An
-    interrupted command continues when it is started again.
+    original_images/, label_images_semantic/, class_dict_seg.csv; instances/
+    numbers the people, cars, trees, ... of each scene. An interrupted command
+    continues when it is started again.
 
     Train on them: segdrone train data.root=OUT
     """
     from segdrone.synthetic import write_scenes
 
     height, width = parse_size(size, "--size", largest=_LARGEST_SCENE)
-    write_scenes(out, count=count, height=height, width=width, seed=seed, progress=not quiet)
+    write_scenes(out, count=count, height=height, width=width, seed=seed, crowded=crowded, progress=not quiet)
 
 
 @commands.command("import")

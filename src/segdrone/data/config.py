@@ -70,6 +70,7 @@ class SampleScenes(BaseModel):
     height: int = Field(description="height in pixels")
     width: int = Field(description="width in pixels")
     seed: int = Field(description="the same seed renders the same scenes")
+    crowded: bool = Field(default=False, description="add people, cars, bicycles and trees in groups that touch")
 
 
 class DataConfig(BaseModel):

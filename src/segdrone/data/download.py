@@ -29,7 +29,7 @@ def ensure_dataset(config: DataConfig) -> None:
     root = Path(config.root)
     if config.sample is not None:
         scenes = config.sample
-        write_scenes(root, count=scenes.count, height=scenes.height, width=scenes.width, seed=scenes.seed)
+        write_scenes(root, **scenes.model_dump())
     elif config.images is None and not root.exists():
         if not config.download:
             raise DataError(_MISSING.format(root=root, handle=KAGGLE_HANDLE))

@@ -178,3 +178,48 @@ def scatter_things(
         scatter(plan, 1.0, 0.3, partial(things.rock, radius=radius), ("dirt", "gravel", "grass"), room=radius)
     if rng.random() < 0.08:
         plan.add(99.0, furniture.drone_leg)
+
+
+def crowds(plan: Plan) -> None:
+    """Adds groups of things that touch or cover one another: people, parked cars, bicycles in a rack, trees."""
+    rng = plan.rng
+    for _ in range(1 + rng.poisson(1.5)):
+        _row(plan, things.person, 1.5, OPEN, room=1.0, most=6, gap=(0.3, 0.55), bend=0.9)
+    if rng.random() < 0.7:
+        yaw = rng.uniform(0, 2 * np.pi)
+        car = partial(things.car, yaw=yaw)
+        _row(plan, car, 1.6, HARD, room=2.6, most=4, gap=(1.8, 2.1), bend=0.05, direction=yaw + np.pi / 2)
+    if rng.random() < 0.7:
+        _row(plan, things.bicycle, 1.0, OPEN, room=1.0, most=5, gap=(0.35, 0.7), bend=0.1)
+    if rng.random() < 0.5:
+        radius = rng.uniform(1.0, 1.8)
+        tree = partial(plants.tree, radius=radius, height=radius * 1.8)
+        _row(plan, tree, 7.0 + radius, SOFT, room=radius, most=3, gap=(radius, 1.6 * radius), bend=0.6)
+
+
+def _row(
+    plan: Plan,
+    draw: Callable[..., None],
+    height: float,
+    on: Collection[str],
+    *,
+    room: float,
+    most: int,
+    gap: tuple[float, float],
+    bend: float,
+    direction: float | None = None,
+) -> None:
+    """Adds 2 to `most` things, each at a distance from the one before, in directions that differ by about `bend`."""
+    rng = plan.rng
+    at = plan.free_spot(room, on, 0.1)
+    if at is None:
+        return
+    direction = rng.uniform(0, 2 * np.pi) if direction is None else direction
+    for _ in range(rng.integers(2, most + 1)):
+        plan.add(height, partial(draw, at=at))
+        plan.occupied.append((np.asarray(at), room))
+        direction += rng.normal(0, bend)
+        distance = rng.uniform(*gap)
+        at = (at[0] + distance * float(np.cos(direction)), at[1] + distance * float(np.sin(direction)))
+        if plan.ground_at(at) not in on:
+            return

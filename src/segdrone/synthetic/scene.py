@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.errors import DataError
+from segdrone.synthetic import place
 from segdrone.synthetic.canvas import Canvas, View
 from segdrone.synthetic.layouts import SCENE_LAYOUTS
 from segdrone.synthetic.light import sample_sun, simulate_camera
@@ -46,7 +47,7 @@ class Scene(NamedTuple):
     instances: NDArray[np.uint16]
 
 
-def render_scene(height: int, width: int, seed: int) -> Scene:
+def render_scene(height: int, width: int, seed: int, *, crowded: bool = False) -> Scene:
     """Renders a suburban scene as a low-flying drone would photograph it, its mask, and its things.
 
     The scene is laid out in meters: at another size of the same proportions, a seed gives the same scene in more or
@@ -56,6 +57,7 @@ def render_scene(height: int, width: int, seed: int) -> Scene:
         height: Image height in pixels, 64 to 12000.
         width: Image width in pixels, 64 to 12000.
         seed: An integer of 0 or more.
+        crowded: Add people, cars, bicycles and trees in groups that touch or cover one another.
 
     Raises:
         DataError: A side or the seed is out of range.
@@ -77,6 +79,8 @@ def render_scene(height: int, width: int, seed: int) -> Scene:
     makers, weights = zip(*SCENE_LAYOUTS.values(), strict=True)
     plan = Plan(view, layout_rng)
     makers[layout_rng.choice(len(makers), p=np.array(weights) / sum(weights))](plan)
+    if crowded:
+        place.crowds(plan)
 
     canvas = Canvas(view, sample_sun(light_rng))
     for ground in plan.grounds:

@@ -22,7 +22,9 @@ IMAGES, MASKS, INSTANCES = "original_images", "label_images_semantic", "instance
 CLASSES, FINISHED, STARTED, LOCK = "class_dict_seg.csv", "scenes.json", "scenes.json.part", ".scenes.lock"
 
 
-def write_scenes(root: Path, *, count: int, height: int, width: int, seed: int, progress: bool = True) -> None:
+def write_scenes(
+    root: Path, *, count: int, height: int, width: int, seed: int, crowded: bool = False, progress: bool = True
+) -> None:
     """Writes scenes as `original_images/000.jpg` with `label_images_semantic/000.png`, and so on.
 
     `instances/000.png`, 16 bits, numbers the things of a scene, as `Scene.instances`. `class_dict_seg.csv` lists the
@@ -36,6 +38,7 @@ def write_scenes(root: Path, *, count: int, height: int, width: int, seed: int, 
         height: Image height in pixels, 64 to 12000.
         width: Image width in pixels, 64 to 12000.
         seed: An integer of 0 or more; scene i depends on (seed, i).
+        crowded: As for `render_scene`.
         progress: Whether to show a progress bar.
 
     Raises:
@@ -47,6 +50,8 @@ def write_scenes(root: Path, *, count: int, height: int, width: int, seed: int, 
         raise DataError(f"the seed of the sample scenes is {seed}: choose 0 or more")
     check_size(height, width)
     request = {"renderer": RENDERER, "count": count, "height": height, "width": width, "seed": seed}
+    if crowded:
+        request["crowded"] = 1
     names = [f"{i:03d}" for i in range(count)]
     if root.exists() and not root.is_dir():
         raise DataError(f"{root} is a file: choose a folder for the sample scenes")
@@ -100,7 +105,7 @@ def _paths(root: Path, name: str) -> tuple[Path, Path, Path]:
 def _files(request: dict[str, int], index: int) -> tuple[bytes, bytes, bytes]:
     """Returns the JPEG and PNG files of scene `index`."""
     seed = scene_seed(request["seed"], index)
-    scene = render_scene(request["height"], request["width"], seed)
+    scene = render_scene(request["height"], request["width"], seed, crowded="crowded" in request)
     bgr = np.ascontiguousarray(scene.image[..., ::-1])
     jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
     mask, instances = (cv2.imencode(".png", pixels)[1] for pixels in (scene.mask, scene.instances))
