@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from segdrone.errors import DataError
 from segdrone.windows import Size
 
+_MAX_WORD = 100  # characters
 MAX_NUMBER = 1e6
 """Largest coordinate, width or height, in pixels."""
 
@@ -64,6 +65,12 @@ class CheckedNode:
         return (
             None if content is None else CheckedNode(content, self.path, f"{self.place}.{key}" if self.place else key)
         )
+
+    def word(self, key: str) -> str:
+        """Returns the entry `key` as text if it is a number or a text, else an empty text."""
+        content = self.mapping().get(key)
+        is_word = isinstance(content, int | str) and not isinstance(content, bool)
+        return str(content).strip()[:_MAX_WORD] if is_word else ""
 
     def mapping(self) -> dict[str, Any]:
         """Returns a mapping."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ def read(document: Any, path: Path) -> Annotations:
             counter, what = (unread, "bounding boxes") if node.get("bbox") else (skipped, "annotations of no area")
             counter[what] += 1
         elif isinstance(segmentation.content, dict):
-            shapes[image].append(_read_runs(segmentation, labels[category], images[image].size))
+            shape = _read_runs(segmentation, labels[category], images[image].size)
+            shapes[image].append(replace(shape, is_crowd=node.word("iscrowd") == "1"))
         else:
             shape, too_short = _read_polygons(segmentation, labels[category])
             shapes[image].append(shape)

@@ -46,11 +46,19 @@ class PanopticSegments:
 
     def decode(self, size: Size) -> tuple[int, int, NDArray[np.bool_]]:
         """Returns row 0, column 0 and the pixels of the segments, bool `[H, W]`."""
+        return 0, 0, _table(self.ids)[self._segments(size)]
+
+    def number(self, size: Size) -> NDArray[np.int32]:
+        """Returns the id of each segment, and 0 elsewhere, int32 `[H, W]`."""
+        segments = self._segments(size)
+        return np.where(_table(self.ids)[segments], segments, np.int32(0))
+
+    def _segments(self, size: Size) -> NDArray[np.int32]:
         segments = _read_ids(self.path, self.known)
         if segments.shape != size:
             got, expected = (f"{width} x {height}" for height, width in (segments.shape, size))
             raise ValueError(f"has the panoptic PNG {self.path} of {got} pixels, not {expected}")
-        return 0, 0, _table(self.ids)[segments]
+        return segments
 
 
 @lru_cache(maxsize=1)  # one photograph's classes are drawn one after the other
@@ -74,7 +82,7 @@ def _table(ids: frozenset[int]) -> NDArray[np.bool_]:
 
 
 def read(document: Any, path: Path) -> Annotations:
-    """Returns the annotations of a document; each class of a photograph is one shape.
+    """Returns the annotations of a document; each class of a photograph is one shape, but for its crowds.
 
     Raises:
         DataError: Something is missing, has a wrong type, or refers to an id that does not exist; or a PNG is missing.
@@ -87,20 +95,20 @@ def read(document: Any, path: Path) -> Annotations:
         key = node["image_id"].key()
         if key not in images:
             raise node.error(f"has the image_id {key!a}, which no image has")
-        by_label: defaultdict[str, set[int]] = defaultdict(set)
+        by_label: defaultdict[tuple[str, bool], set[int]] = defaultdict(set)
         for segment in node["segments_info"].items():
             category = segment["category_id"].key()
             if category not in labels:
                 raise segment.error(f"has the category_id {category!a}, which no category has")
             if not isinstance(id_ := segment["id"].key(), int):  # up to 2^24
                 raise segment["id"].error(f"is {id_!a}, not an integer")
-            by_label[labels[category]].add(id_)
+            by_label[labels[category], segment.word("iscrowd") == "1"].add(id_)
         if by_label:
             png = _find_png(node, path, {name for image in images.values() for name in image.names})
             known = frozenset(id_ for ids in by_label.values() for id_ in ids)
             shapes[key].extend(
-                Shape(label, node.where, bitmap=PanopticSegments(png, frozenset(ids), known))
-                for label, ids in by_label.items()
+                Shape(label, node.where, bitmap=PanopticSegments(png, frozenset(ids), known), is_crowd=is_crowd)
+                for (label, is_crowd), ids in by_label.items()
             )
     return Annotations(list(images.values()), list(labels.values()))
 

@@ -87,10 +87,10 @@ def read_shape(node: CheckedNode, tag: str) -> Shape | None:
     if tag not in _SHAPES:
         return None
     z_order = value.integer() if (value := node.get("z_order")) else 0
-    label = node["label"].label()
+    label, group = node["label"].label(), node.word("group_id").removeprefix("0")  # 0 is none
     if tag == "mask":
-        return Shape(label, node.where, bitmap=_read_runs(node), z_order=z_order)
-    return Shape(label, node.where, [_SHAPES[tag](node)], z_order=z_order, is_box=tag == "box")
+        return Shape(label, node.where, bitmap=_read_runs(node), z_order=z_order, group=group)
+    return Shape(label, node.where, [_SHAPES[tag](node)], z_order=z_order, is_box=tag == "box", group=group)
 
 
 def _read_runs(node: CheckedNode) -> RunLengths:

@@ -15,11 +15,12 @@ from segdrone.annotations.class_table import build_class_table
 from segdrone.annotations.orientation import MaskFrame, check_orientation, mask_frame
 from segdrone.annotations.photograph_paths import telling
 from segdrone.annotations.photographs import Annotated, find_photographs, splits_of
-from segdrone.annotations.shapes import Shape, is_ignored, rasterize
+from segdrone.annotations.shapes import Shape, is_ignored, number_shapes, rasterize
 from segdrone.annotations.sources import Source, read_source
 from segdrone.annotations.summary import ImportSummary
 from segdrone.class_files import CLASSES_FILE
 from segdrone.classes import ClassTable
+from segdrone.data.masks.instance_maps import INSTANCES
 from segdrone.data.splits.split import SPLITS
 from segdrone.errors import DataError
 from segdrone.raster.pixels import count_values
@@ -38,6 +39,7 @@ def import_annotations(
     classes: str | None = None,
     background: str | None = None,
     orientation: str = "displayed",
+    instances: bool = False,
     progress: bool = True,
 ) -> ImportSummary:
     """Writes `out/images/` (hard links if possible), `out/masks/NAME.png` and `out/classes.csv`.
@@ -61,6 +63,7 @@ def import_annotations(
             of the labels.
         orientation: What the shapes were drawn on: the photographs as `displayed`, turned as their EXIF orientation
             says, or as `stored`, by a tool that ignores it.
+        instances: Also write `instances/NAME.png`, which numbers the things that the shapes show, by `number_shapes`.
         progress: Whether to show a progress bar.
 
     Raises:
@@ -104,9 +107,9 @@ def import_annotations(
     _warn_of_turned([one for one, frame in zip(drawn, frames, strict=True) if frame.is_doubtful], orientation)
     splits = splits_of(drawn)
     kept = [] if splits else write.split_lists(out)  # without a split in the export, they may be the user's own
-    owned = [CLASSES_FILE, *(f"{split}.txt" for split in SPLITS if splits)]
+    owned = [CLASSES_FILE, INSTANCES, *(f"{split}.txt" for split in SPLITS if splits)]
     with exclusive_dir(out, "folder"), staged_results(out, owned) as results:
-        pixels = _write_pairs(drawn, frames, table, background, results.path, progress)
+        pixels = _write_pairs(drawn, frames, table, background, results.path, instances, progress)
         write.write_split(splits, results.path)
         write.write_class_table(table, results.path)
         write.commit(results)
@@ -120,6 +123,7 @@ def _write_pairs(
     table: ClassTable,
     background: str | None,
     out: Path,
+    instances: bool,
     progress: bool,
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Writes all pairs; returns how many pixels have each value, int64 `[256]`."""
@@ -130,6 +134,8 @@ def _write_pairs(
     for one, frame in progress_bar(pairs, desc="masks", unit="photograph", total=len(drawn), disable=not progress):
         mask = frame.turn(rasterize(one.shapes, frame.size, ids, fill, table.ignore_index))
         write.write_pair(mask, one.photograph, one.name, out)
+        if instances:
+            write.write_instances(frame.turn(number_shapes(one.shapes, frame.size)), one.name, out)
         pixels += count_values(mask)
     return pixels
 

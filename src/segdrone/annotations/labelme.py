@@ -81,7 +81,7 @@ def _read_shape(node: CheckedNode) -> Shape | None:
     label, points = node["label"].label(), node["points"].points()
     shape_type = value.text() if (value := node.get("shape_type")) else "polygon"
     if shape_type == "mask":
-        return Shape(label, node.where, bitmap=_read_mask(node, points))
+        return Shape(label, node.where, bitmap=_read_mask(node, points), group=node.word("group_id"))
     if (shape_type == "polygon" and len(points) < 3) or shape_type == "points":
         return None
     if shape_type not in _OUTLINES:
@@ -89,7 +89,8 @@ def _read_shape(node: CheckedNode) -> Shape | None:
     counts, outlines = _OUTLINES[shape_type]
     if len(points) not in counts:
         raise node.error(f"has {len(points)} points, which is not valid for a {shape_type}")
-    return Shape(label, node.where, outlines(points), is_box=shape_type == "rectangle")
+    is_box, group = shape_type == "rectangle", node.word("group_id")
+    return Shape(label, node.where, outlines(points), is_box=is_box, group=group)
 
 
 def _read_mask(node: CheckedNode, points: Points) -> EmbeddedPng:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,10 @@ from segdrone.windows import Size
 
 ORIENTATIONS = ("displayed", "stored")
 
-Mask = NDArray[np.uint8]
+Mask = TypeVar("Mask", NDArray[np.uint8], NDArray[np.uint16])
 
 # How EXIF orientations display what is stored.
-_TURNS: dict[int, Callable[[Mask], Mask]] = {
+_TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     1: lambda mask: mask,
     2: np.fliplr,
     3: lambda mask: np.rot90(mask, 2),
@@ -45,7 +45,7 @@ class MaskFrame(NamedTuple):
     is_doubtful: bool = False
 
     def turn(self, mask: Mask) -> Mask:
-        """Returns the mask as displayed, uint8, contiguous."""
+        """Returns the mask as displayed, contiguous."""
         return np.ascontiguousarray(_TURNS[self.exif](mask))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -68,8 +69,8 @@ def polygon_area(points: Points) -> float:
     return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)
 
 
-def fill_outlines(mask: NDArray[np.uint8], outlines: Sequence[Points], value: int) -> int:
-    """Sets the pixels of `mask`, uint8 `[H, W]`, contiguous, whose centers are inside an odd number of outlines.
+def fill_outlines(mask: NDArray[np.integer[Any]], outlines: Sequence[Points], value: int) -> int:
+    """Sets the pixels of `mask`, integers `[H, W]`, contiguous, whose centers are inside an odd number of outlines.
 
     An outline inside another one is therefore a hole. In each pixel row, every other gap between the crossings of its
     center line with the edges is filled: gap by gap or, if they are many for the area, pixel by pixel.

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ __all__ = [
     "box",
     "ellipse",
     "is_ignored",
+    "number_shapes",
     "polygon_area",
     "rasterize",
     "rotate",
@@ -41,6 +42,7 @@ __all__ = [
 
 
 _MAX_COST, _MAX_COVERS = 1 << 32, 100  # pixels set one by one: 10 s, or a photograph covered a hundred times
+_MOST_THINGS = 65535
 _OUTLINE_COST = 20_000  # of an outline of any size
 _IGNORED = ("__ignore__", "ignore", "ignored")  # LabelMe's convention, and what class tables take for it
 
@@ -48,6 +50,18 @@ _IGNORED = ("__ignore__", "ignore", "ignored")  # LabelMe's convention, and what
 def is_ignored(label: str) -> bool:
     """Whether a label says that its pixels are not to be learned: it is no class, but the ignored id."""
     return label.lower() in _IGNORED
+
+
+@runtime_checkable
+class SeveralThings(Protocol):
+    """A bitmap that shows several things of a class."""
+
+    def number(self, size: Size) -> NDArray[np.integer[Any]]:
+        """Returns a number above 0 for each thing, and 0 elsewhere: `[H, W]`.
+
+        Raises:
+            ValueError: As `Bitmap.decode`.
+        """
 
 
 class Bitmap(Protocol):
@@ -74,6 +88,8 @@ class Shape:
         has_holes: The polygons are one region: where an even number of them overlap is a hole.
         is_relative: Coordinates are shares of the width and height of the photograph, not pixels.
         is_box: It is a bounding box, not the outline of an object.
+        group: Shapes of one label and one group are one thing; empty: the shape is a thing of its own.
+        is_crowd: It covers several things that are not told apart.
     """
 
     label: str
@@ -84,9 +100,11 @@ class Shape:
     has_holes: bool = False
     is_relative: bool = False
     is_box: bool = False
+    group: str = ""
+    is_crowd: bool = False
 
-    def draw(self, mask: NDArray[np.uint8], value: int) -> int:
-        """Sets the pixels of the shape in `mask`, uint8 `[H, W]`, contiguous, to `value`.
+    def draw(self, mask: NDArray[np.integer[Any]], value: int) -> int:
+        """Sets the pixels of the shape in `mask`, integers `[H, W]`, contiguous, to `value`.
 
         Returns:
             What it cost, in pixels set one by one.
@@ -192,3 +210,39 @@ def rasterize(
                 "minutes: remove repeated shapes, or simplify them"
             )
     return mask
+
+
+def number_shapes(shapes: Iterable[Shape], size: Size) -> NDArray[np.uint16]:
+    """Numbers the things that shapes show, where `rasterize` draws them: uint16 `[H, W]`, from 1 on; 0 elsewhere.
+
+    A shape is a thing, but shapes of one label and one group are one together; ignored shapes and crowds are none.
+
+    Args:
+        shapes: The shapes.
+        size: Height and width of the mask.
+
+    Raises:
+        DataError: As `rasterize`; or there are more than 65,535 things.
+
+    Example:
+        >>> shapes = [Shape("car", "a.json", [box(left, 0, left + 2, 1)]) for left in (0, 1)]
+        >>> number_shapes(shapes, size=(1, 4)).tolist()
+        [[1, 2, 2, 0]]
+    """
+    numbers, count, groups = np.zeros(size, np.int32), 0, dict[tuple[str, str], int]()
+    for shape in sorted(shapes, key=lambda shape: shape.z_order):
+        if is_ignored(shape.label) or shape.is_crowd:
+            shape.draw(numbers, 0)
+        elif isinstance(shape.bitmap, SeveralThings):
+            found = shape.bitmap.number(size)
+            inside = found > 0
+            values, index = np.unique(found[inside], return_inverse=True)
+            numbers[inside] = count + 1 + index
+            count += len(values)
+        else:
+            number = groups.setdefault((shape.label, shape.group), count + 1) if shape.group else count + 1
+            count = max(count, number)
+            shape.draw(numbers, number)
+    if count > _MOST_THINGS:
+        raise DataError(f"a photograph has {count:,} things, of which 16 bits number {_MOST_THINGS:,}: leave some out")
+    return numbers.astype(np.uint16)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from segdrone.annotations.embedded import EmbeddedImage
 from segdrone.class_files import CLASSES_FILE
 from segdrone.classes import ClassTable
+from segdrone.data.masks.instance_maps import INSTANCES
 from segdrone.data.splits.split import SPLITS
 from segdrone.errors import DataError
 from segdrone.raster.encode import write_gray_png
@@ -70,6 +71,18 @@ def write_pair(mask: NDArray[np.uint8], photograph: Path | EmbeddedImage, name: 
                 partial.write_bytes(photograph.read())
         else:
             _link(photograph.resolve(), out / IMAGES / f"{name}{photograph.suffix}")
+    except OSError as error:
+        raise _write_error(out, error) from None
+
+
+def write_instances(numbers: NDArray[np.uint16], name: str, out: Path) -> None:
+    """Writes the numbers of the things of a photograph as `instances/NAME.png`.
+
+    Raises:
+        DataError: The file cannot be written.
+    """
+    try:
+        write_gray_png(numbers, out / INSTANCES / f"{name}.png", sync=False)
     except OSError as error:
         raise _write_error(out, error) from None
 

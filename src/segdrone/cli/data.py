@@ -96,6 +96,9 @@ def import_(
     background: Annotated[
         str | None, typer.Option(help="Class of pixels outside of all shapes (default: ignored, id 255).")
     ] = None,
+    instances: Annotated[
+        bool, typer.Option("--instances", help="Also write instances/, which numbers the things that the shapes show.")
+    ] = False,
     orientation: Annotated[
         str, typer.Option(help="Shapes were drawn on photographs as displayed, or as stored: without their EXIF turn.")
     ] = "displayed",
@@ -106,7 +109,9 @@ def import_(
     OUT gets images/ (links to the photographs), masks/ and classes.csv,
     and train.txt, val.txt and test.txt if the export has such a split.
     Where shapes overlap, the one drawn later is on top; for CVAT the one
-    with the higher z_order; for COCO the smaller one.
+    with the higher z_order; for COCO the smaller one. With --instances each
+    shape is a thing, and shapes of one group are one (LabelMe, CVAT);
+    evaluation then scores single things.
 
     Train on it: segdrone train data=folder data.root=OUT
     """
@@ -120,6 +125,7 @@ def import_(
         classes=classes,
         background=background,
         orientation=orientation,
+        instances=instances,
         progress=not quiet,
     )
     print_summary(summary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,8 @@ from segdrone.figures import ImageTruthPrediction
 from segdrone.inference.instances import number_components
 from segdrone.utils.launch import rank_and_world_size
 from segdrone.utils.stall import mark_progress
+
+log = logging.getLogger(__name__)
 
 
 class EvalSample(NamedTuple):
@@ -74,6 +77,11 @@ class Evaluator:
         self.segments: dict[str, SegmentCounts] = {}
         self.instances = dict(instances or {})
         self._predicts_instances = False
+        if self.instances and things is None and not self.objects.things:
+            log.warning(
+                "the photographs have instance maps, but none of the classes %s is known as a thing: add the column "
+                "thing to the class table, or give objects=[CLASS]", ", ".join(table.names[:10]),
+            )  # fmt: skip
         self._kept: list[tuple[float, str, ImageTruthPrediction]] = []  # mIoU, name and picture, best first
 
     def update(self, sample: EvalSample) -> None:

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.data.discovery.pairs import ImageMaskPair, find_photographs
-from segdrone.data.masks.instance_maps import FOLDER as INSTANCES
-from segdrone.data.masks.instance_maps import read_instance_map
+from segdrone.data.masks.instance_maps import INSTANCES, read_instance_map
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_mask, read_pair_mask
 from segdrone.errors import DataError

@@ -15,8 +15,10 @@ from segdrone.utils.atomic import atomic_write
 _PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 
 
-def write_gray_png(pixels: NDArray[np.uint8], path: Path, *, sync: bool = True) -> None:
-    """Writes uint8 `[H, W]`, e.g. class ids or confidence, as an 8-bit gray PNG; for `sync` see `atomic_write`.
+def write_gray_png(pixels: NDArray[np.uint8] | NDArray[np.uint16], path: Path, *, sync: bool = True) -> None:
+    """Writes `[H, W]`, e.g. class ids or numbers of things, as a gray PNG of 8 or 16 bits.
+
+    For `sync` see `atomic_write`.
 
     Raises:
         OSError: The file cannot be written.

@@ -16,7 +16,7 @@ from segdrone.windows import Size
 
 log = logging.getLogger(__name__)
 
-FOLDER = "instances"
+INSTANCES = "instances"
 _SUFFIXES = (".png", ".tif", ".tiff")
 _MOST = 65535
 
@@ -33,7 +33,7 @@ def find_instance_maps(files: DatasetFiles) -> dict[str, Path]:
     Raises:
         DataError: Some photographs have a file there, and some have none.
     """
-    folder = files.masks.parent / FOLDER
+    folder = files.masks.parent / INSTANCES
     if not folder.is_dir():
         return {}
     found, missing = {}, []
