@@ -189,10 +189,11 @@ def measure_rates(model: Path, workers: int, photograph: Path, spool: Path) -> t
                 count += 1
         return count
 
-    with ThreadPoolExecutor(clients) as threads:
+    try:
         for _ in range(3):
             begin = time.perf_counter()
-            answers = sum(threads.map(send, [begin + _ROUND] * clients))
+            with ThreadPoolExecutor(clients) as threads:
+                answers = sum(threads.map(send, [begin + _ROUND] * clients))
             served.append(answers / (time.perf_counter() - begin))
             begin, count = time.perf_counter(), 0
             while time.perf_counter() < begin + _ROUND:
@@ -200,8 +201,9 @@ def measure_rates(model: Path, workers: int, photograph: Path, spool: Path) -> t
                     predictor.backend(window)
                 count += 1
             computed.append(count / (time.perf_counter() - begin))
-    server.terminate()
-    server.wait(60)
+    finally:
+        server.terminate()
+        server.wait(60)
     return statistics.median(served), statistics.median(computed)
 
 

@@ -45,7 +45,7 @@ def kill_services(ground: Path, seeds: Sequence[int]) -> list[Outcome]:
 def _try(seed: int, trial: Callable[[random.Random], str]) -> Outcome:
     try:
         return Outcome(seed, True, trial(random.Random(seed)))
-    except (TrialError, OSError, httpx2.HTTPError, ValueError, KeyError) as error:
+    except (TrialError, OSError, httpx2.HTTPError, psutil.Error, ValueError, KeyError) as error:
         return Outcome(seed, False, f"{type(error).__name__}: {error}")
 
 

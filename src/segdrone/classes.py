@@ -9,7 +9,7 @@ import itertools
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -62,7 +62,7 @@ class ClassTable:
     mask_values: tuple[int, ...] | None = None
     ignored_values: tuple[int, ...] = ()
     ignored_colors: tuple[Color, ...] = ()
-    things: tuple[str, ...] | None = None
+    things: tuple[str, ...] | None = field(default=None, repr=False)  # masks are decoded in the same way
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.names) <= 255 or len(self.names) != len(self.colours):

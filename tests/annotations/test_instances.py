@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from segdrone.annotations.shapes import Shape, box, number_shapes, rasterize
 from segdrone.data import DataConfig
 from segdrone.data.dataset_folder import open_dataset
-from segdrone.data.masks.instance_maps import find_instance_maps, read_instance_map
+from segdrone.data.masks.instance_maps import find_instance_maps
 from segdrone.errors import DataError
 from segdrone.raster.decode import read_image
 from tests.annotations.conftest import SIZE, document, imported, mask
@@ -38,8 +38,8 @@ def test_each_shape_is_a_thing_where_it_is_seen(folder: Path) -> None:
     out = folder.parent / "out"
     imported(folder, out, instances=True)
     assert numbers(out)[15, 8:34].tolist() == [0] * 2 + [1] * 5 + [2] * 7 + [3] * 10 + [0] * 2
-    files = open_dataset(DataConfig(root=str(out))).files
-    assert np.array_equal(read_instance_map(find_instance_maps(files)["a"], SIZE), numbers(out))
+    dataset = open_dataset(DataConfig(root=str(out)))
+    assert np.array_equal(find_instance_maps(dataset.files, dataset.pairs).read("a", SIZE), numbers(out))
 
 
 def test_shapes_of_one_group_and_label_are_one_thing(folder: Path) -> None:

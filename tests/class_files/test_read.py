@@ -97,6 +97,9 @@ def test_a_table_without_colors_gets_distinct_ones(tmp_path: Path, name: str, co
         ("a.csv", "id,name,thing\n0,road,0\n1,cow,1\n"),
         ("a.csv", "name;Is thing\nroad;no\ncow;yes\n"),
         ("a.json", '{"categories": [{"id": 0, "name": "road", "isthing": 0}, {"id": 1, "name": "cow", "isthing": 1}]}'),
+        ("a.csv", "id,name,thing\n0,road,\n1,cow,1.0\n255,void,\n"),
+        ("a.json", '[{"name": "road"}, {"name": "cow", "isthing": 1}]'),
+        ("a.json", '[{"name": "road", "isthing": null}, {"name": "cow", "isthing": 1}]'),
         ("a.json", '[{"name": "road", "thing": false}, {"name": "cow", "thing": true}]'),
     ],
 )
@@ -188,7 +191,6 @@ def test_colors_without_a_label_are_kept(tmp_path: Path) -> None:
         ("id,name\n0,\n", ("column name is empty",)),
         ("name,r,g,b\na,0,0,1\na,0,0,2\n", ("names a twice",)),
         ("name,id,thing\na,0,1\nb,1,2\n", ("line 3, column thing: '2' is neither 1 nor 0",)),
-        ("name,id,thing\na,0,1\nb,1,\n", ("line 3, column thing: '' is neither 1 nor 0",)),
         ('{"classes": ["a"], "labels": ["b"]}', ("has classes and labels",)),
         ('{"a": ', ("not valid JSON",)),
         ('{"names": ["a"], "colors": []}', ("1 names and 0 colors",)),

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
+from segdrone.data.masks.instance_maps import InstanceMaps
 from segdrone.evaluation.counts import stack_counts
 from segdrone.evaluation.evaluator import EvalSample, Evaluator
 from segdrone.evaluation.scores import score
@@ -85,9 +86,13 @@ def touching(number: int) -> NDArray[np.uint16]:
     return numbers
 
 
+def numbered(folder: Path, size: tuple[int, int] = (10, 20)) -> InstanceMaps:
+    return InstanceMaps({"a": folder / "a.png"}, {"a": size})
+
+
 def test_true_things_are_those_of_the_instance_maps(tmp_path: Path) -> None:
     mask = (touching(2) > 0).astype(np.uint8)
-    for instances, matched, found in (({}, 1, 1), ({"a": tmp_path / "a.png"}, 0, 0)):
+    for instances, matched, found in ((InstanceMaps(), 1, 1), (numbered(tmp_path), 0, 0)):
         cv2.imwrite(str(tmp_path / "a.png"), touching(2))
         evaluator = Evaluator(CARS, None, instances=instances)
         evaluator.update(EvalSample("a", mask, mask, None, None))
@@ -105,11 +110,44 @@ def test_true_things_are_those_of_the_instance_maps(tmp_path: Path) -> None:
 def test_pixels_of_a_thing_without_a_number_do_not_count(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), touching(0))
     mask = (touching(2) > 0).astype(np.uint8)
-    evaluator = Evaluator(CARS, None, instances={"a": tmp_path / "a.png"})
+    evaluator = Evaluator(CARS, None, instances=numbered(tmp_path))
     evaluator.update(EvalSample("a", mask, mask, None, None))
     panoptic = evaluator.panoptic()
     assert panoptic is not None
     assert (panoptic["classes"]["car"]["pq"], panoptic["classes"]["car"]["matched"]) == (1.0, 1)
+
+
+def test_a_thing_without_a_number_is_neither_found_nor_spurious(tmp_path: Path) -> None:
+    truth, numbers = np.zeros((10, 20), np.uint8), np.zeros((10, 20), np.uint16)
+    truth[2:6, 2:6] = truth[2:6, 10:14] = 1
+    numbers[2:6, 2:6] = 1
+    cv2.imwrite(str(tmp_path / "a.png"), numbers)
+    evaluator = Evaluator(CARS, None, instances=numbered(tmp_path))
+    evaluator.update(EvalSample("a", truth, truth, None, None))
+    objects, panoptic = evaluator.objects.compute(), evaluator.panoptic()
+    assert objects is not None and panoptic is not None
+    assert objects["classes"]["car"] == {"map": 1.0, "truth": 1, "predicted": 1, "found": 1}
+    assert panoptic["classes"]["car"]["pq"] == 1
+    assert evaluator.counts["a"].confusion[1, 1] == 32  # pixels count as ever
+
+
+def test_pixels_without_a_true_class_divide_no_predicted_segment(tmp_path: Path) -> None:
+    prediction = np.zeros((10, 20), np.uint8)
+    prediction[2:6, 2:12] = 1
+    truth, numbers = prediction.copy(), prediction.astype(np.uint16)
+    truth[:, 6:8] = 255  # through the car
+    cv2.imwrite(str(tmp_path / "a.png"), numbers)
+    evaluator = Evaluator(CARS, None, instances=numbered(tmp_path))
+    evaluator.update(EvalSample("a", truth, prediction, None, None))
+    panoptic = evaluator.panoptic()
+    assert panoptic is not None
+    assert panoptic["classes"]["car"]["pq"] == 1
+    truth[:] = 255
+    truth[:, :4] = 0
+    evaluator.update(EvalSample("a", truth, prediction, None, None))  # a car mostly where no class is known
+    panoptic = evaluator.panoptic()
+    assert panoptic is not None
+    assert panoptic["classes"]["car"]["spurious"] == 0
 
 
 def test_without_things_there_is_no_panoptic_quality() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 
+from segdrone.classes import DRONE
 from segdrone.errors import ConfigError, DataError, SegdroneError
 from segdrone.evaluation import evaluate
 from segdrone.raster.header import read_header
@@ -96,11 +98,19 @@ def test_instance_maps_of_predictions_are_scored(all_scenes: Path, tmp_path: Pat
     panoptic = metrics["panoptic"]
     assert (panoptic["prediction"], panoptic["pq"], panoptic["pq_things"]) == ("instance maps", 1, 1)
     assert metrics["objects"]["map"] == 1
+    cv2.imwrite(str(predicted / "instances" / "007.png"), np.zeros((64, 96), np.uint16))
+    with pytest.raises(DataError, match=r"007\.png has no number at \d+ pixels where .* has a thing \(person, tree\)"):
+        scored(tmp_path / "unnumbered", *choices)
     (predicted / "instances" / "007.png").unlink()
-    with pytest.raises(
-        DataError, match="1 of 20 photographs, 007 first, have no instance map in .*instances: add them"
-    ):
+    with pytest.raises(DataError, match=r"1 of 20 photographs, 007 first, have no instance map like .*000\.png: add"):
         scored(tmp_path / "missing", *choices)
+
+
+def test_things_are_those_of_the_table_of_the_masks(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
+    (tmp_path / "classes.csv").write_text(replace(DRONE, things=("tree", "car")).to_csv())
+    choices = [f"predictions={predicted}", f"data.root={all_scenes}", f"data.classes={tmp_path / 'classes.csv'}"]
+    metrics: Any = scored(tmp_path / "out", *choices, "prediction_classes=drone", "pictures=null")
+    assert [*metrics["objects"]["classes"]] == ["car", "tree"]
 
 
 def test_both_masks_are_resized_to_one_size(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:

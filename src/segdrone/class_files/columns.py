@@ -25,7 +25,7 @@ _COLORS = (
     "rgbvalues", "hex", "hexcolor", "hexcolour", "colorhex", "colourhex", "hexcode", "hexvalue", "colorcode", "html",
 )  # fmt: skip
 _THINGS = ("thing", "things", "isthing")
-_YES_NO = {"1": True, "true": True, "yes": True, "y": True, "0": False, "false": False, "no": False, "n": False}
+_YES, _NO = ("1", "1.0", "true", "yes", "y"), ("0", "0.0", "false", "no", "n")
 _KNOWN = {*_NAMES, *_THINGS, *_IDS, *_COLORS, *(key for channel in _CHANNELS for key in channel)}
 
 _WHOLE = re.compile(r"[+-]?\d{1,9}(?:\.0{0,9})?")
@@ -115,7 +115,7 @@ def read_entries(header: Sequence[str] | None, rows: Sequence[Row]) -> list[Entr
             _only([_whole(row, header, column, 65535) for column in ids], row, "ids"),
             _only([*_rgb(row, header, channels), *(_color(row, header, column) for column in colors)], row, "colors"),
             row.where,
-            _only([_yes_or_no(row, header, column) for column in things], row, "answers whether it is a thing"),
+            _only([_yes_or_no(row, header, column) for column in things if row.cells[column]], row, "answers"),
         )
         for row in table
     ]
@@ -264,10 +264,10 @@ def _color(row: Row, header: Sequence[str], column: int) -> Color:
 
 
 def _yes_or_no(row: Row, header: Sequence[str], column: int) -> bool:
-    cell = row.cells[column]
-    if (answer := _YES_NO.get(cell.casefold())) is None:
+    cell = row.cells[column].casefold()
+    if cell not in (*_YES, *_NO):
         raise ColumnsError(f"{row.where}, column {header[column]}: {cell[:60]!r} is neither 1 nor 0: fix it")
-    return answer
+    return cell in _YES
 
 
 def _only(values: Sequence[T], row: Row, what: str) -> T | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
-from segdrone.data.masks.instance_maps import read_instance_map
+from segdrone.data.masks.instance_maps import InstanceMaps
 from segdrone.evaluation.counts import Counts, Mask, count_image, stack_counts
 from segdrone.evaluation.detection import DetectionScores
 from segdrone.evaluation.panoptic import SegmentCounts, Segments, count_segments, panoptic_quality, sum_counts
@@ -35,7 +34,7 @@ class EvalSample(NamedTuple):
         prediction: Predicted mask, uint8 `[H, W]`, class ids.
         confidence: Probability of the predicted class, uint8 `[H, W]`, 0 to 255 for 0 to 1; None if unknown.
         read_image: Reads the image, uint8 `[H, W, 3]`, RGB; None if there are only masks.
-        numbers: Numbers of the predicted things, uint16 `[H, W]`; None takes connected components.
+        numbers: Numbers of the predicted things, uint16 `[H, W]`, above 0 for each; None takes connected components.
     """
 
     name: str
@@ -55,7 +54,7 @@ class Evaluator:
         table: The classes.
         pictures: How many of the best and how many of the worst images to keep pictures of; None draws nothing at all.
         things: Names of the classes that are counted as objects; None is `thing_classes(table)`.
-        instances: Files that number the true things of each image, by name; None takes connected components.
+        instances: Numbers of the true things; None takes connected components.
 
     Attributes:
         counts: Counts of each image, by name.
@@ -69,13 +68,13 @@ class Evaluator:
         table: ClassTable,
         pictures: int | None,
         things: Sequence[str] | None = None,
-        instances: Mapping[str, Path] | None = None,
+        instances: InstanceMaps | None = None,
     ) -> None:
         self.table, self.pictures, self.is_drawn = table, pictures or 0, pictures is not None
         self.counts: dict[str, Counts] = {}
         self.objects = DetectionScores(table, things)
         self.segments: dict[str, SegmentCounts] = {}
-        self.instances = dict(instances or {})
+        self.instances = instances or InstanceMaps()
         self._predicts_instances = False
         if self.instances and things is None and not self.objects.things:
             log.warning(
@@ -87,17 +86,11 @@ class Evaluator:
     def update(self, sample: EvalSample) -> None:
         """Counts one image."""
         mark_progress("scoring photographs")
-        name, truth, prediction, confidence, _, predicted_numbers = sample
-        ignored = truth == self.table.ignore_index
-        if ignored.any():  # ignored in both masks, so that no boundary of a class arises there
-            prediction = np.where(ignored, truth, prediction)
-        counts = count_image(truth, prediction, confidence, self.table)
+        name, truth, prediction, confidence, _, _ = sample
+        counts = count_image(truth, self._cut(prediction, truth), confidence, self.table)
         self.counts[name] = counts
-        numbers = read_instance_map(self.instances[name], truth.shape) if self.instances else None
-        self.objects.update(name, truth, prediction, confidence, numbers, predicted_numbers)
         if self.objects.things:
-            self._predicts_instances = predicted_numbers is not None
-            self.segments[name] = self._count_segments(truth, prediction, numbers, predicted_numbers)
+            self._update_things(sample)
         miou = float(score(stack_counts([counts])).images["miou"][0])
         if not math.isnan(miou):
             self._keep(miou, sample)
@@ -111,23 +104,28 @@ class Evaluator:
         what = {side: "instance maps" if numbered else "connected components" for side, numbered in sides.items()}
         return {**what, **panoptic_quality(counts, self.table, self.objects.things)}
 
-    def _count_segments(
-        self,
-        truth: Mask,
-        prediction: Mask,
-        numbers: NDArray[np.uint16] | None,
-        predicted_numbers: NDArray[np.uint16] | None,
-    ) -> SegmentCounts:
+    def _update_things(self, sample: EvalSample) -> None:
+        """Counts the objects and segments of an image. Pixels of true things without a number count for neither."""
+        name, truth, prediction, confidence, _, predicted_numbers = sample
         things = self.objects.things
-        if predicted_numbers is None:
-            predicted_numbers = number_components(prediction, self.table, things)
+        numbers = None
+        if self.instances:
+            numbers = self.instances.read(name, (truth.shape[0], truth.shape[1]))
+            unnumbered = np.isin(truth, [self.table.names.index(thing) for thing in things]) & (numbers == 0)
+            truth = np.where(unnumbered, np.uint8(self.table.ignore_index), truth)
+        self.objects.update(name, truth, self._cut(prediction, truth), confidence, numbers, predicted_numbers)
+        self._predicts_instances = predicted_numbers is not None
         if numbers is None:
             numbers = number_components(truth, self.table, things)
-        else:  # a thing without a number is no thing that could be found
-            unnumbered = np.isin(truth, [self.table.names.index(name) for name in things]) & (numbers == 0)
-            truth = np.where(unnumbered, np.uint8(self.table.ignore_index), truth)
-        predicted = Segments(prediction, predicted_numbers)
-        return count_segments(Segments(truth, numbers), predicted, self.table, things)
+        if predicted_numbers is None:
+            predicted_numbers = number_components(prediction, self.table, things)
+        segments = Segments(truth, numbers), Segments(prediction, predicted_numbers)
+        self.segments[name] = count_segments(*segments, self.table, things)
+
+    def _cut(self, prediction: Mask, truth: Mask) -> Mask:
+        """Returns a prediction that is ignored where the truth is, so that no boundary of a class arises there."""
+        ignored = truth == self.table.ignore_index
+        return np.where(ignored, truth, prediction) if ignored.any() else prediction
 
     def sync(self) -> None:
         """Gives every process the images of all processes, and sorts them by name."""

@@ -41,8 +41,10 @@ def evaluate_model(
     """
     split = cfg.split or "test"
     model = open_checkpoint(cfg.ckpt_path) if cfg.model_file is None else open_model_file(cfg.model_file, cfg.spec)
-    inference, objects = inference_options(cfg), object_classes(cfg, model.spec.classes)
+    inference = inference_options(cfg)
+    object_classes(cfg, model.spec.classes)  # refused before the photographs are opened
     datamodule = open_split(model, split, data_overrides(cfg), tiled=inference is not None)
+    objects = object_classes(cfg, model.spec.classes, datamodule.encoding.source)
     callbacks = [ProgressBar()] if cfg.trainer.get("enable_progress_bar", True) else []
     options: dict[str, Any] = {"logger": board, "enable_checkpointing": False, "use_distributed_sampler": False}
     options["callbacks"] = [*callbacks, MarkProgress()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig
@@ -15,6 +16,8 @@ from segdrone.utils.config import to_container
 SIZE_OPTIONS = frozenset({"sampling", "test_image_size", "tile_size", "crop_size", "scale", "batch_size"})
 """Options of `data` that decide at which size the test loop scores. A `Predictor` has its own."""
 
+log = logging.getLogger(__name__)
+
 
 def check_pictures(cfg: DictConfig) -> None:
     """Checks how many photographs are to be drawn.
@@ -26,13 +29,30 @@ def check_pictures(cfg: DictConfig) -> None:
         raise ConfigError(f"pictures={cfg.pictures} must be a whole number of 0 or more, or null")
 
 
-def object_classes(cfg: DictConfig, table: ClassTable) -> list[str] | None:
+def object_classes(cfg: DictConfig, table: ClassTable, stored: ClassTable | None = None) -> list[str] | None:
     """Returns the classes that `cfg.objects` counts as objects; None for `thing_classes(table)`.
+
+    Args:
+        cfg: As `conf/evaluate.yaml`.
+        table: The classes that are scored.
+        stored: Those of the true masks. What it calls things are things, if `table` does not say; if both say and
+            differ, `table` decides, with a warning.
 
     Raises:
         ConfigError: It is not a list of classes of the table.
     """
     if cfg.objects is None:
+        if stored is None or stored.things is None:
+            return None
+        named = [name for name in table.names if name in stored.things]
+        if table.things is None:
+            return named
+        shared = {*table.names} & {*stored.names}
+        if {*named} != {*table.things} & shared:
+            log.warning(
+                "things are %s, as the model says, not %s, as the class table of the masks says: choose with "
+                "objects=[CLASS]", ", ".join(table.things) or "none", ", ".join(named) or "none",
+            )  # fmt: skip
         return None
     if not isinstance(cfg.objects, ListConfig):
         raise ConfigError(f"objects={cfg.objects} must be a list of classes, such as objects=[{table.names[-1]}]")

@@ -62,8 +62,8 @@ def evaluate_prediction_folder(
     tell_doubts(pairs, dataset.encoding)
     predictions = find_predictions(Path(cfg.predictions), pairs)
     provenance = start_output(cfg, pairs, torch.device("cpu"), results.path)
-    instances = find_instance_maps(dataset.files)
-    evaluator = Evaluator(dataset.table, cfg.pictures, object_classes(cfg, dataset.table), instances)
+    things = object_classes(cfg, dataset.table, dataset.encoding.source)
+    evaluator = Evaluator(dataset.table, cfg.pictures, things, find_instance_maps(dataset.files, pairs))
     size = config.test_image_size if "test_image_size" in overrides else None
     evaluate_predictions(evaluator, pairs, predictions, dataset.encoding, encoding, size, masks_only=masks_only)
     evaluator.sync()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.data.discovery.pairs import ImageMaskPair, find_photographs
-from segdrone.data.masks.instance_maps import INSTANCES, read_instance_map
+from segdrone.data.masks.instance_maps import find_predicted_maps, read_instance_map
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_mask, read_pair_mask
 from segdrone.errors import DataError
@@ -48,11 +48,9 @@ def find_predictions(folder: Path, pairs: Sequence[ImageMaskPair]) -> dict[str, 
             instance map although others have one.
     """
     masks = find_photographs(folder / "masks" if _is_predict_output(folder) else folder)
-    mask_files = {pair.id: pair.image for pair in masks}
-    confidence_files, instance_files = (
-        {pair.id: pair.image for pair in find_photographs(folder / kind)} if (folder / kind).is_dir() else {}
-        for kind in ("confidence", INSTANCES)
-    )
+    confidence_folder = folder / "confidence"
+    confidences = find_photographs(confidence_folder) if confidence_folder.is_dir() else []
+    mask_files, confidence_files = ({pair.id: pair.image for pair in found} for found in (masks, confidences))
     missing = [pair.id for pair in pairs if pair.id not in mask_files]
     if missing:
         raise DataError(
@@ -60,12 +58,7 @@ def find_predictions(folder: Path, pairs: Sequence[ImageMaskPair]) -> dict[str, 
             f"predictions={folder}: add the masks, or list the photographs that have one in data.split_dir=FOLDER "
             "and give split=test"
         )
-    unnumbered = [pair.id for pair in pairs if pair.id not in instance_files]
-    if instance_files and unnumbered:
-        raise DataError(
-            f"{len(unnumbered)} of {len(pairs)} photographs, {unnumbered[0]} first, have no instance map in "
-            f"{folder / INSTANCES}: add them, or move the folder away to score connected components as things"
-        )
+    instance_files = find_predicted_maps(folder, [pair.id for pair in pairs])
     return {
         pair.id: PredictedMask(mask_files[pair.id], confidence_files.get(pair.id), instance_files.get(pair.id))
         for pair in pairs
@@ -103,7 +96,9 @@ def evaluate_predictions(
         files = predictions[pair.id]
         target = None if size is None else proportional_size(pair.size, size)
         truth = _resize(read_pair_mask(pair, encoding), target)
-        mask = _resize(predicted_encoding.remap(read_mask(files.mask, predicted_encoding)), target)
+        stored = predicted_encoding.remap(read_mask(files.mask, predicted_encoding))
+        mask = _resize(stored, target)
+        numbers = None if files.instances is None else _read_numbers(files, stored, target, evaluator)
         confidence = None if files.confidence is None else _resize(_read_gray(files.confidence), target)
         for path, array in ((files.mask, mask), (files.confidence, confidence)):
             if array is not None and array.shape != truth.shape:
@@ -117,8 +112,27 @@ def evaluate_predictions(
                 "predict a class for every pixel"
             )
         image = None if masks_only else (lambda pair=pair, shape=truth.shape: _read_image(pair, shape))
-        numbers = None if files.instances is None else read_instance_map(files.instances, truth.shape)
         evaluator.update(EvalSample(pair.id, truth, mask, confidence, image, numbers))
+
+
+def _read_numbers(
+    files: PredictedMask, mask: NDArray[np.uint8], size: Size | None, evaluator: Evaluator
+) -> NDArray[np.uint16]:
+    """Returns the numbers of predicted things, resized as their mask.
+
+    Raises:
+        DataError: They cannot be read, or a thing has none.
+    """
+    assert files.instances is not None
+    numbers = read_instance_map(files.instances, (mask.shape[0], mask.shape[1]))
+    things = evaluator.objects.things
+    ids = [evaluator.table.names.index(name) for name in things]
+    if missing := int((np.isin(mask, ids) & (numbers == 0)).sum()):
+        raise DataError(
+            f"{files.instances} has no number at {missing} pixels where {files.mask} has a thing "
+            f"({', '.join(things)}): number every predicted thing"
+        )
+    return numbers if size is None or numbers.shape == size else resize_mask(numbers, size)
 
 
 def _is_predict_output(folder: Path) -> bool:

@@ -58,7 +58,8 @@ def score_split(
         DataError: The split is empty or has no labeled pixel, or a photograph or mask cannot be read.
         ConfigError: An option of `inference` is out of its range.
     """
-    instances = find_instance_maps(datamodule.dataset.files)
+    interpolation = datamodule.config.interpolation if inference is None else "area"
+    instances = find_instance_maps(datamodule.dataset.files, datamodule.splits[split], interpolation)
     evaluator = Evaluator(model.spec.classes, pictures, objects, instances)
     settings = None
     if inference is not None:

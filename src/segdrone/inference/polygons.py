@@ -149,6 +149,8 @@ def _find_corners(padded: NDArray[np.uint8], ignore_index: int) -> _Corners:
     across, down = padded[:, :-1] != padded[:, 1:], above != below
     turns = (across[:-1] | across[1:]) & (down[:, :-1] | down[:, 1:])
     del across, down
+    if (count := int(np.count_nonzero(turns))) > MAX_CORNERS:
+        raise _too_many(count)
     rows, columns = np.nonzero(turns)
     a, b, c, d = above[rows, columns], above[rows, columns + 1], below[rows, columns], below[rows, columns + 1]
     right, down_, left, up = range(4)
@@ -165,9 +167,7 @@ def _find_corners(padded: NDArray[np.uint8], ignore_index: int) -> _Corners:
     found = [(np.flatnonzero(where & (own != ignore_index)), before, after, own) for before, after, own, where in kinds]
     total = sum(len(places) for places, *_ in found)
     if total > MAX_CORNERS:
-        raise DataError(
-            f"the mask has {total:,} corners, too many for polygons (at most {MAX_CORNERS:,}): remove small regions"
-        )
+        raise _too_many(total)
     place = np.concatenate([places for places, *_ in found])
     before, after = (
         np.repeat([kind[side] for kind in found], [len(kind[0]) for kind in found]).astype(np.uint8) for side in (1, 2)
@@ -183,6 +183,12 @@ def _find_corners(padded: NDArray[np.uint8], ignore_index: int) -> _Corners:
             begin, end = (side[np.argsort(x[side], kind="stable")] for side in (begin, end))
         following[begin] = end
     return _Corners(x, y, following, class_id, np.flatnonzero(after == right))
+
+
+def _too_many(corners: int) -> DataError:
+    return DataError(
+        f"the mask has {corners:,} corners, too many for polygons (at most {MAX_CORNERS:,}): remove small regions"
+    )
 
 
 def _follow(corners: _Corners) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

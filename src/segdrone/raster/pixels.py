@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +14,16 @@ INTERPOLATIONS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR, "nearest":
 _EXACT = 2**23  # pixels: OpenCV counts in float32, which is exact up to 2**24
 
 
+Ids = TypeVar("Ids", np.uint8, np.uint16)
+
+
 def resize_image(image: NDArray[np.uint8], size: Size, interpolation: str) -> NDArray[np.uint8]:
     """Resizes an image, uint8 `[H, W, 3]`, to `size` (height, width) by one of `INTERPOLATIONS`."""
     return np.asarray(cv2.resize(image, size[::-1], interpolation=INTERPOLATIONS[interpolation]), np.uint8)
 
 
-def resize_mask(mask: NDArray[np.uint8], size: Size, interpolation: str = "area") -> NDArray[np.uint8]:
-    """Resizes a mask, uint8 `[H, W]`, to `size` (height, width), to fit an image resized by `interpolation`.
+def resize_mask(mask: NDArray[Ids], size: Size, interpolation: str = "area") -> NDArray[Ids]:
+    """Resizes a mask, uint8 or uint16 `[H, W]`, to `size` (height, width), to fit an image resized by `interpolation`.
 
     Ids cannot be averaged, so each pixel takes the id of one old pixel: the one in the middle of the area it covers.
     With `nearest` it is the upper left one, as OpenCV's nearest (which the tutorial uses) takes that of the image.
@@ -30,7 +35,7 @@ def resize_mask(mask: NDArray[np.uint8], size: Size, interpolation: str = "area"
         [[1]]
     """
     nearest = cv2.INTER_NEAREST if interpolation == "nearest" else cv2.INTER_NEAREST_EXACT
-    return np.asarray(cv2.resize(mask, size[::-1], interpolation=nearest), np.uint8)
+    return np.asarray(cv2.resize(mask, size[::-1], interpolation=nearest), mask.dtype)
 
 
 def count_values(pixels: NDArray[np.uint8], channel: int = 0) -> NDArray[np.int64]:

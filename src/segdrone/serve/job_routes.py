@@ -140,6 +140,7 @@ def _describe(request: Request, job: Job) -> dict[str, Any]:
         "id": job.id,
         "state": job.state,
         "model": job.model,
+        "model_digest": job.digest or None,
         "photographs": job.photographs,
         "place": queue.place(job),
         "progress": {"done": total if is_done else done, "total": total},

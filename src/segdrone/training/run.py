@@ -16,6 +16,7 @@ from lightning.pytorch.plugins import Precision
 from omegaconf import DictConfig
 
 from segdrone.data import SegmentationDataModule
+from segdrone.data.masks.instance_maps import find_instance_maps
 from segdrone.data.masks.label_sample import tell_doubts
 from segdrone.errors import ConfigError
 from segdrone.evaluation import (
@@ -86,6 +87,7 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
     datamodule = build_datamodule(cfg)
     check_metric("objective", cfg.objective, datamodule.table, has_val=has_validation(cfg, datamodule))
     object_classes(cfg, datamodule.table)  # refused here, not after the training
+    find_instance_maps(datamodule.dataset.files, datamodule.splits[_scored_split(datamodule)])
     module = build_module(cfg, datamodule)
     if cfg.ckpt_path is not None:
         check_resumable(cfg.ckpt_path, module)
@@ -134,6 +136,10 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
     return metrics, objects
 
 
+def _scored_split(datamodule: SegmentationDataModule) -> str:
+    return next((split for split in ("test", "val", "train") if datamodule.splits[split]), "all")
+
+
 def _score_best(
     cfg: DictConfig,
     trainer: L.Trainer,
@@ -143,7 +149,7 @@ def _score_best(
     provenance: Mapping[str, Any],
     warnings: Sequence[str],
 ) -> dict[str, Any]:
-    split = next((split for split in ("test", "val", "train") if datamodule.splits[split]), "all")
+    split = _scored_split(datamodule)
     path = getattr(trainer.checkpoint_callback, "best_model_path", "")
     best = load_module(path) if path else module.float()
     trainer.strategy.precision_plugin = Precision()  # 32-true, as evaluate.py scores

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.data.discovery.dataset_files import DatasetFiles
+from segdrone.data.discovery.mask_names import stem
+from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.masks.stored_mask import read_stored
 from segdrone.errors import DataError
+from segdrone.raster.pixels import resize_mask
 from segdrone.windows import Size
 
 log = logging.getLogger(__name__)
@@ -21,66 +25,167 @@ _SUFFIXES = (".png", ".tif", ".tiff")
 _MOST = 65535
 
 
-def find_instance_maps(files: DatasetFiles) -> dict[str, Path]:
-    """Returns the instance map of each photograph, by id; empty if the dataset has none.
+@dataclass(frozen=True)
+class InstanceMaps:
+    """The instance maps of photographs.
 
-    They are in `instances/` beside the folder of the masks, under the names of the masks. A folder of that name without
-    any such file is passed over, with a warning.
+    Attributes:
+        files: The file of each photograph, by id; empty if things are not numbered.
+        sizes: Height and width that each file must have, those of the mask, by id.
+        interpolation: How masks are resized: `area`, `linear` or `nearest`.
+    """
+
+    files: Mapping[str, Path] = field(default_factory=dict)
+    sizes: Mapping[str, Size] = field(default_factory=dict)
+    interpolation: str = "area"
+
+    def __bool__(self) -> bool:
+        """Whether things are numbered."""
+        return bool(self.files)
+
+    def read(self, name: str, size: Size) -> NDArray[np.uint16]:
+        """Returns the numbers of the things of a photograph, resized as its mask: uint16 `[H, W]`.
+
+        Raises:
+            DataError: As `read_instance_map`.
+        """
+        numbers = read_instance_map(self.files[name], self.sizes[name])
+        return numbers if numbers.shape == size else resize_mask(numbers, size, self.interpolation)
+
+
+def find_instance_maps(
+    files: DatasetFiles, pairs: Sequence[ImageMaskPair], interpolation: str = "area"
+) -> InstanceMaps:
+    """Returns the instance maps of photographs; none if their things are not numbered.
+
+    They are in `instances/` beside the folder of all masks, or beside that of each, under the names of the masks.
+    A folder of that name that holds something else is passed over, with a warning.
 
     Args:
         files: The files of the dataset.
+        pairs: The photographs.
+        interpolation: How masks are resized.
 
     Raises:
-        DataError: Some photographs have a file there, and some have none.
+        DataError: Some photographs have an instance map, and some have none.
     """
-    folder = files.masks.parent / INSTANCES
-    if not folder.is_dir():
-        return {}
-    found, missing = {}, []
-    for pair in files.pairs:
-        stem = folder / pair.mask.relative_to(files.masks).with_suffix("")
-        candidates = (stem.with_name(stem.name + suffix) for suffix in _SUFFIXES)
-        if (path := next((path for path in candidates if path.is_file()), None)) is None:
-            missing.append(pair.id)
-        else:
-            found[pair.id] = path
-    if not found:
-        log.warning("%s has no file of the name of a mask: things are connected components of the masks", folder)
-    elif missing:
-        raise DataError(
-            f"{len(missing)} of {len(files.pairs)} photographs, {missing[0]} first, have no file of the name of their "
-            f"mask in {folder}: add the instance maps, or rename the folder to score connected components as things"
-        )
-    return found
+    folders = _Folders()
+    found = {
+        pair.id: path
+        for pair in pairs
+        if pair.mask is not None and (path := folders.find(_places(files, pair.mask), stem(pair.mask)))
+    }
+    sizes = {pair.id: pair.size for pair in pairs}
+    return _checked(found, sizes, folders, interpolation)
+
+
+def find_predicted_maps(folder: Path, names: Sequence[str]) -> dict[str, Path]:
+    """Returns the instance map of each photograph in `instances/` of a folder of predictions; empty if there is none.
+
+    Args:
+        folder: The folder.
+        names: Ids of the photographs, after which the maps are named.
+
+    Raises:
+        DataError: Some photographs have an instance map, and some have none.
+    """
+    folders = _Folders()
+    paths = ((name, Path(name)) for name in names)
+    found = {
+        name: file for name, path in paths if (file := folders.find([folder / INSTANCES / path.parent], path.name))
+    }
+    return dict(_checked(found, dict.fromkeys(names, (0, 0)), folders, "area").files)
 
 
 def read_instance_map(path: Path, size: Size) -> NDArray[np.uint16]:
     """Reads an instance map.
 
     Args:
-        path: A gray image whose values are the numbers of things; 0 is none.
-        size: Height and width at which it is needed; pixels are chosen as `resize_mask` does.
+        path: A gray image whose values are the numbers of things; 0 and no data are none.
+        size: Height and width that it must have, those of its mask.
 
     Returns:
         uint16 `[H, W]`.
 
     Raises:
-        DataError: The file is not such an image, has other proportions, or has numbers above 65,535.
+        DataError: The file is not such an image, has another size, or has numbers below 0 or above 65,535.
     """
     try:
-        stored = read_stored(path).values
+        stored = read_stored(path)
     except DataError as error:
         raise error if str(path) in str(error) else DataError(f"{path} {error}") from None
-    if stored is None or stored.dtype.kind not in "ui":
+    values = stored.values
+    if values is None or values.dtype.kind not in "ui":
         raise DataError(f"{path} has no numbers of things, but colors or fractions: write a gray PNG of 16 bits")
-    if stored.size and int(stored.max()) > _MOST:
-        raise DataError(f"{path} has the number {stored.max()}: number at most {_MOST:,} things, from 1 on")
-    height, width = stored.shape
-    if abs(height * size[1] - width * size[0]) > max(height, width, *size):  # more than rounding
+    if stored.lossy:
+        raise DataError(f"{path} is a {stored.lossy}, which changes numbers: write a gray PNG of 16 bits")
+    if stored.nodata is not None:
+        values = np.where(values == stored.nodata, values.dtype.type(0), values)
+    if values.size and not 0 <= int(values.min()) <= int(values.max()) <= _MOST:
+        wrong = values.min() if values.min() < 0 else values.max()
+        raise DataError(f"{path} has the number {wrong}: number at most {_MOST:,} things, from 1 on, and 0 for none")
+    if values.shape != size:
         raise DataError(
-            f"{path} is {width} x {height} pixels, and its mask {size[1]} x {size[0]}: write it at the size of the mask"
+            f"{path} is {values.shape[1]} x {values.shape[0]} pixels, and its mask {size[1]} x {size[0]}: write it at "
+            "the size of the mask"
         )
-    values = stored.astype(np.uint16)
-    if (height, width) != tuple(size):
-        values = np.asarray(cv2.resize(values, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT), np.uint16)
-    return values
+    return values.astype(np.uint16)
+
+
+class _Folders:
+    """Files in folders, each of which is listed once."""
+
+    def __init__(self) -> None:
+        self._files: dict[Path, dict[str, Path]] = {}
+
+    @property
+    def first(self) -> Path | None:
+        """A folder that exists."""
+        return next((folder for folder, files in self._files.items() if files or folder.is_dir()), None)
+
+    def find(self, folders: Sequence[Path], name: str) -> Path | None:
+        """Returns the map of a name in the first folder that has one."""
+        return next((file for folder in folders if (file := self._list(folder).get(name))), None)
+
+    def _list(self, folder: Path) -> dict[str, Path]:
+        if folder not in self._files:
+            entries = sorted(folder.iterdir()) if folder.is_dir() else []
+            self._files[folder] = {stem(file): file for file in entries if file.suffix.lower() in _SUFFIXES}
+        return self._files[folder]
+
+
+def _places(files: DatasetFiles, mask: Path) -> list[Path]:
+    """Returns where the map of a mask may be, inside the dataset."""
+    common = files.masks.parent / INSTANCES / mask.parent.relative_to(files.masks)
+    places = dict.fromkeys([common, mask.parent.parent / INSTANCES])
+    return [place for place in places if not files.layout or place.is_relative_to(files.root)]
+
+
+def _checked(
+    found: Mapping[str, Path], sizes: Mapping[str, Size], folders: _Folders, interpolation: str
+) -> InstanceMaps:
+    if not found:
+        if folders.first is not None:
+            log.warning("%s has no file of the name of a mask: things are connected components", folders.first)
+        return InstanceMaps()
+    missing = [name for name in sizes if name not in found]
+    first = next(iter(found.values()))
+    if problem := _describe_picture(first):
+        log.warning("%s: things are connected components", problem)
+        return InstanceMaps()
+    if missing:
+        raise DataError(
+            f"{len(missing)} of {len(sizes)} photographs, {missing[0]} first, have no instance map like {first}: add "
+            "them, or rename the folder to score connected components as things"
+        )
+    return InstanceMaps(found, sizes, interpolation)
+
+
+def _describe_picture(path: Path) -> str:
+    """Returns why a file is no instance map if it is a picture, such as one of things in colors; empty if it may be."""
+    try:
+        stored = read_stored(path)
+    except DataError:
+        return ""  # a damaged map is an error when it is read
+    is_map = stored.values is not None and stored.values.dtype.kind in "ui"
+    return "" if is_map else f"{path} is a picture, not the numbers of things"

@@ -44,21 +44,23 @@ function upload({ photograph, query, onProgress, signal }, path) {
 }
 
 async function predictNow(task) {
-  const { query, photograph, signal } = task;
   const answer = await upload(task, "v1/segment");
-  const load = async (kind) => {
-    const { blob, digest } = await request("POST", "v1/segment", { accept: ACCEPT[kind], query, body: photograph, signal });
-    checkSame(digest === answer.model_digest);
-    return blob;
-  };
+  const load = (kind) => predictFile(task, kind, answer.model_digest);
   const mask = await load("masks");
   return { answer, mask, load: async (kind) => (kind === "masks" ? mask : load(kind)), close: () => {} };
+}
+
+/** Has a file of one kind predicted, by the model of this digest. */
+async function predictFile({ query, photograph, signal }, kind, model) {
+  const { blob, digest } = await request("POST", "v1/segment", { accept: ACCEPT[kind], query, body: photograph, signal });
+  checkSame(digest === model);
+  return blob;
 }
 
 async function predictAsJob(task) {
   const { query, onProgress, signal } = task;
   const { spec } = await requestJson("GET", `v1/models/${query.model}`, { signal });
-  let job = await upload({ ...task, query: { ...query, regions: true } }, "v1/jobs");
+  let job = await upload(task, "v1/jobs");
   const path = `v1/jobs/${job.id}`;
   try {
     while (job.state !== "done") {
@@ -68,7 +70,8 @@ async function predictAsJob(task) {
       job = await requestJson("GET", path, { signal });
     }
     const loadFile = async (file) => (await request("GET", `${path}/files/${file}`, { accept: "*/*" })).blob;
-    const load = (kind) => loadFile(job.files.find((name) => name.startsWith(`${kind}/photograph.`)));
+    const load = (kind) =>
+      kind === "regions" ? predictFile(task, kind, job.model_digest) : loadFile(job.files.find((name) => name.startsWith(`${kind}/photograph.`)));
     const summary = parseCsv(await (await loadFile("summary.csv")).text());
     const answer = toAnswer(summary, spec.classes, job);
     return { answer, mask: await load("masks"), load, close: () => discard(path) };
