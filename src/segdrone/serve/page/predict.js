@@ -70,8 +70,10 @@ async function predictAsJob(task) {
       job = await requestJson("GET", path, { signal });
     }
     const loadFile = async (file) => (await request("GET", `${path}/files/${file}`, { accept: "*/*" })).blob;
-    const load = (kind) =>
-      kind === "regions" ? predictFile(task, kind, job.model_digest) : loadFile(job.files.find((name) => name.startsWith(`${kind}/photograph.`)));
+    const load = (kind) => {
+      if (kind === "regions") return predictFile(task, kind, job.model_digest); // jobs have none: they may be large
+      return loadFile(job.files.find((name) => name.startsWith(`${kind}/photograph.`)));
+    };
     const summary = parseCsv(await (await loadFile("summary.csv")).text());
     const answer = toAnswer(summary, spec.classes, job);
     return { answer, mask: await load("masks"), load, close: () => discard(path) };
