@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from segdrone.errors import DataError
 from segdrone.inference import polygons as module
 from segdrone.inference.outputs import Outputs
 from segdrone.inference.polygons import Polygon, to_geojson, trace_polygons
-from segdrone.inference.predictor import Prediction
+from segdrone.inference.predictor import Prediction, Predictor
 from tests.helpers.prediction_folder import image
+from tests.helpers.predictions import predict, summary
+from tests.helpers.training import tiny_checkpoint
 
 MASKS = st.integers(1, 4).flatmap(
     lambda classes: arrays(
@@ -128,3 +131,25 @@ def test_a_file_has_the_regions_of_the_mask(tmp_path: Path) -> None:
     outputs.write(image("a.jpg"), np.zeros((20, 30, 3), np.uint8), Prediction(mask, confidence))
     document = json.loads((tmp_path / "regions" / "a.geojson").read_text())
     assert document == to_geojson("a.jpg", (20, 30), trace_polygons(mask, confidence), DRONE)
+
+
+def test_a_photograph_whose_polygons_are_too_many_costs_no_other(
+    all_scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = tiny_checkpoint(tmp_path / "a.ckpt")
+    predictor, photographs = Predictor.from_checkpoint(checkpoint, device="cpu"), tmp_path / "photos"
+    shutil.copytree(all_scenes / "original_images", photographs)
+    masks = []
+
+    def trace(mask: NDArray[np.uint8], *_: object) -> list[Polygon]:
+        masks.append(mask)
+        if len(masks) == 2:
+            raise DataError("the mask has too many corners")
+        return trace_polygons(mask)
+
+    monkeypatch.setattr("segdrone.inference.outputs.trace_polygons", trace)
+    done = predict(predictor, [photographs], tmp_path / "out", regions=True, progress=False)
+    assert (done.predicted, list(done.failed)) == (19, ["001.jpg"])
+    assert "001.jpg: the mask has too many corners" in done.failed["001.jpg"]
+    assert not list(tmp_path.glob("out/*/001.*"))
+    assert len(summary(tmp_path / "out")) == 19

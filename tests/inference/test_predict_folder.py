@@ -9,14 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 from segdrone.errors import ConfigError, DataError
 from segdrone.inference import Predictor
 from segdrone.inference.cleanup import Cleanup
 from segdrone.inference.inputs import InputImage, find_inputs
-from segdrone.inference.polygons import Polygon
 from segdrone.inference.predict_folder import _read, _read_ahead
 from segdrone.raster import open_image
 from segdrone.raster.decode import read_image
@@ -292,22 +290,3 @@ def test_totals_are_those_of_all_photographs(predictor: Predictor, photos: Path,
     assert {path: row["captured"] for path, row in rows.items() if row["captured"]} == {
         "small.jpg": "2024-05-01T10:22:33"
     }
-
-
-def test_a_photograph_whose_mask_cannot_be_written_costs_no_other(
-    predictor: Predictor, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    masks = []
-
-    def trace(mask: NDArray[np.uint8], *_: object) -> list[Polygon]:
-        masks.append(mask)
-        if len(masks) == 2:
-            raise DataError("the mask has too many corners")
-        return []
-
-    monkeypatch.setattr("segdrone.inference.outputs.trace_polygons", trace)
-    done = predict(predictor, [photos], tmp_path / "out", regions=True, progress=False)
-    assert (done.predicted, list(done.failed)) == (3, ["sub/b.jpg"])
-    assert "sub/b.jpg: the mask has too many corners" in done.failed["sub/b.jpg"]
-    assert not list(tmp_path.glob("out/*/sub/b.*"))
-    assert len(summary(tmp_path / "out")) == 3

@@ -45,15 +45,21 @@ class RasterLayer:
 
     def decode(self, size: Size) -> tuple[int, int, NDArray[np.bool_]]:
         """Returns row 0, column 0 and the pixels of the class, bool `[H, W]`."""
-        return 0, 0, self.number(size) > 0
+        values, counts = self._runs(size)
+        return 0, 0, np.repeat(np.isin(values, self.values), counts).reshape(size)
 
     def number(self, size: Size) -> NDArray[np.int64]:
         """Returns the value of each mask of the class, and 0 elsewhere, int64 `[H, W]`."""
+        values, counts = self._runs(size)
+        return np.repeat(np.where(np.isin(values, self.values), values, 0), counts).reshape(size)
+
+    def _runs(self, size: Size) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Returns values and counts, which are those of a photograph of this size."""
         values, counts = self.runs[::2], self.runs[1::2]
         total = counts.sum(dtype=np.float64)  # cannot overflow
         if len(values) != len(counts) or counts.min(initial=0) < 0 or total != size[0] * size[1]:
             raise ValueError(f"has run lengths for {total:.0f} pixels, not the {size[0] * size[1]} of its photograph")
-        return np.repeat(np.where(np.isin(values, self.values), values, 0), counts).reshape(size)
+        return values, counts
 
 
 def read(document: Any, path: Path) -> Annotations:

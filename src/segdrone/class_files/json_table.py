@@ -65,9 +65,7 @@ def _record(value: Any) -> dict[str, str]:
     if isinstance(value, str):
         return {"name": value.strip()}
     if isinstance(value, Mapping):
-        return {str(key): _cell(cell) for key, cell in value.items() if is_known(str(key)) and _is_cell(cell)} | {
-            str(key): str(cell) for key, cell in value.items() if is_answer(str(key)) and isinstance(cell, bool)
-        }
+        return {str(key): _cell(cell) for key, cell in value.items() if _is_read(str(key), cell)}
     raise ColumnsError(f"{str(value)[:40]} is neither a name nor an object: give a list of names")
 
 
@@ -85,6 +83,10 @@ def _named_record(key: str, value: Any) -> dict[str, str]:
     if isinstance(value, list | str):
         return {"name": key, "color": _cell(value)}
     raise ColumnsError(f"{key}: {str(value)[:40]} is neither an id nor a color: fix it")
+
+
+def _is_read(key: str, value: Any) -> bool:
+    return is_answer(key) if isinstance(value, bool) else is_known(key) and _is_cell(value)
 
 
 def _is_cell(value: Any) -> bool:

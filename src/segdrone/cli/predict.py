@@ -95,8 +95,9 @@ def predict(
         masks/sub/NAME.png       class ids
         colours/sub/NAME.png     class colors
         overlays/sub/NAME.jpg    photograph, mask and legend
-        confidence/sub/NAME.png  with --confidence, objects/sub/NAME.json with --objects,
-                                 regions/sub/NAME.geojson with --regions
+        confidence/sub/NAME.png  with --confidence
+        regions/sub/NAME.geojson with --regions
+        objects/sub/NAME.json    with --objects
         summary.csv              one row per photograph: share of each class, confidence, objects, time,
                                  and what segdrone monitor compares
         totals.csv               one row per class: share of all photographs together, objects
@@ -142,8 +143,8 @@ def predict(
     shared: dict[str, Any] = {"cleanup": cleanup, "redo": redo, "progress": not quiet}
     try:
         if images:
-            outputs: dict[str, Any] = {"colours": colours, "overlays": overlays, "confidence": confidence}
-            outputs["regions"] = regions
+            outputs: dict[str, Any] = {"colours": colours, "overlays": overlays}
+            outputs |= {"confidence": confidence, "regions": regions}
             summaries.append(predict_folder(predictor, images, out, objects=classes, **outputs, **shared))
         if videos:
             summaries.append(predict_videos(predictor, videos, out, smooth=smooth, **shared))

@@ -87,10 +87,11 @@ class Evaluator:
         """Counts one image."""
         mark_progress("scoring photographs")
         name, truth, prediction, confidence, _, _ = sample
-        counts = count_image(truth, self._cut(prediction, truth), confidence, self.table)
+        cut = self._cut(prediction, truth)
+        counts = count_image(truth, cut, confidence, self.table)
         self.counts[name] = counts
         if self.objects.things:
-            self._update_things(sample)
+            self._update_things(sample, cut)
         miou = float(score(stack_counts([counts])).images["miou"][0])
         if not math.isnan(miou):
             self._keep(miou, sample)
@@ -104,8 +105,13 @@ class Evaluator:
         what = {side: "instance maps" if numbered else "connected components" for side, numbered in sides.items()}
         return {**what, **panoptic_quality(counts, self.table, self.objects.things)}
 
-    def _update_things(self, sample: EvalSample) -> None:
-        """Counts the objects and segments of an image. Pixels of true things without a number count for neither."""
+    def _update_things(self, sample: EvalSample, cut: Mask) -> None:
+        """Counts the objects and segments of an image. Pixels of true things without a number count for neither.
+
+        Args:
+            sample: The image.
+            cut: Its prediction, ignored where the truth is.
+        """
         name, truth, prediction, confidence, _, predicted_numbers = sample
         things = self.objects.things
         numbers = None
@@ -113,7 +119,8 @@ class Evaluator:
             numbers = self.instances.read(name, (truth.shape[0], truth.shape[1]))
             unnumbered = np.isin(truth, [self.table.names.index(thing) for thing in things]) & (numbers == 0)
             truth = np.where(unnumbered, np.uint8(self.table.ignore_index), truth)
-        self.objects.update(name, truth, self._cut(prediction, truth), confidence, numbers, predicted_numbers)
+            cut = self._cut(cut, truth)
+        self.objects.update(name, truth, cut, confidence, numbers, predicted_numbers)
         self._predicts_instances = predicted_numbers is not None
         if numbers is None:
             numbers = number_components(truth, self.table, things)

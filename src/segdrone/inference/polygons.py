@@ -24,7 +24,7 @@ class Polygon(NamedTuple):
 
     Rings run from corner to corner of pixels and close themselves: int32 `[N, 2]`, x to the right and y down from the
     upper left corner of the image, without the first corner at the end. The exterior has a positive area in these
-    coordinates, holes a negative one, as RFC 7946 asks. No ring touches itself along a side.
+    coordinates, holes a negative one, as RFC 7946 asks. No ring touches itself.
 
     Attributes:
         class_id: The class, as in the mask.
@@ -187,7 +187,8 @@ def _find_corners(padded: NDArray[np.uint8], ignore_index: int) -> _Corners:
 
 def _too_many(corners: int) -> DataError:
     return DataError(
-        f"the mask has {corners:,} corners, too many for polygons (at most {MAX_CORNERS:,}): remove small regions"
+        f"the mask has {corners:,} corners, too many for polygons (at most {MAX_CORNERS:,}): remove small regions "
+        "with --min-area (of the service, min_area)"
     )
 
 

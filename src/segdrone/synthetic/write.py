@@ -50,7 +50,7 @@ def write_scenes(
         raise DataError(f"the seed of the sample scenes is {seed}: choose 0 or more")
     check_size(height, width)
     request = {"renderer": RENDERER, "count": count, "height": height, "width": width, "seed": seed}
-    if crowded:
+    if crowded:  # else the record of scenes that were written before there was a choice would be another
         request["crowded"] = 1
     names = [f"{i:03d}" for i in range(count)]
     if root.exists() and not root.is_dir():

@@ -75,8 +75,8 @@ def find_instance_maps(
         for pair in pairs
         if pair.mask is not None and (path := folders.find(_places(files, pair.mask), stem(pair.mask)))
     }
-    sizes = {pair.id: pair.size for pair in pairs}
-    return _checked(found, sizes, folders, interpolation)
+    files_by_id = _checked(found, [pair.id for pair in pairs], folders)
+    return InstanceMaps(files_by_id, {pair.id: pair.size for pair in pairs}, interpolation)
 
 
 def find_predicted_maps(folder: Path, names: Sequence[str]) -> dict[str, Path]:
@@ -94,7 +94,7 @@ def find_predicted_maps(folder: Path, names: Sequence[str]) -> dict[str, Path]:
     found = {
         name: file for name, path in paths if (file := folders.find([folder / INSTANCES / path.parent], path.name))
     }
-    return dict(_checked(found, dict.fromkeys(names, (0, 0)), folders, "area").files)
+    return _checked(found, names, folders)
 
 
 def read_instance_map(path: Path, size: Size) -> NDArray[np.uint16]:
@@ -141,7 +141,7 @@ class _Folders:
     @property
     def first(self) -> Path | None:
         """A folder that exists."""
-        return next((folder for folder, files in self._files.items() if files or folder.is_dir()), None)
+        return next((folder for folder in self._files if folder.is_dir()), None)
 
     def find(self, folders: Sequence[Path], name: str) -> Path | None:
         """Returns the map of a name in the first folder that has one."""
@@ -161,24 +161,26 @@ def _places(files: DatasetFiles, mask: Path) -> list[Path]:
     return [place for place in places if not files.layout or place.is_relative_to(files.root)]
 
 
-def _checked(
-    found: Mapping[str, Path], sizes: Mapping[str, Size], folders: _Folders, interpolation: str
-) -> InstanceMaps:
+def _checked(found: dict[str, Path], names: Sequence[str], folders: _Folders) -> dict[str, Path]:
+    """Returns the maps that were found; none, with a warning, if the folder holds something else.
+
+    Raises:
+        DataError: Some of the photographs have none.
+    """
     if not found:
         if folders.first is not None:
             log.warning("%s has no file of the name of a mask: things are connected components", folders.first)
-        return InstanceMaps()
-    missing = [name for name in sizes if name not in found]
+        return {}
     first = next(iter(found.values()))
     if problem := _describe_picture(first):
         log.warning("%s: things are connected components", problem)
-        return InstanceMaps()
-    if missing:
+        return {}
+    if missing := [name for name in names if name not in found]:
         raise DataError(
-            f"{len(missing)} of {len(sizes)} photographs, {missing[0]} first, have no instance map like {first}: add "
+            f"{len(missing)} of {len(names)} photographs, {missing[0]} first, have no instance map like {first}: add "
             "them, or rename the folder to score connected components as things"
         )
-    return InstanceMaps(found, sizes, interpolation)
+    return found
 
 
 def _describe_picture(path: Path) -> str:
