@@ -30,6 +30,15 @@ _GOLDEN_RATIO = 0.618034  # steps by this share of the hue circle, so that each 
 Color = tuple[int, int, int]
 """Red, green and blue, 0 to 255."""
 
+THING_CLASSES = ("person", "dog", "car", "bicycle", "ar-marker")
+"""Thing classes, in the sense of COCO panoptic, of a table that does not name its own: a connected component of them is
+usually one whole thing.
+
+The other classes of `DRONE` are stuff: ground, water and plants cannot be counted; crowns of trees, roofs, walls and
+fences touch one another; windows, doors and poles are parts of those; rocks and obstacles are heaps. Their components
+are found if they are named.
+"""
+
 
 @dataclass(frozen=True)
 class ClassTable:
@@ -159,6 +168,17 @@ class ClassTable:
             raise DataError(
                 f"the class table cannot be read ({error}): write names, colours and ignore_index"
             ) from None
+
+
+def thing_classes(table: ClassTable) -> list[str]:
+    """Returns the thing classes of a table, in its order: those that it names, or else its `THING_CLASSES`.
+
+    Example:
+        >>> thing_classes(DRONE)
+        ['person', 'dog', 'car', 'bicycle', 'ar-marker']
+    """
+    things = THING_CLASSES if table.things is None else table.things
+    return [name for name in table.names if name in things]
 
 
 def is_class_name(name: str) -> bool:

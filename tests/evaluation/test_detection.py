@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segdrone.classes import ClassTable
+from segdrone.classes import ClassTable, thing_classes
 from segdrone.evaluation.detection import DetectionScores
-from segdrone.inference.instances import thing_classes
 from tests.helpers.random_masks import CAR, DOG, IGNORED, PERSON, TABLE, MaskPair, ground, rectangles, scored
 
 

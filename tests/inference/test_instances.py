@@ -14,14 +14,12 @@ from pycocotools import mask as cocotools
 from pycocotools.coco import COCO
 
 from segdrone.annotations.bitmaps import decode_coco_counts
-from segdrone.classes import DRONE, ClassTable
+from segdrone.classes import DRONE, THING_CLASSES, ClassTable, thing_classes
 from segdrone.errors import ConfigError
 from segdrone.inference.instances import (
-    THING_CLASSES,
     Instance,
     find_instances,
     number_components,
-    thing_classes,
     to_coco,
 )
 from tests.helpers.drawn_masks import noise, patchwork

@@ -118,9 +118,9 @@ def predict(
     sleep_while_waiting()
     images, found = find_files(inputs, out)  # fails before the model is loaded
     videos = choose_videos(found, inputs, smooth, required=not images)
+    from segdrone.classes import thing_classes
     from segdrone.inference import Predictor
     from segdrone.inference.cleanup import Cleanup, parse_min_area
-    from segdrone.inference.instances import thing_classes
     from segdrone.inference.predict_folder import PredictSummary, predict_folder
     from segdrone.runtime.threads import thread_count
     from segdrone.utils.load import busy_note

@@ -14,8 +14,8 @@ from pycocotools import mask as cocotools
 from pycocotools.cocoeval import Params
 from torchmetrics.detection import MeanAveragePrecision
 
-from segdrone.classes import ClassTable
-from segdrone.inference.instances import check_classes, find_instances, thing_classes
+from segdrone.classes import ClassTable, thing_classes
+from segdrone.inference.instances import check_classes, find_instances
 from segdrone.utils.launch import rank_and_world_size
 
 MAX_DETECTIONS = 1000

@@ -8,33 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.classes import ClassTable
+from segdrone.classes import ClassTable, thing_classes
 from segdrone.errors import ConfigError
 from segdrone.inference.components import connected_components
 from segdrone.windows import Size, Window
 
 _MOST_NUMBERS = 65535
-
-THING_CLASSES = ("person", "dog", "car", "bicycle", "ar-marker")
-"""Thing classes, in the sense of COCO panoptic, of a table that does not name its own: a connected component of them is
-usually one whole thing.
-
-The other classes of `DRONE` are stuff: ground, water and plants cannot be counted; crowns of trees, roofs, walls and
-fences touch one another; windows, doors and poles are parts of those; rocks and obstacles are heaps. Their components
-are found if they are named.
-"""
-
-
-def thing_classes(table: ClassTable) -> list[str]:
-    """Returns the thing classes of a table, in its order: those that it names, or else its `THING_CLASSES`.
-
-    Example:
-        >>> from segdrone.classes import DRONE
-        >>> thing_classes(DRONE)
-        ['person', 'dog', 'car', 'bicycle', 'ar-marker']
-    """
-    things = THING_CLASSES if table.things is None else table.things
-    return [name for name in table.names if name in things]
 
 
 def check_classes(names: Sequence[str], table: ClassTable) -> list[str]:

@@ -15,10 +15,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from segdrone.classes import thing_classes
 from segdrone.errors import ConfigError, DataError, SegdroneError, explain_error
 from segdrone.inference.cleanup import Cleanup, parse_min_area
 from segdrone.inference.inputs import InputImage
-from segdrone.inference.instances import thing_classes
 from segdrone.inference.outputs import Outputs
 from segdrone.inference.predict_folder import predict_photograph, read_photograph
 from segdrone.inference.predictor import Predictor

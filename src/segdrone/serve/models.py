@@ -14,9 +14,8 @@ from fastapi import APIRouter
 from fastapi import Path as InPath
 from starlette.requests import Request
 
-from segdrone.classes import ClassTable
+from segdrone.classes import ClassTable, thing_classes
 from segdrone.errors import CheckpointError, SegdroneError
-from segdrone.inference.instances import thing_classes
 from segdrone.serve.problems import Problem
 from segdrone.serve.settings import ModelFile
 from segdrone.serve.task import TaskError

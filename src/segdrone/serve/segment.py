@@ -13,10 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from segdrone.classes import ClassTable
+from segdrone.classes import ClassTable, thing_classes
 from segdrone.errors import ConfigError
 from segdrone.inference.cleanup import Cleanup, parse_min_area
-from segdrone.inference.instances import thing_classes
 from segdrone.inference.outputs import SUFFIXES
 from segdrone.serve.answers import ANSWERS, choose_answer, to_json
 from segdrone.serve.log import record_of
