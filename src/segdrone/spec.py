@@ -20,6 +20,11 @@ from segdrone.windows import Size
 VERSION = 1
 """Version of the JSON form. Another one is refused, since it may change what the pixels mean."""
 
+INSTANCE_PLANES = 3
+"""Planes that tell things apart, in a model's output behind the classes: the score of a center, and the rows and the
+columns from a pixel to the center of its thing, in pixels of the network's input.
+"""
+
 SAMPLINGS = ("whole", "tiles", "crops")
 INTERPOLATIONS = ("area", "linear", "nearest")
 
@@ -51,6 +56,7 @@ class ModelSpec:
         class_groups: Classes of the training masks that each class merges, or that are ignored, as
             `segdrone.class_groups.remap` takes them; None if none were merged.
         made_by: Origin of the model: `segdrone` (version), `network`, `encoder`.
+        instances: Whether the network also tells the things of a class apart; `classes` then names its thing classes.
 
     Raises:
         CheckpointError: A value is out of its range.
@@ -78,6 +84,7 @@ class ModelSpec:
     data_license: str | None = None
     class_groups: Mapping[str, list[str]] | None = None
     made_by: Mapping[str, Any] = field(default_factory=dict)
+    instances: bool = False
 
     def __post_init__(self) -> None:
         if len(self.mean) != 3 or len(self.std) != 3 or not all(abs(value) <= _LARGEST for value in self.mean):
@@ -103,9 +110,16 @@ class ModelSpec:
             raise CheckpointError(f"stretch={self.stretch} must be two numbers, the smaller one first")
         if self.gsd is not None and not 0 < self.gsd[0] <= self.gsd[1] < math.inf:
             raise CheckpointError(f"gsd={self.gsd} must be a smallest and a largest length above 0")
+        if self.instances and not self.classes.things:
+            raise CheckpointError("instances=true, but the class table names no thing")
         unknown = [group for group in self.class_groups or () if group not in (*self.classes.names, IGNORED_GROUP)]
         if unknown:
             raise CheckpointError(f"class_groups merges classes into {unknown[0]!a}, which is no class")
+
+    @property
+    def planes(self) -> int:
+        """Planes of a model's output: one for each class, and with `instances` `INSTANCE_PLANES`."""
+        return len(self.classes) + INSTANCE_PLANES * self.instances
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain containers, for a checkpoint or JSON."""

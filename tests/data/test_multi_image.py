@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from segdrone.data.multi_image import ImageAndMask, MultiImageAugment, cutmix, mosaic
+from segdrone.data.multi_image import LabeledImage, MultiImageAugment, cutmix, mosaic
 from segdrone.errors import ConfigError
 from segdrone.windows import Size
 
@@ -22,18 +22,18 @@ def label(rows: NDArray[Any], columns: NDArray[Any], source: NDArray[Any] | int)
     return np.asarray((rows * 7 + columns * 3 + source * 59) % 251, np.uint8)
 
 
-def source(number: int, size: Size = SIZE) -> ImageAndMask:
+def source(number: int, size: Size = SIZE) -> LabeledImage:
     """A photograph whose pixels hold their row, column and source, and the mask of these labels."""
     rows, columns = np.indices(size)
     image = np.dstack([rows, columns, np.full(size, number)]).astype(np.uint8)
     return image, label(rows, columns, number)
 
 
-def sources(size: Size = SIZE) -> list[ImageAndMask]:
+def sources(size: Size = SIZE) -> list[LabeledImage]:
     return [source(number, size) for number in range(4)]
 
 
-def assert_labels_follow(sample: ImageAndMask) -> None:
+def assert_labels_follow(sample: LabeledImage) -> None:
     """Every pixel has the label of its position in its photograph."""
     rows, columns, number = np.moveaxis(sample[0].astype(int), -1, 0)
     np.testing.assert_array_equal(sample[1], label(rows, columns, number))
@@ -133,7 +133,7 @@ def test_sources_are_not_changed() -> None:
         np.testing.assert_array_equal(one[1], expected[1])
 
 
-def applied(combine: MultiImageAugment, rng: np.random.Generator) -> tuple[ImageAndMask, int]:
+def applied(combine: MultiImageAugment, rng: np.random.Generator) -> tuple[LabeledImage, int]:
     """A result, and how many other samples were drawn for it."""
     drawn = iter(range(1, 5))
     result = combine(source(0), lambda: source(next(drawn)), rng)

@@ -180,7 +180,7 @@ def test_windows_start_at_multiples_of_the_networks_stride_at_even_distances() -
 def test_confidence_is_the_probability_of_the_class(tmp_path: Path) -> None:
     backend, image = local_backend(1, sampling="tiles"), picture(30, 50)
     expected = whole_probabilities(1, image, (30, 50))
-    mask, confidence = Predictor(backend)(image, confidence=True)
+    mask, confidence, *_ = Predictor(backend)(image, confidence=True)
     assert (mask == expected.argmax(0).numpy()).mean() > 0.999
     assert confidence is not None
     assert np.abs(confidence / 255 - expected.amax(0).numpy()).max() < 0.5 / 255 + 1e-5
@@ -239,7 +239,7 @@ def test_pixels_without_data_are_ignored_and_the_others_are_as_before(scale: flo
     valid = np.ones((70, 100), np.bool_)
     valid[10:40, 25:] = False
     expected = predictor(image, confidence=True)
-    mask, confidence = predictor(ArraySource(image, valid), confidence=True)
+    mask, confidence, *_ = predictor(ArraySource(image, valid), confidence=True)
     assert expected.confidence is not None and confidence is not None
     np.testing.assert_array_equal(mask, np.where(valid, expected.mask, TABLE.ignore_index))
     np.testing.assert_array_equal(confidence, np.where(valid, expected.confidence, 0))
@@ -256,7 +256,7 @@ def test_a_mask_writer_takes_the_tiles(tmp_path: Path) -> None:
 
 def test_an_image_without_any_data_is_all_ignored() -> None:
     source = ArraySource(picture(7, 9), np.zeros((7, 9), np.bool_))
-    mask, confidence = Predictor(local_backend())(source, confidence=True)
+    mask, confidence, *_ = Predictor(local_backend())(source, confidence=True)
     assert (mask == TABLE.ignore_index).all()
     assert confidence is not None and not confidence.any()
 

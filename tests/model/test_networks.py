@@ -186,7 +186,7 @@ def test_the_default_model_is_the_tutorials_network() -> None:
         ("fcn", {"encoder_name": "mobilenet_v2"}, "fcn is built on resnet50 or resnet101"),
     ],
 )
-def test_what_cannot_be_built_is_named_in_the_error(name: str, options: dict[str, object], part: str) -> None:
+def test_what_cannot_be_built_is_named_in_the_error(name: str, options: dict[str, Any], part: str) -> None:
     with pytest.raises(ConfigError, match=part) as caught:
         build_network(name, classes=2, **options)
     assert "\n" not in str(caught.value)

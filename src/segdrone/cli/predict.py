@@ -72,6 +72,14 @@ def predict(
         bool,
         typer.Option("--regions", help="Write the regions of each class as polygons, in GeoJSON (pixels, y down)."),
     ] = False,
+    panoptic: Annotated[
+        bool,
+        typer.Option(
+            "--panoptic",
+            help="Tell things apart, also those that touch: instance maps, COCO panoptic, counts and areas. For models "
+            "trained with model.instances=true; for others a thing is a connected component.",
+        ),
+    ] = False,
     smooth: Annotated[int, typer.Option(help="Videos: majority vote of each pixel over this many frames.")] = 1,
     redo: Annotated[
         bool, typer.Option("--redo", help="Predict finished photographs again, also with other options than before.")
@@ -87,6 +95,7 @@ def predict(
         segdrone predict best.ckpt flights/ --out predicted
         segdrone predict best.ckpt 'flights/**/DJI_*.JPG' --out predicted
         segdrone predict best.ckpt flights/ --out counted --objects --min-area 64
+        segdrone predict best.ckpt flights/ --out counted --panoptic
         segdrone predict best.ckpt flights/ --out slow --augment symmetries --refine 8
         segdrone predict best.ckpt video.mp4 --out predicted --smooth 5
 
@@ -98,6 +107,8 @@ def predict(
         confidence/sub/NAME.png  with --confidence
         regions/sub/NAME.geojson with --regions
         objects/sub/NAME.json    with --objects
+        instances/sub/NAME.png   with --panoptic: number of the thing, 16 bit
+        panoptic/sub/NAME.png, .json  with --panoptic: COCO panoptic
         summary.csv              one row per photograph: share of each class, confidence, objects, time,
                                  and what segdrone monitor compares
         totals.csv               one row per class: share of all photographs together, objects
@@ -134,7 +145,7 @@ def predict(
     if not quiet and (note := busy_note(thread_count())):
         print(note, file=sys.stderr)
     predictor = Predictor.from_file(model, window=size, device=device, spec=spec, **options)
-    classes = object_class or (thing_classes(predictor.table) if objects else [])
+    classes = object_class or (thing_classes(predictor.table) if objects or panoptic else [])
     if objects and not classes:
         raise ConfigError(
             "--objects: no class of the model is an object such as person or car: name one with --object-class"
@@ -144,7 +155,7 @@ def predict(
     try:
         if images:
             outputs: dict[str, Any] = {"colours": colours, "overlays": overlays}
-            outputs |= {"confidence": confidence, "regions": regions}
+            outputs |= {"confidence": confidence, "regions": regions, "panoptic": panoptic}
             summaries.append(predict_folder(predictor, images, out, objects=classes, **outputs, **shared))
         if videos:
             summaries.append(predict_videos(predictor, videos, out, smooth=smooth, **shared))

@@ -63,7 +63,7 @@ class Pipeline:
     """
 
     def __init__(self, transforms: Sequence[A.BasicTransform], mean: Sequence[float], std: Sequence[float]) -> None:
-        self._compose = A.Compose(list(transforms))
+        self._compose = A.Compose(list(transforms), additional_targets={"instances": "mask"})
         self._normalize = Normalize(mean, std)
 
     def __call__(self, seed: int, **targets: NDArray[np.uint8]) -> dict[str, Tensor]:
@@ -76,14 +76,19 @@ class Pipeline:
         batch = self.finish({name: torch.from_numpy(pixels)[None] for name, pixels in augmented.items()})
         return {name: tensor[0] for name, tensor in batch.items()}
 
-    def augment(self, seed: int, **targets: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
-        """Augments `image` (uint8 `[H, W, 3]`) and, if given, `mask` (uint8 `[H, W]`).
+    def augment(self, seed: int, **targets: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Augments `image` (uint8 `[H, W, 3]`) and, if given, `mask` (uint8 `[H, W]`) and `instances` (uint16).
+
+        Numbers of `instances` move with their pixels and become int32; outside the photograph they mean nothing.
 
         All random choices depend on `seed` only. The transforms share one generator: seeding each with the same
         number, as `Compose.set_random_seed` does, would flip horizontally exactly when it flips vertically.
         """
         self._compose.set_random_state(np.random.default_rng(seed), random.Random(seed))
-        return {name: np.ascontiguousarray(pixels) for name, pixels in self._compose(**targets).items()}
+        augmented = {name: np.ascontiguousarray(pixels) for name, pixels in self._compose(**targets).items()}
+        if "instances" in augmented:
+            augmented["instances"] = augmented["instances"].astype(np.int32)
+        return augmented
 
     def finish(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         """Normalizes a batch.

@@ -23,6 +23,7 @@ from segdrone.data.discovery.dataset_classes import ModelClasses
 from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.download import ensure_dataset
 from segdrone.data.loader import BatchLoader, default_num_workers
+from segdrone.data.masks.instance_maps import InstanceMaps, find_instance_maps
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.multi_image import MultiImageAugment
 from segdrone.data.reader import CachedReader
@@ -49,7 +50,8 @@ class SegmentationDataModule(L.LightningDataModule):
     """Photographs and masks as batches: found, paired, checked, split, cut and augmented.
 
     A batch is a dict: `image` float32 `[B, 3, H, W]` normalized, `mask` int64 `[B, H, W]` with ids of the class table
-    and its ignored id, `id` a list of the photographs' names.
+    and its ignored id, `id` a list of the photographs' names, and with `instances`, in training and validation,
+    `instances` int32 `[B, H, W]`, numbers of the things.
 
     Args:
         config: Which photographs, how they are split, and what the network gets of them.
@@ -58,6 +60,7 @@ class SegmentationDataModule(L.LightningDataModule):
         ids: Names of the photographs in `train`, `val` and `test`, replacing the split of `config`.
         seed: Seed of the order and the augmentation, 0 or more.
         model: Classes of a model, to which those of the masks are mapped by name; None keeps those of the masks.
+        instances: Read instance maps too, for a network that learns to tell things apart.
 
     Attributes:
         dataset: After `setup`, the opened dataset.
@@ -76,9 +79,10 @@ class SegmentationDataModule(L.LightningDataModule):
         ids: Mapping[str, Sequence[str]] | None = None,
         seed: int = 42,
         model: ModelClasses | None = None,
+        instances: bool = False,
     ) -> None:
         super().__init__()
-        self.config, self.ids, self.seed, self._model = config, ids, seed, model
+        self.config, self.ids, self.seed, self._model, self._instances = config, ids, seed, model, instances
         augment = augment or {}
         self.mean, self.std = config.mean or IMAGENET_MEAN, config.std or IMAGENET_STD
         self.splits: dict[str, list[ImageMaskPair]] = {}
@@ -112,11 +116,23 @@ class SegmentationDataModule(L.LightningDataModule):
             stage: Ignored; all stages use the same dataset.
 
         Raises:
-            DataError: As `open_dataset`, `DatasetFolder.pairs` and `DatasetFolder.splits`.
+            DataError: As `open_dataset`, `DatasetFolder.pairs` and `DatasetFolder.splits`; or things are to be told
+                apart, and photographs for training have no instance map.
         """
         if not self.splits:
             self.dataset = open_dataset(self.config, ids=self.ids, model=self._model)
             self.splits = self.dataset.splits
+            self._maps = self._find_maps() if self._instances else InstanceMaps()
+
+    def _find_maps(self) -> InstanceMaps:
+        pairs = [*self.splits["train"], *self.splits["val"]]
+        maps = find_instance_maps(self.dataset.files, pairs, self.config.interpolation)
+        if not maps:
+            raise DataError(
+                f"{self.config.root} has no instance maps, which model.instances=true learns from: write instances/ "
+                "beside the masks (segdrone data import --instances does), or try data=sample_crowded"
+            )
+        return maps
 
     def fit_dataset(self, split: str) -> SegmentationDataset:
         """Returns the samples of `train` or `val` for training: augmented, read through the cache.
@@ -185,7 +201,7 @@ class SegmentationDataModule(L.LightningDataModule):
     @cached_property
     def _fit_reader(self) -> CachedReader:
         """Reads `train` and `val` through one cache."""
-        reader = self._uncached_reader()
+        reader = CachedReader(self.encoding, self.config.interpolation, NoCache(), self._maps)
         samples = [sample for split in ("train", "val") if self.splits[split] for sample in self._fit_samples(split)]
         reader.cache = build_cache(
             self.config, samples, reader, shared=self._num_workers() > 0, copies=self._processes_here

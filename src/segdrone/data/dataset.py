@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, default_collate
 
 from segdrone.data.augment import Pipeline
-from segdrone.data.multi_image import ImageAndMask, MultiImageAugment
+from segdrone.data.multi_image import LabeledImage, MultiImageAugment
 from segdrone.data.reader import CachedReader, pad
 from segdrone.data.sampler import SampleIndex
 from segdrone.data.sampling import RandomCropSampler, Sample
@@ -20,7 +20,8 @@ from segdrone.windows import Size, Window
 class SegmentationDataset(Dataset[dict[str, Any]]):
     """Samples by index, or by `SampleIndex`.
 
-    A sample is a dict: `image` float32 `[3, H, W]` normalized, `mask` int64 `[H, W]`, `id` of the photograph. The
+    A sample is a dict: `image` float32 `[3, H, W]` normalized, `mask` int64 `[H, W]`, `id` of the photograph, and if
+    the reader has them, `instances` int32 `[H, W]`, numbers of the things that mean nothing outside their classes. The
     samples of a batch are padded at the bottom and right to its largest height and width: the image by black, the mask
     by the ignored id. A `SampleIndex` that is padding gives a mask of ignored pixels and an empty `id`.
 
@@ -68,6 +69,8 @@ class SegmentationDataset(Dataset[dict[str, Any]]):
         for sample in samples:
             sample["image"] = pad(sample["image"], size, 0)
             sample["mask"] = pad(sample["mask"], size, self._ignore_index)
+            if "instances" in sample:
+                sample["instances"] = pad(sample["instances"], size, 0)
         return samples
 
     @property
@@ -79,16 +82,17 @@ class SegmentationDataset(Dataset[dict[str, Any]]):
         return {**sample, "mask": np.full_like(sample["mask"], self._ignore_index), "id": ""}
 
     def _augmented(self, draw: SampleIndex) -> dict[str, Any]:
-        """A sample in uint8: `image` `[H, W, 3]`, `mask` `[H, W]`, and its `id`."""
+        """A sample in uint8: `image` `[H, W, 3]`, `mask` `[H, W]`, its `id`, and `instances` in int32."""
         rng = np.random.default_rng([draw.seed, 1])  # the pipeline's own generator is seeded with `seed`
         sample = self._with_window(draw.index, rng)
-        image, mask = self.read(sample)
+        pixels = self.read(sample)
         if self.combine is not None:
-            image, mask = self.combine((image, mask), lambda: self._read_other(rng), rng)
-        return {**self.pipeline.augment(draw.seed, image=image, mask=mask), "id": sample.pair.id}
+            pixels = self.combine(pixels, lambda: self._read_other(rng), rng)
+        targets = zip(("image", "mask", "instances"), pixels, strict=False)
+        return {**self.pipeline.augment(draw.seed, **dict(targets)), "id": sample.pair.id}
 
-    def read(self, sample: Sample) -> ImageAndMask:
-        """Returns a sample's photograph, uint8 `[H, W, 3]`, and mask, uint8 `[H, W]`.
+    def read(self, sample: Sample) -> LabeledImage:
+        """Returns a sample's photograph, uint8 `[H, W, 3]`, mask, uint8 `[H, W]`, and instance map, if there is one.
 
         Raises:
             DataError: A file cannot be read.
@@ -100,7 +104,9 @@ class SegmentationDataset(Dataset[dict[str, Any]]):
             rows, columns = uncovered_part(window)
             mask[: rows.start] = self._ignore_index
             mask[:, : columns.start] = self._ignore_index
-        return image, mask
+        if not self.reader.maps:
+            return image, mask
+        return image, mask, self.reader.instances(pair, size, window)
 
     def full_image(self, sample: Sample) -> NDArray[np.uint8]:
         """Returns the full photograph of a sample at the size that its window is cut from, uint8 `[H, W, 3]`."""
@@ -110,7 +116,7 @@ class SegmentationDataset(Dataset[dict[str, Any]]):
         sample = self.samples[index]
         return sample if sample.window is not None or not self.crops else self.crops.draw(sample, self.reader, rng)
 
-    def _read_other(self, rng: np.random.Generator) -> ImageAndMask:
+    def _read_other(self, rng: np.random.Generator) -> LabeledImage:
         return self.read(self._with_window(int(rng.integers(len(self))), rng))
 
 

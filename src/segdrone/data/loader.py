@@ -125,7 +125,7 @@ class SharedMemoryCollate:
         self._turn, self._full = 0, False
 
     def __call__(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Returns `image` uint8 `[B, H, W, 3]`, `mask` uint8 `[B, H, W]`, and `id`, a list.
+        """Returns `image` uint8 `[B, H, W, 3]`, `mask` uint8 `[B, H, W]`, `id`, a list, and what else samples have.
 
         Images and masks are tensors, or arrays where shared memory is too small.
         """
@@ -137,7 +137,7 @@ class SharedMemoryCollate:
         try:
             if self._full:
                 return {**_stack(samples), "id": ids}
-            batch = {name: self._view(slot, name, len(samples), pixels.shape) for name, pixels in samples[0].items()}
+            batch = {name: self._view(slot, name, len(samples), pixels) for name, pixels in samples[0].items()}
         except RuntimeError:  # as torch reports a full /dev/shm
             self._full = True
             return {**_stack(samples), "id": ids}
@@ -145,14 +145,13 @@ class SharedMemoryCollate:
             np.stack([sample[name] for sample in samples], out=stacked.numpy())
         return {**batch, "id": ids}
 
-    def _view(self, slot: dict[str, Tensor], name: str, count: int, shape: tuple[int, ...]) -> Tensor:
-        """A tensor `[count, *shape]` in the memory of a slot."""
-        length = int(np.prod(shape))
-        if name not in slot or len(slot[name]) < count * length:
-            memory = torch.empty(self.batch_size * length, dtype=torch.uint8)
+    def _view(self, slot: dict[str, Tensor], name: str, count: int, pixels: NDArray[Any]) -> Tensor:
+        """A tensor for `count` arrays like `pixels` in the memory of a slot."""
+        if name not in slot or len(slot[name]) < count * pixels.size:
+            memory = torch.empty(self.batch_size * pixels.size, dtype=torch.from_numpy(pixels).dtype)
             slot[name] = memory.share_memory_()
-        return slot[name][: count * length].view(count, *shape)
+        return slot[name][: count * pixels.size].view(count, *pixels.shape)
 
 
-def _stack(samples: Sequence[dict[str, Any]]) -> dict[str, NDArray[np.uint8]]:
+def _stack(samples: Sequence[dict[str, Any]]) -> dict[str, NDArray[Any]]:
     return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from segdrone.data.caching.cache import Cache, CacheKey
 from segdrone.data.discovery.pairs import ImageMaskPair
+from segdrone.data.masks.instance_maps import InstanceMaps
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import mask_path, read_mask, read_valid
 from segdrone.errors import DataError
@@ -34,13 +36,18 @@ class CachedReader:
         encoding: How the masks hold classes.
         interpolation: How photographs are resized: one of `INTERPOLATIONS`. Masks are resized as by `resize_mask`.
         cache: Where decoded pixels are kept.
+        instances: The numbers of the things, if they are to be read too.
     """
 
-    def __init__(self, encoding: MaskEncoding, interpolation: str, cache: Cache) -> None:
+    def __init__(
+        self, encoding: MaskEncoding, interpolation: str, cache: Cache, instances: InstanceMaps | None = None
+    ) -> None:
         self.encoding, self.interpolation, self.cache = encoding, interpolation, cache
+        self.maps = instances or InstanceMaps()
         self._keys: dict[tuple[Path, Size, str], CacheKey] = {}
         position = "corner" if interpolation == "nearest" else "middle"  # of the pixel that resize_mask takes
         self._mask_variant, self._valid_variant = f"{position} {encoding.fingerprint}", f"valid {position}"
+        self._number_variant = f"instances {position}"
 
     def keys(self, pair: ImageMaskPair, size: Size) -> list[CacheKey]:
         """Returns what the cache keeps of a pair whose photograph is resized to `size`."""
@@ -49,6 +56,8 @@ class CachedReader:
             keys.append(self._mask_key(pair.mask, size))
             if pair.marks_no_data:
                 keys.append(self._valid_key(pair, size))
+        if self.maps:
+            keys.append(self._number_key(pair, size))
         return keys
 
     def image(self, pair: ImageMaskPair, size: Size, window: Window) -> NDArray[np.uint8]:
@@ -79,6 +88,15 @@ class CachedReader:
             mask[self.cache.window(key, window, lambda: self._decode_valid(pair, size), step) == 0] = ignored
         return pad(mask, (math.ceil(window.height / step), math.ceil(window.width / step)), ignored)
 
+    def instances(self, pair: ImageMaskPair, size: Size, window: Window) -> NDArray[np.uint16]:
+        """Returns a window of an instance map resized to `size`: uint16 `[H, W]`, 0 for none.
+
+        Raises:
+            DataError: The map cannot be read, or its size is not that of `pair`.
+        """
+        pixels = self.cache.window(self._number_key(pair, size), window, lambda: self._decode_numbers(pair, size))
+        return pad(pixels.view(np.uint16)[..., 0], (window.height, window.width), 0)
+
     def counts(self, pair: ImageMaskPair, size: Size) -> NDArray[np.int64]:
         """Returns the pixels of each id of `encoding.table` in a mask resized to `size`: int64 `[256]`.
 
@@ -99,6 +117,9 @@ class CachedReader:
     def _valid_key(self, pair: ImageMaskPair, size: Size) -> CacheKey:
         return self._key(pair.image, size, f"{self._valid_variant} {pair.channels}".rstrip())
 
+    def _number_key(self, pair: ImageMaskPair, size: Size) -> CacheKey:
+        return self._key(self.maps.files[pair.id], (*size, 2), self._number_variant)  # two bytes for each number
+
     def _key(self, path: Path, shape: tuple[int, ...], variant: str) -> CacheKey:
         name = (path, (shape[0], shape[1]), variant)
         if name not in self._keys:
@@ -117,19 +138,23 @@ class CachedReader:
         mask = read_mask(path, self.encoding)
         return mask if mask.shape == size else resize_mask(mask, size, self.interpolation)
 
+    def _decode_numbers(self, pair: ImageMaskPair, size: Size) -> NDArray[np.uint8]:
+        numbers = self.maps.read(pair.id, size)
+        return np.ascontiguousarray(numbers)[..., None].view(np.uint8)
+
     def _decode_valid(self, pair: ImageMaskPair, size: Size) -> NDArray[np.uint8]:
         _check_size(pair.image, pair.size)
         valid = read_valid(pair).astype(np.uint8)
         return valid if valid.shape == size else resize_mask(valid, size, self.interpolation)
 
 
-def pad(pixels: NDArray[np.uint8], size: Size, fill: int) -> NDArray[np.uint8]:
-    """Returns an image or a mask padded at the bottom and right to `size` (height, width) by a value."""
+def pad(pixels: NDArray[Any], size: Size, fill: int) -> NDArray[Any]:
+    """Returns an image or a map of labels padded at the bottom and right to `size` (height, width) by a value."""
     below, right = size[0] - pixels.shape[0], size[1] - pixels.shape[1]
     if not below and not right:
         return pixels
     padded = cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_CONSTANT, value=(fill,) * 3)
-    return np.asarray(padded, np.uint8)
+    return np.asarray(padded, pixels.dtype)
 
 
 def _check_size(path: Path, expected: Size) -> None:

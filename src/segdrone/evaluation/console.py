@@ -45,10 +45,13 @@ def print_scores(metrics: dict[str, Any], title: str) -> None:
         truth, found = (sum(row[key] for row in rows) for key in ("truth", "found"))
         console.print(f"objects: {found} of {truth} found, mAP {metrics['objects']['map']:.4f}", highlight=False)
     if (panoptic := metrics["panoptic"]) is not None and panoptic["pq_things"] is not None:
-        console.print(
+        line = (
             f"panoptic quality: {panoptic['pq']:.4f}, of things {panoptic['pq_things']:.4f} (true things: "
-            f"{panoptic['truth']}, predicted ones: {panoptic['prediction']})", highlight=False, soft_wrap=True,
-        )  # fmt: skip
+            f"{panoptic['truth']}, predicted ones: {panoptic['prediction']})"
+        )
+        if panoptic["components"] is not None:
+            line += f"; of things as connected components {panoptic['components']['pq_things']:.4f}"
+        console.print(line, highlight=False, soft_wrap=True)
     for warning in metrics.get("warnings", []):
         console.print(f"[yellow]warning:[/yellow] {escape(warning)}", soft_wrap=True, highlight=False)
 

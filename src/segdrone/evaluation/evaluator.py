@@ -18,6 +18,7 @@ from segdrone.evaluation.detection import DetectionScores
 from segdrone.evaluation.panoptic import SegmentCounts, Segments, count_segments, panoptic_quality, sum_counts
 from segdrone.evaluation.scores import score
 from segdrone.figures import ImageTruthPrediction
+from segdrone.inference.grouping import Planes, Things, group_things
 from segdrone.inference.instances import number_components
 from segdrone.utils.launch import rank_and_world_size
 from segdrone.utils.stall import mark_progress
@@ -34,7 +35,7 @@ class EvalSample(NamedTuple):
         prediction: Predicted mask, uint8 `[H, W]`, class ids.
         confidence: Probability of the predicted class, uint8 `[H, W]`, 0 to 255 for 0 to 1; None if unknown.
         read_image: Reads the image, uint8 `[H, W, 3]`, RGB; None if there are only masks.
-        numbers: Numbers of the predicted things, uint16 `[H, W]`, above 0 for each; None takes connected components.
+        things: The predicted things, told apart; None takes the connected components of the prediction.
     """
 
     name: str
@@ -42,7 +43,7 @@ class EvalSample(NamedTuple):
     prediction: Mask
     confidence: Mask | None
     read_image: Callable[[], NDArray[np.uint8]] | None
-    numbers: NDArray[np.uint16] | None = None
+    things: Things | None = None
 
 
 class Evaluator:
@@ -60,6 +61,8 @@ class Evaluator:
         counts: Counts of each image, by name.
         objects: Scores of the objects.
         segments: Counts of the segments of each image, by name; empty if no class is counted as objects.
+        component_segments: The same with connected components as things; empty unless the predicted things are told
+            apart.
         is_drawn: Whether there will be figures and a page.
     """
 
@@ -74,14 +77,19 @@ class Evaluator:
         self.counts: dict[str, Counts] = {}
         self.objects = DetectionScores(table, things)
         self.segments: dict[str, SegmentCounts] = {}
+        self.component_segments: dict[str, SegmentCounts] = {}
         self.instances = instances or InstanceMaps()
-        self._predicts_instances = False
         if self.instances and things is None and not self.objects.things:
             log.warning(
                 "the photographs have instance maps, but none of the classes %s is known as a thing: add the column "
                 "thing to the class table, or give objects=[CLASS]", ", ".join(table.names[:10]),
             )  # fmt: skip
         self._kept: list[tuple[float, str, ImageTruthPrediction]] = []  # mIoU, name and picture, best first
+
+    def group(self, mask: Mask, planes: Planes | None) -> Things | None:
+        """Tells the counted things of a prediction apart by the output of an instance head; None without one."""
+        ids = [self.table.names.index(name) for name in self.objects.things]
+        return group_things(mask, planes, ids) if planes is not None and ids else None
 
     def update(self, sample: EvalSample) -> None:
         """Counts one image."""
@@ -97,13 +105,19 @@ class Evaluator:
             self._keep(miou, sample)
 
     def panoptic(self) -> dict[str, Any] | None:
-        """Returns `panoptic_quality` of all images, and what things are; None if no class is counted."""
+        """Returns `panoptic_quality` of all images, and what things are; None if no class is counted.
+
+        If the predicted things are told apart, `components` are the scores of their connected components.
+        """
         if not self.segments:
             return None
-        counts = sum_counts([*self.segments.values()])
-        sides = {"truth": bool(self.instances), "prediction": self._predicts_instances}
+        sides = {"truth": bool(self.instances), "prediction": bool(self.component_segments)}
         what = {side: "instance maps" if numbered else "connected components" for side, numbered in sides.items()}
-        return {**what, **panoptic_quality(counts, self.table, self.objects.things)}
+        scores, components = (
+            panoptic_quality(sum_counts([*segments.values()]), self.table, self.objects.things) if segments else None
+            for segments in (self.segments, self.component_segments)
+        )
+        return {**what, **(scores or {}), "components": components}
 
     def _update_things(self, sample: EvalSample, cut: Mask) -> None:
         """Counts the objects and segments of an image. Pixels of true things without a number count for neither.
@@ -112,22 +126,25 @@ class Evaluator:
             sample: The image.
             cut: Its prediction, ignored where the truth is.
         """
-        name, truth, prediction, confidence, _, predicted_numbers = sample
+        name, truth, prediction, confidence, _, predicted = sample
         things = self.objects.things
+        if predicted is not None:
+            cut = self._cut(predicted.mask, truth)
         numbers = None
         if self.instances:
             numbers = self.instances.read(name, (truth.shape[0], truth.shape[1]))
             unnumbered = np.isin(truth, [self.table.names.index(thing) for thing in things]) & (numbers == 0)
             truth = np.where(unnumbered, np.uint8(self.table.ignore_index), truth)
             cut = self._cut(cut, truth)
-        self.objects.update(name, truth, cut, confidence, numbers, predicted_numbers)
-        self._predicts_instances = predicted_numbers is not None
+        self.objects.update(name, truth, cut, confidence, numbers, None if predicted is None else predicted.numbers)
         if numbers is None:
             numbers = number_components(truth, self.table, things)
-        if predicted_numbers is None:
-            predicted_numbers = number_components(prediction, self.table, things)
-        segments = Segments(truth, numbers), Segments(prediction, predicted_numbers)
-        self.segments[name] = count_segments(*segments, self.table, things)
+        true, components = Segments(truth, numbers), number_components(prediction, self.table, things)
+        counts = count_segments(true, Segments(prediction, components), self.table, things)
+        if predicted is not None:
+            self.component_segments[name] = counts
+            counts = count_segments(true, Segments(*predicted), self.table, things)
+        self.segments[name] = counts
 
     def _cut(self, prediction: Mask, truth: Mask) -> Mask:
         """Returns a prediction that is ignored where the truth is, so that no boundary of a class arises there."""
@@ -140,10 +157,10 @@ class Evaluator:
         _, world = rank_and_world_size()
         if world > 1:
             shares: list[Any] = [None] * world
-            dist.all_gather_object(shares, (self.counts, self.segments, self._kept))
-            self.counts = {name: counts for share, _, _ in shares for name, counts in share.items()}
-            self.segments = {name: counts for _, share, _ in shares for name, counts in share.items()}
-            self._kept = sorted((kept for *_, share in shares for kept in share), key=_rank)
+            dist.all_gather_object(shares, (self.counts, self.segments, self.component_segments, self._kept))
+            counts, segments, components, kept = zip(*shares, strict=True)
+            self.counts, self.segments, self.component_segments = map(_merged, (counts, segments, components))
+            self._kept = sorted((picture for share in kept for picture in share), key=_rank)
         self.counts = dict(sorted(self.counts.items()))
 
     def best_and_worst(self) -> tuple[list[ImageTruthPrediction], list[ImageTruthPrediction]]:
@@ -165,6 +182,10 @@ class Evaluator:
         self._kept.insert(above, (miou, sample.name, picture))
         if len(self._kept) > 2 * self.pictures:
             del self._kept[self.pictures]
+
+
+def _merged(shares: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {name: value for share in shares for name, value in share.items()}
 
 
 def _rank(kept: tuple[float, str, ImageTruthPrediction]) -> tuple[float, str]:

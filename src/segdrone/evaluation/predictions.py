@@ -15,6 +15,7 @@ from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_mask, read_pair_mask
 from segdrone.errors import DataError
 from segdrone.evaluation.evaluator import EvalSample, Evaluator
+from segdrone.inference.grouping import Things
 from segdrone.raster.decode import read_image
 from segdrone.raster.pixels import resize_image, resize_mask
 from segdrone.utils.progress import progress_bar
@@ -112,7 +113,8 @@ def evaluate_predictions(
                 "predict a class for every pixel"
             )
         image = None if masks_only else (lambda pair=pair, shape=truth.shape: _read_image(pair, shape))
-        evaluator.update(EvalSample(pair.id, truth, mask, confidence, image, numbers))
+        things = None if numbers is None else Things(mask, numbers)
+        evaluator.update(EvalSample(pair.id, truth, mask, confidence, image, things))
 
 
 def _read_numbers(

@@ -99,7 +99,7 @@ class BackendModule(L.LightningModule):
         self.backend = backend
 
     def test_step(self, batch: Mapping[str, Any], batch_idx: int) -> dict[str, Tensor]:
-        """Returns `prediction`, int64 `[B, H, W]`, and `confidence`, float32 `[B, H, W]`.
+        """Returns `prediction`, int64 `[B, H, W]`, `confidence`, float32 `[B, H, W]`, and `planes` of an instance head.
 
         Raises:
             ConfigError: The model takes one size, and the images have another.
@@ -113,5 +113,7 @@ class BackendModule(L.LightningModule):
             )
         probabilities = self.backend(pixels)
         check_probabilities(self.backend, pixels, probabilities)
-        confidence, prediction = torch.from_numpy(probabilities).max(1)
-        return {"prediction": prediction, "confidence": confidence}
+        classes = len(self.backend.spec.classes)
+        confidence, prediction = torch.from_numpy(probabilities[:, :classes]).max(1)
+        heads = {"planes": torch.from_numpy(probabilities[:, classes:])} if self.backend.spec.instances else {}
+        return {"prediction": prediction, "confidence": confidence, **heads}

@@ -35,10 +35,11 @@ def evaluate_sliding_window(
     """
     rank, world = rank_and_world_size()
     for pair in progress_bar(pairs[rank::world], desc="photographs", disable=rank > 0):
-        prediction = predictor(pair.image, confidence=True)
+        prediction = predictor(pair.image, confidence=True, instances=True)
         truth = read_truth(pair, encoding, prediction.mask.shape)
         read = partial(read_image, pair.image)
-        evaluator.update(EvalSample(pair.id, truth, prediction.mask, prediction.confidence, read))
+        things = evaluator.group(prediction.mask, prediction.planes)
+        evaluator.update(EvalSample(pair.id, truth, prediction.mask, prediction.confidence, read, things))
 
 
 def read_truth(pair: ImageMaskPair, encoding: MaskEncoding, size: tuple[int, ...]) -> NDArray[np.uint8]:

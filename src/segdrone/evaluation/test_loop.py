@@ -30,6 +30,7 @@ from segdrone.data.dataset import SegmentationDataset, uncovered_part
 from segdrone.data.sampling import Sample
 from segdrone.errors import CheckpointError
 from segdrone.evaluation.evaluator import EvalSample, Evaluator
+from segdrone.inference.grouping import Planes
 from segdrone.runtime.backend import OVERFLOW
 from segdrone.utils.warnings import suppress_lightning_warnings
 
@@ -42,7 +43,7 @@ def evaluate_test_loop(
     Args:
         evaluator: Counts the photographs.
         trainer: Runs the test loop.
-        module: The model; `test_step` returns `prediction` and `confidence`.
+        module: The model; `test_step` returns `prediction`, `confidence` and, of an instance head, `planes`.
         datamodule: The photographs, set up.
         split: `train`, `val`, `test` or `all`.
 
@@ -69,6 +70,7 @@ class _AssembleImages(L.Callback):
         self._remaining: list[Sample] = []
         self._last: Sample | None = None  # last sample of an unfinished photograph
         self._truth = self._prediction = self._confidence = np.empty((0, 0), np.uint8)
+        self._planes: Planes | None = None
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Lists the samples of this process. Its rank is not known earlier."""
@@ -92,23 +94,29 @@ class _AssembleImages(L.Callback):
             raise CheckpointError(OVERFLOW)
         levels = (outputs["confidence"] * 255).round()
         masks = [_to_numpy(tensor) for tensor in (batch["mask"], outputs["prediction"], levels)]
-        for name, truth, prediction, confidence in zip(batch["id"], *masks, strict=True):
+        planes = outputs["planes"].half().cpu().numpy() if "planes" in outputs else [None] * len(levels)
+        for name, planes_here, *masks_here in zip(batch["id"], planes, *masks, strict=True):
             if name:  # empty for padding
-                self._paste(self._remaining.pop(0), truth, prediction, confidence)
+                self._paste(self._remaining.pop(0), planes_here, *masks_here)
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Counts the last photograph, even if `limit_test_batches` ended the loop within it."""
         self._finish()
 
-    def _paste(self, sample: Sample, *masks: NDArray[np.uint8]) -> None:
+    def _paste(self, sample: Sample, planes: Planes | None, *masks: NDArray[np.uint8]) -> None:
         if self._last is None:
+            self._planes = None if planes is None else np.zeros((len(planes), *sample.size), np.float16)
             self._truth = np.full(sample.size, self.evaluator.table.ignore_index, np.uint8)
             self._prediction, self._confidence = np.zeros(sample.size, np.uint8), np.zeros(sample.size, np.uint8)
         assert sample.window is not None
         rows, columns = uncovered_part(sample.window)
-        for canvas, mask in zip((self._truth, self._prediction, self._confidence), masks, strict=True):
+        pairs: list[tuple[NDArray[Any], NDArray[Any]]]
+        pairs = [*zip((self._truth, self._prediction, self._confidence), masks, strict=True)]
+        if self._planes is not None and planes is not None:
+            pairs += [*zip(self._planes, planes, strict=True)]
+        for canvas, pixels in pairs:
             target = canvas[sample.window.rows, sample.window.columns]
-            inside = mask[: target.shape[0], : target.shape[1]]  # without the padding of the batch
+            inside = pixels[: target.shape[0], : target.shape[1]]  # without the padding of the batch
             target[rows, columns] = inside[rows, columns]
         self._last = sample
         if not self._remaining or self._remaining[0].pair != sample.pair:
@@ -118,8 +126,9 @@ class _AssembleImages(L.Callback):
         if (sample := self._last) is not None:
             self._last = None
             read_image = partial(self.dataset.full_image, sample)
+            things = self.evaluator.group(self._prediction, self._planes)
             self.evaluator.update(
-                EvalSample(sample.pair.id, self._truth, self._prediction, self._confidence, read_image)
+                EvalSample(sample.pair.id, self._truth, self._prediction, self._confidence, read_image, things)
             )
 
 

@@ -34,6 +34,7 @@ class InferenceGraph(nn.Module):
     def __init__(self, network: nn.Module, spec: ModelSpec, signature: Signature, *, half: bool = False) -> None:
         super().__init__()
         self.network, self.signature, self.half_precision = network, signature, half
+        self._classes, self._instances = len(spec.classes), spec.instances
         least = round_up_to_stride(network, 1, 1)[0]
         self._least, self._stride = least, round_up_to_stride(network, least + 1, 1)[0] - least
         mean, std = (torch.tensor(values, dtype=torch.float64).view(1, 3, 1, 1) for values in (spec.mean, spec.std))
@@ -42,16 +43,20 @@ class InferenceGraph(nn.Module):
         self.register_buffer("shift", (-mean / std).float())
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Maps pixels, in the form of the signature, to probabilities, float32 `[N, C, H, W]`."""
+        """Maps pixels, in the form of the signature, to probabilities, float32 `[N, C, H, W]`, and other planes."""
         if self.signature.input == "pixels":
             pixels = pixels.permute(0, 3, 1, 2).float()
         image = pixels * self.scale + self.shift
         if self.signature.window is not None:  # a size of the network: converters of fixed graphs need no padding
-            return _softmax(self._network(image))
+            return self._finish(self._network(image))
         height, width = image.shape[-2:]
         padding = (0, self._missing(width), 0, self._missing(height))
         logits = self._network(nn.functional.pad(image, padding, mode="replicate"))
-        return _softmax(logits[..., :height, :width])
+        return self._finish(logits[..., :height, :width])
+
+    def _finish(self, output: Tensor) -> Tensor:
+        probabilities = _softmax(output[:, : self._classes])
+        return torch.cat([probabilities, output[:, self._classes :]], 1) if self._instances else probabilities
 
     def _network(self, image: Tensor) -> Tensor:
         logits: Tensor = self.network(image.half() if self.half_precision else image)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,8 @@ class ExportSource:
         self.calibrate = None if calibrate is None else Path(calibrate)
         self.max_drop, self.progress = max_drop, progress
         self.network, self.spec, self.hparams = load_model(path)
+        if window is not None:  # for programs that know classes only
+            self.spec = replace(self.spec, instances=False)
         stride = round_up_to_stride(self.network, 1, 1)
         if window is not None and round_up_to_stride(self.network, *window) != window:
             height, width = round_up_to_stride(self.network, *window)

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from segdrone.figures.scores import plot_differences, plot_recall_by_size, plot_reliability
     from segdrone.figures.sweep import plot_sweep
     from segdrone.figures.text import plain_text
+    from segdrone.figures.things import draw_things
 
 __all__ = [
-    "TRAINING_CURVES", "ImageTruthPrediction", "InsetLegend", "colorize", "legend_patches", "overlay", "plain_text",
-    "plot_class_shares", "plot_confusion", "plot_cooccurrence", "plot_curves", "plot_differences",
+    "TRAINING_CURVES", "ImageTruthPrediction", "InsetLegend", "colorize", "draw_things", "legend_patches", "overlay",
+    "plain_text", "plot_class_shares", "plot_confusion", "plot_cooccurrence", "plot_curves", "plot_differences",
     "plot_learning_rates", "plot_recall_by_size", "plot_reliability", "plot_sweep", "plot_training_curve",
     "prediction_grid", "save", "shares_legend", "to_svg",
 ]  # fmt: skip
@@ -31,6 +32,7 @@ _MODULES = {
     "InsetLegend": "legend",
     "TRAINING_CURVES": "curves",
     "colorize": "masks",
+    "draw_things": "things",
     "legend_patches": "patches",
     "overlay": "masks",
     "plain_text": "text",

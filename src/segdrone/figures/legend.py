@@ -35,7 +35,7 @@ def shares_legend(table: ClassTable, shares: Sequence[float], width: int) -> NDA
     order = sorted((i for i, share in enumerate(shares) if share > 0), key=lambda i: -shares[i])
     texts = [f"{table.names[i]}  {_percent(shares[i])}" for i in order]
     text_height = int(np.clip(width / 70, 14, 24))
-    font, gap = _font(text_height), text_height // 2
+    font, gap = load_font(text_height), text_height // 2
     cell = max((math.ceil(font.getlength(text)) for text in texts), default=0) + 2 * text_height + 3 * gap
     columns = max(1, min(len(texts), (width - gap) // cell))
     line = text_height + 2 * gap
@@ -98,6 +98,6 @@ def _percent(share: float) -> str:
 
 
 @cache
-def _font(height: int) -> ImageFont.FreeTypeFont:
+def load_font(height: int) -> ImageFont.FreeTypeFont:
     """Returns the font of matplotlib's figures, which covers most alphabets."""
     return ImageFont.truetype(Path(__file__).with_name("DejaVuSans.ttf"), height)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,11 @@ from segdrone.errors import ConfigError
 from segdrone.inference.inputs import InputImage
 from segdrone.inference.instances import Instance, find_instances, to_coco
 from segdrone.inference.overlays import draw_overlay
+from segdrone.inference.panoptic_segments import to_panoptic
 from segdrone.inference.photo_statistics import measure_photograph, statistics_columns
 from segdrone.inference.polygons import to_geojson, trace_polygons
 from segdrone.inference.predictor import Prediction
-from segdrone.raster.encode import write_gray_png, write_jpeg, write_palette_png
+from segdrone.raster.encode import write_gray_png, write_jpeg, write_palette_png, write_rgb_png
 from segdrone.utils.atomic import atomic_write, is_too_long
 
 FIRST_COLUMNS = ("path", "mask", "height", "width", "digest", "confidence")
@@ -35,7 +35,11 @@ SUFFIXES = {
     "confidence": ".png",
     "regions": ".geojson",
     "objects": ".json",
+    "instances": ".png",
+    "panoptic": ".png",
+    "panoptic_json": ".json",
 }
+"""Suffix of each kind of file."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class Outputs:
     | `confidence/NAME.png`  | probability of the class, 8-bit gray, 255 is 1                              |
     | `regions/NAME.geojson` | regions as polygons along the edges of the pixels                           |
     | `objects/NAME.json`    | instances as COCO                                                           |
+    | `instances/NAME.png`   | number of the thing, 16-bit gray, 0 for none                                |
+    | `panoptic/NAME.png`    | segments as COCO panoptic, with `panoptic/NAME.json`                        |
 
     Pixels without data have the ignored id. They count in no share, mean, area or instance.
 
@@ -61,6 +67,8 @@ class Outputs:
         confidence: Write confidences.
         regions: Write regions.
         objects: Names of the classes whose instances are written and counted.
+        panoptic: Write the things of `objects` as they were told apart: instance maps, COCO panoptic, their mean area,
+            and their outlines and numbers in overlays.
 
     Raises:
         ConfigError: The table does not have one of these classes.
@@ -73,6 +81,7 @@ class Outputs:
     confidence: bool = False
     regions: bool = False
     objects: Sequence[str] = ()
+    panoptic: bool = False
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.objects if name not in self.table.names]
@@ -91,16 +100,18 @@ class Outputs:
         """Names of the cells that `write` returns.
 
         Shares are 0 to 1, of the pixels with data; `no_data` is the share of the others. `confidence` is the mean,
-        `captured` is the time in the EXIF data (ISO 8601), if any. The others are for monitoring: see
+        `captured` is the time in the EXIF data (ISO 8601), if any. `objects_CLASS` is a number of things,
+        `object_area_CLASS` their mean area in pixels, empty without any. The others are for monitoring: see
         `photo_statistics`; they are empty where they are unknown.
         """
         shares = [f"share_{name}" for name in self.table.names]
         objects = [f"objects_{name}" for name in self.objects]
-        return [*FIRST_COLUMNS, *shares, *objects, "no_data", "captured", *statistics_columns(self.table)]
+        areas = [f"object_area_{name}" for name in self.objects] if self.panoptic else []
+        return [*FIRST_COLUMNS, *shares, *objects, "no_data", "captured", *areas, *statistics_columns(self.table)]
 
     def file(self, kind: str, name: str) -> Path:
         """Returns the path of a file of one kind, a key of `SUFFIXES`."""
-        return self.folder / kind / (name + SUFFIXES[kind])
+        return self.folder / kind.removesuffix("_json") / (name + SUFFIXES[kind])
 
     def too_long(self, name: str) -> Path | None:
         """Returns a file of a photograph whose name no file system takes; None if there is none."""
@@ -132,7 +143,7 @@ class Outputs:
             DataError: The mask has too many regions for polygons.
             OSError: A file cannot be written.
         """
-        mask, confidence = prediction
+        mask, confidence = prediction.mask, prediction.confidence
         assert confidence is not None
         captured, values = measure_photograph(image.file, pixels, mask, confidence, self.table)
         shares = [values[f"share_{name}"] for name in self.table.names]
@@ -140,26 +151,30 @@ class Outputs:
         if self.colours:
             write_palette_png(mask, self.table.palette, self.file("colours", image.name), sync=False)
         if self.overlays:
-            overlay = draw_overlay(pixels, mask, self.table, shares)
+            overlay = draw_overlay(pixels, mask, self.table, shares, prediction.numbers)
             write_jpeg(overlay, self.file("overlays", image.name), sync=False)
         if self.confidence:
             write_gray_png(confidence, self.file("confidence", image.name), sync=False)
         if self.regions:
             self._write_regions(image, prediction)
-        counts = Counter(self.table.names[instance.class_id] for instance in self._write_objects(image, prediction))
+        instances = self._write_objects(image, prediction)
+        areas_by_class = [[i.area for i in instances if self.table.names[i.class_id] == name] for name in self.objects]
+        if self.panoptic:
+            self._write_panoptic(image, prediction)
         return [
             image.path,
             f"masks/{image.name}{SUFFIXES['masks']}",
             *map(str, (*mask.shape, image.digest)),
             *(f"{value:.6f}" for value in (values["confidence"], *shares)),
-            *(str(counts[name]) for name in self.objects),
+            *(str(len(areas)) for areas in areas_by_class),
             f"{values['no_data']:.6f}",
             captured,
+            *(f"{sum(areas) / len(areas):.6f}" if areas else "" for areas in areas_by_class if self.panoptic),
             *("" if value is None else f"{value:.6f}" for value in map(values.get, statistics_columns(self.table))),
         ]
 
     def _write_regions(self, image: InputImage, prediction: Prediction) -> None:
-        mask, confidence = prediction
+        mask, confidence = prediction.mask, prediction.confidence
         polygons = trace_polygons(mask, confidence, self.table.ignore_index)
         document = to_geojson(image.path, (mask.shape[0], mask.shape[1]), polygons, self.table)
         with atomic_write(self.file("regions", image.name), sync=False) as partial:
@@ -168,12 +183,23 @@ class Outputs:
     def _write_objects(self, image: InputImage, prediction: Prediction) -> list[Instance]:
         if not self.objects:
             return []
-        mask, confidence = prediction
-        instances = find_instances(mask, confidence, self.table, self.objects)
+        mask, confidence = prediction.mask, prediction.confidence
+        instances = find_instances(mask, confidence, self.table, self.objects, prediction.numbers)
         document = to_coco({image.path: ((mask.shape[0], mask.shape[1]), instances)}, self.table)
         with atomic_write(self.file("objects", image.name), sync=False) as partial:
             partial.write_text(json.dumps(document), encoding="ascii")
         return instances
+
+    def _write_panoptic(self, image: InputImage, prediction: Prediction) -> None:
+        mask, numbers = prediction.mask, prediction.numbers
+        assert numbers is not None
+        write_gray_png(numbers, self.file("instances", image.name), sync=False)
+        file = self.file("panoptic", image.name)
+        segments = to_panoptic(mask, numbers, self.table)
+        write_rgb_png(segments.pixels, file, sync=False)
+        document = segments.document(image.path, file.name, self.objects)
+        with atomic_write(self.file("panoptic_json", image.name), sync=False) as partial:
+            partial.write_text(json.dumps(document), encoding="ascii")
 
     @property
     def _choices(self) -> dict[str, bool]:
@@ -182,8 +208,10 @@ class Outputs:
             "overlays": self.overlays,
             "confidence": self.confidence,
             "regions": self.regions,
+            "panoptic": self.panoptic,
         }
 
     def _kinds(self) -> list[str]:
-        chosen = {**self._choices, "objects": bool(self.objects), "masks": True}
+        things = dict.fromkeys(("instances", "panoptic", "panoptic_json"), self.panoptic)
+        chosen = {**self._choices, **things, "objects": bool(self.objects), "masks": True}
         return [kind for kind in SUFFIXES if chosen[kind]]

@@ -18,7 +18,11 @@ _MAX_SIDE = 2000  # larger ones are reduced
 
 
 def draw_overlay(
-    image: NDArray[np.uint8], mask: NDArray[np.uint8], table: ClassTable, shares: Sequence[float]
+    image: NDArray[np.uint8],
+    mask: NDArray[np.uint8],
+    table: ClassTable,
+    shares: Sequence[float],
+    numbers: NDArray[np.uint16] | None = None,
 ) -> NDArray[np.uint8]:
     """Draws a photograph under its mask, and below it the classes that occur, largest first.
 
@@ -27,6 +31,7 @@ def draw_overlay(
         mask: uint8 `[H, W]`, class ids; ignored pixels are hatched in white.
         table: The classes of the mask.
         shares: Share of the area per class, 0 to 1.
+        numbers: Numbers of things, uint16 `[H, W]`, to outline each of them and write its number; None for none.
 
     Returns:
         uint8 `[h, w, 3]`, RGB. The photograph in it has at most 2000 pixels on its longer side.
@@ -41,6 +46,8 @@ def draw_overlay(
     picture = _reduced_overlay(image, mask, table, min(1.0, _MAX_SIDE / max(size)))
     factor = math.ceil(_MIN_SIDE / max(picture.shape[:2]))
     picture = picture.repeat(factor, axis=0).repeat(factor, axis=1)
+    if numbers is not None:
+        picture = figures.draw_things(picture, resize_mask(numbers, (picture.shape[0], picture.shape[1])))
     return _stack(picture, figures.shares_legend(table, shares, max(picture.shape[1], _MIN_SIDE)))
 
 

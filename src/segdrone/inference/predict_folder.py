@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from segdrone import __version__
-from segdrone.errors import DataError
+from segdrone.errors import ConfigError, DataError
 from segdrone.inference.cleanup import Cleanup
+from segdrone.inference.grouping import group_things, number_things
 from segdrone.inference.inputs import InputImage, is_image
 from segdrone.inference.manifest import Manifest
 from segdrone.inference.outputs import Outputs
@@ -29,6 +31,8 @@ from segdrone.utils.console import one_line
 from segdrone.utils.output_dir import exclusive_dir
 from segdrone.utils.progress import progress_bar
 from segdrone.windows import Window
+
+log = logging.getLogger(__name__)
 
 _NO_CLEANUP = Cleanup()
 
@@ -61,16 +65,34 @@ def read_photograph(image: InputImage, open_source: Callable[[Path], ImageSource
 
 
 def predict_photograph(
-    predictor: Predictor, source: ImageSource, pixels: Pixels, cleanup: Cleanup, progress: Progress | None = None
+    predictor: Predictor,
+    source: ImageSource,
+    pixels: Pixels,
+    cleanup: Cleanup,
+    progress: Progress | None = None,
+    things: Sequence[str] = (),
 ) -> Prediction:
     """Predicts a photograph that `read_photograph` returned; the mask is cleaned, the confidence is that before.
+
+    Args:
+        predictor: The model.
+        source: The photograph.
+        pixels: Its pixels, uint8 `[H, W, 3]`.
+        cleanup: Clean-up of the mask.
+        progress: As `Predictor` takes it.
+        things: Classes whose things are told apart: by the model's instance head, or else by connected components.
 
     Raises:
         DataError: It cannot be read.
         ConfigError: `cleanup` does not fit the classes, or the device's memory is too small for a single window.
     """
-    prediction = predictor(source, confidence=True, progress=progress)
-    return prediction._replace(mask=cleanup(prediction.mask, pixels, predictor.table))
+    prediction = predictor(source, confidence=True, instances=bool(things), progress=progress)
+    mask = cleanup(prediction.mask, pixels, predictor.table)
+    if not things:
+        return prediction._replace(mask=mask)
+    ids = [predictor.table.names.index(name) for name in things]
+    told = number_things(mask, ids) if prediction.planes is None else group_things(mask, prediction.planes, ids)
+    return prediction._replace(mask=told.mask, numbers=told.numbers, planes=None)
 
 
 class PredictSummary(NamedTuple):
@@ -98,6 +120,7 @@ def predict_folder(
     confidence: bool = False,
     regions: bool = False,
     objects: Sequence[str] = (),
+    panoptic: bool = False,
     redo: bool = False,
     progress: bool = True,
     on_progress: Progress | None = None,
@@ -119,6 +142,7 @@ def predict_folder(
         confidence: Write the probability of the class.
         regions: Write the regions as polygons, in GeoJSON.
         objects: Names of the classes whose instances are written and counted.
+        panoptic: Tell the things of `objects` apart, and write them as instance maps and in COCO's panoptic form.
         redo: Predict finished photographs again, and replace predictions with other settings.
         progress: Whether to show a progress bar and errors on stderr.
         on_progress: Called after each window with the number of finished photographs, and of all; of a single
@@ -131,7 +155,8 @@ def predict_folder(
     """
     out = Path(out)
     cleanup.check(predictor.table)
-    outputs = Outputs(out, predictor.table, colours, overlays, confidence, regions, objects)
+    check_things(predictor, objects, panoptic=panoptic)
+    outputs = Outputs(out, predictor.table, colours, overlays, confidence, regions, objects, panoptic)
     settings = {
         "segdrone": __version__,
         "classes": predictor.table.to_dict(),
@@ -142,7 +167,7 @@ def predict_folder(
     }
 
     def predict(source: ImageSource, pixels: Pixels, update: Progress) -> Prediction:
-        return predict_photograph(predictor, source, pixels, cleanup, update)
+        return predict_photograph(predictor, source, pixels, cleanup, update, objects if panoptic else ())
 
     def read(image: InputImage) -> tuple[ImageSource, Pixels]:
         return _read(image, predictor.open)
@@ -157,6 +182,27 @@ def predict_folder(
     for reason in too_long.values() if progress else ():
         print(f"error: {one_line(reason)}", file=sys.stderr)
     return PredictSummary(len(todo) - len(failed), len(named) - len(todo), failed | too_long)
+
+
+def check_things(predictor: Predictor, things: Sequence[str], *, panoptic: bool) -> None:
+    """Checks that a model can tell the things of classes apart; says so if they will be connected components.
+
+    Raises:
+        ConfigError: There is no such class, or the model has not learned to tell its things apart.
+    """
+    if not panoptic:
+        return
+    if not things:
+        raise ConfigError("no class of the model is a thing such as person or car: name one with --object-class")
+    if not predictor.backend.spec.instances:
+        log.warning(
+            "the model does not tell things apart (train it with model.instances=true): each connected component "
+            "counts as one"
+        )
+        return
+    learned = predictor.table.things or ()
+    if unknown := [name for name in things if name not in learned]:
+        raise ConfigError(f"the model does not tell {unknown[0]} apart: choose from {', '.join(learned)}")
 
 
 def _predict_all(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from segdrone.errors import ConfigError, DataError
 from segdrone.inference.blend import Blender, FinishedTile, window_spans
+from segdrone.inference.grouping import PlaneCollector, Planes
 from segdrone.inference.options import check_options
 from segdrone.inference.tta import AUGMENTS, mean_probabilities
 from segdrone.raster import ArraySource, ImageSource, TileCollector, open_image
@@ -29,10 +30,14 @@ class Prediction(NamedTuple):
         mask: Class ids, uint8 `[H, W]`, at the image's own size; the ignored id where the image has no data.
         confidence: Probability of the class, uint8 `[H, W]`, 0 to 255 for 0 to 1; 0 where the image has no data. None
             if not requested.
+        planes: Output of the instance head, for `group_things`; None if not requested, or the model has none.
+        numbers: Number of the thing at each pixel, uint16 `[H, W]`, 0 for none; None if things are not told apart.
     """
 
     mask: NDArray[np.uint8]
     confidence: NDArray[np.uint8] | None
+    planes: Planes | None = None
+    numbers: NDArray[np.uint16] | None = None
 
 
 class Predictor:
@@ -154,6 +159,7 @@ class Predictor:
         image: NDArray[np.uint8] | str | Path | ImageSource,
         *,
         confidence: bool = False,
+        instances: bool = False,
         progress: Progress | None = None,
     ) -> Prediction:
         """Predicts an image.
@@ -161,6 +167,7 @@ class Predictor:
         Args:
             image: uint8 `[H, W, 3]`, RGB, the path of a file, or an opened image.
             confidence: Also return the probability of the class.
+            instances: Also return the output of the instance head, if the model has one.
             progress: Called after each window with the number of finished windows, and of all.
 
         Raises:
@@ -169,11 +176,15 @@ class Predictor:
         """
         source = self.open(image)
         mask, probability = TileCollector(source.size), TileCollector(source.size) if confidence else None
-        for tile in self.tiles(source, progress):
+        collector = None
+        if instances and self.backend.spec.instances:
+            collector = PlaneCollector(self.network_size(source.size), self.windows(source.size))
+        for tile in self.tiles(source, progress, collector):
             mask.write(tile.top, tile.left, tile.classes)
             if probability is not None:
                 probability.write(tile.top, tile.left, np.rint(tile.confidence * 255).astype(np.uint8))
-        return Prediction(mask.result(), None if probability is None else probability.result())
+        planes = None if collector is None else collector.result()
+        return Prediction(mask.result(), None if probability is None else probability.result(), planes)
 
     def open(self, image: NDArray[np.uint8] | str | Path | ImageSource) -> ImageSource:
         """Returns a source of the image's pixels that resizes them as in training.
@@ -190,7 +201,9 @@ class Predictor:
             raise DataError(f"{type(image).__name__} is not an image: give a path, or an array uint8 [H, W, 3]")
         return image
 
-    def tiles(self, source: ImageSource, progress: Progress | None = None) -> Iterator[FinishedTile]:
+    def tiles(
+        self, source: ImageSource, progress: Progress | None = None, collector: PlaneCollector | None = None
+    ) -> Iterator[FinishedTile]:
         """Yields the tiles of an image's mask, strip by strip, each as soon as it is finished.
 
         Where the source has no data, classes are the ignored id and the confidence is 0.
@@ -198,6 +211,7 @@ class Predictor:
         Args:
             source: The image, as `open` returns it.
             progress: As for a call of the predictor.
+            collector: Gets the output of the instance head.
 
         Raises:
             DataError: The source cannot be read.
@@ -208,7 +222,7 @@ class Predictor:
         rows = window_spans(size[0], network_size[0], tops, windows[0].height)
         columns = window_spans(size[1], network_size[1], lefts, windows[0].width)
         blender = Blender(size, network_size, rows, columns)
-        probabilities = self._probabilities(source, windows)
+        probabilities = self._probabilities(source, windows, collector)
         for row in range(len(tops)):
             for column in range(len(lefts)):
                 # Without a name here, probabilities are freed before the next window is computed.
@@ -261,14 +275,17 @@ class Predictor:
         check_probabilities(self.backend, windows, probabilities)
         return probabilities
 
-    def _probabilities(self, source: ImageSource, windows: Sequence[Window]) -> Iterator[NDArray[np.float32]]:
-        """Yields the probabilities of each window, float32 `[C, h, w]`."""
-        source, done = self.resize(source), 0
+    def _probabilities(
+        self, source: ImageSource, windows: Sequence[Window], collector: PlaneCollector | None
+    ) -> Iterator[NDArray[np.float32]]:
+        """Yields the probabilities of each window, float32 `[C, h, w]`; other planes go to the collector."""
+        source, done, classes = self.resize(source), 0, len(self.table)
+        vectors = slice(classes + 1, self.backend.spec.planes)
         while done < len(windows):
             batch = windows[done : done + self._batch_size]
             pixels = np.stack([source.read(window) for window in batch])
             try:
-                probabilities = mean_probabilities(self._compute, pixels, self._transforms, self._scales)
+                output = mean_probabilities(self._compute, pixels, self._transforms, self._scales, vectors)
             except OutOfMemory:
                 if self._batch_size == 1:
                     raise ConfigError(
@@ -278,5 +295,10 @@ class Predictor:
                 self._batch_size //= 2  # for all later windows too
                 continue
             done += len(batch)
+            if collector is not None:
+                for window, planes in zip(batch, output[:, classes:], strict=True):
+                    collector.add(window, planes)
+            probabilities = output[:, :classes]
+            del output
             yield from probabilities
             del probabilities

@@ -42,6 +42,21 @@ class D4Transform(NamedTuple):
         turned = np.flip(images, axes[1]) if self.mirrored else images
         return np.rot90(turned, -self.turns, axes)
 
+    def undo_vectors(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Returns arrows of rows and columns `[..., 2, h, w]` of turned and flipped images as arrows of the images.
+
+        Example:
+            >>> down = np.array([1, 0], np.float32).reshape(2, 1, 1)
+            >>> D4Transform(turns=1, mirrored=False).undo_vectors(down).ravel().tolist()
+            [0.0, -1.0]
+        """
+        down, right = self.undo(vectors[..., 0, :, :]), self.undo(vectors[..., 1, :, :])
+        if self.mirrored:
+            right = -right
+        for _ in range(self.turns):
+            down, right = right, -down
+        return np.stack([down, right], -3)
+
 
 AUGMENTS: dict[str, tuple[D4Transform, ...]] = {
     "none": (D4Transform(0, False),),
@@ -50,11 +65,15 @@ AUGMENTS: dict[str, tuple[D4Transform, ...]] = {
 }
 
 
+_NONE = slice(0, 0)
+
+
 def mean_probabilities(
     backend: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
     windows: NDArray[np.uint8],
     transforms: Sequence[D4Transform],
     scales: Sequence[float],
+    vectors: slice = _NONE,
 ) -> NDArray[np.float32]:
     """Returns class probabilities, averaged over all transforms at all scales.
 
@@ -63,6 +82,7 @@ def mean_probabilities(
         windows: uint8 `[N, h, w, 3]`, RGB.
         transforms: How windows are turned and flipped.
         scales: Factors that windows are resized by, bilinearly and rounded to uint8; 1 keeps their size.
+        vectors: Two planes among the C that hold arrows instead, of rows and of columns in pixels of the window.
 
     Returns:
         float32 `[N, C, h, w]`.
@@ -73,7 +93,10 @@ def mean_probabilities(
         resized = windows if scale == 1 else _resize_windows(windows, scale)
         for transform in transforms:
             given = np.ascontiguousarray(transform.apply(resized, (1, 2)))
-            probabilities = _resize_probabilities(transform.undo(backend(given)), size)
+            probabilities = _resize_probabilities(_undo(transform, backend(given), vectors), size)
+            if scale != 1 and probabilities[:, vectors].size:
+                factors = np.array(size, np.float32) / resized.shape[1:3]
+                probabilities[:, vectors] *= factors[:, None, None]
             if total is None:
                 total = np.ascontiguousarray(probabilities)
             else:
@@ -83,6 +106,15 @@ def mean_probabilities(
     if count > 1:
         total /= count
     return total
+
+
+def _undo(transform: D4Transform, planes: NDArray[np.float32], vectors: slice) -> NDArray[np.float32]:
+    undone = transform.undo(planes)
+    if transform == D4Transform(0, False) or not planes[:, vectors].size:
+        return undone
+    undone = undone.copy()
+    undone[:, vectors] = transform.undo_vectors(planes[:, vectors])
+    return undone
 
 
 def _resize_windows(windows: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:

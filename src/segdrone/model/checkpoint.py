@@ -165,6 +165,7 @@ def read_spec(checkpoint: Mapping[str, Any], path: str | Path) -> ModelSpec:
         ("std", spec.std, expected.std),
         ("bands", spec.bands or (), expected.bands or ()),
         ("stretch", spec.stretch or (), expected.stretch or ()),
+        ("instance head", [spec.instances], [expected.instances]),
     ):
         if in_spec != in_hparams:
             raise CheckpointError(

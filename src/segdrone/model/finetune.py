@@ -7,12 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from segdrone.errors import CheckpointError
 from segdrone.model.checkpoint import read_checkpoint, read_spec
 from segdrone.model.module import SegmentationModule
 from segdrone.model.networks import build_network
 
 log = logging.getLogger(__name__)
+
+_HEAD = "network.segmentation_head."
+_INSTANCES = f"{_HEAD}instances."
 
 
 def load_pretrained(module: SegmentationModule, path: str | Path) -> str:
@@ -32,7 +37,8 @@ def load_pretrained(module: SegmentationModule, path: str | Path) -> str:
         CheckpointError: As `read_checkpoint`, or the checkpoint has another network.
     """
     checkpoint = read_checkpoint(path)
-    settings, pretrained, state = checkpoint["hyper_parameters"], checkpoint["state_dict"], module.state_dict()
+    settings, state = checkpoint["hyper_parameters"], module.state_dict()
+    pretrained = _beside_instance_head(checkpoint["state_dict"], state)
     pretrained_names, names = read_spec(checkpoint, path).classes.names, list(module.table.names)
     per_class = _tensors_per_class(module)
     expected = {
@@ -63,6 +69,20 @@ def load_pretrained(module: SegmentationModule, path: str | Path) -> str:
         f"weights of {path}: {len(kept)} classes keep their rows of the head ({_list(kept)}), "
         f"{len(new)} are new ({_list(new)}), {len(dropped)} of the checkpoint's are dropped ({_list(dropped)})"
     )
+
+
+def _beside_instance_head(pretrained: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Returns the tensors of a checkpoint without an instance head under their names in a network with one.
+
+    The tensors of the instance head are those of `state`, its initial ones.
+    """
+    if any(key.startswith(_INSTANCES) for key in pretrained) or not any(key.startswith(_INSTANCES) for key in state):
+        return dict(pretrained)
+    moved = {
+        key.replace(_HEAD, f"{_HEAD}semantic.", 1) if key.startswith(_HEAD) else key: tensor
+        for key, tensor in pretrained.items()
+    }
+    return {**{key: tensor for key, tensor in state.items() if key.startswith(_INSTANCES)}, **moved}
 
 
 def _tensors_per_class(module: SegmentationModule) -> set[str]:

@@ -49,6 +49,7 @@ def spec_from_hparams(
             "version": VERSION,
             "classes": classes,
             "training_size": data.get(key, default_size),
+            "instances": model.get("instances", False),
             "made_by": {name: value for name, value in made_by.items() if value is not None},
         }
     )

@@ -17,6 +17,7 @@ from segdrone.errors import CheckpointError, ConfigError
 from segdrone.model.distributed import mean_over_processes
 from segdrone.model.hparams import spec_from_hparams
 from segdrone.model.losses import build_loss
+from segdrone.model.losses.instance import InstanceLoss
 from segdrone.model.metrics import SplitMetrics
 from segdrone.model.networks import build_network, forward_any_size, supports_batch_of_one
 from segdrone.model.optim import build_optimizer, build_scheduler
@@ -36,7 +37,8 @@ class SegmentationModule(L.LightningModule):
     checkpoint also holds the spec, and the options of the optimizer and the schedule, for a run that resumes.
 
     Attributes:
-        network: Maps images, float32 `[B, 3, H, W]`, to logits `[B, C, H, W]`.
+        network: Maps images, float32 `[B, 3, H, W]`, to logits `[B, C, H, W]`, and with an instance head to
+            `[B, C + 3, H, W]`.
         spec: What the network expects and predicts.
         table: The classes, as in `spec`.
         started: Whether training has started, after a checkpoint was restored.
@@ -78,6 +80,8 @@ class SegmentationModule(L.LightningModule):
         self.loss = build_loss(**(loss or {"name": "ce"}), ignore_index=self.table.ignore_index)
         self.optimizer_options = dict(optimizer or {"name": "adamw"})
         self.scheduler_options = dict(scheduler or {"name": "constant"})
+        things = [self.table.names.index(name) for name in self.table.things or ()]
+        self.instance_loss = InstanceLoss(things, self.table.ignore_index) if self.spec.instances else None
         self.metrics = torch.nn.ModuleDict({f"{split}_metrics": SplitMetrics(self.table) for split in _SPLITS})
         self.losses = torch.nn.ModuleDict({f"{split}_loss": MeanMetric(nan_strategy="disable") for split in _SPLITS})
 
@@ -89,7 +93,10 @@ class SegmentationModule(L.LightningModule):
         return encoder
 
     def forward(self, image: Tensor) -> Tensor:
-        """Maps normalized images, float32 `[B, 3, H, W]` of any size, to logits, float32 `[B, C, H, W]`."""
+        """Maps normalized images, float32 `[B, 3, H, W]` of any size, to logits, float32 `[B, C, H, W]`.
+
+        With an instance head, its planes follow the logits: see `ModelSpec.planes`.
+        """
         return forward_any_size(self.network, image)
 
     def setup(self, stage: str) -> None:
@@ -121,8 +128,7 @@ class SegmentationModule(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Updates the metrics and returns the loss of a batch."""
-        loss, _, _ = self._step("train", batch)
-        return loss
+        return self._step("train", batch)[0]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Updates loss and metrics; returns `prediction`, int64 `[B, H, W]`."""
@@ -132,22 +138,28 @@ class SegmentationModule(L.LightningModule):
         """Updates loss and metrics; returns the prediction and its confidence.
 
         `prediction` is int64 `[B, H, W]`, `confidence` the probability of the predicted class, float32 `[B, H, W]`.
+        With an instance head, `planes` are those of the head, float32 `[B, 3, H, W]`.
         """
-        _, prediction, logits = self._step("test", batch)
-        return {"prediction": prediction, "confidence": logits.softmax(1).amax(1)}
+        _, prediction, output = self._step("test", batch)
+        logits, planes = output.split([len(self.table), output.shape[1] - len(self.table)], 1)
+        heads = {"planes": planes} if self.spec.instances else {}
+        return {"prediction": prediction, "confidence": logits.softmax(1).amax(1), **heads}
 
     def _step(self, split: str, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Updates loss and metrics; returns the loss of the batch, the predicted classes and the logits."""
-        mask = batch["mask"]
-        logits = self(batch["image"])
-        mean, loss = mean_over_processes(self.loss(logits, mask), (mask != self.table.ignore_index).sum())
+        """Updates loss and metrics; returns the loss of the batch, the predicted classes and the network's output."""
+        mask, output = batch["mask"], self(batch["image"])
+        logits = output[:, : len(self.table)]
+        batch_loss = self.loss(logits, mask)
+        if self.instance_loss is not None and "instances" in batch:
+            batch_loss = batch_loss + self.instance_loss(output[:, len(self.table) :], mask, batch["instances"])
+        mean, loss = mean_over_processes(batch_loss, (mask != self.table.ignore_index).sum())
         prediction = logits.detach().max(1).indices  # twice as fast as argmax in channels-last layout
         training = split == "train"
         epoch_loss = self.epoch_loss(split)
         epoch_loss(mean, weight=sum(name != "" for name in batch["id"]))  # padding has an empty id
         self.log(f"{split}/loss", epoch_loss, prog_bar=training, on_step=training, on_epoch=True, batch_size=len(mask))
         self.split_metrics(split).update(prediction, mask)
-        return loss, prediction, logits
+        return loss, prediction, output
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Logs the scores with the last batch: the hook of the epoch's end would run after that of the callbacks."""

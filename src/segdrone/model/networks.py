@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from segdrone.errors import ConfigError
 from segdrone.model.fcn import FCN
+from segdrone.model.instance_head import PanopticHead
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "unet": smp.Unet,
@@ -49,7 +50,7 @@ _TIMM_NAMES = {
 _NEEDS_BATCH_OF_TWO = (smp.PAN, smp.DeepLabV3, smp.DeepLabV3Plus, smp.UPerNet)
 
 
-def build_network(name: str, *, classes: int, **options: Any) -> nn.Module:
+def build_network(name: str, *, classes: int, instances: bool = False, **options: Any) -> nn.Module:
     """Builds a network with random weights, in channels-last layout, which is faster on CPU and GPU.
 
     It has an `encoder` and a `segmentation_head`, whose last convolution has one filter per class.
@@ -57,10 +58,12 @@ def build_network(name: str, *, classes: int, **options: Any) -> nn.Module:
     Args:
         name: One of `NETWORKS`.
         classes: Number of classes C.
+        instances: Add a head that tells things apart: see `PanopticHead`.
         **options: Arguments of the network, such as `encoder_name`.
 
     Returns:
-        A network that maps images, float32 `[B, 3, H, W]`, to logits `[B, C, H, W]`.
+        A network that maps images, float32 `[B, 3, H, W]`, to logits `[B, C, H, W]`; with `instances`, to these and the
+        planes of the instance head, `[B, C + 3, H, W]`.
 
     Raises:
         ConfigError: The network or its encoder is unknown, or an option does not fit it.
@@ -70,7 +73,7 @@ def build_network(name: str, *, classes: int, **options: Any) -> nn.Module:
         >>> network(torch.zeros(2, 3, 32, 64)).shape
         torch.Size([2, 2, 32, 64])
     """
-    check_network(name, **options)
+    check_network(name, instances=instances, **options)
     try:
         if name in _UPSAMPLING:
             parameters = inspect.signature(NETWORKS[name]).parameters
@@ -80,13 +83,15 @@ def build_network(name: str, *, classes: int, **options: Any) -> nn.Module:
             # Deprecated by smp, but weights trained with them exist.
             warnings.filterwarnings("ignore", message="`timm-` encoders", category=DeprecationWarning)
             network = NETWORKS[name](classes=classes, encoder_weights=None, **options)
+        if instances:
+            network.segmentation_head = PanopticHead(network.get_submodule("segmentation_head"))
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError, AssertionError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"model {name} cannot be built from these options ({reason}): fix conf/model") from None
     return network.to(memory_format=torch.channels_last)
 
 
-def check_network(name: str, **options: Any) -> None:
+def check_network(name: str, *, instances: Any = False, **options: Any) -> None:
     """Checks names before a network is built, which takes a while.
 
     Raises:
@@ -94,6 +99,8 @@ def check_network(name: str, **options: Any) -> None:
     """
     if name not in NETWORKS:
         raise ConfigError(f"model.name={name} is unknown: choose one of {', '.join(NETWORKS)}")
+    if type(instances) is not bool:
+        raise ConfigError(f"model.instances={instances} must be true or false")
     # smp passes unknown names on to the encoder, which ignores most of them.
     known = inspect.signature(NETWORKS[name]).parameters.keys() - _FIXED
     unknown = sorted(options.keys() - known)
@@ -140,7 +147,8 @@ def forward_any_size(network: nn.Module, image: Tensor) -> Tensor:
         image: Normalized images, float32 `[B, 3, H, W]`.
 
     Returns:
-        Logits, float32 `[B, C, H, W]`, under autocast too: sums over half-precision logits would be too coarse.
+        The network's output, such as logits, float32 `[B, C, H, W]`, under autocast too: sums over half-precision
+        logits would be too coarse.
     """
     height, width = image.shape[-2:]
     padded_height, padded_width = round_up_to_stride(network, height, width)

@@ -49,6 +49,20 @@ def write_palette_png(mask: NDArray[np.uint8], palette: NDArray[np.uint8], path:
         image.save(partial, compress_level=1)
 
 
+def write_rgb_png(image: NDArray[np.uint8], path: Path, *, sync: bool = True) -> None:
+    """Writes an image, uint8 `[H, W, 3]`, RGB, as a PNG; for `sync` see `atomic_write`.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    with atomic_write(path, sync=sync) as partial:
+        is_encoded, content = cv2.imencode(".png", image[..., ::-1], _PNG_OPTIONS)
+        if is_encoded:
+            partial.write_bytes(content.tobytes())
+        else:
+            Image.fromarray(image).save(partial, compress_level=1)
+
+
 def write_jpeg(image: NDArray[np.uint8], path: Path, quality: int = 90, *, sync: bool = True) -> None:
     """Writes an image, uint8 `[H, W, 3]`, RGB, as a JPEG of `quality` 1 to 95; for `sync` see `atomic_write`.
 

@@ -22,7 +22,7 @@ class Adapter:
 
     def __init__(self, description: Description) -> None:
         spec, self._signature = description.spec, description.signature
-        self._classes = spec.classes
+        self._classes, self._planes = len(spec.classes), spec.planes
         normalized = self._signature.input == "normalized"
         self._normalize = Normalize(spec.mean, spec.std) if normalized else Normalize((0.0,) * 3, (1.0,) * 3)
 
@@ -41,22 +41,24 @@ class Adapter:
         return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
 
     def to_probabilities(self, output: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-        """Returns class probabilities, float32 `[N, C, height, width]`, contiguous, from the graph's output.
+        """Returns what a `Backend` returns, float32 `[N, planes, height, width]`, from the graph's output.
 
         Raises:
             CheckpointError: The output is not what the description says.
         """
-        expected = (len(self._classes), *(self._signature.window or (height, width)))
+        expected = (self._planes, *(self._signature.window or (height, width)))
         if output.shape[1:] != expected:
             raise CheckpointError(
                 f"the model returns {list(output.shape[1:])} for a window, but its description says {list(expected)} "
                 "(classes, height, width): fix the description, or export the model again"
             )
         output = output[..., :height, :width]
+        classes = output[:, : self._classes]
         if self._signature.output == "logits":
-            output = np.exp(output - output.max(1, keepdims=True))
-            output /= output.sum(1, keepdims=True)
-        elif (np.abs(output[..., ::_STEP, ::_STEP].sum(1) - 1) > _TOLERANCE).any():  # NaN passes, and is found later
+            classes = np.exp(classes - classes.max(1, keepdims=True))
+            classes /= classes.sum(1, keepdims=True)
+            output = np.concatenate([classes, output[:, self._classes :]], 1)
+        elif (np.abs(classes[..., ::_STEP, ::_STEP].sum(1) - 1) > _TOLERANCE).any():  # NaN passes, and is found later
             raise CheckpointError(
                 "the model returns values that do not sum to 1 over the classes, but its description says "
                 "probabilities: say output=logits in it, or export the model again"

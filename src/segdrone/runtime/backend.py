@@ -46,7 +46,8 @@ class Backend(Protocol):
             windows: uint8 `[N, h, w, 3]`, RGB, of any height and width.
 
         Returns:
-            float32 `[N, C, h, w]`, contiguous; sums to 1 over C.
+            float32 `[N, spec.planes, h, w]`, contiguous: the probabilities of the C classes, which sum to 1, and behind
+            them, if the model tells things apart, the `INSTANCE_PLANES`.
 
         Raises:
             OutOfMemory: The device's memory is too small for this number of windows; fewer may fit.
@@ -61,14 +62,15 @@ def check_probabilities(backend: Backend, windows: NDArray[np.uint8], probabilit
         CheckpointError: The output of the model overflows.
     """
     number, height, width, _ = windows.shape
-    expected = (number, len(backend.spec.classes), height, width)
+    classes, expected = len(backend.spec.classes), (number, backend.spec.planes, height, width)
     dtype, shape = getattr(probabilities, "dtype", type(probabilities).__name__), getattr(probabilities, "shape", ())
     name = type(backend).__name__
     if dtype != np.float32 or shape != expected:
         raise TypeError(f"{name} returned {dtype} {list(shape)}: it must return float32 {list(expected)}")
-    if not np.isfinite(probabilities[:, 0].sum()):  # a softmax is NaN in all classes of a pixel, or in none
+    own = [0, *range(classes, backend.spec.planes)]  # a softmax is NaN in all classes of a pixel, or in none
+    if not all(np.isfinite(probabilities[:, plane].sum()) for plane in own):
         raise CheckpointError(OVERFLOW)
-    total = float(probabilities[0, :, 0, 0].sum())
+    total = float(probabilities[0, :classes, 0, 0].sum())
     if not abs(total - 1) < 0.01:
         raise TypeError(
             f"{name} returned values that sum to {total:.3g} over the classes: it must return probabilities"

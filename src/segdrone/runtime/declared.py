@@ -44,7 +44,7 @@ def check_declared(
             f"the input of {path} is {_show(inputs[0])}, but its description says {_show(expected)}: fix input and "
             "window of the description, or export the model again"
         )
-    result = Declared("float32", (None, len(description.spec.classes), height, width))
+    result = Declared("float32", (None, description.spec.planes, height, width))
     if not outputs[0].dtype.startswith("float") or not _fits(outputs[0].shape, result.shape):
         raise CheckpointError(
             f"the output of {path} is {_show(outputs[0])}, but its description says {_show(result)}: fix the classes "

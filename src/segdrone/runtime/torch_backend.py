@@ -33,7 +33,8 @@ class TorchBackend:
     by autocast.
 
     Args:
-        network: Maps normalized images, float32 `[B, 3, H, W]`, to logits `[B, C, H, W]`. It is copied.
+        network: Maps normalized images, float32 `[B, 3, H, W]`, to logits `[B, C, H, W]`, and the planes of an instance
+            head behind them. It is copied.
         spec: What the network expects and predicts.
         device: `auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:1`.
         batch_size: Windows to compute at once; None is 1 on CPU, where more are not faster, and 32 on a GPU.
@@ -102,7 +103,7 @@ class TorchBackend:
             windows: uint8 `[N, h, w, 3]`, RGB, of any height and width.
 
         Returns:
-            float32 `[N, C, h, w]`, contiguous; sums to 1 over C.
+            float32 `[N, planes, h, w]`, contiguous, as `Backend` says.
 
         Raises:
             OutOfMemory: The GPU's memory is too small for this number of windows; fewer may fit.
@@ -128,15 +129,18 @@ class TorchBackend:
     @torch.inference_mode()
     def _probabilities(self, images: Tensor) -> NDArray[np.float32]:
         with self._autocast():
-            logits = forward_any_size(self._network, images.to(self._device))
+            output = forward_any_size(self._network, images.to(self._device))
+        classes = len(self.spec.classes)
+        logits, planes = output[:, :classes], output[:, classes : self.spec.planes]
         if self._device.type != "cpu":
-            return np.asarray(logits.softmax(1).contiguous().cpu())
+            return np.asarray(torch.cat([logits.softmax(1), planes], 1).contiguous().cpu())
         # The logits are in channels-last layout. Softmax over the last axis and OpenCV's transpose take a third of the
         # time of torch's softmax over axis 1 and its copy to the default layout.
         channels_last = logits.permute(0, 2, 3, 1).softmax(-1).numpy()
-        result = np.empty(logits.shape, np.float32)
-        for pixels, planes in zip(channels_last, result, strict=True):
-            cv2.transpose(pixels.reshape(-1, len(planes)), dst=planes.reshape(len(planes), -1))
+        result = np.empty((len(output), self.spec.planes, *output.shape[2:]), np.float32)
+        result[:, classes:] = planes.numpy()
+        for pixels, probabilities in zip(channels_last, result[:, :classes], strict=True):
+            cv2.transpose(pixels.reshape(-1, classes), dst=probabilities.reshape(classes, -1))
         return result
 
     def _autocast(self) -> AbstractContextManager[Any]:

@@ -113,7 +113,8 @@ class Computer:
             raise DataError(f"windows of this model have at most {limit[0]} x {limit[1]} pixels")
         probabilities = backend(request.windows)
         check_probabilities(backend, request.windows, probabilities)
-        header = write_answer(request, message["model"], probabilities, Path(message["answer"]))
+        classes = probabilities[:, : len(backend.spec.classes)]
+        header = write_answer(request, message["model"], classes, Path(message["answer"]))
         megapixels = request.windows.size / 3e6
         return {"header": header, "megapixels": megapixels, "seconds": time.monotonic() - start}
 

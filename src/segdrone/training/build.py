@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
-from segdrone.classes import ClassTable
+from segdrone.classes import ClassTable, thing_classes
 from segdrone.data import DataConfig, SegmentationDataModule
 from segdrone.data.class_weights import STATS_FILE, check_scheme, class_weights, mask_states, read_class_pixels
 from segdrone.data.masks.label_sample import check_labels
 from segdrone.data.splits.split import SPLITS
 from segdrone.errors import ConfigError
+from segdrone.evaluation import object_classes
 from segdrone.model import (
     SegmentationModule,
     load_encoder_weights,
@@ -39,7 +41,8 @@ def build_datamodule(cfg: DictConfig) -> SegmentationDataModule:
         pretrained = pretrained_normalization(str(cfg.model.encoder_name))
         if pretrained is not None:
             config = config.replace(mean=tuple(pretrained[0]), std=tuple(pretrained[1]))
-    datamodule = SegmentationDataModule(config, to_container(cfg.augment), seed=cfg.seed)
+    instances = cfg.model.get("instances") is True
+    datamodule = SegmentationDataModule(config, to_container(cfg.augment), seed=cfg.seed, instances=instances)
     datamodule.prepare_data()
     datamodule.setup("fit")
     train = [pair.id for pair in datamodule.splits["train"]]
@@ -68,7 +71,7 @@ def build_module(cfg: DictConfig, datamodule: SegmentationDataModule) -> Segment
     )
     module = SegmentationModule(
         model=model_settings(to_container(cfg.model)),
-        classes=datamodule.table.to_dict(),
+        classes=_learned_classes(cfg, datamodule.table).to_dict(),
         data=data.to_dict(),
         splits={split: [pair.id for pair in datamodule.splits[split]] for split in SPLITS},
         loss=_resolve_loss(to_container(cfg.loss), datamodule),
@@ -86,6 +89,23 @@ def build_module(cfg: DictConfig, datamodule: SegmentationDataModule) -> Segment
     if cfg.compile:
         module.network.compile()  # in place: the names of its weights do not change
     return module
+
+
+def _learned_classes(cfg: DictConfig, table: ClassTable) -> ClassTable:
+    """Returns the classes of a network; one that tells things apart names what things are.
+
+    Raises:
+        ConfigError: No class is known as a thing.
+    """
+    if not cfg.model.get("instances"):
+        return table
+    things = object_classes(cfg, table) or thing_classes(table)
+    if not things:
+        raise ConfigError(
+            f"model.instances=true, but none of the classes {', '.join(table.names[:10])} is known as a thing: add the "
+            "column thing to the class table, or give objects=[CLASS]"
+        )
+    return replace(table, things=tuple(things))
 
 
 def _resolve_loss(options: dict[str, Any], datamodule: SegmentationDataModule) -> dict[str, Any]:

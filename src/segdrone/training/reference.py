@@ -79,7 +79,7 @@ def measure_reference(
     rows: list[dict[str, float]] = []
     for pair in progress_bar(pairs, desc="photographs for monitoring", leave=False):
         source = predictor.open(pair.image)
-        mask, confidence = predictor(source, confidence=True)
+        mask, confidence, *_ = predictor(source, confidence=True)
         assert confidence is not None
         pixels = source.read(Window(0, 0, *source.size))
         rows.append(measure_photograph(pair.image, pixels, mask, confidence, table)[1])

@@ -1,0 +1,181 @@
+"""Group the pixels of things by the centers that a network finds and the offsets to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segdrone.inference.components import connected_components
+from segdrone.raster.pixels import resize_mask
+from segdrone.spec import INSTANCE_PLANES
+from segdrone.windows import Size, Window
+
+_LEAST_SCORE = 0.1  # of a center, as in Panoptic-DeepLab
+_NEIGHBORHOOD = 7  # pixels; a center has the largest score of the square around it
+_REACH = 8.0  # pixels: an offset that ends farther from every center belongs to a thing whose center was missed
+_LEAST_AREA = 16  # pixels of such a thing: smaller parts go to the nearest center
+_MOST_NUMBERS = 65535
+
+Planes = NDArray[np.float16]
+"""Output of an instance head for a whole image at the network's scale: float16 `[3, h, w]`, see `INSTANCE_PLANES`."""
+
+
+class Things(NamedTuple):
+    """The things of an image, told apart.
+
+    Attributes:
+        mask: Class ids, uint8 `[H, W]`: all pixels of a thing have the class of most of them.
+        numbers: Number of the thing, uint16 `[H, W]`, from 1 on; 0 where there is none.
+    """
+
+    mask: NDArray[np.uint8]
+    numbers: NDArray[np.uint16]
+
+
+class PlaneCollector:
+    """Puts the planes of overlapping windows together: each pixel is of the window in whose middle it is most.
+
+    Args:
+        size: Height and width of the image at the network's scale.
+        windows: All windows, row by row, as `Predictor.windows` returns them.
+    """
+
+    def __init__(self, size: Size, windows: Sequence[Window]) -> None:
+        self._planes = np.empty((INSTANCE_PLANES, *size), np.float16)
+        self._rows = _middles([window.top for window in windows], windows[0].height, size[0])
+        self._columns = _middles([window.left for window in windows], windows[0].width, size[1])
+
+    def add(self, window: Window, planes: NDArray[np.float32]) -> None:
+        """Adds the planes of a window, float32 `[3, h, w]`."""
+        (top, bottom), (left, right) = self._rows[window.top], self._columns[window.left]
+        part = planes[:, top - window.top : bottom - window.top, left - window.left : right - window.left]
+        self._planes[:, top:bottom, left:right] = part.clip(-60_000, 60_000)  # float16 ends at 65,504
+
+    def result(self) -> Planes:
+        """Returns the planes of the image."""
+        return self._planes
+
+
+def _middles(starts: Sequence[int], length: int, side: int) -> dict[int, tuple[int, int]]:
+    """Returns by the start of each window the first pixel and the end of what is its own."""
+    ordered = sorted({*starts})
+    cuts = [0, *((before + length + after) // 2 for before, after in pairwise(ordered)), side]
+    return dict(zip(ordered, pairwise(cuts), strict=True))
+
+
+def number_things(mask: NDArray[np.uint8], things: Sequence[int]) -> Things:
+    """Numbers the connected components of thing classes, for a model without an instance head.
+
+    Args:
+        mask: Class ids, uint8 `[H, W]`.
+        things: Ids of the thing classes.
+    """
+    numbers = np.zeros(mask.shape, np.uint16)
+    _number_components(mask, numbers, np.ones(mask.shape, np.bool_), things)
+    return Things(mask, numbers)
+
+
+def group_things(mask: NDArray[np.uint8], planes: Planes, things: Sequence[int]) -> Things:
+    """Tells the things of a predicted mask apart.
+
+    Centers are local maxima of the score. Each pixel of a thing class belongs to the center nearest to where its offset
+    ends, whatever its class; most pixels of a thing decide its class (Cheng et al., "Panoptic-DeepLab", CVPR 2020,
+    section 3.1). Where offsets end far from every center, the center was missed: these pixels are told apart by
+    connected components.
+
+    Args:
+        mask: Class ids, uint8 `[H, W]`.
+        planes: Of the instance head.
+        things: Ids of the thing classes.
+
+    Example:
+        >>> mask = np.array([[0, 1, 1, 1, 1, 1, 1]], np.uint8)
+        >>> planes = np.zeros((3, 1, 7), np.float16)
+        >>> planes[0, 0, [1, 5]] = 0.9
+        >>> planes[2, 0] = [0, 0, -1, -2, 1, 0, -1]
+        >>> group_things(mask, planes, [1]).numbers.tolist()
+        [[0, 1, 1, 1, 2, 2, 2]]
+    """
+    is_thing = np.zeros(256, bool)
+    is_thing[list(things)] = True
+    thing = is_thing[mask]
+    numbers, missed = _nearest_centers(planes)
+    size: Size = (mask.shape[0], mask.shape[1])
+    if numbers.shape != size:
+        numbers, missed = resize_mask(numbers, size), resize_mask(missed, size)
+    numbers[~thing] = 0
+    _number_components(mask, numbers, thing & missed.view(np.bool_), things, _LEAST_AREA)
+    return Things(_vote(mask, numbers), _compact(numbers))
+
+
+def _nearest_centers(planes: Planes) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
+    """Returns by pixel the number of the center nearest to where its offset ends, and 1 where none is near."""
+    score = planes[0].astype(np.float32)
+    highest = cv2.dilate(score, np.ones((_NEIGHBORHOOD, _NEIGHBORHOOD), np.uint8))
+    elsewhere = ((score < highest) | (score < _LEAST_SCORE)).view(np.uint8)
+    height, width = score.shape
+    numbers, missed = np.zeros((height, width), np.uint16), np.ones((height, width), np.uint8)
+    if elsewhere.all():
+        return numbers, missed
+    # Pixels of a plateau touch one another and are one center.
+    distance, nearest = cv2.distanceTransformWithLabels(
+        elsewhere, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_CCOMP
+    )
+    columns = np.arange(width, dtype=np.float32)
+    for row in range(height):
+        ends = [planes[1, row] + np.float32(row), planes[2, row] + columns]
+        place = tuple(
+            np.rint(end).clip(0, side - 1).astype(np.intp) for end, side in zip(ends, score.shape, strict=True)
+        )
+        numbers[row] = np.minimum(nearest[place], _MOST_NUMBERS)
+        missed[row] = distance[place] > _REACH
+    return numbers, missed
+
+
+def _number_components(
+    mask: NDArray[np.uint8],
+    numbers: NDArray[np.uint16],
+    where: NDArray[np.bool_],
+    things: Sequence[int],
+    least_area: int = 1,
+) -> None:
+    """Writes numbers that are not used yet for the connected components of each class in a part of the mask.
+
+    Beyond 65,535 things, the others have the last number together.
+    """
+    last = int(numbers.max(initial=0))
+    part = np.where(where, mask, np.uint8(255))
+    for class_id in things:
+        for component in connected_components(part, class_id):
+            if component.area >= least_area:
+                last = min(last + 1, _MOST_NUMBERS)
+                window = component.window
+                numbers[window.rows, window.columns][component.pixels] = last
+
+
+def _vote(mask: NDArray[np.uint8], numbers: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """Returns the mask with the most frequent class of each thing at all of its pixels; of equal ones, the first."""
+    place = np.nonzero(numbers)
+    found = numbers[place]
+    codes, counts = np.unique(found.astype(np.uint32) << 8 | mask[place], return_counts=True)
+    order = np.lexsort((codes, -counts))  # most frequent first
+    thing, first = np.unique(codes[order] >> 8, return_index=True)
+    classes = np.zeros(_MOST_NUMBERS + 1, np.uint8)
+    classes[thing] = codes[order][first] & 255
+    voted = mask.copy()
+    voted[place] = classes[found]
+    return voted
+
+
+def _compact(numbers: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Returns numbers without gaps, in the same order."""
+    used = np.zeros(_MOST_NUMBERS + 1, bool)
+    used[numbers] = True
+    used[0] = False
+    new: NDArray[np.uint16] = (np.cumsum(used) * used).astype(np.uint16)
+    return new[numbers]

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from segdrone.model.losses.instance import InstanceLoss, InstanceTargets, instance_targets
+
+THINGS = [1, 2]
+IS_THING = torch.isin(torch.arange(256), torch.tensor(THINGS))
+
+
+def targets(mask: Tensor, instances: Tensor) -> InstanceTargets:
+    return instance_targets(mask, instances, IS_THING, 255)
+
+
+def scene(seed: int, height: int = 12, width: int = 17) -> tuple[Tensor, Tensor]:
+    """A batch of two noisy masks with every kind of pixel, and numbers that classes and images share."""
+    rng = np.random.default_rng(seed)
+    mask = rng.choice([0, 1, 2, 255], (2, height, width))
+    return torch.from_numpy(mask).long(), torch.from_numpy(rng.integers(0, 4, mask.shape).astype(np.int32))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**31))
+def test_offsets_lead_to_the_mean_position_of_the_thing(seed: int) -> None:
+    mask, instances = scene(seed)
+    result = targets(mask, instances)
+    for image in range(2):
+        for class_id in THINGS:
+            for number in (1, 2, 3):
+                thing = (mask[image] == class_id) & (instances[image] == number)
+                rows, columns = thing.nonzero(as_tuple=True)
+                if len(rows):
+                    ends = torch.stack([rows, columns]) + result.offsets[image][:, thing]
+                    center = torch.stack([rows, columns]).float().mean(1, keepdim=True)
+                    torch.testing.assert_close(ends, center.expand_as(ends))
+    assert not result.offsets.permute(0, 2, 3, 1)[~result.numbered].any()
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**31))
+def test_crowds_and_ignored_pixels_teach_no_centers(seed: int) -> None:
+    mask, instances = scene(seed)
+    result = targets(mask, instances)
+    thing = torch.isin(mask, torch.tensor(THINGS))
+    assert torch.equal(result.numbered, thing & (instances > 0))
+    assert torch.equal(result.known, (mask == 0) | result.numbered)
+
+
+def test_the_score_is_1_at_the_center_and_falls_with_the_size_of_the_thing() -> None:
+    mask, instances = torch.zeros(1, 64, 96, dtype=torch.long), torch.zeros(1, 64, 96, dtype=torch.int32)
+    mask[0, 10:15, 10:15], instances[0, 10:15, 10:15] = 1, 1
+    mask[0, 20:61, 40:81], instances[0, 20:61, 40:81] = 2, 1
+    centers = targets(mask, instances).centers[0]
+    assert centers[12, 12] == centers[40, 60] == 1
+    small, large = 1.5, 41 / 8
+    assert centers[12, 14].item() == pytest.approx(np.exp(-4 / (2 * small**2)))
+    assert centers[40, 70].item() == pytest.approx(np.exp(-100 / (2 * large**2)))
+
+
+def test_a_thing_cut_by_the_border_has_the_center_of_its_visible_part() -> None:
+    mask, instances = torch.zeros(1, 9, 9, dtype=torch.long), torch.zeros(1, 9, 9, dtype=torch.int32)
+    mask[0, :3, :2], instances[0, :3, :2] = 1, 60_000
+    result = targets(mask, instances)
+    assert result.offsets[0, :, 0, 0].tolist() == [1.0, 0.5]
+    assert result.centers[0].argmax() in (9, 10)
+
+
+def test_what_equals_the_targets_costs_nothing() -> None:
+    mask, instances = scene(0)
+    result = targets(mask, instances)
+    planes = torch.cat([result.centers[:, None], result.offsets], 1)
+    loss = InstanceLoss(THINGS, 255)
+    assert loss(planes, mask, instances) == 0
+    assert loss(planes + 1, mask, instances).item() == pytest.approx(200 + 0.02)
+
+
+@pytest.mark.parametrize("class_id", [0, 255])
+def test_without_things_there_is_a_gradient_and_no_nan(class_id: int) -> None:
+    mask = torch.full((1, 8, 8), class_id)
+    planes = torch.ones(1, 3, 8, 8, requires_grad=True)
+    loss = InstanceLoss(THINGS, 255)(planes, mask, torch.ones(1, 8, 8, dtype=torch.int32))
+    loss.backward()
+    assert loss.item() == (200 if class_id == 0 else 0)
+    assert planes.grad is not None and planes.grad.isfinite().all()
