@@ -1,0 +1,226 @@
+"""What the instance head is worth, and what it costs, on rendered scenes with things that touch.
+
+python benchmarks/instances.py --weights mobilenet_v2.safetensors
+python benchmarks/instances.py --no-training --time                 the costs alone, on a quiet machine
+
+Trains one network with and without the head on the same scenes, by the same recipe, for each seed, and scores both on
+the test split: panoptic quality of the things that the head tells apart, that of connected components of the same
+masks, and mIoU. --time measures, with and without the head in turns in one process, a training step, and the prediction
+of a photograph of 24 megapixels with all things numbered. Every run has a folder in --work; what is finished is not
+repeated, what was interrupted is resumed. Prints a table, and with --write writes benchmarks/results/instances.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+import cv2
+import numpy as np
+import torch
+
+from segdrone.classes import DRONE, THING_CLASSES
+from segdrone.inference import Predictor
+from segdrone.inference.cleanup import Cleanup
+from segdrone.inference.predict_folder import predict_photograph
+from segdrone.model import SegmentationModule
+from segdrone.raster import ArraySource
+from segdrone.runtime.torch_backend import TorchBackend
+from segdrone.synthetic import write_scenes
+from segdrone.synthetic.scene import render_scene
+from segdrone.utils.atomic import atomic_write
+
+REPO = Path(__file__).parents[1]
+NETWORK = {
+    "name": "fpn",
+    "encoder_name": "mobilenet_v2",
+    "decoder_pyramid_channels": 128,
+    "decoder_segmentation_channels": 64,
+}
+RECIPE = ["model=fpn_mbv2", "model.decoder_pyramid_channels=128", "model.decoder_segmentation_channels=64"]
+RECIPE += ["augment=light", "loss=ce_dice", "optimizer.lr=2e-3", "data.batch_size=4", "pictures=null"]
+RECIPE += ["callbacks.early_stopping=null", "logger.tensorboard=null"]
+HEADS = {"with": True, "without": False}
+Record = dict[str, Any]
+
+
+def run_folder(options: argparse.Namespace, head: str, seed: int) -> Path:
+    """The folder of a run."""
+    return Path(options.work) / f"{head}-{seed}"
+
+
+def train(options: argparse.Namespace, head: str, seed: int) -> None:
+    """Trains a network, or resumes its training, in a process of its own."""
+    run = run_folder(options, head, seed)
+    if (run / "metrics.json").is_file():
+        return
+    command = [sys.executable, "-m", "segdrone", "train", f"output_dir={run}"]
+    if (last := run / "checkpoints" / "last.ckpt").is_file():
+        command += [f"ckpt_path={last}"]
+    else:
+        shutil.rmtree(run, ignore_errors=True)
+        size = f"[{options.size[0]},{options.size[1]}]"
+        command += [
+            *RECIPE, f"model.instances={str(HEADS[head]).lower()}",
+            f"model.encoder_weights={options.weights or 'null'}",
+            f"data.root={options.work / 'scenes'}", f"data.image_size={size}", f"data.test_image_size={size}",
+            f"data.cache_dir={options.work / 'cache'}", f"trainer.max_epochs={options.epochs}", f"seed={seed}",
+        ]  # fmt: skip
+    subprocess.run(command, check=True)
+
+
+def scores(options: argparse.Namespace) -> list[Record]:
+    """Returns the scores of each pair of finished runs, of one seed."""
+    found = []
+    for seed in options.seeds:
+        files = {head: run_folder(options, head, seed) / "metrics.json" for head in HEADS}
+        if all(file.is_file() for file in files.values()):
+            metrics = {head: json.loads(file.read_text()) for head, file in files.items()}
+            panoptic = metrics["with"]["panoptic"]
+            found.append(
+                {
+                    "seed": seed,
+                    "head": panoptic["pq_things"],
+                    "components": panoptic["components"]["pq_things"],
+                    "other": metrics["without"]["panoptic"]["pq_things"],
+                    "map": metrics["with"]["objects"]["map"],
+                    "other map": metrics["without"]["objects"]["map"],
+                    "miou": metrics["with"]["miou"],
+                    "other miou": metrics["without"]["miou"],
+                }
+            )
+    return found
+
+
+def build(instances: bool) -> SegmentationModule:
+    """Returns the module with random weights."""
+    torch.manual_seed(0)
+    data = {"mean": [0.5] * 3, "std": [0.25] * 3, "image_size": [704, 1056]}
+    table = {**DRONE.to_dict(), "things": [*THING_CLASSES]}
+    return SegmentationModule({**NETWORK, "instances": instances}, table, data, {})
+
+
+def step(module: SegmentationModule, size: tuple[int, int]) -> Callable[[], None]:
+    """Returns a training step: loss, gradients and update."""
+    optimizer = torch.optim.AdamW(module.train().parameters(), fused=True)
+    scenes = [render_scene(*size, seed, crowded=True) for seed in range(4)]
+    image = torch.stack([torch.from_numpy(scene.image.copy()).permute(2, 0, 1).float() / 255 for scene in scenes])
+    image = image.contiguous(memory_format=torch.channels_last)
+    mask, instances = (
+        torch.from_numpy(np.stack([getattr(scene, name) for scene in scenes]).astype(dtype))
+        for name, dtype in (("mask", np.int64), ("instances", np.int32))
+    )
+
+    def run() -> None:
+        output = module(image)
+        loss = module.loss(output[:, : len(DRONE)], mask)
+        if module.instance_loss is not None:
+            loss = loss + module.instance_loss(output[:, len(DRONE) :], mask, instances)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    return run
+
+
+def prediction(module: SegmentationModule) -> Callable[[], None]:
+    """Returns the prediction of a photograph of 24 megapixels; with the head, with all things numbered."""
+    predictor = Predictor(TorchBackend(module.network, module.spec, device="cpu"))
+    scene = render_scene(1000, 1500, 0, crowded=True).image
+    pixels = np.asarray(cv2.resize(scene, (6000, 4000), interpolation=cv2.INTER_LINEAR), np.uint8)
+    things = THING_CLASSES if module.spec.instances else ()
+
+    def run() -> None:
+        predict_photograph(predictor, ArraySource(pixels), pixels, Cleanup(), things=things)
+
+    return run
+
+
+def measure(options: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Returns the median seconds of each job, with and without the head."""
+    jobs = {"step": lambda module: step(module, options.size), "prediction": prediction}
+    result = {}
+    for name, prepare in jobs.items():
+        contenders = {head: prepare(build(instances)) for head, instances in HEADS.items()}
+        seconds: dict[str, list[float]] = {head: [] for head in HEADS}
+        for i in range(options.rounds + 1):
+            for head, job in contenders.items():
+                started = time.perf_counter()
+                job()
+                seconds[head] += [time.perf_counter() - started] if i else []
+        result[name] = {head: statistics.median(values) for head, values in seconds.items()}
+    return result
+
+
+def table(rows: list[Record], costs: dict[str, dict[str, float]] | None, options: argparse.Namespace) -> str:
+    """Returns the page."""
+    lines = [
+        "# The instance head",
+        "",
+        f"{options.count} rendered scenes with things that touch (`segdrone data sample --crowded`), {options.size[0]} "
+        f"x {options.size[1]}, {options.epochs} epochs;",
+        "`python benchmarks/instances.py`. PQ is of the thing classes, on the test split.",
+        "",
+        "| seed | PQ, head | PQ, its masks by connected components | PQ, network without the head | mAP, head "
+        "| mAP, without | mIoU, head | mIoU, without |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    keys = ("head", "components", "other", "map", "other map", "miou", "other miou")
+    lines += [f"| {row['seed']} | {' | '.join(f'{row[key]:.3f}' for key in keys)} |" for row in rows]
+    if costs is not None:
+        lines += ["", "| | with the head | without | ratio |", "|---|---|---|---|"]
+        titles = {"step": "training step, 4 images", "prediction": "24 megapixels, predicted and numbered"}
+        lines += [
+            f"| {titles[name]} | {t['with']:.2f} s | {t['without']:.2f} s | {t['with'] / t['without']:.2f} |"
+            for name, t in costs.items()
+        ]
+        lines += [
+            "",
+            f"In turns in one process, medians of {options.rounds}; {os.cpu_count()} CPU cores, torch "
+            f"{torch.__version__}.",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Trains and measures what is asked for and missing, and prints the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", type=Path, help="encoder weights, .safetensors (default: random)")
+    parser.add_argument("--work", type=Path, default=REPO / "outputs" / "instances", help="folder of scenes and runs")
+    parser.add_argument("--count", type=int, default=160, help="scenes (160)")
+    parser.add_argument("--size", type=int, nargs=2, default=(256, 384), metavar=("HEIGHT", "WIDTH"), help="(256 384)")
+    parser.add_argument("--epochs", type=int, default=30, help="epochs of each run (30)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42], help="a pair of runs for each seed (42)")
+    parser.add_argument("--no-training", action="store_true", help="score the runs that are there")
+    parser.add_argument("--time", action="store_true", help="measure the costs; needs a machine that does nothing else")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each cost (5)")
+    parser.add_argument("--write", action="store_true", help="write benchmarks/results/instances.md")
+    options = parser.parse_args()
+    options.work = options.work.resolve()
+    if options.weights is not None:
+        options.weights = options.weights.resolve()
+    if not options.no_training:
+        write_scenes(options.work / "scenes", count=options.count, height=704, width=1056, seed=0, crowded=True)
+        for seed in options.seeds:
+            for head in HEADS:
+                train(options, head, seed)
+    text = table(scores(options), measure(options) if options.time else None, options)
+    print(text)
+    if options.write:
+        with atomic_write(REPO / "benchmarks" / "results" / "instances.md") as partial:
+            partial.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
