@@ -36,6 +36,26 @@ def test_bicubic_interpolation_with_antialias_is_that_of_torch(
     torch.testing.assert_close(replaced, expected, rtol=0, atol=2e-5)
 
 
+@pytest.mark.parametrize("size", [(2, 2), (2, 6), (8, 4), (62, 34)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_max_unpooling_is_that_of_torch(size: tuple[int, int], dtype: torch.dtype) -> None:
+    image = torch.randint(0, 3, (2, 3, *size)).to(dtype)  # in most windows, two pixels are the largest
+    values = torch.randn(2, 3, size[0] // 2, size[1] // 2).to(dtype)
+    pooled, indices = F.max_pool2d(image, 2, return_indices=True)
+    expected = F.max_unpool2d(values, indices, (2, 2))
+    with exportable_operations():
+        replaced, places = F.max_pool2d(image, kernel_size=2, return_indices=True)
+        unpooled = F.max_unpool2d(values, places, kernel_size=(2, 2))
+    assert torch.equal(replaced, pooled)
+    assert torch.equal(unpooled, expected)
+
+
+@pytest.mark.parametrize(("kernel_size", "stride", "padding"), [(3, 2, 0), (2, 1, 0), (2, 2, 1)])
+def test_another_pooling_with_indices_is_refused(kernel_size: int, stride: int, padding: int) -> None:
+    with exportable_operations(), pytest.raises(NotImplementedError, match="max pooling with indices"):
+        F.max_pool2d(torch.zeros(1, 1, 6, 6), kernel_size, stride, padding, return_indices=True)
+
+
 def test_another_interpolation_with_antialias_is_refused() -> None:
     with exportable_operations(), pytest.raises(NotImplementedError, match="mode=bilinear, antialias=True"):
         F.interpolate(torch.zeros(1, 1, 4, 4), size=(2, 2), mode="bilinear", antialias=True)

@@ -28,6 +28,7 @@ _SMALLER = {
     "mobilenet_v2": "tu-test_efficientnet",
     "tu-convnext_tiny.in12k_ft_in1k": "tu-test_convnext",
     "tu-vit_tiny_patch16_224": "tu-test_vit",
+    "vgg16_bn": "vgg11_bn",
     "tu-mobilenetv4_conv_small.e2400_r224_in1k": "tu-mobilenetv4_conv_small_035",
 }
 

@@ -74,6 +74,18 @@ def test_a_counter_that_older_files_lack_is_not_required(state: dict[str, Tensor
     assert all(torch.equal(encoder.state_dict()[key], tensor) for key, tensor in older.items())
 
 
+@pytest.mark.parametrize(("network", "encoder"), [("enet", "enet"), ("ddrnet", "ddrnet_23_slim")])
+def test_a_network_with_an_encoder_of_its_own_takes_a_file(network: str, encoder: str, tmp_path: Path) -> None:
+    source, loaded = (build_network(network, classes=2, encoder_name=encoder).encoder for _ in range(2))
+    assert isinstance(source, torch.nn.Module)
+    assert isinstance(loaded, torch.nn.Module)
+    save_file({key: tensor.contiguous() for key, tensor in source.state_dict().items()}, tmp_path / "w.safetensors")
+    load_encoder_weights(loaded, encoder, str(tmp_path / "w.safetensors"))
+    assert all(torch.equal(tensor, source.state_dict()[key]) for key, tensor in loaded.state_dict().items())
+    with pytest.raises(CheckpointError, match=f"no imagenet weights for the encoder {encoder}"):
+        load_encoder_weights(loaded, encoder, "imagenet")
+
+
 @pytest.mark.parametrize("file", ["w.safetensors", "w.pth"])
 def test_a_broken_file_is_refused(file: str, tmp_path: Path) -> None:
     (tmp_path / file).write_bytes(b"no weights at all")

@@ -62,6 +62,14 @@ def test_classes_keep_their_rows_by_name(
         assert part in line
 
 
+def test_a_transposed_convolution_as_head_keeps_its_classes_too(tmp_path: Path) -> None:
+    model, image = {"name": "enet", "encoder_name": "enet"}, torch.randn(1, 3, 32, 48)
+    pretrained = SegmentationModule(model, _table("grass", "roof", "water").to_dict(), DATA, {}).eval()
+    module = SegmentationModule(model, _table("water", "car", "grass").to_dict(), DATA, {}).eval()
+    load_pretrained(module, _save(pretrained, tmp_path / "a.ckpt"))
+    torch.testing.assert_close(module(image)[:, [0, 2]], pretrained(image)[:, [2, 0]])
+
+
 def test_another_network_is_refused_and_nothing_changes(saved: Path) -> None:
     torch.manual_seed(1)
     other = SegmentationModule({**MODEL, "decoder_channels": [8, 8, 8, 8, 4]}, _table("roof").to_dict(), DATA, {})

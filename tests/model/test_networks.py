@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from segdrone.classes import ClassTable
 from segdrone.errors import ConfigError
 from segdrone.model import SegmentationModule, load_module
-from segdrone.model.flops import summarize
+from segdrone.model.flops import count_macs, count_parameters, summarize
 from segdrone.model.losses import build_loss
 from segdrone.model.networks import (
     NETWORKS,
@@ -48,6 +48,9 @@ SMALL: dict[str, dict[str, Any]] = {
         "decoder_fusion_channels": 16,
     },
     "fcn": {"encoder_name": "resnet50"},
+    "segnet": {"encoder_name": "vgg11_bn"},
+    "enet": {"encoder_name": "enet"},
+    "ddrnet": {"encoder_name": "ddrnet_23_slim"},
 }
 
 
@@ -140,6 +143,9 @@ def test_a_shallower_encoder_leaves_the_logits_at_full_size(name: str, depth: in
         ("pan", {}, (128, 128)),
         ("dpt", SMALL["dpt"], (64, 96)),
         ("fcn", SMALL["fcn"], (61, 93)),
+        ("segnet", SMALL["segnet"], (64, 96)),
+        ("enet", SMALL["enet"], (64, 96)),
+        ("ddrnet", SMALL["ddrnet"], (61, 93)),
     ],
 )
 def test_sizes_are_rounded_up_to_what_a_network_takes(
@@ -154,6 +160,23 @@ def test_a_batch_of_one_that_a_network_cannot_train_on_is_refused_before_trainin
     overrides = small(all_scenes, tmp_path / "run", ["model=pan_mbv2"])
     with pytest.raises(ConfigError, match="model.name=pan cannot train on .* 15 samples .* of 7.*data.batch_size"):
         train(compose_config("train", *overrides, "data.batch_size=7"))
+
+
+@pytest.mark.parametrize(
+    ("name", "encoder", "classes", "millions"),
+    [("enet", "enet", 19, 0.37), ("segnet", "vgg16_bn", 19, 29.46), ("ddrnet", "ddrnet_23", 19, 20.1)],
+)
+def test_a_network_has_as_many_parameters_as_in_its_paper(
+    name: str, encoder: str, classes: int, millions: float
+) -> None:
+    with torch.device("meta"):
+        network = build_network(name, encoder_name=encoder, classes=classes)
+    assert count_parameters(network) / 1e6 == pytest.approx(millions, rel=0.02)
+
+
+def test_ddrnet_has_as_many_multiply_adds_as_in_its_paper() -> None:
+    network = build_network("ddrnet", encoder_name="ddrnet_23_slim", classes=19)
+    assert count_macs(network, 1024, 2048) / 1e9 == pytest.approx(36.3, abs=0.05)
 
 
 def test_the_default_model_is_the_tutorials_network() -> None:
@@ -184,6 +207,10 @@ def test_the_default_model_is_the_tutorials_network() -> None:
         ("dpt", {"encoder_name": "mobilenet_v2"}, "model dpt cannot be built"),
         ("dpt", {"encoder_name": "tu-vit_tiny_patch16_224", "num_classes": 9}, "model.num_classes is not an option"),
         ("fcn", {"encoder_name": "mobilenet_v2"}, "fcn is built on resnet50 or resnet101"),
+        ("segnet", {"encoder_name": "vgg16"}, "segnet is built on one of vgg11_bn, vgg13_bn, vgg16_bn, vgg19_bn"),
+        ("enet", {"encoder_name": "mobilenet_v2"}, "enet has an encoder of its own: give enet"),
+        ("ddrnet", {"encoder_name": "mobilenet_v2"}, "ddrnet is built on ddrnet_23_slim or ddrnet_23"),
+        ("unet", {"encoder_name": "enet"}, "model unet cannot be built"),
     ],
 )
 def test_what_cannot_be_built_is_named_in_the_error(name: str, options: dict[str, Any], part: str) -> None:

@@ -95,7 +95,7 @@ def _softmax(logits: Tensor) -> Tensor:
 
 @contextmanager
 def exportable_operations() -> Iterator[None]:
-    """Replaces operations that exporters cannot write for any size by equal ones of matrix products."""
+    """Replaces operations that exporters cannot write for any size by equal ones that they can."""
     with _Replaced():
         yield
 
@@ -109,6 +109,10 @@ class _Replaced(TorchFunctionMode):
             return _adaptive_avg_pool(args[0], options["size"])
         if func is nn.functional.interpolate and options.get("antialias"):
             return _bicubic_antialias(*args, **options)
+        if func is nn.functional.max_pool2d_with_indices:
+            return _max_pool_with_places(*args, **options)
+        if func is nn.functional.max_unpool2d:
+            return _max_unpool(*args, **options)
         return func(*args, **options)
 
 
@@ -126,6 +130,29 @@ def _cell_weights(length: Any, cells: Any) -> Tensor:
     end = torch.div((cell + 1) * length + cells - 1, cells, rounding_mode="floor")
     inside = ((position >= first) & (position < end)).float()
     return inside / inside.sum(1, keepdim=True)
+
+
+def _max_pool_with_places(
+    image: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, *_: Any, **__: Any
+) -> tuple[Tensor, Tensor]:
+    """Max pooling of 2 x 2 pixels, and the place of the first largest one: 0 and 1 above, 2 and 3 below.
+
+    Torch's indices count the pixels of the whole image, whose size a file for any size does not know. Only the order
+    of the values decides, which quantization keeps.
+    """
+    if (kernel_size, stride or 2, padding, dilation) != (2, 2, 0, 1):
+        raise NotImplementedError(f"max pooling with indices of kernel_size={kernel_size}, padding={padding}, ...")
+    corners = image[..., ::2, ::2], image[..., ::2, 1::2], image[..., 1::2, ::2], image[..., 1::2, 1::2]
+    above, below = torch.maximum(*corners[:2]), torch.maximum(*corners[2:])
+    place_above, place_below = (corners[1] > corners[0]).to(image.dtype), (corners[3] > corners[2]).to(image.dtype) + 2
+    return torch.maximum(above, below), torch.where(below > above, place_below, place_above)
+
+
+def _max_unpool(pooled: Tensor, places: Tensor, *_: Any, **__: Any) -> Tensor:
+    """Puts values back to the places of `_max_pool_with_places`, with zeros elsewhere."""
+    chosen = places[:, :, None] == torch.arange(4).view(4, 1, 1)
+    spread = torch.where(chosen, pooled[:, :, None], torch.zeros((), dtype=pooled.dtype))
+    return nn.functional.pixel_shuffle(spread.flatten(1, 2), 2)
 
 
 def _bicubic_antialias(

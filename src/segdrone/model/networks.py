@@ -15,8 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from segdrone.errors import ConfigError
+from segdrone.model import ddrnet, enet
 from segdrone.model.fcn import FCN
 from segdrone.model.instance_head import PanopticHead
+from segdrone.model.segnet import SegNet
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "unet": smp.Unet,
@@ -32,7 +34,13 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "segformer": smp.Segformer,
     "dpt": partial(smp.DPT, dynamic_img_size=True, num_classes=0),  # by default timm's ViTs take only 224 x 224
     "fcn": FCN,
+    "segnet": SegNet,
+    "enet": enet.ENet,
+    "ddrnet": ddrnet.DDRNet,
 }
+
+# Encoders that belong to one network, and are none of smp's or timm's.
+_OWN_ENCODERS = {enet.ENCODER, *ddrnet.WIDTHS}
 
 # Factor by which the head upsamples its logits to the image's size, by encoder depth; smp's default fits one depth.
 _UPSAMPLING: dict[str, Callable[[int], int]] = {"fpn": lambda depth: 2 ** (depth - 3), "pspnet": lambda depth: 2**depth}
@@ -47,7 +55,7 @@ _TIMM_NAMES = {
 }  # fmt: skip
 
 # Networks with batch norm after a global pooling, which needs two values per channel in training.
-_NEEDS_BATCH_OF_TWO = (smp.PAN, smp.DeepLabV3, smp.DeepLabV3Plus, smp.UPerNet)
+_NEEDS_BATCH_OF_TWO = (smp.PAN, smp.DeepLabV3, smp.DeepLabV3Plus, smp.UPerNet, ddrnet.DDRNet)
 
 
 def build_network(name: str, *, classes: int, instances: bool = False, **options: Any) -> nn.Module:
@@ -193,6 +201,8 @@ def model_settings(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_encoder(name: str) -> None:
     """Accepts only registered encoders: timm would download a name such as `hf-hub:someone/model`."""
+    if name in _OWN_ENCODERS:
+        return
     model, _, tag = name.removeprefix("tu-").partition(".")
     if not (timm.is_model(model) if name.startswith("tu-") else name in smp.encoders.encoders):
         raise ConfigError(
