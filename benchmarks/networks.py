@@ -55,7 +55,8 @@ from segdrone.utils.openmp import sleep_while_waiting
 SIZE = (512, 768)  # of costs and times
 RECIPE = ["augment=light", "loss=ce_dice", "callbacks.early_stopping=null", "pictures=null", "logger.tensorboard=null"]
 RUNTIMES = {"torch": "torch", "onnx": "ONNX Runtime", "openvino": "OpenVINO"}
-NETWORKS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((REPO / "conf" / "model").glob("*.yaml"))}
+FILES = sorted((REPO / "conf" / "model").glob("*.yaml"))
+NETWORKS = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES}
 NOT_RUN = "not run"
 Record = dict[str, Any]
 
@@ -153,7 +154,8 @@ def row(name: str, training: Record | None, timing: Record | None) -> str:
         cells += [NOT_RUN, NOT_RUN]
     else:
         cells += ["ImageNet" if training["weights"] else "random", f"{training['miou']:.3f}"]
-    return f"| {' | '.join(cells)} |"
+    first_line, _, _ = (REPO / "conf" / "model" / f"{name}.yaml").read_text(encoding="utf-8").partition("\n")
+    return f"| {' | '.join(cells)} | {first_line.removeprefix('# ')} |"
 
 
 def plot(scores: dict[str, tuple[float, float, bool]]) -> Figure:
@@ -191,7 +193,7 @@ def page(records: dict[str, tuple[Record | None, Record | None]], pictured: bool
         )
     machines = "; ".join(sorted({f"{timing['machine']}, {timing['rounds']} rounds" for timing in timed}))
     titles = [f"ms {title}" for title in RUNTIMES.values()]
-    header = ["`model=`", "parameters", "multiply-adds", *titles, "encoder", "mIoU"]
+    header = ["`model=`", "parameters", "multiply-adds", *titles, "starts from", "mIoU", ""]
     rows = "\n".join(row(name, *found) for name, found in records.items())
     picture = "\n![mIoU against milliseconds, by network](networks.svg)\n" if pictured else ""
     return f"""# Networks
@@ -208,7 +210,8 @@ and {len(DRONE)} classes. Runtimes take turns, in processes of their own; median
 {rows}
 {picture}
 A short training by one recipe favors networks whose encoder starts from ImageNet weights; smp and timm have none for
-ENet and DDRNet. The order after a long training, or on other photographs, can be another one.
+ENet and DDRNet. The order after a long training, or on other photographs, can be another one. DDRNet has not the second
+head that its paper trains with: networks here have one output.
 """
 
 
