@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -133,5 +134,16 @@ def test_crowded_scenes_are_another_dataset(tmp_path: Path) -> None:
     stored = cv2.imread(str(tmp_path / "a" / "instances" / "000.png"), cv2.IMREAD_UNCHANGED)
     assert stored is not None
     assert np.array_equal(stored, render_scene(64, 96, scene_seed(5, 0), crowded=True).instances)
+    with pytest.raises(DataError, match="holds other sample scenes"):
+        write_scenes(tmp_path / "a", count=1, height=64, width=96, seed=5, progress=False)
+
+
+def test_scenes_of_another_region_are_another_dataset(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "a", count=1, height=64, width=96, seed=5, region="winter", progress=False)
+    assert json.loads((tmp_path / "a" / "scenes.json").read_text())["region"] == "winter"
+    stored = cv2.imread(str(tmp_path / "a" / "original_images" / "000.jpg"))
+    assert stored is not None
+    rendered = render_scene(64, 96, scene_seed(5, 0), region="winter").image[..., ::-1]
+    assert np.abs(stored.astype(int) - rendered).mean() < 6  # JPEG
     with pytest.raises(DataError, match="holds other sample scenes"):
         write_scenes(tmp_path / "a", count=1, height=64, width=96, seed=5, progress=False)

@@ -71,6 +71,7 @@ class SampleScenes(BaseModel):
     width: int = Field(description="width in pixels")
     seed: int = Field(description="the same seed renders the same scenes")
     crowded: bool = Field(default=False, description="add people, cars, bicycles and trees in groups that touch")
+    region: str = Field(default="temperate", description="how the scenes look: temperate, dry or winter")
 
 
 class DataConfig(BaseModel):

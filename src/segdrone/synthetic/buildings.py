@@ -103,7 +103,7 @@ def _roof(
     canvas: Canvas, rng: np.random.Generator, eaves: Points, ridge: Points, hipped: bool, facade: _Facade
 ) -> None:
     """Draws the slopes from the eaves `[4, 3]` up to the ridge `[2, 3]`, the gables, and skylights."""
-    tiles = roofing(rng)
+    tiles = canvas.style.roofing(roofing(rng), rng)
     tops = ridge[[0, 1, 1, 0]]
     if ridge[0, 2] == eaves[0, 2]:
         canvas.plane(eaves, tiles, "roof")

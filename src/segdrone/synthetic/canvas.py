@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from segdrone.classes import DRONE
 from segdrone.synthetic.light import Sun
 from segdrone.synthetic.materials import Material
+from segdrone.synthetic.regions import REGIONS, RegionStyle
 
 Points = NDArray[np.float64]
 IDS = {name: i for i, name in enumerate(DRONE.names)}
@@ -122,6 +123,7 @@ class Canvas:
     Args:
         view: The camera.
         sun: The light.
+        style: How the region looks.
         image: Colors in full light, uint8 `[H, W, 3]`, RGB.
         mask: Class ids, uint8 `[H, W]`.
         instances: Number of the thing that a pixel shows, uint16 `[H, W]`; 0 where its class is not `COUNTED`.
@@ -131,6 +133,7 @@ class Canvas:
 
     view: View
     sun: Sun
+    style: RegionStyle = REGIONS["temperate"]
     image: NDArray[np.uint8] = field(init=False)
     mask: NDArray[np.uint8] = field(init=False)
     instances: NDArray[np.uint16] = field(init=False)

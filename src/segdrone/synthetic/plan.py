@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from segdrone.synthetic import materials
 from segdrone.synthetic.canvas import Canvas, Points, View
 from segdrone.synthetic.materials import Material
+from segdrone.synthetic.regions import REGIONS, RegionStyle
 from segdrone.synthetic.solids import Vector
 
 Rng = np.random.Generator
@@ -53,6 +54,8 @@ class Plan:
     Args:
         view: The camera.
         rng: Random generator for all choices.
+        style: How the region looks.
+        style_rng: Random generator for that.
         grounds: Polygons and lines, from bottom to top.
         items: Objects: height in meters, drawing function, and the random generator it is given.
         occupied: Discs that objects occupy: center and radius in meters.
@@ -61,6 +64,8 @@ class Plan:
 
     view: View
     rng: Rng
+    style: RegionStyle = REGIONS["temperate"]
+    style_rng: Rng = field(default_factory=np.random.default_rng)
     grounds: list[Region | Line] = field(default_factory=list)
     items: list[tuple[float, Draw, Rng]] = field(default_factory=list)
     occupied: list[tuple[Points, float]] = field(default_factory=list)
@@ -69,7 +74,8 @@ class Plan:
     def ground(self, label: str, shape: ArrayLike, material: Material | None = None) -> Points:
         """Adds a ground on top of the earlier ones and returns its outline."""
         points = np.asarray(shape, np.float64)
-        self.grounds.append(Region(label, points, material or GROUNDS[label](self.rng)))
+        material = material or GROUNDS[label](self.rng)
+        self.grounds.append(Region(label, points, self.style.ground(label, material, self.style_rng)))
         return points
 
     def line(self, points: ArrayLike, width: float, color: materials.Color) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.synthetic.canvas import Canvas, Points
-from segdrone.synthetic.materials import colorize, hsv, leaf_color, ramp
+from segdrone.synthetic.materials import colorize, hsv, leaf_color
 
 Vector = tuple[float, float]
 _LEAF = np.stack([[1.0, 0.45, -0.45, -1.0, -0.45, 0.45], [0.0, 0.5, 0.5, 0.0, -0.5, -0.5]], 1)
@@ -89,20 +89,22 @@ def _clump(
 
 
 def tree(canvas: Canvas, rng: np.random.Generator, at: Vector, radius: float, height: float) -> None:
-    """Draws a tree: a crown of many leafy domes on a trunk."""
+    """Draws a tree: a crown of many leafy domes on a trunk; where trees lose their leaves, often a bald one."""
+    if canvas.style.bare and rng.random() < canvas.style.bare:
+        return bald_tree(canvas, rng, at, radius, height)
     base, top = np.array([*at, 0.0]), np.array([*at, height * 0.6])
     canvas.shadow_capsules([(base, top, 0.06 * radius)])
     canvas.capsules([(base, top, 0.07 * radius)], hsv(28, 0.35, 80), "tree")
     size = rng.uniform(0.085, 0.13)
     leaves, tones = _clump(canvas, at, radius, height * 0.45, height, size, rng)
-    _foliage(canvas, leaves, tones, size, ramp(leaf_color(rng), 0.16, 1.9), "tree", rng)
+    _foliage(canvas, leaves, tones, size, canvas.style.foliage(leaf_color(rng), 0.16, 1.9, rng), "tree", rng)
 
 
 def shrub(canvas: Canvas, rng: np.random.Generator, at: Vector, radius: float) -> None:
     """Draws a low shrub, sometimes with flowers."""
     size = rng.uniform(0.05, 0.08)
     leaves, tones = _clump(canvas, at, radius, 0.0, radius * rng.uniform(0.7, 1.3), size, rng)
-    colors = ramp(leaf_color(rng), 0.2, 2.0)
+    colors = canvas.style.foliage(leaf_color(rng), 0.2, 2.0, rng)
     if rng.random() < 0.2:
         colors[200:] = hsv(rng.choice([50.0, 300.0, 340.0, 270.0]), rng.uniform(0.1, 0.6), 225)
     _foliage(canvas, leaves, tones, size, colors, "vegetation", rng)
@@ -121,7 +123,7 @@ def hedge(canvas: Canvas, rng: np.random.Generator, start: Vector, end: Vector, 
     flat = np.asarray(start) + where[:, None] * along + across[:, None] * side
     leaves = np.column_stack([flat, up + rng.normal(0, 0.04, count)])
     tones = 0.15 + 0.33 * up / height + rng.normal(0, 0.12, count)
-    colors = ramp(leaf_color(rng), 0.16, 1.8)
+    colors = canvas.style.foliage(leaf_color(rng), 0.16, 1.8, rng)
     _foliage(canvas, leaves, np.clip(tones, 0.02, 1), size, colors, "vegetation", rng)
 
 

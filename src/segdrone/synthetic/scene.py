@@ -14,6 +14,7 @@ from segdrone.synthetic.canvas import Canvas, View
 from segdrone.synthetic.layouts import SCENE_LAYOUTS
 from segdrone.synthetic.light import sample_sun, simulate_camera
 from segdrone.synthetic.plan import Plan, Region
+from segdrone.synthetic.regions import REGIONS, RegionStyle
 from segdrone.synthetic.solids import lift
 
 SMALLEST, LARGEST = 64, 12000
@@ -32,6 +33,17 @@ def check_size(height: int, width: int) -> None:
         )
 
 
+def find_style(region: str) -> RegionStyle:
+    """Returns how scenes of a region look.
+
+    Raises:
+        DataError: The region is unknown.
+    """
+    if region not in REGIONS:
+        raise DataError(f"sample scenes have no region {region!a}: choose {', '.join(REGIONS)}")
+    return REGIONS[region]
+
+
 class Scene(NamedTuple):
     """A rendered scene.
 
@@ -47,7 +59,7 @@ class Scene(NamedTuple):
     instances: NDArray[np.uint16]
 
 
-def render_scene(height: int, width: int, seed: int, *, crowded: bool = False) -> Scene:
+def render_scene(height: int, width: int, seed: int, *, crowded: bool = False, region: str = "temperate") -> Scene:
     """Renders a suburban scene as a low-flying drone would photograph it, its mask, and its things.
 
     The scene is laid out in meters: at another size of the same proportions, a seed gives the same scene in more or
@@ -58,14 +70,17 @@ def render_scene(height: int, width: int, seed: int, *, crowded: bool = False) -
         width: Image width in pixels, 64 to 12000.
         seed: An integer of 0 or more.
         crowded: Add people, cars, bicycles and trees in groups that touch or cover one another.
+        region: One of `REGIONS`, which decides colors, textures and light, and which trees are bald; the layout is
+            the same in all.
 
     Raises:
-        DataError: A side or the seed is out of range.
+        DataError: A side or the seed is out of range, or the region is unknown.
     """
     check_size(height, width)
     if seed < 0:
         raise DataError(f"the seed of a sample scene is {seed}: choose 0 or more")
-    layout_rng, light_rng, camera_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
+    style = find_style(region)
+    layout_rng, light_rng, camera_rng, style_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(4))
     span = float(np.exp(layout_rng.uniform(np.log(8.5), np.log(21.0))))
     nadir = layout_rng.uniform([-0.25, -0.5], [0.25, 0.05]) * span
     view = View(
@@ -77,12 +92,12 @@ def render_scene(height: int, width: int, seed: int, *, crowded: bool = False) -
         altitude=span * 0.9 + 8.0,
     )
     makers, weights = zip(*SCENE_LAYOUTS.values(), strict=True)
-    plan = Plan(view, layout_rng)
+    plan = Plan(view, layout_rng, style, style_rng)
     makers[layout_rng.choice(len(makers), p=np.array(weights) / sum(weights))](plan)
     if crowded:
         place.crowds(plan)
 
-    canvas = Canvas(view, sample_sun(light_rng))
+    canvas = Canvas(view, style.sun(sample_sun(light_rng), style_rng), style)
     for ground in plan.grounds:
         if isinstance(ground, Region):
             canvas.polygon(ground.outline, ground.material, ground.label)

@@ -6,13 +6,14 @@ import json
 import os
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from segdrone.classes import DRONE
 from segdrone.errors import DataError
-from segdrone.synthetic.scene import check_size, render_scene
+from segdrone.synthetic.scene import check_size, find_style, render_scene
 from segdrone.utils.atomic import atomic_write, file_lock, remove_stale_partials, sync_dir
 from segdrone.utils.bounded import UnreadableError, read_json
 from segdrone.utils.progress import progress_bar
@@ -21,9 +22,19 @@ RENDERER = 1  # increase it whenever a seed gives another image
 IMAGES, MASKS, INSTANCES = "original_images", "label_images_semantic", "instances"
 CLASSES, FINISHED, STARTED, LOCK = "class_dict_seg.csv", "scenes.json", "scenes.json.part", ".scenes.lock"
 
+Request = dict[str, Any]  # arguments of `write_scenes`, as scenes.json holds them
+
 
 def write_scenes(
-    root: Path, *, count: int, height: int, width: int, seed: int, crowded: bool = False, progress: bool = True
+    root: Path,
+    *,
+    count: int,
+    height: int,
+    width: int,
+    seed: int,
+    crowded: bool = False,
+    region: str = "temperate",
+    progress: bool = True,
 ) -> None:
     """Writes scenes as `original_images/000.jpg` with `label_images_semantic/000.png`, and so on.
 
@@ -39,6 +50,7 @@ def write_scenes(
         width: Image width in pixels, 64 to 12000.
         seed: An integer of 0 or more; scene i depends on (seed, i).
         crowded: As for `render_scene`.
+        region: As for `render_scene`.
         progress: Whether to show a progress bar.
 
     Raises:
@@ -49,9 +61,12 @@ def write_scenes(
     if seed < 0:
         raise DataError(f"the seed of the sample scenes is {seed}: choose 0 or more")
     check_size(height, width)
-    request = {"renderer": RENDERER, "count": count, "height": height, "width": width, "seed": seed}
+    find_style(region)
+    request: Request = {"renderer": RENDERER, "count": count, "height": height, "width": width, "seed": seed}
     if crowded:  # else the record of scenes that were written before there was a choice would be another
         request["crowded"] = 1
+    if region != "temperate":
+        request["region"] = region
     names = [f"{i:03d}" for i in range(count)]
     if root.exists() and not root.is_dir():
         raise DataError(f"{root} is a file: choose a folder for the sample scenes")
@@ -78,7 +93,7 @@ def _complete(root: Path, names: list[str]) -> bool:
     return (root / FINISHED).exists() and all(path.exists() for name in names for path in _paths(root, name))
 
 
-def _write_set(root: Path, request: dict[str, int], names: list[str], progress: bool) -> None:
+def _write_set(root: Path, request: Request, names: list[str], progress: bool) -> None:
     record = json.dumps(request, indent=2).encode() + b"\n"
     _write(root / STARTED, record)
     rows = [f"{name}, {r}, {g}, {b}\n" for name, (r, g, b) in zip(DRONE.names, DRONE.colours, strict=True)]
@@ -102,10 +117,11 @@ def _paths(root: Path, name: str) -> tuple[Path, Path, Path]:
     return root / IMAGES / f"{name}.jpg", root / MASKS / f"{name}.png", root / INSTANCES / f"{name}.png"
 
 
-def _files(request: dict[str, int], index: int) -> tuple[bytes, bytes, bytes]:
+def _files(request: Request, index: int) -> tuple[bytes, bytes, bytes]:
     """Returns the JPEG and PNG files of scene `index`."""
     seed = scene_seed(request["seed"], index)
-    scene = render_scene(request["height"], request["width"], seed, crowded="crowded" in request)
+    style = {"crowded": "crowded" in request, "region": request.get("region", "temperate")}
+    scene = render_scene(request["height"], request["width"], seed, **style)
     bgr = np.ascontiguousarray(scene.image[..., ::-1])
     jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
     mask, instances = (cv2.imencode(".png", pixels)[1] for pixels in (scene.mask, scene.instances))
@@ -117,7 +133,7 @@ def _write(path: Path, content: bytes) -> None:
         partial.write_bytes(content)
 
 
-def _check_folder(root: Path, request: dict[str, int]) -> None:
+def _check_folder(root: Path, request: Request) -> None:
     """Raises DataError if `root` holds anything but scenes of this request."""
     records = [path for path in (root / FINISHED, root / STARTED) if path.exists()]
     for path in records:
