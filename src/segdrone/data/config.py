@@ -56,6 +56,8 @@ def _black_and_white(value: Any) -> Any:
     return value if value is None else (float(value[0]), float(value[1]))
 
 
+_TEXTS = ("root", "images", "masks", "classes", "class_groups", "split_dir", "split_by", "replay", "cache_dir")
+
 HeightWidth = Annotated[Size, BeforeValidator(_size)]
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -103,6 +105,14 @@ class DataConfig(BaseModel):
     sample: SampleScenes | None = Field(None, description="scenes to render into root")
     download: bool = Field(False, description="download the Semantic Drone Dataset from Kaggle if root does not exist")
     allow_unpaired: bool = Field(False, description="skip photographs without a mask and masks without a photograph")
+    unlabeled: bool = Field(
+        False,
+        description="train on photographs without masks, from init_from; masks that there are only score",
+    )
+    replay: str | None = Field(
+        None, description="folder of labeled photographs of another place to train on beside these"
+    )
+    replay_share: float = Field(0.5, gt=0, lt=1, description="share of training samples from data.replay, 0 to 1")
     classes: str | dict[str, Any] | None = Field(
         None, description="class table: drone (23 classes), or the path of a CSV file with name, r, g, b"
     )
@@ -204,12 +214,13 @@ class DataConfig(BaseModel):
         Raises:
             ConfigError: A key is unknown, the root is missing, or a value is out of its range.
         """
-        has_folders = values.get("images") is not None and values.get("masks") is not None
+        has_masks = values.get("masks") is not None or bool(values.get("unlabeled"))
+        has_folders = values.get("images") is not None and has_masks
         if values.get("root") is None and not has_folders:
             raise ConfigError("data.root is not set: give data.root=FOLDER")
         plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
         plain["root"] = "." if plain.get("root") is None else plain["root"]
-        for key in ("root", "images", "masks", "classes", "class_groups", "split_dir", "split_by", "cache_dir"):
+        for key in _TEXTS:
             if isinstance(plain.get(key), int | float | Path):  # a folder may be called 2024
                 plain[key] = str(plain[key])
         return cls(**plain)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
@@ -27,6 +29,7 @@ from segdrone.data.masks.instance_maps import InstanceMaps, find_instance_maps
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.multi_image import MultiImageAugment
 from segdrone.data.reader import CachedReader
+from segdrone.data.replay import mix, open_replay
 from segdrone.data.sampler import GroupedSampler, SampleIndex, SeededDistributedSampler
 from segdrone.data.sampling import (
     RandomCropSampler,
@@ -50,8 +53,9 @@ class SegmentationDataModule(L.LightningDataModule):
     """Photographs and masks as batches: found, paired, checked, split, cut and augmented.
 
     A batch is a dict: `image` float32 `[B, 3, H, W]` normalized, `mask` int64 `[B, H, W]` with ids of the class table
-    and its ignored id, `id` a list of the photographs' names, and with `instances`, in training and validation,
-    `instances` int32 `[B, H, W]`, numbers of the things.
+    and its ignored id, `id` a list of the photographs' names. In training and validation there may be more: with
+    `instances`, `instances` int32 `[B, H, W]`, numbers of the things; with `config.unlabeled`, in training, `unlabeled`,
+    bool `[B, H, W]`: pixels of photographs without a mask, whose `mask` is the ignored id.
 
     Args:
         config: Which photographs, how they are split, and what the network gets of them.
@@ -61,10 +65,11 @@ class SegmentationDataModule(L.LightningDataModule):
         seed: Seed of the order and the augmentation, 0 or more.
         model: Classes of a model, to which those of the masks are mapped by name; None keeps those of the masks.
         instances: Read instance maps too, for a network that learns to tell things apart.
+        replay_ids: Names of the photographs of `config.replay` to train on; None takes those of its train split.
 
     Attributes:
         dataset: After `setup`, the opened dataset.
-        splits: After `setup`, the pairs of `train`, `val`, `test` and `all`.
+        splits: After `setup`, the pairs of `train`, `val`, `test` and `all`, and with `config.replay` of `replay`.
 
     Raises:
         ConfigError: A transform of `augment` is unknown.
@@ -80,9 +85,11 @@ class SegmentationDataModule(L.LightningDataModule):
         seed: int = 42,
         model: ModelClasses | None = None,
         instances: bool = False,
+        replay_ids: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
-        self.config, self.ids, self.seed, self._model, self._instances = config, ids, seed, model, instances
+        self.model_classes, self._replay_ids, self._replayed = model, replay_ids, dict[Path, MaskEncoding]()
+        self.config, self.ids, self.seed, self._instances = config, ids, seed, instances
         augment = augment or {}
         self.mean, self.std = config.mean or IMAGENET_MEAN, config.std or IMAGENET_STD
         self.splits: dict[str, list[ImageMaskPair]] = {}
@@ -120,9 +127,15 @@ class SegmentationDataModule(L.LightningDataModule):
                 apart, and photographs for training have no instance map.
         """
         if not self.splits:
-            self.dataset = open_dataset(self.config, ids=self.ids, model=self._model)
-            self.splits = self.dataset.splits
+            self.dataset = open_dataset(self.config, ids=self.ids, model=self.model_classes)
+            self.splits = dict(self.dataset.splits)
             self._maps = self._find_maps() if self._instances else InstanceMaps()
+            if self.config.replay is not None:
+                encoding = self.encoding
+                own = ModelClasses(encoding.table, encoding.groups, encoding.source, "data.root")
+                other = open_replay(self.config, self.model_classes or own, self._replay_ids)
+                self.splits["replay"] = other.splits["train"]
+                self._replayed = {pair.mask: other.encoding for pair in self.splits["replay"] if pair.mask is not None}
 
     def _find_maps(self) -> InstanceMaps:
         pairs = [*self.splits["train"], *self.splits["val"]]
@@ -165,10 +178,10 @@ class SegmentationDataModule(L.LightningDataModule):
         Raises:
             DataError: The split is empty.
         """
-        samples = self._grid_samples(split, self.config.test_image_size)
+        samples = self._grid_of(self._pairs(split), self.config.test_image_size)
         if self.config.sampling == "whole":
             samples.sort(key=lambda sample: sample.size)  # a batch is padded to its largest sample
-        return SegmentationDataset(samples, self._uncached_reader(), Pipeline([], self.mean, self.std), count_once=True)
+        return SegmentationDataset(samples, self._new_reader(), Pipeline([], self.mean, self.std), count_once=True)
 
     def class_pixels(self) -> NDArray[np.int64]:
         """Counts the labeled pixels per training photograph and class, at the scale of training: int64 `[N, C]`.
@@ -176,16 +189,24 @@ class SegmentationDataModule(L.LightningDataModule):
         Raises:
             DataError: The split is empty, or a mask cannot be read.
         """
-        counts = count_class_pixels(self._fit_samples("train"), self._uncached_reader())
-        return np.array([*counts.values()])[:, : len(self.table)]
+        samples = [sample for sample in self._fit_samples("train") if sample.pair.mask is not None]
+        counts = count_class_pixels(samples, self._new_reader(fit=True))
+        return np.array([*counts.values()], np.int64).reshape(-1, 256)[:, : len(self.table)]
 
     def _fit_samples(self, split: str) -> list[Sample]:
-        if split == "train" and self.config.sampling == "crops":
-            return crops(self._pairs(split), self.config.samples_per_image, self.config.scale)
-        return self._grid_samples(split, self.config.image_size)
+        samples = self._samples_of(self._pairs(split), is_random=split == "train")
+        if split == "train" and (replayed := self.splits.get("replay")):
+            renamed = [replace(pair, id=f"{self.config.replay}/{pair.id}") for pair in replayed]
+            return mix(samples, self._samples_of(renamed, is_random=True), self.config.replay_share)
+        return samples
 
-    def _grid_samples(self, split: str, image_size: Size) -> list[Sample]:
-        config, pairs = self.config, self._pairs(split)
+    def _samples_of(self, pairs: Sequence[ImageMaskPair], *, is_random: bool) -> list[Sample]:
+        if is_random and self.config.sampling == "crops":
+            return crops(pairs, self.config.samples_per_image, self.config.scale)
+        return self._grid_of(pairs, self.config.image_size)
+
+    def _grid_of(self, pairs: Sequence[ImageMaskPair], image_size: Size) -> list[Sample]:
+        config = self.config
         if config.sampling == "whole":
             return full_images(pairs, image_size)
         return tiles(pairs, config.tile_size if config.sampling == "tiles" else config.crop_size, config.scale)
@@ -195,13 +216,36 @@ class SegmentationDataModule(L.LightningDataModule):
             raise DataError(f"the {split} split of {self.config.root} has no photographs: choose another split")
         return self.splits[split]
 
-    def _uncached_reader(self) -> CachedReader:
-        return CachedReader(self.encoding, self.config.interpolation, NoCache())
+    def _new_reader(self, *, fit: bool = False) -> CachedReader:
+        """Returns a reader without a cache; only one to fit with reads photographs that have no mask."""
+        unlabeled = self._unlabeled_id if fit and self.config.unlabeled else None
+        return CachedReader(
+            self.encoding,
+            self.config.interpolation,
+            NoCache(),
+            instances=self._maps if fit else None,
+            unlabeled=unlabeled,
+            replayed=self._replayed if fit else None,
+        )
+
+    @property
+    def _unlabeled_id(self) -> int:
+        """The id of pixels without a label in the masks of samples: the first that the class table leaves free."""
+        return len(self.table) + (len(self.table) == self.table.ignore_index)
+
+    def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
+        """Adds `unlabeled` to training batches, where the mask then has the ignored id."""
+        if not (self.config.unlabeled and self.trainer is not None and self.trainer.training):
+            return batch
+        unlabeled = batch["mask"] == self._unlabeled_id
+        return {
+            **batch, "mask": batch["mask"].masked_fill(unlabeled, self.table.ignore_index), "unlabeled": unlabeled
+        }  # fmt: skip
 
     @cached_property
     def _fit_reader(self) -> CachedReader:
         """Reads `train` and `val` through one cache."""
-        reader = CachedReader(self.encoding, self.config.interpolation, NoCache(), self._maps)
+        reader = self._new_reader(fit=True)
         samples = [sample for split in ("train", "val") if self.splits[split] for sample in self._fit_samples(split)]
         reader.cache = build_cache(
             self.config, samples, reader, shared=self._num_workers() > 0, copies=self._processes_here

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,9 +13,10 @@ from segdrone.data.config import DataConfig
 from segdrone.data.discovery.dataset_classes import ModelClasses, find_encoding
 from segdrone.data.discovery.dataset_files import DatasetFiles
 from segdrone.data.discovery.find_dataset import find_dataset, find_masks
-from segdrone.data.discovery.pairs import ImageMaskPair, find_pairs
+from segdrone.data.discovery.pairs import ImageMaskPair, build_photographs, find_pairs
+from segdrone.data.discovery.unlabeled import find_unlabeled
 from segdrone.data.masks.mask_encoding import MaskEncoding
-from segdrone.data.splits.assign_splits import Split, assign_splits
+from segdrone.data.splits.assign_splits import Split, assign_splits, split_unlabeled
 from segdrone.data.splits.split import SPLITS
 from segdrone.errors import DataError
 from segdrone.raster.channels import Channels
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class DatasetFolder:
     """A dataset: its folders, the encoding of its masks, and its pairs and splits.
+
+    With `config.unlabeled`, photographs of `train` have no mask: one that there is is not used.
 
     Pairs are found and splits are made on first use. This reads file headers only.
 
@@ -60,9 +63,26 @@ class DatasetFolder:
         """
         return find_pairs(
             self.files,
-            allow_unpaired=self.config.allow_unpaired,
-            channels=Channels(self.config.bands, self.config.stretch),
+            allow_unpaired=self.config.allow_unpaired or self.config.unlabeled,
+            channels=self._channels,
         )
+
+    @cached_property
+    def unlabeled(self) -> list[ImageMaskPair]:
+        """With `config.unlabeled`, photographs that have no mask, sorted by id; else none.
+
+        Raises:
+            DataError: As `build_photographs`.
+        """
+        if not self.config.unlabeled:
+            return []
+        labeled = {pair.image for pair in self.files.pairs}
+        paths = {name: path for path, name in self.files.photographs.items() if path not in labeled}
+        return build_photographs(paths, self._channels)
+
+    @property
+    def _channels(self) -> Channels:
+        return Channels(self.config.bands, self.config.stretch)
 
     @cached_property
     def split(self) -> Split:
@@ -73,7 +93,8 @@ class DatasetFolder:
         """
         if self.ids is not None:
             return Split({split: [*self.ids.get(split, [])] for split in SPLITS}, "given", "as given")
-        split = assign_splits(self.config, self.pairs)
+        pairs, unlabeled = self.pairs, self.unlabeled
+        split = split_unlabeled(self.config, pairs, unlabeled) if unlabeled else assign_splits(self.config, pairs)
         for note in split.notes:
             log.warning("%s", note)
         return split
@@ -85,14 +106,18 @@ class DatasetFolder:
         Raises:
             DataError: As `pairs` and `assign_splits`; or a photograph of `ids` is missing.
         """
-        pairs, ids = {pair.id: pair for pair in self.pairs}, self.split.ids
+        photographs, ids = [*self.pairs, *self.unlabeled], self.split.ids
+        pairs = {pair.id: pair for pair in photographs}
         missing = [name for split in SPLITS for name in ids[split] if name not in pairs]
         if missing:
             raise DataError(
                 f"{len(missing)} photographs of the split, {missing[0]} first, are not in data.root={self.root}: "
                 "use all photographs there with split=all, or give data.split_dir=FOLDER"
             )
-        return {split: [pairs[name] for name in ids[split]] for split in SPLITS} | {"all": self.pairs}
+        splits = {split: [pairs[name] for name in ids[split]] for split in SPLITS} | {"all": photographs}
+        if self.config.unlabeled:
+            splits["train"] = [replace(pair, mask=None) for pair in splits["train"]]
+        return splits
 
 
 def open_dataset(
@@ -123,6 +148,7 @@ def open_dataset(
     if masks_only and masks is not None:
         files = find_masks(root, masks)
     else:
-        files = find_dataset(root, config.images, masks, config.layout)
+        find = find_unlabeled if config.unlabeled else find_dataset
+        files = find(root, config.images, masks, config.layout)
     files.tell()
     return DatasetFolder(config, files, find_encoding(config, files, model), ids)

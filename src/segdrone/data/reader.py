@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,25 +38,32 @@ class CachedReader:
         interpolation: How photographs are resized: one of `INTERPOLATIONS`. Masks are resized as by `resize_mask`.
         cache: Where decoded pixels are kept.
         instances: The numbers of the things, if they are to be read too.
+        unlabeled: Id of the pixels of photographs without a mask; None refuses these.
+        replayed: How mask files of other datasets hold the classes of `encoding.table`, by their paths.
     """
 
     def __init__(
-        self, encoding: MaskEncoding, interpolation: str, cache: Cache, instances: InstanceMaps | None = None
+        self,
+        encoding: MaskEncoding,
+        interpolation: str,
+        cache: Cache,
+        *,
+        instances: InstanceMaps | None = None,
+        unlabeled: int | None = None,
+        replayed: Mapping[Path, MaskEncoding] | None = None,
     ) -> None:
         self.encoding, self.interpolation, self.cache = encoding, interpolation, cache
-        self.maps = instances or InstanceMaps()
+        self.maps, self._unlabeled, self._replayed = instances or InstanceMaps(), unlabeled, replayed or {}
         self._keys: dict[tuple[Path, Size, str], CacheKey] = {}
-        position = "corner" if interpolation == "nearest" else "middle"  # of the pixel that resize_mask takes
-        self._mask_variant, self._valid_variant = f"{position} {encoding.fingerprint}", f"valid {position}"
-        self._number_variant = f"instances {position}"
+        self._position = "corner" if interpolation == "nearest" else "middle"  # of the pixel that resize_mask takes
 
     def keys(self, pair: ImageMaskPair, size: Size) -> list[CacheKey]:
         """Returns what the cache keeps of a pair whose photograph is resized to `size`."""
         keys = [self._image_key(pair, size)]
         if pair.mask is not None:
             keys.append(self._mask_key(pair.mask, size))
-            if pair.marks_no_data:
-                keys.append(self._valid_key(pair, size))
+        if pair.marks_no_data and (pair.mask is not None or self._unlabeled is not None):
+            keys.append(self._valid_key(pair, size))
         if self.maps:
             keys.append(self._number_key(pair, size))
         return keys
@@ -81,8 +89,14 @@ class CachedReader:
         Raises:
             DataError: There is no mask, it cannot be read, or its size is not that of `pair`.
         """
-        key, ignored = self._mask_key(mask_path(pair), size), self.encoding.table.ignore_index
-        mask = self.encoding.remap(self.cache.window(key, window, lambda: self._decode_mask(pair, size), step))
+        ignored = self.encoding.table.ignore_index
+        if pair.mask is None and self._unlabeled is not None:
+            inside = (range(size[0])[window.rows][::step], range(size[1])[window.columns][::step])
+            mask = np.full([*map(len, inside)], self._unlabeled, np.uint8)
+        else:
+            key = self._mask_key(mask_path(pair), size)
+            stored = self.cache.window(key, window, lambda: self._decode_mask(pair, size), step)
+            mask = self._encoding_of(mask_path(pair)).remap(stored)
         if pair.marks_no_data:
             key = self._valid_key(pair, size)
             mask[self.cache.window(key, window, lambda: self._decode_valid(pair, size), step) == 0] = ignored
@@ -103,22 +117,25 @@ class CachedReader:
         Raises:
             DataError: As `mask`.
         """
-        if pair.marks_no_data:
+        if pair.marks_no_data or (pair.mask is None and self._unlabeled is not None):
             return count_values(self.mask(pair, size, Window(0, 0, *size)))
-        key = self._mask_key(mask_path(pair), size)
-        return self.encoding.remap_counts(self.cache.counts(key, lambda: self._decode_mask(pair, size)))
+        key, encoding = self._mask_key(mask_path(pair), size), self._encoding_of(mask_path(pair))
+        return encoding.remap_counts(self.cache.counts(key, lambda: self._decode_mask(pair, size)))
+
+    def _encoding_of(self, mask: Path) -> MaskEncoding:
+        return self._replayed.get(mask, self.encoding)
 
     def _image_key(self, pair: ImageMaskPair, size: Size) -> CacheKey:
         return self._key(pair.image, (*size, 3), f"{self.interpolation} {pair.channels}".rstrip())
 
     def _mask_key(self, path: Path, size: Size) -> CacheKey:
-        return self._key(path, size, self._mask_variant)
+        return self._key(path, size, f"{self._position} {self._encoding_of(path).fingerprint}")
 
     def _valid_key(self, pair: ImageMaskPair, size: Size) -> CacheKey:
-        return self._key(pair.image, size, f"{self._valid_variant} {pair.channels}".rstrip())
+        return self._key(pair.image, size, f"valid {self._position} {pair.channels}".rstrip())
 
     def _number_key(self, pair: ImageMaskPair, size: Size) -> CacheKey:
-        return self._key(self.maps.files[pair.id], (*size, 2), self._number_variant)  # two bytes for each number
+        return self._key(self.maps.files[pair.id], (*size, 2), f"instances {self._position}")  # two bytes for each number
 
     def _key(self, path: Path, shape: tuple[int, ...], variant: str) -> CacheKey:
         name = (path, (shape[0], shape[1]), variant)
@@ -135,7 +152,7 @@ class CachedReader:
     def _decode_mask(self, pair: ImageMaskPair, size: Size) -> NDArray[np.uint8]:
         path = mask_path(pair)
         _check_size(path, pair.size)
-        mask = read_mask(path, self.encoding)
+        mask = read_mask(path, self._encoding_of(path))
         return mask if mask.shape == size else resize_mask(mask, size, self.interpolation)
 
     def _decode_numbers(self, pair: ImageMaskPair, size: Size) -> NDArray[np.uint8]:

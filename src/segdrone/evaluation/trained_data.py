@@ -13,6 +13,7 @@ from segdrone.data.discovery.dataset_classes import ModelClasses
 from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation.options import SIZE_OPTIONS
 from segdrone.evaluation.scored_model import ScoredModel
+from segdrone.model.origin import trained_elsewhere
 from segdrone.spec import ModelSpec
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,9 @@ _OTHER_FOLDER: dict[str, Any] = {"images": None, "masks": None, "layout": None}
 
 # Options that cause files to be written. They are never taken from a checkpoint, which may come from anyone.
 _WRITE_NOTHING: dict[str, Any] = {"sample": None, "download": False, "cache_dir": None}
+
+# Options that say what is trained on besides photographs with masks.
+_ONLY_TRAINED: dict[str, Any] = {"unlabeled": False, "replay": None}
 
 
 def open_split(
@@ -82,6 +86,9 @@ def _data_config(
             f"data.{unused[0]} does nothing with inference=tiled: give inference.scale or inference.window"
         )
     trained = {**training.get("data", {}), **_WRITE_NOTHING, "rare_share": 0.0, "class_groups": None}
+    if trained.get("unlabeled"):
+        trained["allow_unpaired"] = True
+    trained |= _ONLY_TRAINED
     trained |= {"split_by": None, "split_distance": None}  # the split of the training is known
     if not overrides.keys() & {"root", "images"} and trained.get("root") is None and trained.get("images") is None:
         raise ConfigError("the model does not say where its photographs are: give data.root=FOLDER")
@@ -105,8 +112,14 @@ def _model_classes(spec: ModelSpec, training: Mapping[str, Any]) -> ModelClasses
 
 def _warn_of_training_photographs(datamodule: SegmentationDataModule, training: Mapping[str, Any], split: str) -> None:
     trained = {*training.get("splits", {}).get("train", [])} & {pair.id for pair in datamodule.splits[split]}
+    elsewhere = trained_elsewhere(training, datamodule.config.root) & {pair.id for pair in datamodule.splits[split]}
     root = training.get("data", {}).get("root")
-    if trained and root is not None and Path(datamodule.config.root).resolve() == Path(root).resolve():
+    if elsewhere:
+        log.warning(
+            "%d of these photographs were trained on before the model was adapted, or beside its own: their scores are "
+            "not a test", len(elsewhere),
+        )  # fmt: skip
+    elif trained and root is not None and Path(datamodule.config.root).resolve() == Path(root).resolve():
         log.warning("%d of these photographs were trained on: their scores are not a test", len(trained))
     elif trained:
         log.warning(

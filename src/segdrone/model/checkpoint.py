@@ -35,12 +35,24 @@ class _Data(BaseModel):
     classes: dict[str, Any] | _FilesText | None = None
 
 
+class _TrainedOn(BaseModel):
+    root: _FilesText | None
+    photographs: list[_FilesText]
+
+
+class _Origin(BaseModel):
+    checkpoint: _FilesText | None
+    sha256: str | None
+    trained_on: list[_TrainedOn]
+
+
 class _Hparams(BaseModel):
     model: _Model
     classes: dict[str, Any]
     data: _Data
     splits: dict[str, list[_FilesText]]
     split_by: _FilesText = ""  # missing in older checkpoints
+    origin: _Origin | None = None  # likewise
 
 
 class _Checkpoint(BaseModel):

@@ -33,7 +33,7 @@ LENGTH_OF_SCHEDULE = ("total_steps", "_schedule_phases")
 class SegmentationModule(L.LightningModule):
     """A segmentation network with its loss, metrics, optimizer and schedule.
 
-    The first four arguments, and `split_by`, are the hyper-parameters of a checkpoint, as plain containers. The
+    The first four arguments, `split_by` and `origin` are the hyper-parameters of a checkpoint, as plain containers. The
     checkpoint also holds the spec, and the options of the optimizer and the schedule, for a run that resumes.
 
     Attributes:
@@ -51,6 +51,7 @@ class SegmentationModule(L.LightningModule):
         splits: Ids of the photographs of `train`, `val` and `test`, so that a later evaluation can exclude those
             that were trained on.
         split_by: What decided the splits, in words, for reports.
+        origin: Where the initial weights are from, as `model.origin.describe_origin` returns it.
         loss: Name and options of the loss.
         optimizer: Name and options of the optimizer.
         scheduler: Name and options of the schedule.
@@ -70,9 +71,10 @@ class SegmentationModule(L.LightningModule):
         optimizer: Options | None = None,
         scheduler: Options | None = None,
         split_by: str = "",
+        origin: Options | None = None,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters("model", "classes", "data", "splits", "split_by", logger=False)
+        self.save_hyperparameters("model", "classes", "data", "splits", "split_by", "origin", logger=False)
         self.spec = spec_from_hparams(model, classes, data, version=__version__)
         self.table = self.spec.classes
         self.started = False
@@ -158,7 +160,7 @@ class SegmentationModule(L.LightningModule):
         epoch_loss = self.epoch_loss(split)
         epoch_loss(mean, weight=sum(name != "" for name in batch["id"]))  # padding has an empty id
         self.log(f"{split}/loss", epoch_loss, prog_bar=training, on_step=training, on_epoch=True, batch_size=len(mask))
-        self.split_metrics(split).update(prediction, mask)
+        self.split_metrics(split).update(prediction, batch.get("truth", mask))  # pseudo-labels are no truth
         return loss, prediction, output
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:

@@ -78,7 +78,11 @@ def load_module(path: str | Path) -> SegmentationModule:
     with wrap_build_errors(path):
         hparams = checkpoint["hyper_parameters"]
         with limit_weights(checkpoint["state_dict"].values()):
-            module = SegmentationModule(**{key: hparams[key] for key in HPARAMS}, split_by=hparams.get("split_by", ""))
+            module = SegmentationModule(
+                **{key: hparams[key] for key in HPARAMS},
+                split_by=hparams.get("split_by", ""),
+                origin=hparams.get("origin"),
+            )
         load_weights(module, checkpoint["state_dict"])
     module.spec = spec
     return module.eval()

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from segdrone.classes import ClassTable, thing_classes
 from segdrone.data import DataConfig, SegmentationDataModule
 from segdrone.data.class_weights import STATS_FILE, check_scheme, class_weights, mask_states, read_class_pixels
+from segdrone.data.discovery.dataset_classes import ModelClasses
 from segdrone.data.masks.label_sample import check_labels
 from segdrone.data.splits.split import SPLITS
 from segdrone.errors import ConfigError
@@ -23,8 +24,11 @@ from segdrone.model import (
     load_pretrained,
     model_settings,
     pretrained_normalization,
+    read_checkpoint,
     summarize,
 )
+from segdrone.model.checkpoint import read_spec
+from segdrone.model.origin import describe_origin, trained_elsewhere
 from segdrone.utils.config import to_container
 
 log = logging.getLogger(__name__)
@@ -41,12 +45,28 @@ def build_datamodule(cfg: DictConfig) -> SegmentationDataModule:
         pretrained = pretrained_normalization(str(cfg.model.encoder_name))
         if pretrained is not None:
             config = config.replace(mean=tuple(pretrained[0]), std=tuple(pretrained[1]))
-    instances = cfg.model.get("instances") is True
-    datamodule = SegmentationDataModule(config, to_container(cfg.augment), seed=cfg.seed, instances=instances)
+    source, instances = cfg.init_from or cfg.ckpt_path, cfg.model.get("instances") is True
+    if config.unlabeled and source is None:
+        raise ConfigError(
+            "data.unlabeled=true learns from photographs without masks by the predictions of a trained model: give it "
+            "by init_from=CHECKPOINT"
+        )
+    if instances and (config.unlabeled or config.replay is not None):
+        raise ConfigError(
+            "model.instances=true learns from the masks of one dataset, without data.unlabeled and data.replay: give "
+            "model.instances=false to adapt the classes alone"
+        )
+    model = find_model_classes(source) if config.unlabeled else None
+    replayed = trained_photographs(source, config.replay) if source is not None and config.replay is not None else None
+    datamodule = SegmentationDataModule(
+        config, to_container(cfg.augment), seed=cfg.seed, model=model, replay_ids=replayed, instances=instances
+    )
     datamodule.prepare_data()
     datamodule.setup("fit")
     train = [pair.id for pair in datamodule.splits["train"]]
-    check_labels(datamodule.splits["all"], train, datamodule.encoding)
+    labeled = [pair for pair in datamodule.splits["all"] if pair.mask is not None]
+    if labeled:
+        check_labels(labeled, train, datamodule.encoding)
     counts = ", ".join(f"{len(datamodule.splits[split])} {split}" for split in SPLITS)
     log.info("%s: %s photographs, split %s", config.root, counts, datamodule.dataset.split.by)
     return datamodule
@@ -62,10 +82,13 @@ def build_module(cfg: DictConfig, datamodule: SegmentationDataModule) -> Segment
     config = datamodule.config
     if (given := datamodule.dataset.files.given) is not None:  # absolute, to be opened from any working folder
         config = config.replace(images=given[0], masks=given[1])
+    model = datamodule.model_classes
+    groups = datamodule.encoding.groups if model is None else model.groups or {}
     data = config.replace(
         root=str(Path(config.root).resolve()),
         classes=datamodule.encoding.source.to_dict(),
-        class_groups={group: list(names) for group, names in datamodule.encoding.groups.items()} or None,
+        class_groups={group: list(names) for group, names in groups.items()} or None,
+        replay=None if config.replay is None else str(Path(config.replay).resolve()),
         mean=tuple(datamodule.mean),
         std=tuple(datamodule.std),
     )
@@ -78,6 +101,7 @@ def build_module(cfg: DictConfig, datamodule: SegmentationDataModule) -> Segment
         optimizer=to_container(cfg.optimizer),
         scheduler=to_container(cfg.scheduler),
         split_by=datamodule.dataset.split.by,
+        origin=_origin(cfg, datamodule),
     )
     log.info("%s on %s: %s", cfg.model.name, cfg.model.encoder_name, summarize(module.network, config.training_size))
     if cfg.init_from is not None:
@@ -106,6 +130,41 @@ def _learned_classes(cfg: DictConfig, table: ClassTable) -> ClassTable:
             "column thing to the class table, or give objects=[CLASS]"
         )
     return replace(table, things=tuple(things))
+
+
+def find_model_classes(checkpoint: str | Path) -> ModelClasses:
+    """Returns the classes of a checkpoint, to which masks are mapped by name.
+
+    Raises:
+        CheckpointError: As `read_checkpoint`.
+    """
+    content = read_checkpoint(checkpoint)
+    spec, source = read_spec(content, checkpoint), content["hyper_parameters"]["data"].get("classes")
+    table = ClassTable.from_dict(source) if isinstance(source, Mapping) else None
+    return ModelClasses(spec.classes, spec.class_groups, table)
+
+
+def trained_photographs(checkpoint: str | Path, root: str | Path) -> list[str] | None:
+    """Returns the photographs in a folder that a checkpoint was trained on; None if it was trained on others.
+
+    Raises:
+        CheckpointError: As `read_checkpoint`.
+    """
+    hparams = read_checkpoint(checkpoint)["hyper_parameters"]
+    own = hparams["data"].get("root")
+    if own is not None and Path(own).resolve() == Path(root).resolve():
+        return list(hparams["splits"].get("train", []))
+    return sorted(trained_elsewhere(hparams, root)) or None
+
+
+def _origin(cfg: DictConfig, datamodule: SegmentationDataModule) -> dict[str, Any] | None:
+    """Returns where the initial weights are from; a resumed run has the origin of the earlier one."""
+    if cfg.ckpt_path is not None:
+        origin = read_checkpoint(cfg.ckpt_path)["hyper_parameters"].get("origin")
+        return None if origin is None else dict(origin)
+    hparams = {} if cfg.init_from is None else read_checkpoint(cfg.init_from)["hyper_parameters"]
+    replay, pairs = datamodule.config.replay, datamodule.splits.get("replay", [])
+    return describe_origin(cfg.init_from, hparams, None if replay is None else (replay, [pair.id for pair in pairs]))
 
 
 def _resolve_loss(options: dict[str, Any], datamodule: SegmentationDataModule) -> dict[str, Any]:

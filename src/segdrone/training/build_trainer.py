@@ -74,12 +74,15 @@ def build_callbacks(cfg: DictConfig, datamodule: SegmentationDataModule) -> list
             "epochs would not be validated; change one of them"
         )
     if not has_val:
-        log.warning("there is no validation: training does not stop early, and train/miou chooses the best epoch")
+        best = "best.ckpt is the last epoch" if datamodule.config.unlabeled else "train/miou chooses the best epoch"
+        log.warning("there is no validation: training does not stop early, and %s", best)
         callbacks = {name: part for name, part in callbacks.items() if part and "EarlyStopping" not in part["_target_"]}
         for part in callbacks.values():
             if "monitor" in part:
                 part["monitor"] = part["monitor"].replace("val/", "train/")
                 part["save_on_train_epoch_end"] = True
+            if "monitor" in part and datamodule.config.unlabeled:  # no score is known for these photographs
+                part["monitor"] = None
     return instantiate_all(callbacks, "callbacks")
 
 

@@ -87,7 +87,8 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
     datamodule = build_datamodule(cfg)
     check_metric("objective", cfg.objective, datamodule.table, has_val=has_validation(cfg, datamodule))
     object_classes(cfg, datamodule.table)  # refused here, not after the training
-    find_instance_maps(datamodule.dataset.files, datamodule.splits[_scored_split(datamodule)])
+    if (scored := _scored_split(datamodule)) is not None:
+        find_instance_maps(datamodule.dataset.files, datamodule.splits[scored])
     module = build_module(cfg, datamodule)
     if cfg.ckpt_path is not None:
         check_resumable(cfg.ckpt_path, module)
@@ -136,8 +137,10 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
     return metrics, objects
 
 
-def _scored_split(datamodule: SegmentationDataModule) -> str:
-    return next((split for split in ("test", "val", "train") if datamodule.splits[split]), "all")
+def _scored_split(datamodule: SegmentationDataModule) -> str | None:
+    """Returns the split that the best checkpoint is scored on; None if no photograph has a mask to score with."""
+    labeled = ("test", "val") if datamodule.config.unlabeled else ("test", "val", "train", "all")
+    return next((split for split in labeled if datamodule.splits[split]), None)
 
 
 def _score_best(
@@ -150,6 +153,9 @@ def _score_best(
     warnings: Sequence[str],
 ) -> dict[str, Any]:
     split = _scored_split(datamodule)
+    if split is None:
+        log.warning("no photograph of data.root=%s has a mask: the result is not scored", datamodule.config.root)
+        return {}
     path = getattr(trainer.checkpoint_callback, "best_model_path", "")
     best = load_module(path) if path else module.float()
     trainer.strategy.precision_plugin = Precision()  # 32-true, as evaluate.py scores

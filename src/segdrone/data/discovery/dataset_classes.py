@@ -90,6 +90,8 @@ def _choose(
         if own != DRONE:
             log.info("the classes are those of %s: %s", own_file, _shorten(own))
         return own
+    if model is not None and not files.pairs:
+        return model.source or model.table
     if model is not None and model.source is not None:
         if not _is_drone(files, model.source):
             log.warning(

@@ -182,6 +182,13 @@ def pair_files(
     )
 
 
+def unlabeled_files(root: Path, photographs: Sequence[Path]) -> DatasetFiles:
+    """Returns photographs of which none has a mask."""
+    ids = _unique_ids(root, {image: image.relative_to(root).parent.parts for image in photographs})
+    folder = common_folder(photographs)
+    return DatasetFiles(root, "", folder, folder, [], ids)
+
+
 def common_folder(files: Iterable[Path]) -> Path:
     """Returns the deepest folder that holds all files."""
     folders = [*dict.fromkeys(file.parent for file in files)]

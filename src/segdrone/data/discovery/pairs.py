@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -114,6 +114,25 @@ def find_photographs(folder: Path) -> list[ImageMaskPair]:
     if not files:
         raise DataError(say_unreadable(folder))
     return _build_all(sorted(files), lambda name: ImageMaskPair(name, files[name], None, read_size(files[name])))
+
+
+def build_photographs(paths: Mapping[str, Path], channels: Channels = AS_STORED) -> list[ImageMaskPair]:
+    """Returns photographs by their ids as pairs without masks, sorted by id, after reading their headers.
+
+    Raises:
+        DataError: A file is not an image, or does not give 8-bit RGB with these channels.
+    """
+
+    def build(name: str) -> ImageMaskPair:
+        header = read_header(paths[name], channels)
+        check_photograph(paths[name], header, channels)
+        return ImageMaskPair(
+            name, paths[name], None, header.size, marks_no_data=header.marks_no_data, channels=channels
+        )
+
+    pairs = _build_all(sorted(paths), build)
+    tell_choices(pairs)
+    return pairs
 
 
 def _build(files: FilePair, channels: Channels) -> ImageMaskPair:

@@ -57,6 +57,33 @@ def assign_splits(config: DataConfig, pairs: Sequence[ImageMaskPair]) -> Split:
     return split._replace(notes=(*split.notes, *_told_by_names(split.ids)))
 
 
+def split_unlabeled(config: DataConfig, labeled: Sequence[ImageMaskPair], unlabeled: Sequence[ImageMaskPair]) -> Split:
+    """Splits photographs of which some or none have a mask: those without train, the others validate and test.
+
+    Lists and split folders are taken as they are.
+
+    Raises:
+        DataError: As `assign_splits`; or a photograph without a mask is listed for validation or test.
+    """
+    without = [pair.id for pair in unlabeled]
+    if config.split_dir is not None:
+        split = assign_splits(config, [*labeled, *unlabeled])
+        if wrong := sorted({*without} & {*split.ids["val"], *split.ids["test"]}):
+            raise DataError(
+                f"{len(wrong)} photographs that data.split_dir={config.split_dir} lists for validation or test have no "
+                f"mask to score with, {wrong[0]} first: list them in train.txt"
+            )
+        return split
+    if not labeled:
+        return Split({"train": without, "val": [], "test": []}, "unlabeled", "no photograph has a mask: all train")
+    if len({pair.split for pair in labeled} - {None}) > 1:
+        split = assign_splits(config, labeled)
+        return split._replace(ids={**split.ids, "train": sorted([*split.ids["train"], *without])})
+    held = random_split([pair.id for pair in labeled], test=config.test_share, val=0)
+    ids = {"train": without, "val": held["train"], "test": held["test"]}
+    return Split(ids, "unlabeled", f"those without masks train, the {len(labeled)} others validate and test")
+
+
 def _by_group(config: DataConfig, groups: Mapping[str, str], what: str, ignored: Sequence[str] = ()) -> Split:
     try:
         ids = split_groups(groups, test=config.test_share, val=config.val_share, seed=config.split_seed)

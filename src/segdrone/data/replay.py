@@ -1,0 +1,62 @@
+"""Train on labeled photographs of another dataset beside those of the own one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from itertools import cycle, islice
+from pathlib import Path
+
+from segdrone.data.config import DataConfig
+from segdrone.data.dataset_folder import DatasetFolder, open_dataset
+from segdrone.data.discovery.dataset_classes import ModelClasses
+from segdrone.data.sampling import Sample
+from segdrone.errors import DataError
+
+log = logging.getLogger(__name__)
+
+
+def open_replay(config: DataConfig, model: ModelClasses, ids: Sequence[str] | None) -> DatasetFolder:
+    """Opens the dataset of `config.replay`, whose classes are mapped to those of a model by name.
+
+    Args:
+        config: The dataset to train on, which says how the other one's photographs are read too.
+        model: The classes that are trained.
+        ids: Photographs of the other dataset to train on; None, or where one of them is missing: its own train split.
+
+    Raises:
+        DataError: The folder does not exist or is no dataset, or its masks have classes that are not trained.
+    """
+    root = Path(str(config.replay))
+    if not root.is_dir():
+        raise DataError(f"data.replay={root} does not exist: give a folder of photographs and masks")
+    other = DataConfig(root=str(root), bands=config.bands, stretch=config.stretch, allow_unpaired=True)
+    try:
+        dataset = open_dataset(other, model=model)
+        known = {pair.id for pair in dataset.pairs}
+        if ids and known.issuperset(ids):
+            dataset = DatasetFolder(other, dataset.files, dataset.encoding, {"train": ids})
+        count = len(dataset.splits["train"])
+    except DataError as error:
+        raise DataError(f"data.replay={root} cannot be used: {error}") from None
+    if not count:
+        raise DataError(f"data.replay={root} has no photographs to train on: give another folder")
+    log.info("%d labeled photographs of %s are trained on too, split %s", count, root, dataset.split.by)
+    return dataset
+
+
+def mix(own: Sequence[Sample], replayed: Sequence[Sample], share: float) -> list[Sample]:
+    """Returns all samples of two datasets, those of one of them several times, so that the second has a share.
+
+    Args:
+        own: Samples of the first.
+        replayed: Samples of the second.
+        share: Share of the samples that are returned, above 0 and below 1, that the second has.
+
+    Example:
+        >>> mix(["own"], ["a", "b", "c"], 0.5)
+        ['own', 'own', 'own', 'a', 'b', 'c']
+    """
+    from_own = max(len(own), round(len(replayed) * (1 - share) / share))
+    from_other = max(len(replayed), round(len(own) * share / (1 - share)))
+    return [*islice(cycle(own), from_own), *islice(cycle(replayed), from_other)]

@@ -1,0 +1,59 @@
+"""Record where the initial weights of a model are from, and which photographs they were trained on elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from segdrone.utils.digest import file_digest
+
+
+def describe_origin(
+    checkpoint: str | Path | None, hparams: Mapping[str, Any], replayed: tuple[str, Sequence[str]] | None
+) -> dict[str, Any] | None:
+    """Returns the origin of a model as plain data, for its hyper-parameters; None if it starts from scratch.
+
+    Args:
+        checkpoint: The checkpoint that it starts from; None for another start.
+        hparams: The hyper-parameters of that checkpoint.
+        replayed: Folder of other photographs that it is trained on too, and their names.
+
+    Returns:
+        `checkpoint`, its path; `sha256`, its digest; and `trained_on`, a list of `root`, a folder, and
+        `photographs`, names of those there that were trained on before this training or beside its own.
+    """
+    trained = list((hparams.get("origin") or {}).get("trained_on", []))
+    if checkpoint is not None:
+        trained.append(_trained(hparams["data"].get("root"), hparams["splits"].get("train", [])))
+    if replayed is not None:
+        trained.append(_trained(str(Path(replayed[0]).resolve()), replayed[1]))
+    if not trained:
+        return None
+    path = None if checkpoint is None else Path(checkpoint).resolve()
+    return {
+        "checkpoint": None if path is None else str(path),
+        "sha256": None if path is None else file_digest(path),
+        "trained_on": trained,
+    }
+
+
+def trained_elsewhere(hparams: Mapping[str, Any], root: str | Path) -> set[str]:
+    """Returns the names of photographs in a folder that a model was trained on before its last training, or beside it.
+
+    Args:
+        hparams: Its hyper-parameters.
+        root: The folder.
+    """
+    folder = Path(root).resolve()
+    trained = (hparams.get("origin") or {}).get("trained_on", [])
+    return {
+        name
+        for part in trained
+        if part["root"] is not None and Path(part["root"]).resolve() == folder
+        for name in part["photographs"]
+    }
+
+
+def _trained(root: str | None, photographs: Sequence[str]) -> dict[str, Any]:
+    return {"root": root, "photographs": [*photographs]}
