@@ -52,11 +52,16 @@ TEACHER = ["experiment=adapt", "optimizer.lr=5e-4", "data.batch_size=4", "callba
 FINE = ["experiment=adapt_few", "augment=light", "data.batch_size=4"]
 WAYS = {
     "adapt_bn": Way("batch-norm statistics", "photographs", False, ["experiment=adapt_bn", "data.batch_size=4"]),
-    "self": Way("self-training", "photographs", False, [*TEACHER, "trainer.max_epochs=6"]),
-    "self_replay": Way("self-training with replay", "photographs", True, [*TEACHER, "trainer.max_epochs=6"]),
-    "few": Way(f"{FEW} labeled", "few", False, [*FINE, "trainer.max_epochs=50", "callbacks.freeze_encoder.epochs=10"]),
+    "self": Way("self-training, 6 epochs", "photographs", False, [*TEACHER, "trainer.max_epochs=6"]),
+    "self_replay": Way("self-training with replay, 4 epochs", "photographs", True, [*TEACHER, "trainer.max_epochs=4"]),
+    "few": Way(
+        f"{FEW} labeled, 40 epochs", "few", False, [*FINE, "trainer.max_epochs=40", "callbacks.freeze_encoder.epochs=8"]
+    ),
     "few_replay": Way(
-        f"{FEW} labeled with replay", "few", True, [*FINE, "trainer.max_epochs=4", "callbacks.freeze_encoder.epochs=1"]
+        f"{FEW} labeled with replay, 3 epochs",
+        "few",
+        True,
+        [*FINE, "trainer.max_epochs=3", "callbacks.freeze_encoder.epochs=1"],
     ),
 }
 
@@ -159,7 +164,7 @@ def main() -> None:
 
 EXPLANATION = f"""An FPN on MobileNetV2 was trained on {SOURCE} temperate scenes of {WIDTH} x {HEIGHT} pixels for 16
 epochs, then adapted to another season and scored on {TEST} other scenes of it, and on {TEST} temperate ones. Without
-masks: {PHOTOGRAPHS} photographs of the season, by `experiment=adapt_bn` and `experiment=adapt` for 6 epochs; with
+masks: {PHOTOGRAPHS} photographs of the season, by `experiment=adapt_bn` and `experiment=adapt`; with
 masks: {FEW} scenes, by `experiment=adapt_few`. Replay trains on the temperate scenes too. The difference of the mIoU
 to that without adaptation has the interval of `segdrone compare`, by paired bootstrap over the scenes. Seeds of
 trainings are 42, so that other seeds would add to the uncertainty."""

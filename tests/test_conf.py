@@ -20,7 +20,16 @@ from torch import nn
 from segdrone.model import SegmentationModule, load_module
 from segdrone.model.losses import LOSSES
 from segdrone.model.networks import NETWORKS
-from segdrone.training import EMA, SWA, FreezeEncoder, LearningRateFinder, TerminateOnNaN, train
+from segdrone.training import (
+    EMA,
+    SWA,
+    AdaptBatchNorm,
+    FreezeEncoder,
+    LearningRateFinder,
+    SelfTraining,
+    TerminateOnNaN,
+    train,
+)
 from tests.helpers.commands import REPO
 from tests.helpers.small_run import TINY, Compose, compose_config, fit_config, small
 
@@ -95,7 +104,11 @@ def test_every_file_says_what_it_is() -> None:
 
 
 LIMITS = ["trainer.limit_train_batches=1", "trainer.limit_val_batches=1", "trainer.limit_test_batches=1"]
-CALLBACKS = {"ema": EMA, "swa": SWA, "freeze_encoder": FreezeEncoder, "lr_finder": LearningRateFinder}
+CALLBACKS = {
+    "adapt_bn": AdaptBatchNorm, "ema": EMA, "swa": SWA, "freeze_encoder": FreezeEncoder,
+    "lr_finder": LearningRateFinder, "self_training": SelfTraining,
+}  # fmt: skip
+ADAPT = ("adapt", "adapt_bn", "adapt_few")
 
 
 def _class(builder: Any) -> type:
@@ -197,7 +210,7 @@ def test_every_choice_takes_effect_in_a_run_of_one_step(
 @pytest.mark.parametrize(
     "choices",
     [
-        *([f"experiment={name}"] for name in _names("experiment") if name not in ("demo", "laptop")),
+        *([f"experiment={name}"] for name in _names("experiment") if name not in ("demo", "laptop", *ADAPT)),
         ["experiment=laptop", "trainer.check_val_every_n_epoch=1"],
     ],
     ids=lambda choices: choices[0],
@@ -207,6 +220,17 @@ def test_every_recipe_runs_to_its_scores(choices: list[str], run_config: Compose
     assert made["trainer"].global_step == 1
     assert 0 <= metrics["miou"] <= 1
     assert metrics["train/loss"] > 0
+    _assert_in_effect(made, _chosen(choices, tmp_path))
+
+
+@pytest.mark.parametrize("name", ADAPT)
+def test_every_recipe_that_adapts_runs_to_its_scores(
+    name: str, run_config: Compose, trained_run: Path, all_scenes: Path, tmp_path: Path
+) -> None:
+    choices = [f"experiment={name}", *TINY, f"init_from={trained_run}/checkpoints/best.ckpt"]
+    metrics, made = train(run_config(*choices, *LIMITS, f"data.replay={all_scenes}", "data.batch_size=2"))
+    assert 0 <= metrics["miou"] <= 1
+    assert {pair.mask is None for pair in made["datamodule"].splits["train"]} == {name != "adapt_few"}
     _assert_in_effect(made, _chosen(choices, tmp_path))
 
 

@@ -10,6 +10,7 @@ import torch
 from segdrone.data.splits.split import random_split
 from segdrone.errors import DataError
 from segdrone.evaluation import evaluate
+from tests.helpers.adapting import adapt_config, write_photographs
 from tests.helpers.small_run import Compose, compose_config, fit_config
 
 
@@ -66,6 +67,18 @@ def test_split_all_scores_every_photograph_of_another_folder_and_names_those_tra
     metrics = _evaluate(trained, f"data.root={other}", "split=all")
     assert metrics["photographs"] == 3
     assert "2 of these photographs have the names of photographs that were trained on" in caplog.text
+
+
+def test_photographs_of_the_place_that_a_model_was_adapted_from_are_named(
+    trained_run: Path, all_scenes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    photographs = write_photographs(tmp_path / "photographs", all_scenes, 4)
+    adapted = tmp_path / "run"
+    fit_config(adapt_config(trained_run, photographs, adapted, recipe="adapt_bn"))
+    assert 0 <= _evaluate(adapted, f"data.root={all_scenes}", "split=all")["miou"] <= 1
+    assert "15 of these photographs were trained on before the model was adapted" in caplog.text
+    with pytest.raises(DataError, match="nothing there holds masks|the test split is empty"):
+        _evaluate(adapted)
 
 
 def test_a_split_needs_only_its_own_photographs(trained: Path, scenes: Path) -> None:

@@ -51,5 +51,5 @@ def test_hyper_parameters_are_plain_data(module: SegmentationModule) -> None:
             return all(plain(inner) for inner in value)
         return value is None or type(value) in (str, int, float, bool)
 
-    assert set(module.hparams) == {"model", "classes", "data", "splits", "split_by"}
+    assert set(module.hparams) == {"model", "classes", "data", "splits", "split_by", "origin"}
     assert plain(dict(module.hparams))

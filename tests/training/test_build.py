@@ -46,6 +46,24 @@ def test_init_from_and_ckpt_path_exclude_each_other(small_config: Compose) -> No
         build_module(cfg, build_datamodule(cfg))
 
 
+def test_photographs_without_masks_need_a_model(small_config: Compose) -> None:
+    with pytest.raises(ConfigError, match="data.unlabeled=true .* give it by init_from=CHECKPOINT"):
+        build_datamodule(small_config("data.unlabeled=true"))
+
+
+def test_a_replay_has_the_photographs_that_the_checkpoint_was_trained_on(
+    trained_run: Path, all_scenes: Path, small_config: Compose
+) -> None:
+    checkpoint = trained_run / "checkpoints" / "best.ckpt"
+    cfg = small_config(f"init_from={checkpoint}", f"data.replay={all_scenes}", "data.split_seed=1")
+    datamodule = build_datamodule(cfg)
+    trained = load_module(checkpoint).hparams["splits"]["train"]
+    assert [pair.id for pair in datamodule.splits["replay"]] == trained
+    module = build_module(cfg, datamodule)
+    assert module.hparams["origin"]["trained_on"] == [{"root": str(all_scenes), "photographs": trained}] * 2
+    assert module.hparams["data"]["replay"] == str(all_scenes)
+
+
 def test_compiled_run_writes_a_normal_checkpoint(
     small_config: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,7 +81,7 @@ def build_module(cfg: DictConfig, datamodule: SegmentationDataModule) -> Segment
     """
     config = datamodule.config
     if (given := datamodule.dataset.files.given) is not None:  # absolute, to be opened from any working folder
-        config = config.replace(images=given[0], masks=given[1])
+        config = config.replace(images=given[0], masks=given[1] or None)
     model = datamodule.model_classes
     groups = datamodule.encoding.groups if model is None else model.groups or {}
     data = config.replace(
@@ -183,7 +183,7 @@ def _resolve_class_weights(options: dict[str, Any], key: str, datamodule: Segmen
         scheme = "auto" if is_file else weights
         check_scheme(scheme)
         file = Path(weights) if is_file else Path(datamodule.config.root) / STATS_FILE
-        if is_file or file.exists():
+        if is_file or (file.exists() and not datamodule.config.unlabeled):
             pairs = datamodule.splits["train"]
             states = mask_states(pairs, datamodule.encoding)
             counts = read_class_pixels(file, table, [pair.id for pair in pairs], states)

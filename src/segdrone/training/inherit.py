@@ -93,7 +93,7 @@ def inherit_options(cfg: DictConfig, overrides: Sequence[str], folders: Sequence
         # A folder that is not there was relative to another one.
         if isinstance(root, str) and "data.root" not in given.keys and not Path(root).exists():
             trained = read_checkpoint(source)["hyper_parameters"]["data"]
-            saved["data"] |= {key: trained[key] for key in ("root", "images", "masks") if trained.get(key)}
+            saved["data"] |= {key: trained[key] for key in ("root", "images", "masks", "replay") if trained.get(key)}
     else:
         name, hparams = str(source), read_checkpoint(source)["hyper_parameters"]
         keys = hparams["data"] if cfg.ckpt_path is not None else _OF_A_MODEL

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torchvision.transforms import v2
 
+from segdrone.data import SegmentationDataModule
 from segdrone.errors import ConfigError
 from segdrone.model import SegmentationModule
 from segdrone.training.weight_averaging import EMA
@@ -59,8 +60,9 @@ class SelfTraining(EMA):
         return "SelfTraining"
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Warns if no photograph lacks a mask: then this only averages the weights."""
-        if not any(pair.mask is None for pair in trainer.datamodule.splits["train"]):  # type: ignore[attr-defined]
+        """Warns if masks are trained on: then this only averages the weights."""
+        datamodule = getattr(trainer, "datamodule", None)
+        if isinstance(datamodule, SegmentationDataModule) and not datamodule.config.unlabeled:
             log.warning("callbacks self_training has no photographs without masks: give data.unlabeled=true")
 
     def on_train_batch_start(
@@ -95,7 +97,8 @@ class SelfTraining(EMA):
 
     def _change_colors(self, module: SegmentationModule, images: Tensor) -> Tensor:
         """Returns normalized images, float32 `[B, 3, H, W]`, each in other colors."""
-        mean, std = (torch.tensor(values, device=images.device).view(3, 1, 1) for values in module_scale(module))
+        scale = (module.spec.mean, module.spec.std)
+        mean, std = (torch.tensor(values, device=images.device).view(3, 1, 1) for values in scale)
         changed = [(self._change((image * std + mean).clamp(0, 1)) - mean) / std for image in images]
         return torch.stack(changed)
 
@@ -112,11 +115,6 @@ class SelfTraining(EMA):
                 "learned from them: give a lower callbacks.averaging.confidence than %g", 100 * share, self.confidence,
             )  # fmt: skip
         self._labeled = self._unlabeled = 0
-
-
-def module_scale(module: SegmentationModule) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Returns mean and standard deviation of the channels, which images were normalized with."""
-    return module.spec.mean, module.spec.std
 
 
 def paste_classes(batch: dict[str, Any], source: int, target: int, ignore_index: int) -> None:

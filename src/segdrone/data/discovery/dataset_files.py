@@ -53,7 +53,8 @@ class DatasetFiles:
         same_name: Files of the same name in one folder, of which only one can be in a pair.
         passed_over: Image files that are not used, by what they are.
         other_files: Files beside them that are no images by their suffix.
-        given: Folders or patterns of photographs and masks that the user gave, as absolute paths; else None.
+        given: Folders or patterns of photographs and masks that the user gave, as absolute paths, that of masks empty
+            if there are none; else None.
         split_by: What says the split; empty if nothing does.
         notes: Choices that could be wrong, with the option that decides otherwise.
     """

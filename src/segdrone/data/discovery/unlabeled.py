@@ -31,7 +31,7 @@ def find_unlabeled(
     if images is not None and masks is None:
         folder = named_folder(root, images, "data.images")
         found = _photographs(folder, [folder / file for file in image_files(folder)])
-        return replace(found, given=(str(folder.resolve()), str(folder.resolve())))
+        return replace(found, given=(str(folder.resolve()), ""))
     if masks is not None or layout is not None or not root.is_dir() or find_layouts(root):
         return find_dataset(root, images, masks, layout)
     files = [*dataset_photographs(root)] or [root / file for file in image_files(root)]

@@ -1,0 +1,47 @@
+"""Batch-norm statistics of other photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lightning.pytorch as L
+import pytest
+import torch
+from torch import nn
+
+from segdrone.errors import ConfigError
+from segdrone.model import SegmentationModule
+from segdrone.training import AdaptBatchNorm
+from tests.helpers.training import batches, fit, tiny_module
+
+
+def first_layer(module: SegmentationModule) -> nn.BatchNorm2d:
+    return next(layer for layer in module.modules() if isinstance(layer, nn.BatchNorm2d))
+
+
+def test_statistics_are_the_means_over_all_batches_and_weights_stay(tmp_path: Path) -> None:
+    module = tiny_module(optimizer={"name": "adamw", "lr": 0.1, "weight_decay": 0.1})
+    before = {name: parameter.detach().clone() for name, parameter in module.named_parameters()}
+    inputs: list[torch.Tensor] = []
+    with torch.no_grad():  # the first layer follows a convolution, which does not depend on statistics
+        hook = first_layer(module).register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
+        for batch in batches(4):
+            module(batch["image"])
+        hook.remove()
+    module = tiny_module(optimizer={"name": "adamw", "lr": 0.1, "weight_decay": 0.1})
+    fit(tmp_path, AdaptBatchNorm(), module=module, max_epochs=1)
+    layer = first_layer(module)
+    torch.testing.assert_close(layer.running_mean, torch.stack([part.mean((0, 2, 3)) for part in inputs]).mean(0))
+    torch.testing.assert_close(layer.running_var, torch.stack([part.var((0, 2, 3)) for part in inputs]).mean(0))
+    assert all(torch.equal(parameter, before[name]) for name, parameter in module.named_parameters())
+
+
+def test_a_network_without_batch_norm_is_refused(tmp_path: Path) -> None:
+    module = tiny_module()
+    for parent in [*module.modules()]:
+        for name, child in parent.named_children():
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(parent, name, nn.Identity())
+    trainer = L.Trainer(accelerator="cpu", logger=False, default_root_dir=tmp_path)
+    with pytest.raises(ConfigError, match=r"has no batch norm.*experiment=adapt"):
+        AdaptBatchNorm().on_fit_start(trainer, module)

@@ -1,0 +1,141 @@
+"""Pseudo-labels of a mean teacher: what is learned from them, and that no score counts them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+import numpy as np
+import pytest
+import torch
+
+from segdrone.errors import ConfigError
+from segdrone.model import load_module, read_checkpoint
+from segdrone.training import SelfTraining
+from segdrone.training.self_training import paste_classes
+from tests.helpers.adapting import adapt_config, write_photographs
+from tests.helpers.small_run import Compose, fit_config
+from tests.helpers.training import batches, tiny_module, weights
+
+Batch = dict[str, Any]
+
+
+def half_labeled() -> Batch:
+    """A batch whose second photograph has no mask, and whose last row is outside of it."""
+    batch = batches(1)[0]
+    free = torch.zeros_like(batch["mask"], dtype=torch.bool)
+    free[1, :-1] = True
+    batch["mask"][1] = 255
+    return {**batch, "unlabeled": free}
+
+
+def label(batch: Batch, **options: Any) -> tuple[Batch, torch.Tensor]:
+    """Gives a batch its pseudo-labels; returns it, and what the teacher predicts: its probabilities."""
+    torch.manual_seed(0)
+    module = tiny_module()
+    callback = SelfTraining(**{"decay": 0.9, "confidence": 0.0, "color": 0.4, "paste": False, **options})
+    trainer = L.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    callback.setup(trainer, module, "fit")
+    labeled = dict(batch)
+    callback.on_train_batch_start(trainer, module, labeled, 0)
+    with torch.no_grad():
+        return labeled, module.eval()(batch["image"]).softmax(1)
+
+
+def test_the_teacher_labels_what_it_is_confident_of() -> None:
+    batch = half_labeled()
+    _, probabilities = label(half_labeled())
+    confidence, prediction = probabilities[1].max(0)
+    limit = float(confidence[:-1].median())
+    labeled, _ = label(batch, confidence=limit)
+    expected = torch.where(confidence >= limit, prediction, 255)
+    expected[-1] = 255  # outside of the photograph
+    assert torch.equal(labeled["mask"][1], expected)
+    assert 0.3 < (labeled["mask"][1] != 255).float().mean() < 0.7
+    assert torch.equal(labeled["truth"], batch["mask"])
+    for key in ("mask", "image"):
+        assert torch.equal(labeled[key][0], batch[key][0]), key
+    assert (labeled["image"][1] - batch["image"][1]).abs().mean() > 0.01
+    assert torch.equal(batch["mask"][1], torch.full_like(batch["mask"][1], 255))
+
+
+def test_without_a_photograph_to_label_a_batch_stays_as_it_is() -> None:
+    batch = batches(1)[0]
+    labeled, _ = label({**batch, "unlabeled": torch.zeros_like(batch["mask"], dtype=torch.bool)})
+    assert torch.equal(labeled["image"], batch["image"]) and "truth" not in labeled
+    assert label(batch)[0].keys() == batch.keys()
+
+
+def test_half_of_the_classes_of_a_labeled_photograph_are_pasted() -> None:
+    torch.manual_seed(0)
+    batch = {"image": torch.stack([torch.ones(3, 4, 4), torch.zeros(3, 4, 4)]), "mask": torch.full((2, 4, 4), 9)}
+    batch["mask"][0] = torch.tensor([0, 1, 2, 255])[:, None]  # a class in each row, and one ignored
+    paste_classes(batch, 0, 1, 255)
+    pasted = batch["image"][1, 0] == 1
+    rows = pasted.all(1)
+    assert rows.sum() == 2 and not rows[3] and torch.equal(pasted.any(1), rows)
+    assert torch.equal(batch["mask"][1][pasted], batch["mask"][0][pasted])
+    assert (batch["mask"][1][~pasted] == 9).all()
+
+
+@pytest.mark.parametrize(("key", "value"), [("decay", 2), ("confidence", 1.5), ("color", -0.1), ("color", True)])
+def test_values_out_of_range_are_refused(key: str, value: float) -> None:
+    options: dict[str, Any] = {"decay": 0.9, "confidence": 0.9, "color": 0.4, "paste": True, key: value}
+    with pytest.raises(ConfigError, match=f"{key}={value} must be a number from 0 to 1"):
+        SelfTraining(**options)
+
+
+def test_photographs_without_masks_are_learned_from(
+    trained_run: Path, all_scenes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = write_photographs(tmp_path / "photographs", all_scenes, 5)
+    cfg = adapt_config(trained_run, root, tmp_path / "run", "callbacks.averaging.confidence=0")
+    made = fit_config(cfg)
+    logged = made["trainer"].callback_metrics
+    assert logged["train/pseudo_labels"] == 1
+    assert np.isnan(float(logged["train/miou"]))  # there is no truth
+    assert logged["train/loss"] > 0
+    first, best = trained_run / "checkpoints" / "best.ckpt", tmp_path / "run" / "checkpoints" / "best.ckpt"
+    adapted = read_checkpoint(best)
+    assert adapted["hyper_parameters"]["splits"] == {"train": [f"{i:03d}" for i in range(5)], "val": [], "test": []}
+    assert adapted["hyper_parameters"]["origin"]["checkpoint"] == str(first)
+    assert not torch.equal(weights(load_module(best)), weights(load_module(first)))
+    assert "best.ckpt is the last epoch" in caplog.text
+
+
+def test_a_teacher_that_is_never_confident_is_told_once(
+    trained_run: Path, all_scenes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = write_photographs(tmp_path / "photographs", all_scenes, 3)
+    options = ["callbacks.averaging.confidence=1", "trainer.max_epochs=2"]
+    made = fit_config(adapt_config(trained_run, root, tmp_path / "run", *options))
+    assert made["trainer"].callback_metrics["train/pseudo_labels"] == 0
+    assert caplog.text.count("give a lower callbacks.averaging.confidence than 1") == 1
+
+
+def test_a_resumed_run_has_the_teacher_of_one_without_interruption(
+    trained_run: Path, all_scenes: Path, tmp_path: Path
+) -> None:
+    root = write_photographs(tmp_path / "photographs", all_scenes, 3)
+    options = ["callbacks.averaging.confidence=0", f"data.replay={all_scenes}", "trainer.limit_train_batches=2"]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    fit_config(adapt_config(trained_run, root, whole, *options, "trainer.max_epochs=2"))
+    fit_config(adapt_config(trained_run, root, parts, *options))
+    last = parts / "checkpoints" / "last.ckpt"
+    again = [*options, "trainer.max_epochs=2", "init_from=null", f"ckpt_path={last}"]
+    fit_config(adapt_config(trained_run, root, parts, *again))
+    expected, resumed = (torch.load(run / "checkpoints" / "last.ckpt", weights_only=True) for run in (whole, parts))
+    for part in ("state_dict", "current_model_state"):
+        for name, tensor in expected[part].items():
+            assert torch.equal(tensor, resumed[part][name]), (part, name)
+    assert not torch.equal(expected["state_dict"]["network.segmentation_head.0.bias"],
+                           expected["current_model_state"]["network.segmentation_head.0.bias"])  # fmt: skip
+    assert expected["hyper_parameters"]["origin"] == resumed["hyper_parameters"]["origin"]
+
+
+def test_labeled_photographs_alone_are_told(
+    small_config: Compose, trained_run: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fit_config(small_config("callbacks=[default,self_training]", "trainer.limit_train_batches=1"))
+    assert "self_training has no photographs without masks: give data.unlabeled=true" in caplog.text
