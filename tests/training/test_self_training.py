@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from segdrone.errors import ConfigError
+from segdrone.errors import ConfigError, DataError
+from segdrone.inference import Predictor
 from segdrone.model import load_module, read_checkpoint
 from segdrone.training import SelfTraining
 from segdrone.training.self_training import paste_classes
@@ -102,6 +103,22 @@ def test_photographs_without_masks_are_learned_from(
     assert adapted["hyper_parameters"]["origin"]["checkpoint"] == str(first)
     assert not torch.equal(weights(load_module(best)), weights(load_module(first)))
     assert "best.ckpt is the last epoch" in caplog.text
+    assert Predictor.from_checkpoint(best)(root / "000.jpg").mask.shape == (64, 96)
+
+
+def test_a_photograph_that_breaks_off_is_named(trained_run: Path, all_scenes: Path, tmp_path: Path) -> None:
+    root = write_photographs(tmp_path / "photographs", all_scenes, 3)
+    content = (root / "001.jpg").read_bytes()
+    (root / "001.jpg").write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=r"001\.jpg"):
+        fit_config(adapt_config(trained_run, root, tmp_path / "run"))
+
+
+def test_a_run_that_could_not_learn_without_masks_is_refused(
+    trained_run: Path, all_scenes: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="needs a callback that learns without masks: give experiment=adapt"):
+        fit_config(adapt_config(trained_run, all_scenes, tmp_path / "run", "callbacks.averaging=null"))
 
 
 def test_a_teacher_that_is_never_confident_is_told_once(

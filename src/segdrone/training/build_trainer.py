@@ -19,9 +19,11 @@ from segdrone.data import SegmentationDataModule
 from segdrone.errors import ConfigError
 from segdrone.model.distributed import check_processes
 from segdrone.model.stall import MarkProgress
+from segdrone.training.adapt_batch_norm import AdaptBatchNorm
 from segdrone.training.checkpoint_io import AtomicCheckpointIO
 from segdrone.training.checks import check_callbacks
 from segdrone.training.precision import choose_precision
+from segdrone.training.self_training import SelfTraining
 from segdrone.utils.config import to_container, without
 
 log = logging.getLogger(__name__)
@@ -62,7 +64,8 @@ def build_callbacks(cfg: DictConfig, datamodule: SegmentationDataModule) -> list
     """Builds the callbacks. Without validation, training metrics choose the best epoch and nothing stops early.
 
     Raises:
-        ConfigError: The last epochs would not be validated, or a callback cannot be built from its options.
+        ConfigError: The last epochs would not be validated, a callback cannot be built from its options, or none
+            learns from the photographs without masks that there are.
     """
     callbacks = to_container(cfg.get("callbacks") or OmegaConf.create())
     has_val = has_validation(cfg, datamodule)
@@ -83,7 +86,12 @@ def build_callbacks(cfg: DictConfig, datamodule: SegmentationDataModule) -> list
                 part["save_on_train_epoch_end"] = True
             if "monitor" in part and datamodule.config.unlabeled:  # no score is known for these photographs
                 part["monitor"] = None
-    return instantiate_all(callbacks, "callbacks")
+    built: list[L.Callback] = instantiate_all(callbacks, "callbacks")
+    if datamodule.config.unlabeled and not any(isinstance(part, SelfTraining | AdaptBatchNorm) for part in built):
+        raise ConfigError(
+            "data.unlabeled=true needs a callback that learns without masks: give experiment=adapt or adapt_bn"
+        )
+    return built
 
 
 def instantiate_all(configs: Mapping[str, Any] | None, group: str) -> list[Any]:
