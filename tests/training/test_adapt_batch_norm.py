@@ -19,7 +19,8 @@ def first_layer(module: SegmentationModule) -> nn.BatchNorm2d:
     return next(layer for layer in module.modules() if isinstance(layer, nn.BatchNorm2d))
 
 
-def test_statistics_are_the_means_over_all_batches_and_weights_stay(tmp_path: Path) -> None:
+@pytest.mark.parametrize("share", [1.0, 0.25])
+def test_statistics_move_to_the_means_over_all_batches_and_weights_stay(share: float, tmp_path: Path) -> None:
     module = tiny_module(optimizer={"name": "adamw", "lr": 0.1, "weight_decay": 0.1})
     before = {name: parameter.detach().clone() for name, parameter in module.named_parameters()}
     inputs: list[torch.Tensor] = []
@@ -29,10 +30,14 @@ def test_statistics_are_the_means_over_all_batches_and_weights_stay(tmp_path: Pa
             module(batch["image"])
         hook.remove()
     module = tiny_module(optimizer={"name": "adamw", "lr": 0.1, "weight_decay": 0.1})
-    fit(tmp_path, AdaptBatchNorm(), module=module, max_epochs=1)
     layer = first_layer(module)
-    torch.testing.assert_close(layer.running_mean, torch.stack([part.mean((0, 2, 3)) for part in inputs]).mean(0))
-    torch.testing.assert_close(layer.running_var, torch.stack([part.var((0, 2, 3)) for part in inputs]).mean(0))
+    assert layer.running_mean is not None and layer.running_var is not None
+    earlier = layer.running_mean.clone(), layer.running_var.clone()
+    fit(tmp_path, AdaptBatchNorm(share), module=module, max_epochs=1)
+    means = torch.stack([part.mean((0, 2, 3)) for part in inputs]).mean(0)
+    variances = torch.stack([part.var((0, 2, 3)) for part in inputs]).mean(0)
+    torch.testing.assert_close(layer.running_mean, share * means + (1 - share) * earlier[0])
+    torch.testing.assert_close(layer.running_var, share * variances + (1 - share) * earlier[1])
     assert all(torch.equal(parameter, before[name]) for name, parameter in module.named_parameters())
 
 
@@ -42,6 +47,14 @@ def test_a_network_without_batch_norm_is_refused(tmp_path: Path) -> None:
         for name, child in parent.named_children():
             if isinstance(child, nn.BatchNorm2d):
                 setattr(parent, name, nn.Identity())
-    trainer = L.Trainer(accelerator="cpu", logger=False, default_root_dir=tmp_path)
+    trainer = L.Trainer(max_epochs=1, accelerator="cpu", logger=False, default_root_dir=tmp_path)
     with pytest.raises(ConfigError, match=r"has no batch norm.*experiment=adapt"):
-        AdaptBatchNorm().on_fit_start(trainer, module)
+        AdaptBatchNorm(0.5).on_fit_start(trainer, module)
+
+
+def test_more_than_one_epoch_and_other_shares_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"give trainer\.max_epochs=1"):
+        fit(tmp_path, AdaptBatchNorm(0.5), module=tiny_module(), max_epochs=2)
+    for share in (0, 1.1, True):
+        with pytest.raises(ConfigError, match=f"share={share} must be a number above 0 and up to 1"):
+            AdaptBatchNorm(share)
