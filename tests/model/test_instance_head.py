@@ -50,6 +50,14 @@ def test_a_network_without_the_head_starts_one_with_it(tmp_path: Path) -> None:
     assert torch.equal(head["instances.0.weight"], fresh["instances.0.weight"])
 
 
+def test_a_network_without_the_head_starts_from_one_with_it(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    plain, module = SegmentationModule(MODEL, THREE.to_dict(), DATA, {}), panoptic_module(seed=2)
+    load_pretrained(plain, _save(module, tmp_path / "a.ckpt"))
+    image = torch.randn(1, 3, 32, 32)
+    assert torch.equal(plain.eval()(image), module.eval()(image)[:, :3])
+
+
 def test_a_checkpoint_says_that_things_are_told_apart(tmp_path: Path) -> None:
     module = panoptic_module()
     network, spec = load_network(_save(module, tmp_path / "a.ckpt"))

@@ -53,9 +53,9 @@ class SegmentationDataModule(L.LightningDataModule):
     """Photographs and masks as batches: found, paired, checked, split, cut and augmented.
 
     A batch is a dict: `image` float32 `[B, 3, H, W]` normalized, `mask` int64 `[B, H, W]` with ids of the class table
-    and its ignored id, `id` a list of the photographs' names. In training and validation there may be more: with
-    `instances`, `instances` int32 `[B, H, W]`, numbers of the things; with `config.unlabeled`, in training, `unlabeled`,
-    bool `[B, H, W]`: pixels of photographs without a mask, whose `mask` is the ignored id.
+    and its ignored id, `id` a list of the photographs' names. With `instances`, batches of training and validation also
+    have `instances`, int32 `[B, H, W]`: numbers of the things. With `config.unlabeled`, those of training have
+    `unlabeled`, bool `[B, H, W]`: pixels of photographs without a mask, whose `mask` is the ignored id.
 
     Args:
         config: Which photographs, how they are split, and what the network gets of them.

@@ -135,7 +135,9 @@ class CachedReader:
         return self._key(pair.image, size, f"valid {self._position} {pair.channels}".rstrip())
 
     def _number_key(self, pair: ImageMaskPair, size: Size) -> CacheKey:
-        return self._key(self.maps.files[pair.id], (*size, 2), f"instances {self._position}")  # two bytes for each number
+        return self._key(
+            self.maps.files[pair.id], (*size, 2), f"instances {self._position}"
+        )  # two bytes for each number
 
     def _key(self, path: Path, shape: tuple[int, ...], variant: str) -> CacheKey:
         name = (path, (shape[0], shape[1]), variant)

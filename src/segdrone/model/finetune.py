@@ -38,7 +38,7 @@ def load_pretrained(module: SegmentationModule, path: str | Path) -> str:
     """
     checkpoint = read_checkpoint(path)
     settings, state = checkpoint["hyper_parameters"], module.state_dict()
-    pretrained = _beside_instance_head(checkpoint["state_dict"], state)
+    pretrained = _fit_instance_head(checkpoint["state_dict"], state)
     pretrained_names, names = read_spec(checkpoint, path).classes.names, list(module.table.names)
     per_class = _tensors_per_class(module)
     expected = {
@@ -71,16 +71,19 @@ def load_pretrained(module: SegmentationModule, path: str | Path) -> str:
     )
 
 
-def _beside_instance_head(pretrained: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Returns the tensors of a checkpoint without an instance head under their names in a network with one.
+def _fit_instance_head(pretrained: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Returns the tensors of a checkpoint under their names in a network, of which one may have an instance head.
 
-    The tensors of the instance head are those of `state`, its initial ones.
+    A network with one keeps its initial tensors of `state` there; of a checkpoint with one these are left out.
     """
-    if any(key.startswith(_INSTANCES) for key in pretrained) or not any(key.startswith(_INSTANCES) for key in state):
+    theirs, own = (any(key.startswith(_INSTANCES) for key in tensors) for tensors in (pretrained, state))
+    if theirs == own:
         return dict(pretrained)
+    before, after = (_HEAD, f"{_HEAD}semantic.") if own else (f"{_HEAD}semantic.", _HEAD)
     moved = {
-        key.replace(_HEAD, f"{_HEAD}semantic.", 1) if key.startswith(_HEAD) else key: tensor
+        after + key.removeprefix(before) if key.startswith(before) else key: tensor
         for key, tensor in pretrained.items()
+        if not key.startswith(_INSTANCES)
     }
     return {**{key: tensor for key, tensor in state.items() if key.startswith(_INSTANCES)}, **moved}
 
