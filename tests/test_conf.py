@@ -171,8 +171,9 @@ def _assert_in_effect(made: dict[str, Any], chosen: dict[str, str]) -> None:
     assert kinds & set(CALLBACKS.values()) == {CALLBACKS[name] for name in chosen["callbacks"].split()}
 
 
+NETWORK_FILES = [name for name in _names("model") if not name.startswith("classic_")]
 CASES = [
-    *([f"model={name}", "data.batch_size=2"] for name in _names("model")),
+    *([f"model={name}", "data.batch_size=2"] for name in NETWORK_FILES),
     *([f"augment={name}", *TINY] for name in _names("augment")),
     *([f"loss={name}", *TINY] for name in _names("loss")),
     *([f"optimizer={name}", *TINY] for name in _names("optimizer")),

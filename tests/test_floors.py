@@ -27,7 +27,7 @@ FLOORS = {
         "normalize",
     ),
     3: ("raster", "synthetic", "figures"),
-    4: ("data", "model", "runtime"),
+    4: ("data", "model", "classic", "runtime"),
     5: ("inference", "annotations", "inspection"),
     6: ("training", "evaluation", "export", "sweep", "serve", "monitor"),
     7: ("cli", "__main__"),
@@ -43,6 +43,7 @@ SAME_FLOOR = {  # the only imports within a floor
     ("spec", "class_groups"),
     ("spec", "windows"),
     ("spec", "reference_statistics"),
+    ("runtime", "classic"),  # ClassicBackend runs classical models
     ("runtime", "model"),  # TorchBackend builds networks
     ("training", "evaluation"),  # a run ends with its scores
     ("training", "export"),  # and exports its best checkpoint
@@ -53,6 +54,8 @@ SAME_FLOOR = {  # the only imports within a floor
 }
 FORBIDDEN = {  # downward imports that would mix two jobs
     ("data", "figures"),  # data reads, and draws nothing
+    ("classic", "figures"),
+    ("classic", "raster"),  # a method knows pixels and no files
     ("model", "figures"),
     ("model", "raster"),  # a network knows no files
     ("model", "synthetic"),

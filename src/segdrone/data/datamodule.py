@@ -183,6 +183,17 @@ class SegmentationDataModule(L.LightningDataModule):
             samples.sort(key=lambda sample: sample.size)  # a batch is padded to its largest sample
         return SegmentationDataset(samples, self._new_reader(), Pipeline([], self.mean, self.std), count_once=True)
 
+    def plain_dataset(self, split: str) -> SegmentationDataset:
+        """Returns the samples of any split at the scale of training, read through its cache, each part once.
+
+        They are not augmented, and crops lie on a fixed grid: for models that are fitted to photographs in one pass.
+
+        Raises:
+            DataError: The split is empty, or the cache does not fit.
+        """
+        samples = self._grid_samples(split, self.config.image_size)
+        return SegmentationDataset(samples, self._fit_reader, Pipeline([], self.mean, self.std), count_once=True)
+
     def class_pixels(self) -> NDArray[np.int64]:
         """Counts the labeled pixels per training photograph and class, at the scale of training: int64 `[N, C]`.
 

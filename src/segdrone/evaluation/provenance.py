@@ -20,7 +20,7 @@ from segdrone.utils.launch import command_line
 _PACKAGES = (
     "segdrone", "torch", "torchvision", "lightning", "torchmetrics", "segmentation-models-pytorch", "timm",
     "albumentations", "opencv-python-headless", "numpy", "hydra-core", "omegaconf", "onnx",
-    "onnxruntime", "openvino",
+    "onnxruntime", "openvino", "scikit-image", "scikit-learn",
 )  # fmt: skip
 
 

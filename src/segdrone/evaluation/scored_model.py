@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import lightning.pytorch as L
 import torch
 from torch import Tensor
 
+from segdrone.classic import SUFFIX
 from segdrone.errors import ConfigError
 from segdrone.model import load_module
 from segdrone.runtime.backend import Backend, check_probabilities
@@ -44,13 +45,16 @@ class ScoredModel:
 
 
 def open_checkpoint(path: str | Path) -> ScoredModel:
-    """Opens a checkpoint.
+    """Opens a checkpoint, or the file of a classical model, which stands in its place.
 
     Raises:
         CheckpointError: It cannot be opened.
     """
+    run = Path(path).resolve().parent.parent
+    if Path(path).suffix.lower() == SUFFIX:
+        return replace(open_model_file(path), run=run)
     module = load_module(path)
-    return scored_module(module, Path(path).resolve().parent.parent)
+    return scored_module(module, run)
 
 
 def scored_module(module: Any, run: Path | None) -> ScoredModel:
@@ -65,7 +69,7 @@ def scored_module(module: Any, run: Path | None) -> ScoredModel:
 
 
 def open_model_file(path: str | Path, spec: str | Path | None = None) -> ScoredModel:
-    """Opens a file that `segdrone export` wrote, or a checkpoint.
+    """Opens a file that `segdrone export` wrote, a classical model, or a checkpoint.
 
     Args:
         path: The file.

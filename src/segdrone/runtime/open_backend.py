@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from segdrone.classic import SUFFIX
 from segdrone.errors import CheckpointError
 from segdrone.runtime.backend import Backend
 from segdrone.runtime.description import Description
@@ -13,7 +14,7 @@ from segdrone.utils.output_dir import check_finished
 def open_backend(
     path: str | Path, *, device: str = "auto", batch_size: int | None = None, spec: str | Path | None = None
 ) -> Backend:
-    """Opens a model file: a checkpoint with torch, `.onnx` with ONNX Runtime, `.xml` with OpenVINO.
+    """Opens a model file: a checkpoint with torch, `.onnx` with ONNX Runtime, `.xml` with OpenVINO, `.npz` by itself.
 
     Only the runtime that is needed is imported. Nothing in the file is executed.
 
@@ -42,6 +43,11 @@ def open_backend(
         except ImportError:
             raise CheckpointError(f"{path} needs OpenVINO: pip install openvino") from None
         return OpenVinoBackend(path, description, device=device, batch_size=batch_size)
+    if path.suffix.lower() == SUFFIX and description is None:
+        _check_file(path)
+        from segdrone.runtime.classic_backend import ClassicBackend
+
+        return ClassicBackend(path, device=device, batch_size=batch_size)
     if description is not None:
         raise CheckpointError(f"{path} is no .onnx or .xml file: --spec describes these; a checkpoint describes itself")
     try:

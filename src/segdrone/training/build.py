@@ -45,6 +45,19 @@ def build_datamodule(cfg: DictConfig) -> SegmentationDataModule:
         pretrained = pretrained_normalization(str(cfg.model.encoder_name))
         if pretrained is not None:
             config = config.replace(mean=tuple(pretrained[0]), std=tuple(pretrained[1]))
+    return open_datamodule(cfg, config)
+
+
+def open_datamodule(cfg: DictConfig, config: DataConfig) -> SegmentationDataModule:
+    """Opens the photographs of a run, and checks their masks.
+
+    Args:
+        cfg: The config of the run.
+        config: Its `data`, which may differ from that of `cfg`.
+
+    Raises:
+        SegdroneError: The photographs or the settings cannot be used.
+    """
     source, instances = cfg.init_from or cfg.ckpt_path, cfg.model.get("instances") is True
     if config.unlabeled and source is None:
         raise ConfigError(
@@ -79,6 +92,36 @@ def build_module(cfg: DictConfig, datamodule: SegmentationDataModule) -> Segment
         ConfigError: An option is unknown or does not fit.
         CheckpointError: The initial weights cannot be loaded.
     """
+    module = SegmentationModule(
+        model=model_settings(to_container(cfg.model)),
+        classes=_learned_classes(cfg, datamodule.table).to_dict(),
+        loss=_resolve_loss(to_container(cfg.loss), datamodule),
+        optimizer=to_container(cfg.optimizer),
+        scheduler=to_container(cfg.scheduler),
+        origin=_origin(cfg, datamodule),
+        **describe_data(datamodule),
+    )
+    size = datamodule.config.training_size
+    log.info("%s on %s: %s", cfg.model.name, cfg.model.encoder_name, summarize(module.network, size))
+    if cfg.init_from is not None:
+        if cfg.ckpt_path is not None:
+            raise ConfigError("init_from starts a run and ckpt_path resumes one: give one of them")
+        log.info(load_pretrained(module, cfg.init_from))
+    elif cfg.model.encoder_weights is not None and cfg.ckpt_path is None:
+        log.info(load_encoder_weights(module.encoder, cfg.model.encoder_name, cfg.model.encoder_weights))
+    if cfg.compile:
+        module.network.compile()  # in place: the names of its weights do not change
+    return module
+
+
+def scored_split(datamodule: SegmentationDataModule) -> str | None:
+    """Returns the split that a run is scored on at its end; None if no photograph has a mask to score with."""
+    labeled = ("test", "val") if datamodule.config.unlabeled else ("test", "val", "train", "all")
+    return next((split for split in labeled if datamodule.splits[split]), None)
+
+
+def describe_data(datamodule: SegmentationDataModule) -> dict[str, Any]:
+    """Returns what a finished model says of its photographs, as plain data: `data`, `splits` and `split_by`."""
     config = datamodule.config
     if (given := datamodule.dataset.files.given) is not None:  # absolute, to be opened from any working folder
         config = config.replace(images=given[0], masks=given[1] or None)
@@ -92,27 +135,8 @@ def build_module(cfg: DictConfig, datamodule: SegmentationDataModule) -> Segment
         mean=tuple(datamodule.mean),
         std=tuple(datamodule.std),
     )
-    module = SegmentationModule(
-        model=model_settings(to_container(cfg.model)),
-        classes=_learned_classes(cfg, datamodule.table).to_dict(),
-        data=data.to_dict(),
-        splits={split: [pair.id for pair in datamodule.splits[split]] for split in SPLITS},
-        loss=_resolve_loss(to_container(cfg.loss), datamodule),
-        optimizer=to_container(cfg.optimizer),
-        scheduler=to_container(cfg.scheduler),
-        split_by=datamodule.dataset.split.by,
-        origin=_origin(cfg, datamodule),
-    )
-    log.info("%s on %s: %s", cfg.model.name, cfg.model.encoder_name, summarize(module.network, config.training_size))
-    if cfg.init_from is not None:
-        if cfg.ckpt_path is not None:
-            raise ConfigError("init_from starts a run and ckpt_path resumes one: give one of them")
-        log.info(load_pretrained(module, cfg.init_from))
-    elif cfg.model.encoder_weights is not None and cfg.ckpt_path is None:
-        log.info(load_encoder_weights(module.encoder, cfg.model.encoder_name, cfg.model.encoder_weights))
-    if cfg.compile:
-        module.network.compile()  # in place: the names of its weights do not change
-    return module
+    splits = {split: [pair.id for pair in datamodule.splits[split]] for split in SPLITS}
+    return {"data": data.to_dict(), "splits": splits, "split_by": datamodule.dataset.split.by}
 
 
 def _learned_classes(cfg: DictConfig, table: ClassTable) -> ClassTable:

@@ -75,6 +75,37 @@ def check_trainer(options: Mapping[str, Any]) -> None:
     check_stall_timeout(options)
 
 
+def check_seed(seed: Any) -> None:
+    """Checks the seed of a run.
+
+    Raises:
+        ConfigError: It is not a whole number in its range.
+    """
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        raise ConfigError(f"seed={seed} must be a whole number from 0 to {2**32 - 1}")
+
+
+def check_classic(cfg: Mapping[str, Any]) -> None:
+    """Checks that a run of a classical model is given nothing that only a network has, and that is not null by default.
+
+    Raises:
+        ConfigError: It is.
+    """
+    for key in ("ckpt_path", "init_from"):
+        if cfg.get(key) is not None:
+            raise ConfigError(f"{key} does nothing with a classical model, which is fitted anew: leave it out")
+    if cfg.get("compile"):
+        raise ConfigError("compile=true does nothing with a classical model, which has no network: leave it out")
+    if cfg.get("export"):
+        raise ConfigError("export does nothing with a classical model: predict with its own file, best.npz")
+    trainer = cfg["trainer"]
+    for key, single in {"devices": (1, "1", "auto"), "num_nodes": (1, None), "overfit_batches": (0, None)}.items():
+        if trainer.get(key) not in single:
+            raise ConfigError(f"trainer.{key}={trainer[key]} does nothing with a classical model: leave it out")
+    if str(cfg["objective"]).endswith("/loss"):
+        raise ConfigError(f"objective={cfg['objective']}: a classical model has no loss: choose val/miou")
+
+
 def check_learning(model: Options, loss: Options, optimizer: Options, scheduler: Options) -> None:
     """Checks names and options of `conf/model`, `loss`, `optimizer` and `scheduler`, before photographs are prepared.
 

@@ -13,8 +13,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pydantic import BaseModel, ConfigDict, InstanceOf
 
+from segdrone.classic import SUFFIX
+from segdrone.classic.model import is_classic
 from segdrone.errors import ConfigError
 from segdrone.model import read_checkpoint
+from segdrone.training.checks import check_classic
 from segdrone.utils.bounded import UnreadableError, read_json, to_plain, validate
 from segdrone.utils.config import config_dir, to_container
 
@@ -84,6 +87,10 @@ def inherit_options(cfg: DictConfig, overrides: Sequence[str], folders: Sequence
     source = cfg.ckpt_path or cfg.init_from
     if source is None:
         return
+    if is_classic(cfg.model.get("name")):
+        check_classic(to_container(cfg))
+    if Path(source).suffix.lower() == SUFFIX:
+        raise ConfigError(f"{source} is a classical model, which is fitted anew and not trained on: leave it out")
     given = _parse(overrides, [config_dir(), *map(Path, folders)])
     before = _flatten(to_container(cfg))
     file = Path(source).resolve().parent.parent / "run.json"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
 import numpy as np
 
+from segdrone.classic.model_file import write_model
 from segdrone.data import SegmentationDataModule
 from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.masks.mask_encoding import MaskEncoding
@@ -24,6 +25,7 @@ from segdrone.inference import Predictor
 from segdrone.inference.photo_statistics import measure_photograph, monitored_columns
 from segdrone.model.checkpoint import read_checkpoint
 from segdrone.reference_statistics import MIN_PHOTOGRAPHS, ReferenceStatistics
+from segdrone.runtime.classic_backend import ClassicBackend
 from segdrone.training.checkpoint_io import AtomicCheckpointIO
 from segdrone.utils.progress import progress_bar
 from segdrone.windows import Window
@@ -40,7 +42,7 @@ def add_reference(checkpoint: str, datamodule: SegmentationDataModule, trainer: 
     complete without the statistics: what fails here is a warning.
 
     Args:
-        checkpoint: The best checkpoint; empty if the run kept none.
+        checkpoint: The best checkpoint, or the file of a classical model; empty if the run kept none.
         datamodule: The photographs.
         trainer: Decides on which device the model runs.
     """
@@ -49,16 +51,24 @@ def add_reference(checkpoint: str, datamodule: SegmentationDataModule, trainer: 
         return
     chosen = np.unique(np.linspace(0, len(pairs) - 1, min(len(pairs), _MOST)).round().astype(int))
     try:
-        predictor = Predictor.from_checkpoint(checkpoint, device=str(trainer.strategy.root_device))
+        predictor = Predictor.from_file(checkpoint, device=str(trainer.strategy.root_device))
         reference = measure_reference(predictor, [pairs[i] for i in chosen], datamodule.encoding)
-        content = read_checkpoint(checkpoint)
-        spec: dict[str, Any] = {**content["spec"], "reference_statistics": asdict(reference)}
-        AtomicCheckpointIO().save_checkpoint({**content, "spec": spec}, checkpoint)
+        if isinstance(predictor.backend, ClassicBackend):
+            _add_to_classic(Path(checkpoint), predictor.backend, reference)
+        else:
+            content = read_checkpoint(checkpoint)
+            spec: dict[str, Any] = {**content["spec"], "reference_statistics": asdict(reference)}
+            AtomicCheckpointIO().save_checkpoint({**content, "spec": spec}, checkpoint)
     except SegdroneError as error:
         log.warning(
             "%s got no statistics for segdrone monitor (%s): give it --reference FOLDER", Path(checkpoint).name,
             explain_error(error),
         )  # fmt: skip
+
+
+def _add_to_classic(path: Path, backend: ClassicBackend, reference: ReferenceStatistics) -> None:
+    spec = replace(backend.spec, reference_statistics=reference)
+    write_model(path, backend.model, replace(backend.description, spec=spec).to_json())
 
 
 def measure_reference(

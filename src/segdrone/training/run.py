@@ -1,4 +1,4 @@
-"""Train and score a network as a config says; train.py calls this."""
+"""Train and score a model as a config says; train.py calls this."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins import Precision
 from omegaconf import DictConfig
 
+from segdrone.classic.model import is_classic
 from segdrone.data import SegmentationDataModule
 from segdrone.data.masks.instance_maps import find_instance_maps
 from segdrone.data.masks.label_sample import tell_doubts
-from segdrone.errors import ConfigError
 from segdrone.evaluation import (
     check_pictures,
     describe_run,
@@ -30,9 +30,10 @@ from segdrone.evaluation import (
 from segdrone.evaluation.report import RESULTS
 from segdrone.model import SegmentationModule, check_resumable, load_module
 from segdrone.model.distributed import how_to_resume, supervise
-from segdrone.training.build import build_datamodule, build_module
+from segdrone.training.build import build_datamodule, build_module, scored_split
 from segdrone.training.build_trainer import build_callbacks, build_trainer, has_validation, instantiate_all
-from segdrone.training.checks import check_learning, check_metric, check_trainer
+from segdrone.training.checks import check_learning, check_metric, check_seed, check_trainer
+from segdrone.training.classic import train_classic
 from segdrone.training.export_best import check_export, export_best
 from segdrone.training.fit import fit
 from segdrone.training.loggers import log_hyperparameters, open_loggers
@@ -52,7 +53,8 @@ log = logging.getLogger(__name__)
 def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     """Trains as configured by `conf/train.yaml`, then scores the best checkpoint.
 
-    The test split is scored, or the validation split if there is no test split.
+    The test split is scored, or the validation split if there is no test split. A classical model is fitted by
+    `train_classic`, which returns other objects.
 
     Args:
         cfg: The composed config.
@@ -68,14 +70,14 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     check_trainer(to_container(cfg.trainer))
     last = Path(cfg.output_dir) / "checkpoints" / "last.ckpt"
     with collect_warnings() as warnings, watch_progress(cfg.trainer.get("stall_timeout"), lambda: how_to_resume(last)):
-        return _train(cfg, warnings)
+        fit_and_score = train_classic if is_classic(cfg.model.get("name")) else _train
+        return fit_and_score(cfg, warnings)
 
 
 def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], dict[str, Any]]:
     started = time.time()
     keep_freed_memory()
-    if type(cfg.seed) is not int or not 0 <= cfg.seed < 2**32:
-        raise ConfigError(f"seed={cfg.seed} must be a whole number from 0 to {2**32 - 1}")
+    check_seed(cfg.seed)
     check_pictures(cfg)
     check_learning(*(to_container(cfg[group]) for group in ("model", "loss", "optimizer", "scheduler")))
     if note := busy_note(torch.get_num_threads()):
@@ -87,7 +89,7 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
     datamodule = build_datamodule(cfg)
     check_metric("objective", cfg.objective, datamodule.table, has_val=has_validation(cfg, datamodule))
     object_classes(cfg, datamodule.table)  # refused here, not after the training
-    if (scored := _scored_split(datamodule)) is not None:
+    if (scored := scored_split(datamodule)) is not None:
         find_instance_maps(datamodule.dataset.files, datamodule.splits[scored])
     module = build_module(cfg, datamodule)
     if cfg.ckpt_path is not None:
@@ -137,12 +139,6 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
     return metrics, objects
 
 
-def _scored_split(datamodule: SegmentationDataModule) -> str | None:
-    """Returns the split that the best checkpoint is scored on; None if no photograph has a mask to score with."""
-    labeled = ("test", "val") if datamodule.config.unlabeled else ("test", "val", "train", "all")
-    return next((split for split in labeled if datamodule.splits[split]), None)
-
-
 def _score_best(
     cfg: DictConfig,
     trainer: L.Trainer,
@@ -152,7 +148,7 @@ def _score_best(
     provenance: Mapping[str, Any],
     warnings: Sequence[str],
 ) -> dict[str, Any]:
-    split = _scored_split(datamodule)
+    split = scored_split(datamodule)
     if split is None:
         log.warning("no photograph of data.root=%s has a mask: the result is not scored", datamodule.config.root)
         return {}
