@@ -17,6 +17,10 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from omegaconf import OmegaConf
 from torch import nn
 
+from segdrone.classic.classifiers import CLASSIFIERS
+from segdrone.classic.fit import fit_model
+from segdrone.classic.methods import METHODS, describe_options
+from segdrone.classic.model import ClassicOptions, CommonOptions
 from segdrone.model import SegmentationModule, load_module
 from segdrone.model.losses import LOSSES
 from segdrone.model.networks import NETWORKS
@@ -30,6 +34,7 @@ from segdrone.training import (
     TerminateOnNaN,
     train,
 )
+from tests.helpers.classic import patches
 from tests.helpers.commands import REPO
 from tests.helpers.small_run import TINY, Compose, compose_config, fit_config, small
 
@@ -171,7 +176,8 @@ def _assert_in_effect(made: dict[str, Any], chosen: dict[str, str]) -> None:
     assert kinds & set(CALLBACKS.values()) == {CALLBACKS[name] for name in chosen["callbacks"].split()}
 
 
-NETWORK_FILES = [name for name in _names("model") if not name.startswith("classic_")]
+CLASSIC_FILES = [name for name in _names("model") if name.startswith("classic_")]
+NETWORK_FILES = [name for name in _names("model") if name not in CLASSIC_FILES]
 CASES = [
     *([f"model={name}", "data.batch_size=2"] for name in NETWORK_FILES),
     *([f"augment={name}", *TINY] for name in _names("augment")),
@@ -233,6 +239,20 @@ def test_every_recipe_that_adapts_runs_to_its_scores(
     assert 0 <= metrics["miou"] <= 1
     assert {pair.mask is None for pair in made["datamodule"].splits["train"]} == {name != "adapt_few"}
     _assert_in_effect(made, _chosen(choices, tmp_path))
+
+
+@pytest.mark.parametrize("name", CLASSIC_FILES)
+def test_every_classical_model_is_described_as_in_the_code_and_learns(name: str) -> None:
+    content = _file("model", name)
+    options = ClassicOptions.from_dict(content)
+    forms: list[Any] = [CommonOptions, CLASSIFIERS[content["classifier"]["name"]], METHODS.get(content["name"])]
+    described = {key: text for form in forms if form for key, _, text in describe_options(form) if key != "classifier"}
+    lines = (CONF / "model" / f"{name}.yaml").read_text().splitlines()[1:]
+    comments = dict(re.findall(r"^ *(\w+): .* # (.*)$", "\n".join(lines), re.M))
+    assert {**comments, "name": ""} == {**described, "name": ""}
+    image, mask = patches(0, 48, 72)
+    model, _ = fit_model(options, [(image, mask)] * 2, 2, 3, seed=0)
+    assert (model(image).argmax(0) == mask).mean() > 0.6
 
 
 def _assert_of_the_size_in_the_comment(network: nn.Module, file: Path) -> None:

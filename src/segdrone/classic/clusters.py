@@ -100,7 +100,7 @@ class RandomWalker:
         walked = sure
         if len(np.unique(sure)) > 2 and (sure == 0).any():
             walked = library("skimage.segmentation").random_walker(
-                lab.astype(float), sure, beta=self.beta, mode="cg_j", tol=1e-3, prob_tol=0.1, channel_axis=-1
+                lab.astype(float) / 100, sure, beta=self.beta, mode="cg_j", tol=1e-3, prob_tol=np.inf, channel_axis=-1
             )
         full = cv2.resize(walked.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
         return connected_segments(full.astype(np.int32), self.min_size)

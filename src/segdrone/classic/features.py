@@ -47,9 +47,9 @@ def reach(scales: Sequence[float]) -> int:
 
     Example:
         >>> reach([1.0, 16.0])
-        50
+        49
     """
-    return max((round(TRUNCATE * scale) for scale in scales), default=0) + 2  # derivatives of 2nd order
+    return max((round(TRUNCATE * scale) for scale in scales), default=0) + 1  # of the derivatives
 
 
 def pixel_features(image: Image, scales: Sequence[float]) -> Planes:
@@ -77,7 +77,8 @@ def pixel_features(image: Image, scales: Sequence[float]) -> Planes:
         smooth = _gaussian(stacked, scale)
         lightness = np.ascontiguousarray(smooth[..., 0])
         part[:3] = smooth[..., :3].transpose(2, 0, 1)
-        part[3] = cv2.magnitude(_derivative(lightness, 1, 0), _derivative(lightness, 0, 1))
+        across, down = _derivative(lightness, 1, 0), _derivative(lightness, 0, 1)
+        part[3] = np.sqrt(np.square(across) + np.square(down))  # cv2.magnitude rounds by the place in memory
         part[4:6] = _hessian_eigenvalues(lightness)
         part[6] = np.sqrt(np.maximum(smooth[..., 3] - np.square(lightness), 0))
     return planes

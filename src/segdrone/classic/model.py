@@ -31,7 +31,7 @@ _STRIP = 1 << 20  # pixels whose features are computed at once
 
 
 @dataclass(frozen=True)
-class _Common:
+class CommonOptions:
     """Options of every method."""
 
     __pydantic_config__: ClassVar[ConfigDict] = {"extra": "forbid"}
@@ -85,7 +85,7 @@ class ClassicOptions:
         given = dict(options)
         name = str(given.pop("name", ""))
         shared = {key: given.pop(key) for key in [*given] if key in _SHARED}
-        common = build_options(_Common, {"classifier": {}} | shared, f"model {name}")
+        common = build_options(CommonOptions, {"classifier": {}} | shared, f"model {name}")
         if name == PIXELS and given:
             raise ConfigError(f"model.{min(given)} is not an option of {PIXELS}: it has scales, samples, balance")
         segmenter = None if name == PIXELS else build_segmenter(name, given)
