@@ -7,9 +7,9 @@ Each conf/model/classic_*.yaml is fitted to the photographs in train.txt and sco
 train.py. Then `segdrone predict` predicts one photograph of 24 megapixels, in a process of its own, whose seconds and
 largest resident memory are measured, with all imports. That photograph is the first of val.txt, enlarged.
 
-An interrupted benchmark continues: --results keeps one JSON file for each model, which is measured anew if the code of
-the methods, its options or the photographs are others. Writes benchmarks/results/classics.md of what is there; models
-that were not measured are named below the table.
+An interrupted benchmark continues: --results keeps one JSON file for each model, which is measured anew if its options,
+the size or the place of the photographs, or the form of model files are others. Writes
+benchmarks/results/classics.md of what is there; models that were not measured are named below the table.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from tqdm import tqdm
 REPO = Path(__file__).parents[1]
 sys.path.insert(0, str(REPO))
 
+from segdrone.classic.model_file import VERSION
 from segdrone.raster.decode import read_image
 from segdrone.utils.atomic import atomic_write, write_json
 
@@ -74,9 +75,9 @@ def measure(options: argparse.Namespace, model: str, photograph: Path) -> Result
 
 def fingerprint(options: argparse.Namespace, model: str) -> str:
     """Returns a hash of what a result depends on."""
-    files = [*sorted((REPO / "src" / "segdrone" / "classic").glob("*.py")), REPO / "conf" / "model" / f"{model}.yaml"]
-    place = f"{options.root} {options.split_dir} {options.height} {options.width}".encode()
-    return hashlib.sha256(b"".join([place, *(path.read_bytes() for path in files)])).hexdigest()
+    facts = f"{VERSION} {options.root} {options.split_dir} {options.height} {options.width} "
+    chosen = (REPO / "conf" / "model" / f"{model}.yaml").read_text(encoding="utf-8")
+    return hashlib.sha256((facts + chosen).encode()).hexdigest()
 
 
 def load(options: argparse.Namespace, model: str) -> Result | None:

@@ -22,7 +22,7 @@ Clusters = Annotated[int, Field(ge=2, le=32, description="clusters of colors")]
 
 @dataclass(frozen=True)
 class KMeans:
-    """Clusters of colors by k-means (Lloyd 1957), cut into connected areas."""
+    """Areas of clusters of colors; k-means, Lloyd (1957)."""
 
     __pydantic_config__: ClassVar[ConfigDict] = {"extra": "forbid"}
 
@@ -38,7 +38,7 @@ class KMeans:
 
 @dataclass(frozen=True)
 class MeanShift:
-    """Modes of color and place by mean shift, as Comaniciu and Meer (2002)."""
+    """Modes of color and place; Comaniciu, Meer (2002)."""
 
     __pydantic_config__: ClassVar[ConfigDict] = {"extra": "forbid"}
 
@@ -55,7 +55,7 @@ class MeanShift:
 
 @dataclass(frozen=True)
 class Slic:
-    """Superpixels: compact clusters of color and place, by SLIC of Achanta et al. (2012)."""
+    """Superpixels of color and place; Achanta et al. (2012)."""
 
     __pydantic_config__: ClassVar[ConfigDict] = {"extra": "forbid"}
 
@@ -74,7 +74,7 @@ class Slic:
 
 @dataclass(frozen=True)
 class RandomWalker:
-    """Areas that a random walk reaches first from sure pixels of clusters; Grady (2006)."""
+    """Areas that walks from seeds reach first; Grady (2006)."""
 
     __pydantic_config__: ClassVar[ConfigDict] = {"extra": "forbid"}
 

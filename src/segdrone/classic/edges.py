@@ -18,7 +18,7 @@ from segdrone.classic.thresholds import MinSize, Smoothing
 
 @dataclass(frozen=True)
 class Edges:
-    """Areas between the edges of Canny (1986) or Sobel (1968), whose gaps are closed."""
+    """Areas between edges; Canny (1986) or Sobel (1968)."""
 
     __pydantic_config__: ClassVar[ConfigDict] = {"extra": "forbid"}
 
@@ -46,7 +46,7 @@ class Edges:
 
 @dataclass(frozen=True)
 class RegionGrowing:
-    """Regions that grow from seeds over neighbors of similar color, as Adams and Bischof (1994)."""
+    """Regions that grow from seeds; Adams, Bischof (1994)."""
 
     __pydantic_config__: ClassVar[ConfigDict] = {"extra": "forbid"}
 
@@ -78,7 +78,7 @@ class RegionGrowing:
 
 @dataclass(frozen=True)
 class Watershed:
-    """Basins of the color gradient, flooded from its lowest places; Beucher and Lantuejoul (1979)."""
+    """Basins of the gradient; Beucher, Lantuejoul (1979)."""
 
     __pydantic_config__: ClassVar[ConfigDict] = {"extra": "forbid"}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ _LEAST = 1e-4  # similarity of neighbors: the graph stays connected
 
 @dataclass(frozen=True)
 class Felzenszwalb:
-    """Trees of similar neighbors that join while the step between them is small; Felzenszwalb (2004)."""
+    """Trees of similar neighbors; Felzenszwalb (2004)."""
 
     __pydantic_config__: ClassVar[ConfigDict] = {"extra": "forbid"}
 
@@ -36,7 +36,7 @@ class Felzenszwalb:
 
 @dataclass(frozen=True)
 class NormalizedCuts:
-    """Superpixels, joined by normalized cuts of the graph of neighbors; Shi and Malik (2000)."""
+    """Superpixels joined by graph cuts; Shi, Malik (2000)."""
 
     __pydantic_config__: ClassVar[ConfigDict] = {"extra": "forbid"}
 
@@ -57,14 +57,15 @@ class NormalizedCuts:
         return connected_segments(np.asarray(part, np.int32)[superpixels], 1)
 
 
-def _neighbor_similarity(labels: Labels, lab: NDArray[np.float32], color: float) -> NDArray[np.float64]:
-    """Returns how similar the mean colors of neighbors are, float64 `[S, S]`: 1 to just above 0, and 0 of others."""
+def _neighbor_similarity(labels: Labels, lab: NDArray[np.float32], color: float) -> Any:
+    """Returns how similar the mean colors of neighbors are, sparse float64 `[S, S]`: 1 to just above 0."""
     count, flat = int(labels.max()) + 1, labels.ravel()
     area = np.bincount(flat)
     means = np.stack([np.bincount(flat, channel.ravel(), count) / area for channel in lab.transpose(2, 0, 1)], 1)
     pairs = [(labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:])]
-    first, second = (np.concatenate([pair[side].ravel() for pair in pairs]) for side in (0, 1))
-    similarity = np.zeros((count, count))
-    likeness = np.exp(-np.square(means[first] - means[second]).sum(1) / (2 * color**2))
-    similarity[first, second] = np.maximum(likeness, _LEAST)
-    return np.maximum(similarity, similarity.T)
+    touching = np.concatenate([np.stack([pair[0].ravel(), pair[1].ravel()]) for pair in pairs], 1)
+    touching = np.unique(np.sort(touching[:, touching[0] != touching[1]], axis=0), axis=1)
+    first, second = touching
+    likeness = np.maximum(np.exp(-np.square(means[first] - means[second]).sum(1) / (2 * color**2)), _LEAST)
+    both = np.concatenate([touching, touching[::-1]], 1)
+    return library("scipy.sparse").csr_array((np.tile(likeness, 2), tuple(both)), shape=(count, count))

@@ -20,7 +20,7 @@ Smoothing = Annotated[float, Field(ge=0, le=20, description="standard deviation 
 
 @dataclass(frozen=True)
 class Threshold:
-    """Thresholds of gray or of a vegetation index, chosen by Otsu (1979), or given."""
+    """Thresholds of gray or vegetation indices; Otsu (1979)."""
 
     __pydantic_config__: ClassVar[ConfigDict] = {"extra": "forbid"}
 

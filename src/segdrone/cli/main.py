@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from segdrone.cli import compare, data, export, monitor, predict, serve
+from segdrone.cli import compare, data, export, monitor, predict, segment, serve
 from segdrone.cli.data_options import name_options
 from segdrone.errors import ConfigError, SegdroneError, explain_error
 from segdrone.utils.console import exit_with_error, protect_console
@@ -53,6 +53,7 @@ def evaluate(context: typer.Context) -> None:
 
 commands.command()(predict.predict)
 commands.command(help=export.HELP)(export.export)
+commands.command(cls=segment.SegmentCommand)(segment.segment)
 commands.command()(compare.compare)
 commands.command()(serve.serve)
 commands.command()(monitor.monitor)

@@ -22,6 +22,7 @@ from segdrone.utils.digest import file_digest
 log = logging.getLogger(__name__)
 
 SETTINGS = "predict.json"  # the file by which a folder of predictions is recognized
+SEGMENT_SETTINGS = "segment.json"  # and one of segments
 
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")  # in lower case
@@ -170,12 +171,14 @@ def _find(given: str, out: Path) -> Iterator[tuple[str, Path]]:
         return
     base, files = (path, _walk_photographs(path)) if path.is_dir() else _match(path)
     _refuse_as_out(base, out)
-    has_predictions = functools.cache(lambda folder: (base / folder / SETTINGS).is_file())
+    made_by_us = functools.cache(
+        lambda folder: any((base / folder / name).is_file() for name in (SETTINGS, SEGMENT_SETTINGS))
+    )
     excluded = out if base.resolve() in out.parents else None
     for file in files:
         below = file.relative_to(base)
         hidden = any(part.startswith(".") for part in below.parts)
-        if any(map(has_predictions, below.parents)):  # masks and overlays of another run
+        if any(map(made_by_us, below.parents)):  # masks and overlays of another run
             continue
         if not hidden and (is_image(file) or is_video(file)) and (excluded is None or not _is_inside(excluded, file)):
             yield below.as_posix(), file

@@ -1,0 +1,176 @@
+"""Divide photographs into segments by a classical method: outlines and numbers, without any training."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segdrone import __version__
+from segdrone.classic.methods import Segmenter, build_segmenter
+from segdrone.errors import ConfigError, DataError
+from segdrone.inference.inputs import SEGMENT_SETTINGS, InputImage
+from segdrone.raster import ImageSource, open_image
+from segdrone.raster.encode import write_gray_png, write_jpeg
+from segdrone.raster.pixels import resize_mask
+from segdrone.utils.atomic import atomic_write, writable_dir, write_json
+from segdrone.utils.bounded import UnreadableError, read_json
+from segdrone.utils.console import one_line
+from segdrone.utils.output_dir import exclusive_dir
+from segdrone.utils.progress import progress_bar
+from segdrone.windows import Size, Window
+
+DEFAULT_PIXELS = 1_000_000
+"""Pixels that a photograph is reduced to before a method divides it."""
+
+_MOST_PIXELS, _MOST_SEGMENTS = 50_000_000, 65_535
+_LINE = (255, 255, 0)
+_FOLDERS = ("outlines", "labels")
+
+
+class Segments(NamedTuple):
+    """Segments of a photograph.
+
+    Attributes:
+        labels: Number of each pixel's segment, uint16 `[H, W]`, from 1; 0 where the photograph has no data.
+        outlines: The photograph at the size of the method, with the outlines of the segments, uint8 `[h, w, 3]`.
+        areas: Pixels of each segment at the size of the method, int64 `[S]`.
+    """
+
+    labels: NDArray[np.uint16]
+    outlines: NDArray[np.uint8]
+    areas: NDArray[np.int64]
+
+
+def segment_photograph(source: ImageSource, segmenter: Segmenter, max_pixels: int = DEFAULT_PIXELS) -> Segments:
+    """Divides a photograph into segments.
+
+    Args:
+        source: The photograph.
+        segmenter: The method.
+        max_pixels: A larger photograph is reduced to so many pixels; its numbers are then brought to its own size.
+
+    Raises:
+        DataError: It cannot be read, or has more segments than 16 bits can number.
+
+    Example:
+        >>> from segdrone.raster import ArraySource
+        >>> image = np.full((40, 60, 3), 90, np.uint8)
+        >>> image[:, 30:] = 200
+        >>> found = segment_photograph(ArraySource(image), build_segmenter("threshold", {"levels": 2}))
+        >>> found.labels[0, [0, 59]].tolist(), found.areas.tolist()
+        ([1, 2], [1200, 1200])
+    """
+    size: Size = source.size
+    scale = min(1.0, (max_pixels / (size[0] * size[1])) ** 0.5)
+    small = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    image = source.read(Window(0, 0, *size), small)
+    labels = segmenter(image) + 1
+    if labels.max() > _MOST_SEGMENTS:
+        raise DataError(
+            f"{labels.max()} segments are more than the {_MOST_SEGMENTS} that a label map can number: give larger ones "
+            "by --set spacing=, min_size= or scale=, or a lower --max-pixels"
+        )
+    numbers = labels.astype(np.uint16)
+    full = numbers if small == size else resize_mask(numbers, size)
+    if not source.fully_valid:
+        full[~source.valid(Window(0, 0, *size))] = 0
+    return Segments(full, draw_outlines(image, labels), np.bincount(labels.ravel())[1:])
+
+
+def draw_outlines(image: NDArray[np.uint8], labels: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+    """Returns an image with a line along the border of each segment, uint8 `[H, W, 3]`.
+
+    Args:
+        image: uint8 `[H, W, 3]`, RGB.
+        labels: Number of each pixel's segment, `[H, W]`.
+    """
+    drawn = image.copy()
+    drawn[:, :-1][labels[:, :-1] != labels[:, 1:]] = _LINE
+    drawn[:-1][labels[:-1] != labels[1:]] = _LINE
+    return drawn
+
+
+def segment_photographs(
+    method: str,
+    options: Mapping[str, Any],
+    images: Sequence[InputImage],
+    out: str | Path,
+    *,
+    max_pixels: int = DEFAULT_PIXELS,
+    progress: bool = True,
+) -> dict[str, str]:
+    """Divides photographs into segments, and writes outlines, label maps and `segments.csv` to a folder.
+
+    A photograph that cannot be read is left out, and the others are done.
+
+    Args:
+        method: A key of `METHODS`.
+        options: Options of the method.
+        images: The photographs, as `find_inputs` returns them.
+        out: Output folder; created if needed.
+        max_pixels: As for `segment_photograph`.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The reason for each photograph that failed, by path, one line each.
+
+    Raises:
+        ConfigError: The method or an option is unknown or out of its range, or the folder has other files.
+        DataError: The folder cannot be written to.
+    """
+    segmenter = build_segmenter(method, options)
+    if not 1000 <= max_pixels <= _MOST_PIXELS:
+        raise ConfigError(f"--max-pixels {max_pixels} must be from 1000 to {_MOST_PIXELS}")
+    out, failed = Path(out), dict[str, str]()
+    parts: Any = segmenter
+    settings = {"segdrone": __version__, "method": method, "options": _plain(vars(parts)), "max_pixels": max_pixels}
+    rows: list[dict[str, Any]] = []
+    with writable_dir(out), exclusive_dir(out):
+        _claim(out, settings)
+        for image in progress_bar(images, unit="photo", disable=not progress):
+            try:
+                found = segment_photograph(open_image(image.file), segmenter, max_pixels)
+            except DataError as error:
+                text = str(error) if str(image.file) in str(error) else f"{image.file}: {error}"
+                failed[image.path] = " ".join(text.split())
+                print(f"error: {one_line(failed[image.path])}", file=sys.stderr)
+                continue
+            write_jpeg(found.outlines, out / "outlines" / f"{image.name}.jpg")
+            write_gray_png(found.labels, out / "labels" / f"{image.name}.png")
+            area = np.sort(found.areas)
+            rows.append({"path": image.path, "segments": len(area), "median_pixels": int(area[len(area) // 2])})
+        with atomic_write(out / "segments.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, ["path", "segments", "median_pixels"])
+            writer.writeheader()
+            writer.writerows(rows)
+    return failed
+
+
+def _claim(out: Path, settings: Mapping[str, Any]) -> None:
+    """Writes the settings to a folder, unless it has other files in their place.
+
+    Raises:
+        ConfigError: It has.
+    """
+    file = out / SEGMENT_SETTINGS
+    if file.exists():
+        try:
+            known = read_json(file)
+        except UnreadableError:
+            known = None
+        if known != settings:
+            raise ConfigError(f"{out} has segments of another method, or with other options: give another --out")
+    elif taken := next((name for name in _FOLDERS if (out / name).exists()), None):
+        raise ConfigError(f"{out / taken} was not written by segdrone segment: give another --out")
+    else:
+        write_json(settings, file)
+
+
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from segdrone.errors import ConfigError, DataError
+from segdrone.inference.inputs import find_inputs
+from segdrone.inference.segment_photographs import draw_outlines, segment_photograph, segment_photographs
+from segdrone.raster import ArraySource, open_image
+from tests.helpers.classic import patches
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    for number in range(2):
+        (tmp_path / "in" / "sub").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(patches(number, 96, 144)[0]).save(tmp_path / "in" / "sub" / f"{number}.png")
+    return tmp_path / "in"
+
+
+def segment(photographs: Path, out: Path, method: str = "watershed", **options: Any) -> dict[str, str]:
+    shared = {key: options.pop(key) for key in ("max_pixels",) if key in options}
+    return segment_photographs(method, options, find_inputs([photographs], out), out, progress=False, **shared)
+
+
+def test_outlines_and_numbers_are_written(photographs: Path, tmp_path: Path) -> None:
+    assert segment(photographs, tmp_path / "out", spacing=24) == {}
+    labels = cv2.imread(str(tmp_path / "out" / "labels" / "sub" / "1.png"), cv2.IMREAD_UNCHANGED)
+    assert labels is not None
+    assert (labels.dtype.name, labels.shape) == ("uint16", (96, 144))
+    assert np.array_equal(np.unique(labels), np.arange(1, 24 + 1))
+    outlines = np.asarray(Image.open(tmp_path / "out" / "outlines" / "sub" / "1.jpg")).astype(int)
+    borders = labels[:, :-1] != labels[:, 1:]
+    yellow = outlines[:, :-1, 0] + outlines[:, :-1, 1] - 2 * outlines[:, :-1, 2]
+    assert yellow[borders].mean() > 200 > 100 > yellow[~borders].mean()
+    rows = list(csv.DictReader((tmp_path / "out" / "segments.csv").open()))
+    assert [(row["path"], row["segments"]) for row in rows] == [("sub/0.png", "24"), ("sub/1.png", "24")]
+    settings = json.loads((tmp_path / "out" / "segment.json").read_text())
+    assert settings["options"] == {"spacing": 24, "compactness": 0.0, "smoothing": 1.0}
+
+
+def test_large_photographs_are_reduced_for_the_method(tmp_path: Path) -> None:
+    image = np.kron(patches(3)[0], np.ones((8, 8, 1), np.uint8))  # 384 x 576
+    found = segment_photograph(ArraySource(image), _watershed(), max_pixels=5000)
+    assert found.labels.shape == (384, 576)
+    assert found.outlines.shape[0] * found.outlines.shape[1] <= 5100
+    assert found.areas.sum() == found.outlines.shape[0] * found.outlines.shape[1]
+    assert len(found.areas) == found.labels.max()
+
+
+def _watershed() -> Any:
+    from segdrone.classic.methods import build_segmenter
+
+    return build_segmenter("watershed", {})
+
+
+def test_no_data_is_zero(tmp_path: Path) -> None:
+    pixels = np.dstack([patches(0)[0], np.full((48, 72), 255, np.uint8)])
+    pixels[:, :20, 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    labels = segment_photograph(open_image(tmp_path / "a.png"), _watershed()).labels
+    assert not labels[:, :20].any()
+    assert labels[:, 20:].all()
+
+
+def test_more_segments_than_numbers_are_refused() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (400, 400, 3), dtype=np.uint8)
+
+    def each(image: np.ndarray) -> np.ndarray:
+        return np.arange(image[..., 0].size, dtype=np.int32).reshape(image.shape[:2])
+
+    with pytest.raises(DataError, match="160000 segments are more than the 65535"):
+        segment_photograph(ArraySource(noise), each)
+
+
+def test_broken_photographs_are_left_out(photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (photographs / "sub" / "0.png").write_bytes(b"no image")
+    failed = segment(photographs, tmp_path / "out")
+    assert list(failed) == ["sub/0.png"]
+    assert capsys.readouterr().err.startswith("error: ")
+    assert not (tmp_path / "out" / "labels" / "sub" / "0.png").exists()
+    assert (tmp_path / "out" / "labels" / "sub" / "1.png").exists()
+
+
+def test_other_files_are_never_replaced(photographs: Path, tmp_path: Path) -> None:
+    segment(photographs, tmp_path / "out")
+    segment(photographs, tmp_path / "out")
+    with pytest.raises(ConfigError, match="has segments of another method, or with other options"):
+        segment(photographs, tmp_path / "out", spacing=30)
+    (tmp_path / "mine" / "labels").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="was not written by segdrone segment"):
+        segment(photographs, tmp_path / "mine")
+    with pytest.raises(ConfigError, match="--max-pixels 5 must be from 1000"):
+        segment(photographs, tmp_path / "new", max_pixels=5)
+    assert not (tmp_path / "new").exists()
+
+
+def test_outlines_are_not_photographs_of_the_next_command(photographs: Path) -> None:
+    segment(photographs, photographs / "out")
+    found = [image.path for image in find_inputs([photographs], photographs.parent / "elsewhere")]
+    assert found == ["sub/0.png", "sub/1.png"]
+
+
+def test_a_line_runs_between_segments() -> None:
+    image = np.zeros((2, 4, 3), np.uint8)
+    drawn = draw_outlines(image, np.array([[1, 1, 2, 2], [1, 1, 2, 2]]))
+    assert drawn[..., 0].tolist() == [[0, 255, 0, 0]] * 2
+    assert not image.any()
