@@ -250,6 +250,7 @@ def test_every_classical_model_is_described_as_in_the_code_and_learns(name: str)
     lines = (CONF / "model" / f"{name}.yaml").read_text().splitlines()[1:]
     comments = dict(re.findall(r"^ *(\w+): .* # (.*)$", "\n".join(lines), re.M))
     assert {**comments, "name": ""} == {**described, "name": ""}
+    assert f"`{name}`" in (REPO / "docs" / "classics.md").read_text()
     image, mask = patches(0, 48, 72)
     model, _ = fit_model(options, [(image, mask)] * 2, 2, 3, seed=0)
     assert (model(image).argmax(0) == mask).mean() > 0.6

@@ -11,7 +11,7 @@ import typer
 def monitor(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder written by segdrone predict.")],
     model: Annotated[
-        Path | None, typer.Option(metavar="MODEL", help="Checkpoint, .onnx or .xml with reference statistics.")
+        Path | None, typer.Option(metavar="MODEL", help="Checkpoint, .onnx, .xml or .npz with reference statistics.")
     ] = None,
     reference: Annotated[
         Path | None,

@@ -15,7 +15,7 @@ from segdrone.utils.console import one_line
 
 def predict(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="Checkpoint of segdrone train, or .onnx or .xml of segdrone export.")
+        Path, typer.Argument(metavar="MODEL", help="Checkpoint or .npz of segdrone train, .onnx or .xml of its export.")
     ],
     inputs: Annotated[
         list[str], typer.Argument(metavar="INPUT", help="Photographs, folders, patterns in quotes, or videos.")
@@ -92,6 +92,7 @@ def predict(
 
         segdrone predict best.ckpt photograph.jpg --out predicted
         segdrone predict best.onnx photograph.jpg --out predicted
+        segdrone predict best.npz photograph.jpg --out predicted
         segdrone predict best.ckpt flights/ --out predicted
         segdrone predict best.ckpt 'flights/**/DJI_*.JPG' --out predicted
         segdrone predict best.ckpt flights/ --out counted --objects --min-area 64

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from segdrone.classic import SUFFIX
 from segdrone.data import SegmentationDataModule
 from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation.trained_data import find_split
@@ -49,7 +50,8 @@ class ExportSource:
 
     Raises:
         CheckpointError: The checkpoint cannot be opened.
-        ConfigError: The network does not take windows of this size, or `max_drop` is out of its range.
+        ConfigError: The network does not take windows of this size, `max_drop` is out of its range, or the file is that
+            of a classical model.
     """
 
     def __init__(
@@ -64,6 +66,8 @@ class ExportSource:
     ) -> None:
         if not 0 <= max_drop <= 1:
             raise ConfigError(f"--max-drop {max_drop} must be a share of the mIoU, 0 to 1")
+        if Path(path).suffix.lower() == SUFFIX:
+            raise ConfigError(f"{path} is a classical model, which is not exported: segdrone predict and serve take it")
         self.path, self.data_root = Path(path), None if data_root is None else Path(data_root)
         self.calibrate = None if calibrate is None else Path(calibrate)
         self.max_drop, self.progress = max_drop, progress

@@ -140,10 +140,10 @@ class Predictor:
     def from_file(
         cls, path: str | Path, *, device: str = "auto", spec: str | Path | None = None, **options: Any
     ) -> Predictor:
-        """Opens a model file: a checkpoint, or what `segdrone export` wrote. Nothing in it is executed.
+        """Opens a checkpoint, a classical model, or what `segdrone export` wrote. Nothing in the file is executed.
 
         Args:
-            path: A checkpoint, `.onnx` (ONNX Runtime) or `.xml` (OpenVINO).
+            path: A checkpoint, `.onnx` (ONNX Runtime), `.xml` (OpenVINO) or `.npz` (a classical model).
             device: `auto`, `cpu`, or a name of a device in the runtime's own terms.
             spec: JSON file that describes a model of another program; see docs/export.md.
             **options: Options of the class.

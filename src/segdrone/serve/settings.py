@@ -22,7 +22,7 @@ class ModelFile(NamedTuple):
 
     Attributes:
         name: Its name in addresses and answers.
-        path: The checkpoint, or the `.onnx` or `.xml` file.
+        path: The checkpoint, or the `.onnx`, `.xml` or `.npz` file.
     """
 
     name: str

@@ -47,7 +47,8 @@ def add_reference(checkpoint: str, datamodule: SegmentationDataModule, trainer: 
         trainer: Decides on which device the model runs.
     """
     pairs = datamodule.splits["val"]
-    if not checkpoint or len(pairs) < MIN_PHOTOGRAPHS or trainer.limit_val_batches != 1.0:
+    limit = trainer.limit_val_batches
+    if not checkpoint or len(pairs) < MIN_PHOTOGRAPHS or isinstance(limit, int) or limit != 1.0:  # 1 is one batch
         return
     chosen = np.unique(np.linspace(0, len(pairs) - 1, min(len(pairs), _MOST)).round().astype(int))
     try:
