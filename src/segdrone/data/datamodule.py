@@ -191,7 +191,7 @@ class SegmentationDataModule(L.LightningDataModule):
         Raises:
             DataError: The split is empty, or the cache does not fit.
         """
-        samples = self._grid_samples(split, self.config.image_size)
+        samples = self._grid_of(self._pairs(split), self.config.image_size)
         return SegmentationDataset(samples, self._fit_reader, Pipeline([], self.mean, self.std), count_once=True)
 
     def class_pixels(self) -> NDArray[np.int64]:

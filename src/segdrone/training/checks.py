@@ -94,6 +94,9 @@ def check_classic(cfg: Mapping[str, Any]) -> None:
     for key in ("ckpt_path", "init_from"):
         if cfg.get(key) is not None:
             raise ConfigError(f"{key} does nothing with a classical model, which is fitted anew: leave it out")
+    for key in ("unlabeled", "replay"):
+        if cfg["data"].get(key):
+            raise ConfigError(f"data.{key} does nothing with a classical model: leave it out")
     if cfg.get("compile"):
         raise ConfigError("compile=true does nothing with a classical model, which has no network: leave it out")
     if cfg.get("export"):

@@ -77,6 +77,7 @@ def train_classic(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, f
     check_metric("objective", cfg.objective, table, has_val=has_val)
     object_classes(cfg, table)  # refused here, not after the fit
     split = scored_split(datamodule)
+    assert split is not None  # there are masks: data.unlabeled is refused
     find_instance_maps(datamodule.dataset.files, datamodule.splits[split])
     folder, loggers, trainer = _open_run(cfg)
     facts = {"processes": 1, "precision": trainer.precision, "seed": cfg.seed, "config": to_container(cfg)}
@@ -189,4 +190,5 @@ class _Samples:
 
     def __iter__(self) -> Iterator[tuple[Image, Mask]]:
         for sample in progress_bar(self._samples, desc=f"{self._split} photographs", leave=False):
-            yield self._dataset.read(sample)
+            image, mask, *_ = self._dataset.read(sample)
+            yield image, mask
