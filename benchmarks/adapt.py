@@ -49,21 +49,27 @@ class Way(NamedTuple):
     options: list[str]
 
 
-FEW_STEPS = ["trainer.limit_train_batches=25"]  # of an epoch: with replay it would be ten times as long as without
-TEACHER = ["experiment=adapt", "optimizer.lr=5e-4", "data.batch_size=4", "callbacks.averaging.decay=0.98"]
-TEACHER += ["trainer.max_epochs=3"]
+STEPS = ["trainer.limit_train_batches=25"]  # of an epoch: with replay it would be ten times as long as without
+TEACHER = ["experiment=adapt", "data.batch_size=4", "callbacks.averaging.decay=0.98", "trainer.max_epochs=3"]
 FINE = ["experiment=adapt_few", "augment=light", "data.batch_size=4"]
 WAYS = {
     "adapt_bn": Way("batch-norm statistics", "photographs", False, ["experiment=adapt_bn", "data.batch_size=4"]),
-    "self_replay": Way("self-training with replay", "photographs", True, [*TEACHER, *FEW_STEPS]),
-    "few": Way(f"{FEW} labeled", "few", False, [*FINE, "trainer.max_epochs=25", "callbacks.freeze_encoder.epochs=5"]),
+    "self": Way("statistics, then self-training", "photographs", False, TEACHER),
+    "few": Way(
+        f"statistics, then {FEW} labeled",
+        "few",
+        False,
+        [*FINE, "trainer.max_epochs=25", "callbacks.freeze_encoder.epochs=5"],
+    ),
     "few_replay": Way(
-        f"{FEW} labeled with replay",
+        f"statistics, then {FEW} labeled with replay",
         "few",
         True,
-        [*FINE, *FEW_STEPS, "trainer.max_epochs=2", "callbacks.freeze_encoder.epochs=1"],
+        [*FINE, *STEPS, "trainer.max_epochs=2", "callbacks.freeze_encoder.epochs=1"],
     ),
-    "self": Way("self-training", "photographs", False, TEACHER),
+    "self_replay": Way(
+        "batch-norm statistics, then self-training with replay", "photographs", True, [*TEACHER, *STEPS]
+    ),
 }
 
 
@@ -127,14 +133,15 @@ def table(work: Path, region: str) -> Iterator[str]:
         replay = [f"data.replay={home.with_name('train')}"] if way.replay else []
         shares = ["data.val_share=0", "data.test_share=0"] if way.folder == "few" else []
         root = f"data.root={work / region / way.folder}"
-        train(run, *way.options, *shares, f"init_from={source / 'checkpoints' / 'best.ckpt'}", root, *replay)
+        start = source if key == "adapt_bn" else work / region / "adapt_bn"
+        train(run, *way.options, *shares, f"init_from={start / 'checkpoints' / 'best.ckpt'}", root, *replay)
         after = evaluate(run, work / region / "test", out / key), evaluate(run, home, out / f"{key}_at_home")
         row = compare([out / "none", out / key])[0].overall[0]
         low, high = row["interval"]
         minutes = json.loads((run / "run.json").read_text())["wall_time_s"] / 60
         yield (
             f"| {way.name} | {after[0]['miou']:.3f} | {row['difference']:+.3f} ({low:+.3f} to {high:+.3f}) | "
-            f"{row['verdict']} | {after[1]['miou']:.3f} | {minutes:.0f} |"
+            f"{row['verdict']} | {after[1]['miou']:.3f} | {minutes:.1f} |"
         )
 
 

@@ -41,7 +41,7 @@ class AdaptBatchNorm(L.Callback):
             ConfigError: The network has no batch norm, several processes would each have statistics of their own, or
                 there is more than one epoch.
         """
-        if not _layers(pl_module):
+        if not batch_norms(pl_module):
             assert isinstance(pl_module, SegmentationModule)
             raise ConfigError(
                 f"model.name={pl_module.hparams['model']['name']} on {pl_module.hparams['model']['encoder_name']} has "
@@ -55,8 +55,8 @@ class AdaptBatchNorm(L.Callback):
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Forgets the statistics and freezes all weights. Dropout is off, as in prediction."""
         pl_module.eval()
-        self._earlier = [_statistics(layer) for layer in _layers(pl_module)]
-        for layer in _layers(pl_module):
+        self._earlier = [_statistics(layer) for layer in batch_norms(pl_module)]
+        for layer in batch_norms(pl_module):
             layer.train()
             layer.momentum = None  # the mean over all batches, not a moving average
             layer.reset_running_stats()
@@ -76,13 +76,14 @@ class AdaptBatchNorm(L.Callback):
         """Mixes the statistics with the earlier ones after the last batch, before they are validated."""
         if not trainer.is_last_batch:
             return
-        for layer, earlier in zip(_layers(pl_module), self._earlier, strict=True):
+        for layer, earlier in zip(batch_norms(pl_module), self._earlier, strict=True):
             assert layer.running_mean is not None and layer.running_var is not None
             layer.running_mean.copy_(torch.lerp(earlier[0], layer.running_mean, self.share))
             layer.running_var.copy_(torch.lerp(earlier[1], layer.running_var, self.share))
 
 
-def _layers(module: nn.Module) -> list[_BatchNorm]:
+def batch_norms(module: nn.Module) -> list[_BatchNorm]:
+    """Returns the batch-norm layers of a network that normalize by running statistics in prediction."""
     return [layer for layer in module.modules() if isinstance(layer, _BatchNorm) and layer.track_running_stats]
 
 

@@ -14,6 +14,7 @@ from torchvision.transforms import v2
 from segdrone.data import SegmentationDataModule
 from segdrone.errors import ConfigError
 from segdrone.model import SegmentationModule
+from segdrone.training.adapt_batch_norm import batch_norms
 from segdrone.training.weight_averaging import EMA
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,8 @@ class SelfTraining(EMA):
     augmentation of `conf/augment`, and what it is confident of is the mask that the network learns from, on the same
     photograph in other colors and out of focus (French et al. 2020, section 3). With labeled photographs in the batch,
     half of the classes of one of them are pasted on it (Olsson et al. 2021, "ClassMix"; Tranheden et al. 2021, "DACS").
-    Pseudo-labels are in no score.
+    Pseudo-labels are in no score. Batch-norm statistics stay those of the checkpoint: changed and mixed photographs
+    would move them away from those that are predicted. `AdaptBatchNorm` adapts them before.
 
     Args:
         decay: Weight of the previous average in the next one, 0 to 1, from the first step.
@@ -64,6 +66,11 @@ class SelfTraining(EMA):
         datamodule = getattr(trainer, "datamodule", None)
         if isinstance(datamodule, SegmentationDataModule) and not datamodule.config.unlabeled:
             log.warning("callbacks self_training has no photographs without masks: give data.unlabeled=true")
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Keeps the batch-norm statistics. Lightning keeps the train or eval mode of every layer."""
+        for layer in batch_norms(pl_module):
+            layer.eval()
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: dict[str, Any], batch_idx: int
