@@ -9,8 +9,8 @@ from the air are small; --weights are ImageNet weights of the encoder. It predic
 are compared. To put a model of segdrone beside it, train that for as many minutes on the same lists (WORK is --work),
 predict, and give the folder; photographs that were not asked for do not count:
 
-segdrone train data.root=WORK/scenes data.split_dir=WORK/splits ...
-segdrone predict best.ckpt WORK/scenes/original_images --out predicted ...
+segdrone train data.root=WORK/scenes data.split_dir=WORK/splits model=fpn_mbv2 model.instances=true ...
+segdrone predict best.ckpt WORK/scenes/original_images --out predicted --panoptic
 
 Both are scored by `segdrone evaluate predictions=FOLDER`, which reads masks, and things numbered in instances/. There a
 pixel belongs to one thing: of masks that overlap, that of the higher score has it. Detections with a score of at least

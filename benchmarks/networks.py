@@ -45,7 +45,7 @@ from segdrone.classes import DRONE
 from segdrone.evaluation.metrics_csv import read_history
 from segdrone.export.run import export
 from segdrone.figures import to_svg
-from segdrone.model import SegmentationModule, read_checkpoint
+from segdrone.model import SegmentationModule, networks, read_checkpoint
 from segdrone.model.flops import count_macs, count_parameters
 from segdrone.model.networks import build_network, model_settings
 from segdrone.synthetic.scene import render_scene
@@ -55,8 +55,9 @@ from segdrone.utils.openmp import sleep_while_waiting
 SIZE = (512, 768)  # of costs and times
 RECIPE = ["augment=light", "loss=ce_dice", "callbacks.early_stopping=null", "pictures=null", "logger.tensorboard=null"]
 RUNTIMES = {"torch": "torch", "onnx": "ONNX Runtime", "openvino": "OpenVINO"}
-FILES = sorted((REPO / "conf" / "model").glob("*.yaml"))
-NETWORKS = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES}
+TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted((REPO / "conf" / "model").glob("*.yaml"))}
+MODELS = {name: yaml.safe_load(text) for name, text in TEXTS.items()}
+NETWORKS = {name: model for name, model in MODELS.items() if model["name"] in networks.NETWORKS}
 NOT_RUN = "not run"
 Record = dict[str, Any]
 
@@ -154,7 +155,7 @@ def row(name: str, training: Record | None, timing: Record | None) -> str:
         cells += [NOT_RUN, NOT_RUN]
     else:
         cells += ["ImageNet" if training["weights"] else "random", f"{training['miou']:.3f}"]
-    first_line, _, _ = (REPO / "conf" / "model" / f"{name}.yaml").read_text(encoding="utf-8").partition("\n")
+    first_line, _, _ = TEXTS[name].partition("\n")
     return f"| {' | '.join(cells)} | {first_line.removeprefix('# ')} |"
 
 
