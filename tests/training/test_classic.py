@@ -118,6 +118,8 @@ def test_another_seed_fits_another_model(all_scenes: Path, tmp_path: Path) -> No
     [
         (["init_from=a.ckpt"], "init_from does nothing with a classical model"),
         (["ckpt_path=a.ckpt"], "ckpt_path does nothing with a classical model"),
+        (["data.unlabeled=true"], "data.unlabeled does nothing with a classical model"),
+        (["data.replay=a"], "data.replay does nothing with a classical model"),
         (["compile=true"], "compile=true does nothing with a classical model"),
         (["export=[onnx]"], "export does nothing with a classical model"),
         (["trainer.devices=2"], "trainer.devices=2 does nothing with a classical model"),

@@ -25,7 +25,7 @@ from segdrone.data.discovery.dataset_classes import ModelClasses
 from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.download import ensure_dataset
 from segdrone.data.loader import BatchLoader, default_num_workers
-from segdrone.data.masks.instance_maps import InstanceMaps, find_instance_maps
+from segdrone.data.masks.instance_maps import InstanceMaps, require_instance_maps
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.multi_image import MultiImageAugment
 from segdrone.data.reader import CachedReader
@@ -35,15 +35,13 @@ from segdrone.data.sampling import (
     RandomCropSampler,
     Sample,
     count_class_pixels,
-    crops,
     drop_unlabeled,
-    full_images,
+    grid_samples,
     rare_class_index,
-    tiles,
+    training_samples,
 )
 from segdrone.errors import DataError
 from segdrone.utils.launch import rank_and_world_size
-from segdrone.windows import Size
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -89,7 +87,8 @@ class SegmentationDataModule(L.LightningDataModule):
     ) -> None:
         super().__init__()
         self.model_classes, self._replay_ids, self._replayed = model, replay_ids, dict[Path, MaskEncoding]()
-        self.config, self.ids, self.seed, self._instances = config, ids, seed, instances
+        self.config, self.ids, self.seed = config, ids, seed
+        self._instances, self._maps = instances, InstanceMaps()
         augment = augment or {}
         self.mean, self.std = config.mean or IMAGENET_MEAN, config.std or IMAGENET_STD
         self.splits: dict[str, list[ImageMaskPair]] = {}
@@ -129,23 +128,15 @@ class SegmentationDataModule(L.LightningDataModule):
         if not self.splits:
             self.dataset = open_dataset(self.config, ids=self.ids, model=self.model_classes)
             self.splits = dict(self.dataset.splits)
-            self._maps = self._find_maps() if self._instances else InstanceMaps()
+            if self._instances:
+                pairs = [*self.splits["train"], *self.splits["val"]]
+                self._maps = require_instance_maps(self.dataset.files, pairs, self.config.interpolation)
             if self.config.replay is not None:
                 encoding = self.encoding
                 own = ModelClasses(encoding.table, encoding.groups, encoding.source, "data.root")
                 other = open_replay(self.config, self.model_classes or own, self._replay_ids)
                 self.splits["replay"] = other.splits["train"]
                 self._replayed = {pair.mask: other.encoding for pair in self.splits["replay"] if pair.mask is not None}
-
-    def _find_maps(self) -> InstanceMaps:
-        pairs = [*self.splits["train"], *self.splits["val"]]
-        maps = find_instance_maps(self.dataset.files, pairs, self.config.interpolation)
-        if not maps:
-            raise DataError(
-                f"{self.config.root} has no instance maps, which model.instances=true learns from: write instances/ "
-                "beside the masks (segdrone data import --instances does), or try data=sample_crowded"
-            )
-        return maps
 
     def fit_dataset(self, split: str) -> SegmentationDataset:
         """Returns the samples of `train` or `val` for training: augmented, read through the cache.
@@ -178,7 +169,7 @@ class SegmentationDataModule(L.LightningDataModule):
         Raises:
             DataError: The split is empty.
         """
-        samples = self._grid_of(self._pairs(split), self.config.test_image_size)
+        samples = grid_samples(self.config, self._pairs(split), self.config.test_image_size)
         if self.config.sampling == "whole":
             samples.sort(key=lambda sample: sample.size)  # a batch is padded to its largest sample
         return SegmentationDataset(samples, self._new_reader(), Pipeline([], self.mean, self.std), count_once=True)
@@ -191,7 +182,7 @@ class SegmentationDataModule(L.LightningDataModule):
         Raises:
             DataError: The split is empty, or the cache does not fit.
         """
-        samples = self._grid_of(self._pairs(split), self.config.image_size)
+        samples = grid_samples(self.config, self._pairs(split), self.config.image_size)
         return SegmentationDataset(samples, self._fit_reader, Pipeline([], self.mean, self.std), count_once=True)
 
     def class_pixels(self) -> NDArray[np.int64]:
@@ -205,22 +196,14 @@ class SegmentationDataModule(L.LightningDataModule):
         return np.array([*counts.values()], np.int64).reshape(-1, 256)[:, : len(self.table)]
 
     def _fit_samples(self, split: str) -> list[Sample]:
-        samples = self._samples_of(self._pairs(split), is_random=split == "train")
-        if split == "train" and (replayed := self.splits.get("replay")):
-            renamed = [replace(pair, id=f"{self.config.replay}/{pair.id}") for pair in replayed]
-            return mix(samples, self._samples_of(renamed, is_random=True), self.config.replay_share)
+        config, pairs = self.config, self._pairs(split)
+        if split != "train":
+            return grid_samples(config, pairs, config.image_size)
+        samples = training_samples(config, pairs)
+        if replayed := self.splits.get("replay"):
+            renamed = [replace(pair, id=f"{config.replay}/{pair.id}") for pair in replayed]
+            return mix(samples, training_samples(config, renamed), config.replay_share)
         return samples
-
-    def _samples_of(self, pairs: Sequence[ImageMaskPair], *, is_random: bool) -> list[Sample]:
-        if is_random and self.config.sampling == "crops":
-            return crops(pairs, self.config.samples_per_image, self.config.scale)
-        return self._grid_of(pairs, self.config.image_size)
-
-    def _grid_of(self, pairs: Sequence[ImageMaskPair], image_size: Size) -> list[Sample]:
-        config = self.config
-        if config.sampling == "whole":
-            return full_images(pairs, image_size)
-        return tiles(pairs, config.tile_size if config.sampling == "tiles" else config.crop_size, config.scale)
 
     def _pairs(self, split: str) -> list[ImageMaskPair]:
         if not self.splits[split]:

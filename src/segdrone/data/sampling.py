@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from segdrone.data.config import DataConfig
 from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.reader import CachedReader
 from segdrone.errors import ConfigError, DataError
@@ -64,6 +65,26 @@ def tiles(pairs: Sequence[ImageMaskPair], size: Size, scale: float) -> list[Samp
 def crops(pairs: Sequence[ImageMaskPair], samples_per_image: int, scale: float) -> list[Sample]:
     """Returns several windows of every photograph at `scale`, which are drawn at random."""
     return [Sample(pair, scale_size(pair.size, scale), None) for pair in pairs for _ in range(samples_per_image)]
+
+
+def grid_samples(config: DataConfig, pairs: Sequence[ImageMaskPair], image_size: Size) -> list[Sample]:
+    """Returns the samples that cover every photograph once, as `config.sampling` says: in full, or in a grid.
+
+    Args:
+        config: Sampling and sizes.
+        pairs: The photographs.
+        image_size: Height and width whose product sets the scale of whole photographs.
+    """
+    if config.sampling == "whole":
+        return full_images(pairs, image_size)
+    return tiles(pairs, config.tile_size if config.sampling == "tiles" else config.crop_size, config.scale)
+
+
+def training_samples(config: DataConfig, pairs: Sequence[ImageMaskPair]) -> list[Sample]:
+    """Returns the samples of an epoch of training: those of `grid_samples`, or random crops."""
+    if config.sampling == "crops":
+        return crops(pairs, config.samples_per_image, config.scale)
+    return grid_samples(config, pairs, config.image_size)
 
 
 def scale_size(size: Size, scale: float) -> Size:

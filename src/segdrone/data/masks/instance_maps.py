@@ -79,6 +79,21 @@ def find_instance_maps(
     return InstanceMaps(files_by_id, {pair.id: pair.size for pair in pairs}, interpolation)
 
 
+def require_instance_maps(files: DatasetFiles, pairs: Sequence[ImageMaskPair], interpolation: str) -> InstanceMaps:
+    """Returns the instance maps of photographs to learn from; arguments as of `find_instance_maps`.
+
+    Raises:
+        DataError: There are none, or some photographs have none.
+    """
+    maps = find_instance_maps(files, pairs, interpolation)
+    if not maps:
+        raise DataError(
+            f"{files.root} has no instance maps, which model.instances=true learns from: write instances/ beside the "
+            "masks (segdrone data import --instances does), or try data=sample_crowded"
+        )
+    return maps
+
+
 def find_predicted_maps(folder: Path, names: Sequence[str]) -> dict[str, Path]:
     """Returns the instance map of each photograph in `instances/` of a folder of predictions; empty if there is none.
 
