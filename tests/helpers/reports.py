@@ -82,7 +82,11 @@ def metrics(table: ClassTable, counts: NDArray[np.int64]) -> dict[str, Any]:
         ],
         "objects": {
             "map": 0.25, "map_50": 0.5, "map_75": None,
-            "classes": {table.names[-1]: {"map": None, "truth": 3, "predicted": 1, "found": 1}},
+            "classes": {
+                table.names[-1]: {
+                    "map": None, "truth": 3, "predicted": 1, "found": 1, "count_error": -2 / 3, "count_interval": [-1, 0],
+                }
+            },
             "sizes": [
                 {"from": 0, "to": 1024, "truth": 4, "found": 1, "recall": 0.25},
                 {"from": 1024, "to": None, "truth": 0, "found": 0, "recall": None},
@@ -92,6 +96,7 @@ def metrics(table: ClassTable, counts: NDArray[np.int64]) -> dict[str, Any]:
             "truth": "instance maps",
             "prediction": "connected components",
             **panoptic_quality(segments, table, table.names[-1:]),
+            "components": panoptic_quality(segments, table, table.names[-1:]),
         },
         "photographs": 3, "split": "val", "root": "/data", "inference": {"window": 512},
     }  # fmt: skip

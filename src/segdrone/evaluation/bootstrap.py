@@ -39,7 +39,7 @@ def resample(*sets: Counts) -> list[Resamples]:
 
     Source: Efron, Bootstrap methods: another look at the jackknife, Annals of Statistics 1979.
     """
-    return [_concatenate([*map(stats.weighted_scores, _draws(len(sets[0].confusion)))])
+    return [_concatenate([*map(stats.weighted_scores, draws(len(sets[0].confusion)))])
             for stats in map(PerImageStats, sets)]  # fmt: skip
 
 
@@ -77,7 +77,25 @@ def _concatenate(chunks: list[tuple[dict[str, Values], dict[str, Values]]]) -> R
     return Resamples(overall, classes)
 
 
-def _draws(images: int) -> Iterator[Values]:
+def ratio_interval(numerators: Values, denominators: Values) -> tuple[float, float] | None:
+    """Returns the interval of a ratio of two sums over images; None if the second is 0 in every resample.
+
+    Args:
+        numerators: Value of each image, `[N]`.
+        denominators: Value of each image, `[N]`.
+
+    Example:
+        >>> ratio_interval(np.array([2.0, 2.0]), np.array([1.0, 1.0]))
+        (2.0, 2.0)
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratios = np.concatenate([(drawn @ numerators) / (drawn @ denominators) for drawn in draws(len(numerators))])
+    ratios[~np.isfinite(ratios)] = np.nan
+    low, high = interval(ratios)
+    return None if np.isnan(low) else (float(low), float(high))
+
+
+def draws(images: int) -> Iterator[Values]:
     """Yields how often each image is drawn in each resample, `[1000, N]` at a time."""
     rng = np.random.default_rng(_SEED)
     for _ in range(0, RESAMPLES, _CHUNK):

@@ -15,6 +15,7 @@ from pycocotools.cocoeval import Params
 from torchmetrics.detection import MeanAveragePrecision
 
 from segdrone.classes import ClassTable, thing_classes
+from segdrone.evaluation.bootstrap import ratio_interval
 from segdrone.inference.instances import check_classes, find_instances
 from segdrone.utils.launch import rank_and_world_size
 
@@ -139,7 +140,9 @@ class DetectionScores:
           "Microsoft COCO", 2014, and cocodataset.org/#detection-eval). `map_50`, `map_75`: at these IoUs only.
           Classes without a true object are skipped; None without any true object.
         - `classes`: per thing class its `map`, None without a true object, and the number of true objects (`truth`),
-          of predicted objects (`predicted`), and of true objects that were found (`found`).
+          of predicted objects (`predicted`), and of true objects that were found (`found`); `count_error`, by which
+          share of `truth` more objects are predicted, with the `count_interval` of resampled images; both None without
+          a true object.
         - `sizes`: per class of size, from `from` pixels to below `to` (None for the largest): the number of true
           objects (`truth`) and of found ones (`found`), and their ratio (`recall`), None without true objects.
 
@@ -159,7 +162,8 @@ class DetectionScores:
             class_id = self.table.names.index(name)
             found = [true_object.found for true_object in truth if true_object.class_id == class_id]
             numbers = {"truth": len(found), "predicted": num_predicted[class_id], "found": sum(found)}
-            classes[name] = {"map": _mean(precision.get(class_id, np.empty(0))), **numbers}
+            average = _mean(precision.get(class_id, np.empty(0)))
+            classes[name] = {"map": average, **numbers, **self._count_error(class_id)}
         return {
             "map": _mean(by_class_and_iou),
             "map_50": _mean(by_class_and_iou[:, IOUS.index(0.5)]),
@@ -167,6 +171,15 @@ class DetectionScores:
             "classes": classes,
             "sizes": _recall_by_size(truth),
         }
+
+    def _count_error(self, class_id: int) -> dict[str, Any]:
+        images = [image for _, image in sorted(self.images.items())]
+        truth = np.array([sum(item.class_id == class_id for item in image.truth) for image in images], float)
+        error = np.array([image.num_predicted[class_id] for image in images], float) - truth
+        if not truth.any():
+            return {"count_error": None, "count_interval": None}
+        ends = ratio_interval(error, truth)
+        return {"count_error": float(error.sum() / truth.sum()), "count_interval": None if ends is None else list(ends)}
 
     def _average_precision(self) -> dict[int, NDArray[np.float64]]:
         """Returns average precision at each of `IOUS` by class id, for classes with true objects."""

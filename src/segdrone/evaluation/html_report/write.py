@@ -139,7 +139,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"score": _score, "percent": _percent, "sortable": _sortable}
+    environment.filters |= {"score": _score, "percent": _percent, "sortable": _sortable, "count_error": _count_error}
     environment.globals["iou_bar"] = iou_bar
     return environment
 
@@ -194,6 +194,15 @@ def _sortable(value: float | str | None) -> str:
     if isinstance(value, str):
         return value
     return "" if value is None or not math.isfinite(value) else repr(float(value))
+
+
+def _count_error(row: Mapping[str, Any]) -> str:
+    """Returns by which share the number of objects is wrong, with its interval, in percent; empty without objects."""
+    if row["count_error"] is None:
+        return ""
+    ends = row["count_interval"]
+    interval = f" ({100 * ends[0]:+.0f} to {100 * ends[1]:+.0f})" if ends else ""
+    return f"{100 * row['count_error']:+.0f} %{interval}"
 
 
 def _to_text(settings: Any) -> str | None:
