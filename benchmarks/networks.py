@@ -95,19 +95,18 @@ def train(name: str, options: argparse.Namespace) -> None:
     if (folder / "training.json").is_file():
         return
     write(folder / "settings.json", settings)
-    command = [sys.executable, "-m", "segdrone", "train", f"output_dir={run}"]
     last = run / "checkpoints" / "last.ckpt"
-    if last.is_file():
-        command += [f"ckpt_path={last}"]
-    else:
+    if not last.is_file():
         shutil.rmtree(run, ignore_errors=True)
-        size = f"[{options.size[0]},{options.size[1]}]"
-        command += [
-            *RECIPE, f"model={name}", f"model.encoder_weights={weights or 'null'}", f"data.root={options.root}",
-            f"data.cache_dir={options.work / 'cache'}", f"data.image_size={size}", f"data.test_image_size={size}",
-            f"trainer.max_epochs={options.epochs}", f"seed={options.seed}",
-            *([f"data.split_dir={options.split_dir}"] if options.split_dir else []),
-        ]  # fmt: skip
+    size = f"[{options.size[0]},{options.size[1]}]"
+    command = [
+        sys.executable, "-m", "segdrone", "train", *RECIPE, f"output_dir={run}", f"model={name}",
+        f"model.encoder_weights={weights or 'null'}", f"data.root={options.root}",
+        f"data.cache_dir={options.work / 'cache'}", f"data.image_size={size}", f"data.test_image_size={size}",
+        f"trainer.max_epochs={options.epochs}", f"seed={options.seed}",
+        *([f"data.split_dir={options.split_dir}"] if options.split_dir else []),
+        *([f"ckpt_path={last}"] if last.is_file() else []),
+    ]  # fmt: skip
     with (folder / "log.txt").open("a", encoding="utf-8") as log:
         code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT).returncode
     if code:
