@@ -256,6 +256,8 @@ def main() -> None:
     options = parser.parse_args()
     if (options.root is None) != (options.split_dir is None):
         parser.error("--root and --split-dir belong together: give both, or neither")
+    if options.minutes <= 0:
+        parser.error(f"--minutes {options.minutes:g} must be above 0")
     for folder in options.predictions:
         if not folder.is_dir():
             parser.error(f"--predictions {folder} is no folder")
