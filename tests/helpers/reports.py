@@ -84,7 +84,8 @@ def metrics(table: ClassTable, counts: NDArray[np.int64]) -> dict[str, Any]:
             "map": 0.25, "map_50": 0.5, "map_75": None,
             "classes": {
                 table.names[-1]: {
-                    "map": None, "truth": 3, "predicted": 1, "found": 1, "count_error": -2 / 3, "count_interval": [-1, 0],
+                    **{"map": None, "truth": 3, "predicted": 1, "found": 1},
+                    **{"count_error": -2 / 3, "count_interval": [-1, 0]},
                 }
             },
             "sizes": [

@@ -48,8 +48,8 @@ def check(root: Path, **options: Any) -> DatasetReport:
 
 
 def get_check(report: DatasetReport, name: str) -> Check:
-    """The check of that name; all nine checks must have a summary."""
-    assert len(report.checks) == 9
+    """The check of that name; all ten checks must have a summary."""
+    assert len(report.checks) == 10
     assert all(check.summary for check in report.checks)
     return next(check for check in report.checks if check.name == name)
 

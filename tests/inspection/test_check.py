@@ -13,7 +13,7 @@ from segdrone.synthetic.write import IMAGES as SCENE_IMAGES
 from segdrone.synthetic.write import write_scenes
 from tests.helpers.small_dataset import IMAGES, MASKS, NAMES, check, get_check, write_set
 
-CHECKS = ["files", "reading", "sizes", "channels", "classes", "labels", "content", "duplicates", "splits"]
+CHECKS = ["files", "reading", "sizes", "channels", "classes", "labels", "content", "instances", "duplicates", "splits"]
 
 
 def test_valid_dataset_passes_every_check(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_broken_files_do_not_stop_the_other_checks(tmp_path: Path) -> None:
     assert statuses == {
         **dict.fromkeys(["files", "reading", "sizes", "labels"], "ERROR"),
         **dict.fromkeys(["content", "duplicates"], "WARNING"),
-        **dict.fromkeys(["channels", "classes", "splits"], "OK"),
+        **dict.fromkeys(["channels", "classes", "instances", "splits"], "OK"),
     }
     assert get_check(report, "classes").facts["masks"] == 5
 

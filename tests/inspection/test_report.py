@@ -49,4 +49,4 @@ def test_bars_show_the_share_of_each_class(tmp_path: Path, capsys: pytest.Captur
 def test_warnings_are_summarized(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = write_set(tmp_path / "set")
     (root / IMAGES / "notes.txt").write_text("windy")
-    assert "Training can start; 1 of 9 checks have warnings." in printed(check(root), capsys)
+    assert "Training can start; 1 of 10 checks have warnings." in printed(check(root), capsys)

@@ -9,7 +9,7 @@ from segdrone.data import DataConfig, open_dataset
 from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.splits.assign_splits import Split, assign_splits
 from segdrone.errors import DataError
-from segdrone.inspection import file_checks, label_checks, split_checks
+from segdrone.inspection import file_checks, instance_checks, label_checks, split_checks
 from segdrone.inspection.dataset_scan import DatasetScan
 from segdrone.inspection.report import DatasetReport
 from segdrone.inspection.scan import scan_dataset
@@ -23,6 +23,7 @@ CHECKS = (
     label_checks.classes,
     label_checks.labels,
     label_checks.content,
+    instance_checks.instances,
     split_checks.duplicates,
     split_checks.splits,
 )
