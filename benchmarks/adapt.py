@@ -50,7 +50,7 @@ class Way(NamedTuple):
 
 
 STEPS = ["trainer.limit_train_batches=25"]  # of an epoch: with replay it would be ten times as long as without
-TEACHER = ["experiment=adapt", "data.batch_size=4", "callbacks.averaging.decay=0.98", "trainer.max_epochs=3"]
+TEACHER = ["experiment=adapt", "data.batch_size=4", "callbacks.averaging.decay=0.98", "trainer.max_epochs=2"]
 FINE = ["experiment=adapt_few", "augment=light", "data.batch_size=4"]
 WAYS = {
     "adapt_bn": Way("batch-norm statistics", "photographs", False, ["experiment=adapt_bn", "data.batch_size=4"]),
@@ -126,11 +126,11 @@ def table(work: Path, region: str) -> Iterator[str]:
         f"| nothing | {before[0]['miou']:.3f} | | | {before[1]['miou']:.3f} | |",
     )
     for key, way in WAYS.items():
-        run = work / region / key
+        run = work / region / "runs" / key
         replay = [f"data.replay={home.with_name('train')}"] if way.replay else []
         shares = ["data.val_share=0", "data.test_share=0"] if way.folder == "few" else []
         root = f"data.root={work / region / way.folder}"
-        start = source if key == "adapt_bn" else work / region / "adapt_bn"
+        start = source if key == "adapt_bn" else run.with_name("adapt_bn")
         train(run, *way.options, *shares, f"init_from={start / 'checkpoints' / 'best.ckpt'}", root, *replay)
         after = evaluate(run, work / region / "test", out / key), evaluate(run, home, out / f"{key}_at_home")
         row = compare([out / "none", out / key])[0].overall[0]
@@ -171,7 +171,7 @@ def main() -> None:
 
 EXPLANATION = f"""An FPN on MobileNetV2 was trained on {SOURCE} temperate scenes of {WIDTH} x {HEIGHT} pixels for 16
 epochs, then adapted to another season and scored on {TEST} other scenes of it, and on {TEST} temperate ones. Without
-masks: {PHOTOGRAPHS} photographs of the season, by `experiment=adapt_bn` and then `experiment=adapt`, 3 epochs; with
+masks: {PHOTOGRAPHS} photographs of the season, by `experiment=adapt_bn` and then `experiment=adapt`, 2 epochs; with
 masks: {FEW} scenes, by `experiment=adapt_few`, 25 epochs without replay and 2 epochs of 25 batches with it. Replay
 trains on the temperate scenes too. The difference of the mIoU
 to that without adaptation has the interval of `segdrone compare`, by paired bootstrap over the scenes. Seeds of

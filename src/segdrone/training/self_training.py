@@ -20,7 +20,7 @@ from segdrone.training.weight_averaging import EMA
 log = logging.getLogger(__name__)
 
 FEW = 0.01
-"""Share of pixels with a pseudo-label below which a warning says that there is little to learn from."""
+"""Share of confident pixels below which a warning says that there is little to learn from."""
 
 
 class SelfTraining(EMA):
@@ -36,7 +36,9 @@ class SelfTraining(EMA):
 
     Args:
         decay: Weight of the previous average in the next one, 0 to 1, from the first step.
-        confidence: Smallest probability of a pseudo-label, 0 to 1; pixels below it are ignored.
+        confidence: Smallest probability of a pseudo-label, 0 to 1. Pixels below it are ignored, but at most half of
+            those of a class in a batch: otherwise rare classes are forgotten (Zou et al. 2018, class-balanced
+            self-training).
         color: Largest change of brightness, contrast and saturation, 0 to 1; that of the hue is a quarter of it.
         paste: Whether labeled classes are pasted.
 
@@ -53,7 +55,7 @@ class SelfTraining(EMA):
         self.confidence, self.paste = confidence, paste
         jitter = v2.ColorJitter(color, color, color, color / 4)
         self._change = v2.Compose([jitter, v2.RandomApply([v2.GaussianBlur(5, (0.15, 1.15))], 0.5)])
-        self._labeled = self._unlabeled = 0  # pixels of an epoch with a pseudo-label, and all that could have one
+        self._confident = self._unlabeled = 0  # pixels of an epoch
         self._warned = False
 
     @property
@@ -98,9 +100,13 @@ class SelfTraining(EMA):
         teacher = self._average_model.module.eval()
         with torch.no_grad(), trainer.precision_plugin.forward_context():
             confidence, label = teacher(images).softmax(1).max(1)
-        chosen = free & (confidence >= self.confidence)
-        self._labeled, self._unlabeled = self._labeled + int(chosen.sum()), self._unlabeled + int(free.sum())
-        return torch.where(chosen, label, ignore_index)
+        self._confident += int((free & (confidence >= self.confidence)).sum())
+        self._unlabeled += int(free.sum())
+        limits = torch.full_like(confidence, self.confidence)
+        for found in label[free].unique():
+            of_class = free & (label == found)
+            limits[of_class] = confidence[of_class].median().clamp(max=self.confidence)
+        return torch.where(free & (confidence >= limits), label, ignore_index)
 
     def _change_colors(self, module: SegmentationModule, images: Tensor) -> Tensor:
         """Returns normalized images, float32 `[B, 3, H, W]`, each in other colors."""
@@ -110,9 +116,9 @@ class SelfTraining(EMA):
         return torch.stack(changed)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Logs the share of pixels with a pseudo-label, and warns once if there are few."""
+        """Logs the share of pixels that the teacher is confident of, and warns once if there are few."""
         super().on_train_epoch_end(trainer, pl_module)
-        share = self._labeled / max(1, self._unlabeled)
+        share = self._confident / max(1, self._unlabeled)
         if self._unlabeled:
             pl_module.log("train/pseudo_labels", share, sync_dist=True)
         if self._unlabeled and share < FEW and not self._warned:
@@ -121,7 +127,7 @@ class SelfTraining(EMA):
                 "the teacher is confident of %.1f %% of the pixels of photographs without masks, so that little is "
                 "learned from them: give a lower callbacks.averaging.confidence than %g", 100 * share, self.confidence,
             )  # fmt: skip
-        self._labeled = self._unlabeled = 0
+        self._confident = self._unlabeled = 0
 
 
 def paste_classes(batch: dict[str, Any], source: int, target: int, ignore_index: int) -> None:
