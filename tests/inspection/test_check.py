@@ -90,6 +90,7 @@ def test_document_is_plain_and_keeps_its_schema(tmp_path: Path) -> None:
         "classes": ["classes", "ignored", "masks"],
         "labels": ["unknown"],
         "content": ["empty", "single"],
+        "instances": ["things"],
         "duplicates": ["pairs"],
         "splits": ["by", "overlapping", "source", "test", "train", "val"],
     }

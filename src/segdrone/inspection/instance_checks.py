@@ -50,9 +50,11 @@ def instances(scan: DatasetScan) -> Check:
     try:
         maps = find_instance_maps(scan.files, pairs)
     except DataError as error:
-        return Check("instances", "some photographs have no instance map", [Finding(ERROR, str(error))])
+        return Check("instances", "some photographs have no instance map", [Finding(ERROR, str(error))], {"things": {}})
     if not maps:
-        return Check("instances", "no instance maps: the things of a class are its connected components")
+        return Check(
+            "instances", "no instance maps: the things of a class are its connected components", [], {"things": {}}
+        )
     table = scan.encoding.table
     ids = [table.names.index(name) for name in thing_classes(table)]
     with ThreadPoolExecutor(_THREADS) as threads:  # decoding releases the GIL
