@@ -112,10 +112,10 @@ def table(options: argparse.Namespace, results: dict[str, Result]) -> str:
     photographs = [len((options.split_dir / f"{split}.txt").read_text().split()) for split in ("train", "val")]
     head = [
         "# Classical models, without a network", "", f"`python benchmarks/classics.py`: fitted to {photographs[0]} "
-        f"photographs and scored on {photographs[1]} others, at {options.height} x {options.width}; "
+        f"photographs and scored on {photographs[1]} others, at {options.height} x {options.width};\n"
         f"{os.cpu_count()} CPU cores, {platform.machine()}, beside other work.",
-        "mIoU over the whole set with its 95 % interval over photographs. Fitting is a whole run, with its scores. The "
-        "last two columns are `segdrone predict` of one photograph of 24 megapixels, with all imports.", "",
+        "mIoU over the whole set with its 95 % interval over photographs. Fitting is a whole run, with its scores.\n"
+        "The last two columns are `segdrone predict` of one photograph of 24 megapixels, with all imports.", "",
         "| model | mIoU | 95 % interval | accuracy | s to fit | file, MB | s to predict | MB of memory |",
         "|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip

@@ -8,6 +8,16 @@ from typing import Any
 from segdrone.errors import ConfigError
 
 
+def check_installed() -> None:
+    """Checks that the packages of the extra `classic` are there, before photographs are read.
+
+    Raises:
+        ConfigError: One is not.
+    """
+    for package in ("skimage", "sklearn"):
+        library(package)
+
+
 def library(module: str) -> Any:
     """Imports a module of the extra `classic`.
 

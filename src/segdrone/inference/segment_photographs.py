@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone import __version__
+from segdrone.classic.libraries import check_installed
 from segdrone.classic.methods import Segmenter, build_segmenter
 from segdrone.errors import ConfigError, DataError
 from segdrone.inference.inputs import SEGMENT_SETTINGS, InputImage
@@ -121,10 +122,12 @@ def segment_photographs(
         The reason for each photograph that failed, by path, one line each.
 
     Raises:
-        ConfigError: The method or an option is unknown or out of its range, or the folder has other files.
+        ConfigError: The method or an option is unknown or out of its range, a package is not installed, or the folder
+            has other files.
         DataError: The folder cannot be written to.
     """
     segmenter = build_segmenter(method, options)
+    check_installed()
     if not 1000 <= max_pixels <= _MOST_PIXELS:
         raise ConfigError(f"--max-pixels {max_pixels} must be from 1000 to {_MOST_PIXELS}")
     out, failed = Path(out), dict[str, str]()

@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 from segdrone import __version__
 from segdrone.classic.features import Image
 from segdrone.classic.fit import Mask, fit_model
+from segdrone.classic.libraries import check_installed
 from segdrone.classic.model import ClassicModel, ClassicOptions
 from segdrone.classic.model_file import write_model
 from segdrone.data import DataConfig, SegmentationDataModule
@@ -71,6 +72,7 @@ def train_classic(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, f
     check_pictures(cfg)
     inference = inference_options(cfg)
     options = ClassicOptions.from_dict(to_container(cfg.model))
+    check_installed()
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     datamodule = open_datamodule(cfg, _data_config(cfg))
     table, has_val = datamodule.table, has_validation(cfg, datamodule)

@@ -1,0 +1,120 @@
+"""From how many training photographs on is a network better than classical models?
+
+python benchmarks/learning_curve.py --root FOLDER --split-dir FOLDER --results FOLDER [--weights FILE.safetensors]
+python benchmarks/learning_curve.py ... --counts 1 5 20 --only classic_slic_forest
+
+Each model is fitted to the first N photographs of train.txt, in an order drawn once by a seed, and scored on those in
+val.txt, by a process of train.py: classical models by conf/model/classic_*.yaml, the network by experiment=baseline.
+--results keeps a JSON file for each run, so an interrupted benchmark continues. Writes
+benchmarks/results/learning_curve.md: mIoU with 95 % intervals, and where the network overtakes each model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+REPO = Path(__file__).parents[1]
+sys.path.insert(0, str(REPO))
+
+from segdrone.utils.atomic import atomic_write, write_json
+
+NETWORK = "experiment=baseline"
+MODELS = ("classic_slic_forest", "classic_pixel_forest", "classic_exg_mean", NETWORK)
+COUNTS = (1, 5, 20, 100, 306)
+_LEAST_STEPS = 1500  # of the network: with few photographs it gets more epochs
+Results = dict[tuple[str, int], dict[str, Any]]
+
+
+def measure(options: argparse.Namespace, model: str, count: int) -> dict[str, Any]:
+    """Fits a model to some photographs, and returns its mIoU with its interval."""
+    names = (options.split_dir / "train.txt").read_text(encoding="utf-8").split()
+    chosen = [names[place] for place in np.random.default_rng(options.seed).permutation(len(names))[:count]]
+    size = f"[{options.height},{options.width}]"
+    with tempfile.TemporaryDirectory() as folder:
+        splits = Path(folder) / "splits"
+        splits.mkdir()
+        (splits / "train.txt").write_text("\n".join(chosen) + "\n", encoding="utf-8")
+        (splits / "val.txt").write_bytes((options.split_dir / "val.txt").read_bytes())
+        command = [
+            sys.executable, "train.py", f"data.root={options.root}", f"data.split_dir={splits}", "pictures=null",
+            f"data.image_size={size}", f"data.test_image_size={size}", "data.cache=memory", f"seed={options.seed}",
+            "trainer=cpu", f"output_dir={folder}/run",
+        ]  # fmt: skip
+        if model == NETWORK:
+            batch = min(3, count)
+            epochs = max(15, -(-_LEAST_STEPS * batch // count))
+            command += [NETWORK, f"model.encoder_weights={options.weights or 'null'}", f"data.batch_size={batch}"]
+            command += [f"trainer.max_epochs={epochs}", f"trainer.check_val_every_n_epoch={epochs}"]
+        else:
+            command += [f"model={model}", "trainer.limit_val_batches=1"]
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True, cwd=REPO)
+        metrics = json.loads((Path(folder) / "run" / "metrics.json").read_text(encoding="utf-8"))
+    low, high = metrics["intervals"]["miou"]
+    return {"miou": metrics["miou"], "low": low, "high": high}
+
+
+def overtaken(results: Results, model: str) -> str:
+    """Returns from which number of photographs on the network is better than a model, in words."""
+    counts = [count for name, count in results if name == model and (NETWORK, count) in results]
+    better = [count for count in counts if results[NETWORK, count]["miou"] > results[model, count]["miou"]]
+    if not counts:
+        return "not measured"
+    return f"from {min(better)} on" if better else f"not up to {max(counts)}"
+
+
+def table(options: argparse.Namespace, results: Results) -> str:
+    """Returns the page; what was not measured is empty."""
+    counts = sorted({count for _, count in results})
+    head = [
+        "# How many photographs a network needs", "",
+        f"`python benchmarks/learning_curve.py`: mIoU and its 95 % interval on the validation photographs, at "
+        f"{options.height} x {options.width}, by the number of training photographs.", "",
+        f"| model | {' | '.join(map(str, counts))} | the network is better |", "|---" * (len(counts) + 2) + "|",
+    ]  # fmt: skip
+    rows = []
+    for model in MODELS:
+        found = (results.get((model, count)) for count in counts)
+        cells = ["" if r is None else f"{r['miou']:.3f} ({r['low']:.3f} to {r['high']:.3f})" for r in found]
+        rows.append(f"| `{model}` | {' | '.join(cells)} | {'' if model == NETWORK else overtaken(results, model)} |")
+    return "\n".join([*head, *rows]) + "\n"
+
+
+def main() -> None:
+    """Runs the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, required=True, help="photographs and masks")
+    parser.add_argument("--split-dir", type=Path, required=True, help="folder of train.txt and val.txt")
+    parser.add_argument("--results", type=Path, required=True, help="folder that keeps a JSON file for each run")
+    parser.add_argument("--weights", type=Path, help="weights of the network's encoder; none: random")
+    parser.add_argument("--counts", type=int, nargs="*", default=COUNTS, help="numbers of training photographs")
+    parser.add_argument("--only", nargs="*", choices=MODELS, default=MODELS, help="models to measure")
+    parser.add_argument("--height", type=int, default=256, help="rows at which photographs are seen")
+    parser.add_argument("--width", type=int, default=384, help="columns at which photographs are seen")
+    parser.add_argument("--seed", type=int, default=42, help="seed of the order and of the models")
+    options = parser.parse_args()
+    for name in ("root", "split_dir", "results", "weights"):
+        setattr(options, name, getattr(options, name) and getattr(options, name).resolve())
+    results: Results = {}
+    setting = f"{options.height}x{options.width}-{options.seed}"
+    for model, count in tqdm([(model, count) for count in options.counts for model in options.only], unit="run"):
+        file = options.results / f"{model.replace('=', '-')}-{count}-{setting}.json"
+        if not file.is_file():
+            options.results.mkdir(parents=True, exist_ok=True)
+            write_json(measure(options, model, count), file)
+        results[model, count] = json.loads(file.read_text(encoding="utf-8"))
+    with atomic_write(REPO / "benchmarks" / "results" / "learning_curve.md") as partial:
+        partial.write_text(table(options, results), encoding="utf-8")
+    print(table(options, results))
+
+
+if __name__ == "__main__":
+    main()
