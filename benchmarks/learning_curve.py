@@ -53,7 +53,7 @@ def measure(options: argparse.Namespace, model: str, count: int) -> dict[str, An
             batch = min(3, count)
             epochs = max(15, -(-_LEAST_STEPS * batch // count))
             command += [NETWORK, f"model.encoder_weights={options.weights or 'null'}", f"data.batch_size={batch}"]
-            command += [f"trainer.max_epochs={epochs}", f"trainer.check_val_every_n_epoch={epochs}"]
+            command += [f"trainer.max_epochs={epochs}", f"+trainer.check_val_every_n_epoch={epochs}"]
         else:
             command += [f"model={model}", "trainer.limit_val_batches=1"]
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True, cwd=REPO)

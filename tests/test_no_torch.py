@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from segdrone.inference import Predictor
+from tests.helpers.classic import fitted
+from tests.helpers.classic import write as write_classic
 from tests.helpers.exported import CLASSES
 from tests.helpers.monitored import draw_values, write_predictions
 from tests.helpers.small_graphs import graph, write
@@ -18,6 +20,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "segdrone"
 HEAVY = ("torch", "lightning", "segmentation_models_pytorch", "hydra")
 ABSENT_AT_RUNTIME = (
     *HEAVY, "timm", "torchvision", "torchmetrics", "omegaconf", "albumentations", "matplotlib", "scipy", "sklearn",
+    "skimage",
     "onnx", "onnxscript", "nncf", "tensorboard", "pycocotools", "safetensors", "jinja2", "av",
 )  # fmt: skip
 MODULES = ("errors", "classes", "class_groups", "windows", "spec", "normalize", "reference_statistics")
@@ -90,6 +93,21 @@ def test_an_exported_model_predicts_a_photograph(tmp_path: Path) -> None:
     mask = np.asarray(Image.open(tmp_path / "out" / "masks" / "scene.png"))
     assert np.array_equal(mask, Predictor.from_file(model, device="cpu")(SCENE).mask)
     assert (tmp_path / "out" / "overlays" / "scene.jpg").is_file()
+
+
+def test_a_forest_of_pixels_predicts_a_photograph(tmp_path: Path) -> None:
+    model = write_classic(tmp_path / "best.npz", fitted())
+    result = run_without_torch("predict", model, SCENE, "--out", tmp_path / "out", "--quiet")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    mask = np.asarray(Image.open(tmp_path / "out" / "masks" / "scene.png"))
+    assert np.array_equal(mask, Predictor.from_file(model)(SCENE).mask)
+
+
+def test_segments_need_an_extra(tmp_path: Path) -> None:
+    model = write_classic(tmp_path / "best.npz", fitted("slic"))
+    result = run_without_torch("predict", model, SCENE, "--out", tmp_path / "out", "--quiet")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "error: this method needs skimage, which is missing: pip install 'segdrone[classic]'\n"
 
 
 def test_predictions_are_monitored(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from segdrone.classic.tree_graph import open_trees
 from segdrone.errors import CheckpointError
 
-MAX_NODES = 1 << 23
-"""Most nodes, and most weights of leaves, of all trees of a model: 256 MiB of arrays."""
+MAX_NODES = 1 << 21
+"""Most nodes, and most weights of leaves, of all trees of a model: to build their graph takes 1.2 GB."""
 
 _MAX_DEPTH, _MAX_TREES = 64, 1 << 16
 _ROWS = 1 << 16  # computed at once
