@@ -156,14 +156,14 @@ def test_photographs_without_labels_are_refused(scenes: Path, tmp_path: Path) ->
         train(compose_config("train", *overrides(small(scenes, tmp_path / "run"), "classic_pixel_forest")))
 
 
-def test_a_sweep_compares_it_with_a_network(all_scenes: Path, tmp_path: Path, command: Command) -> None:
+def test_a_sweep_compares_models(all_scenes: Path, tmp_path: Path, command: Command) -> None:
     settings = [*overrides(small(all_scenes, tmp_path / "sweep"), "x")[3:], "trainer.fast_dev_run=true"]
     result = command("train.py", "-m", "model=classic_exg_mean,classic_otsu_forest", *settings)
     assert result.returncode == 0, result.stderr
     assert "classic_exg_mean" in result.stdout + result.stderr
-    for number, name in enumerate(["threshold", "threshold"]):
+    for number, channel in enumerate(["exg", "gray"]):
         record = json.loads((tmp_path / "sweep" / str(number) / "run.json").read_text())
-        assert record["config"]["model"]["name"] == name
+        assert record["config"]["model"]["channel"] == channel
         assert record["reached"] is not None
 
 
