@@ -17,7 +17,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from torchmetrics.detection import MeanAveragePrecision
 
-from segdrone.evaluation.detection import IOUS, RECALLS, SIZES
+from segdrone.evaluation.detection import IOUS, RECALLS
+from segdrone.evaluation.sizes import SIZES
 from segdrone.inference.instances import find_instances, to_coco
 from tests.helpers.random_masks import CAR, DOG, PERSON, TABLE, Mask, MaskPair, blobs, scored
 

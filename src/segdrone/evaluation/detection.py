@@ -16,17 +16,13 @@ from torchmetrics.detection import MeanAveragePrecision
 
 from segdrone.classes import ClassTable, thing_classes
 from segdrone.evaluation.bootstrap import ratio_interval
+from segdrone.evaluation.sizes import SIZES
 from segdrone.inference.instances import check_classes, find_instances
 from segdrone.utils.launch import rank_and_world_size
 
 MAX_DETECTIONS = 1000
 """Predicted objects per class and image that count, highest scores first. COCO uses 100 for images of 0.3 megapixels,
 but a car park seen from the air has more cars than that."""
-
-SIZES = tuple(side**2 for side in (0, 32, 96, 288, 864))
-"""Smallest area in pixels of each class of size. COCO ends at 32² and 96². The sides triple there, and continue to do
-so here: at 5 mm per pixel, from a low flight, a car of 4.5 m x 1.8 m has 324,000 pixels, and all cars would have the
-same size."""
 
 IOUS: list[float] = Params("segm").iouThrs.tolist()
 RECALLS: list[float] = Params("segm").recThrs.tolist()

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
+from segdrone.evaluation.sizes import SIZES, size_of
 
 _CHUNK = 1 << 20  # pixels whose segments are counted at once
 _VOID = np.uint32(0xFFFFFFFF)  # pixels without a class
+_NO_THINGS = np.zeros((4, len(SIZES)))
 
 
 class SegmentCounts(NamedTuple):
@@ -22,12 +24,15 @@ class SegmentCounts(NamedTuple):
         matched: Number of true segments that are matched with a predicted one, int64 `[C]`.
         spurious: Predicted segments without a match, int64 `[C]`.
         missed: True segments without a match, int64 `[C]`.
+        by_size: The same four of things, of all thing classes together, by the class of size of the true thing, and of
+            the predicted one for `spurious`: float64 `[4, S]`.
     """
 
     iou: NDArray[np.float64]
     matched: NDArray[np.int64]
     spurious: NDArray[np.int64]
     missed: NDArray[np.int64]
+    by_size: NDArray[np.float64] = _NO_THINGS
 
 
 class Segments(NamedTuple):
@@ -87,11 +92,23 @@ def count_segments(truth: Segments, prediction: Segments, table: ClassTable, thi
     missed &= unpredicted <= 0.5 * true_areas
     spurious &= uncounted <= 0.5 * predicted_areas
     matched_class = (true[matches] >> 16).astype(np.int64)
+    true_thing, predicted_thing = (is_thing[segments.clip(max=255)] for segments in (true_class, predicted_class))
+    of_things = matches[true_thing[true_index[matches]]]
+    by_size = [
+        np.bincount(size_of(areas), weights, len(SIZES))
+        for areas, weights in (
+            (true_areas[true_index[of_things]], iou[np.isin(pairs, of_things)]),
+            (true_areas[true_index[of_things]], None),
+            (predicted_areas[spurious & predicted_thing], None),
+            (true_areas[missed & true_thing], None),
+        )
+    ]
     return SegmentCounts(
         np.bincount(matched_class, iou[iou > 0.5], classes).astype(np.float64),
         np.bincount(matched_class, minlength=classes),
         np.bincount(predicted_class[spurious], minlength=classes),
         np.bincount(true_class[missed], minlength=classes),
+        np.array(by_size, np.float64),
     )
 
 
@@ -108,13 +125,15 @@ def panoptic_quality(counts: SegmentCounts, table: ClassTable, things: Collectio
     - `classes`: by class `sq`, the mean IoU of the matched segments; `rq`, their number divided by that of the matched,
       half the spurious and half the missed ones (F1); `pq`, the product; all None for a class that does not occur; and
       the numbers `matched`, `spurious` and `missed`.
+    - `sizes`: the same of the things of all classes together, by their area: from `from` pixels to below `to`, None for
+      the largest.
 
     Args:
         counts: Of the set.
         table: The classes.
         things: Names of the thing classes.
     """
-    _, matched, spurious, missed = counts
+    _, matched, spurious, missed, _ = counts
     found = matched + (spurious + missed) / 2
     occurs = found > 0
     with np.errstate(invalid="ignore"):
@@ -143,7 +162,21 @@ def panoptic_quality(counts: SegmentCounts, table: ClassTable, things: Collectio
         "pq_things": mean(pq, occurs & is_thing),
         "pq_stuff": mean(pq, occurs & ~is_thing),
         "classes": classes,
+        "sizes": _by_size(counts.by_size),
     }
+
+
+def _by_size(counts: NDArray[np.float64]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for (iou, matched, spurious, missed), least, limit in zip(
+        counts.T.tolist(), SIZES, (*SIZES[1:], None), strict=True
+    ):
+        found = matched + (spurious + missed) / 2
+        sq, rq = iou / matched if matched else 0.0, matched / found if found else 0.0
+        scores = {"pq": sq * rq, "sq": sq, "rq": rq} if found else dict.fromkeys(("pq", "sq", "rq"))
+        numbers = {"matched": int(matched), "spurious": int(spurious), "missed": int(missed)}
+        rows.append({"from": least, "to": limit, **scores, **numbers})
+    return rows
 
 
 def _overlaps(
