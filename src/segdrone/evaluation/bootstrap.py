@@ -77,22 +77,24 @@ def _concatenate(chunks: list[tuple[dict[str, Values], dict[str, Values]]]) -> R
     return Resamples(overall, classes)
 
 
-def ratio_interval(numerators: Values, denominators: Values) -> tuple[float, float] | None:
-    """Returns the interval of a ratio of two sums over images; None if the second is 0 in every resample.
+def ratio_intervals(numerators: Values, denominators: Values) -> Values:
+    """Returns the interval of each of K ratios of two sums over images.
 
     Args:
-        numerators: Value of each image, `[N]`.
-        denominators: Value of each image, `[N]`.
+        numerators: Values of each image, `[N, K]`.
+        denominators: Values of each image, `[N, K]`.
+
+    Returns:
+        Lower and upper end, `[2, K]`; NaN where the second sum is 0 in every resample.
 
     Example:
-        >>> ratio_interval(np.array([2.0, 2.0]), np.array([1.0, 1.0]))
-        (2.0, 2.0)
+        >>> ratio_intervals(np.array([[2.0], [2.0]]), np.array([[1.0], [1.0]])).tolist()
+        [[2.0], [2.0]]
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         ratios = np.concatenate([(drawn @ numerators) / (drawn @ denominators) for drawn in draws(len(numerators))])
     ratios[~np.isfinite(ratios)] = np.nan
-    low, high = interval(ratios)
-    return None if np.isnan(low) else (float(low), float(high))
+    return interval(ratios)
 
 
 def draws(images: int) -> Iterator[Values]:

@@ -15,7 +15,7 @@ from pycocotools.cocoeval import Params
 from torchmetrics.detection import MeanAveragePrecision
 
 from segdrone.classes import ClassTable, thing_classes
-from segdrone.evaluation.bootstrap import ratio_interval
+from segdrone.evaluation.bootstrap import ratio_intervals
 from segdrone.evaluation.sizes import SIZES
 from segdrone.inference.instances import check_classes, find_instances
 from segdrone.utils.launch import rank_and_world_size
@@ -153,13 +153,13 @@ class DetectionScores:
         num_predicted = sum((image.num_predicted for image in self.images.values()), Counter[int]())
         precision = self._average_precision()
         by_class_and_iou = np.array([*precision.values()]).reshape(-1, len(IOUS))
-        classes = {}
+        classes, errors = {}, self._count_errors()
         for name in names:
             class_id = self.table.names.index(name)
             found = [true_object.found for true_object in truth if true_object.class_id == class_id]
             numbers = {"truth": len(found), "predicted": num_predicted[class_id], "found": sum(found)}
             average = _mean(precision.get(class_id, np.empty(0)))
-            classes[name] = {"map": average, **numbers, **self._count_error(class_id)}
+            classes[name] = {"map": average, **numbers, **errors[class_id]}
         return {
             "map": _mean(by_class_and_iou),
             "map_50": _mean(by_class_and_iou[:, IOUS.index(0.5)]),
@@ -168,14 +168,23 @@ class DetectionScores:
             "sizes": _recall_by_size(truth),
         }
 
-    def _count_error(self, class_id: int) -> dict[str, Any]:
-        images = [image for _, image in sorted(self.images.items())]
-        truth = np.array([sum(item.class_id == class_id for item in image.truth) for image in images], float)
-        error = np.array([image.num_predicted[class_id] for image in images], float) - truth
-        if not truth.any():
-            return {"count_error": None, "count_interval": None}
-        ends = ratio_interval(error, truth)
-        return {"count_error": float(error.sum() / truth.sum()), "count_interval": None if ends is None else list(ends)}
+    def _count_errors(self) -> dict[int, dict[str, Any]]:
+        """Returns `count_error` and `count_interval` of each thing class, by its id."""
+        images, ids = [image for _, image in sorted(self.images.items())], [*map(self.table.names.index, self.things)]
+        counts = [Counter(item.class_id for item in image.truth) for image in images]
+        truth, predicted = (
+            np.array([[number[class_id] for class_id in ids] for number in numbers], float).reshape(-1, len(ids))
+            for numbers in (counts, [image.num_predicted for image in images])
+        )
+        totals, errors = truth.sum(0), (predicted - truth).sum(0)
+        ends = ratio_intervals(predicted - truth, truth).T.tolist() if images else [[np.nan, np.nan]] * len(ids)
+        return {
+            class_id: {
+                "count_error": float(error / total) if total else None,
+                "count_interval": None if np.isnan(interval).any() else interval,
+            }
+            for class_id, total, error, interval in zip(ids, totals, errors, ends, strict=True)
+        }
 
     def _average_precision(self) -> dict[int, NDArray[np.float64]]:
         """Returns average precision at each of `IOUS` by class id, for classes with true objects."""
