@@ -210,9 +210,9 @@ from segdrone.inference.predict_video import predict_video
 from tests.helpers.local_network import local_backend
 
 class Watched(Predictor):
-    def __call__(self, image):
+    def __call__(self, image, **options):
         self.most = max(self.most, psutil.Process().memory_info().rss)
-        return super().__call__(image)
+        return super().__call__(image, **options)
 
 predictor = Watched(local_backend(), scale=1.0)
 for video in sys.argv[1:]:

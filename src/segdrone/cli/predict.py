@@ -116,6 +116,7 @@ def predict(
         predict.json             the options of the predictions
         manifest.jsonl           sizes and digests of the files, by which finished ones are known
         films/sub/NAME.mp4, .csv video with its masks; one row per frame: share of each class
+        films/sub/NAME.json      with --panoptic also how many different things were seen
 
     An interrupted command continues when it is started again. Files that are
     missing, cut short or changed since are made again; --redo makes all again.
@@ -159,7 +160,9 @@ def predict(
             outputs |= {"confidence": confidence, "regions": regions, "panoptic": panoptic}
             summaries.append(predict_folder(predictor, images, out, objects=classes, **outputs, **shared))
         if videos:
-            summaries.append(predict_videos(predictor, videos, out, smooth=smooth, **shared))
+            summaries.append(
+                predict_videos(predictor, videos, out, smooth=smooth, things=classes if panoptic else [], **shared)
+            )
     except KeyboardInterrupt:
         without = " without --redo" if redo else ""
         print(f"interrupted: run the same command{without} again to continue in {out}", file=sys.stderr)

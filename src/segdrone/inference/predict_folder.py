@@ -17,7 +17,7 @@ from tqdm import tqdm
 from segdrone import __version__
 from segdrone.errors import ConfigError, DataError
 from segdrone.inference.cleanup import Cleanup
-from segdrone.inference.grouping import group_things, number_things
+from segdrone.inference.grouping import tell_apart
 from segdrone.inference.inputs import InputImage, is_image
 from segdrone.inference.manifest import Manifest
 from segdrone.inference.outputs import Outputs
@@ -91,7 +91,7 @@ def predict_photograph(
     if not things:
         return prediction._replace(mask=mask)
     ids = [predictor.table.names.index(name) for name in things]
-    told = number_things(mask, ids) if prediction.planes is None else group_things(mask, prediction.planes, ids)
+    told = tell_apart(mask, prediction.planes, ids)
     return prediction._replace(mask=told.mask, numbers=told.numbers, planes=None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+from collections.abc import Sequence
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
@@ -13,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.errors import ConfigError, DataError
-from segdrone.figures import InsetLegend, overlay
+from segdrone.figures import InsetLegend, draw_things, overlay
 from segdrone.inference.cleanup import Cleanup
+from segdrone.inference.grouping import tell_apart
 from segdrone.inference.predictor import Predictor, Progress
 from segdrone.inference.temporal import TemporalMajority
+from segdrone.inference.tracking import ThingTracker
 from segdrone.utils.atomic import atomic_write
 from segdrone.utils.progress import progress_bar
 
@@ -34,12 +37,14 @@ class VideoSummary(NamedTuple):
         rate: Frames per second.
         shares: Share of the area per class, mean over all frames: float64 `[C]`, 0 to 1.
         missing: Number of frames that the video's header announces and that could not be read.
+        things: Number of different things of each class that were seen; empty if they are not told apart.
     """
 
     frames: int
     rate: Fraction
     shares: NDArray[np.float64]
     missing: int
+    things: dict[str, int]
 
 
 def check_video_options(smooth: int) -> None:
@@ -62,6 +67,7 @@ def predict_video(
     *,
     cleanup: Cleanup = _NO_CLEANUP,
     smooth: int = 1,
+    things: Sequence[str] = (),
     opacity: float = 0.55,
     progress: bool = True,
     on_progress: Progress | None = None,
@@ -70,7 +76,8 @@ def predict_video(
 
     Writes `target`, an MP4 video (VP9, without sound) with the frames, times and size of the source, rotated as it is
     displayed. A table with the suffix `.csv` beside it has a row per frame: `frame` (from 0), `seconds` from the first
-    frame on, and the share of the area per class, 0 to 1. Both files are written whole or not at all, the table last.
+    frame on, the share of the area per class, 0 to 1, and the number of `things` of each class. Both files are written
+    whole or not at all, the table last.
 
     A video that ends early, or has damaged frames, is predicted as far as it can be read; a warning says how many
     frames are missing.
@@ -82,6 +89,7 @@ def predict_video(
         cleanup: Clean-up of each mask.
         smooth: Number of masks, the frame's own and those before, of which each pixel gets the most frequent class; 1
             does not smooth.
+        things: Classes whose things are told apart, numbered and counted; a thing keeps its number from frame to frame.
         opacity: Opacity of the class colors, 0 to 1.
         progress: Whether to show a progress bar.
         on_progress: Called after each frame with the number of finished frames, and of all that the file announces (0
@@ -99,7 +107,8 @@ def predict_video(
         raise ConfigError(f"{source} would be replaced by its own prediction: choose another place to write to")
     if not 0 <= opacity <= 1:
         raise ConfigError(f"opacity={opacity} must be between 0 and 1")
-    smoother, table = TemporalMajority(smooth), predictor.table
+    smoother, table, tracker = TemporalMajority(smooth), predictor.table, ThingTracker()
+    ids = [table.names.index(name) for name in things]
     frames, sums = 0, np.zeros(len(table))
     try:
         with (
@@ -113,14 +122,22 @@ def predict_video(
             ) as images,
         ):
             rows, legend = csv.writer(file), InsetLegend(table, video.size)
-            rows.writerow(["frame", "seconds", *table.names])
+            rows.writerow(["frame", "seconds", *table.names, *(f"objects_{name}" for name in things)])
             for image, seconds in images:
-                mask = smoother(cleanup(predictor(image).mask, image, table))
+                prediction = predictor(image, instances=bool(things))
+                mask = smoother(cleanup(prediction.mask, image, table))
+                numbers = np.zeros(0, np.int32)
+                if things:
+                    told = tell_apart(mask, prediction.planes, ids)
+                    mask, numbers = told.mask, tracker(image, told.mask, told.numbers)
                 picture = overlay(image, mask, table, opacity)
+                if things:
+                    picture = draw_things(picture, numbers)
                 legend.draw(picture)
                 write(picture, seconds)
                 shares = np.bincount(mask.ravel(), minlength=len(table)) / mask.size
-                rows.writerow([frames, f"{seconds:.3f}", *(f"{share:.6f}" for share in shares)])
+                numbered = [len(np.unique(numbers[mask == class_id])) for class_id in ids]
+                rows.writerow([frames, f"{seconds:.3f}", *(f"{share:.6f}" for share in shares), *numbered])
                 sums += shares
                 frames += 1
                 if on_progress is not None:
@@ -137,4 +154,6 @@ def predict_video(
             "%s: %d of %d frames could not be read, it is damaged or truncated: they are missing in the result",
             source, missing, video.expected_frames,
         )  # fmt: skip
-    return VideoSummary(frames, video.rate, sums / frames, missing)
+    counts = tracker.counts()
+    counted = {name: counts[class_id] for name, class_id in zip(things, ids, strict=True)}
+    return VideoSummary(frames, video.rate, sums / frames, missing, counted)

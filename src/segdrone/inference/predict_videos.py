@@ -17,7 +17,7 @@ from segdrone.errors import ConfigError, DataError
 from segdrone.inference.cleanup import Cleanup
 from segdrone.inference.inputs import InputImage
 from segdrone.inference.output_places import check_place, clear_place
-from segdrone.inference.predict_folder import PredictSummary
+from segdrone.inference.predict_folder import PredictSummary, check_things
 from segdrone.inference.predict_video import VideoSummary, check_video_options, predict_video
 from segdrone.inference.predictor import Predictor, Progress
 from segdrone.inference.records import is_remnant
@@ -74,6 +74,7 @@ def predict_videos(
     *,
     cleanup: Cleanup = _NO_CLEANUP,
     smooth: int = 1,
+    things: Sequence[str] = (),
     redo: bool = False,
     progress: bool = True,
     on_progress: Progress | None = None,
@@ -89,6 +90,7 @@ def predict_videos(
         out: Output folder; created if needed.
         cleanup: Clean-up of each mask.
         smooth: As for `predict_video`.
+        things: As for `predict_video`.
         redo: Predict finished videos again.
         progress: Whether to show progress bars and errors on stderr.
         on_progress: As for `predict_video`.
@@ -103,7 +105,9 @@ def predict_videos(
     out = Path(out)
     settings = {
         "segdrone": __version__, "predictor": predictor.settings, "cleanup": cleanup.to_dict(), "smooth": smooth,
+        **({"things": [*things]} if things else {}),
     }  # fmt: skip
+    check_things(predictor, things, panoptic=bool(things))
     with writable_dir(out), exclusive_dir(out):
         remove_stale_partials(out / FOLDER, deep=True)
         targets = [
@@ -113,6 +117,7 @@ def predict_videos(
         shared: dict[str, Any] = {
             "cleanup": cleanup,
             "smooth": smooth,
+            "things": things,
             "progress": progress,
             "on_progress": on_progress,
         }
@@ -182,7 +187,8 @@ class _Target:
     def finish(self, summary: VideoSummary) -> None:
         """Records the finished files."""
         files = {file.suffix: measure_file(file) for file in (self.film, self._table)}
-        frames = {"frames": summary.frames, "missing_frames": summary.missing}
+        frames: dict[str, Any] = {"frames": summary.frames, "missing_frames": summary.missing}
+        frames |= {"things": summary.things} if summary.things else {}
         write_json({"made_with": self._settings, **frames, "files": files}, self._manifest)
 
     def _read_manifest(self) -> dict[str, Any] | None:
