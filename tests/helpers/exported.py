@@ -18,8 +18,9 @@ from segdrone.model.networks import build_network, model_settings, round_up_to_s
 from segdrone.runtime.description import Description, Signature
 from segdrone.spec import ModelSpec
 from tests.helpers.commands import REPO
+from tests.helpers.network_files import NETWORK_FILES
 
-CONFIGS = sorted(path.stem for path in (REPO / "conf" / "model").glob("*.yaml"))
+CONFIGS = [path.stem for path in NETWORK_FILES]
 CLASSES = ClassTable(("road", "grass", "car", "tree"), ((0, 0, 0), (0, 1, 0), (1, 0, 0), (0, 1, 1)))
 SPEC = ModelSpec(CLASSES, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), training_size=(48, 64))
 

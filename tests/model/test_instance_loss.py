@@ -53,13 +53,13 @@ def test_crowds_and_ignored_pixels_teach_no_centers(seed: int) -> None:
 
 def test_the_score_is_1_at_the_center_and_falls_with_the_size_of_the_thing() -> None:
     mask, instances = torch.zeros(1, 64, 96, dtype=torch.long), torch.zeros(1, 64, 96, dtype=torch.int32)
-    mask[0, 10:15, 10:15], instances[0, 10:15, 10:15] = 1, 1
-    mask[0, 20:61, 40:81], instances[0, 20:61, 40:81] = 2, 1
+    mask[0, 5:10, 5:10], instances[0, 5:10, 5:10] = 1, 1
+    mask[0, 30:61, 50:81], instances[0, 30:61, 50:81] = 2, 1
     centers = targets(mask, instances).centers[0]
-    assert centers[12, 12] == centers[40, 60] == 1
-    small, large = 1.5, 41 / 8
-    assert centers[12, 14].item() == pytest.approx(np.exp(-4 / (2 * small**2)))
-    assert centers[40, 70].item() == pytest.approx(np.exp(-100 / (2 * large**2)))
+    assert centers[7, 7] == centers[45, 65] == 1
+    small, large = 2.5, 31 / 5
+    assert centers[7, 9].item() == pytest.approx(np.exp(-4 / (2 * small**2)))
+    assert centers[45, 75].item() == pytest.approx(np.exp(-100 / (2 * large**2)))
 
 
 def test_a_thing_cut_by_the_border_has_the_center_of_its_visible_part() -> None:
@@ -76,7 +76,7 @@ def test_what_equals_the_targets_costs_nothing() -> None:
     planes = torch.cat([result.centers[:, None], result.offsets], 1)
     loss = InstanceLoss(THINGS, 255)
     assert loss(planes, mask, instances) == 0
-    assert loss(planes + 1, mask, instances).item() == pytest.approx(200 + 0.02)
+    assert loss(planes + 1, mask, instances).item() == pytest.approx(200 + 2 * 0.05)
 
 
 @pytest.mark.parametrize("class_id", [0, 255])

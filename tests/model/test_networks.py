@@ -24,11 +24,11 @@ from segdrone.model.networks import (
 )
 from segdrone.training import train
 from tests.helpers.commands import REPO
+from tests.helpers.network_files import NETWORK_FILES
 from tests.helpers.small_run import compose_config, small
 from tests.helpers.training import DATA
 
 TABLE = ClassTable(names=("a", "b", "c"), colours=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
-MODELS = sorted((REPO / "conf" / "model").glob("*.yaml"))
 NARROW = {"decoder_channels": [16, 16, 8, 8, 8]}
 SMALL: dict[str, dict[str, Any]] = {
     "unet": NARROW,
@@ -119,7 +119,7 @@ class TestEveryNetwork:
         assert torch.equal(load_module(tmp_path / "a.ckpt")(image), module(image))
 
 
-@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NETWORK_FILES, ids=lambda path: path.stem)
 def test_the_comment_of_a_config_states_its_cost(path: Path) -> None:
     text = path.read_text()
     network = build_network(**model_settings(yaml.safe_load(text)), classes=23)

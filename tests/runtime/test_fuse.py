@@ -8,9 +8,7 @@ from torch import Tensor, nn
 
 from segdrone.model.networks import build_network, model_settings, round_up_to_stride
 from segdrone.runtime.fuse import fuse_batch_norms
-from tests.helpers.commands import REPO
-
-MODELS = sorted((REPO / "conf" / "model").glob("*.yaml"))
+from tests.helpers.network_files import NETWORK_FILES
 
 
 def randomize_norms(network: nn.Module) -> None:
@@ -30,7 +28,7 @@ def count_norms(network: nn.Module) -> int:
     return sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
 
 
-@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NETWORK_FILES, ids=lambda path: path.stem)
 def test_logits_of_every_architecture_stay_the_same_with_fewer_batch_norms(path: Path) -> None:
     torch.manual_seed(0)
     network = build_network(**model_settings(yaml.safe_load(path.read_text())), classes=5).eval()

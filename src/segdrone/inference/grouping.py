@@ -17,6 +17,7 @@ from segdrone.windows import Size, Window
 
 _LEAST_SCORE = 0.1  # of a center, as in Panoptic-DeepLab
 _NEIGHBORHOOD = 7  # pixels; a center has the largest score of the square around it
+_STEADY = 2.5  # pixels: a center whose own offset is longer is part of a thing that has its center elsewhere
 _REACH = 8.0  # pixels: an offset that ends farther from every center belongs to a thing whose center was missed
 _LEAST_AREA = 16  # pixels of such a thing: smaller parts go to the nearest center
 _MOST_NUMBERS = 65535
@@ -88,7 +89,7 @@ def number_things(mask: NDArray[np.uint8], things: Sequence[int]) -> Things:
 def group_things(mask: NDArray[np.uint8], planes: Planes, things: Sequence[int]) -> Things:
     """Tells the things of a predicted mask apart.
 
-    Centers are local maxima of the score. Each pixel of a thing class belongs to the center nearest to where its offset
+    Centers are local maxima of the score whose own offset ends near them. Each pixel of a thing class belongs to the center nearest to where its offset
     ends, whatever its class; most pixels of a thing decide its class (Cheng et al., "Panoptic-DeepLab", CVPR 2020,
     section 3.1). Where offsets end far from every center, the center was missed: these pixels are told apart by
     connected components.
@@ -122,7 +123,8 @@ def _nearest_centers(planes: Planes) -> tuple[NDArray[np.uint16], NDArray[np.uin
     """Returns by pixel the number of the center nearest to where its offset ends, and 1 where none is near."""
     score = planes[0].astype(np.float32)
     highest = cv2.dilate(score, np.ones((_NEIGHBORHOOD, _NEIGHBORHOOD), np.uint8))
-    elsewhere = ((score < highest) | (score < _LEAST_SCORE)).view(np.uint8)
+    drift = np.hypot(planes[1].astype(np.float32), planes[2].astype(np.float32))
+    elsewhere = ((score < highest) | (score < _LEAST_SCORE) | (drift > _STEADY)).view(np.uint8)
     height, width = score.shape
     numbers, missed = np.zeros((height, width), np.uint16), np.ones((height, width), np.uint8)
     if elsewhere.all():

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 _CENTER_WEIGHT, _OFFSET_WEIGHT = 200.0, 0.05
-_SMALLEST, _LARGEST = 1.5, 8.0  # pixels: standard deviation around a center
-_SIDES = 8  # of a thing's side, as the root of its area, for each standard deviation
+_SMALLEST, _LARGEST = 2.5, 8.0  # pixels: standard deviation around a center
+_SIDES = 5  # a thing's side, as the root of its area, is this many standard deviations
 
 
 class InstanceTargets(NamedTuple):
