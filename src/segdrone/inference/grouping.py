@@ -89,10 +89,10 @@ def number_things(mask: NDArray[np.uint8], things: Sequence[int]) -> Things:
 def group_things(mask: NDArray[np.uint8], planes: Planes, things: Sequence[int]) -> Things:
     """Tells the things of a predicted mask apart.
 
-    Centers are local maxima of the score whose own offset ends near them. Each pixel of a thing class belongs to the center nearest to where its offset
-    ends, whatever its class; most pixels of a thing decide its class (Cheng et al., "Panoptic-DeepLab", CVPR 2020,
-    section 3.1). Where offsets end far from every center, the center was missed: these pixels are told apart by
-    connected components.
+    Centers are local maxima of the score whose own offset ends near them. Each pixel of a thing class belongs to the
+    center nearest to where its offset ends, whatever its class; most pixels of a thing decide its class (Cheng et al.,
+    "Panoptic-DeepLab", CVPR 2020, section 3.1). Where offsets end far from every center, the center was missed: these
+    pixels are told apart by connected components.
 
     Args:
         mask: Class ids, uint8 `[H, W]`.
