@@ -22,7 +22,6 @@ from segdrone.inference.predict_folder import predict_folder
 from segdrone.model.networks import NETWORKS
 from segdrone.runtime.open_backend import open_backend
 from segdrone.training import inherit_options, objective, train
-from tests.helpers.commands import Command
 from tests.helpers.shared import make_once
 from tests.helpers.small_run import compose_config, drawn, small
 
@@ -154,17 +153,6 @@ def test_photographs_without_labels_are_refused(scenes: Path, tmp_path: Path) ->
         Image.fromarray(np.full((64, 96), 255, np.uint8)).save(path)
     with pytest.raises(DataError, match=r"label"):
         train(compose_config("train", *overrides(small(scenes, tmp_path / "run"), "classic_pixel_forest")))
-
-
-def test_a_sweep_compares_models(all_scenes: Path, tmp_path: Path, command: Command) -> None:
-    settings = [*overrides(small(all_scenes, tmp_path / "sweep"), "x")[3:], "trainer.fast_dev_run=true"]
-    result = command("train.py", "-m", "model=classic_exg_mean,classic_otsu_forest", *settings)
-    assert result.returncode == 0, result.stderr
-    assert "classic_exg_mean" in result.stdout + result.stderr
-    for number, channel in enumerate(["exg", "gray"]):
-        record = json.loads((tmp_path / "sweep" / str(number) / "run.json").read_text())
-        assert record["config"]["model"]["channel"] == channel
-        assert record["reached"] is not None
 
 
 def test_its_file_is_not_exported(run: Path) -> None:

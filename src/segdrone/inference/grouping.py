@@ -17,9 +17,9 @@ from segdrone.windows import Size, Window
 
 _LEAST_SCORE = 0.1  # of a center, as in Panoptic-DeepLab
 _NEIGHBORHOOD = 7  # pixels; a center has the largest score of the square around it
-_STEADY = 2.5  # pixels: a center whose own offset is longer is part of a thing that has its center elsewhere
-_REACH = 8.0  # pixels: an offset that ends farther from every center belongs to a thing whose center was missed
-_LEAST_AREA = 16  # pixels of such a thing: smaller parts go to the nearest center
+_SMOOTHING = 1.0  # pixels: standard deviation of the Gaussian over the scores before
+_STEADY = 2.0  # pixels: a center whose own offset is longer is part of a thing that has its center elsewhere
+_REACH = 16.0  # pixels: farther from where an offset ends no center is near
 _MOST_NUMBERS = 65535
 
 Planes = NDArray[np.float16]
@@ -82,7 +82,7 @@ def number_things(mask: NDArray[np.uint8], things: Sequence[int]) -> Things:
         things: Ids of the thing classes.
     """
     numbers = np.zeros(mask.shape, np.uint16)
-    _number_components(mask, numbers, np.ones(mask.shape, np.bool_), things)
+    _number_components(mask, numbers, np.ones(mask.shape, np.uint8), things)
     return Things(mask, numbers)
 
 
@@ -91,8 +91,8 @@ def group_things(mask: NDArray[np.uint8], planes: Planes, things: Sequence[int])
 
     Centers are local maxima of the score whose own offset ends near them. Each pixel of a thing class belongs to the
     center nearest to where its offset ends, whatever its class; most pixels of a thing decide its class (Cheng et al.,
-    "Panoptic-DeepLab", CVPR 2020, section 3.1). Where offsets end far from every center, the center was missed: these
-    pixels are told apart by connected components.
+    "Panoptic-DeepLab", CVPR 2020, section 3.1). A connected component of which most offsets end far from every center
+    is a thing whose center was missed.
 
     Args:
         mask: Class ids, uint8 `[H, W]`.
@@ -115,13 +115,13 @@ def group_things(mask: NDArray[np.uint8], planes: Planes, things: Sequence[int])
     if numbers.shape != size:
         numbers, missed = resize_mask(numbers, size), resize_mask(missed, size)
     numbers[~thing] = 0
-    _number_components(mask, numbers, thing & missed.view(np.bool_), things, _LEAST_AREA)
+    _number_components(mask, numbers, missed, things)
     return Things(_vote(mask, numbers), _compact(numbers))
 
 
 def _nearest_centers(planes: Planes) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
     """Returns by pixel the number of the center nearest to where its offset ends, and 1 where none is near."""
-    score = planes[0].astype(np.float32)
+    score = cv2.GaussianBlur(planes[0].astype(np.float32), (0, 0), _SMOOTHING)
     highest = cv2.dilate(score, np.ones((_NEIGHBORHOOD, _NEIGHBORHOOD), np.uint8))
     drift = np.hypot(planes[1].astype(np.float32), planes[2].astype(np.float32))
     elsewhere = ((score < highest) | (score < _LEAST_SCORE) | (drift > _STEADY)).view(np.uint8)
@@ -145,24 +145,19 @@ def _nearest_centers(planes: Planes) -> tuple[NDArray[np.uint16], NDArray[np.uin
 
 
 def _number_components(
-    mask: NDArray[np.uint8],
-    numbers: NDArray[np.uint16],
-    where: NDArray[np.bool_],
-    things: Sequence[int],
-    least_area: int = 1,
+    mask: NDArray[np.uint8], numbers: NDArray[np.uint16], missed: NDArray[np.uint8], things: Sequence[int]
 ) -> None:
-    """Writes numbers that are not used yet for the connected components of each class in a part of the mask.
+    """Writes a number that is not used yet for each connected component of a class of which most pixels are missed.
 
     Beyond 65,535 things, the others have the last number together.
     """
     last = int(numbers.max(initial=0))
-    part = np.where(where, mask, np.uint8(255))
     for class_id in things:
-        for component in connected_components(part, class_id):
-            if component.area >= least_area:
+        for component in connected_components(mask, class_id):
+            window, pixels = component.window, component.pixels
+            if missed[window.rows, window.columns][pixels].mean() > 0.5:
                 last = min(last + 1, _MOST_NUMBERS)
-                window = component.window
-                numbers[window.rows, window.columns][component.pixels] = last
+                numbers[window.rows, window.columns][pixels] = last
 
 
 def _vote(mask: NDArray[np.uint8], numbers: NDArray[np.uint16]) -> NDArray[np.uint8]:

@@ -92,6 +92,8 @@ def build_module(cfg: DictConfig, datamodule: SegmentationDataModule) -> Segment
         ConfigError: An option is unknown or does not fit.
         CheckpointError: The initial weights cannot be loaded.
     """
+    if cfg.init_from is not None and cfg.ckpt_path is not None:
+        raise ConfigError("init_from starts a run and ckpt_path resumes one: give one of them")
     module = SegmentationModule(
         model=model_settings(to_container(cfg.model)),
         classes=_learned_classes(cfg, datamodule.table).to_dict(),
@@ -104,8 +106,6 @@ def build_module(cfg: DictConfig, datamodule: SegmentationDataModule) -> Segment
     size = datamodule.config.training_size
     log.info("%s on %s: %s", cfg.model.name, cfg.model.encoder_name, summarize(module.network, size))
     if cfg.init_from is not None:
-        if cfg.ckpt_path is not None:
-            raise ConfigError("init_from starts a run and ckpt_path resumes one: give one of them")
         log.info(load_pretrained(module, cfg.init_from))
     elif cfg.model.encoder_weights is not None and cfg.ckpt_path is None:
         log.info(load_encoder_weights(module.encoder, cfg.model.encoder_name, cfg.model.encoder_weights))
