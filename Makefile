@@ -73,5 +73,5 @@ lock: $(READY) ## pin the newest versions that pyproject.toml allows
 	done
 
 clean: ## remove the environment, runs and synthetic scenes
-	rm -rf .venv outputs datasets/sample-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf .venv outputs datasets/sample-* datasets/crowded-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

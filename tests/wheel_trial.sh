@@ -35,7 +35,7 @@ RECIPE
 tiny="data=sample data.sample.count=12 data.sample.height=64 data.sample.width=96 data.image_size=[64,96]
   data.test_image_size=[64,96] data.num_workers=0 model.encoder_weights=null trainer=cpu trainer.max_epochs=1
   trainer.limit_train_batches=1 trainer.log_every_n_steps=1 callbacks.pictures=null pictures=1"
-scenes=datasets/sample-12-96x64-0
+scenes=datasets/sample-temperate-12-96x64-0
 set -x
 segdrone train $tiny output_dir=run > train.log
 segdrone train --config-dir mine experiment=mine $tiny output_dir=mine-run > train.log
