@@ -123,10 +123,10 @@ def step(module: SegmentationModule, size: tuple[int, int]) -> Callable[[], None
     )
 
     def run() -> None:
-        output = module(image)
-        loss = module.loss(output[:, : len(DRONE)], mask)
+        logits, planes = module(image).split([len(DRONE), module.spec.planes - len(DRONE)], 1)
+        loss = module.loss(logits, mask)
         if module.instance_loss is not None:
-            loss = loss + module.instance_loss(output[:, len(DRONE) :], mask, instances)
+            loss = loss + module.instance_loss(planes, mask, instances)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

@@ -70,6 +70,15 @@ def test_things_whose_centers_were_missed_are_connected_components() -> None:
     assert partition(group_things(mask, planes, [THING]).numbers) == partition(numbers)
 
 
+def test_things_of_a_class_that_the_head_has_not_learned_are_components() -> None:
+    mask, numbers = crowd()
+    planes = perfect(mask, numbers)
+    found = group_things(mask, planes, [THING, OTHER], learned=[THING]).numbers
+    assert partition(np.where(mask == THING, found, 0)) == partition(np.where(mask == THING, numbers, 0))
+    components = number_things(np.where(mask == OTHER, mask, 0).astype(np.uint8), [OTHER]).numbers
+    assert partition(np.where(mask == OTHER, found, 0)) == partition(components)
+
+
 def test_a_plateau_is_one_center() -> None:
     mask = np.full((9, 30), THING, np.uint8)
     planes = np.zeros((3, 9, 30), np.float16)

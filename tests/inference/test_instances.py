@@ -19,7 +19,6 @@ from segdrone.errors import ConfigError
 from segdrone.inference.instances import (
     Instance,
     find_instances,
-    number_components,
     to_coco,
 )
 from tests.helpers.drawn_masks import noise, patchwork
@@ -167,12 +166,3 @@ def test_instances_are_those_of_the_numbers() -> None:
     ]
     assert found[0].counts == find_instances((numbers == 7).astype(np.uint8), None, table, ["car"], numbers)[0].counts
     assert find_instances(mask, None, table, None, np.zeros_like(numbers)) == []
-
-
-def test_components_are_numbered_class_by_class() -> None:
-    table = ClassTable(("road", "car", "person"), ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
-    mask = np.array([[1, 0, 1], [0, 0, 0], [2, 2, 0]], np.uint8)
-    numbers = number_components(mask, table, ["car", "person"])
-    assert sorted(numbers[mask == 1].tolist()) == [1, 2]
-    assert numbers[mask == 2].tolist() == [1, 1]
-    assert not numbers[mask == 0].any()

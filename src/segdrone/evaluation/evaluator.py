@@ -18,8 +18,7 @@ from segdrone.evaluation.detection import DetectionScores
 from segdrone.evaluation.panoptic import SegmentCounts, Segments, count_segments, panoptic_quality, sum_counts
 from segdrone.evaluation.scores import score
 from segdrone.figures import ImageTruthPrediction
-from segdrone.inference.grouping import Planes, Things, group_things
-from segdrone.inference.instances import number_components
+from segdrone.inference.grouping import Planes, Things, group_things, number_things
 from segdrone.utils.launch import rank_and_world_size
 from segdrone.utils.stall import mark_progress
 
@@ -88,8 +87,9 @@ class Evaluator:
 
     def group(self, mask: Mask, planes: Planes | None) -> Things | None:
         """Tells the counted things of a prediction apart by the output of an instance head; None without one."""
-        ids = [self.table.names.index(name) for name in self.objects.things]
-        return group_things(mask, planes, ids) if planes is not None and ids else None
+        learned = [self.table.names.index(name) for name in self.table.things or ()]
+        ids = self._thing_ids
+        return group_things(mask, planes, ids, learned) if planes is not None and ids else None
 
     def update(self, sample: EvalSample) -> None:
         """Counts one image."""
@@ -133,18 +133,23 @@ class Evaluator:
         numbers = None
         if self.instances:
             numbers = self.instances.read(name, (truth.shape[0], truth.shape[1]))
-            unnumbered = np.isin(truth, [self.table.names.index(thing) for thing in things]) & (numbers == 0)
+            unnumbered = np.isin(truth, self._thing_ids) & (numbers == 0)
             truth = np.where(unnumbered, np.uint8(self.table.ignore_index), truth)
             cut = self._cut(cut, truth)
         self.objects.update(name, truth, cut, confidence, numbers, None if predicted is None else predicted.numbers)
         if numbers is None:
-            numbers = number_components(truth, self.table, things)
-        true, components = Segments(truth, numbers), number_components(prediction, self.table, things)
-        counts = count_segments(true, Segments(prediction, components), self.table, things)
+            numbers = number_things(truth, self._thing_ids).numbers
+        true = Segments(truth, numbers)
+        components = Segments(*number_things(prediction, self._thing_ids))
+        counts = count_segments(true, components, self.table, things)
         if predicted is not None:
             self.component_segments[name] = counts
             counts = count_segments(true, Segments(*predicted), self.table, things)
         self.segments[name] = counts
+
+    @property
+    def _thing_ids(self) -> list[int]:
+        return [self.table.names.index(name) for name in self.objects.things]
 
     def _cut(self, prediction: Mask, truth: Mask) -> Mask:
         """Returns a prediction that is ignored where the truth is, so that no boundary of a class arises there."""

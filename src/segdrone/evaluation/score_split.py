@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from segdrone.evaluation.test_loop import evaluate_test_loop
 from segdrone.inference import Predictor
 from segdrone.utils.launch import rank_and_world_size
 from segdrone.utils.output_dir import StagedResults
+
+log = logging.getLogger(__name__)
 
 
 def score_split(
@@ -61,6 +64,11 @@ def score_split(
     interpolation = datamodule.config.interpolation if inference is None else "area"
     instances = find_instance_maps(datamodule.dataset.files, datamodule.splits[split], interpolation)
     evaluator = Evaluator(model.spec.classes, pictures, objects, instances)
+    if model.spec.instances and (others := [*{*evaluator.objects.things} - {*(model.spec.classes.things or ())}]):
+        log.warning(
+            "the model has not learned to tell %s apart: connected components are counted as their things",
+            ", ".join(sorted(others)),
+        )
     settings = None
     if inference is not None:
         _start_processes(trainer)

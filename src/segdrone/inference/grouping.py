@@ -86,7 +86,9 @@ def number_things(mask: NDArray[np.uint8], things: Sequence[int]) -> Things:
     return Things(mask, numbers)
 
 
-def group_things(mask: NDArray[np.uint8], planes: Planes, things: Sequence[int]) -> Things:
+def group_things(
+    mask: NDArray[np.uint8], planes: Planes, things: Sequence[int], learned: Sequence[int] | None = None
+) -> Things:
     """Tells the things of a predicted mask apart.
 
     Centers are local maxima of the score whose own offset ends near them. Each pixel of a thing class belongs to the
@@ -98,6 +100,8 @@ def group_things(mask: NDArray[np.uint8], planes: Planes, things: Sequence[int])
         mask: Class ids, uint8 `[H, W]`.
         planes: Of the instance head.
         things: Ids of the thing classes.
+        learned: Those of them whose centers the head has learned; connected components are the things of the others.
+            None is all of them.
 
     Example:
         >>> mask = np.array([[0, 1, 1, 1, 1, 1, 1]], np.uint8)
@@ -115,8 +119,10 @@ def group_things(mask: NDArray[np.uint8], planes: Planes, things: Sequence[int])
     if numbers.shape != size:
         numbers, missed = resize_mask(numbers, size), resize_mask(missed, size)
     numbers[~thing] = 0
+    if learned is not None:
+        missed[np.isin(mask, [class_id for class_id in things if class_id not in learned])] = 1
     _number_components(mask, numbers, missed, things)
-    return Things(_vote(mask, numbers), _compact(numbers))
+    return _settle(mask, numbers)
 
 
 def _nearest_centers(planes: Planes) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
@@ -160,24 +166,14 @@ def _number_components(
                 numbers[window.rows, window.columns][pixels] = last
 
 
-def _vote(mask: NDArray[np.uint8], numbers: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """Returns the mask with the most frequent class of each thing at all of its pixels; of equal ones, the first."""
-    place = np.nonzero(numbers)
-    found = numbers[place]
-    codes, counts = np.unique(found.astype(np.uint32) << 8 | mask[place], return_counts=True)
-    order = np.lexsort((codes, -counts))  # most frequent first
-    thing, first = np.unique(codes[order] >> 8, return_index=True)
-    classes = np.zeros(_MOST_NUMBERS + 1, np.uint8)
-    classes[thing] = codes[order][first] & 255
-    voted = mask.copy()
-    voted[place] = classes[found]
-    return voted
-
-
-def _compact(numbers: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """Returns numbers without gaps, in the same order."""
-    used = np.zeros(_MOST_NUMBERS + 1, bool)
-    used[numbers] = True
-    used[0] = False
-    new: NDArray[np.uint16] = (np.cumsum(used) * used).astype(np.uint16)
-    return new[numbers]
+def _settle(mask: NDArray[np.uint8], numbers: NDArray[np.uint16]) -> Things:
+    """Gives all pixels of a thing the most frequent class among them, and closes gaps in the numbers."""
+    place = np.flatnonzero(numbers)
+    found = numbers.ravel()[place]
+    used = np.bincount(found, minlength=1) > 0
+    index = (np.cumsum(used) - 1)[found]
+    votes = np.bincount(index * 256 + mask.ravel()[place], minlength=256 * int(used.sum())).reshape(-1, 256)
+    voted, numbered = mask.copy(), np.zeros(mask.shape, np.uint16)
+    voted.ravel()[place] = votes.argmax(1)[index]
+    numbered.ravel()[place] = index + 1
+    return Things(voted, numbered)

@@ -13,8 +13,6 @@ from segdrone.errors import ConfigError
 from segdrone.inference.components import connected_components
 from segdrone.windows import Size, Window
 
-_MOST_NUMBERS = 65535
-
 
 def check_classes(names: Sequence[str], table: ClassTable) -> list[str]:
     """Returns the names of classes, in the order of the table.
@@ -86,24 +84,6 @@ def find_instances(
     return sorted(
         instances, key=lambda instance: (instance.class_id, instance.box[1], instance.box[0], instance.counts)
     )
-
-
-def number_components(mask: NDArray[np.uint8], table: ClassTable, classes: Sequence[str]) -> NDArray[np.uint16]:
-    """Numbers the connected components of classes, each class from 1 on: uint16 `[H, W]`, 0 elsewhere.
-
-    Beyond 65,535 components of a class, the others have the last number together.
-
-    Args:
-        mask: uint8 `[H, W]`, class ids.
-        table: The classes.
-        classes: Names of the classes whose components are numbered.
-    """
-    numbers = np.zeros(mask.shape, np.uint16)
-    for name in classes:
-        for number, component in enumerate(connected_components(mask, table.names.index(name)), 1):
-            window = component.window
-            numbers[window.rows, window.columns][component.pixels] = min(number, _MOST_NUMBERS)
-    return numbers
 
 
 _Part = tuple[Window, NDArray[np.bool_]]  # bounding box, and the pixels in it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from segmentation_models_pytorch.base import SegmentationHead
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -35,7 +36,12 @@ class PanopticHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Returns logits and the planes of the instance head, `[B, C + INSTANCE_PLANES, H, W]`."""
-        logits, planes = self.semantic(features), self.instances(features)
-        if planes.shape[-2:] != logits.shape[-2:]:
-            planes = F.interpolate(planes, size=logits.shape[-2:], mode="bilinear", align_corners=False)
-        return torch.cat([logits, planes[:, :1], planes[:, 1:] * _PIXELS], 1)
+        scores, offsets = self.instances(features).split([1, INSTANCE_PLANES - 1], 1)
+        planes = [scores, offsets * _PIXELS]
+        if isinstance(self.semantic, SegmentationHead):  # resized together: joining images of full size takes a while
+            convolution, upsampling, _ = self.semantic
+            resized: Tensor = upsampling(torch.cat([convolution(features), *planes], 1))
+            return resized
+        logits: Tensor = self.semantic(features)
+        size = logits.shape[-2:]
+        return torch.cat([logits, *(F.interpolate(part, size=size, mode="bilinear") for part in planes)], 1)

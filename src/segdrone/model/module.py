@@ -21,6 +21,7 @@ from segdrone.model.losses.instance import InstanceLoss
 from segdrone.model.metrics import SplitMetrics
 from segdrone.model.networks import build_network, forward_any_size, supports_batch_of_one
 from segdrone.model.optim import build_optimizer, build_scheduler
+from segdrone.spec import INSTANCE_PLANES
 
 Batch = Mapping[str, Any]
 Options = Mapping[str, Any]
@@ -143,17 +144,17 @@ class SegmentationModule(L.LightningModule):
         With an instance head, `planes` are those of the head, float32 `[B, 3, H, W]`.
         """
         _, prediction, output = self._step("test", batch)
-        logits, planes = output.split([len(self.table), output.shape[1] - len(self.table)], 1)
-        heads = {"planes": planes} if self.spec.instances else {}
+        logits, planes = self._heads(output)
+        heads = {} if planes is None else {"planes": planes}
         return {"prediction": prediction, "confidence": logits.softmax(1).amax(1), **heads}
 
     def _step(self, split: str, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Updates loss and metrics; returns the loss of the batch, the predicted classes and the network's output."""
         mask, output = batch["mask"], self(batch["image"])
-        logits = output[:, : len(self.table)]
+        logits, planes = self._heads(output)
         batch_loss = self.loss(logits, mask)
         if self.instance_loss is not None and "instances" in batch:
-            batch_loss = batch_loss + self.instance_loss(output[:, len(self.table) :], mask, batch["instances"])
+            batch_loss = batch_loss + self.instance_loss(planes, mask, batch["instances"])
         mean, loss = mean_over_processes(batch_loss, (mask != self.table.ignore_index).sum())
         prediction = logits.detach().max(1).indices  # twice as fast as argmax in channels-last layout
         training = split == "train"
@@ -162,6 +163,13 @@ class SegmentationModule(L.LightningModule):
         self.log(f"{split}/loss", epoch_loss, prog_bar=training, on_step=training, on_epoch=True, batch_size=len(mask))
         self.split_metrics(split).update(prediction, batch.get("truth", mask))  # pseudo-labels are no truth
         return loss, prediction, output
+
+    def _heads(self, output: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Returns the logits, and the planes of the instance head, if there is one."""
+        if not self.spec.instances:
+            return output, None
+        logits, planes = output.split([len(self.table), INSTANCE_PLANES], 1)  # two slices have a slower gradient
+        return logits, planes
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Logs the scores with the last batch: the hook of the epoch's end would run after that of the callbacks."""
