@@ -145,8 +145,8 @@ def measure(name: str, options: argparse.Namespace) -> None:
     write(options.work / name / "time.json", {"ms": times, "rounds": options.rounds, "machine": machine})
 
 
-def row(name: str, training: Record | None, timing: Record | None) -> str:
-    """Returns a row of the table."""
+def row(name: str, training: Record | None, timing: Record | None) -> list[str]:
+    """Returns the cells of a row of the table."""
     network = build_network(**model_settings(NETWORKS[name]), classes=len(DRONE))
     cells = [f"`{name}`", f"{count_parameters(network) / 1e6:.1f}", f"{count_macs(network, *SIZE) / 1e9:.3g}"]
     cells += [f"{timing['ms'][key]:.0f}" if timing else NOT_RUN for key in RUNTIMES]
@@ -155,7 +155,7 @@ def row(name: str, training: Record | None, timing: Record | None) -> str:
     else:
         cells += ["ImageNet" if training["weights"] else "random", f"{training['miou']:.3f}"]
     first_line, _, _ = TEXTS[name].partition("\n")
-    return f"| {' | '.join(cells)} | {first_line.removeprefix('# ')} |"
+    return [*cells, first_line.removeprefix("# ")]
 
 
 def plot(scores: dict[str, tuple[float, float, bool]]) -> Figure:
@@ -182,32 +182,38 @@ def page(records: dict[str, tuple[Record | None, Record | None]], pictured: bool
     timed = [timing for _, timing in records.values() if timing]
     if len({json.dumps({**training, "weights": 0, "miou": 0}) for training in trained}) > 1:
         sys.exit("the trainings in --work have different settings, and cannot share a table: give another --work")
-    how = "No network was trained yet."
+    how = ""
     if trained:
         first = trained[0]
         counts, (height, width) = first["photographs"], first["size"]
         how = (
             f"Trained on {counts['train']} photographs at {height} x {width} for {first['epochs']} epochs, seed "
             f"{first['seed']},\nby one recipe (`{' '.join(RECIPE[:2])}`); mIoU over {counts['val']} validation "
-            "photographs at the best epoch."
+            "photographs at the best epoch.\n"
         )
     machines = "; ".join(sorted({f"{timing['machine']}, {timing['rounds']} rounds" for timing in timed}))
     titles = [f"ms {title}" for title in RUNTIMES.values()]
     header = ["`model=`", "parameters", "multiply-adds", *titles, "starts from", "mIoU", ""]
-    rows = "\n".join(row(name, *found) for name, found in records.items())
+    rows = [row(name, *found) for name, found in records.items()]
+    shown = [i for i in range(len(header)) if any(cells[i] != NOT_RUN for cells in rows)]
+    lines = [f"| {' | '.join(cells[i] for i in shown)} |" for cells in (header, ["---"] * len(header), *rows)]
+    table = "\n".join(lines)
+    runtimes = f" Runtimes take turns, in processes of their own; medians ({machines})." if timed else ""
+    missing = (
+        ""
+        if trained and timed
+        else f"\nNot measured yet: {' and '.join(['accuracy'] * (not trained) + ['time'] * (not timed))}."
+    )
     picture = "\n![mIoU against milliseconds, by network](networks.svg)\n" if pictured else ""
     return f"""# Networks
 
 `model=NAME` chooses a network of `conf/model`, whose files explain their options. `python benchmarks/networks.py`
 writes this page from what was run; its `--help` says how.
 
-{how}
-Parameters in millions, multiply-adds in billions and milliseconds are those of one photograph of {SIZE[0]} x {SIZE[1]}
-and {len(DRONE)} classes. Runtimes take turns, in processes of their own; medians{f" ({machines})" if timed else ""}.
+{how}Parameters in millions, multiply-adds in billions and milliseconds are those of one photograph of {SIZE[0]} x {SIZE[1]}
+and {len(DRONE)} classes.{runtimes}{missing}
 
-| {" | ".join(header)} |
-|{"---|" * len(header)}
-{rows}
+{table}
 {picture}
 A short training by one recipe favors networks whose encoder starts from ImageNet weights; smp and timm have none for
 ENet and DDRNet. The order after a long training, or on other photographs, can be another one. DDRNet has not the second
