@@ -210,8 +210,8 @@ def page(records: dict[str, tuple[Record | None, Record | None]], pictured: bool
 `model=NAME` chooses a network of `conf/model`, whose files explain their options. `python benchmarks/networks.py`
 writes this page from what was run; its `--help` says how.
 
-{how}Parameters in millions, multiply-adds in billions and milliseconds are those of one photograph of {SIZE[0]} x {SIZE[1]}
-and {len(DRONE)} classes.{runtimes}{missing}
+{how}Parameters in millions, multiply-adds in billions and milliseconds are those of one photograph of
+{SIZE[0]} x {SIZE[1]} and {len(DRONE)} classes.{runtimes}{missing}
 
 {table}
 {picture}

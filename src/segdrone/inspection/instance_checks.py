@@ -59,6 +59,7 @@ def instances(scan: DatasetScan) -> Check:
     ids = [table.names.index(name) for name in thing_classes(table)]
     with ThreadPoolExecutor(_THREADS) as threads:  # decoding releases the GIL
         found = [*threads.map(lambda pair: _compare(scan, maps, pair, ids), pairs)]
+    named = table.things is not None  # by itself; rendered scenes number trees too, for who calls them things
     totals = {table.names[i]: sum(one.things.get(i, 0) for one in found) for i in ids}
     absent = [name for name, count in totals.items() if not count and _occurs(scan, name)]
     crossing = [f"{one.name}: {', '.join(map(str, one.crossing[:5]))}" for one in found if one.crossing]
@@ -77,7 +78,7 @@ def instances(scan: DatasetScan) -> Check:
                 "without a number at pixels of things: they count in no score of things, and teach their class only",
             ),
             *findings(
-                WARNING, [f"{one.name}: {one.stuff}" for one in found if one.stuff and ids], "instance map",
+                WARNING, [f"{one.name}: {one.stuff}" for one in found if one.stuff and named], "instance map",
                 "with numbers on classes that are no things: they are not used; the column thing of the class table "
                 "says what things are",
             ),
