@@ -111,14 +111,13 @@ def group_things(
         >>> group_things(mask, planes, [1]).numbers.tolist()
         [[0, 1, 1, 1, 2, 2, 2]]
     """
-    is_thing = np.zeros(256, bool)
-    is_thing[list(things)] = True
-    thing = is_thing[mask]
+    is_thing = np.zeros(256, np.uint8)
+    is_thing[list(things)] = 1
     numbers, missed = _nearest_centers(planes)
     size: Size = (mask.shape[0], mask.shape[1])
     if numbers.shape != size:
         numbers, missed = resize_mask(numbers, size), resize_mask(missed, size)
-    numbers[~thing] = 0
+    numbers *= cv2.LUT(mask, is_thing)  # a quarter of the time of NumPy's indexing
     if learned is not None:
         missed[np.isin(mask, [class_id for class_id in things if class_id not in learned])] = 1
     _number_components(mask, numbers, missed, things)
