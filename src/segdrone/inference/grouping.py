@@ -117,7 +117,7 @@ def group_things(
     size: Size = (mask.shape[0], mask.shape[1])
     if numbers.shape != size:
         numbers, missed = resize_mask(numbers, size), resize_mask(missed, size)
-    numbers *= cv2.LUT(mask, is_thing)  # a quarter of the time of NumPy's indexing
+    np.multiply(numbers, cv2.LUT(mask, is_thing), out=numbers)  # a quarter of the time of NumPy's indexing
     if learned is not None:
         missed[np.isin(mask, [class_id for class_id in things if class_id not in learned])] = 1
     _number_components(mask, numbers, missed, things)
