@@ -28,7 +28,7 @@ FLOORS = {
     ),
     3: ("raster", "synthetic", "figures"),
     4: ("data", "model", "classic", "runtime"),
-    5: ("inference", "annotations", "inspection"),
+    5: ("inference", "annotations", "inspection", "geo"),
     6: ("training", "evaluation", "export", "sweep", "serve", "monitor"),
     7: ("cli", "__main__"),
 }
@@ -45,6 +45,7 @@ SAME_FLOOR = {  # the only imports within a floor
     ("spec", "reference_statistics"),
     ("runtime", "classic"),  # ClassicBackend runs classical models
     ("runtime", "model"),  # TorchBackend builds networks
+    ("geo", "inference"),  # a map is predicted strip by strip
     ("training", "evaluation"),  # a run ends with its scores
     ("training", "export"),  # and exports its best checkpoint
     ("export", "evaluation"),  # an exported file is scored beside its checkpoint

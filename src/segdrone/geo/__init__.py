@@ -1,0 +1,1 @@
+"""Maps: places on Earth, square meters, polygons, GIS layers."""

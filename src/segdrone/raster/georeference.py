@@ -1,0 +1,53 @@
+"""Say where the pixels of a raster lie on Earth, as plain data."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Transform = tuple[float, float, float, float, float, float]
+"""`a, b, c, d, e, f` of x = a column + b row + c, y = d column + e row + f; columns and rows count from the outer corner
+of the first pixel, so that its center is (0.5, 0.5). It is the order of `affine.Affine`, not that of GDAL.
+"""
+
+
+class Georeference(NamedTuple):
+    """Where the pixels of a raster lie.
+
+    Attributes:
+        crs: Coordinate system as WKT 2; empty if the file does not say it.
+        transform: From columns and rows to coordinates of the system.
+
+    Example:
+        >>> place = Georeference("", (0.5, 0.0, 100.0, 0.0, -0.5, 200.0))
+        >>> place.coordinates(np.array([[0, 0], [2, 4]])).tolist()
+        [[100.0, 200.0], [101.0, 198.0]]
+    """
+
+    crs: str
+    transform: Transform
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the transform gives every pixel a place of its own."""
+        a, b, _, d, e, _ = self.transform
+        return all(map(math.isfinite, self.transform)) and a * e - b * d != 0
+
+    def coordinates(self, points: NDArray[np.floating | np.integer]) -> NDArray[np.float64]:
+        """Returns the coordinates, float64 `[N, 2]`, x and y, of points `[N, 2]`, column and row."""
+        a, b, c, d, e, f = self.transform
+        columns, rows = points[:, 0].astype(np.float64), points[:, 1].astype(np.float64)
+        return np.stack([a * columns + b * rows + c, d * columns + e * rows + f], axis=1)
+
+    def moved(self, top: int, left: int) -> Georeference:
+        """Returns the georeference of a part whose first row and column are `top` and `left`."""
+        a, b, c, d, e, f = self.transform
+        return self._replace(transform=(a, b, a * left + b * top + c, d, e, d * left + e * top + f))
+
+    def resized(self, down: float, across: float) -> Georeference:
+        """Returns the georeference of a copy whose pixels have `down` times the height and `across` times the width."""
+        a, b, c, d, e, f = self.transform
+        return self._replace(transform=(a * across, b * down, c, d * across, e * down, f))
