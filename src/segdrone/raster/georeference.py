@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Transform = tuple[float, float, float, float, float, float]
-"""`a, b, c, d, e, f` of x = a column + b row + c, y = d column + e row + f, in the order of `affine.Affine`, not of GDAL.
-Columns and rows count from the outer corner of the first pixel; its center is (0.5, 0.5).
+"""`a, b, c, d, e, f` of x = a column + b row + c, y = d column + e row + f, as in `affine.Affine`.
+
+Columns and rows count from the outer corner of the first pixel, whose center is (0.5, 0.5).
 """
 
 
