@@ -262,7 +262,7 @@ class Predictor:
         network_size = self.network_size(source.size)
         if network_size == source.size:
             return source
-        return ArraySource(source.read(Window(0, 0, *source.size), network_size))
+        return source.resized(network_size)
 
     def _ignore_no_data(self, tile: FinishedTile, source: ImageSource) -> None:
         if not source.fully_valid:

@@ -62,6 +62,10 @@ class ArraySource:
             return valid
         return resize_mask(valid.view(np.uint8), size, self.interpolation).view(np.bool_)
 
+    def resized(self, size: Size) -> ArraySource:
+        """Returns the image in another size; every pixel of it counts as valid."""
+        return ArraySource(self.read(Window(0, 0, *self.size), size), interpolation=self.interpolation)
+
     def release_pages(self) -> None:
         """Frees the memory of what has been read of memory maps; it can be read again."""
         for array in (self._pixels, self._valid):

@@ -78,6 +78,14 @@ class PhotographSource:
             return np.ones(size or (window.height, window.width), np.bool_)
         return self._decoded.valid(window, size)
 
+    def resized(self, size: Size) -> ArraySource:
+        """Returns the photograph in another size; every pixel of it counts as valid.
+
+        Raises:
+            DataError: The file cannot be decoded, or has changed since it was opened.
+        """
+        return self._decoded.resized(size)
+
     def release_pages(self) -> None:
         """Frees the memory of what has been read of an image on disk; it can be read again."""
         if self._array is not None:

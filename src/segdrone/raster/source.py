@@ -49,5 +49,12 @@ class ImageSource(Protocol):
             ValueError: The window is not inside the image.
         """
 
+    def resized(self, size: Size) -> ImageSource:
+        """Returns the image in another size, resized as a whole, so that windows of it do not depend on each other.
+
+        Raises:
+            DataError: The file cannot be read.
+        """
+
     def release_pages(self) -> None:
         """Frees the memory of pixels that have been read from disk; they can be read again."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from segdrone.utils.regular_file import open_regular
 
-_TYPES = {1: "B", 2: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+_TYPES = {1: "B", 2: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 _MAX_PAGES = 1000
 _MAX_VALUES = 1 << 22  # of a tag: as many blocks as 16 bytes a block make of a file of 64 MB
 _MAX_DESCRIBING = 1 << 12  # values of a tag that describes the samples: one for each band
@@ -23,6 +23,8 @@ SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259
 STRIP_OFFSETS, ORIENTATION, BANDS, ROWS_PER_STRIP, STRIP_COUNTS, PLANAR = 273, 274, 277, 278, 279, 284
 PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS = 317, 322, 323, 324, 325
 EXTRA, FORMAT, NODATA, DNG_VERSION = 338, 339, 42113, 50706
+TRANSFORMATION_TAGS = (33550, 33922, 34264)
+"""Tags of GeoTIFF that place the pixels on Earth: scale, tie points, matrix."""
 
 _ALPHA = (1, 2)  # extra samples that are an alpha channel; 0 says nothing
 _DESCRIBING = (

@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
+from xml.etree.ElementTree import Element
 
 import yaml
+from defusedxml import ElementTree as SafeTree
 from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
@@ -113,6 +115,19 @@ def parse_json(text: str) -> Any:
     """
     with wrap_parse_errors():
         return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+
+
+def read_xml(path: Path, limit: int = MAX_BYTES) -> Element:
+    """Returns the root of an XML file without a document type, which is what defines entities.
+
+    Raises:
+        UnreadableError: As `read_bytes`, or it is no XML, or has a document type.
+    """
+    content = read_bytes(path, limit)
+    with wrap_parse_errors():
+        root = SafeTree.fromstring(content, forbid_dtd=True)
+    assert isinstance(root, Element)
+    return root
 
 
 def read_yaml(path: Path, limit: int = MAX_YAML_BYTES) -> Any:

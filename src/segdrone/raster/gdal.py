@@ -1,0 +1,61 @@
+"""Use GDAL, by rasterio, without letting a file reach the network, run code, or take a share of the memory.
+
+rasterio is the extra `geo`. GDAL's options are read when it starts; what the user has set in the environment stays.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from segdrone.errors import ConfigError
+
+_NETWORK_DRIVERS = "HTTP,WMS,WMTS,WCS,OGCAPI,PLMOSAIC,PLSCENES,DAAS,EEDA,EEDAI,NGW,STACIT,STACTA,TileDB"
+_ENVIRONMENT = {
+    "GDAL_CACHEMAX": "256",  # MB of decoded blocks; GDAL takes 5 % of the machine's memory
+    "GDAL_SKIP": _NETWORK_DRIVERS,  # an overview file beside a raster is opened by any driver
+}
+_OPTIONS = {
+    "GDAL_VRT_ENABLE_PYTHON": "NO",
+    "GDAL_VRT_ENABLE_RAWRASTERBAND": "NO",  # any bytes of any file as pixels
+    "GDAL_ERROR_ON_LIBJPEG_WARNING": "YES",  # a truncated block is an error, not gray
+    "GDAL_PAM_ENABLED": "YES",
+}
+_LOCAL = {"CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none"}  # no address inside a file is followed
+_REMOTE = {"GDAL_HTTP_TIMEOUT": "60", "GDAL_HTTP_MAX_RETRY": "4", "GDAL_HTTP_RETRY_DELAY": "1"}
+
+
+def import_rasterio() -> Any:
+    """Returns the module `rasterio`, with what this package uses of it.
+
+    Raises:
+        ConfigError: It is not installed.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    try:
+        import rasterio
+        import rasterio.enums
+        import rasterio.errors
+        import rasterio.shutil
+        import rasterio.windows
+    except ImportError:
+        raise ConfigError("maps (GeoTIFF and others) are read by the extra geo: pip install 'segdrone[geo]'") from None
+    return rasterio
+
+
+@contextmanager
+def gdal_options(*, remote: bool = False) -> Iterator[Any]:
+    """Yields the module `rasterio`; within, GDAL reads local files alone, unless `remote`.
+
+    Raises:
+        ConfigError: rasterio is not installed.
+    """
+    rasterio = import_rasterio()
+    options = _OPTIONS | (_REMOTE if remote else _LOCAL)
+    with rasterio.Env(**options), warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        yield rasterio

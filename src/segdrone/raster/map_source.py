@@ -1,0 +1,319 @@
+"""Read windows of a map: a GeoTIFF, VRT or JPEG 2000 of any size, by GDAL."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segdrone.errors import ConfigError, DataError
+from segdrone.raster.array import ArraySource
+from segdrone.raster.channels import AS_STORED, Channels, to_eight_bit
+from segdrone.raster.gdal import gdal_options
+from segdrone.raster.georeference import Georeference
+from segdrone.raster.map_file import check_vrt, is_remote, map_driver
+from segdrone.raster.resample import ResampledSource
+from segdrone.raster.source import ImageSource
+from segdrone.windows import Size, Window
+
+log = logging.getLogger(__name__)
+
+_MAX_BANDS = 4096
+_IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
+Pixels = NDArray[np.uint8]
+Valid = NDArray[np.bool_]
+
+
+class MapSource:
+    """An `ImageSource` over a raster that GDAL reads. Only the windows that are asked for are decoded.
+
+    Pixels are no data where alpha, the file's mask or a `.msk` beside it is 0, where all bands that are read have the
+    nodata value, and where one is NaN. Blocks that cannot be decoded are no data, too: see `damaged`.
+
+    Args:
+        path: The file; an address such as `https://...` only if `remote`.
+        interpolation: How windows are resized: `area`, `linear` or `nearest`.
+        channels: Which bands are red, green and blue, and how more than 8 bits become 8. Alpha is honored always.
+        remote: Also read addresses of the network, and what a VRT names outside its own folder.
+        overview_of: The same file, opened as a whole, of which this is a smaller copy that the file holds.
+        level: Number of that copy, counted from 0.
+
+    Attributes:
+        path: The file.
+        size: Height and width in pixels.
+        georeference: Where the pixels lie; None if the file does not say it in a form that can be used.
+        damaged: What could not be decoded: parts of the file as windows, in the order in which they were met.
+
+    Raises:
+        DataError: The file is missing, is no raster that is read, or does not give 8-bit RGB with these channels.
+        ConfigError: The extra `geo` is missing, or the file reads others or the network and `remote` is false.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        interpolation: str = "area",
+        channels: Channels = AS_STORED,
+        *,
+        remote: bool = False,
+        overview_of: MapSource | None = None,
+        level: int = 0,
+    ) -> None:
+        self.path, self.interpolation, self.channels = str(path), interpolation, channels
+        self.damaged: list[Window] = []
+        self._remote, self._overview_of, self._level = remote, overview_of, level
+        self._dataset = self._open()
+        self.size: Size = (self._dataset.height, self._dataset.width)
+        self._bands = self._choose_bands()
+        self._palette = self._read_palette()
+        self._alpha, self._has_mask = self._find_masks()
+        self.georeference = self._read_georeference()
+
+    @property
+    def fully_valid(self) -> bool:
+        """Whether every pixel is valid, as far as the header and what was decoded say."""
+        return not (self._marks_no_data or self.damaged)
+
+    def read(self, window: Window, size: Size | None = None) -> Pixels:
+        """Returns a window as uint8 `[H, W, 3]`, RGB, resized to `size`; None is its own size.
+
+        Raises:
+            ValueError: The window is not inside the raster.
+        """
+        values = self._read(window, self._bands)
+        if self._palette is not None:
+            pixels: Pixels = self._palette[values[0]]
+        else:
+            if values.dtype != np.uint8:
+                values = to_eight_bit(values, self.channels.stretch or (0, 1))
+            pixels = np.ascontiguousarray(np.broadcast_to(values.transpose(1, 2, 0), (*values.shape[1:], 3)))
+        if size in (None, pixels.shape[:2]):
+            return pixels
+        return ArraySource(pixels, interpolation=self.interpolation).read(Window(0, 0, *pixels.shape[:2]), size)
+
+    def valid(self, window: Window, size: Size | None = None) -> Valid:
+        """Returns which pixels of a window are valid: bool `[H, W]`, resized to `size` by nearest neighbor.
+
+        Raises:
+            ValueError: The window is not inside the raster.
+        """
+        valid = np.ones((window.height, window.width), np.bool_)
+        if self._alpha:
+            valid &= self._read(window, [self._alpha])[0] > 0
+        if self._has_mask:
+            valid &= self._read(window, [], masks=True)[0] > 0
+        if self._nodata is not None or self._is_float:
+            valid &= self._has_values(self._read(window, self._bands))
+        for part in self.damaged:
+            _clear(valid, window, part)
+        if size in (None, valid.shape):
+            return valid
+        pixels = np.zeros((*valid.shape, 3), np.uint8)
+        return ArraySource(pixels, valid, self.interpolation).valid(Window(0, 0, *valid.shape), size)
+
+    def resized(self, size: Size) -> ImageSource:
+        """Returns the raster in another size, read from the smallest overview that is not smaller than that."""
+        factor = min(self.size[0] / size[0], self.size[1] / size[1])
+        overviews = [] if self._overview_of is not None else self._dataset.overviews(1)
+        usable = [i for i, step in enumerate(overviews) if 1 < step <= factor]
+        if not usable or self.interpolation != "area":
+            return ResampledSource(self, size, self.interpolation)
+        level = max(usable, key=lambda i: overviews[i])
+        overview = MapSource(
+            self.path, self.interpolation, self.channels, remote=self._remote, overview_of=self, level=level
+        )
+        log.info("%s is read from its overview of %d x %d pixels", self.path, *overview.size[::-1])
+        return ResampledSource(overview, size, self.interpolation)
+
+    def release_pages(self) -> None:
+        """Does nothing: GDAL keeps what it has decoded within the bounds of its cache."""
+
+    @property
+    def _marks_no_data(self) -> bool:
+        return bool(self._alpha) or self._has_mask or self._nodata is not None or self._is_float
+
+    @property
+    def _nodata(self) -> float | None:
+        value = self._dataset.nodatavals[self._bands[0] - 1]
+        return None if value is None else float(value)
+
+    @property
+    def _is_float(self) -> bool:
+        return bool(np.dtype(self._dataset.dtypes[self._bands[0] - 1]).kind == "f")
+
+    def _open(self) -> Any:
+        path = self.path
+        if is_remote(path):
+            if not self._remote:
+                raise ConfigError(f"{path} is an address of the network: give --remote to read it")
+        elif not Path(path).is_file():
+            raise DataError(f"{path} does not exist: check the path")
+        elif map_driver(path) == "VRT":
+            check_vrt(Path(path), remote=self._remote)
+        driver = map_driver(path)  # by its content: GDAL has drivers that follow what is inside a file
+        options = {} if self._overview_of is None else {"OVERVIEW_LEVEL": self._level}
+        with gdal_options(remote=self._remote) as rasterio:
+            try:
+                dataset = rasterio.open(path, driver=driver, sharing=False, **options)
+            except (rasterio.errors.RasterioError, ValueError, OSError) as error:
+                reason = " ".join(str(error).replace(path, "it").split())[:300]
+                raise DataError(f"{path} cannot be opened as a map ({reason}): copy it again or remove it") from None
+        if not 0 < dataset.count <= _MAX_BANDS:
+            raise DataError(f"{path} has {dataset.count} bands, of which none or too many are read: take three of them")
+        return dataset
+
+    def _choose_bands(self) -> list[int]:
+        """Returns the numbers of the bands that are red, green and blue, or that of the only one."""
+        with gdal_options(remote=self._remote) as rasterio:
+            kinds = self._dataset.colorinterp
+            types = {np.dtype(name) for name in self._dataset.dtypes if not name.startswith("complex")}
+        names = rasterio.enums.ColorInterp
+        count = self._dataset.count
+        form = f"{count} band{'s' if count > 1 else ''} of {self._dataset.dtypes[0]}"
+        colors = [kinds.index(kind) + 1 for kind in (names.red, names.green, names.blue) if kind in kinds]
+        others = [i + 1 for i, kind in enumerate(kinds) if kind != names.alpha]
+        if self.channels.bands:
+            bands = list(self.channels.bands)
+            if max(bands) > count:
+                raise DataError(f"{self.path} has {form}, so bands {bands} cannot be taken from it")
+        elif len(colors) == 3 and len(others) == 3:
+            bands = colors
+        elif len(others) in (1, 3):
+            bands = others
+        else:
+            raise DataError(
+                f"{self.path} has {form}, and does not say which are red, green and blue: give their numbers, such as "
+                "--bands 1,2,3 (data.bands=[1,2,3] in training)"
+            )
+        chosen = {self._dataset.dtypes[band - 1] for band in bands}
+        if len(chosen) > 1 or not types or any(name.startswith("complex") for name in chosen):
+            raise DataError(f"{self.path} has {' and '.join(sorted(chosen))}: convert it (gdal_translate -ot Byte)")
+        if chosen != {"uint8"} and self.channels.stretch is None:
+            example = "0,1" if chosen.pop().startswith("float") else "0,4095"
+            raise DataError(
+                f"{self.path} has {form}, not 8 bits per channel: give the values that become black and white, such as "
+                f"--stretch {example} (data.stretch=[{example}] in training)"
+            )
+        return bands
+
+    def _read_palette(self) -> Pixels | None:
+        """Returns the colors of a band with a palette, uint8 `[256, 3]`."""
+        with gdal_options(remote=self._remote) as rasterio:
+            if self._dataset.colorinterp[self._bands[0] - 1] != rasterio.enums.ColorInterp.palette:
+                return None
+            colors = self._dataset.colormap(self._bands[0])
+        palette = np.zeros((256, 3), np.uint8)
+        for value, color in colors.items():
+            if 0 <= value < 256:
+                palette[value] = color[:3]
+        return palette
+
+    def _find_masks(self) -> tuple[int, bool]:
+        """Returns the number of the alpha band, 0 for none, and whether the file has a mask of its own."""
+        with gdal_options(remote=self._remote) as rasterio:
+            kinds, flags = self._dataset.colorinterp, self._dataset.mask_flag_enums[self._bands[0] - 1]
+        alpha = rasterio.enums.ColorInterp.alpha
+        has_mask = rasterio.enums.MaskFlags.per_dataset in flags and rasterio.enums.MaskFlags.alpha not in flags
+        return (kinds.index(alpha) + 1 if alpha in kinds else 0), has_mask
+
+    def _read_georeference(self) -> Georeference | None:
+        with gdal_options(remote=self._remote) as rasterio:
+            transform = tuple(self._dataset.transform)[:6]
+            points, _ = self._dataset.gcps
+            try:
+                crs = self._dataset.crs.to_wkt(version="WKT2_2019") if self._dataset.crs else ""
+            except rasterio.errors.RasterioError:
+                crs = ""
+        place = Georeference(crs, transform)
+        if transform == _IDENTITY:
+            if points:
+                log.warning(
+                    "%s has ground control points and no transform, so its result stays in pixels: rectify it first "
+                    "(gdalwarp)",
+                    self.path,
+                )
+            return None
+        if not place.is_usable:
+            log.warning(
+                "%s has a transform of %s, which places nothing, so its result stays in pixels: mend it (gdal_edit)",
+                self.path, ", ".join(f"{value:g}" for value in transform),
+            )  # fmt: skip
+            return None
+        return place
+
+    def _has_values(self, values: NDArray[Any]) -> Valid:
+        """Returns which pixels have another value than nodata in some band, and NaN in none; values `[bands, h, w]`."""
+        valid = np.ones(values.shape[1:], np.bool_)
+        nodata = self._nodata
+        if self._is_float:
+            valid &= ~np.isnan(values).any(axis=0)
+        if nodata is not None and not math.isnan(nodata):
+            stored = float(values.dtype.type(nodata)) if self._is_float else nodata
+            valid &= (values != stored).any(axis=0)
+        return valid
+
+    def _read(self, window: Window, bands: Sequence[int], *, masks: bool = False) -> NDArray[Any]:
+        """Returns values, `[bands, h, w]`, or the mask of the file; what cannot be decoded is 0 and noted."""
+        height, width = self.size
+        if not (0 <= window.top <= window.top + window.height <= height) or not (
+            0 <= window.left <= window.left + window.width <= width
+        ):
+            raise ValueError(f"{window} is not inside a map of {height} x {width} pixels")
+        with gdal_options(remote=self._remote) as rasterio:
+
+            def load(part: Window) -> NDArray[Any]:
+                place = rasterio.windows.Window(part.left, part.top, part.width, part.height)
+                if masks:
+                    return np.asarray(self._dataset.read_masks(1, window=place))[None]
+                return np.asarray(self._dataset.read(list(bands), window=place))
+
+            try:
+                return load(window)
+            except rasterio.errors.RasterioError:
+                return self._read_blocks(window, len(bands) or 1, load, rasterio.errors.RasterioError)
+
+    def _read_blocks(self, window: Window, count: int, load: Any, failure: type[Exception]) -> NDArray[Any]:
+        """Reads a window block by block, and notes those that cannot be decoded."""
+        block_height, block_width = self._dataset.block_shapes[0]
+        dtype = np.dtype(self._dataset.dtypes[self._bands[0] - 1])
+        values = np.zeros((count, window.height, window.width), dtype)
+        for top in range(window.top - window.top % block_height, window.top + window.height, block_height):
+            for left in range(window.left - window.left % block_width, window.left + window.width, block_width):
+                bottom, right = min(top + block_height, self.size[0]), min(left + block_width, self.size[1])
+                inside = Window(
+                    max(top, window.top),
+                    max(left, window.left),
+                    min(bottom, window.top + window.height) - max(top, window.top),
+                    min(right, window.left + window.width) - max(left, window.left),
+                )
+                rows = slice(inside.top - window.top, inside.top - window.top + inside.height)
+                columns = slice(inside.left - window.left, inside.left - window.left + inside.width)
+                block = Window(top, left, bottom - top, right - left)
+                try:
+                    values[:, rows, columns] = load(inside)
+                except failure:
+                    self._note_damage(block)
+        return values
+
+    def _note_damage(self, block: Window) -> None:
+        if self._overview_of is not None:
+            down, across = (a / b for a, b in zip(self._overview_of.size, self.size, strict=True))
+            top, left = math.floor(block.top * down), math.floor(block.left * across)
+            bottom, right = math.ceil((block.top + block.height) * down), math.ceil((block.left + block.width) * across)
+            self._overview_of._note_damage(Window(top, left, bottom - top, right - left))
+        if block not in self.damaged:
+            self.damaged.append(block)
+
+
+def _clear(valid: Valid, window: Window, part: Window) -> None:
+    """Sets to False what of a window of the raster lies in a part of it."""
+    top, left = max(part.top - window.top, 0), max(part.left - window.left, 0)
+    bottom, right = part.top + part.height - window.top, part.left + part.width - window.left
+    if bottom > 0 and right > 0:
+        valid[top:bottom, left:right] = False

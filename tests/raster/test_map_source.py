@@ -1,0 +1,139 @@
+"""Maps read by windows, through GDAL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segdrone.errors import DataError
+from segdrone.raster import Channels, MapSource
+from segdrone.raster.pixels import resize_image
+from segdrone.windows import Window
+from tests.helpers.image_files import gradient_image, random_image
+from tests.helpers.maps import TRANSFORM, write_map
+
+
+def planes(image: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(image.transpose(2, 0, 1))
+
+
+def whole(source: MapSource) -> Window:
+    return Window(0, 0, *source.size)
+
+
+@pytest.mark.parametrize("interpolation", ["area", "linear", "nearest"])
+def test_windows_in_any_size_are_parts_of_the_resized_whole(tmp_path: Path, interpolation: str) -> None:
+    image = gradient_image(150, 201)
+    source = MapSource(write_map(tmp_path / "a.tif", planes(image)), interpolation)
+    assert (source.size, source.fully_valid) == ((150, 201), True)
+    np.testing.assert_array_equal(source.read(Window(10, 20, 100, 90)), image[10:110, 20:110])
+    for size in ((50, 67), (75, 100), (38, 49), (200, 250)):
+        resized, expected = source.resized(size), resize_image(image, size, interpolation)
+        result = resized.read(Window(0, 0, *size))
+        assert np.abs(result.astype(int) - expected).max() <= 1
+        np.testing.assert_array_equal(resized.read(Window(13, 7, 20, 30)), result[13:33, 7:37])
+        assert resized.valid(Window(13, 7, 20, 30)).all()
+
+
+def test_a_map_knows_its_place(tmp_path: Path) -> None:
+    place = MapSource(write_map(tmp_path / "a.tif", planes(random_image(8, 9)))).georeference
+    assert place is not None
+    assert place.transform == TRANSFORM
+    assert "UTM zone 33N" in place.crs
+    assert MapSource(write_map(tmp_path / "b.tif", planes(random_image(8, 9)), None, None)).georeference is None
+
+
+def test_a_transform_that_places_nothing_is_told_and_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write_map(tmp_path / "a.tif", planes(random_image(8, 9)), transform=(0.0, 0.0, 5.0, 0.0, 0.0, 5.0))
+    assert MapSource(path).georeference is None
+    assert "places nothing" in caplog.text
+
+
+def test_alpha_masks_nodata_and_nan_are_no_data(tmp_path: Path) -> None:
+    image, seen = random_image(70, 80), np.random.default_rng(1).random((70, 80)) < 0.7
+    image[..., 0] |= 1
+    alpha = np.concatenate([planes(image), seen[None].astype(np.uint8) * 255])
+    holes = planes(np.where(seen[..., None], image, 0))
+    floats = planes(np.where(seen[..., None], image, np.nan).astype(np.float32))
+    channels = Channels(stretch=(0, 255))
+    sources = [
+        MapSource(write_map(tmp_path / "alpha.tif", alpha, colors="red green blue alpha")),
+        MapSource(write_map(tmp_path / "nodata.tif", holes, nodata=0)),
+        MapSource(write_map(tmp_path / "mask.tif", planes(image), mask=seen)),
+        MapSource(write_map(tmp_path / "nan.tif", floats), channels=channels),
+        MapSource(write_map(tmp_path / "nodata_nan.tif", floats, nodata=np.nan), channels=channels),
+        MapSource(
+            write_map(tmp_path / "infrared.tif", alpha, colors="red green blue alpha"), "area", Channels((3, 2, 1))
+        ),
+    ]
+    for source in sources:
+        assert not source.fully_valid, source.path
+        np.testing.assert_array_equal(source.valid(whole(source)), seen, err_msg=source.path)
+        np.testing.assert_array_equal(source.valid(Window(5, 6, 30, 40)), seen[5:35, 6:46])
+    np.testing.assert_array_equal(sources[0].read(whole(sources[0])), image)
+    np.testing.assert_array_equal(sources[-1].read(whole(sources[-1])), image[..., ::-1])
+    middle = sources[0].resized((35, 40)).valid(Window(0, 0, 35, 40))
+    np.testing.assert_array_equal(middle, seen[1::2, 1::2])
+
+
+def test_sixteen_bits_are_stretched_by_the_given_values(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 4096, (5, 20, 30)).astype(np.uint16)
+    path = write_map(tmp_path / "a.tif", values)
+    with pytest.raises(DataError, match="5 bands of uint16.*--bands 1,2,3"):
+        MapSource(path)
+    with pytest.raises(DataError, match="not 8 bits.*--stretch 0,4095"):
+        MapSource(path, channels=Channels((3, 2, 1)))
+    pixels = MapSource(path, channels=Channels((3, 2, 1), (0, 4095))).read(Window(0, 0, 20, 30))
+    np.testing.assert_array_equal(pixels, np.rint(values[[2, 1, 0]].transpose(1, 2, 0) / 4095 * 255))
+    with pytest.raises(DataError, match=r"bands \[6, 2, 1\] cannot"):
+        MapSource(path, channels=Channels((6, 2, 1), (0, 4095)))
+
+
+def test_a_smaller_copy_in_the_file_is_read_where_it_is_large_enough(tmp_path: Path) -> None:
+    image = gradient_image(256, 256)
+    path = write_map(tmp_path / "a.tif", planes(image), overviews=(2, 4))
+    quarter, exact = MapSource(path).resized((64, 64)), resize_image(image, (64, 64), "area")
+    assert np.abs(quarter.read(Window(0, 0, 64, 64)).astype(int) - exact).max() <= 2
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(planes(image)[0, :64, :64].tobytes(), bytes(64 * 64)))  # not in the copies
+    assert np.abs(MapSource(path).resized((64, 64)).read(Window(0, 0, 64, 64)).astype(int) - exact).max() <= 2
+
+
+def test_blocks_that_cannot_be_decoded_are_no_data_and_named(tmp_path: Path) -> None:
+    image = random_image(300, 200)
+    path = write_map(tmp_path / "a.tif", planes(image))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    source = MapSource(path)
+    assert source.fully_valid
+    pixels = source.read(Window(0, 0, 300, 200))
+    assert source.damaged
+    valid = source.valid(Window(0, 0, 300, 200))
+    assert not source.fully_valid
+    assert 0.3 < valid.mean() < 0.7
+    np.testing.assert_array_equal(pixels[valid], image[valid])
+    assert not any(valid[part.rows, part.columns].any() for part in source.damaged)
+    half = source.resized((150, 100))
+    half.read(Window(0, 0, 150, 100))
+    assert not half.valid(Window(0, 0, 150, 100)).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.tif", b"", "empty"),
+        ("a.tif", b"II*\0\x08\0\0\0", "cannot be opened as a map"),
+        ("a.tif", b"not a map", "not an image"),
+        ("a.vrt", b"<VRTDataset", "not a VRT"),
+        ("a.vrt", b"<?xml version='1.0'?><WMS/>", "no VRT"),
+        ("a.jp2", b"\0\0\0\x0cjP  \r\n\x87\n", "cannot be opened as a map"),
+    ],
+)
+def test_what_is_no_map_is_refused_in_one_line(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        MapSource(tmp_path / name)
+    with pytest.raises(DataError, match="does not exist"):
+        MapSource(tmp_path / "missing.tif")
