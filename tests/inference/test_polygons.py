@@ -20,7 +20,8 @@ from segdrone.errors import DataError
 from segdrone.inference import polygons as module
 from segdrone.inference.outputs import Outputs
 from segdrone.inference.polygons import Polygon, to_geojson, trace_polygons
-from segdrone.inference.predictor import Prediction, Predictor
+from segdrone.inference.prediction import Prediction
+from segdrone.inference.predictor import Predictor
 from tests.helpers.prediction_folder import image
 from tests.helpers.predictions import predict, summary
 from tests.helpers.training import tiny_checkpoint

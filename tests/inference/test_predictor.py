@@ -294,3 +294,47 @@ def test_what_is_not_an_image_is_refused(tmp_path: Path) -> None:
         predictor(tmp_path / "absent.jpg")
     with pytest.raises(CheckpointError, match="does not exist"):
         Predictor.from_checkpoint(tmp_path / "absent.ckpt")
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.7])
+def test_strips_make_the_mask_and_may_begin_anywhere(scale: float) -> None:
+    predictor = Predictor(local_backend(1, sampling="tiles"), scale=scale, window=(32, 32), batch_size=3)
+    image = picture(150, 100)
+    valid = np.random.default_rng(2).random((150, 100)) < 0.9
+    source = ArraySource(image, valid)
+    whole = predictor(source, confidence=True)
+    strips = [*predictor.strips(source)]
+    assert len(strips) > 3
+    assert [strip.top + len(strip.classes) for strip in strips] == predictor.strip_ends((150, 100))
+    np.testing.assert_array_equal(np.concatenate([strip.classes for strip in strips]), whole.mask)
+    np.testing.assert_array_equal(np.concatenate([strip.confidence for strip in strips]), whole.confidence)
+    for first in range(len(strips)):
+        for strip, expected in zip(predictor.strips(source, first), strips[first:], strict=True):
+            assert strip.top == expected.top
+            np.testing.assert_array_equal(strip.classes, expected.classes)
+            np.testing.assert_array_equal(strip.confidence, expected.confidence)
+
+
+class CountingBackend:
+    """A backend that counts the windows that it computes."""
+
+    def __init__(self, backend: TorchBackend) -> None:
+        self._backend, self.windows = backend, 0
+        self.spec, self.stride, self.device = backend.spec, backend.stride, backend.device
+        self.batch_size, self.window, self.settings = backend.batch_size, backend.window, backend.settings
+
+    def __call__(self, windows: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.windows += len(windows)
+        return self._backend(windows)
+
+
+def test_windows_without_data_are_not_computed() -> None:
+    valid = np.zeros((120, 120), np.bool_)
+    valid[:20, :20] = valid[60, 60] = True
+    image = np.where(valid[..., None], picture(120, 120), 0).astype(np.uint8)
+    backend = CountingBackend(local_backend(1, sampling="tiles"))
+    predictor = Predictor(backend, scale=1, window=(32, 32), batch_size=1)
+    mask = predictor(ArraySource(image, valid)).mask
+    assert ((mask != TABLE.ignore_index) == valid).all()
+    assert 0 < backend.windows < len(predictor.windows((120, 120))) / 2
+    np.testing.assert_array_equal(mask[valid], predictor(image).mask[valid])

@@ -164,13 +164,12 @@ class Blender:
         if across is columns.tail:
             self._right[down.begin] = blended
             return
-        if down is rows.lead:
-            assert self._below is not None
+        if down is rows.lead and self._below is not None:  # the first row that is added may be any
             blended += self._below[:, : down.end - down.begin, across.begin : across.end]
         if down is rows.tail:
             if self._below is None:
                 longest = max(span.tail.end - span.tail.begin for span in self.rows)
-                self._below = np.empty((len(blended), longest, self.size[1]), np.float32)
+                self._below = np.zeros((len(blended), longest, self.size[1]), np.float32)
             self._below[:, : down.end - down.begin, across.begin : across.end] = blended
             return
         yield FinishedTile(down.begin, across.begin, *argmax(blended))

@@ -18,7 +18,7 @@ from segdrone.inference.overlays import draw_overlay
 from segdrone.inference.panoptic_segments import to_panoptic
 from segdrone.inference.photo_statistics import measure_photograph, statistics_columns
 from segdrone.inference.polygons import to_geojson, trace_polygons
-from segdrone.inference.predictor import Prediction
+from segdrone.inference.prediction import Prediction
 from segdrone.raster.encode import write_gray_png, write_jpeg, write_palette_png, write_rgb_png
 from segdrone.utils.atomic import atomic_write, is_too_long
 

@@ -21,7 +21,8 @@ from segdrone.inference.grouping import tell_apart
 from segdrone.inference.inputs import InputImage, is_image
 from segdrone.inference.manifest import Manifest
 from segdrone.inference.outputs import Outputs
-from segdrone.inference.predictor import Prediction, Predictor, Progress
+from segdrone.inference.prediction import Prediction
+from segdrone.inference.predictor import Predictor, Progress
 from segdrone.inference.threads import submit_ahead
 from segdrone.raster import ImageSource
 from segdrone.raster.file_kind import describe_others

@@ -4,40 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.errors import ConfigError, DataError
-from segdrone.inference.blend import Blender, FinishedTile, window_spans
-from segdrone.inference.grouping import PlaneCollector, Planes
+from segdrone.inference.blend import Blender, FinishedTile, WindowSpan, window_spans
+from segdrone.inference.grouping import PlaneCollector
 from segdrone.inference.options import check_options
-from segdrone.inference.tta import AUGMENTS, mean_probabilities
+from segdrone.inference.prediction import Prediction, Strip
+from segdrone.inference.tta import AUGMENTS
+from segdrone.inference.window_network import WindowNetwork
 from segdrone.raster import ArraySource, ImageSource, TileCollector, open_image
-from segdrone.runtime.backend import Backend, OutOfMemory, check_probabilities
+from segdrone.runtime.backend import Backend
 from segdrone.runtime.open_backend import open_backend
 from segdrone.windows import Size, Window, even_stride, grid, proportional_size
 
 _MIN_OVERLAP = 2  # pixels: to interpolate between windows
 Progress = Callable[[int, int], None]
-
-
-class Prediction(NamedTuple):
-    """A predicted mask.
-
-    Attributes:
-        mask: Class ids, uint8 `[H, W]`, at the image's own size; the ignored id where the image has no data.
-        confidence: Probability of the class, uint8 `[H, W]`, 0 to 255 for 0 to 1; 0 where the image has no data. None
-            if not requested.
-        planes: Output of the instance head, for `group_things`; None if not requested, or the model has none.
-        numbers: Number of the thing at each pixel, uint16 `[H, W]`, 0 for none; None if things are not told apart.
-    """
-
-    mask: NDArray[np.uint8]
-    confidence: NDArray[np.uint8] | None
-    planes: Planes | None = None
-    numbers: NDArray[np.uint16] | None = None
 
 
 class Predictor:
@@ -100,7 +85,7 @@ class Predictor:
             scale=scale, window=window, overlap=overlap, augment=augment, scales=scales, batch_size=batch_size
         )
         self.backend, self.table = backend, backend.spec.classes
-        self._spec, self._scale, self._overlap, self._scales = backend.spec, scale, overlap, scales
+        self._spec, self._scale, self._overlap = backend.spec, scale, overlap
         if window is None:
             window = backend.window
         elif backend.window is not None and any(a > b for a, b in zip(window, backend.window, strict=True)):
@@ -110,8 +95,7 @@ class Predictor:
             )
         self._window: Size = backend.spec.training_size if window is None else (window[0], window[1])
         self._whole = window is None and scale is None and backend.spec.sampling == "whole"
-        self._transforms = AUGMENTS[augment]
-        self._batch_size = batch_size or backend.batch_size
+        self._network = WindowNetwork(backend, AUGMENTS[augment], scales, batch_size or backend.batch_size)
         self.settings: dict[str, Any] = {
             **backend.settings,
             "scale": scale, "window": None if self._whole else list(self._window), "overlap": overlap,
@@ -206,7 +190,8 @@ class Predictor:
     ) -> Iterator[FinishedTile]:
         """Yields the tiles of an image's mask, strip by strip, each as soon as it is finished.
 
-        Where the source has no data, classes are the ignored id and the confidence is 0.
+        Where the source has no data, classes are the ignored id and the confidence is 0. Windows without a valid pixel
+        are not computed.
 
         Args:
             source: The image, as `open` returns it.
@@ -217,21 +202,68 @@ class Predictor:
             DataError: The source cannot be read.
             ConfigError: The device's memory is too small for a single window.
         """
-        size, network_size, windows = source.size, self.network_size(source.size), self.windows(source.size)
-        tops, lefts = (sorted({window[side] for window in windows}) for side in range(2))
-        rows = window_spans(size[0], network_size[0], tops, windows[0].height)
-        columns = window_spans(size[1], network_size[1], lefts, windows[0].width)
-        blender = Blender(size, network_size, rows, columns)
-        probabilities = self._probabilities(source, windows, collector)
-        for row in range(len(tops)):
-            for column in range(len(lefts)):
+        for _, tiles in self._rows(source, 0, progress, collector):
+            yield from tiles
+
+    def strips(self, source: ImageSource, first: int = 0, progress: Progress | None = None) -> Iterator[Strip]:
+        """Yields the mask of an image in strips of its whole width, from top to bottom: one for each row of windows.
+
+        Args:
+            source: The image, as `open` returns it.
+            first: Number of the first strip; those before are not computed. The strips are the same for any.
+            progress: As for a call of the predictor.
+
+        Raises:
+            DataError: The source cannot be read.
+            ConfigError: The device's memory is too small for a single window.
+        """
+        width = source.size[1]
+        for span, tiles in self._rows(source, first, progress, None):
+            top, bottom = span.lead.begin, span.tail.begin
+            strip = Strip(top, np.empty((bottom - top, width), np.uint8), np.empty((bottom - top, width), np.uint8))
+            for tile in tiles:
+                height, length = tile.classes.shape
+                place = slice(tile.top - top, tile.top - top + height), slice(tile.left, tile.left + length)
+                strip.classes[place] = tile.classes
+                strip.confidence[place] = np.rint(tile.confidence * 255)
+            yield strip
+
+    def strip_ends(self, size: Size) -> list[int]:
+        """Returns the row after the last one of each of the `strips` of an image of `size`."""
+        return [span.tail.begin for span in self._spans(size)[0]]
+
+    def _spans(self, size: Size) -> list[list[WindowSpan]]:
+        """Returns what the windows of an image contribute to its rows and to its columns."""
+        windows = self.windows(size)
+        return [
+            window_spans(length, network_length, sorted({window[side] for window in windows}), windows[0][side + 2])
+            for side, (length, network_length) in enumerate(zip(size, self.network_size(size), strict=True))
+        ]
+
+    def _rows(
+        self, source: ImageSource, first: int, progress: Progress | None, collector: PlaneCollector | None
+    ) -> Iterator[tuple[WindowSpan, Iterator[FinishedTile]]]:
+        """Yields for each row of windows, from `first` on, the rows that it decides and its finished tiles."""
+        rows, columns = self._spans(source.size)
+        blender = Blender(source.size, self.network_size(source.size), rows, columns)
+        windows, resized, across = self.windows(source.size), self.resize(source), len(columns)
+
+        def tiles(row: int) -> Iterator[FinishedTile]:
+            probabilities = self._network.probabilities(source, resized, windows[row * across :][:across], collector)
+            for column in range(across):
                 # Without a name here, probabilities are freed before the next window is computed.
                 for tile in blender.add(row, column, next(probabilities)):
                     self._ignore_no_data(tile, source)
                     yield tile
                 if progress is not None:
-                    progress(row * len(lefts) + column + 1, len(windows))
+                    progress(row * across + column + 1, len(windows))
             source.release_pages()
+
+        if first > 0:  # the row before is blended with it
+            for _ in tiles(first - 1):
+                pass
+        for row in range(first, len(rows)):
+            yield rows[row], tiles(row)
 
     def network_size(self, size: Size) -> Size:
         """Returns height and width of an image of `size` at the network's scale, in pixels."""
@@ -269,36 +301,3 @@ class Predictor:
             no_data = ~source.valid(Window(tile.top, tile.left, *tile.classes.shape))
             tile.classes[no_data] = self.table.ignore_index
             tile.confidence[no_data] = 0
-
-    def _compute(self, windows: NDArray[np.uint8]) -> NDArray[np.float32]:
-        probabilities = self.backend(windows)
-        check_probabilities(self.backend, windows, probabilities)
-        return probabilities
-
-    def _probabilities(
-        self, source: ImageSource, windows: Sequence[Window], collector: PlaneCollector | None
-    ) -> Iterator[NDArray[np.float32]]:
-        """Yields the probabilities of each window, float32 `[C, h, w]`; other planes go to the collector."""
-        source, done, classes = self.resize(source), 0, len(self.table)
-        vectors = slice(classes + 1, self.backend.spec.planes)
-        while done < len(windows):
-            batch = windows[done : done + self._batch_size]
-            pixels = np.stack([source.read(window) for window in batch])
-            try:
-                output = mean_probabilities(self._compute, pixels, self._transforms, self._scales, vectors)
-            except OutOfMemory:
-                if self._batch_size == 1:
-                    raise ConfigError(
-                        f"{self.backend.device} has no memory for a window of {windows[0].height} x "
-                        f"{windows[0].width}: give a smaller window, or device=cpu"
-                    ) from None
-                self._batch_size //= 2  # for all later windows too
-                continue
-            done += len(batch)
-            if collector is not None:
-                for window, planes in zip(batch, output[:, classes:], strict=True):
-                    collector.add(window, planes)
-            probabilities = output[:, :classes]
-            del output
-            yield from probabilities
-            del probabilities
