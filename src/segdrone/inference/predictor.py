@@ -81,6 +81,9 @@ class Predictor:
         scales: Sequence[float] = (1.0,),
         batch_size: int | None = None,
     ) -> None:
+        self._options: dict[str, Any] = {
+            "window": window, "overlap": overlap, "augment": augment, "scales": scales, "batch_size": batch_size,
+        }  # fmt: skip
         check_options(
             scale=scale, window=window, overlap=overlap, augment=augment, scales=scales, batch_size=batch_size
         )
@@ -137,6 +140,14 @@ class Predictor:
             ConfigError: An option is out of its range, or the device is missing.
         """
         return cls(open_backend(path, device=device, spec=spec), **options)
+
+    def at_scale(self, scale: float) -> Predictor:
+        """Returns a predictor of the same model and options at another scale.
+
+        Raises:
+            ConfigError: The scale is out of its range.
+        """
+        return Predictor(self.backend, scale=scale, **self._options)
 
     def __call__(
         self,

@@ -38,6 +38,7 @@ def import_rasterio() -> Any:
         os.environ.setdefault(name, value)
     try:
         import rasterio
+        import rasterio._err
         import rasterio.enums
         import rasterio.errors
         import rasterio.shutil
@@ -59,3 +60,9 @@ def gdal_options(*, remote: bool = False) -> Iterator[Any]:
     with rasterio.Env(**options), warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         yield rasterio
+
+
+def gdal_errors() -> tuple[type[Exception], ...]:
+    """Returns the errors that rasterio raises where GDAL fails; some are no `RasterioError`."""
+    rasterio = import_rasterio()
+    return rasterio.errors.RasterioError, rasterio._err.CPLE_BaseError

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from segdrone.errors import ConfigError, DataError
 from segdrone.raster.array import ArraySource
 from segdrone.raster.channels import AS_STORED, Channels, to_eight_bit
-from segdrone.raster.gdal import gdal_options
+from segdrone.raster.gdal import gdal_errors, gdal_options
 from segdrone.raster.georeference import Georeference
 from segdrone.raster.map_file import check_vrt, is_remote, map_driver
 from segdrone.raster.resample import ResampledSource
@@ -79,6 +79,12 @@ class MapSource:
     def fully_valid(self) -> bool:
         """Whether every pixel is valid, as far as the header and what was decoded say."""
         return not (self._marks_no_data or self.damaged)
+
+    @property
+    def files(self) -> list[Path]:
+        """The file, and all others that GDAL reads with it, such as overviews and the sources of a VRT."""
+        with gdal_options(remote=self._remote):
+            return sorted(path for path in map(Path, self._dataset.files) if path.is_file())
 
     def read(self, window: Window, size: Size | None = None) -> Pixels:
         """Returns a window as uint8 `[H, W, 3]`, RGB, resized to `size`; None is its own size.
@@ -161,7 +167,7 @@ class MapSource:
         with gdal_options(remote=self._remote) as rasterio:
             try:
                 dataset = rasterio.open(path, driver=driver, sharing=False, **options)
-            except (rasterio.errors.RasterioError, ValueError, OSError) as error:
+            except (*gdal_errors(), ValueError, OSError) as error:
                 reason = " ".join(str(error).replace(path, "it").split())[:300]
                 raise DataError(f"{path} cannot be opened as a map ({reason}): copy it again or remove it") from None
         if not 0 < dataset.count <= _MAX_BANDS:
@@ -223,12 +229,12 @@ class MapSource:
         return (kinds.index(alpha) + 1 if alpha in kinds else 0), has_mask
 
     def _read_georeference(self) -> Georeference | None:
-        with gdal_options(remote=self._remote) as rasterio:
+        with gdal_options(remote=self._remote):
             transform = tuple(self._dataset.transform)[:6]
             points, _ = self._dataset.gcps
             try:
                 crs = self._dataset.crs.to_wkt(version="WKT2_2019") if self._dataset.crs else ""
-            except rasterio.errors.RasterioError:
+            except gdal_errors():
                 crs = ""
         place = Georeference(crs, transform)
         if transform == _IDENTITY:
@@ -275,10 +281,10 @@ class MapSource:
 
             try:
                 return load(window)
-            except rasterio.errors.RasterioError:
-                return self._read_blocks(window, len(bands) or 1, load, rasterio.errors.RasterioError)
+            except gdal_errors():
+                return self._read_blocks(window, len(bands) or 1, load)
 
-    def _read_blocks(self, window: Window, count: int, load: Any, failure: type[Exception]) -> NDArray[Any]:
+    def _read_blocks(self, window: Window, count: int, load: Any) -> NDArray[Any]:
         """Reads a window block by block, and notes those that cannot be decoded."""
         block_height, block_width = self._dataset.block_shapes[0]
         dtype = np.dtype(self._dataset.dtypes[self._bands[0] - 1])
@@ -297,7 +303,7 @@ class MapSource:
                 block = Window(top, left, bottom - top, right - left)
                 try:
                     values[:, rows, columns] = load(inside)
-                except failure:
+                except gdal_errors():
                     self._note_damage(block)
         return values
 

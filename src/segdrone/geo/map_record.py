@@ -1,0 +1,65 @@
+"""Remember what the files of a map were made from, so that they are made once, and again when something changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from segdrone.utils.atomic import write_json
+from segdrone.utils.bounded import UnreadableError, read_json
+from segdrone.utils.digest import is_unchanged, measure_file
+
+
+@dataclass
+class MapRecord:
+    """The record of a map: a JSON file beside its results.
+
+    Attributes:
+        path: The JSON file.
+        stages: By name, such as `mask`: `made_from`, plain values that its files depend on; `files`, the size and
+            SHA-256 of each; and what else the stage wants to know again.
+    """
+
+    path: Path
+    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> MapRecord:
+        """Returns the record in a file; an empty one if there is none, or it is damaged."""
+        try:
+            content = read_json(path)
+        except UnreadableError:
+            content = None
+        stages = content.get("stages") if isinstance(content, dict) else None
+        if not isinstance(stages, dict):
+            stages = {}
+        return cls(path, {name: stage for name, stage in stages.items() if isinstance(stage, dict)})
+
+    def made_from(self, stage: str) -> Any:
+        """Returns what the files of a stage were made from; None if it has none."""
+        return self.stages.get(stage, {}).get("made_from")
+
+    def is_done(self, stage: str, made_from: Mapping[str, Any]) -> bool:
+        """Whether all files of a stage are there, as they were made, from equal things."""
+        known = self.stages.get(stage, {})
+        files = known.get("files")
+        if known.get("made_from") != made_from or not isinstance(files, dict):
+            return False
+        return all(is_unchanged(self.path.parent / name, facts) for name, facts in files.items())
+
+    def finish(self, stage: str, made_from: Mapping[str, Any], files: list[Path], **more: Any) -> None:
+        """Writes down that the files of a stage are finished.
+
+        Raises:
+            OSError: A file cannot be read, or the record cannot be written.
+        """
+        measured = {_relative(file, self.path.parent): measure_file(file) for file in files}
+        self.stages[stage] = {"made_from": made_from, "files": measured, **more}
+        write_json({"stages": self.stages}, self.path)
+
+
+def _relative(file: Path, folder: Path) -> str:
+    file, folder = file.absolute(), folder.absolute()
+    return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else str(file)

@@ -1,0 +1,160 @@
+"""Maps predicted strip by strip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+
+from segdrone.errors import ConfigError
+from segdrone.geo import predict_mask as predict_mask_module
+from segdrone.geo.predict_maps import MapInput, predict_maps
+from segdrone.inference import Predictor
+from segdrone.inference.predict_folder import PredictSummary
+from segdrone.raster import ArraySource
+from tests.helpers.image_files import gradient_image
+from tests.helpers.local_network import TABLE, local_backend
+from tests.helpers.maps import TRANSFORM, write_map
+
+SIZE = (150, 130)
+
+
+class Killed(BaseException):
+    """As a signal would end the process."""
+
+
+def predictor(**options: Any) -> Predictor:
+    return Predictor(local_backend(1, sampling="tiles"), scale=1, **{"window": (32, 32), **options})
+
+
+def holey_map(path: Path) -> tuple[Path, np.ndarray, np.ndarray]:
+    image = gradient_image(*SIZE)
+    valid = np.ones(SIZE, np.bool_)
+    valid[:70, 60:] = valid[100:, :40] = False
+    bands = np.concatenate([image.transpose(2, 0, 1), valid[None].astype(np.uint8) * 255])
+    return write_map(path, bands, colors="red green blue alpha"), image, valid
+
+
+def predict(path: Path, out: Path, model: Predictor | None = None, **options: Any) -> PredictSummary:
+    return predict_maps(model or predictor(), [MapInput(str(path), path.stem)], out, progress=False, **options)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.6])
+def test_a_mask_on_the_grid_of_its_map(tmp_path: Path, scale: float) -> None:
+    path, image, valid = holey_map(tmp_path / "ortho.tif")
+    model = predictor().at_scale(scale)
+    assert predict(path, tmp_path / "out", model) == PredictSummary(1, 0, {})
+    expected = model(ArraySource(image, valid), confidence=True)
+    with rasterio.open(tmp_path / "out" / "maps" / "ortho_mask.tif") as file:
+        assert tuple(file.transform)[:6] == TRANSFORM
+        assert file.nodata == TABLE.ignore_index
+        classes = file.read(1)
+    with rasterio.open(tmp_path / "out" / "maps" / "ortho_confidence.tif") as file:
+        confidence = file.read(1)
+    np.testing.assert_array_equal(classes == TABLE.ignore_index, ~valid)
+    assert expected.confidence is not None
+    assert (classes == expected.mask).mean() > 0.999  # resized, pixels may differ by one of 255
+    assert np.abs(confidence.astype(int) - expected.confidence).max() <= 6
+    names = ["ortho.json", "ortho_confidence.tif", "ortho_mask.tif", "ortho_mask.tif.aux.xml"]
+    assert sorted(contents(tmp_path / "out" / "maps")) == names
+
+
+def test_killed_at_any_strip_it_continues_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, *_ = holey_map(tmp_path / "ortho.tif")
+    predict(path, tmp_path / "whole")
+    strips: list[int] = []
+    add = predict_mask_module.StripStore.add
+
+    def kill_at_second(store: Any, strip: Any) -> None:
+        strips.append(strip.top)
+        if len(strips) % 3 == 2:
+            raise Killed
+        add(store, strip)
+
+    monkeypatch.setattr(predict_mask_module.StripStore, "add", kill_at_second)
+    kills = 0
+    while True:
+        try:
+            summary = predict(path, tmp_path / "killed")
+            break
+        except Killed:
+            kills += 1
+            strips.append(-1)
+    assert kills >= 3
+    assert summary.predicted == 1
+    assert len({top for top in strips if top >= 0}) == len(predictor().strip_ends(SIZE))
+    assert strips.count(0) == 1
+    assert contents(tmp_path / "killed" / "maps") == contents(tmp_path / "whole" / "maps")
+
+
+def test_a_finished_map_is_done_until_something_changes(tmp_path: Path) -> None:
+    path, *_ = holey_map(tmp_path / "ortho.tif")
+    out = tmp_path / "out"
+    predict(path, out)
+    assert predict(path, out) == PredictSummary(0, 1, {})
+    mask = out / "maps" / "ortho_mask.tif"
+    whole = mask.read_bytes()
+    mask.write_bytes(whole[:100])
+    assert predict(path, out).predicted == 1
+    assert mask.read_bytes() == whole
+    with pytest.raises(ConfigError, match="other settings.*--redo"):
+        predict(path, out, predictor(overlap=0.5))
+    write_map(path, np.zeros((3, *SIZE), np.uint8))
+    with pytest.raises(ConfigError, match="of another file.*--redo"):
+        predict(path, out)
+    assert mask.read_bytes() == whole
+    assert predict(path, out, redo=True).predicted == 1
+    assert mask.read_bytes() != whole
+
+
+def test_blocks_that_cannot_be_decoded_are_named_also_after_an_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_map(tmp_path / "ortho.tif", gradient_image(*SIZE).transpose(2, 0, 1), blockxsize=16, blockysize=16)
+    content = bytearray(path.read_bytes())
+    path.write_bytes(content[: len(content) // 2])
+    summary = predict(path, tmp_path / "whole")
+    assert "more parts cannot be decoded" in summary.failed[str(path)]
+    assert summary.predicted == 1
+    assert predict(path, tmp_path / "whole").failed == summary.failed
+    add, strips = predict_mask_module.StripStore.add, []
+
+    def kill_at_last(store: Any, strip: Any) -> None:
+        strips.append(strip)
+        if len(strips) == len(store.ends):
+            raise Killed
+        add(store, strip)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(predict_mask_module.StripStore, "add", kill_at_last)
+        with pytest.raises(Killed):
+            predict(path, tmp_path / "killed")
+    assert predict(path, tmp_path / "killed").failed == summary.failed
+    assert contents(tmp_path / "killed" / "maps") == contents(tmp_path / "whole" / "maps")
+    with rasterio.open(tmp_path / "whole" / "maps" / "ortho_mask.tif") as file:
+        assert 0.3 < (file.read(1) == TABLE.ignore_index).mean() < 0.7
+
+
+def test_a_map_that_does_not_fit_the_disk_is_refused_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, *_ = holey_map(tmp_path / "ortho.tif")
+    usage = predict_mask_module.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(predict_mask_module.shutil, "disk_usage", lambda folder: usage._replace(free=1000))
+    failed = predict(path, tmp_path / "out").failed
+    assert "needs about" in failed[str(path)] and "--out" in failed[str(path)]
+
+
+def test_files_that_are_no_maps_are_named_and_the_others_go_on(tmp_path: Path) -> None:
+    holey_map(tmp_path / "good.tif")
+    (tmp_path / "bad.tif").write_bytes(b"II*\0 and then nothing")
+    maps = [MapInput(str(tmp_path / name), Path(name).stem) for name in ("bad.tif", "missing.tif", "good.tif")]
+    summary = predict_maps(predictor(), maps, tmp_path / "out", progress=False)
+    assert summary.predicted == 1
+    assert [*summary.failed] == [maps[0].source, maps[1].source]
+    assert not [*(tmp_path / "out" / "maps").glob("bad*")]
