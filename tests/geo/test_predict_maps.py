@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 import rasterio
 
 from segdrone.errors import ConfigError
-from segdrone.geo import predict_mask as predict_mask_module
-from segdrone.geo.predict_maps import MapInput, predict_maps
+from segdrone.geo.inputs import MapInput
+from segdrone.geo.predict_maps import predict_maps
+from segdrone.geo.strip_store import StripStore
 from segdrone.inference import Predictor
 from segdrone.inference.predict_folder import PredictSummary
 from segdrone.raster import ArraySource
@@ -70,7 +72,7 @@ def test_killed_at_any_strip_it_continues_to_the_same_bytes(tmp_path: Path, monk
     path, *_ = holey_map(tmp_path / "ortho.tif")
     predict(path, tmp_path / "whole")
     strips: list[int] = []
-    add = predict_mask_module.StripStore.add
+    add = StripStore.add
 
     def kill_at_second(store: Any, strip: Any) -> None:
         strips.append(strip.top)
@@ -78,7 +80,7 @@ def test_killed_at_any_strip_it_continues_to_the_same_bytes(tmp_path: Path, monk
             raise Killed
         add(store, strip)
 
-    monkeypatch.setattr(predict_mask_module.StripStore, "add", kill_at_second)
+    monkeypatch.setattr(StripStore, "add", kill_at_second)
     kills = 0
     while True:
         try:
@@ -124,7 +126,7 @@ def test_blocks_that_cannot_be_decoded_are_named_also_after_an_interruption(
     assert "more parts cannot be decoded" in summary.failed[str(path)]
     assert summary.predicted == 1
     assert predict(path, tmp_path / "whole").failed == summary.failed
-    add, strips = predict_mask_module.StripStore.add, []
+    add, strips = StripStore.add, []
 
     def kill_at_last(store: Any, strip: Any) -> None:
         strips.append(strip)
@@ -133,7 +135,7 @@ def test_blocks_that_cannot_be_decoded_are_named_also_after_an_interruption(
         add(store, strip)
 
     with monkeypatch.context() as patch:
-        patch.setattr(predict_mask_module.StripStore, "add", kill_at_last)
+        patch.setattr(StripStore, "add", kill_at_last)
         with pytest.raises(Killed):
             predict(path, tmp_path / "killed")
     assert predict(path, tmp_path / "killed").failed == summary.failed
@@ -144,8 +146,8 @@ def test_blocks_that_cannot_be_decoded_are_named_also_after_an_interruption(
 
 def test_a_map_that_does_not_fit_the_disk_is_refused_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, *_ = holey_map(tmp_path / "ortho.tif")
-    usage = predict_mask_module.shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(predict_mask_module.shutil, "disk_usage", lambda folder: usage._replace(free=1000))
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=1000))
     failed = predict(path, tmp_path / "out").failed
     assert "needs about" in failed[str(path)] and "--out" in failed[str(path)]
 

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from tqdm import tqdm
 
 from segdrone import __version__
 from segdrone.errors import ConfigError, DataError
+from segdrone.geo.inputs import MapInput
 from segdrone.geo.map_record import MapRecord
 from segdrone.geo.predict_mask import predict_mask
 from segdrone.inference.predict_folder import PredictSummary
@@ -26,18 +27,6 @@ from segdrone.utils.output_dir import exclusive_dir
 
 FOLDER = "maps"
 """Folder below that of all predictions."""
-
-
-class MapInput(NamedTuple):
-    """A map to predict.
-
-    Attributes:
-        source: Path of the file, or an address.
-        name: Name of its results, without a suffix.
-    """
-
-    source: str
-    name: str
 
 
 @dataclass(frozen=True)
@@ -70,7 +59,7 @@ class MapFiles:
     @property
     def work(self) -> Path:
         """Folder for what is unfinished."""
-        return self.folder / f".{self.name}"
+        return self.record.with_name(f".{self.record.stem}")
 
 
 def predict_maps(

@@ -17,6 +17,7 @@ from segdrone.data.discovery.find_dataset import dataset_photographs
 from segdrone.data.discovery.mask_names import masks_among
 from segdrone.errors import ConfigError, DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
+from segdrone.raster.map_file import MAP_SUFFIXES
 from segdrone.utils.digest import file_digest
 
 log = logging.getLogger(__name__)
@@ -106,7 +107,7 @@ def find_files(inputs: Iterable[str | Path], out: str | Path) -> Inputs:
             by_file.setdefault(os.path.abspath(file), (path, file))
     found = sorted(by_file.values())
     return Inputs(
-        _name([(path, file) for path, file in found if not is_video(path)], is_image),
+        _name([(path, file) for path, file in found if not is_video(path)], _is_image_or_map),
         _name([(path, file) for path, file in found if is_video(path)], is_video),
     )
 
@@ -139,6 +140,10 @@ def is_image(path: str | Path) -> bool:
         (True, False)
     """
     return PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES
+
+
+def _is_image_or_map(path: str) -> bool:
+    return is_image(path) or PurePosixPath(path).suffix.lower() in MAP_SUFFIXES
 
 
 def is_video(path: str | Path) -> bool:

@@ -14,7 +14,8 @@ from segdrone.utils.regular_file import open_regular
 MAP_SUFFIXES = (".tif", ".tiff", ".vrt", ".jp2", ".j2k")
 """Suffixes of maps, in lower case. TIFFs may be photographs, too."""
 
-_ONLY_MAPS = (".vrt", ".jp2", ".j2k")
+ONLY_MAPS = (".vrt", ".jp2", ".j2k")
+"""Those of formats that no camera writes."""
 _WORLD_FILES = (".tfw", ".tifw", ".wld")
 _REMOTE = ("http://", "https://", "s3://", "gs://", "az://", "/vsi")
 _BY_SUFFIX = {".vrt": "VRT", ".jp2": "JP2OpenJPEG", ".j2k": "JP2OpenJPEG"}
@@ -42,7 +43,7 @@ def is_map(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix not in MAP_SUFFIXES:
         return False
-    if suffix in _ONLY_MAPS or any(path.with_suffix(end).is_file() for end in _WORLD_FILES):
+    if suffix in ONLY_MAPS or any(path.with_suffix(end).is_file() for end in _WORLD_FILES):
         return True
     pages = read_pages(path)
     if not pages:

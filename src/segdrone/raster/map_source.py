@@ -165,9 +165,10 @@ class MapSource:
         driver = map_driver(path)  # by its content: GDAL has drivers that follow what is inside a file
         options = {} if self._overview_of is None else {"OVERVIEW_LEVEL": self._level}
         with gdal_options(remote=self._remote) as rasterio:
+            failures: tuple[type[Exception], ...] = (*gdal_errors(), ValueError, OSError)
             try:
                 dataset = rasterio.open(path, driver=driver, sharing=False, **options)
-            except (*gdal_errors(), ValueError, OSError) as error:
+            except failures as error:
                 reason = " ".join(str(error).replace(path, "it").split())[:300]
                 raise DataError(f"{path} cannot be opened as a map ({reason}): copy it again or remove it") from None
         if not 0 < dataset.count <= _MAX_BANDS:
