@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from segdrone.cli import map_options
+from segdrone.cli.map_options import MapOptions
 from segdrone.cli.size import parse_size
 from segdrone.errors import ConfigError
 from segdrone.utils.console import one_line
@@ -80,13 +82,22 @@ def predict(
             "trained with model.instances=true; for others a thing is a connected component.",
         ),
     ] = False,
+    geotiff: map_options.Geotiff = False,
+    polygons: map_options.Polygons = None,
+    simplify: map_options.Simplify = 0,
+    min_area_m2: map_options.MinAreaM2 = 0,
+    zones: map_options.Zones = None,
+    gsd: map_options.Gsd = None,
+    bands: map_options.Bands = None,
+    stretch: map_options.Stretch = None,
+    remote: map_options.Remote = False,
     smooth: Annotated[int, typer.Option(help="Videos: majority vote of each pixel over this many frames.")] = 1,
     redo: Annotated[
         bool, typer.Option("--redo", help="Predict finished photographs again, also with other options than before.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.")] = False,
 ) -> None:
-    """Predict the masks of photographs of any size, and of videos.
+    """Predict the masks of photographs and maps of any size, and of videos.
 
     For example:
 
@@ -99,6 +110,8 @@ def predict(
         segdrone predict best.ckpt flights/ --out counted --panoptic
         segdrone predict best.ckpt flights/ --out slow --augment symmetries --refine 8
         segdrone predict best.ckpt video.mp4 --out predicted --smooth 5
+        segdrone predict best.onnx orthomosaic.tif --out mapped --polygons gpkg --simplify 0.1
+        segdrone predict best.onnx orthomosaic.tif --out mapped --zones parcels.gpkg --gsd auto
 
     Folders are searched recursively, also for videos. OUT has the same subfolders:
 
@@ -117,6 +130,9 @@ def predict(
         manifest.jsonl           sizes and digests of the files, by which finished ones are known
         films/sub/NAME.mp4, .csv video with its masks; one row per frame: share of each class
         films/sub/NAME.json      with --panoptic also how many different things were seen
+        maps/sub/NAME_mask.tif, NAME_confidence.tif   maps: GeoTIFFs on the same grid
+        maps/sub/NAME_areas.csv, .json, NAME_map.html square meters of each class, a page to look at
+        maps/sub/NAME_polygons.gpkg                   with --polygons
 
     An interrupted command continues when it is started again. Files that are
     missing, cut short or changed since are made again; --redo makes all again.
@@ -124,13 +140,22 @@ def predict(
     Exit code 0 if everything is predicted; 1 if some photographs failed, with
     one line on stderr for each; 2 if nothing can be predicted.
     """
-    from segdrone.inference.inputs import find_files
+    from segdrone.geo.inputs import remote_maps, split_maps
+    from segdrone.inference.inputs import Inputs, find_files
     from segdrone.inference.predict_videos import choose_videos, predict_videos
+    from segdrone.raster.map_file import is_remote
     from segdrone.utils.openmp import sleep_while_waiting
 
     sleep_while_waiting()
-    images, found = find_files(inputs, out)  # fails before the model is loaded
-    videos = choose_videos(found, inputs, smooth, required=not images)
+    for_maps = MapOptions(geotiff, polygons, simplify, min_area_m2, zones, gsd, bands, stretch, remote)
+    addresses = [given for given in inputs if is_remote(given)]
+    local = [given for given in inputs if not is_remote(given)]
+    images, found = find_files(local, out) if local else Inputs([], [])  # fails before the model is loaded
+    videos = choose_videos(found, local, smooth, required=not images and not addresses)
+    images, maps = split_maps(images, as_maps=for_maps.as_maps)
+    maps += remote_maps(addresses)
+    whole_masks = {"--min-area": min_area != "0", "--fill-holes": fill_holes > 0, "--refine": refine > 0}
+    for_maps.check(bool(images), bool(maps), scale, [name for name, given in whole_masks.items() if given])
     from segdrone.classes import thing_classes
     from segdrone.inference import Predictor
     from segdrone.inference.cleanup import Cleanup, parse_min_area
@@ -159,6 +184,8 @@ def predict(
             outputs: dict[str, Any] = {"colours": colours, "overlays": overlays}
             outputs |= {"confidence": confidence, "regions": regions, "panoptic": panoptic}
             summaries.append(predict_folder(predictor, images, out, objects=classes, **outputs, **shared))
+        if maps:
+            summaries.append(for_maps.predict(predictor, maps, out, redo=redo, progress=not quiet))
         if videos:
             summaries.append(
                 predict_videos(predictor, videos, out, smooth=smooth, things=classes if panoptic else [], **shared)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,13 @@ from tqdm import tqdm
 
 from segdrone import __version__
 from segdrone.errors import ConfigError, DataError
+from segdrone.geo.areas import PixelAreas
 from segdrone.geo.inputs import MapInput
+from segdrone.geo.layers import LayerOptions, write_layers
+from segdrone.geo.map_files import MapFiles
 from segdrone.geo.map_record import MapRecord
 from segdrone.geo.predict_mask import predict_mask
+from segdrone.geo.scale import map_scale
 from segdrone.inference.predict_folder import PredictSummary
 from segdrone.inference.predictor import Predictor
 from segdrone.raster import Channels, MapSource
@@ -25,41 +30,12 @@ from segdrone.utils.console import one_line
 from segdrone.utils.digest import measure_file
 from segdrone.utils.output_dir import exclusive_dir
 
+log = logging.getLogger(__name__)
+
+_NO_LAYERS = LayerOptions()
+
 FOLDER = "maps"
 """Folder below that of all predictions."""
-
-
-@dataclass(frozen=True)
-class MapFiles:
-    """Where the results of a map are.
-
-    Attributes:
-        folder: The folder of all maps.
-        name: Name of the map.
-    """
-
-    folder: Path
-    name: str
-
-    @property
-    def mask(self) -> Path:
-        """GeoTIFF of class ids."""
-        return self.folder / f"{self.name}_mask.tif"
-
-    @property
-    def confidence(self) -> Path:
-        """GeoTIFF of the probability of the class."""
-        return self.folder / f"{self.name}_confidence.tif"
-
-    @property
-    def record(self) -> Path:
-        """What they were made from."""
-        return self.folder / f"{self.name}.json"
-
-    @property
-    def work(self) -> Path:
-        """Folder for what is unfinished."""
-        return self.record.with_name(f".{self.record.stem}")
 
 
 def predict_maps(
@@ -67,7 +43,9 @@ def predict_maps(
     maps: Sequence[MapInput],
     out: str | Path,
     *,
+    layers: LayerOptions = _NO_LAYERS,
     channels: Channels | None = None,
+    gsd: str | None = None,
     remote: bool = False,
     redo: bool = False,
     progress: bool = True,
@@ -82,7 +60,10 @@ def predict_maps(
         predictor: The model.
         maps: The maps.
         out: Output folder; created if needed.
+        layers: What is made of the masks.
         channels: Which bands are red, green and blue, and how more than 8 bits become 8; None as in training.
+        gsd: `auto` resizes maps so that a pixel covers as much ground as in training; a number is that of the training
+            in centimeters. None leaves the scale as the predictor has it.
         remote: Also read addresses of the network, and what a VRT names outside its own folder.
         redo: Predict finished maps again, and replace results with other settings.
         progress: Whether to show progress and errors on stderr.
@@ -99,7 +80,10 @@ def predict_maps(
             files = MapFiles(folder, given.name)
             try:
                 source = _open(given, predictor, channels, remote)
-                is_new, damage = _predict(predictor, given, source, files, redo, progress)
+                areas = _areas(source)
+                model = _at_scale_of(source, predictor, areas, gsd)
+                is_new, damage = _predict(model, source, files, redo, progress)
+                is_new |= _write_layers(source, files, model, layers, areas, redo, progress)
             except DataError as error:
                 damage = str(error) if given.source in str(error) else f"{given.source}: {error}"
             else:
@@ -118,9 +102,43 @@ def _open(given: MapInput, predictor: Predictor, channels: Channels | None, remo
     return MapSource(given.source, spec.interpolation, channels, remote=remote)
 
 
-def _predict(
-    predictor: Predictor, given: MapInput, source: MapSource, files: MapFiles, redo: bool, progress: bool
-) -> tuple[bool, str]:
+def _areas(source: MapSource) -> PixelAreas | None:
+    place = source.georeference
+    if place is None or not place.crs:
+        reason = "does not say where it lies on Earth" if place is None else "names no coordinate system"
+        log.warning("%s %s: its results are in pixels", source.path, reason)
+        return None
+    return PixelAreas(place, source.size)
+
+
+def _at_scale_of(source: MapSource, predictor: Predictor, areas: PixelAreas | None, gsd: str | None) -> Predictor:
+    """Returns the predictor at the scale for a map, unless the user has chosen one."""
+    if predictor.settings["scale"] is not None:
+        return predictor
+    meters = None if areas is None else math.sqrt(areas.mean)
+    return predictor.at_scale(map_scale(predictor.backend.spec, source.path, meters, gsd))
+
+
+def _write_layers(
+    source: MapSource,
+    files: MapFiles,
+    predictor: Predictor,
+    options: LayerOptions,
+    areas: PixelAreas | None,
+    redo: bool,
+    progress: bool,
+) -> bool:
+    """Writes the layers of a map unless they are done; returns whether they were not."""
+    record = MapRecord.read(files.record)
+    made_from = {"mask": measure_file(files.mask), **options.describe()}
+    if not redo and record.is_done("layers", made_from):
+        return False
+    written = write_layers(source, files, predictor.table, options, areas, progress=progress)
+    record.finish("layers", made_from, written)
+    return True
+
+
+def _predict(predictor: Predictor, source: MapSource, files: MapFiles, redo: bool, progress: bool) -> tuple[bool, str]:
     """Predicts a map unless it is done; returns whether it was not, and what could not be decoded."""
     record = MapRecord.read(files.record)
     made_from = {
@@ -142,7 +160,7 @@ def _predict(
         damaged = [list(part) for part in source.damaged]
         record.finish("mask", made_from, written, damaged=damaged)
         shutil.rmtree(files.work, ignore_errors=True)
-    return not is_done, _describe_damage(given, record.stages["mask"].get("damaged"))
+    return not is_done, _describe_damage(source, record.stages["mask"].get("damaged"))
 
 
 def _content(source: MapSource) -> dict[str, Any]:
@@ -156,12 +174,12 @@ def _map_of(made_from: Any) -> Any:
     return made_from.get("map") if isinstance(made_from, dict) else None
 
 
-def _describe_damage(given: MapInput, damaged: Any) -> str:
+def _describe_damage(source: MapSource, damaged: Any) -> str:
     if not isinstance(damaged, list) or not damaged:
         return ""
     top, left, height, width = damaged[0]
     more = f" and {len(damaged) - 1} more parts" if len(damaged) > 1 else ""
     return (
-        f"{given.source}: {width} x {height} pixels at column {left}, row {top}{more} cannot be decoded and have no "
+        f"{source.path}: {width} x {height} pixels at column {left}, row {top}{more} cannot be decoded and have no "
         "class in the mask: copy the file again"
     )
