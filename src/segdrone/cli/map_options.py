@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from segdrone.geo.inputs import MapInput
     from segdrone.inference.predict_folder import PredictSummary
     from segdrone.inference.predictor import Predictor
+
+log = logging.getLogger(__name__)
 
 _PANEL = "Maps (GeoTIFF, VRT, JPEG 2000; extra geo)"
 
@@ -101,7 +104,9 @@ class MapOptions:
                 raise ConfigError(f"--stretch {self.stretch} must be two numbers, the smaller one first")
         return given
 
-    def check(self, photographs: bool, maps: bool, scale: float | None, whole_masks: Sequence[str]) -> None:
+    def check(
+        self, photographs: bool, maps: bool, scale: float | None, whole_masks: Sequence[str], others: Sequence[str]
+    ) -> None:
         """Checks that the options fit what is to be predicted.
 
         Args:
@@ -109,6 +114,7 @@ class MapOptions:
             maps: Whether there are maps.
             scale: The option `--scale`.
             whole_masks: Options that were given and need the whole mask in memory.
+            others: Options that were given and write what maps do not have; said.
 
         Raises:
             ConfigError: An option is for maps, and there is none, or does not work with them.
@@ -127,6 +133,8 @@ class MapOptions:
             )
         if maps and whole_masks:
             raise ConfigError(f"{', '.join(whole_masks)}: a map is not held in memory as a whole: leave it out")
+        if maps and others:
+            log.warning("%s: not for maps, of which --polygons has regions and things", ", ".join(others))
         if self.gsd is not None and scale is not None:
             raise ConfigError("--gsd chooses the scale of maps: leave out --scale")
         if self.channels and photographs:

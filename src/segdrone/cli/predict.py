@@ -155,7 +155,8 @@ def predict(
     images, maps = split_maps(images, as_maps=for_maps.as_maps)
     maps += remote_maps(addresses)
     whole_masks = {"--min-area": min_area != "0", "--fill-holes": fill_holes > 0, "--refine": refine > 0}
-    for_maps.check(bool(images), bool(maps), scale, [name for name, given in whole_masks.items() if given])
+    others = {"--objects": objects, "--panoptic": panoptic, "--regions": regions}
+    for_maps.check(bool(images), bool(maps), scale, _given(whole_masks), _given(others))
     from segdrone.classes import thing_classes
     from segdrone.inference import Predictor
     from segdrone.inference.cleanup import Cleanup, parse_min_area
@@ -202,6 +203,10 @@ def predict(
     else:
         print(f"{predicted} predicted, {skipped} done before, {failed} failed: see {out}")
     raise typer.Exit(1 if failed else 0)
+
+
+def _given(options: dict[str, bool]) -> list[str]:
+    return [name for name, is_given in options.items() if is_given]
 
 
 def _scales(text: str) -> list[float]:
