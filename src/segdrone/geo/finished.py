@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -64,20 +65,52 @@ def simple_rings(outlines: Outlines, chosen: Integers, sums: NodeSums) -> Rings:
     ring_of = np.full(len(outlines.x), -1, np.int64)
     ring_of[nodes] = np.repeat(np.arange(len(chosen)), np.diff(starts))
     twins = nodes[outlines.twin[nodes] >= 0]
-    twins = twins[ring_of[outlines.twin[twins]] == ring_of[twins]]
-    if len(touching := np.unique(ring_of[twins])):
+    touches = np.zeros(len(chosen), bool)
+    touches[ring_of[twins[ring_of[outlines.twin[twins]] == ring_of[twins]]]] = True
+    if touches.any():
         names = np.where(outlines.twin >= 0, np.minimum(outlines.twin, np.arange(len(ring_of))), -1)
-        pieces = [nodes[:0]]
-        for ring in touching.tolist():
+        parts, lengths = [], []
+        for ring in np.flatnonzero(touches).tolist():
             own = nodes[starts[ring] : starts[ring + 1]]
             points = names[own]
-            for path in split_path(np.flatnonzero(points >= 0).tolist(), points.tolist(), len(own)):
-                piece = own[path]
-                pieces.append(np.roll(piece, -int(piece.argmin())))
-        index, starts = ranges(starts, np.setdiff1d(np.arange(len(chosen)), touching))
-        starts = np.concatenate([starts, starts[-1] + np.cumsum([len(piece) for piece in pieces[1:]])])
-        nodes = np.concatenate([nodes[index], *pieces])
+            paths = split_path(np.flatnonzero(points >= 0).tolist(), points.tolist(), len(own))
+            parts.append(own[list(chain.from_iterable(paths))])
+            lengths += map(len, paths)
+        divided = _from_first(np.concatenate(parts), np.cumsum([0, *lengths]))
+        index, starts = ranges(starts, np.flatnonzero(~touches))
+        starts = np.concatenate([starts, starts[-1] + np.cumsum(lengths)])
+        nodes = np.concatenate([nodes[index], divided])
     return Rings(nodes, starts, sums.along(nodes, starts[:-1]))
+
+
+def _from_first(nodes: Integers, starts: Integers) -> Integers:
+    """Turns rings so that each begins at its first node."""
+    begins, lengths = (np.repeat(column, np.diff(starts)) for column in (starts[:-1], np.diff(starts)))
+    firsts = np.flatnonzero(nodes == np.repeat(np.minimum.reduceat(nodes, starts[:-1]), np.diff(starts)))
+    shift = np.repeat(firsts, np.diff(starts)) - begins
+    return nodes[begins + (np.arange(len(nodes)) - begins + shift) % lengths]
+
+
+def owners_of_holes(holes: Integers, around: Integers, count: int) -> Integers:
+    """Follows holes from ring to ring to the exterior or the open path of their region.
+
+    Args:
+        holes: Indices of the holes.
+        around: Another ring of each one's region, or `-1 - path` for a path that is no ring.
+        count: Number of rings.
+
+    Returns:
+        Exterior of each ring, itself for an exterior, or `-1 - path`, int64 `[count]`.
+    """
+    owner = np.arange(count)
+    owner[holes] = around
+    is_hole = np.zeros(count, bool)
+    is_hole[holes] = True
+    while len(holes):
+        holes = holes[owner[holes] >= 0]
+        holes = holes[is_hole[owner[holes]]]
+        owner[holes] = owner[owner[holes]]
+    return owner
 
 
 def nodes_left_of_holes(padded: NDArray[np.int16], outlines: Outlines, top: int, corners: Integers) -> Integers:
@@ -112,21 +145,16 @@ def finished_polygons(outlines: Outlines, rings: Rings, owner: Integers, keep: N
     Args:
         outlines: The borders.
         rings: Their rings.
-        owner: Exterior of each ring, itself for an exterior, -1 for a ring to leave out, int64 `[R]`.
+        owner: Exterior of each ring, itself for an exterior, negative for a ring to leave out, int64 `[R]`.
         keep: Nodes that become corners of polygons, bool `[N]`; None: all.
     """
     used = np.flatnonzero(owner >= 0)
     order = used[np.lexsort((rings.nodes[rings.starts[used]], rings.sums.pixels[used] < 0, owner[used]))]
     exteriors, first = np.unique(owner[order], return_index=True)
-    index, ring_starts = ranges(rings.starts, order)
-    nodes = rings.nodes[index]
-    if keep is not None:
-        is_kept = keep[nodes]
-        ring_starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(is_kept)])[ring_starts]
-        nodes = nodes[is_kept]
+    points, ring_starts = ring_points(outlines, rings, order, keep)
     sums = [np.add.reduceat(column[order], first) if len(first) else column[:0] for column in rings.sums[:3]]
     return PolygonBatch(
-        points_of(outlines, nodes),
+        points,
         ring_starts,
         np.append(first, len(order)),
         outlines.class_id[rings.nodes[rings.starts[exteriors]]],
@@ -135,6 +163,19 @@ def finished_polygons(outlines: Outlines, rings: Rings, owner: Integers, keep: N
         sums[1].astype(np.float64),
         rings.sums.order[exteriors],
     )
+
+
+def ring_points(
+    outlines: Outlines, rings: Rings, chosen: Integers, keep: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.int32], Integers]:
+    """Returns the corners of chosen rings, int32 `[N, 2]`, and where each begins, and the end; without those not kept."""
+    index, starts = ranges(rings.starts, chosen)
+    nodes = rings.nodes[index]
+    if keep is not None:
+        is_kept = keep[nodes]
+        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(is_kept)])[starts]
+        nodes = nodes[is_kept]
+    return points_of(outlines, nodes), starts
 
 
 def points_of(outlines: Outlines, nodes: Integers) -> NDArray[np.int32]:

@@ -17,19 +17,21 @@ class OpenRegion:
 
     Attributes:
         class_id: Its class.
-        rings: Finished rings, int32 `[N, 2]` each.
+        exterior: Its outer ring, int32 `[N, 2]`, or None while it is open.
+        holes: Finished inner rings: corners, int32 `[N, 2]`, and where each ring begins, and the end.
         pixels: Their signed number along the known borders.
         confidence: Sum of 0 to 255.
         excess: Square meters beyond the mean of the raster's pixels.
         order: As in `PolygonBatch`.
     """
 
-    __slots__ = ("_parent", "class_id", "confidence", "excess", "order", "pixels", "rings")
+    __slots__ = ("_parent", "class_id", "confidence", "excess", "exterior", "holes", "order", "pixels")
 
     def __init__(self, class_id: int) -> None:
         self._parent: OpenRegion | None = None
         self.class_id = class_id
-        self.rings: list[Points] = []
+        self.exterior: Points | None = None
+        self.holes: list[tuple[Points, NDArray[np.int64]]] = []
         self.pixels = self.confidence = 0
         self.excess = 0.0
         self.order = -1
@@ -56,12 +58,12 @@ class OpenRegion:
         large, small = self.root, other.root
         if large is small:
             return large
-        if len(large.rings) < len(small.rings):
+        if len(large.holes) < len(small.holes):
             large, small = small, large
         small._parent = large
-        large.rings += small.rings
+        large.holes += small.holes
         large.add(small.pixels, small.confidence, small.excess, small.order)
-        small.rings = []
+        small.holes = []
         return large
 
 
@@ -89,18 +91,23 @@ def to_batch(regions: Iterable[OpenRegion], mean: float) -> PolygonBatch:
         regions: The regions.
         mean: Square meters of a pixel, or NaN.
     """
-    found = [(region, sorted(region.rings, key=signed_area, reverse=True)) for region in regions]
-    rings = [canonical(ring) for _, inner in found for ring in inner]
-    pixels = np.array([region.pixels for region, _ in found], np.int64)
+    found = [region for region in regions if region.exterior is not None]
+    parts, lengths, numbers = [np.empty((0, 2), np.int32)], [np.empty(0, np.int64)], []
+    for region in found:
+        outer = canonical(np.asarray(region.exterior))
+        parts += [outer, *(points for points, _ in region.holes)]
+        lengths += [np.array([len(outer)]), *(np.diff(starts) for _, starts in region.holes)]
+        numbers.append(1 + sum(len(starts) - 1 for _, starts in region.holes))
+    pixels = np.array([region.pixels for region in found], np.int64)
     return PolygonBatch(
-        np.concatenate([np.empty((0, 2), np.int32), *rings]),
-        np.cumsum([0, *map(len, rings)]),
-        np.cumsum([0, *(len(inner) for _, inner in found)]),
-        np.array([region.class_id for region, _ in found], np.int64),
+        np.concatenate(parts),
+        np.concatenate([np.zeros(1, np.int64), np.cumsum(np.concatenate(lengths))]),
+        np.cumsum([0, *numbers]),
+        np.array([region.class_id for region in found], np.int64),
         pixels,
-        np.array([region.excess for region, _ in found], np.float64) + pixels * mean,
-        np.array([region.confidence for region, _ in found], np.float64),
-        np.array([region.order for region, _ in found], np.int64),
+        np.array([region.excess for region in found], np.float64) + pixels * mean,
+        np.array([region.confidence for region in found], np.float64),
+        np.array([region.order for region in found], np.int64),
     )
 
 

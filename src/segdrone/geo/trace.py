@@ -14,10 +14,12 @@ from segdrone.geo.finished import (
     NodeSums,
     finished_polygons,
     nodes_left_of_holes,
+    owners_of_holes,
     points_of,
+    ring_points,
     simple_rings,
 )
-from segdrone.geo.open_regions import OpenLine, OpenRegion, signed_area, split_ring, to_batch
+from segdrone.geo.open_regions import OpenLine, OpenRegion, canonical, signed_area, split_ring, to_batch
 from segdrone.geo.outlines import OUTSIDE, OpenSides, Outlines, find_turns, open_sides, trace_outlines
 from segdrone.geo.polygon_batch import PolygonBatch, concatenate
 from segdrone.geo.simplify import kept_points
@@ -177,8 +179,9 @@ class _Block:
         by_end = {line.end: line for line in self.lines.values()}
         for left, right in zip(sides.up.tolist(), sides.down.tolist(), strict=True):  # a run of the last row
             self.lines[left].region.unite(by_end[right].region)
-        closed = np.setdiff1d(np.arange(len(outlines.starts)), [*regions])
-        self._rings = simple_rings(outlines, closed, sums)
+        is_closed = np.ones(len(outlines.starts), bool)
+        is_closed[[*regions]] = False
+        self._rings = simple_rings(outlines, np.flatnonzero(is_closed), sums)
         self._owner = self._attach_holes(padded, top, regions)
 
     def polygons(self, mean: float) -> PolygonBatch:
@@ -209,10 +212,12 @@ class _Block:
             if path < outlines.number_open:
                 self.lines[int(outlines.x[nodes[0]])] = OpenLine(region, parts, int(outlines.x[nodes[-1]]))
             else:
-                rings = split_ring(np.concatenate(parts))
-                region.rings += rings
-                if any(signed_area(ring) > 0 for ring in rings):
-                    self.done.append(region)
+                for ring in split_ring(np.concatenate(parts)):
+                    if signed_area(ring) < 0:
+                        region.holes.append((canonical(ring), np.array([0, len(ring)])))
+                    else:
+                        region.exterior = ring
+                        self.done.append(region)
         return regions
 
     def _join(self, nodes: NDArray[np.int64]) -> tuple[OpenRegion, list[NDArray[np.int32]]]:
@@ -233,25 +238,21 @@ class _Block:
     def _attach_holes(
         self, padded: NDArray[np.int16], top: int, regions: dict[int, OpenRegion]
     ) -> NDArray[np.int64]:
-        """Gives holes to the regions of open lines, and returns the exterior of each other ring, or -1."""
+        """Gives holes to the regions of open lines, and returns the exterior of each other ring; negative for these holes."""
         rings, outlines = self._rings, self._outlines
-        first = rings.nodes[rings.starts[:-1]]
-        owner = np.where(rings.sums.pixels > 0, np.arange(len(first)), -1)
         holes = np.flatnonzero(rings.sums.pixels < 0)
-        if not len(holes):
-            return owner
-        holes = holes[np.argsort(first[holes])]
-        ring_of, path_of = np.full(len(outlines.x), -1, np.int64), np.full(len(outlines.x), -1, np.int64)
-        ring_of[rings.nodes] = np.repeat(np.arange(len(first)), np.diff(rings.starts))
-        path_of[outlines.path] = np.repeat(np.arange(len(outlines.starts)), np.diff(self._starts))
-        others = nodes_left_of_holes(padded, outlines, top, first[holes])
-        around: dict[int, OpenRegion] = {}  # of holes in regions of open lines
-        for hole, ring, path in zip(holes.tolist(), ring_of[others].tolist(), path_of[others].tolist(), strict=True):
-            region = regions[path] if ring < 0 else around.get(ring)
-            if region is None:
-                owner[hole] = owner[ring]
-                continue
-            around[hole] = region = region.root
-            region.rings.append(self._points(rings.nodes[rings.starts[hole] : rings.starts[hole + 1]]))
-            region.add(*(column[hole].item() for column in rings.sums))
+        others = nodes_left_of_holes(padded, outlines, top, rings.nodes[rings.starts[holes]])
+        around = np.empty(len(outlines.x), np.int64)
+        around[outlines.path] = -1 - np.repeat(np.arange(len(outlines.starts)), np.diff(self._starts))
+        around[rings.nodes] = np.repeat(np.arange(len(rings.starts) - 1), np.diff(rings.starts))
+        owner = owners_of_holes(holes, around[others], len(rings.starts) - 1)
+        open_holes = holes[owner[holes] < 0]
+        by_region: dict[OpenRegion, list[int]] = {}
+        for hole, path in zip(open_holes.tolist(), (-1 - owner[open_holes]).tolist(), strict=True):
+            by_region.setdefault(regions[path].root, []).append(hole)
+        for region, chosen in by_region.items():
+            own = np.array(chosen)
+            region.holes.append(ring_points(outlines, rings, own, self._keep))
+            pixels, confidence, excess, order = (column[own] for column in rings.sums)
+            region.add(int(pixels.sum()), int(confidence.sum()), float(excess.sum()), int(order.max()))
         return owner
