@@ -139,7 +139,9 @@ class _Surface:
         edges = np.linspace(-1, 1, 9)
         longitudes, latitudes = self._on_ellipsoid(edges, edges)
         if self._crs.is_geographic and not self._crs.is_derived and np.ptp(longitudes) > 2 * math.pi * (1 + 1e-9):
-            raise DataError(f"the raster spans {math.degrees(np.ptp(longitudes)):.6g} degrees of longitude: crop it to 360")
+            raise DataError(
+                f"the raster spans {math.degrees(np.ptp(longitudes)):.6g} degrees of longitude: crop it to 360"
+            )
         if np.abs(latitudes).max() > math.pi / 2 * (1 + 1e-9):
             raise DataError("the raster reaches beyond a pole: crop it to latitudes of -90 to 90 degrees")
 

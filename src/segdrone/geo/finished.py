@@ -139,7 +139,9 @@ def nodes_left_of_holes(padded: NDArray[np.int16], outlines: Outlines, top: int,
     return np.asarray(outlines.upward[np.searchsorted(code, columns * rows + line + 1)])
 
 
-def finished_polygons(outlines: Outlines, rings: Rings, owner: Integers, keep: NDArray[np.bool_] | None) -> PolygonBatch:
+def finished_polygons(
+    outlines: Outlines, rings: Rings, owner: Integers, keep: NDArray[np.bool_] | None
+) -> PolygonBatch:
     """Returns regions as polygons, the confidence as a sum, and the square meters beyond the mean of the pixels.
 
     Args:

@@ -75,7 +75,9 @@ class RegionTracer:
         """
         waiting = sum(len(rows) for rows, _ in self._waiting)
         if mask.shape[1] != self._size[1] or self._top + waiting + len(mask) > self._size[0]:
-            raise ValueError(f"a strip of {mask.shape} does not continue a mask of {self._size} at row {self._top + waiting}")
+            raise ValueError(
+                f"a strip of {mask.shape} does not continue a mask of {self._size} at row {self._top + waiting}"
+            )
         batches = [to_batch([], self._mean)]
         while len(mask):
             count = self._block_rows - waiting
@@ -128,7 +130,9 @@ class RegionTracer:
     def _sums(self, outlines: Outlines, confidence: NDArray[np.uint8] | None) -> NodeSums:
         corners = slice(outlines.corners.start, outlines.corners.stop)
         x, y, sign = outlines.x[corners], outlines.y[corners], outlines.sign[corners]
-        pixels, confidences, excess, order = (np.zeros(len(outlines.x), kind) for kind in (np.int64, np.int64, float, np.int64))
+        pixels, confidences, excess, order = (
+            np.zeros(len(outlines.x), kind) for kind in (np.int64, np.int64, float, np.int64)
+        )
         pixels[corners] = sign * x * y
         if confidence is not None:
             confidences[corners] = sign * self._confidence_at(confidence, x, y - self._top)
@@ -199,9 +203,11 @@ class _Block:
     def _continue_lines(self) -> dict[int, OpenRegion]:
         """Returns the regions of paths that are open above or below."""
         outlines = self._outlines
-        comes_from_above = np.add.reduceat(outlines.path < outlines.corners.start, outlines.starts) > 0 if len(
-            outlines.starts
-        ) else np.empty(0, bool)
+        comes_from_above = (
+            np.add.reduceat(outlines.path < outlines.corners.start, outlines.starts) > 0
+            if len(outlines.starts)
+            else np.empty(0, bool)
+        )
         comes_from_above[: outlines.number_open] = True
         regions: dict[int, OpenRegion] = {}
         for path in np.flatnonzero(comes_from_above).tolist():
@@ -235,9 +241,7 @@ class _Block:
             parts += [*line.parts, self._points(nodes[begin:end])]
         return region, [part for part in parts if len(part)]
 
-    def _attach_holes(
-        self, padded: NDArray[np.int16], top: int, regions: dict[int, OpenRegion]
-    ) -> NDArray[np.int64]:
+    def _attach_holes(self, padded: NDArray[np.int16], top: int, regions: dict[int, OpenRegion]) -> NDArray[np.int64]:
         """Gives holes to the regions of open lines, and returns the exterior of each other ring; negative for these holes."""
         rings, outlines = self._rings, self._outlines
         holes = np.flatnonzero(rings.sums.pixels < 0)

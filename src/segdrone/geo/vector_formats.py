@@ -1,0 +1,142 @@
+"""Write layers of polygons: append to a GeoPackage, and convert its layers to other formats in a stream."""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segdrone.errors import DataError
+from segdrone.geo.libraries import library
+from segdrone.utils.atomic import atomic_write
+
+FORMATS = (".gpkg", ".geojson", ".fgb", ".parquet")
+"""Suffixes of layers."""
+
+_DEGREE = 111_320  # meters, along a meridian
+_ROWS = 65_536  # of a Parquet row group
+
+
+def append_features(
+    database: Path, layer: str, polygons: NDArray[np.object_], fields: Mapping[str, NDArray[Any]], crs: Any
+) -> None:
+    """Appends polygons to a layer of a GeoPackage, which is created if needed.
+
+    Args:
+        database: The GeoPackage.
+        layer: Name of the layer.
+        polygons: shapely polygons `[P]`.
+        fields: Values by name, `[P]` each; NaN is written as NULL.
+        crs: `pyproj.CRS`, or None.
+
+    Raises:
+        DataError: It cannot be written.
+    """
+    raw = library("pyogrio.raw")
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
+            raw.write(
+                database,
+                library("shapely").to_wkb(polygons),
+                list(fields.values()),
+                list(fields),
+                layer=layer,
+                driver="GPKG",
+                geometry_type="Polygon",
+                crs=None if crs is None else crs.to_wkt(),
+                append=database.is_file() and database.stat().st_size > 0,
+            )
+    except _errors() as error:
+        raise _not_written(database, error) from None
+
+
+def convert_layer(database: Path, layer: str, path: Path, crs: Any, pixel: float | None) -> None:
+    """Writes a layer of a GeoPackage as a file of another format, without holding it in memory.
+
+    Args:
+        database: The GeoPackage.
+        layer: Name of its layer.
+        path: `.geojson`, `.fgb` or `.parquet`.
+        crs: `pyproj.CRS`, or None.
+        pixel: Side of a pixel in meters, if known.
+
+    Raises:
+        DataError: It cannot be written.
+    """
+    pyogrio = library("pyogrio")
+    with atomic_write(path) as partial, pyogrio.open_arrow(database, layer=layer, use_pyarrow=False) as (meta, stream):
+        try:
+            if path.suffix.lower() == ".parquet":
+                info = pyogrio.read_info(database, layer=layer, force_total_bounds=True)
+                _write_parquet(stream, partial, crs, meta["geometry_name"], info["total_bounds"])
+                return
+            is_json = path.suffix.lower() == ".geojson"
+            partial.unlink()
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
+                pyogrio.write_arrow(
+                    stream,
+                    partial,
+                    layer=path.stem,
+                    driver="GeoJSON" if is_json else "FlatGeobuf",
+                    geometry_type="Polygon",
+                    geometry_name=meta["geometry_name"],
+                    crs=None if crs is None else crs.to_wkt(),
+                    layer_options=_geojson_options(crs, pixel) if is_json else {},
+                )
+        except _errors() as error:
+            raise _not_written(path, error) from None
+
+
+def _geojson_options(crs: Any, pixel: float | None) -> dict[str, str]:
+    """Returns options of GDAL's driver: RFC 7946 on Earth, and a foreign member that says that it is not.
+
+    RFC 7946 advises 7 digits, 1 cm: rings of smaller pixels would fall together, so that they get a tenth of a pixel.
+    """
+    if crs is None:
+        note = {"type": "FeatureCollection", "image": {"coordinates": "no coordinate system: pixels, or world file"}}
+        return {"NATIVE_DATA": json.dumps(note), "NATIVE_MEDIA_TYPE": "application/vnd.geo+json"}
+    digits = 7 if pixel is None else max(7, math.ceil(-math.log10(pixel / _DEGREE / 10)))
+    return {"RFC7946": "YES", "COORDINATE_PRECISION": str(min(digits, 12))}
+
+
+def _write_parquet(stream: Any, path: Path, crs: Any, geometry: str, bounds: tuple[float, ...] | None) -> None:
+    """Writes GeoParquet 1.1: WKB, counterclockwise exteriors, bounds of the whole layer."""
+    pyarrow, parquet = (library(name, "geoparquet") for name in ("pyarrow", "pyarrow.parquet"))
+    column = {
+        "encoding": "WKB",
+        "geometry_types": ["Polygon"],
+        "crs": None if crs is None else crs.to_json_dict(),
+        "orientation": "counterclockwise",
+        "edges": "planar",
+    }
+    if bounds is not None and all(map(math.isfinite, bounds)):
+        column["bbox"] = [*bounds]
+    document = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
+    reader = pyarrow.RecordBatchReader.from_stream(stream)
+    names = [name for name in reader.schema.names if name != "fid"]
+    fields = [reader.schema.field(name).remove_metadata() for name in names]
+    fields = [field.with_name("geometry") if field.name == geometry else field for field in fields]
+    schema = pyarrow.schema(fields, metadata={"geo": json.dumps(document)})
+    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in reader:
+            columns = [batch.column(name) for name in names]
+            writer.write_table(pyarrow.Table.from_arrays(columns, schema=schema), row_group_size=_ROWS)
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    errors = library("pyogrio.errors")
+    return errors.DataSourceError, errors.DataLayerError, errors.FeatureError, errors.GeometryError, OSError
+
+
+def _not_written(path: Path, error: Exception) -> DataError:
+    return DataError(
+        f"{path.name} cannot be written ({str(error)[:200]}): check the free disk space and the permissions"
+    )
