@@ -92,18 +92,19 @@ class PixelAreas:
         corners = self.excess(np.array([right, left, left, right]), np.array([bottom, top, bottom, top]))
         return float(corners @ [1, 1, -1, -1]) + self.mean * window.height * window.width
 
-    def sum_labels(self, top: int, labels: NDArray[np.integer], count: int) -> PixelSums:
-        """Sums the pixels of each label in a strip of the raster.
+    def sum_labels(self, labels: NDArray[np.integer], count: int, top: int, left: int = 0) -> PixelSums:
+        """Sums the pixels of each label in a part of the raster.
 
         Args:
-            top: First row of the strip.
-            labels: Such as a mask, or numbers of zones and classes: integers `[h, W]`, 0 to `count - 1`.
+            labels: Such as a mask: integers `[h, w]`, 0 to `count - 1`.
             count: Number of labels.
+            top: First row of the part.
+            left: Its first column.
         """
         height, width = self._size
         pixels, excess = np.zeros(count, np.int64), np.zeros(count)
-        across = np.diff(_basis(np.arange(width + 1) * (2 / width) - 1, self._excess.shape[0]), axis=0)
-        across = across @ self._excess
+        columns = np.arange(left, left + labels.shape[1] + 1) * (2 / width) - 1
+        across = np.diff(_basis(columns, self._excess.shape[0]), axis=0) @ self._excess
         for start in range(0, len(labels), _ROWS):
             block = labels[start : start + _ROWS]
             lines = np.arange(top + start, top + start + len(block) + 1) * (2 / height) - 1
