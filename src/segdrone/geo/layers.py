@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
+from segdrone.errors import DataError
+from segdrone.geo.area_table import AreaTable
 from segdrone.geo.areas import PixelAreas
 from segdrone.geo.crs import horizontal_crs
 from segdrone.geo.map_files import MapFiles
 from segdrone.geo.map_page import draw_picture, picture_size, write_map_page
+from segdrone.geo.styles import write_raster_style
+from segdrone.geo.trace import RegionTracer
+from segdrone.geo.vector_formats import FORMATS
+from segdrone.geo.vectors import PIXELS, REGIONS, PolygonWriter, polygon_writer
+from segdrone.geo.zones import read_zones
 from segdrone.raster import MapSource
 from segdrone.raster.gdal import gdal_options
 from segdrone.utils.digest import measure_file
@@ -40,6 +48,14 @@ class LayerOptions:
     simplify: float = 0.0
     min_area_m2: float = 0.0
     zones: Path | None = None
+
+    def polygon_file(self, files: MapFiles) -> Path | None:
+        """Returns the file of the polygons of a map; None for none."""
+        if self.polygons is None:
+            return None
+        if f".{self.polygons}" in FORMATS:
+            return files.polygons(f".{self.polygons}")
+        return Path(self.polygons)
 
     def describe(self) -> dict[str, Any]:
         """Returns all that the layers depend on besides the mask, as plain values."""
@@ -73,23 +89,54 @@ def write_layers(
     Returns:
         The files that were written.
     """
-    pixels, square_meters = np.zeros(256, np.int64), np.zeros(256)
-    height, _ = source.size
-    with progress_bar(total=height, unit="row", desc=f"{files.name}: layers", disable=not progress) as bar:
-        for top, mask, _confidence in _strips(files):
-            if areas is None:
-                pixels += np.bincount(mask.ravel(), minlength=256)
-            else:
-                sums = areas.sum_labels(top, mask, 256)
-                pixels += sums.pixels
-                square_meters += sums.square_meters
+    size = source.size
+    place = PIXELS if source.georeference is None else source.georeference
+    zones = None if options.zones is None else read_zones(options.zones, place, size)
+    table_of_areas = AreaTable(size, table, areas, zones)
+    tracer = RegionTracer(size, areas, table.ignore_index, _tolerance(options, areas, source))
+    target = options.polygon_file(files)
+    files.areas(".csv").parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        bar = stack.enter_context(
+            progress_bar(total=size[0], unit="row", desc=f"{files.name}: layers", disable=not progress)
+        )
+        writer = None
+        if target is not None:
+            writer = stack.enter_context(polygon_writer(target, table, place, areas, options.min_area_m2))
+        for mask, confidence in _strips(files):
+            table_of_areas.add(mask)
+            if writer is not None:
+                writer.write(tracer.add(mask, confidence))
             bar.update(len(mask))
-    _write_page(source, files, table, pixels, None if areas is None else square_meters, areas)
-    return [files.page]
+    regions = None if writer is None or options.min_area_m2 else writer.count_by_class
+    table_of_areas.write_csv(files.areas(".csv"), regions)
+    table_of_areas.write_json(files.areas(".json"), regions)
+    write_raster_style(files.mask, table)
+    _write_page(source, files, table, table_of_areas.rows(), areas)
+    written = [files.areas(".csv"), files.areas(".json"), files.mask.with_suffix(".qml"), files.page]
+    return written if target is None or writer is None else [*written, *_polygon_files(target, writer)]
 
 
-def _strips(files: MapFiles) -> Iterator[tuple[int, NDArray[np.uint8], NDArray[np.uint8]]]:
-    """Yields the first row, the mask and the confidence of strips of a map, from top to bottom."""
+def _tolerance(options: LayerOptions, areas: PixelAreas | None, source: MapSource) -> float | None:
+    """Returns by how many pixels borders are simplified."""
+    if not options.simplify:
+        return None
+    if areas is None:
+        raise DataError(f"{source.path} does not say how many meters a pixel has: leave out --simplify")
+    return options.simplify / math.sqrt(areas.mean)
+
+
+def _polygon_files(target: Path, writer: PolygonWriter) -> list[Path]:
+    """Returns the files that were written for the polygons."""
+    style = target.with_suffix(".qml")
+    if target.suffix == ".gpkg":
+        return [target, style]
+    others = [layer for layer in writer.layers if layer != REGIONS]
+    return [target, *(target.with_name(f"{target.stem}_{layer}{target.suffix}") for layer in others), style]
+
+
+def _strips(files: MapFiles) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """Yields the mask and the confidence of strips of a map, from top to bottom."""
     with (
         gdal_options() as rasterio,
         rasterio.open(files.mask, driver="GTiff") as mask,
@@ -98,30 +145,23 @@ def _strips(files: MapFiles) -> Iterator[tuple[int, NDArray[np.uint8], NDArray[n
         rows = max(1, _STRIP // mask.width // _BLOCK) * _BLOCK
         for top in range(0, mask.height, rows):
             window = rasterio.windows.Window(0, top, mask.width, min(rows, mask.height - top))
-            yield top, mask.read(1, window=window), confidence.read(1, window=window)
+            yield mask.read(1, window=window), confidence.read(1, window=window)
 
 
 def _write_page(
-    source: MapSource,
-    files: MapFiles,
-    table: ClassTable,
-    pixels: NDArray[np.int64],
-    square_meters: NDArray[np.float64] | None,
-    areas: PixelAreas | None,
+    source: MapSource, files: MapFiles, table: ClassTable, rows: list[dict[str, Any]], areas: PixelAreas | None
 ) -> None:
     size = picture_size(source.size)
     with gdal_options() as rasterio, rasterio.open(files.mask, driver="GTiff") as mask:
         ids = np.asarray(mask.read(1, out_shape=size), np.uint8)
-    with_data = max(1, int(pixels[: len(table)].sum()))
-    shares = {name: pixels[i] / with_data for i, name in enumerate(table.names)}
-    known = None if square_meters is None else {name: square_meters[i] for i, name in enumerate(table.names)}
+    whole = [row for row in rows[: len(table)] if row["share"]]
+    shares = {row["class"]: row["share"] for row in whole}
+    square_meters = None if areas is None else {row["class"]: row["area_m2"] for row in whole}
     height, width = source.size
-    facts = [f"{width:,} x {height:,} pixels"]
-    meters = None
+    facts, meters = f"{width:,} x {height:,} pixels", None
     if areas is not None and source.georeference is not None:
         meters = math.sqrt(areas.mean)
-        facts = [f"{facts[0]} of {100 * meters:.3g} cm", str(horizontal_crs(source.georeference.crs).name)]
+        facts += f" of {100 * meters:.3g} cm, {horizontal_crs(source.georeference.crs).name}"
         meters *= width / size[1]
-    write_map_page(
-        files.page, files.record.stem, ", ".join(facts), draw_picture(source), ids, table, shares, known, meters
-    )
+    title = files.record.stem
+    write_map_page(files.page, title, facts, draw_picture(source), ids, table, shares, square_meters, meters)

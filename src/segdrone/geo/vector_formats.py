@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from segdrone.utils.atomic import atomic_write
 FORMATS = (".gpkg", ".geojson", ".fgb", ".parquet")
 """Suffixes of layers."""
 
+_GEOPACKAGE = "1.3"  # GDAL before 3.7, as in QGIS 3.22 to 3.28, warns of later ones
 _DEGREE = 111_320  # meters, along a meridian
 _ROWS = 65_536  # of a Parquet row group
 
@@ -39,8 +41,9 @@ def append_features(
         DataError: It cannot be written.
     """
     raw = library("pyogrio.raw")
+    exists = database.is_file() and database.stat().st_size > 0
     try:
-        with warnings.catch_warnings():
+        with _without_time(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
             raw.write(
                 database,
@@ -51,10 +54,22 @@ def append_features(
                 driver="GPKG",
                 geometry_type="Polygon",
                 crs=None if crs is None else crs.to_wkt(),
-                append=database.is_file() and database.stat().st_size > 0,
+                append=exists,
+                dataset_options={} if exists else {"VERSION": _GEOPACKAGE},
             )
     except _errors() as error:
         raise _not_written(database, error) from None
+
+
+@contextmanager
+def _without_time() -> Iterator[None]:
+    """Writes no time into a GeoPackage: the same regions give the same bytes."""
+    pyogrio = library("pyogrio")
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "1970-01-01T00:00:00.000Z"})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
 
 
 def convert_layer(database: Path, layer: str, path: Path, crs: Any, pixel: float | None) -> None:

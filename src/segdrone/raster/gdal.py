@@ -14,10 +14,7 @@ from typing import Any
 from segdrone.errors import ConfigError
 
 _NETWORK_DRIVERS = "HTTP,WMS,WMTS,WCS,OGCAPI,PLMOSAIC,PLSCENES,DAAS,EEDA,EEDAI,NGW,STACIT,STACTA,TileDB"
-_ENVIRONMENT = {
-    "GDAL_CACHEMAX": "256",  # MB of decoded blocks; GDAL takes 5 % of the machine's memory
-    "GDAL_SKIP": _NETWORK_DRIVERS,  # an overview file beside a raster is opened by any driver
-}
+_CACHE = "256"  # MB of decoded blocks; GDAL takes 5 % of the machine's memory
 _OPTIONS = {
     "GDAL_VRT_ENABLE_PYTHON": "NO",
     "GDAL_VRT_ENABLE_RAWRASTERBAND": "NO",  # any bytes of any file as pixels
@@ -34,10 +31,10 @@ def import_rasterio() -> Any:
     Raises:
         ConfigError: It is not installed.
     """
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    os.environ.setdefault("GDAL_CACHEMAX", _CACHE)
     try:
-        import rasterio
+        with _skipped_drivers():
+            import rasterio
         import rasterio._err
         import rasterio.enums
         import rasterio.errors
@@ -46,6 +43,22 @@ def import_rasterio() -> Any:
     except ImportError:
         raise ConfigError("maps (GeoTIFF and others) are read by the extra geo: pip install 'segdrone[geo]'") from None
     return rasterio
+
+
+@contextmanager
+def _skipped_drivers() -> Iterator[None]:
+    """Keeps GDAL, which starts in the body, from drivers of the network.
+
+    An overview file beside a raster is opened by any driver, whatever the raster is.
+    """
+    if "GDAL_SKIP" in os.environ:
+        yield
+        return
+    os.environ["GDAL_SKIP"] = _NETWORK_DRIVERS
+    try:
+        yield
+    finally:
+        del os.environ["GDAL_SKIP"]
 
 
 @contextmanager

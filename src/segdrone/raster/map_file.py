@@ -75,6 +75,18 @@ def map_driver(path: str) -> str:
     raise DataError(f"{path} is {kind.name}: {kind.remedy}")
 
 
+def check_companions(path: Path) -> None:
+    """Refuses overviews and masks beside a map that are no TIFF: GDAL would open them by any driver.
+
+    Raises:
+        DataError: One of them is something else.
+    """
+    for suffix in (".ovr", ".msk", ".msk.ovr"):
+        beside = path.with_name(path.name + suffix)
+        if beside.exists() and map_driver(str(beside)) != "GTiff":
+            raise DataError(f"{beside} is no TIFF, as overviews and masks of maps are: remove it")
+
+
 def check_vrt(path: Path, *, remote: bool = False, depth: int = 0) -> None:
     """Refuses a VRT that reads files outside its own folder, or the network, unless `remote`.
 

@@ -16,7 +16,7 @@ from segdrone.raster.array import ArraySource
 from segdrone.raster.channels import AS_STORED, Channels, to_eight_bit
 from segdrone.raster.gdal import gdal_errors, gdal_options
 from segdrone.raster.georeference import Georeference
-from segdrone.raster.map_file import check_vrt, is_remote, map_driver
+from segdrone.raster.map_file import check_companions, check_vrt, is_remote, map_driver
 from segdrone.raster.resample import ResampledSource
 from segdrone.raster.source import ImageSource
 from segdrone.windows import Size, Window
@@ -126,7 +126,8 @@ class MapSource:
     def resized(self, size: Size) -> ImageSource:
         """Returns the raster in another size, read from the smallest overview that is not smaller than that."""
         factor = min(self.size[0] / size[0], self.size[1] / size[1])
-        overviews = [] if self._overview_of is not None else self._dataset.overviews(1)
+        with gdal_options(remote=self._remote):
+            overviews = [] if self._overview_of is not None else self._dataset.overviews(1)
         usable = [i for i, step in enumerate(overviews) if 1 < step <= factor]
         if not usable or self.interpolation != "area":
             return ResampledSource(self, size, self.interpolation)
@@ -160,8 +161,10 @@ class MapSource:
                 raise ConfigError(f"{path} is an address of the network: give --remote to read it")
         elif not Path(path).is_file():
             raise DataError(f"{path} does not exist: check the path")
-        elif map_driver(path) == "VRT":
-            check_vrt(Path(path), remote=self._remote)
+        else:
+            check_companions(Path(path))
+            if map_driver(path) == "VRT":
+                check_vrt(Path(path), remote=self._remote)
         driver = map_driver(path)  # by its content: GDAL has drivers that follow what is inside a file
         options = {} if self._overview_of is None else {"OVERVIEW_LEVEL": self._level}
         with gdal_options(remote=self._remote) as rasterio:
@@ -171,6 +174,8 @@ class MapSource:
             except failures as error:
                 reason = " ".join(str(error).replace(path, "it").split())[:300]
                 raise DataError(f"{path} cannot be opened as a map ({reason}): copy it again or remove it") from None
+            if "OVERVIEW_FILE" in dataset.tags(ns="OVERVIEWS") and not self._remote:
+                raise ConfigError(f"{path} names another file as its overview: give --remote if you trust the file")
         if not 0 < dataset.count <= _MAX_BANDS:
             raise DataError(f"{path} has {dataset.count} bands, of which none or too many are read: take three of them")
         return dataset
