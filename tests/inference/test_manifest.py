@@ -9,7 +9,7 @@ import pytest
 
 from segdrone.classes import DRONE, ClassTable
 from segdrone.inference.manifest import Manifest
-from segdrone.inference.outputs import Outputs
+from segdrone.inference.outputs import SUMMARY_VERSION, Outputs
 from tests.helpers.prediction_folder import OTHER, SETTINGS, files, image, refusal, rows, run
 
 
@@ -140,14 +140,27 @@ def test_temporary_files_of_a_killed_run_are_removed(tmp_path: Path) -> None:
     assert files(tmp_path) == sorted([*before, "notes.part.json", "masks/.mine.png"])
 
 
-def test_a_folder_of_an_older_version_without_statistics_asks_for_redo(tmp_path: Path) -> None:
-    old = {**SETTINGS, "outputs": {"colours": True}}
-    new = {**SETTINGS, "outputs": {"colours": True, "summary_version": 2}}
+@pytest.mark.parametrize(
+    ("version", "end", "start"),
+    [(None, "captured", None), (2, "captured", "gsd_uncertainty")],
+    ids=["without statistics", "without the area of the ground"],
+)
+def test_a_folder_of_an_older_version_asks_for_redo(
+    tmp_path: Path, version: int | None, end: str, start: str | None
+) -> None:
+    old = {**SETTINGS, "outputs": {"colours": True} | ({} if version is None else {"summary_version": version})}
+    new = {**SETTINGS, "outputs": {"colours": True, "summary_version": SUMMARY_VERSION}}
     run(tmp_path, image("a.jpg"), settings=old)
     header, row = (line.split(",") for line in (tmp_path / "summary.csv").read_text().splitlines())
-    end = header.index("captured") + 1
-    (tmp_path / "summary.csv").write_text(",".join(header[:end]) + "\n" + ",".join(row[:end]) + "\n")
+    cut = header.index(end) + 1
+    again = len(header) if start is None else header.index(start) + 1
+    lines = (",".join([*cells[:cut], *cells[again:]]) + "\n" for cells in (header, row))
+    (tmp_path / "summary.csv").write_text("".join(lines))
     message = refusal(tmp_path, image("a.jpg"), settings=new)
-    assert "made with outputs.summary_version null, not 2: give another --out, or --redo to replace them" in message
+    was = "null" if version is None else version
+    assert (
+        f"made with outputs.summary_version {was}, not {SUMMARY_VERSION}: give another --out, or --redo to replace them"
+        in message
+    )
     assert run(tmp_path, image("a.jpg"), settings=new, redo=True) == ["a.jpg"]
     assert run(tmp_path, image("a.jpg"), settings=new) == []

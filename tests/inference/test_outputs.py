@@ -12,10 +12,10 @@ from segdrone.errors import ConfigError
 from segdrone.inference import Prediction
 from segdrone.inference.inputs import InputImage
 from segdrone.inference.outputs import Outputs
-from segdrone.inference.photo_statistics import measure_photograph
+from segdrone.inference.photo_statistics import GROUND_COLUMNS, measure_photograph
 from segdrone.inference.summary import is_row
 from segdrone.raster.decode import read_image
-from tests.helpers.capture import save_with_exif
+from tests.helpers.capture import dji_xmp, save_with_exif
 
 INPUT = InputImage(Path("photos/sub/a.b.jpg"), "sub/a.b.jpg", "sub/a.b")
 CAR, PERSON, GRASS = (DRONE.names.index(name) for name in ("car", "person", "grass"))
@@ -90,13 +90,41 @@ def test_the_file_says_quality_and_ground_sampling_distance(tmp_path: Path) -> N
     time = "2024:05:01 10:22:33"
     file = save_with_exif(tmp_path / "a.jpg", time=time, height=20, focal=24)
     mask = np.zeros((6, 9), np.uint8)
-    captured, known = measure_photograph(file, read_image(file), mask, mask, DRONE)
-    assert captured == "2024-05-01T10:22:33"
+    texts, known = measure_photograph(file, read_image(file), mask, mask, DRONE)
+    assert texts["captured"] == "2024-05-01T10:22:33"
+    assert texts["gsd_source"] == "relative altitude, 35 mm focal length, taken as straight down"
     assert known["gsd"] == pytest.approx(30 / 9)  # 36 mm / 24 mm x 20 m
+    assert known["ground_area"] == pytest.approx(30 * 20)
+    assert known["gsd_uncertainty"] == pytest.approx((0.25**2 + 0.04**2 + 0.05**2) ** 0.5, abs=1e-6)
     assert known["jpeg_quality"] == pytest.approx(75, abs=1)
-    captured, unknown = measure_photograph(tmp_path / "missing.jpg", read_image(file), mask, mask, DRONE)
-    assert (captured, unknown) == ("", {name: value for name, value in known.items() if name in unknown})
-    assert known.keys() - unknown.keys() == {"gsd", "jpeg_quality"}
+    texts, unknown = measure_photograph(tmp_path / "missing.jpg", read_image(file), mask, mask, DRONE)
+    assert texts == {"captured": "", "gsd_source": ""}
+    assert unknown == {name: value for name, value in known.items() if name in unknown}
+    assert known.keys() - unknown.keys() == {"gsd", "jpeg_quality", *GROUND_COLUMNS} - {"gsd_source"}
+
+
+def test_an_oblique_photograph_has_an_area_and_no_ground_sampling_distance(tmp_path: Path) -> None:
+    mask = np.zeros((6, 9), np.uint8)
+    low, level = (
+        save_with_exif(tmp_path / f"{pitch}.jpg", xmp=dji_xmp(20, (0, -pitch, 0)))
+        for pitch in (60, 5)
+    )  # fmt: skip
+    texts, values = measure_photograph(low, read_image(low), mask, mask, DRONE)
+    assert "gsd" not in values
+    assert values["ground_area"] > 30 * 20
+    assert texts["gsd_source"] == "relative altitude, 35 mm focal length"
+    texts, values = measure_photograph(level, read_image(level), mask, mask, DRONE)
+    assert (texts["gsd_source"], {*values} & {"gsd", *GROUND_COLUMNS}) == ("", set())
+
+
+def test_an_area_that_no_drone_sees_is_unknown_and_the_row_stays_one(tmp_path: Path) -> None:
+    file = save_with_exif(tmp_path / "a.jpg", xmp=dji_xmp(9999), focal=1)
+    image = InputImage(file, "a.jpg", "a")
+    outputs = Outputs(tmp_path / "out", DRONE)
+    mask = np.zeros((6, 9), np.uint8)
+    row = dict(zip(outputs.columns, outputs.write(image, read_image(file), Prediction(mask, mask)), strict=True))
+    assert (row["gsd"], row["ground_area"], row["gsd_source"]) == ("", "", "")
+    assert is_row(row, outputs)
 
 
 @pytest.mark.parametrize("cell", ["nan", "inf", "", "1e9", "x", "--1.000000"])

@@ -16,7 +16,7 @@ from segdrone.inference.inputs import InputImage
 from segdrone.inference.instances import Instance, find_instances, to_coco
 from segdrone.inference.overlays import draw_overlay
 from segdrone.inference.panoptic_segments import to_panoptic
-from segdrone.inference.photo_statistics import measure_photograph, statistics_columns
+from segdrone.inference.photo_statistics import GROUND_COLUMNS, measure_photograph, statistics_columns
 from segdrone.inference.polygons import to_geojson, trace_polygons
 from segdrone.inference.prediction import Prediction
 from segdrone.raster.encode import write_gray_png, write_jpeg, write_palette_png, write_rgb_png
@@ -25,8 +25,8 @@ from segdrone.utils.atomic import atomic_write, is_too_long
 FIRST_COLUMNS = ("path", "mask", "height", "width", "digest", "confidence")
 """Columns of `summary.csv` that come first, whatever the classes are."""
 
-SUMMARY_VERSION = 2
-"""Version of the columns; 1 had none of the statistics for monitoring."""
+SUMMARY_VERSION = 3
+"""Version of the columns; 1 had none of the statistics for monitoring, 2 no area of the ground."""
 
 SUFFIXES = {
     "masks": ".png",
@@ -101,13 +101,14 @@ class Outputs:
 
         Shares are 0 to 1, of the pixels with data; `no_data` is the share of the others. `confidence` is the mean,
         `captured` is the time in the EXIF data (ISO 8601), if any. `objects_CLASS` is a number of things,
-        `object_area_CLASS` their mean area in pixels, empty without any. The others are for monitoring: see
-        `photo_statistics`; they are empty where they are unknown.
+        `object_area_CLASS` their mean area in pixels, empty without any. `GROUND_COLUMNS` follow, and statistics for
+        monitoring: see `photo_statistics`; they are empty where they are unknown.
         """
         shares = [f"share_{name}" for name in self.table.names]
         objects = [f"objects_{name}" for name in self.objects]
         areas = [f"object_area_{name}" for name in self.objects] if self.panoptic else []
-        return [*FIRST_COLUMNS, *shares, *objects, "no_data", "captured", *areas, *statistics_columns(self.table)]
+        columns = [*FIRST_COLUMNS, *shares, *objects, "no_data", "captured", *areas]
+        return [*columns, *GROUND_COLUMNS, *statistics_columns(self.table)]
 
     def file(self, kind: str, name: str) -> Path:
         """Returns the path of a file of one kind, a key of `SUFFIXES`."""
@@ -145,7 +146,7 @@ class Outputs:
         """
         mask, confidence = prediction.mask, prediction.confidence
         assert confidence is not None
-        captured, values = measure_photograph(image.file, pixels, mask, confidence, self.table)
+        texts, values = measure_photograph(image.file, pixels, mask, confidence, self.table)
         shares = [values[f"share_{name}"] for name in self.table.names]
         write_gray_png(mask, self.file("masks", image.name), sync=False)
         if self.colours:
@@ -161,6 +162,7 @@ class Outputs:
         areas_by_class = [[i.area for i in instances if self.table.names[i.class_id] == name] for name in self.objects]
         if self.panoptic:
             self._write_panoptic(image, prediction)
+        cells = {name: f"{value:.6f}" for name, value in values.items()} | texts
         return [
             image.path,
             f"masks/{image.name}{SUFFIXES['masks']}",
@@ -168,9 +170,9 @@ class Outputs:
             *(f"{value:.6f}" for value in (values["confidence"], *shares)),
             *(str(len(areas)) for areas in areas_by_class),
             f"{values['no_data']:.6f}",
-            captured,
+            texts["captured"],
             *(f"{sum(areas) / len(areas):.6f}" if areas else "" for areas in areas_by_class if self.panoptic),
-            *("" if value is None else f"{value:.6f}" for value in map(values.get, statistics_columns(self.table))),
+            *(cells.get(name, "") for name in (*GROUND_COLUMNS, *statistics_columns(self.table))),
         ]
 
     def _write_regions(self, image: InputImage, prediction: Prediction) -> None:

@@ -12,6 +12,7 @@ from segdrone.errors import DataError
 from segdrone.inference.image_statistics import IMAGE_STATISTICS, image_statistics
 from segdrone.inference.prediction_statistics import PREDICTION_STATISTICS, prediction_statistics
 from segdrone.raster.capture import read_capture
+from segdrone.raster.ground_view import view_ground
 from segdrone.raster.jpeg_quality import read_jpeg_quality
 from segdrone.raster.pixels import count_values
 
@@ -22,8 +23,12 @@ FILE_STATISTICS = {
 }
 """What the file of a photograph says, in words."""
 
+GROUND_COLUMNS = ("ground_area", "gsd_source", "gsd_uncertainty")
+"""Columns of `summary.csv` about the ground: its area in square meters, how `gsd` and it are known, and the standard
+uncertainty of `gsd` as a share of it, half of that of the area; see `segdrone.raster.ground_view.view_ground`."""
+
 _DECIMALS = 6
-_MAX_GSD = 1000.0  # meters: more is an error of the file
+_MAX_GSD, _MAX_AREA = 1000.0, 1e9  # meters, square meters: more is an error of the file
 
 
 def statistics_columns(table: ClassTable) -> list[str]:
@@ -54,7 +59,7 @@ def describe_statistic(column: str) -> str:
 
 def measure_photograph(
     file: Path, pixels: NDArray[np.uint8], mask: NDArray[np.uint8], confidence: NDArray[np.uint8], table: ClassTable
-) -> tuple[str, dict[str, float]]:
+) -> tuple[dict[str, str], dict[str, float]]:
     """Measures a photograph and its prediction; see `image_statistics` and `prediction_statistics`.
 
     A photograph of 24 megapixels takes about 0.1 s of one core, since a reduced copy is measured.
@@ -67,24 +72,30 @@ def measure_photograph(
         table: The classes.
 
     Returns:
-        The time in the header, as `Capture.time`, and finite values by the names of `monitored_columns`, with six
-        decimals as in `summary.csv`; statistics that are unknown are missing.
+        The texts `captured`, the time in the header as `Capture.time`, and `gsd_source`; and finite values by the names
+        of `monitored_columns` and `GROUND_COLUMNS`, with six decimals as in `summary.csv`; those that are unknown are
+        missing.
     """
-    captured, values = _measure_file(file, mask.shape)
+    texts, values = _measure_file(file, mask.shape)
     values |= _shares(mask, confidence, table)
     values |= image_statistics(pixels, mask != table.ignore_index) | prediction_statistics(mask, confidence, table)
-    return captured, {name: round(value, _DECIMALS) for name, value in values.items()}
+    return texts, {name: round(value, _DECIMALS) for name, value in values.items()}
 
 
-def _measure_file(file: Path, size: tuple[int, ...]) -> tuple[str, dict[str, float]]:
-    megapixels = {"megapixels": size[0] * size[1] / 1e6}
+def _measure_file(file: Path, size: tuple[int, ...]) -> tuple[dict[str, str], dict[str, float]]:
+    pixels = size[0] * size[1]
+    megapixels = {"megapixels": pixels / 1e6}
     try:
         capture, quality = read_capture(file), read_jpeg_quality(file)
     except DataError:
-        return "", megapixels
-    gsd = None if capture.footprint is None else capture.footprint / size[1]
-    known = {"jpeg_quality": quality, "gsd": gsd if gsd is not None and gsd < _MAX_GSD else None}
-    return capture.time, megapixels | {name: value for name, value in known.items() if value is not None}
+        return {"captured": "", "gsd_source": ""}, megapixels
+    view = view_ground(capture)
+    area = view.area if view.area is not None and view.area < min(_MAX_AREA, _MAX_GSD**2 * pixels) else None
+    gsd = None if area is None or view.gsd is None else (area / pixels) ** 0.5
+    known = {"jpeg_quality": quality, "gsd": gsd, "ground_area": area}
+    known["gsd_uncertainty"] = None if area is None else view.uncertainty
+    texts = {"captured": capture.time, "gsd_source": "" if area is None else view.source}
+    return texts, megapixels | {name: value for name, value in known.items() if value is not None}
 
 
 def _shares(mask: NDArray[np.uint8], confidence: NDArray[np.uint8], table: ClassTable) -> dict[str, float]:

@@ -44,7 +44,7 @@ def is_summary(path: Path) -> bool:
 
 def is_row(row: Row, outputs: Outputs) -> bool:
     """Whether a row has the columns of the outputs, and numbers where they have numbers."""
-    texts, columns = ("path", "mask", "digest", "captured"), outputs.columns
+    texts, columns = ("path", "mask", "digest", "captured", "gsd_source"), outputs.columns
     optional = columns[columns.index("captured") :]  # cells that are empty where a statistic is unknown
     return [*row] == columns and all(
         _NUMBER.fullmatch(str(cell)) or (cell == "" and column in optional)

@@ -1,4 +1,4 @@
-"""Read when and where a photograph was taken, from its EXIF and XMP data; no pixel is decoded."""
+"""Read when, where and how a photograph was taken, from its EXIF and XMP data; no pixel is decoded."""
 
 from __future__ import annotations
 
@@ -11,62 +11,122 @@ from typing import Any
 
 from PIL import Image
 
-from segdrone.raster.header import open_file, read_header
+from segdrone.errors import DataError
+from segdrone.raster.drone_tags import (
+    Angles,
+    read_absolute_altitude,
+    read_angles,
+    read_calibrated_focal,
+    read_height,
+    read_position,
+)
+from segdrone.raster.focal_length import FocalLength, find_focal_length
+from segdrone.raster.header import Header, open_file, read_header
+from segdrone.raster.numbers import finite_number
+from segdrone.raster.xmp import Xmp, read_xmp
+from segdrone.windows import Size
 
-_DATE_TIME, _EXIF_IFD, _GPS_IFD = 0x0132, 0x8769, 0x8825  # EXIF tags
-_DATE_TIME_ORIGINAL, _OFFSET_TIME_ORIGINAL, _FOCAL_LENGTH_35MM = 0x9003, 0x9011, 0xA405
+_MODEL, _DATE_TIME, _EXIF_IFD, _GPS_IFD = 0x0110, 0x0132, 0x8769, 0x8825  # EXIF tags
+_DATE_TIME_ORIGINAL, _OFFSET_TIME_ORIGINAL = 0x9003, 0x9011
 _LATITUDE, _LONGITUDE = (1, 2), (3, 4)  # GPS tags: reference, and degrees, minutes, seconds
-_XMP_TAG = 700  # of TIFF
-_FILM_WIDTH = 36.0  # mm, of the 35 mm film that the EXIF focal length refers to
-_RELATIVE_ALTITUDE = re.compile(rb"RelativeAltitude\s*(?:=\s*[\"']|>)\s*([+-]?\d+(?:\.\d+)?)")  # DJI, in metres
+_ALTITUDE_REFERENCE, _ALTITUDE = 5, 6
+_XMP_MODEL = "{http://ns.adobe.com/tiff/1.0}Model"
 _DATE = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)")
 _OFFSET = re.compile(r"[+-]\d\d:\d\d")
+_ALTITUDES = (-500.0, 10_000.0)  # meters above the sea, of any land and of any drone
+_TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
+_FAR = 0.001  # degrees, about 100 m
 
 
 @dataclass(frozen=True)
 class Capture:
-    """When and where a photograph was taken.
+    """When, where and how a photograph was taken.
 
     Attributes:
         time: ISO 8601, such as `2024-05-01T10:22:33`, with the offset from UTC if the file gives it; empty if unknown.
-        position: Latitude and longitude in degrees; None if unknown.
-        height: Height above the place of takeoff in metres, as DJI writes it; None if unknown. The altitude in EXIF
-            data is that above the sea, which says nothing about the ground below.
-        footprint: Width of the ground that the photograph shows in metres, if it was taken straight down; None if
+        position: Latitude and longitude in degrees (WGS 84); None if unknown.
+        height: Height above the place of takeoff, or above the ground, in meters; None if unknown. The altitude in
+            EXIF data is no such height: it is one above the sea, or what the firmware took for it.
+        footprint: Width of the ground that the photograph shows in meters, if it was taken straight down; None if
             the height or the focal length is unknown.
+        height_source: What the height is, such as `relative altitude`; empty if unknown.
+        above_ground: Whether the height is one above the ground below, not above the place of takeoff.
+        altitude: Altitude above the sea in meters, or the ellipsoid: drones write either; None if unknown.
+        angles: How the camera was turned; None if unknown.
+        focal: Focal length in pixels; None if unknown.
+        size: Height and width in pixels as stored, before the orientation is applied; None if unknown.
+        orientation: EXIF orientation, 1 (upright) to 8.
+        notes: What is missing or in doubt, one sentence each.
     """
 
     time: str = ""
     position: tuple[float, float] | None = None
     height: float | None = None
     footprint: float | None = None
+    height_source: str = ""
+    above_ground: bool = False
+    altitude: float | None = None
+    angles: Angles | None = None
+    focal: FocalLength | None = None
+    size: Size | None = None
+    orientation: int = 1
+    notes: tuple[str, ...] = ()
 
 
 def read_capture(path: Path) -> Capture:
-    """Returns when and where a photograph was taken; what the file does not say, or says wrongly, is unknown.
+    """Returns when, where and how a photograph was taken; what the file does not say, or says wrongly, is unknown.
 
     Raises:
         DataError: The file is missing or not an image.
     """
     header = read_header(path)
-    if header.native and header.page is not None:
-        return Capture()  # Pillow cannot open it
-    with open_file(path) as image:
-        if image.format == "PNG" and "exif" not in image.info:
-            return Capture()  # Pillow would decode the whole file to find EXIF data behind the pixels
-        try:
-            exif = image.getexif()
-            details, gps = exif.get_ifd(_EXIF_IFD), exif.get_ifd(_GPS_IFD)
-        except Exception:  # Pillow raises many types on broken EXIF data, of photographs that are otherwise fine
-            return Capture()
-        height = _height(image)
-        focal = _number(details.get(_FOCAL_LENGTH_35MM))
-        return Capture(
-            time=_time(details.get(_DATE_TIME_ORIGINAL) or exif.get(_DATE_TIME), details.get(_OFFSET_TIME_ORIGINAL)),
-            position=_position(gps),
-            height=height,
-            footprint=_FILM_WIDTH * height / focal if height and height > 0 and focal and focal > 0 else None,
-        )
+    try:
+        with open_file(path) as image:
+            return _read(image, header)
+    except DataError:
+        if header.native and header.page is not None:
+            return Capture()  # a TIFF that Pillow cannot open
+        raise
+
+
+def _read(image: Image.Image, header: Header) -> Capture:
+    if image.format == "PNG" and "exif" not in image.info:
+        return Capture()  # Pillow would decode the whole file to find EXIF data behind the pixels
+    try:
+        exif = image.getexif()
+        details, gps = exif.get_ifd(_EXIF_IFD), exif.get_ifd(_GPS_IFD)
+        model = exif.get(_MODEL)
+    except Exception:  # Pillow raises many types on broken EXIF data, of photographs that are otherwise fine
+        return Capture()
+    xmp = read_xmp(image)
+    if not (details or gps or xmp or model or exif.get(_DATE_TIME)):
+        return Capture()
+    name = (str(model) if model else xmp.get(_XMP_MODEL, "")).strip("\0 ")
+    notes: list[str] = []
+    position = _choose_position(_position(gps), read_position(xmp), notes)
+    height = read_height(xmp, name)
+    if height is not None and not 0 < height.meters < _ALTITUDES[1]:
+        notes.append(f"{height.source} of {height.meters:g} m")
+        height = None
+    elif height is None:
+        notes.append("no height above the ground")
+    size = (header.size[1], header.size[0]) if header.orientation in _TRANSPOSED else header.size
+    focal, problem = find_focal_length(details, name, read_calibrated_focal(xmp), size)
+    notes += [problem] if problem else []
+    return Capture(
+        time=_time(details.get(_DATE_TIME_ORIGINAL) or exif.get(_DATE_TIME), details.get(_OFFSET_TIME_ORIGINAL)),
+        position=position,
+        height=None if height is None else height.meters,
+        footprint=None if height is None or focal is None else size[1] / focal.pixels * height.meters,
+        height_source="" if height is None else height.source,
+        above_ground=height is not None and height.above_ground,
+        altitude=_altitude(gps, xmp),
+        angles=read_angles(xmp, name),
+        focal=focal,
+        size=size,
+        orientation=header.orientation,
+        notes=tuple(notes),
+    )
 
 
 def _time(text: Any, offset: Any) -> str:
@@ -85,29 +145,34 @@ def _position(gps: Mapping[int, Any]) -> tuple[float, float] | None:
     return None if latitude == longitude == 0 else (latitude, longitude)  # 0, 0: no satellites yet
 
 
+def _choose_position(
+    exif: tuple[float, float] | None, xmp: tuple[float, float] | None, notes: list[str]
+) -> tuple[float, float] | None:
+    """Returns the position in the EXIF data, else that in the XMP data, and notes where they differ by 100 m."""
+    if exif is None or xmp is None:
+        return exif or xmp
+    if math.dist(exif, xmp) > _FAR:
+        notes.append("the positions in EXIF and XMP differ: that in EXIF is taken")
+    return exif
+
+
+def _altitude(gps: Mapping[int, Any], xmp: Xmp) -> float | None:
+    """Returns the altitude in XMP, else that in EXIF, whose reference says whether it is below the sea."""
+    altitude = read_absolute_altitude(xmp)
+    if altitude is None:
+        altitude = finite_number(gps.get(_ALTITUDE))
+        if altitude is not None and gps.get(_ALTITUDE_REFERENCE) in (1, b"\1", 3, b"\3"):
+            altitude = -altitude
+    return altitude if altitude is not None and _ALTITUDES[0] < altitude < _ALTITUDES[1] else None
+
+
 def _degrees(parts: Any, reference: Any, negative: str) -> float | None:
     if not isinstance(parts, tuple | list) or not parts:
         return None
-    numbers = [_number(part) for part in parts[:3]]
+    numbers = [finite_number(part) for part in parts[:3]]
     known = [number for number in numbers if number is not None]
     if len(known) < len(numbers):
         return None
     value = sum(number / 60.0**power for power, number in enumerate(known))
     letter = reference.decode("ascii", "ignore") if isinstance(reference, bytes) else str(reference)
     return -value if letter.strip("\0 ").upper().startswith(negative) else value
-
-
-def _number(value: Any) -> float | None:
-    """Returns a finite number; None for anything else, such as the fraction 0/0."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _height(image: Image.Image) -> float | None:
-    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or getattr(image, "tag_v2", {}).get(_XMP_TAG)
-    text = xmp.encode("utf-8", "ignore") if isinstance(xmp, str) else xmp
-    match = _RELATIVE_ALTITUDE.search(text) if isinstance(text, bytes) else None
-    return None if match is None else float(match[1])
