@@ -115,3 +115,15 @@ def test_a_height_that_is_none_is_told(tmp_path: Path, height: float) -> None:
 def test_the_size_is_that_of_the_stored_pixels(tmp_path: Path) -> None:
     capture = read_capture(save_with_exif(tmp_path / "a.jpg", height=20, orientation=6))
     assert (capture.size, capture.orientation, capture.footprint) == ((6, 9), 6, 30.0)
+
+
+@pytest.mark.parametrize(("software", "notes"), [("Microsoft Windows Photo Viewer 10.0", 1), ("v01.23.4920", 0)])
+def test_photographs_that_another_program_wrote_are_told(tmp_path: Path, software: str, notes: int) -> None:
+    path = save_with_exif(tmp_path / "a.jpg", height=20)
+    with Image.open(path) as image:
+        exif = image.getexif()
+        exif[0x0131] = software
+        image.save(path, exif=exif, xmp=image.info["xmp"])
+    capture = read_capture(path)
+    assert capture.height == 20
+    assert capture.notes == ("written again by photo viewer: it may be turned or cut",) * notes

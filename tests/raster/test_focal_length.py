@@ -77,10 +77,15 @@ def test_a_resolution_of_a_print_is_none_of_a_sensor(resolution: float) -> None:
 
 
 def test_sources_that_differ_are_told() -> None:
-    focal, problem = find_focal_length({MM: 8.8, FILM: 48}, "FC6310", None, (3648, 5472))
+    focal, problem = find_focal_length({MM: 8.8, FILM: 28}, "FC6310", None, (3648, 5472))
     assert focal is not None
-    assert close(focal, 3648, "focal length, sensor of FC6310", 1.0)
-    assert problem == "focal length, sensor of FC6310 and 35 mm focal length differ by 100%"
+    assert close(focal, 3648, "focal length, sensor of FC6310", 0.167)
+    assert problem == "focal length, sensor of FC6310 and 35 mm focal length differ by 17%"
+
+
+def test_sources_that_contradict_each_other_are_unknown() -> None:
+    problem = "focal length, sensor of L2D-20c and 35 mm focal length differ by 87%"  # DJI Mavic 3, zoomed in
+    assert find_focal_length({MM: 12.3, FILM: 46}, "L2D-20c", None, (3956, 5280)) == (None, problem)
 
 
 @pytest.mark.parametrize("zoom", [2, 28.0])

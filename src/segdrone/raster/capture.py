@@ -26,7 +26,7 @@ from segdrone.raster.numbers import finite_number
 from segdrone.raster.xmp import Xmp, read_xmp
 from segdrone.windows import Size
 
-_MODEL, _DATE_TIME, _EXIF_IFD, _GPS_IFD = 0x0110, 0x0132, 0x8769, 0x8825  # EXIF tags
+_MODEL, _SOFTWARE, _DATE_TIME, _EXIF_IFD, _GPS_IFD = 0x0110, 0x0131, 0x0132, 0x8769, 0x8825  # EXIF tags
 _DATE_TIME_ORIGINAL, _OFFSET_TIME_ORIGINAL = 0x9003, 0x9011
 _LATITUDE, _LONGITUDE = (1, 2), (3, 4)  # GPS tags: reference, and degrees, minutes, seconds
 _ALTITUDE_REFERENCE, _ALTITUDE = 5, 6
@@ -35,6 +35,17 @@ _DATE = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)")
 _OFFSET = re.compile(r"[+-]\d\d:\d\d")
 _ALTITUDES = (-500.0, 10_000.0)  # meters above the sea, of any land and of any drone
 _TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
+_EDITORS = (  # a viewer of Windows turns the pixels of photographs, and leaves what the drone wrote of its direction
+    "photo viewer",
+    "photoshop",
+    "lightroom",
+    "gimp",
+    "picasa",
+    "paint",
+    "irfanview",
+    "xnview",
+    "snapseed",
+)
 _FAR = 0.001  # degrees, about 100 m
 
 
@@ -101,17 +112,18 @@ def _read(image: Image.Image, header: Header) -> Capture:
     xmp = read_xmp(image)
     if not (details or gps or xmp or model or exif.get(_DATE_TIME)):
         return Capture()
-    name = (str(model) if model else xmp.get(_XMP_MODEL, "")).strip("\0 ")
-    notes: list[str] = []
+    camera = (str(model) if model else xmp.get(_XMP_MODEL, "")).strip("\0 ")
+    software = str(exif.get(_SOFTWARE, "")).lower()
+    notes = [f"written again by {name}: it may be turned or cut" for name in _EDITORS if name in software][:1]
     position = _choose_position(_position(gps), read_position(xmp), notes)
-    height = read_height(xmp, name)
+    height = read_height(xmp, camera)
     if height is not None and not 0 < height.meters < _ALTITUDES[1]:
         notes.append(f"{height.source} of {height.meters:g} m")
         height = None
     elif height is None:
         notes.append("no height above the ground")
     size = (header.size[1], header.size[0]) if header.orientation in _TRANSPOSED else header.size
-    focal, problem = find_focal_length(details, name, read_calibrated_focal(xmp), size)
+    focal, problem = find_focal_length(details, camera, read_calibrated_focal(xmp), size)
     notes += [problem] if problem else []
     return Capture(
         time=_time(details.get(_DATE_TIME_ORIGINAL) or exif.get(_DATE_TIME), details.get(_OFFSET_TIME_ORIGINAL)),
@@ -121,7 +133,7 @@ def _read(image: Image.Image, header: Header) -> Capture:
         height_source="" if height is None else height.source,
         above_ground=height is not None and height.above_ground,
         altitude=_altitude(gps, xmp),
-        angles=read_angles(xmp, name),
+        angles=read_angles(xmp, camera),
         focal=focal,
         size=size,
         orientation=header.orientation,

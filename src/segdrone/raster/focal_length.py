@@ -17,6 +17,7 @@ _FILM_WIDTH = 36.0  # mm, of film of 36 x 24 mm
 _FILM_DIAGONAL = math.hypot(36.0, 24.0)
 _SENSOR_WIDTHS = (1.0, 60.0)  # mm that are plausible; some cameras write the resolution of a print
 _VIEWS = (0.1, 100.0)  # focal lengths by the longer side: fields of view of 157 to 0.6 degrees
+_CONTRADICTION = 0.25
 _SAME_SHAPE = 0.03  # by which two ratios of width and height may differ
 
 _FOUR_THIRDS, _ONE_INCH, _HALF_INCH, _SMALL, _FULL = (17.3, 13.0), (13.2, 8.8), (6.4, 4.8), (6.17, 4.55), (36.0, 24.0)
@@ -59,7 +60,8 @@ def find_focal_length(
     3. The focal length that is as long on film of 36 x 24 mm, by the diagonal (CIPA DCG-001); a photograph that is
        wider than 3:2 is one that was cut above and below. It is a whole number of millimeters, hence 4 %.
 
-    Where two of these differ by more than they may, the uncertainty is their difference.
+    Where two of these differ by more than they may, the uncertainty is their difference; by more than a quarter, the
+    focal length is unknown, as digital zoom that the camera does not tell may be the reason.
 
     Args:
         details: The EXIF data.
@@ -83,6 +85,8 @@ def find_focal_length(
     if differences[worst] <= best.uncertainty + worst.uncertainty:
         return best, ""
     text = f"{best.source} and {worst.source} differ by {differences[worst]:.0%}"
+    if differences[worst] > _CONTRADICTION:
+        return None, text
     return best._replace(uncertainty=round(differences[worst], 3)), text
 
 
