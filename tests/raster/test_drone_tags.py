@@ -106,6 +106,12 @@ def test_half_of_the_angles_is_nothing(values: dict[str, str]) -> None:
     assert read_angles(camera(**values), "") is None
 
 
+def test_a_height_may_be_a_fraction() -> None:
+    found = read_height(camera(height="11485529/262144"), "ANAFI Ai")
+    assert found is not None
+    assert found.meters == pytest.approx(43.8138)
+
+
 def test_a_gimbals_pitch_in_the_tag_of_pix4d_is_recognized() -> None:
     assert read_angles(camera(Yaw="10", Pitch="-90", Roll="0"), "XL715") == Angles(10, -90, 0, nadir=False)
     assert read_angles(camera(Yaw="10", Pitch="-9", Roll="0"), "XT701") == Angles(10, -9, 0, nadir=True)

@@ -68,6 +68,18 @@ def test_both_conventions_agree_where_they_can() -> None:
     assert left[:, 0].mean() < -10  # the right wing is down, and the camera looks to the left
 
 
+def test_both_conventions_describe_the_camera_of_parrots_documentation() -> None:
+    """The Anafi writes its direction in both; the values are the examples in the documentation."""
+    ours = [
+        view_ground(replace(CAPTURE, focal=FocalLength(12_000.0, "", 0.01), angles=angles))
+        for angles in (Angles(146.781036, 38.011101, -0.041258, nadir=True), Angles(146.848038, -51.988888, -0.052789))
+    ]
+    assert ours[0].corners is not None
+    assert ours[1].corners is not None
+    np.testing.assert_allclose(ours[0].corners, ours[1].corners, atol=1e-3)
+    assert ours[0].tilt == pytest.approx(90 - 51.988888, abs=1e-4)
+
+
 def test_both_conventions_share_the_tilt() -> None:
     view = view_ground(replace(CAPTURE, angles=Angles(5, 10, 10, nadir=True)))
     assert view.tilt == pytest.approx(math.degrees(math.acos(math.cos(math.radians(10)) ** 2)))

@@ -124,7 +124,7 @@ def predict(
         instances/sub/NAME.png   with --panoptic: number of the thing, 16 bit
         panoptic/sub/NAME.png, .json  with --panoptic: COCO panoptic
         summary.csv              one row per photograph: share of each class, confidence, objects, time,
-                                 and what segdrone monitor compares
+                                 area of the ground, and what segdrone monitor compares
         totals.csv               one row per class: share of all photographs together, objects
         predict.json             the options of the predictions
         manifest.jsonl           sizes and digests of the files, by which finished ones are known
