@@ -82,13 +82,18 @@ def test_broken_files_are_told_and_the_others_read(photographs: Path) -> None:
 
 
 def test_the_lines_for_the_terminal(photographs: Path) -> None:
+    save_with_exif(photographs / "e.jpg", PLACE, xmp=dji_xmp(20, (30, -65, 0)))
     lines = describe_flight(read(photographs))
-    assert lines[0] == "4 photographs, 3 with a position, 2 with a footprint"
-    assert lines[1] == "600 m2 covered, each place by 2.0 photographs on average"
+    assert lines[0] == "5 photographs, 4 with a position, 3 with a footprint"
+    assert lines[1] == "1,193 m2 covered, each place by 1.8 photographs on average"
     assert lines[2].startswith(
         "ground sampling distance 333.33 cm (median; 333.33 to 333.33), standard uncertainty 25%"
     )
-    assert len(lines) == 5
+    assert lines[3:] == [
+        "1 without a footprint: no position; the direction of the camera is unknown",
+        "1 without a footprint: oblique: 70 degrees from straight down; a corner looks above the horizon",
+        "1 in doubt: oblique: 25 degrees from straight down",
+    ]
 
 
 def test_no_place_is_an_error(tmp_path: Path) -> None:

@@ -182,8 +182,10 @@ def describe_flight(flight: Flight) -> list[str]:
             f"ground sampling distance {median(sizes):.2f} cm (median; {min(sizes):.2f} to {max(sizes):.2f}), "
             f"standard uncertainty {median(shares):.0%}"
         )
-    reasons = Counter(found.reason for found in photographs if found.outline is None)
-    lines += [f"{count} without a footprint: {reason}" for reason, count in sorted(reasons.items(), key=_by_count)[:5]]
+    for text, is_placed in (("without a footprint", False), ("in doubt", True)):
+        found_here = (found for found in photographs if (found.outline is not None) == is_placed and found.reason)
+        reasons = Counter(found.reason for found in found_here)
+        lines += [f"{count} {text}: {reason}" for reason, count in sorted(reasons.items(), key=_by_count)[:5]]
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from segdrone.raster.georeference import Georeference
 from segdrone.utils.atomic import atomic_write, writable_dir
 from segdrone.utils.progress import progress_bar
 from segdrone.windows import Size
+
+log = logging.getLogger(__name__)
 
 MAX_SIDE = 8000
 """Pixels of the longer side of a mosaic at most."""
@@ -78,6 +81,10 @@ def make_mosaic(predicted: Path, photographs: Sequence[str | Path], *, progress:
     if not placed:
         path, reason = min(left_out.items())
         raise DataError(f"none of {len(masks)} masks can be placed, such as that of {path}: {reason}")
+    if doubts := [found for _, found in placed if found.reason]:
+        first = doubts[0]
+        text = "%d of the masks are placed in doubt, such as that of %s: %s"
+        log.warning(text, len(doubts), first.image.path, first.reason)
     crs_name, corners = _project([found for _, found in placed])
     place, size = _grid(corners, _pixel_size([found for _, found in placed]))
     mosaic = np.full(size, table.ignore_index, np.uint8)
