@@ -105,7 +105,7 @@ def test_the_altitude_above_the_sea_is_no_height(
     assert capture.notes == ("no height above the ground",)
 
 
-@pytest.mark.parametrize("height", [0.0, -3.5, 20_000])
+@pytest.mark.parametrize("height", [0.0, -3.5, 0.1, 20_000])
 def test_a_height_that_is_none_is_told(tmp_path: Path, height: float) -> None:
     capture = read_capture(save_with_exif(tmp_path / "a.jpg", height=height))
     assert (capture.height, capture.footprint) == (None, None)

@@ -33,6 +33,7 @@ _ALTITUDE_REFERENCE, _ALTITUDE = 5, 6
 _XMP_MODEL = "{http://ns.adobe.com/tiff/1.0}Model"
 _DATE = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)")
 _OFFSET = re.compile(r"[+-]\d\d:\d\d")
+_HEIGHTS = (0.5, 10_000.0)  # meters; a drone on the ground measures noise
 _ALTITUDES = (-500.0, 10_000.0)  # meters above the sea, of any land and of any drone
 _TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 _EDITORS = (  # a viewer of Windows turns the pixels of photographs, and leaves what the drone wrote of its direction
@@ -117,7 +118,7 @@ def _read(image: Image.Image, header: Header) -> Capture:
     notes = [f"written again by {name}: it may be turned or cut" for name in _EDITORS if name in software][:1]
     position = _choose_position(_position(gps), read_position(xmp), notes)
     height = read_height(xmp, camera)
-    if height is not None and not 0 < height.meters < _ALTITUDES[1]:
+    if height is not None and not _HEIGHTS[0] <= height.meters <= _HEIGHTS[1]:
         notes.append(f"{height.source} of {height.meters:g} m")
         height = None
     elif height is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
 from xml.etree.ElementTree import Element
 
 from defusedxml.ElementTree import fromstring
@@ -83,8 +82,8 @@ def xmp_number(xmp: Xmp, *names: str) -> float | None:
         if match is None:
             continue
         try:
-            number = finite_number(Fraction(match[1]) / Fraction(match[2] or "1"))
-        except (ValueError, ZeroDivisionError, OverflowError):
+            number = finite_number(float(match[1]) / float(match[2] or "1"))
+        except ZeroDivisionError:
             continue
         if number is not None:
             return number
