@@ -8,7 +8,8 @@ from pyproj import Geod
 from shapely.geometry import shape
 
 from segdrone.errors import ConfigError
-from segdrone.geo.footprints import Outline, covered_area, geo_library, place_corners, to_geometry
+from segdrone.geo.footprints import Outline, covered_area, place_corners, to_geometry
+from segdrone.geo.libraries import library
 
 SQUARE = np.array([[-50.0, 50.0], [50.0, 50.0], [50.0, -50.0], [-50.0, -50.0]])
 GEOD = Geod(ellps="WGS84")
@@ -61,5 +62,5 @@ def test_rings_are_closed_and_counterclockwise(order: list[int]) -> None:
 
 
 def test_a_missing_library_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"needs pyproy of the extra geo: pip install 'segdrone\[geo\]'"):
-        geo_library("pyproy")
+    with pytest.raises(ConfigError, match=r"needs the extra geo .*pyproy.*: pip install 'segdrone\[geo\]'"):
+        library("pyproy")

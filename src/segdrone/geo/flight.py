@@ -12,7 +12,8 @@ from statistics import median
 from typing import Any
 
 from segdrone.errors import ConfigError, DataError
-from segdrone.geo.footprints import Outline, covered_area, geo_library, place_corners, to_geometry
+from segdrone.geo.footprints import Outline, covered_area, place_corners, to_geometry
+from segdrone.geo.libraries import library
 from segdrone.inference.inputs import InputImage, find_inputs
 from segdrone.inference.summary import csv_line, write_lines
 from segdrone.raster.capture import Capture, read_capture
@@ -110,7 +111,7 @@ def read_flight(images: Sequence[InputImage], *, progress: bool = False) -> Flig
         ConfigError: The extra `geo` is not installed.
     """
     for module in ("pyproj", "shapely"):
-        geo_library(module)
+        library(module)
     photographs, failed = [], {}
     for image in progress_bar(images, "reading", unit="photo", delay=2, leave=False, disable=not progress):
         try:

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.errors import ConfigError
+from segdrone.geo.libraries import library
 
 Outline = NDArray[np.float64]
 """Corners of a footprint, `[4, 2]`, longitude and latitude in degrees (WGS 84): top left, top right, bottom right and
 bottom left of the photograph as displayed. Longitudes go beyond 180 where the footprint crosses the antimeridian."""
 
 _DECIMALS = 8  # of degrees: 1 mm
-
-
-def geo_library(module: str) -> Any:
-    """Imports a module of the extra `geo`.
-
-    Raises:
-        ConfigError: It is not installed.
-
-    Example:
-        >>> geo_library("pyproj").Geod.__name__
-        'Geod'
-    """
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"this needs {error.name} of the extra geo: pip install 'segdrone[geo]'") from None
 
 
 def place_corners(position: tuple[float, float], corners: NDArray[np.float64]) -> Outline:
@@ -49,7 +32,7 @@ def place_corners(position: tuple[float, float], corners: NDArray[np.float64]) -
         >>> place_corners((0.0, 15.5), corners).round(5).tolist()
         [[15.49987, 9e-05], [15.50013, 9e-05], [15.50013, -9e-05], [15.49987, -9e-05]]
     """
-    geod = geo_library("pyproj").Geod(ellps="WGS84")
+    geod = library("pyproj").Geod(ellps="WGS84")
     east, north = corners.T
     latitude, longitude = position
     start = np.full(len(corners), longitude), np.full(len(corners), latitude)
@@ -69,7 +52,7 @@ def covered_area(outlines: Sequence[Outline]) -> tuple[float, float]:
     """
     if not outlines:
         return 0.0, 0.0
-    shapely, geod = geo_library("shapely"), geo_library("pyproj").Geod(ellps="WGS84")
+    shapely, geod = library("shapely"), library("pyproj").Geod(ellps="WGS84")
     first = outlines[0][0, 0]
     moved = [outline - [360 * round((outline[0, 0] - first) / 360), 0] for outline in outlines]
     polygons = shapely.polygons(moved)
@@ -92,7 +75,7 @@ def to_geometry(outline: Outline) -> dict[str, Any]:
         >>> to_geometry(np.array([[179.0, 1.0], [181.0, 1.0], [181.0, 0.0], [179.0, 0.0]]))["type"]
         'MultiPolygon'
     """
-    shapely = geo_library("shapely")
+    shapely = library("shapely")
     whole = shapely.Polygon(outline)
     rings = []
     for shift in (-360, 0, 360):

@@ -20,7 +20,7 @@ from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_mask
 from segdrone.errors import ConfigError, DataError
 from segdrone.geo.flight import FlightPhotograph, find_flight, read_flight
-from segdrone.geo.footprints import geo_library
+from segdrone.geo.libraries import library
 from segdrone.geo.predicted_masks import PredictedMask, read_predicted_masks
 from segdrone.raster.georeference import Georeference
 from segdrone.utils.atomic import atomic_write, writable_dir
@@ -124,7 +124,7 @@ def write_mosaic(mosaic: Mosaic, out: Path) -> list[Path]:
         with atomic_write(world) as partial:
             partial.write_text("".join(f"{value:.10f}\n" for value in (a, d, b, e, *center)), encoding="ascii")
         with atomic_write(projection) as partial:
-            partial.write_text(geo_library("pyproj").CRS(mosaic.crs_name).to_wkt("WKT1_ESRI"), encoding="ascii")
+            partial.write_text(library("pyproj").CRS(mosaic.crs_name).to_wkt("WKT1_ESRI"), encoding="ascii")
         image = Image.fromarray(mosaic.mask)
         image.putpalette(mosaic.table.palette.tobytes())
         with atomic_write(out) as partial:
@@ -150,7 +150,7 @@ def _project(photographs: Sequence[FlightPhotograph]) -> tuple[str, list[tuple[N
     longitude, latitude = (outlines[0][:, 0].mean() + 180) % 360 - 180, outlines[0][:, 1].mean()
     zone = min(60, int((longitude + 180) // 6) + 1)
     crs_name = f"EPSG:{(32600 if latitude >= 0 else 32700) + zone}"
-    to_utm = geo_library("pyproj").Transformer.from_crs("EPSG:4326", crs_name, always_xy=True)
+    to_utm = library("pyproj").Transformer.from_crs("EPSG:4326", crs_name, always_xy=True)
     placed = []
     for outline, found in zip(outlines, photographs, strict=True):
         assert found.capture.position is not None
@@ -223,7 +223,7 @@ def _paste(
 
 
 def _write_geotiff(mosaic: Mosaic, out: Path) -> None:
-    rasterio, affine = geo_library("rasterio"), geo_library("affine")
+    rasterio, affine = library("rasterio"), library("affine")
     height, width = mosaic.mask.shape
     options = {"driver": "GTiff", "count": 1, "dtype": "uint8", "compress": "deflate", "tiled": True}
     colors = {index: (*color, 255) for index, color in enumerate(mosaic.table.palette.tolist())}
