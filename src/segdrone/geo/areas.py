@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -33,9 +33,9 @@ class PixelSums(NamedTuple):
 class PixelAreas:
     """True areas of the pixels of a raster, on the ellipsoid of its coordinate system.
 
-    A pixel covers |dp/dcolumn x dp/drow| square meters, where p is its place on the ellipsoid in three dimensions, which
-    is smooth at the poles and at the antimeridian too. That density becomes a polynomial (Chebyshev, in columns and
-    rows), whose degree is doubled until it changes by less than 1e-9. It is integrated exactly, so that areas are
+    A pixel covers |dp/dcolumn x dp/drow| square meters, where p is its place on the ellipsoid in three dimensions,
+    which is smooth at the poles and at the antimeridian too. That density becomes a polynomial (Chebyshev, in columns
+    and rows), whose degree is doubled until it changes by less than 1e-9. It is integrated exactly, so that areas are
     additive: those of all regions sum up to that of the raster.
 
     Args:
@@ -55,7 +55,7 @@ class PixelAreas:
         >>> web = Georeference(pyproj.CRS("EPSG:3857").to_wkt(), (1.0, 0.0, 1e6, 0.0, -1.0, 6e6))
         >>> areas = PixelAreas(web, (100, 100))  # at 47.4 degrees north
         >>> round(areas.total), [round(side, 3) for side in areas.gsd]
-        (4591, [0.679, 0.677])
+        (4592, [0.679, 0.677])
     """
 
     def __init__(self, georeference: Georeference, size: Size) -> None:
@@ -84,7 +84,7 @@ class PixelAreas:
             Square meters, float64 `[N]`.
         """
         height, width = self._size
-        return _evaluate(self._excess, columns * (2 / width) - 1, rows * (2 / height) - 1)
+        return _evaluate(self._excess, _scaled(columns, width), _scaled(rows, height))
 
     def rectangle(self, window: Window) -> float:
         """Returns the square meters of a rectangle of pixels."""
@@ -103,12 +103,12 @@ class PixelAreas:
         """
         height, width = self._size
         pixels, excess = np.zeros(count, np.int64), np.zeros(count)
-        columns = np.arange(left, left + labels.shape[1] + 1) * (2 / width) - 1
-        across = np.diff(_basis(columns, self._excess.shape[0]), axis=0) @ self._excess
+        columns = np.arange(left, left + labels.shape[1] + 1)
+        across = np.diff(_basis(_scaled(columns, width), self._excess.shape[0]), axis=0) @ self._excess
         for start in range(0, len(labels), _ROWS):
             block = labels[start : start + _ROWS]
-            lines = np.arange(top + start, top + start + len(block) + 1) * (2 / height) - 1
-            weights = np.diff(_basis(lines, self._excess.shape[1]), axis=0) @ across.T
+            lines = np.arange(top + start, top + start + len(block) + 1)
+            weights = np.diff(_basis(_scaled(lines, height), self._excess.shape[1]), axis=0) @ across.T
             pixels += np.bincount(block.ravel(), minlength=count)
             excess += np.bincount(block.ravel(), weights.ravel(), count)
         return PixelSums(pixels, excess + self.mean * pixels)
@@ -122,10 +122,10 @@ class PixelAreas:
         """
         height, width = self._size
         middle = (starts + ends) / 2
-        u, v = middle[:, 0] * (2 / width) - 1, middle[:, 1] * (2 / height) - 1
+        u, v = _scaled(middle[:, 0], width), _scaled(middle[:, 1], height)
         across, down = (ends - starts).T.astype(np.float64)
         east, both, south = (_evaluate(form, u, v) for form in self._metric)
-        return np.sqrt(np.maximum(east * across**2 + 2 * both * across * down + south * down**2, 0.0))
+        return np.asarray(np.sqrt(np.maximum(east * across**2 + 2 * both * across * down + south * down**2, 0.0)))
 
 
 class _Surface:
@@ -160,8 +160,8 @@ class _Surface:
                 return forms
             forms = finer
         raise DataError(
-            f"areas of pixels vary too much in {self._crs.name}: the raster reaches to where the system ends; crop it, or "
-            "reproject it with gdalwarp -t_srs"
+            f"areas of pixels vary too much in {self._crs.name}: the raster reaches to where the system ends; crop it, "
+            "or reproject it with gdalwarp -t_srs"
         )
 
     def _fit(self, degree: int) -> tuple[Floats, list[Floats]]:
@@ -201,8 +201,8 @@ class _Surface:
         longitude, latitude = to_ellipsoid(self._crs, points)
         if not (np.isfinite(longitude).all() and np.isfinite(latitude).all()):
             raise DataError(
-                f"a part of the raster has no place on Earth in {self._crs.name}: crop it, or assign the system that its "
-                "coordinates are in"
+                f"a part of the raster has no place on Earth in {self._crs.name}: crop it, or assign the system that "
+                "its coordinates are in"
             )
         return longitude.reshape(columns.shape), latitude.reshape(columns.shape)
 
@@ -218,6 +218,10 @@ def _coefficients(values: Floats) -> Floats:
 def _integral(density: Floats) -> Floats:
     """Returns coefficients of the integral from -1, in both directions."""
     return np.asarray(chebyshev.chebint(chebyshev.chebint(density, lbnd=-1, axis=0), lbnd=-1, axis=1))
+
+
+def _scaled(places: NDArray[Any], side: int) -> Floats:
+    return np.asarray(places * (2 / side) - 1, np.float64)
 
 
 def _basis(points: Floats, count: int) -> Floats:

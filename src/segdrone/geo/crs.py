@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -46,7 +45,16 @@ def horizontal_crs(wkt: str) -> Any:
             f"{one_line(crs.name)[:60]} is no coordinate system of a map ({crs.type_name}): reproject to a projected "
             "or geographic one with gdalwarp -t_srs"
         )
-    return crs.to_2d() if len(crs.axis_info) > 2 else crs
+    crs = crs.to_2d() if len(crs.axis_info) > 2 else crs
+    base = crs
+    while base.is_derived:
+        if (base.coordinate_operation.method_name or "").startswith("PROJ "):  # may name files, which PROJ would open
+            raise DataError(
+                f"{one_line(crs.name)[:60]} is defined by a command of PROJ: reproject to a system with a name, such "
+                "as EPSG:32633, with gdalwarp -t_srs"
+            )
+        base = base.source_crs
+    return crs
 
 
 def to_ellipsoid(crs: Any, coordinates: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -56,20 +64,30 @@ def to_ellipsoid(crs: Any, coordinates: NDArray[np.float64]) -> tuple[NDArray[np
         crs: What `horizontal_crs` returned.
         coordinates: x and y in the system, float64 `[N, 2]`; a place without one on Earth becomes infinite.
     """
-    pyproj = library("pyproj")
     geodetic = crs
     while geodetic.is_derived:  # projected, or with rotated poles
         geodetic = geodetic.source_crs
     geodetic = geodetic.to_2d() if len(geodetic.axis_info) > 2 else geodetic
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        transformer = pyproj.Transformer.from_crs(crs, geodetic, always_xy=True)
-    longitude, latitude = transformer.transform(coordinates[:, 0], coordinates[:, 1])
+    longitude, latitude = transformer(crs, geodetic).transform(coordinates[:, 0], coordinates[:, 1])
     unit = geodetic.axis_info[0].unit_conversion_factor
     return np.asarray(longitude) * unit, np.asarray(latitude) * unit
 
 
 def to_wgs84(crs: Any, coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
     """Returns longitudes and latitudes on WGS 84 in degrees, float64 `[N, 2]`, of coordinates `[N, 2]` of a system."""
-    transformer = library("pyproj").Transformer.from_crs(crs, WGS84, always_xy=True)
-    return np.stack(transformer.transform(coordinates[:, 0], coordinates[:, 1]), axis=1)
+    return np.stack(transformer(crs, WGS84).transform(coordinates[:, 0], coordinates[:, 1]), axis=1)
+
+
+def transformer(source: Any, target: Any) -> Any:
+    """Returns a `pyproj.Transformer` of x and y, whatever the order of axes in the systems.
+
+    Raises:
+        DataError: PROJ knows no way from one to the other.
+    """
+    pyproj = library("pyproj")
+    try:
+        return pyproj.Transformer.from_crs(source, target, always_xy=True)
+    except pyproj.exceptions.ProjError as error:
+        raise DataError(
+            f"{one_line(source.name)[:60]} cannot be converted ({one_line(error)[:99]}): reproject with gdalwarp -t_srs"
+        ) from None

@@ -22,7 +22,8 @@ class NodeSums(NamedTuple):
         pixels: Their number, int64 `[N]`.
         confidence: Sum of 0 to 255, int64 `[N]`.
         excess: Square meters beyond the mean of the raster's pixels, float64 `[N]`.
-        order: Row and column in one number, int64 `[N]`, or -1 for a node that is no corner.
+        order: Row and column in one number, larger for lower rows, then for columns further left, int64 `[N]`, or -1
+            for a node that is no corner.
     """
 
     pixels: Integers
@@ -33,9 +34,13 @@ class NodeSums(NamedTuple):
     def along(self, path: Integers, starts: Integers) -> NodeSums:
         """Returns the sums along each of some paths."""
         if not len(starts):
-            return NodeSums(*(column[:0] for column in self))
-        sums = (np.add.reduceat(column[path], starts) for column in self[:3])
-        return NodeSums(*sums, np.maximum.reduceat(self.order[path], starts))
+            return NodeSums(self.pixels[:0], self.confidence[:0], self.excess[:0], self.order[:0])
+        return NodeSums(
+            np.add.reduceat(self.pixels[path], starts),
+            np.add.reduceat(self.confidence[path], starts),
+            np.add.reduceat(self.excess[path], starts),
+            np.maximum.reduceat(self.order[path], starts),
+        )
 
 
 class Rings(NamedTuple):
@@ -69,7 +74,8 @@ def simple_rings(outlines: Outlines, chosen: Integers, sums: NodeSums) -> Rings:
     touches[ring_of[twins[ring_of[outlines.twin[twins]] == ring_of[twins]]]] = True
     if touches.any():
         names = np.where(outlines.twin >= 0, np.minimum(outlines.twin, np.arange(len(ring_of))), -1)
-        parts, lengths = [], []
+        parts: list[Integers] = []
+        lengths: list[int] = []
         for ring in np.flatnonzero(touches).tolist():
             own = nodes[starts[ring] : starts[ring + 1]]
             points = names[own]
@@ -88,7 +94,7 @@ def _from_first(nodes: Integers, starts: Integers) -> Integers:
     begins, lengths = (np.repeat(column, np.diff(starts)) for column in (starts[:-1], np.diff(starts)))
     firsts = np.flatnonzero(nodes == np.repeat(np.minimum.reduceat(nodes, starts[:-1]), np.diff(starts)))
     shift = np.repeat(firsts, np.diff(starts)) - begins
-    return nodes[begins + (np.arange(len(nodes)) - begins + shift) % lengths]
+    return np.asarray(nodes[begins + (np.arange(len(nodes)) - begins + shift) % lengths])
 
 
 def owners_of_holes(holes: Integers, around: Integers, count: int) -> Integers:
@@ -154,15 +160,15 @@ def finished_polygons(
     order = used[np.lexsort((rings.nodes[rings.starts[used]], rings.sums.pixels[used] < 0, owner[used]))]
     exteriors, first = np.unique(owner[order], return_index=True)
     points, ring_starts = ring_points(outlines, rings, order, keep)
-    sums = [np.add.reduceat(column[order], first) if len(first) else column[:0] for column in rings.sums[:3]]
+    sums = rings.sums.along(order, first)
     return PolygonBatch(
         points,
         ring_starts,
         np.append(first, len(order)),
         outlines.class_id[rings.nodes[rings.starts[exteriors]]],
-        sums[0],
-        sums[2],
-        sums[1].astype(np.float64),
+        sums.pixels,
+        sums.excess,
+        sums.confidence.astype(np.float64),
         rings.sums.order[exteriors],
     )
 
@@ -170,7 +176,7 @@ def finished_polygons(
 def ring_points(
     outlines: Outlines, rings: Rings, chosen: Integers, keep: NDArray[np.bool_] | None
 ) -> tuple[NDArray[np.int32], Integers]:
-    """Returns the corners of chosen rings, int32 `[N, 2]`, and where each begins, and the end; without those not kept."""
+    """Returns the kept corners of chosen rings, int32 `[N, 2]`, and where each begins, and the end."""
     index, starts = ranges(rings.starts, chosen)
     nodes = rings.nodes[index]
     if keep is not None:

@@ -25,5 +25,4 @@ def library(module: str, extra: str = "geo") -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        what = "GeoParquet" if extra == "geoparquet" else "a map"
-        raise ConfigError(f"{what} needs the extra {extra} ({error}): pip install 'segdrone[{extra}]'") from None
+        raise ConfigError(f"this needs {error.name} of the extra {extra}: pip install 'segdrone[{extra}]'") from None

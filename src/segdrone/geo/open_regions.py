@@ -22,7 +22,7 @@ class OpenRegion:
         pixels: Their signed number along the known borders.
         confidence: Sum of 0 to 255.
         excess: Square meters beyond the mean of the raster's pixels.
-        order: As in `PolygonBatch`.
+        order: Maximum of `NodeSums.order`.
     """
 
     __slots__ = ("_parent", "class_id", "confidence", "excess", "exterior", "holes", "order", "pixels")
@@ -62,6 +62,8 @@ class OpenRegion:
             large, small = small, large
         small._parent = large
         large.holes += small.holes
+        if small.exterior is not None:
+            large.exterior = small.exterior
         large.add(small.pixels, small.confidence, small.excess, small.order)
         small.holes = []
         return large

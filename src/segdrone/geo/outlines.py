@@ -61,17 +61,17 @@ class Outlines(NamedTuple):
 
 
 def find_turns(padded: NDArray[np.int16], every_node: bool) -> NDArray[np.bool_]:
-    """Returns where borders may turn, bool `[h + 1, W + 1]`, in rows with a neighbor on each side, int16 `[h + 2, W + 2]`.
+    """Returns where borders may turn, bool `[n, W + 1]`.
 
     Args:
-        padded: Class ids.
+        padded: Class ids, int16 `[n + 1, W + 2]`, with a neighbor on each side.
         every_node: Also where sides cross the first line without a turn.
     """
     across, down = padded[:, :-1] != padded[:, 1:], padded[:-1] != padded[1:]
     turns = (across[:-1] | across[1:]) & (down[:, :-1] | down[:, 1:])
     if every_node:
         turns[0] |= across[0] & across[1]
-    return turns
+    return np.asarray(turns, bool)
 
 
 def open_sides(row: NDArray[np.int16], ignore_index: int) -> OpenSides:

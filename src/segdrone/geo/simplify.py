@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
+from segdrone.errors import DataError
+from segdrone.geo.areas import PixelAreas
 from segdrone.geo.finished import NodeSums, finished_polygons, nodes_left_of_holes, owners_of_holes, simple_rings
 from segdrone.geo.libraries import library
 from segdrone.geo.outlines import OUTSIDE, OpenSides, find_turns, trace_outlines
 
 _NOT_IGNORED = 256  # no id: what is no data has borders too
+
+
+def tolerance_in_pixels(meters: float, areas: PixelAreas | None) -> float:
+    """Returns a tolerance in meters as one in pixels, by the side of a square as large as a pixel on average.
+
+    Raises:
+        DataError: The raster has no coordinate system, or the tolerance is not above 0.
+    """
+    if areas is None:
+        raise DataError("the raster has no coordinate system, so that borders cannot be simplified by meters")
+    if not 0 < meters < math.inf:
+        raise DataError(f"borders are simplified by a number of meters above 0, not by {meters}")
+    return meters / math.sqrt(areas.mean)
 
 
 def kept_points(mask: NDArray[np.uint8], tolerance: float) -> NDArray[np.bool_]:

@@ -27,6 +27,7 @@ from segdrone.windows import Size
 
 _BLOCK_PIXELS = 1 << 24  # pixels of the rows that are traced at once: 0.5 GB of memory
 _BLOCK_TURNS = 1 << 20  # corners of them: 0.5 GB
+_COLUMNS = 0xFFFFFFFF  # bits of a column
 _ROWS = 256  # of the confidence that are summed at once
 
 
@@ -122,7 +123,9 @@ class RegionTracer:
         finished = _Block(self._top, padded, outlines, self._sums(outlines, confidence), keep, sides, above)
         self._lines, self._sides, self._last_row = finished.lines, sides, padded[-1].copy()
         self._top += height
-        batch = concatenate([finished.polygons(self._mean), to_batch(finished.done, self._mean)])
+        done = to_batch([region.root for region in finished.done], self._mean)
+        batch = concatenate([finished.polygons(self._mean), done])
+        batch = replace(batch, order=batch.order ^ _COLUMNS)
         batch = batch.take(np.argsort(batch.order))
         mean = batch.confidence / batch.pixels / 255 if confidence is not None else np.full(len(batch), np.nan)
         return [replace(batch, confidence=mean)]
@@ -139,7 +142,7 @@ class RegionTracer:
         if self._areas is not None:
             excess[corners] = sign * self._areas.excess(x, y)
         order[:] = -1
-        order[corners] = y << 32 | (0xFFFFFFFF - x)
+        order[corners] = (y << 32 | x) ^ _COLUMNS  # the maximum is that of the lowest row, then the leftmost column
         return NodeSums(pixels, confidences, excess, order)
 
     def _confidence_at(
@@ -242,7 +245,7 @@ class _Block:
         return region, [part for part in parts if len(part)]
 
     def _attach_holes(self, padded: NDArray[np.int16], top: int, regions: dict[int, OpenRegion]) -> NDArray[np.int64]:
-        """Gives holes to the regions of open lines, and returns the exterior of each other ring; negative for these holes."""
+        """Gives holes to the regions of open lines, and returns the exterior of each other ring, negative for those."""
         rings, outlines = self._rings, self._outlines
         holes = np.flatnonzero(rings.sums.pixels < 0)
         others = nodes_left_of_holes(padded, outlines, top, rings.nodes[rings.starts[holes]])

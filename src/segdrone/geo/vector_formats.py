@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -72,7 +73,7 @@ def _without_time() -> Iterator[None]:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
 
 
-def convert_layer(database: Path, layer: str, path: Path, crs: Any, pixel: float | None) -> None:
+def convert_layer(database: Path, layer: str, path: Path, crs: Any, pixel: float | None, coordinates: str) -> None:
     """Writes a layer of a GeoPackage as a file of another format, without holding it in memory.
 
     Args:
@@ -81,6 +82,7 @@ def convert_layer(database: Path, layer: str, path: Path, crs: Any, pixel: float
         path: `.geojson`, `.fgb` or `.parquet`.
         crs: `pyproj.CRS`, or None.
         pixel: Side of a pixel in meters, if known.
+        coordinates: What the coordinates are if there is no system: GeoJSON says it.
 
     Raises:
         DataError: It cannot be written.
@@ -104,19 +106,20 @@ def convert_layer(database: Path, layer: str, path: Path, crs: Any, pixel: float
                     geometry_type="Polygon",
                     geometry_name=meta["geometry_name"],
                     crs=None if crs is None else crs.to_wkt(),
-                    layer_options=_geojson_options(crs, pixel) if is_json else {},
+                    layer_options=_geojson_options(crs, pixel, coordinates) if is_json else {},
                 )
+            _check_end(partial, is_json, pyogrio.read_info(database, layer=layer)["features"])
         except _errors() as error:
             raise _not_written(path, error) from None
 
 
-def _geojson_options(crs: Any, pixel: float | None) -> dict[str, str]:
+def _geojson_options(crs: Any, pixel: float | None, coordinates: str) -> dict[str, str]:
     """Returns options of GDAL's driver: RFC 7946 on Earth, and a foreign member that says that it is not.
 
     RFC 7946 advises 7 digits, 1 cm: rings of smaller pixels would fall together, so that they get a tenth of a pixel.
     """
     if crs is None:
-        note = {"type": "FeatureCollection", "image": {"coordinates": "no coordinate system: pixels, or world file"}}
+        note = {"type": "FeatureCollection", "image": {"coordinates": f"no coordinate system: {coordinates}"}}
         return {"NATIVE_DATA": json.dumps(note), "NATIVE_MEDIA_TYPE": "application/vnd.geo+json"}
     digits = 7 if pixel is None else max(7, math.ceil(-math.log10(pixel / _DEGREE / 10)))
     return {"RFC7946": "YES", "COORDINATE_PRECISION": str(min(digits, 12))}
@@ -144,6 +147,23 @@ def _write_parquet(stream: Any, path: Path, crs: Any, geometry: str, bounds: tup
         for batch in reader:
             columns = [batch.column(name) for name in names]
             writer.write_table(pyarrow.Table.from_arrays(columns, schema=schema), row_group_size=_ROWS)
+
+
+def _check_end(path: Path, is_json: bool, count: int) -> None:
+    """Checks the end of a file: GDAL 3.12 says nothing if the disk is full when it writes the last buffer.
+
+    Raises:
+        OSError: It is missing.
+    """
+    if is_json:
+        with path.open("rb") as file:
+            file.seek(-min(16, path.stat().st_size), os.SEEK_END)
+            is_whole = file.read().rstrip().endswith(b"]\n}")
+    else:
+        last = library("pyogrio.raw").read(path, skip_features=max(count - 1, 0), columns=[])[2]
+        is_whole = len(last) == min(count, 1)
+    if not is_whole:
+        raise OSError("its end is missing")
 
 
 def _errors() -> tuple[type[Exception], ...]:

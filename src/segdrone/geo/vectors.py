@@ -99,9 +99,10 @@ def polygon_writer(
         yield writer
         if suffix != ".gpkg":
             pixel = None if areas is None else min(areas.gsd)
+            text = "x right, y down, in pixels" if place == PIXELS else "those of the transform of the raster"
             for layer in writer.layers:
                 file = path if layer == REGIONS else path.with_name(f"{path.stem}_{layer}{path.suffix}")
-                convert_layer(database, layer, file, writer.crs, pixel)
+                convert_layer(database, layer, file, writer.crs, pixel, text)
     write_polygon_style(path, table)
 
 
@@ -144,8 +145,8 @@ class PolygonWriter:
         corners = np.diff(batch.ring_starts[batch.polygon_starts])
         if corners.max() > _CORNERS:
             raise DataError(
-                f"a region of {self._names[batch.class_id[corners.argmax()]]} has {corners.max():,} corners, more than a "
-                "GeoPackage holds: simplify the borders (--simplify), or predict with --min-area"
+                f"a region of {self._names[batch.class_id[corners.argmax()]]} has {corners.max():,} corners, more than "
+                "a GeoPackage holds: simplify the borders (--simplify), or predict with --min-area"
             )
         polygons = batch.to_shapely(self._place.coordinates(batch.points))
         if self._is_mirrored:  # exteriors run counterclockwise in the system of the map

@@ -60,11 +60,16 @@ def read_layer(path: Path) -> ZoneLayer:
             shapes = shapely.from_wkb(geometries)
     except (errors.DataSourceError, errors.DataLayerError, errors.FeatureError, errors.GeometryError, ValueError,
             shapely.errors.GEOSException, UnicodeDecodeError) as error:  # fmt: skip
-        raise DataError(f"{path.name} cannot be read ({one_line(error)[:200]}): write it anew as a GeoPackage") from None
+        raise DataError(
+            f"{path.name} cannot be read ({one_line(error)[:200]}): write it anew as a GeoPackage"
+        ) from None
     if shapes is None or not len(shapes):
         raise DataError(f"{path.name} is empty: zones are polygons")
     pyproj = library("pyproj")
-    crs = horizontal_crs(pyproj.CRS.from_user_input(meta["crs"]).to_wkt()) if meta["crs"] else None
+    try:
+        crs = horizontal_crs(pyproj.CRS.from_user_input(meta["crs"]).to_wkt()) if meta["crs"] else None
+    except pyproj.exceptions.CRSError:
+        raise DataError(f"the coordinate system of {path.name} cannot be read: assign it anew with ogr2ogr") from None
     return ZoneLayer(_names(dict(zip(meta["fields"], values, strict=True)), len(shapes), path), shapes, crs)
 
 

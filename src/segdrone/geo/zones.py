@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.errors import DataError
-from segdrone.geo.crs import horizontal_crs
+from segdrone.geo.crs import horizontal_crs, transformer
 from segdrone.geo.libraries import library
 from segdrone.geo.zone_file import ZoneLayer, read_layer
 from segdrone.raster.georeference import Georeference
@@ -83,14 +83,16 @@ def read_zones(path: Path, place: Georeference, size: Size) -> Zones:
     meets = shapely.area(shapely.intersection(shapes, frame)) > 0
     if not meets.any():
         raise DataError(
-            f"none of the {len(shapes)} zones of {path.name} meets the raster: check that both lie in the same place and "
-            "that the coordinate systems of both are right"
+            f"none of the {len(shapes)} zones of {path.name} meets the raster: check that both lie in the same place "
+            "and that the coordinate systems of both are right"
         )
     if not meets.all():
         log.warning("%s: beside the raster, left out: %s", path.name, _named(names[~meets]))
     inside = shapely.covered_by(shapes, shapely.buffer(frame, 1e-6))
     if (meets & ~inside).any():
-        log.warning("%s: partly beside the raster, whose pixels alone count: %s", path.name, _named(names[meets & ~inside]))
+        log.warning(
+            "%s: partly beside the raster, whose pixels alone count: %s", path.name, _named(names[meets & ~inside])
+        )
     return Zones((chosen[meets] + 1).tolist(), names[meets].tolist(), shapes[meets], inside[meets])
 
 
@@ -120,21 +122,19 @@ def _on_raster(
     shapes: NDArray[np.object_], crs: Any, place: Georeference, size: Size, path: Path
 ) -> NDArray[np.object_]:
     """Returns zones in columns and rows of the raster, without what lies far from it."""
-    shapely, pyproj = library("shapely"), library("pyproj")
+    shapely = library("shapely")
     own = horizontal_crs(place.crs) if place.crs else None
     if own is None and crs is not None:
         raise DataError(f"{path.name} lies in {crs.name}, and the raster has no coordinate system: assign it one")
     if own is not None and crs is None:
         log.warning("%s has no coordinate system: taken for that of the raster, %s", path.name, own.name)
         crs = own
-    t = np.linspace(0, 1, 65)
-    edges = [np.stack([t, t * 0 + side], axis=1) for side in (0, 1)]
-    outline = np.concatenate([*edges, *(edge[:, ::-1] for edge in edges)]) * (size[1], size[0])
-    outline = place.coordinates(outline)
+    columns, rows = np.meshgrid(np.linspace(0, size[1], 65), np.linspace(0, size[0], 65))
+    grid = place.coordinates(np.stack([columns.ravel(), rows.ravel()], axis=1))  # a pole may lie inside
     if own is not None and not own.equals(crs, ignore_axis_order=True):
-        there = pyproj.Transformer.from_crs(crs, own, always_xy=True)
-        outline = np.stack(there.transform(outline[:, 0], outline[:, 1], direction="INVERSE"), axis=1)
-        low, high = outline.min(axis=0), outline.max(axis=0)
+        there = transformer(crs, own)
+        grid = np.stack(there.transform(grid[:, 0], grid[:, 1], direction="INVERSE"), axis=1)
+        low, high = grid.min(axis=0), grid.max(axis=0)
         if not np.isfinite([low, high]).all():
             raise DataError(f"the raster has no place in {crs.name}, the system of {path.name}")
         margin = (high - low) * 0.1
@@ -153,14 +153,14 @@ def _on_raster(
 
 def _nearest_turn(shapes: NDArray[np.object_], place: Georeference, size: Size, crs: Any) -> NDArray[np.object_]:
     """Moves zones by whole turns of longitude next to the raster: 181 and -179 degrees are one place."""
-    shapely = library("shapely")
+    affinity, shapely = library("shapely.affinity"), library("shapely")
     turn = 2 * np.pi / crs.axis_info[0].unit_conversion_factor
     center = place.coordinates(np.array([[size[1] / 2, size[0] / 2]]))[0, 0]
     moved = shapes.copy()
     for index in np.flatnonzero(~shapely.is_empty(shapes)):
         left, _, right, _ = shapes[index].bounds
         if turns := round((center - (left + right) / 2) / turn):
-            moved[index] = shapely.transform(shapes[index], lambda xy, by=turns * turn: xy + (by, 0))
+            moved[index] = affinity.translate(shapes[index], turns * turn)
     return moved
 
 
