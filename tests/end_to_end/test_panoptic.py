@@ -49,6 +49,10 @@ def test_a_run_compares_the_head_with_connected_components(run: Path) -> None:
     panoptic = metrics(run)["panoptic"]
     assert panoptic["truth"] == panoptic["prediction"] == "instance maps"
     assert panoptic["components"]["classes"].keys() == panoptic["classes"].keys()
+    truth = {name: counts["truth"] for name, counts in panoptic["things"].items()}
+    assert truth == {name: counts["truth"] for name, counts in panoptic["components"]["things"].items()}
+    assert sum(truth.values()) > 0
+    assert "Things that were taken apart or together" in (run / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("inference", [[], ["inference=tiled", "inference.window=[64,64]"]])

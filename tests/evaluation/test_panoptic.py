@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torchmetrics.detection import PanopticQuality
 
 from segdrone.classes import DRONE, ClassTable
-from segdrone.evaluation import panoptic
-from segdrone.evaluation.panoptic import SegmentCounts, Segments, count_segments, panoptic_quality, sum_counts
+from segdrone.evaluation import overlaps
+from segdrone.evaluation.overlaps import Segments, overlap_segments
+from segdrone.evaluation.panoptic import SegmentCounts, count_segments, panoptic_quality, sum_counts
 
 TABLE = ClassTable(names=("road", "grass", "car", "person"), colours=((0, 0, 0), (1, 1, 1), (2, 2, 2), (3, 3, 3)))
 THINGS = ["car", "person"]
@@ -31,6 +32,10 @@ def double_precision() -> Iterator[None]:
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
+
+
+def counted(truth: Segments, prediction: Segments) -> SegmentCounts:
+    return count_segments(overlap_segments(truth, prediction, TABLE, THINGS), TABLE)
 
 
 def reference(images: list[tuple[Segments, Segments]], things: Collection[str] = THINGS) -> dict[str, Any]:
@@ -56,7 +61,7 @@ def reference(images: list[tuple[Segments, Segments]], things: Collection[str] =
 
 def check(images: list[tuple[Segments, Segments]]) -> None:
     expected = reference(images)
-    total = sum_counts([count_segments(truth, prediction, TABLE, THINGS) for truth, prediction in images])
+    total = sum_counts([counted(truth, prediction) for truth, prediction in images])
     for own, its in zip(total[:4], expected["counts"], strict=True):
         np.testing.assert_allclose(own, its, rtol=0, atol=1e-9)
     scores = panoptic_quality(total, TABLE, THINGS)
@@ -97,7 +102,7 @@ def test_things_of_all_sizes_are_the_things_of_all_classes(
 ) -> None:
     other = np.random.default_rng(0).random(SHAPE) < noise
     mask, instance = (np.where(other, b, a) for a, b in (masks, instances))
-    counts = count_segments(Segments(masks[0], instances[0]), Segments(mask, instance), TABLE, THINGS)
+    counts = counted(Segments(masks[0], instances[0]), Segments(mask, instance))
     ids = [TABLE.names.index(name) for name in THINGS]
     np.testing.assert_allclose(counts.by_size.sum(1), [part[ids].sum() for part in counts[:4]], atol=1e-12)
 
@@ -109,7 +114,7 @@ def test_quality_by_size() -> None:
     prediction, found = truth.copy(), numbers.copy()
     prediction[:10, :10] = found[:10, :10] = 0
     prediction[60:99, 100:199], found[60:99, 100:199] = 2, 3  # larger, and not there
-    counts = count_segments(Segments(truth, numbers), Segments(prediction, found), TABLE, THINGS)
+    counts = counted(Segments(truth, numbers), Segments(prediction, found))
     small, large, *others = panoptic_quality(counts, TABLE, THINGS)["sizes"]
     assert (small["from"], small["to"], small["pq"], small["missed"]) == (0, 1024, 0.0, 1)
     assert (large["pq"], large["matched"], large["spurious"]) == (pytest.approx(1 / 1.5), 1, 1)
@@ -117,10 +122,10 @@ def test_quality_by_size() -> None:
 
 
 def test_counts_of_images_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(panoptic, "_CHUNK", 130)  # two or three rows
+    monkeypatch.setattr(overlaps, "_CHUNK", 130)  # two or three rows
     images = [(ragged(seed), moved(ragged(seed), by)) for seed, by in enumerate((0, 1, 2, 3, 7))]
     check(images)
-    total = sum_counts([count_segments(truth, prediction, TABLE, THINGS) for truth, prediction in images])
+    total = sum_counts([counted(truth, prediction) for truth, prediction in images])
     assert min(total.matched.sum(), total.missed.sum(), total.spurious.sum()) > 10
 
 
@@ -131,7 +136,7 @@ def test_pixels_without_a_class_count_in_no_iou(void: str) -> None:
     hidden[:, :4] = 255
     truth, prediction = (hidden if void in (side, "both") else mask for side in ("truth", "prediction"))
     check([(Segments(truth, instances), Segments(prediction, instances))])
-    counts = count_segments(Segments(truth, instances), Segments(prediction, instances), TABLE, THINGS)
+    counts = counted(Segments(truth, instances), Segments(prediction, instances))
     assert (counts.iou[2], counts.matched[2]) == (1.0, 1)
 
 
@@ -141,7 +146,7 @@ def test_a_segment_mostly_without_true_classes_is_not_spurious(hidden: int) -> N
     truth[:, :hidden] = 255
     ones = np.ones((1, 10), np.uint16)
     check([(Segments(truth, ones), Segments(prediction, ones))])
-    counts = count_segments(Segments(truth, ones), Segments(prediction, ones), TABLE, THINGS)
+    counts = counted(Segments(truth, ones), Segments(prediction, ones))
     assert counts.spurious[2] == (hidden == 5)
 
 
@@ -150,13 +155,13 @@ def test_an_iou_of_a_half_is_no_match() -> None:
     truth[0, :3], prediction[0, 1:6] = 2, 2  # 2 of 6
     prediction[0, 4:] = 0  # 2 of 4
     ones = np.ones((1, 6), np.uint16)
-    counts = count_segments(Segments(truth, ones), Segments(prediction, ones), TABLE, THINGS)
+    counts = counted(Segments(truth, ones), Segments(prediction, ones))
     assert (counts.matched[2], counts.missed[2], counts.spurious[2]) == (0, 1, 1)
 
 
 def test_numbers_of_stuff_mean_nothing() -> None:
     mask, numbers = np.zeros((2, 2), np.uint8), np.array([[1, 2], [3, 4]], np.uint16)
-    counts = count_segments(Segments(mask, numbers), Segments(mask, numbers[::-1].copy()), TABLE, THINGS)
+    counts = counted(Segments(mask, numbers), Segments(mask, numbers[::-1].copy()))
     assert (counts.matched[0], counts.iou[0]) == (1, 1.0)
 
 

@@ -13,7 +13,8 @@ CHECKPOINT = REPO / "tests" / "fixtures" / "checkpoint-0.1.0.ckpt"
 
 def test_two_processes_predict_half_of_the_photographs_each(all_scenes: Path, tmp_path: Path, command: Command) -> None:
     windows = ["inference=tiled", "inference.window=[32,48]"]
-    options = [f"ckpt_path={CHECKPOINT}", f"data.root={all_scenes}", "split=all", "pictures=1", *windows]
+    options = [f"ckpt_path={CHECKPOINT}", f"data.root={all_scenes}", "split=all", "pictures=1", *windows,
+               "objects=[keep-clear]"]  # fmt: skip
     devices = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
     result = command("evaluate.py", *options, *devices, f"output_dir={tmp_path / 'two'}")
     assert result.returncode == 0, result.stderr
@@ -23,3 +24,9 @@ def test_two_processes_predict_half_of_the_photographs_each(all_scenes: Path, tm
     assert json.loads((tmp_path / "two" / "metrics.json").read_text()) == one
     figures = [{path.name for path in (tmp_path / name / "figures").iterdir()} for name in ("one", "two")]
     assert figures[0] == figures[1]
+    sections = [things_section(tmp_path / name / "report.html") for name in ("one", "two")]
+    assert sections[0] == sections[1] and sections[0].count("<article>") == 2  # split worst, merged worst
+
+
+def things_section(page: Path) -> str:
+    return page.read_text(encoding="utf-8").split('<section id="things"')[1].split("</section>")[0]

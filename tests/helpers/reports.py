@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from segdrone.classes import DRONE, ClassTable
 from segdrone.evaluation.html_report import HtmlReport
 from segdrone.evaluation.panoptic import SegmentCounts, panoptic_quality
+from segdrone.evaluation.thing_errors import ThingError
+from segdrone.evaluation.worst_things import ThingCrop
 from segdrone.figures import (
     ImageTruthPrediction,
     plot_recall_by_size,
@@ -45,6 +47,15 @@ def sample(title: str, scene: int = 0) -> ImageTruthPrediction:
     return ImageTruthPrediction(title, image, truth, distorted(mask))
 
 
+def thing_crop(name: str, kind: str, class_id: int) -> ThingCrop:
+    """Two things that touch on one side, and one on the other."""
+    one, two = np.zeros((20, 40), np.uint16), np.zeros((20, 40), np.uint16)
+    one[5:15, 5:35], two[5:15, 5:25], two[5:15, 25:35] = 9, 1, 2
+    error = ThingError(kind, class_id, 9, 300, (1, 2), (200, 100), 100)
+    sides = (one, two) if kind == "split" else (two, one)
+    return ThingCrop(name, error, np.full((20, 40, 3), 90, np.uint8), *sides)
+
+
 def metrics(table: ClassTable, counts: NDArray[np.int64]) -> dict[str, Any]:
     hits, truth, predicted = np.diag(counts), counts.sum(1), counts.sum(0)
     union = truth + predicted - hits
@@ -52,7 +63,9 @@ def metrics(table: ClassTable, counts: NDArray[np.int64]) -> dict[str, Any]:
     known = [value for value in iou.values() if value is not None]
     keys = ("dice", "precision", "recall", "fwiou", "boundary_miou", "miou_per_image", "accuracy_per_image")
     ones = np.ones(len(table), np.int64)
-    segments = SegmentCounts(np.full(len(table), 0.8), ones, 2 * ones, 0 * ones)
+    segments = SegmentCounts(
+        np.full(len(table), 0.8), ones, 2 * ones, 0 * ones, errors=np.arange(1, 7)[:, None].repeat(len(table), 1)
+    )
     overall = {
         "miou": sum(known) / len(known),
         "accuracy": float(hits.sum() / counts.sum()),
@@ -123,6 +136,7 @@ def report(table: ClassTable = DRONE, names: tuple[str, str, str] = ("a.jpg", "b
         ],
         best=rows[:1],
         worst=rows[1:],
+        things=[thing_crop(names[0], kind, len(table) - 1) for kind in ("split", "merged")],
         plots={
             "reliability": plot_reliability(scores["reliability"]),
             "recall_by_size": plot_recall_by_size(scores["objects"]["sizes"]),

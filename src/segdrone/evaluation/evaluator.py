@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,14 +16,19 @@ from segdrone.classes import ClassTable
 from segdrone.data.masks.instance_maps import InstanceMaps
 from segdrone.evaluation.counts import Counts, Mask, count_image, stack_counts
 from segdrone.evaluation.detection import DetectionScores
-from segdrone.evaluation.panoptic import SegmentCounts, Segments, count_segments, panoptic_quality, sum_counts
+from segdrone.evaluation.overlaps import Segments, overlap_segments
+from segdrone.evaluation.panoptic import SegmentCounts, count_segments, panoptic_quality, sum_counts
 from segdrone.evaluation.scores import score
+from segdrone.evaluation.thing_errors import find_thing_errors
+from segdrone.evaluation.worst_things import WorstThings
 from segdrone.figures import ImageTruthPrediction
 from segdrone.inference.grouping import Planes, Things, group_things, number_things
 from segdrone.utils.launch import rank_and_world_size
 from segdrone.utils.stall import mark_progress
 
 log = logging.getLogger(__name__)
+
+_MOST_THINGS = 8  # pictures of things that were split, and of merged ones: 1.4 MB of the page
 
 
 class EvalSample(NamedTuple):
@@ -77,6 +83,7 @@ class Evaluator:
         self.objects = DetectionScores(table, things)
         self.segments: dict[str, SegmentCounts] = {}
         self.component_segments: dict[str, SegmentCounts] = {}
+        self.worst_things = WorstThings(min(self.pictures, _MOST_THINGS))
         self.instances = instances or InstanceMaps()
         if self.instances and things is None and not self.objects.things:
             log.warning(
@@ -94,6 +101,8 @@ class Evaluator:
     def update(self, sample: EvalSample) -> None:
         """Counts one image."""
         mark_progress("scoring photographs")
+        if sample.read_image is not None:
+            sample = sample._replace(read_image=cache(sample.read_image))  # for several pictures
         name, truth, prediction, confidence, _, _ = sample
         cut = self._cut(prediction, truth)
         counts = count_image(truth, cut, confidence, self.table)
@@ -126,7 +135,7 @@ class Evaluator:
             sample: The image.
             cut: Its prediction, ignored where the truth is.
         """
-        name, truth, prediction, confidence, _, predicted = sample
+        name, truth, prediction, confidence, read_image, predicted = sample
         things = self.objects.things
         if predicted is not None:
             cut = self._cut(predicted.mask, truth)
@@ -139,13 +148,14 @@ class Evaluator:
         self.objects.update(name, truth, cut, confidence, numbers, None if predicted is None else predicted.numbers)
         if numbers is None:
             numbers = number_things(truth, self._thing_ids).numbers
-        true = Segments(truth, numbers)
-        components = Segments(*number_things(prediction, self._thing_ids))
-        counts = count_segments(true, components, self.table, things)
+        true, found = Segments(truth, numbers), Segments(*number_things(prediction, self._thing_ids))
+        overlaps = overlap_segments(true, found, self.table, things)
         if predicted is not None:
-            self.component_segments[name] = counts
-            counts = count_segments(true, Segments(*predicted), self.table, things)
-        self.segments[name] = counts
+            self.component_segments[name] = count_segments(overlaps, self.table)
+            found = Segments(*predicted)
+            overlaps = overlap_segments(true, found, self.table, things)
+        self.segments[name] = count_segments(overlaps, self.table)
+        self.worst_things.update(name, find_thing_errors(overlaps), true, found, read_image)
 
     @property
     def _thing_ids(self) -> list[int]:
@@ -162,10 +172,12 @@ class Evaluator:
         _, world = rank_and_world_size()
         if world > 1:
             shares: list[Any] = [None] * world
-            dist.all_gather_object(shares, (self.counts, self.segments, self.component_segments, self._kept))
-            counts, segments, components, kept = zip(*shares, strict=True)
+            own = (self.counts, self.segments, self.component_segments, self._kept, self.worst_things.worst())
+            dist.all_gather_object(shares, own)
+            counts, segments, components, kept, crops = zip(*shares, strict=True)
             self.counts, self.segments, self.component_segments = map(_merged, (counts, segments, components))
             self._kept = sorted((picture for share in kept for picture in share), key=_rank)
+            self.worst_things.merge(crop for share in crops for crop in share)
         self.counts = dict(sorted(self.counts.items()))
 
     def best_and_worst(self) -> tuple[list[ImageTruthPrediction], list[ImageTruthPrediction]]:

@@ -109,7 +109,10 @@ def write_report(
         _log(loggers, metrics, [folder / "figures" / f"{name}.png" for name in drawn])
         if evaluator.is_drawn:
             plots = drawn | _draw_curves(run)
-            page = HtmlReport(title, evaluator.table, metrics, confusion, rows, best, worst, plots, dict(provenance))
+            things = evaluator.worst_things.worst()
+            page = HtmlReport(
+                title, evaluator.table, metrics, confusion, rows, best, worst, things, plots, dict(provenance)
+            )
             write_html(page, folder / "report.html")
         write_json(metrics, folder / "metrics.json")
         results.commit()

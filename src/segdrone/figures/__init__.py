@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from segdrone.figures.scores import plot_differences, plot_recall_by_size, plot_reliability
     from segdrone.figures.sweep import plot_sweep
     from segdrone.figures.text import plain_text
-    from segdrone.figures.things import draw_things
+    from segdrone.figures.things import draw_things, outline_things
 
 __all__ = [
-    "TRAINING_CURVES", "ImageTruthPrediction", "InsetLegend", "colorize", "draw_things", "legend_patches", "overlay",
-    "plain_text", "plot_class_shares", "plot_confusion", "plot_cooccurrence", "plot_curves", "plot_differences",
-    "plot_learning_rates", "plot_recall_by_size", "plot_reliability", "plot_sweep", "plot_training_curve",
-    "prediction_grid", "save", "shares_legend", "to_svg",
+    "TRAINING_CURVES", "ImageTruthPrediction", "InsetLegend", "colorize", "draw_things", "legend_patches",
+    "outline_things", "overlay", "plain_text", "plot_class_shares", "plot_confusion", "plot_cooccurrence",
+    "plot_curves", "plot_differences", "plot_learning_rates", "plot_recall_by_size", "plot_reliability",
+    "plot_sweep", "plot_training_curve", "prediction_grid", "save", "shares_legend", "to_svg",
 ]  # fmt: skip
 
 _MODULES = {
@@ -34,6 +34,7 @@ _MODULES = {
     "colorize": "masks",
     "draw_things": "things",
     "legend_patches": "patches",
+    "outline_things": "things",
     "overlay": "masks",
     "plain_text": "text",
     "plot_class_shares": "class_shares",

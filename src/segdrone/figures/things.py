@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -13,6 +14,8 @@ from segdrone.figures.legend import load_font
 
 _TEXT = 13  # pixels: height of a number
 _LEAST_SIDE = 10  # pixels: smaller things have an outline only
+_COLORS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167))
+"""Okabe and Ito, "Color Universal Design", 2008: told apart by all kinds of color vision."""
 
 
 def draw_things(picture: NDArray[np.uint8], numbers: NDArray[Any]) -> NDArray[np.uint8]:
@@ -39,6 +42,45 @@ def draw_things(picture: NDArray[np.uint8], numbers: NDArray[Any]) -> NDArray[np
     canvas, font = ImageDraw.Draw(image), load_font(_TEXT)
     for number, x, y in _middles(numbers):
         canvas.text((x, y), str(number), fill="white", font=font, anchor="mm", stroke_width=2, stroke_fill="black")
+    return np.array(image)
+
+
+def outline_things(picture: NDArray[np.uint8], numbers: NDArray[np.uint16], chosen: Sequence[int]) -> NDArray[np.uint8]:
+    """Draws thick colored outlines around chosen things, and thin white ones around others.
+
+    Several chosen ones have 1, 2, ... in their middles.
+
+    Args:
+        picture: uint8 `[H, W, 3]`, RGB.
+        numbers: Number of the thing, uint16 `[H, W]`; 0 for none.
+        chosen: Numbers of things, in the order in which they are counted.
+
+    Returns:
+        uint8 `[H, W, 3]`, RGB.
+
+    Example:
+        >>> picture, numbers = np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9), np.uint16)
+        >>> numbers[2:7, 2:7] = 7
+        >>> outline_things(picture, numbers, [7])[2, 4].tolist()
+        [230, 159, 0]
+    """
+    drawn = picture.copy()
+    order = {number: i for i, number in enumerate(chosen)}
+    present = [int(number) for number in np.unique(numbers) if number]
+    for number in sorted(present, key=lambda number: number in order):
+        mask = (numbers == number).view(np.uint8)
+        outlines, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        if number in order:
+            cv2.drawContours(drawn, outlines, -1, (0, 0, 0), 4)
+            cv2.drawContours(drawn, outlines, -1, _COLORS[order[number] % len(_COLORS)], 2)
+        else:
+            cv2.drawContours(drawn, outlines, -1, (255, 255, 255), 1)
+    image = Image.fromarray(drawn)
+    canvas, font = ImageDraw.Draw(image), load_font(_TEXT)
+    for number, x, y in _middles(numbers) if len(chosen) > 1 else ():
+        if number in order:
+            text = str(order[number] + 1)
+            canvas.text((x, y), text, fill="white", font=font, anchor="mm", stroke_width=2, stroke_fill="black")
     return np.array(image)
 
 

@@ -83,16 +83,36 @@ def test_a_page_with_only_the_required_parts(tmp_path: Path) -> None:
     classes = {name: {**row, "iou_interval": None} for name, row in full.metrics["classes"].items()}
     page = written(
         dataclasses.replace(
-            full, metrics={**full.metrics, **nothing, "classes": classes}, plots={}, best=[], worst=[], provenance={}
+            full,
+            metrics={**full.metrics, **nothing, "classes": classes},
+            plots={},
+            best=[],
+            worst=[],
+            things=[],
+            provenance={},
         ),
         tmp_path,
     )
-    for section in ("confidence", "objects", "training", "best", "worst"):
+    for section in ("confidence", "objects", "things", "training", "best", "worst"):
         assert f'id="{section}"' not in page
         assert f'href="#{section}"' not in page
     assert 'class="interval"' not in page
     assert "% interval" not in page
     assert '<p class="value">\N{EN DASH}</p>' in page
+
+
+def test_things_that_were_split_or_merged_are_counted_and_shown(tmp_path: Path) -> None:
+    page = written(report(), tmp_path)
+    text = " ".join(Elements(page).text.split())
+    name = DRONE.names[-1]
+    assert f"{name} in a.jpg: one thing of 300 pixels, predicted as 2 of 200, 100 pixels." in text
+    assert f"{name} in a.jpg: 2 things of 200, 100 pixels, predicted as one of 300 pixels." in text
+    assert (
+        "With connected components as predicted things, 2 would be split, 3 merged, 4 missed, and 6 invented." in text
+    )
+    row = page.split("Things that were taken apart")[1].split("<tbody>")[1].split("</tbody>")[0]
+    assert re.findall(r">(\d+)</td>", row) == ["1", "2", "3", "4", "5", "6"]
+    assert page.split('id="things"')[1].split("</section>")[0].count('src="data:image/jpeg') == 4
 
 
 def test_without_photographs_the_masks_are_compared_on_white(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from segdrone.figures import ImageTruthPrediction
 from segdrone.figures.grid import PANEL_WIDTH
 
 _MIN_WIDTH = 16  # pixels
-_MAX_BYTES = 13_000_000  # of all pictures as text in the page, which should stay below 15 MB
+_MAX_BYTES = 12_000_000  # of these pictures as text in the page, which should stay below 15 MB with those of things
 _ORANGE, _DARK_STRIPE = (240, 110, 0), (90, 25, 0)  # wrong pixels and the stripes over them
 _PALE_BLUE, _BLUE_DOT = (220, 228, 245), (70, 100, 170)  # ignored pixels and the dots on them
 
@@ -139,14 +139,20 @@ def _encode(sample: ImageTruthPrediction, table: ClassTable, width: int) -> Enco
     return EncodedPanel(
         width=sample.truth.shape[1],
         height=sample.truth.shape[0],
-        photograph=None if sample.image is None else _jpeg(sample.image),
+        photograph=None if sample.image is None else jpeg_uri(sample.image),
         truth=_png(sample.truth, table),
         prediction=_png(sample.prediction, table),
-        errors=_jpeg(errors, subsampling=0),  # keeps the edges of the marks sharp
+        errors=jpeg_uri(errors, subsampling=0),  # keeps the edges of the marks sharp
     )
 
 
-def _jpeg(picture: NDArray[np.uint8], subsampling: int = 2) -> str:
+def jpeg_uri(picture: NDArray[np.uint8], subsampling: int = 2) -> str:
+    """Encodes a picture, uint8 `[H, W, 3]`, RGB, as a data URI.
+
+    Args:
+        picture: The picture.
+        subsampling: 2 stores colors at half the width and height; 0 keeps them sharp.
+    """
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "JPEG", quality=80, subsampling=subsampling, optimize=True)
     return _data_uri(file, "jpeg")

@@ -24,6 +24,8 @@ from segdrone.evaluation.html_report.matrix import SHADES, matrices, most_confus
 from segdrone.evaluation.html_report.panels import make_panels
 from segdrone.evaluation.html_report.plots import iou_bar, plot_image
 from segdrone.evaluation.html_report.summary import key_findings, summary_scores
+from segdrone.evaluation.html_report.thing_pictures import draw_thing_errors
+from segdrone.evaluation.worst_things import ThingCrop
 from segdrone.figures import ImageTruthPrediction
 from segdrone.utils.atomic import atomic_write
 from segdrone.utils.console import printable
@@ -52,6 +54,7 @@ class HtmlReport:
         photographs: One dict per photograph, worst first: `id`, `miou`, `accuracy` and `worst_class`, None if unknown.
         best: The best photographs, best first; their titles are their ids.
         worst: The worst photographs, worst first.
+        things: The things that were split or merged worst.
         plots: Those of `reliability`, `recall_by_size`, `loss` and `miou` that could be drawn.
         provenance: What `describe_run` returned: `command`, `git_commit`, `python`, `packages`, `platform`, `device`,
             `data_fingerprint`, `config` and further details.
@@ -64,6 +67,7 @@ class HtmlReport:
     photographs: list[dict[str, Any]]
     best: list[ImageTruthPrediction]
     worst: list[ImageTruthPrediction]
+    things: list[ThingCrop]
     plots: Mapping[str, Figure]
     provenance: dict[str, Any]
 
@@ -84,6 +88,7 @@ def write_html(report: HtmlReport, path: Path) -> None:
         matrices=matrices(report.confusion, table),
         confusions=most_confused(report.confusion, table),
         plots=_plots(report.plots),
+        thing_pictures=draw_thing_errors(report.things, table),
         panel_groups=[("best", "Best photographs", best), ("worst", "Worst photographs", worst)],
         photograph_scores={photograph["id"]: photograph for photograph in report.photographs},
         photographs=report.photographs,
