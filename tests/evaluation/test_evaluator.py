@@ -11,6 +11,7 @@ from segdrone.data.masks.instance_maps import InstanceMaps
 from segdrone.evaluation.counts import stack_counts
 from segdrone.evaluation.evaluator import EvalSample, Evaluator
 from segdrone.evaluation.scores import score
+from segdrone.inference.grouping import Things
 
 TABLE = ClassTable(names=("land", "water"), colours=((0, 0, 0), (0, 0, 255)))
 
@@ -155,3 +156,31 @@ def test_without_things_there_is_no_panoptic_quality() -> None:
     evaluator = Evaluator(TABLE, None)
     evaluator.update(sample("a", 3))
     assert evaluator.panoptic() is None
+
+
+@pytest.mark.parametrize("told_apart", [False, True])
+def test_things_that_were_merged_or_split_are_counted_and_kept(told_apart: bool, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), touching(2))
+    mask = (touching(2) > 0).astype(np.uint8)
+    quarters = np.repeat(np.arange(1, 6, dtype=np.uint16), 4)[None] * mask  # columns 2, 4, 8, 12, 14
+    things = Things(mask, quarters) if told_apart else None
+    reads: list[NDArray[np.uint8]] = []
+
+    def read() -> NDArray[np.uint8]:
+        reads.append(np.zeros((10, 20, 3), np.uint8))
+        return reads[-1]
+
+    evaluator = Evaluator(CARS, 1, instances=numbered(tmp_path))
+    evaluator.update(EvalSample("a", mask, mask, None, read, things))
+    evaluator.sync()
+    panoptic = evaluator.panoptic()
+    assert panoptic is not None
+    components = {"truth": 2, "split": 0, "merged": 2, "missed": 0, "predicted": 1, "invented": 0}
+    if told_apart:
+        assert panoptic["components"]["things"]["car"] == components
+        assert panoptic["things"]["car"] == {**components, "split": 2, "merged": 0, "predicted": 4}
+    else:
+        assert panoptic["things"]["car"] == components
+    (crop,) = evaluator.worst_things.worst()  # the other car that was split is no worse
+    assert (crop.error.kind, crop.name) == ("split" if told_apart else "merged", "a")
+    assert crop.image is not None and len(reads) == 1  # for both pictures of the photograph
