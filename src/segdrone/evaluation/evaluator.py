@@ -58,7 +58,8 @@ class Evaluator:
 
     Args:
         table: The classes.
-        pictures: How many of the best and how many of the worst images to keep pictures of; None draws nothing at all.
+        pictures: How many of the best and how many of the worst images to keep pictures of, and of the
+            split and of the merged things, 8 of each at most; None draws nothing at all.
         things: Names of the classes that are counted as objects; None is `thing_classes(table)`.
         instances: Numbers of the true things; None takes connected components.
 
