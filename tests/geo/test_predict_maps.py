@@ -64,8 +64,8 @@ def test_a_mask_on_the_grid_of_its_map(tmp_path: Path, scale: float) -> None:
     assert expected.confidence is not None
     assert (classes == expected.mask).mean() > 0.999  # resized, pixels may differ by one of 255
     assert np.abs(confidence.astype(int) - expected.confidence).max() <= 6
-    names = ["ortho.json", "ortho_confidence.tif", "ortho_map.html", "ortho_mask.tif", "ortho_mask.tif.aux.xml"]
-    assert sorted(contents(tmp_path / "out" / "maps")) == names
+    names = ["areas.csv", "areas.json", "confidence.tif", "map.html", "mask.qml", "mask.tif", "mask.tif.aux.xml"]
+    assert [*contents(tmp_path / "out" / "maps")] == ["ortho.json", *(f"ortho_{name}" for name in names)]
 
 
 def test_killed_at_any_strip_it_continues_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

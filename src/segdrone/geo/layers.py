@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
-from segdrone.errors import DataError
+from segdrone.errors import ConfigError, DataError
 from segdrone.geo.area_table import AreaTable
 from segdrone.geo.areas import PixelAreas
 from segdrone.geo.crs import horizontal_crs
+from segdrone.geo.libraries import library
 from segdrone.geo.map_files import MapFiles
 from segdrone.geo.map_page import draw_picture, picture_size, write_map_page
 from segdrone.geo.styles import write_raster_style
@@ -49,6 +50,25 @@ class LayerOptions:
     min_area_m2: float = 0.0
     zones: Path | None = None
 
+    def check(self, number_of_maps: int) -> None:
+        """Checks what can be checked before a map is opened.
+
+        Raises:
+            ConfigError: The polygons have no known format or a library is missing, or several maps have one file.
+        """
+        if self.polygons is None:
+            return
+        suffix = f".{self.polygons}" if f".{self.polygons}" in FORMATS else Path(self.polygons).suffix.lower()
+        if suffix not in FORMATS:
+            raise ConfigError(f"--polygons {self.polygons}: give a file with a suffix of {', '.join(FORMATS)}")
+        if suffix == ".parquet":
+            library("pyarrow.parquet", "geoparquet")
+        if suffix != f".{self.polygons}" and number_of_maps > 1:
+            raise ConfigError(
+                f"--polygons {self.polygons} is one file for {number_of_maps} maps: give --polygons {suffix[1:]}, "
+                "which writes one beside each mask"
+            )
+
     def polygon_file(self, files: MapFiles) -> Path | None:
         """Returns the file of the polygons of a map; None for none."""
         if self.polygons is None:
@@ -65,6 +85,20 @@ class LayerOptions:
             "min_area_m2": self.min_area_m2,
             "zones": None if self.zones is None else measure_file(self.zones),
         }
+
+
+def check_layers(source: MapSource, options: LayerOptions, areas: PixelAreas | None) -> None:
+    """Checks that the layers of a map can be made, before hours are spent on its mask.
+
+    Raises:
+        DataError: They ask for meters, and the map has none, or the zones cannot be read or do not meet it.
+    """
+    if areas is None and (options.simplify or options.min_area_m2):
+        raise DataError(
+            f"{source.path} does not say how many meters a pixel has: leave out --simplify and --min-area-m2"
+        )
+    if options.zones is not None:
+        read_zones(options.zones, source.georeference or PIXELS, source.size)
 
 
 def write_layers(
@@ -93,7 +127,8 @@ def write_layers(
     place = PIXELS if source.georeference is None else source.georeference
     zones = None if options.zones is None else read_zones(options.zones, place, size)
     table_of_areas = AreaTable(size, table, areas, zones)
-    tracer = RegionTracer(size, areas, table.ignore_index, _tolerance(options, areas, source))
+    tolerance = options.simplify / math.sqrt(areas.mean) if areas is not None and options.simplify else None
+    tracer = RegionTracer(size, areas, table.ignore_index, tolerance)
     target = options.polygon_file(files)
     files.areas(".csv").parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -115,15 +150,6 @@ def write_layers(
     _write_page(source, files, table, table_of_areas.rows(), areas)
     written = [files.areas(".csv"), files.areas(".json"), files.mask.with_suffix(".qml"), files.page]
     return written if target is None or writer is None else [*written, *_polygon_files(target, writer)]
-
-
-def _tolerance(options: LayerOptions, areas: PixelAreas | None, source: MapSource) -> float | None:
-    """Returns by how many pixels borders are simplified."""
-    if not options.simplify:
-        return None
-    if areas is None:
-        raise DataError(f"{source.path} does not say how many meters a pixel has: leave out --simplify")
-    return options.simplify / math.sqrt(areas.mean)
 
 
 def _polygon_files(target: Path, writer: PolygonWriter) -> list[Path]:

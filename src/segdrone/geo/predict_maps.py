@@ -16,7 +16,7 @@ from segdrone import __version__
 from segdrone.errors import ConfigError, DataError
 from segdrone.geo.areas import PixelAreas
 from segdrone.geo.inputs import MapInput
-from segdrone.geo.layers import LayerOptions, write_layers
+from segdrone.geo.layers import LayerOptions, check_layers, write_layers
 from segdrone.geo.map_files import MapFiles
 from segdrone.geo.map_record import MapRecord
 from segdrone.geo.predict_mask import predict_mask
@@ -73,6 +73,7 @@ def predict_maps(
         ConfigError: The folder has results with other settings, another process predicts into it, or the extra `geo`
             is missing.
     """
+    layers.check(len(maps))
     folder = Path(out) / FOLDER
     predicted, skipped, failed = 0, 0, {}
     with writable_dir(folder), exclusive_dir(folder):
@@ -81,6 +82,7 @@ def predict_maps(
             try:
                 source = _open(given, predictor, channels, remote)
                 areas = _areas(source)
+                check_layers(source, layers, areas)
                 model = _at_scale_of(source, predictor, areas, gsd)
                 is_new, damage = _predict(model, source, files, redo, progress)
                 is_new |= _write_layers(source, files, model, layers, areas, redo, progress)
