@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -36,6 +35,7 @@ from segdrone.geo.trace import RegionTracer
 from segdrone.geo.vectors import polygon_writer
 from segdrone.raster.georeference import Georeference
 from segdrone.utils.atomic import atomic_write
+from segdrone.windows import Size
 
 RESULT = Path(__file__).parent / "results" / "map_polygons.md"
 CLASSES, CELL, STRIP = 8, 64, 2048
@@ -52,39 +52,42 @@ WAYS = {
 
 
 def render(folder: Path, side: int) -> None:
-    """Writes `smooth.npy` and `noisy.npy`, uint8 `[side, side]`."""
+    """Writes `smooth` and `noisy`, uint8 `[side, side]`, row by row."""
     rng = np.random.default_rng(0)
     count = side // CELL + 2
     levels = [cv2.GaussianBlur(rng.normal(size=(count, count)), (0, 0), 1.0) for _ in range(CLASSES)]
-    smooth, noisy = (
-        np.lib.format.open_memmap(folder / name, "w+", np.uint8, (side, side)) for name in ("smooth.npy", "noisy.npy")
-    )
     places = ((np.arange(side) + 0.5) / CELL).astype(np.float32)
-    for top in range(0, side, CELL):
-        rows = places[top : top + CELL]
-        x, y = np.meshgrid(places, rows - int(rows[0]))
-        values = []
-        for level in levels:
-            part = np.ascontiguousarray(level[int(rows[0]) : int(rows[0]) + 3].astype(np.float32))
-            values.append(cv2.remap(part, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT))
-        labels = np.argmax(values, axis=0).astype(np.uint8)
-        smooth[top : top + CELL] = labels
-        is_noise = rng.random(labels.shape) < 0.05
-        labels[is_noise] = rng.integers(0, CLASSES, int(is_noise.sum()))
-        noisy[top : top + CELL] = labels
+    with (folder / "smooth").open("wb") as smooth, (folder / "noisy").open("wb") as noisy:
+        for top in range(0, side, CELL):
+            rows = places[top : top + CELL]
+            first = int(rows[0])
+            x, y = np.meshgrid(places, rows - first)
+            parts = [np.ascontiguousarray(level[first : first + 3].astype(np.float32)) for level in levels]
+            values = [cv2.remap(part, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT) for part in parts]
+            labels = np.argmax(values, axis=0).astype(np.uint8)
+            labels.tofile(smooth)
+            is_noise = rng.random(labels.shape) < 0.05
+            labels[is_noise] = rng.integers(0, CLASSES, int(is_noise.sum()))
+            labels.tofile(noisy)
 
 
-def by_tracer(mask: NDArray[np.uint8], path: Path, tolerance: float | None) -> None:
+def read(file: Path, size: Size, top: int, height: int) -> NDArray[np.uint8]:
+    """Reads rows of a map."""
+    height = min(height, size[0] - top)
+    return np.fromfile(file, np.uint8, height * size[1], offset=top * size[1]).reshape(height, size[1])
+
+
+def by_tracer(file: Path, size: Size, path: Path, tolerance: float | None) -> None:
     """Writes polygons by the streaming tracer."""
     place = Georeference(CRS, (PIXEL, 0.0, 5e5, 0.0, -PIXEL, 5.2e6))
-    areas = PixelAreas(place, mask.shape)
-    tracer = RegionTracer(mask.shape, areas, tolerance=tolerance)
+    areas = PixelAreas(place, size)
+    tracer = RegionTracer(size, areas, tolerance=tolerance)
     with polygon_writer(path, TABLE, place, areas) as writer:
-        for top in range(0, len(mask), STRIP):
-            writer.write(tracer.add(np.array(mask[top : top + STRIP])))
+        for top in range(0, size[0], STRIP):
+            writer.write(tracer.add(read(file, size, top, STRIP)))
 
 
-def by_shapes(mask: NDArray[np.uint8], path: Path, tolerance: float | None) -> None:
+def by_shapes(file: Path, size: Size, path: Path, tolerance: float | None) -> None:
     """Writes polygons by rasterio, in batches."""
     transform = rasterio.Affine(PIXEL, 0, 5e5, 0, -PIXEL, 5.2e6)
     found: list[Any] = []
@@ -95,14 +98,15 @@ def by_shapes(mask: NDArray[np.uint8], path: Path, tolerance: float | None) -> N
         if tolerance is not None:
             polygons = shapely.simplify(polygons, tolerance * PIXEL)
         names = np.array([TABLE.names[int(value)] for value in values], object)
-        fields = [np.array(values), shapely.area(polygons)]
-        raw = pyogrio.raw
-        raw.write(path, shapely.to_wkb(polygons), [names, *fields], ["class", "class_id", "area"], layer="regions",
-                  driver="GPKG", geometry_type="Polygon", crs=CRS, append=path.exists())  # fmt: skip
+        fields = [names, np.array(values), shapely.area(polygons)]
+        pyogrio.raw.write(
+            path, shapely.to_wkb(polygons), fields, ["class", "class_id", "area"], layer="regions", driver="GPKG",
+            geometry_type="Polygon", crs=CRS, append=path.exists(),
+        )  # fmt: skip
         found.clear()
         values.clear()
 
-    for geometry, value in rasterio.features.shapes(np.array(mask), transform=transform):
+    for geometry, value in rasterio.features.shapes(read(file, size, 0, size[0]), transform=transform):
         found.append(geometry)
         values.append(value)
         if len(found) == 20_000:
@@ -110,28 +114,28 @@ def by_shapes(mask: NDArray[np.uint8], path: Path, tolerance: float | None) -> N
     write()
 
 
-def measure(file: Path, rows: int, way: str) -> dict[str, float]:
+def measure(file: Path, size: Size, way: str) -> dict[str, float]:
     """Runs a way in this process."""
-    mask = np.load(file, mmap_mode="r")[:rows]
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
         path = Path(folder, "map.gpkg")
         run = by_tracer if way.startswith("tracer") else by_shapes
         start, cpu = time.perf_counter(), time.process_time()
-        run(mask, path, TOLERANCE if way.endswith("simplified") else None)
+        run(file, size, path, TOLERANCE if way.endswith("simplified") else None)
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+        peak = int(status["VmHWM"].split()[0]) / 2**20  # ru_maxrss would include the process that started this one
         info = pyogrio.read_info(path, layer="regions")
-        result = {
+        found = {
             "seconds": seconds,
             "cpu": cpu,
             "GB": peak,
             "regions": info["features"],
             "MB": path.stat().st_size / 1e6,
         }
-        return result | (_faults(path, mask.shape) if info["features"] < 200_000 else {})
+        return found | (_faults(path, size) if info["features"] < 200_000 else {})
 
 
-def _faults(path: Path, size: tuple[int, int]) -> dict[str, float]:
+def _faults(path: Path, size: Size) -> dict[str, float]:
     """Returns what polygons cover twice, and not at all, in percent of the raster."""
     polygons = shapely.from_wkb(pyogrio.raw.read(path, layer="regions", columns=[])[2])
     is_invalid = ~shapely.is_valid(polygons)
@@ -141,8 +145,8 @@ def _faults(path: Path, size: tuple[int, int]) -> dict[str, float]:
     return {
         "corners": corners,
         "invalid": int(is_invalid.sum()),
-        "overlap": 100 * (total - covered) / frame,
-        "gap": 100 * (frame - covered) / frame,
+        "overlap": 100 * max(total - covered, 0) / frame,
+        "gap": 100 * max(frame - covered, 0) / frame,
     }
 
 
@@ -150,40 +154,49 @@ def main() -> None:
     """Measures all ways on both maps."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=16384, help="rows and columns of the maps")
-    parser.add_argument("--noisy-rows", type=int, default=2048, help="rows of the noisy map that are traced")
+    parser.add_argument("--noisy-rows", type=int, default=1024, help="rows of the noisy map that are traced")
     parser.add_argument("--work", type=Path, help="folder for the maps (default: a temporary one)")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(measure(Path(options.one[0]), int(options.one[1]), options.one[2])))
+        file, rows, way = options.one
+        print(json.dumps(measure(Path(file), (int(rows), options.side), way)))
         return
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
         render(Path(folder), options.side)
         lines = []
         for name, rows in (("smooth", options.side), ("noisy", min(options.noisy_rows, options.side))):
             for way, text in WAYS.items():
-                command = [sys.executable, __file__, "--one", str(Path(folder, f"{name}.npy")), str(rows), way]
+                command = [
+                    sys.executable,
+                    __file__,
+                    "--side",
+                    str(options.side),
+                    "--one",
+                    str(Path(folder, name)),
+                    str(rows),
+                    way,
+                ]
                 done = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
                 lines.append(_line(f"{name}, {options.side} x {rows}", text, done))
                 print(lines[-1], flush=True)
+    machine = platform.processor() or platform.machine()
     head = (
+        f"Label maps of 0.05 m pixels, one thread, {machine}. Seconds are of a machine that did other work too.\n\n"
         "map | way | seconds | CPU | memory, GB | regions | file, MB | corners | invalid | overlaps | gaps\n"
         "--- | --- | --: | --: | --: | --: | --: | --: | --: | --: | --:\n"
     )
     with atomic_write(RESULT) as partial:
-        partial.write_text(f"{head}{chr(10).join(lines)}\n\n{platform.processor() or platform.machine()}\n")
+        partial.write_text(f"{head}{chr(10).join(lines)}\n")
 
 
 def _line(name: str, text: str, done: dict[str, float]) -> str:
-    faults = (
-        [f"{done['corners']:,.0f}", f"{done['invalid']:.0f}", f"{done['overlap']:.4f} %", f"{done['gap']:.4f} %"]
-        if ("gap" in done)
-        else ["-"] * 4
-    )
-    return " | ".join(
-        [name, text, f"{done['seconds']:.0f}", f"{done['cpu']:.0f}", f"{done['GB']:.2f}", f"{done['regions']:,.0f}",
-         f"{done['MB']:.0f}", *faults]
-    )  # fmt: skip
+    cells = [name, text, f"{done['seconds']:.0f}", f"{done['cpu']:.0f}", f"{done['GB']:.2f}"]
+    cells += [f"{done['regions']:,.0f}", f"{done['MB']:.0f}"]
+    if "gap" not in done:
+        return " | ".join([*cells, *["-"] * 4])
+    faults = [f"{done['corners']:,.0f}", f"{done['invalid']:.0f}", f"{done['overlap']:.4f} %", f"{done['gap']:.4f} %"]
+    return " | ".join([*cells, *faults])
 
 
 if __name__ == "__main__":

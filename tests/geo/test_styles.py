@@ -6,13 +6,13 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from segdrone.classes import ClassTable
-from segdrone.geo.styles import write_polygon_style, write_raster_style
+from segdrone.geo.styles import write_style
 
 TABLE = ClassTable(('a "<b>" & c', "grass"), ((255, 0, 16), (0, 102, 0)))
 
 
 def test_polygons_have_a_category_for_each_class(tmp_path: Path) -> None:
-    write_polygon_style(tmp_path / "map.gpkg", TABLE)
+    write_style(tmp_path / "map.gpkg", TABLE)
     text = (tmp_path / "map.qml").read_text()
     assert text.startswith("<!DOCTYPE qgis ")
     renderer = ET.fromstring(text).find("renderer-v2")
@@ -29,7 +29,7 @@ def test_polygons_have_a_category_for_each_class(tmp_path: Path) -> None:
 
 
 def test_a_mask_has_a_color_for_each_id(tmp_path: Path) -> None:
-    write_raster_style(tmp_path / "map.tif", TABLE)
+    write_style(tmp_path / "map.tif", TABLE)
     renderer = ET.fromstring((tmp_path / "map.qml").read_text()).find("pipe/rasterrenderer[@type='paletted']")
     assert renderer is not None
     entries = [tuple(map(entry.get, ("value", "color", "alpha", "label"))) for entry in renderer.iter("paletteEntry")]

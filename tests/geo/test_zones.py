@@ -111,6 +111,18 @@ def test_what_is_no_plain_polygon_is_named(tmp_path: Path, caplog: pytest.LogCap
     assert "partly beside the raster, whose pixels alone count: zone E" in caplog.text
 
 
+@pytest.mark.parametrize("wild", [np.nan, np.inf, 1e300])
+def test_coordinates_that_are_no_numbers_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, wild: float
+) -> None:
+    with np.errstate(invalid="ignore"):
+        broken = shapely.Polygon([(5e5, 5.2e6), (wild, 5.2e6), (5e5 + 9, 5.2e6 - 9)])
+    zones = read_zones(write(tmp_path / "a.gpkg", [box(10, 5, 20, 25), broken]), place(), SIZE)
+    assert zones.names == ["A"]
+    assert "coordinates that are no numbers, left out: zone B" in caplog.text
+    assert "no polygons" not in caplog.text
+
+
 def test_zones_without_a_system(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = write(tmp_path / "a.gpkg", [box(10, 5, 20, 25)], None)
     assert read_zones(path, place(), SIZE).shapes[0].bounds == (20, 10, 40, 50)

@@ -18,6 +18,7 @@ from segdrone.windows import Size, Window
 NO_DATA = "no data"
 """Name of the row of pixels that belong to no class."""
 
+_OUTSIDE = 256  # label of what lies beside a zone
 _COLUMNS = ("zone_id", "zone", "class_id", "class", "area_m2", "share", "pixels", "regions")
 
 
@@ -51,18 +52,19 @@ class AreaTable:
         """Takes the next rows, uint8 `[h, W]`."""
         window = Window(self._top, 0, *mask.shape)
         self._count(self._sums, 0, mask, window)
-        for zone in range(len(self._by_zone.pixels)):
-            if self._zones is not None and (found := self._zones.cover(zone, window)) is not None:
-                part, is_in = found
-                own = mask[part.top - self._top : part.top - self._top + part.height, part.columns]
-                self._count(self._by_zone, zone, np.where(is_in, own, np.uint16(256)), part)
+        if self._zones is not None:
+            for zone in self._zones.meeting(window):
+                if (found := self._zones.cover(zone, window)) is not None:
+                    part, is_in = found
+                    own = mask[part.top - self._top : part.top - self._top + part.height, part.columns]
+                    self._count(self._by_zone, zone, np.where(is_in, own, np.uint16(_OUTSIDE)), part)
         self._top += len(mask)
 
     def _count(self, sums: PixelSums, row: int, labels: NDArray[np.integer], window: Window) -> None:
         if self._areas is None:
-            sums.pixels[row] += np.bincount(labels.ravel(), minlength=257)
+            sums.pixels[row] += np.bincount(labels.ravel(), minlength=_OUTSIDE + 1)
             return
-        added = self._areas.sum_labels(labels, 257, window.top, window.left)
+        added = self._areas.sum_labels(labels, _OUTSIDE + 1, window.top, window.left)
         sums.pixels[row] += added.pixels
         sums.square_meters[row] += added.square_meters
 
@@ -130,4 +132,4 @@ class AreaTable:
 
 
 def _no_sums(count: int) -> PixelSums:
-    return PixelSums(np.zeros((count, 257), np.int64), np.zeros((count, 257)))
+    return PixelSums(np.zeros((count, _OUTSIDE + 1), np.int64), np.zeros((count, _OUTSIDE + 1)))

@@ -12,17 +12,27 @@ _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 _OPACITY = "0.6"  # the map below stays visible
 
 
-def write_polygon_style(path: Path, table: ClassTable) -> None:
-    """Writes `NAME.qml` beside a layer of polygons: one category for each class, by the field `class`.
+def write_style(path: Path, table: ClassTable) -> None:
+    """Writes `NAME.qml` beside a layer of polygons or a mask, which QGIS reads when it opens that.
 
-    QGIS reads it when it opens the layer. Its elements are those that QGIS 3.22 and later write for a categorized
-    renderer with simple fills.
+    Both may have one name, `map.gpkg` and `map.tif`, so that the file has a renderer for either: QGIS takes that of the
+    kind of the layer. Polygons have a category for each class, by the field `class`; a mask has a color for each id, and
+    the ignored one is transparent. Elements and attributes are those that QGIS 3.22 and later write.
 
     Args:
-        path: The layer, such as `map.gpkg`; the style becomes `map.qml`.
+        path: The layer or the mask.
         table: The classes and their colors.
     """
-    root = _root()
+    root = ET.Element("qgis", version="3.34", styleCategories="Symbology")
+    _add_pipe(root, table)
+    _add_categories(root, table)
+    ET.SubElement(root, "layerGeometryType").text = "2"
+    ET.indent(root)
+    with atomic_write(path.with_suffix(".qml")) as partial:
+        partial.write_text(_DOCTYPE + ET.tostring(root, encoding="unicode") + "\n", encoding="utf-8")
+
+
+def _add_categories(root: ET.Element, table: ClassTable) -> None:
     renderer = ET.SubElement(root, "renderer-v2", type="categorizedSymbol", attr="class", symbollevels="0",
                              enableorderby="0", forceraster="0")  # fmt: skip
     categories, symbols = ET.SubElement(renderer, "categories"), ET.SubElement(renderer, "symbols")
@@ -42,18 +52,9 @@ def write_polygon_style(path: Path, table: ClassTable) -> None:
             "outline_width_unit": "MM",
         }.items():
             ET.SubElement(options, "Option", type="QString", name=option, value=value)
-    ET.SubElement(root, "layerGeometryType").text = "2"
-    _write(root, path)
 
 
-def write_raster_style(path: Path, table: ClassTable) -> None:
-    """Writes `NAME.qml` beside a mask: one color for each class id; the ignored id is transparent.
-
-    Args:
-        path: The mask, such as `map.tif`; the style becomes `map.qml`.
-        table: The classes and their colors.
-    """
-    root = _root()
+def _add_pipe(root: ET.Element, table: ClassTable) -> None:
     pipe = ET.SubElement(root, "pipe")
     renderer = ET.SubElement(pipe, "rasterrenderer", type="paletted", band="1", alphaBand="-1", opacity="1",
                              nodataColor="")  # fmt: skip
@@ -63,14 +64,3 @@ def write_raster_style(path: Path, table: ClassTable) -> None:
         hexadecimal = "#{:02x}{:02x}{:02x}".format(*color)
         ET.SubElement(palette, "paletteEntry", value=str(index), color=hexadecimal, alpha="255", label=name)
     ET.SubElement(palette, "paletteEntry", value=str(table.ignore_index), color="#ffffff", alpha="0", label="no data")
-    _write(root, path)
-
-
-def _root() -> ET.Element:
-    return ET.Element("qgis", version="3.34", styleCategories="Symbology")
-
-
-def _write(root: ET.Element, path: Path) -> None:
-    ET.indent(root)
-    with atomic_write(path.with_suffix(".qml")) as partial:
-        partial.write_text(_DOCTYPE + ET.tostring(root, encoding="unicode") + "\n", encoding="utf-8")

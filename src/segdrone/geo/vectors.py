@@ -18,7 +18,7 @@ from segdrone.geo.areas import PixelAreas
 from segdrone.geo.crs import horizontal_crs, to_wgs84
 from segdrone.geo.libraries import library
 from segdrone.geo.polygon_batch import PolygonBatch
-from segdrone.geo.styles import write_polygon_style
+from segdrone.geo.styles import write_style
 from segdrone.geo.vector_formats import FORMATS, append_features, convert_layer
 from segdrone.raster.georeference import Georeference
 from segdrone.utils.atomic import atomic_write
@@ -103,7 +103,7 @@ def polygon_writer(
             for layer in writer.layers:
                 file = path if layer == REGIONS else path.with_name(f"{path.stem}_{layer}{path.suffix}")
                 convert_layer(database, layer, file, writer.crs, pixel, text)
-    write_polygon_style(path, table)
+    write_style(path, table)
 
 
 class PolygonWriter:

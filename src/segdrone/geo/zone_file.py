@@ -57,7 +57,8 @@ def read_layer(path: Path) -> ZoneLayer:
             warnings.simplefilter("ignore", UserWarning)
             layer = _choose_layer(source, path)
             meta, _, geometries, values = raw.read(source, layer=layer, force_2d=True)
-            shapes = shapely.from_wkb(geometries)
+            with np.errstate(invalid="ignore"):
+                shapes = shapely.from_wkb(geometries)
     except (errors.DataSourceError, errors.DataLayerError, errors.FeatureError, errors.GeometryError, ValueError,
             shapely.errors.GEOSException, UnicodeDecodeError) as error:  # fmt: skip
         raise DataError(
@@ -108,7 +109,7 @@ def _names(fields: dict[str, NDArray[Any]], count: int, path: Path) -> list[str]
     found = [by_name[name] for name in _NAMES if name in by_name]
     found += [name for name, values in fields.items() if values.dtype == object]
     for name in found:
-        values = [None if value is None or value != value else str(value).strip() for value in fields[name]]
+        values = [None if value is None or value != value else one_line(value).strip() for value in fields[name]]
         if any(values):
             log.info("%s: zones are named by the field %s", path.name, name)
             return [value[:200] if value else str(number) for number, value in enumerate(values, 1)]

@@ -20,6 +20,7 @@ from segdrone.windows import Size, Window
 log = logging.getLogger(__name__)
 
 _STEPS = 1024  # of the side of the raster: a straight edge of 1 km in degrees is then true to a millimeter in UTM
+_FARTHEST = 1e12  # coordinate of a place on Earth, in any unit
 _NAMED = 5  # zones that a warning names
 _POLYGONAL = ("Polygon", "MultiPolygon")
 
@@ -38,6 +39,14 @@ class Zones(NamedTuple):
     names: list[str]
     shapes: NDArray[np.object_]
     is_inside: NDArray[np.bool_]
+
+    def meeting(self, window: Window) -> list[int]:
+        """Returns the zones whose bounds meet a window."""
+        left, top, right, bottom = library("shapely").bounds(self.shapes).T
+        across = (left < window.left + window.width) & (right > window.left)
+        return [
+            int(zone) for zone in np.flatnonzero(across & (top < window.top + window.height) & (bottom > window.top))
+        ]
 
     def cover(self, zone: int, window: Window) -> tuple[Window, NDArray[np.bool_]] | None:
         """Returns the part of a window in which a zone lies, and which pixels have their center in it, bool `[h, w]`.
@@ -100,6 +109,12 @@ def _polygons(layer: ZoneLayer, path: Path) -> NDArray[np.object_]:
     """Returns valid polygons; what is no polygon is empty."""
     shapely = library("shapely")
     shapes, names = layer.shapes.copy(), np.array(layer.names, object)
+    coordinates, index = shapely.get_coordinates(shapes, return_index=True)
+    is_wild = np.zeros(len(shapes), bool)
+    is_wild[index[~(np.abs(coordinates) < _FARTHEST).all(axis=1)]] = True
+    if is_wild.any():
+        log.warning("%s: coordinates that are no numbers, left out: %s", path.name, _named(names[is_wild]))
+    shapes[is_wild] = shapely.Polygon()
     is_missing = shapely.is_missing(shapes) | shapely.is_empty(shapes)
     is_broken = ~is_missing & ~shapely.is_valid(shapes)
     shapes[is_broken] = shapely.make_valid(shapes[is_broken])
@@ -112,8 +127,8 @@ def _polygons(layer: ZoneLayer, path: Path) -> NDArray[np.object_]:
     is_other = shapely.is_missing(shapes) | shapely.is_empty(shapes)
     if is_other.all():
         raise DataError(f"{path.name} holds no polygons: zones are areas, not points or lines")
-    if is_other.any():
-        log.warning("%s: no polygons, left out: %s", path.name, _named(names[is_other]))
+    if (is_other & ~is_wild).any():
+        log.warning("%s: no polygons, left out: %s", path.name, _named(names[is_other & ~is_wild]))
     shapes[is_other] = shapely.Polygon()
     return np.asarray(shapes, object)
 
