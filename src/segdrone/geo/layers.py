@@ -20,7 +20,7 @@ from segdrone.geo.crs import horizontal_crs
 from segdrone.geo.libraries import library
 from segdrone.geo.map_files import MapFiles
 from segdrone.geo.map_page import draw_picture, picture_size, write_map_page
-from segdrone.geo.styles import write_raster_style
+from segdrone.geo.styles import write_style
 from segdrone.geo.trace import RegionTracer
 from segdrone.geo.vector_formats import FORMATS
 from segdrone.geo.vectors import PIXELS, REGIONS, PolygonWriter, polygon_writer
@@ -146,7 +146,7 @@ def write_layers(
     regions = None if writer is None or options.min_area_m2 else writer.count_by_class
     table_of_areas.write_csv(files.areas(".csv"), regions)
     table_of_areas.write_json(files.areas(".json"), regions)
-    write_raster_style(files.mask, table)
+    write_style(files.mask, table)
     _write_page(source, files, table, table_of_areas.rows(), areas)
     written = [files.areas(".csv"), files.areas(".json"), files.mask.with_suffix(".qml"), files.page]
     return written if target is None or writer is None else [*written, *_polygon_files(target, writer)]
