@@ -67,7 +67,10 @@ def test_options_must_fit_the_inputs(
 
 
 def test_a_map_and_a_photograph_by_one_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     checkpoint = tiny_checkpoint(tmp_path / "a.ckpt")
     (tmp_path / "flight").mkdir()
@@ -87,7 +90,7 @@ def test_a_map_and_a_photograph_by_one_command(
     code, text = run("flight", "--geotiff", "--polygons", "gpkg", "--scale", "1", "--objects", "--object-class", "car")
     assert code == 0
     assert "2 predicted, 0 done before, 0 failed" in text
-    assert "--objects: not for maps" in text
+    assert "--objects: not for maps" in caplog.text
     with rasterio.open("out/maps/ortho_mask.tif") as file:
         assert tuple(file.transform)[:6] == TRANSFORM
         mask = file.read(1)

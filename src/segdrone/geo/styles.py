@@ -16,8 +16,8 @@ def write_style(path: Path, table: ClassTable) -> None:
     """Writes `NAME.qml` beside a layer of polygons or a mask, which QGIS reads when it opens that.
 
     Both may have one name, `map.gpkg` and `map.tif`, so that the file has a renderer for either: QGIS takes that of the
-    kind of the layer. Polygons have a category for each class, by the field `class`; a mask has a color for each id, and
-    the ignored one is transparent. Elements and attributes are those that QGIS 3.22 and later write.
+    kind of the layer. Polygons have a category for each class, by the field `class`; a mask has a color for each id,
+    and the ignored one is transparent. Elements and attributes are those that QGIS 3.22 and later write.
 
     Args:
         path: The layer or the mask.
