@@ -77,6 +77,7 @@ def test_a_map_and_a_photograph_by_one_command(
     write_map(tmp_path / "flight" / "ortho.tif", random_image(64, 96).transpose(2, 0, 1))
     rasterio.shutil.copy(tmp_path / "flight" / "ortho.tif", tmp_path / "flight" / "photograph.png", driver="PNG")
     (tmp_path / "flight" / "photograph.png.aux.xml").unlink()
+    (tmp_path / "flight" / "photograph.pgw").write_text("0.05 0 0 -0.05 500000 5200000")
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> tuple[int, str]:
@@ -95,6 +96,7 @@ def test_a_map_and_a_photograph_by_one_command(
         assert tuple(file.transform)[:6] == TRANSFORM
         mask = file.read(1)
     assert Path("out/maps/ortho_polygons.gpkg").is_file() and Path("out/maps/ortho_map.html").is_file()
+    assert Path("out/masks/photograph.pgw").read_text() == "0.05 0 0 -0.05 500000 5200000"
     with rasterio.open("out/masks/photograph.png") as file:
         np.testing.assert_array_equal(file.read(1), mask)  # the same pixels, predicted as a photograph
     code, text = run("flight", "--geotiff", "--polygons", "gpkg", "--scale", "1", "--objects", "--object-class", "car")

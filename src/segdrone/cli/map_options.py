@@ -28,7 +28,12 @@ def _option(text: str, *names: str, **options: Any) -> Any:
 
 
 Geotiff = Annotated[
-    bool, _option("Predict TIFFs that say where they lie as maps: of any size, masks as GeoTIFF.", "--geotiff")
+    bool,
+    _option(
+        "Predict TIFFs that say where they lie as maps: of any size, masks as GeoTIFF. Masks of photographs keep their "
+        "position and world file.",
+        "--geotiff",
+    ),
 ]
 Polygons = Annotated[
     str | None,

@@ -20,6 +20,7 @@ from segdrone.inference.photo_statistics import GROUND_COLUMNS, measure_photogra
 from segdrone.inference.polygons import to_geojson, trace_polygons
 from segdrone.inference.prediction import Prediction
 from segdrone.raster.encode import write_gray_png, write_jpeg, write_palette_png, write_rgb_png
+from segdrone.raster.place_tags import copy_world_file, gps_block
 from segdrone.utils.atomic import atomic_write, is_too_long
 
 FIRST_COLUMNS = ("path", "mask", "height", "width", "digest", "confidence")
@@ -69,6 +70,7 @@ class Outputs:
         objects: Names of the classes whose instances are written and counted.
         panoptic: Write the things of `objects` as they were told apart: instance maps, COCO panoptic, their mean area,
             and their outlines and numbers in overlays.
+        places: Keep the position in a photograph's EXIF data in its mask, and its world file as `masks/NAME.pgw`.
 
     Raises:
         ConfigError: The table does not have one of these classes.
@@ -82,6 +84,7 @@ class Outputs:
     regions: bool = False
     objects: Sequence[str] = ()
     panoptic: bool = False
+    places: bool = False
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.objects if name not in self.table.names]
@@ -93,7 +96,8 @@ class Outputs:
     @property
     def settings(self) -> dict[str, object]:
         """What is written, as plain values."""
-        return {**self._choices, "objects": list(self.objects), "summary_version": SUMMARY_VERSION}
+        places = {"places": True} if self.places else {}
+        return {**self._choices, **places, "objects": list(self.objects), "summary_version": SUMMARY_VERSION}
 
     @property
     def columns(self) -> list[str]:
@@ -128,6 +132,7 @@ class Outputs:
             file = self.file(kind, name)
             if not is_too_long(file) and (file.is_file() or file.is_symlink()):
                 file.unlink(missing_ok=True)
+        self.file("masks", name).with_suffix(".pgw").unlink(missing_ok=True)
 
     def write(self, image: InputImage, pixels: NDArray[np.uint8], prediction: Prediction) -> list[str]:
         """Writes the files of a photograph, each whole or not at all; they are not flushed to disk.
@@ -148,7 +153,10 @@ class Outputs:
         assert confidence is not None
         texts, values = measure_photograph(image.file, pixels, mask, confidence, self.table)
         shares = [values[f"share_{name}"] for name in self.table.names]
-        write_gray_png(mask, self.file("masks", image.name), sync=False)
+        file = self.file("masks", image.name)
+        write_gray_png(mask, file, exif=gps_block(image.file) if self.places else b"", sync=False)
+        if self.places:
+            copy_world_file(image.file, file)
         if self.colours:
             write_palette_png(mask, self.table.palette, self.file("colours", image.name), sync=False)
         if self.overlays:

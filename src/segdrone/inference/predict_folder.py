@@ -122,6 +122,7 @@ def predict_folder(
     regions: bool = False,
     objects: Sequence[str] = (),
     panoptic: bool = False,
+    places: bool = False,
     redo: bool = False,
     progress: bool = True,
     on_progress: Progress | None = None,
@@ -144,6 +145,7 @@ def predict_folder(
         regions: Write the regions as polygons, in GeoJSON.
         objects: Names of the classes whose instances are written and counted.
         panoptic: Tell the things of `objects` apart, and write them as instance maps and in COCO's panoptic form.
+        places: Keep the positions and world files of photographs with their masks.
         redo: Predict finished photographs again, and replace predictions with other settings.
         progress: Whether to show a progress bar and errors on stderr.
         on_progress: Called after each window with the number of finished photographs, and of all; of a single
@@ -157,7 +159,7 @@ def predict_folder(
     out = Path(out)
     cleanup.check(predictor.table)
     check_things(predictor, objects, panoptic=panoptic)
-    outputs = Outputs(out, predictor.table, colours, overlays, confidence, regions, objects, panoptic)
+    outputs = Outputs(out, predictor.table, colours, overlays, confidence, regions, objects, panoptic, places)
     settings = {
         "segdrone": __version__,
         "classes": predictor.table.to_dict(),

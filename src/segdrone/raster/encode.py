@@ -9,16 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from segdrone.raster.place_tags import add_exif
 from segdrone.utils.atomic import atomic_write
 
 # For images of even areas, run-length encoding is faster than PNG's default, and the files are smaller.
 _PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 
 
-def write_gray_png(pixels: NDArray[np.uint8] | NDArray[np.uint16], path: Path, *, sync: bool = True) -> None:
+def write_gray_png(
+    pixels: NDArray[np.uint8] | NDArray[np.uint16], path: Path, *, exif: bytes = b"", sync: bool = True
+) -> None:
     """Writes `[H, W]`, e.g. class ids or numbers of things, as a gray PNG of 8 or 16 bits.
 
-    For `sync` see `atomic_write`.
+    For `exif` see `place_tags.gps_block`, for `sync` see `atomic_write`.
 
     Raises:
         OSError: The file cannot be written.
@@ -26,9 +29,9 @@ def write_gray_png(pixels: NDArray[np.uint8] | NDArray[np.uint16], path: Path, *
     with atomic_write(path, sync=sync) as partial:
         is_encoded, content = cv2.imencode(".png", pixels, _PNG_OPTIONS)
         if is_encoded:
-            partial.write_bytes(content.tobytes())
+            partial.write_bytes(add_exif(content.tobytes(), exif))
         else:  # OpenCV writes no side of more than a million pixels
-            Image.fromarray(pixels).save(partial, compress_level=1)
+            Image.fromarray(pixels).save(partial, compress_level=1, exif=exif or None)
 
 
 def write_palette_png(mask: NDArray[np.uint8], palette: NDArray[np.uint8], path: Path, *, sync: bool = True) -> None:
