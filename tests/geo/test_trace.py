@@ -124,6 +124,15 @@ def test_memory_holds_only_open_regions(monkeypatch: pytest.MonkeyPatch) -> None
     assert tracer._waiting == []
 
 
+def test_the_arrays_of_a_strip_may_be_used_again() -> None:
+    mask = smooth_labels(5, (20, 20))
+    tracer, strip, batches = RegionTracer(mask.shape), np.empty((4, 20), np.uint8), []
+    for top in range(0, 20, 4):
+        strip[:] = mask[top : top + 4]
+        batches.append(tracer.add(strip, strip))
+    assert regions(concatenate(batches)) == expected(mask, mask, 255)
+
+
 def test_square_meters_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_BLOCK_PIXELS", 700)
     mask = smooth_labels(0, (90, 70))

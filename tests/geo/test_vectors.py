@@ -89,7 +89,7 @@ def test_objects_have_a_centroid(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".geojson", ".fgb", ".parquet", ".GeoJSON"])
 def test_other_formats_have_a_file_for_each_layer(tmp_path: Path, suffix: str) -> None:
     write(tmp_path / f"map{suffix}", MASK, place())
-    expected = {"map.qml", f"map{suffix}", f"map_objects_car_van{suffix}"}
+    expected = {f"{name}{end}" for name in ("map", "map_objects_car_van") for end in (".qml", suffix)}
     assert {file.name for file in tmp_path.iterdir()} == expected
 
 

@@ -20,6 +20,7 @@ from segdrone.geo.crs import horizontal_crs
 from segdrone.geo.libraries import library
 from segdrone.geo.map_files import MapFiles
 from segdrone.geo.map_page import draw_picture, picture_size, write_map_page
+from segdrone.geo.simplify import tolerance_in_pixels
 from segdrone.geo.styles import write_style
 from segdrone.geo.trace import RegionTracer
 from segdrone.geo.vector_formats import FORMATS
@@ -127,7 +128,7 @@ def write_layers(
     place = PIXELS if source.georeference is None else source.georeference
     zones = None if options.zones is None else read_zones(options.zones, place, size)
     table_of_areas = AreaTable(size, table, areas, zones)
-    tolerance = options.simplify / math.sqrt(areas.mean) if areas is not None and options.simplify else None
+    tolerance = tolerance_in_pixels(options.simplify, areas) if options.simplify else None
     tracer = RegionTracer(size, areas, table.ignore_index, tolerance)
     target = options.polygon_file(files)
     files.areas(".csv").parent.mkdir(parents=True, exist_ok=True)
@@ -154,11 +155,11 @@ def write_layers(
 
 def _polygon_files(target: Path, writer: PolygonWriter) -> list[Path]:
     """Returns the files that were written for the polygons."""
-    style = target.with_suffix(".qml")
-    if target.suffix == ".gpkg":
-        return [target, style]
-    others = [layer for layer in writer.layers if layer != REGIONS]
-    return [target, *(target.with_name(f"{target.stem}_{layer}{target.suffix}") for layer in others), style]
+    files = [target]
+    if target.suffix.lower() != ".gpkg":
+        others = [layer for layer in writer.layers if layer != REGIONS]
+        files += [target.with_name(f"{target.stem}_{layer}{target.suffix}") for layer in others]
+    return [*files, *(file.with_suffix(".qml") for file in files)]
 
 
 def _strips(files: MapFiles) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:

@@ -77,6 +77,7 @@ def predict_maps(
     folder = Path(out) / FOLDER
     predicted, skipped, failed = 0, 0, {}
     with writable_dir(folder), exclusive_dir(folder):
+        _remove_leftovers(folder)
         for given in maps:
             files = MapFiles(folder, given.name)
             try:
@@ -102,6 +103,14 @@ def _open(given: MapInput, predictor: Predictor, channels: Channels | None, remo
     if channels is None:
         channels = Channels(spec.bands, spec.stretch)
     return MapSource(given.source, spec.interpolation, channels, remote=remote)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Removes unfinished layers of processes that were killed; strips of masks stay."""
+    for unfinished in folder.rglob(".polygons-*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
+    for journal in folder.rglob(".*.part.gpkg-*"):
+        journal.unlink(missing_ok=True)
 
 
 def _areas(source: MapSource) -> PixelAreas | None:

@@ -82,7 +82,8 @@ class RegionTracer:
         batches = [to_batch([], self._mean)]
         while len(mask):
             count = self._block_rows - waiting
-            self._waiting.append((mask[:count], None if confidence is None else confidence[:count]))
+            part = mask[:count].copy(), None if confidence is None else confidence[:count].copy()
+            self._waiting.append(part)  # copies: the caller may use its arrays again
             mask, confidence = mask[count:], None if confidence is None else confidence[count:]
             waiting = sum(len(rows) for rows, _ in self._waiting)
             if waiting == self._block_rows or self._top + waiting == self._size[0]:

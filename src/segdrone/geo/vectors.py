@@ -50,7 +50,7 @@ def polygon_writer(
     """Yields a writer of regions; the files appear, whole, when the body ends without an error.
 
     All regions go into a layer `regions`, and those of each thing class also into a layer `objects_CLASS`. A GeoPackage
-    holds all layers; other formats have a file for each: `map.geojson`, `map_objects_car.geojson`. Beside the first
+    holds all layers; other formats have a file for each: `map.geojson`, `map_objects_car.geojson`. Beside each file
     lies a style for QGIS, `map.qml`. GeoJSON is on WGS 84 with exteriors counterclockwise (RFC 7946), and polygons that
     cross the antimeridian are cut there; the other formats keep the system of the raster.
 
@@ -103,7 +103,9 @@ def polygon_writer(
             for layer in writer.layers:
                 file = path if layer == REGIONS else path.with_name(f"{path.stem}_{layer}{path.suffix}")
                 convert_layer(database, layer, file, writer.crs, pixel, text)
-    write_style(path, table)
+                write_style(file, table)
+    if suffix == ".gpkg":
+        write_style(path, table)
 
 
 class PolygonWriter:
