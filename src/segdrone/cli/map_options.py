@@ -50,8 +50,8 @@ Zones = Annotated[
 Gsd = Annotated[
     str | None,
     _option(
-        "auto: resize maps so that a pixel covers as much ground as in training; a number: in centimeters, where the "
-        "model does not know it.",
+        "auto: resize maps, and photographs that say how high they were taken, so that a pixel covers as much ground "
+        "as in training; a number: in centimeters, where the model does not know it.",
         metavar="auto|CM",
     ),
 ]
@@ -127,7 +127,6 @@ class MapOptions:
         of_maps = {
             "--polygons": self.polygons is not None,
             "--zones": self.zones is not None,
-            "--gsd": self.gsd is not None,
             "--remote": self.remote,
         }
         given = [name for name, is_given in of_maps.items() if is_given]
@@ -141,7 +140,7 @@ class MapOptions:
         if maps and others:
             log.warning("%s: not for maps, of which --polygons has regions and things", ", ".join(others))
         if self.gsd is not None and scale is not None:
-            raise ConfigError("--gsd chooses the scale of maps: leave out --scale")
+            raise ConfigError("--gsd chooses the scale: leave out --scale")
         if self.channels and photographs:
             raise ConfigError(
                 "--bands and --stretch are for maps: photographs are read as in training; predict them apart"

@@ -184,7 +184,7 @@ def predict(
         if images:
             outputs: dict[str, Any] = {"colours": colours, "overlays": overlays}
             outputs |= {"confidence": confidence, "regions": regions, "panoptic": panoptic}
-            outputs["places"] = geotiff
+            outputs |= {"places": geotiff, "gsd": gsd}
             summaries.append(predict_folder(predictor, images, out, objects=classes, **outputs, **shared))
         if maps:
             summaries.append(for_maps.predict(predictor, maps, out, redo=redo, progress=not quiet))

@@ -20,7 +20,7 @@ from segdrone.geo.layers import LayerOptions, check_layers, write_layers
 from segdrone.geo.map_files import MapFiles
 from segdrone.geo.map_record import MapRecord
 from segdrone.geo.predict_mask import predict_mask
-from segdrone.geo.scale import map_scale
+from segdrone.inference.ground_scale import ground_scale
 from segdrone.inference.predict_folder import PredictSummary
 from segdrone.inference.predictor import Predictor
 from segdrone.raster import Channels, MapSource
@@ -127,7 +127,7 @@ def _at_scale_of(source: MapSource, predictor: Predictor, areas: PixelAreas | No
     if predictor.settings["scale"] is not None:
         return predictor
     meters = None if areas is None else math.sqrt(areas.mean)
-    return predictor.at_scale(map_scale(predictor.backend.spec, source.path, meters, gsd))
+    return predictor.at_scale(ground_scale(predictor.backend.spec, source.path, meters, gsd))
 
 
 def _write_layers(

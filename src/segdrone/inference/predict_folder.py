@@ -17,6 +17,7 @@ from tqdm import tqdm
 from segdrone import __version__
 from segdrone.errors import ConfigError, DataError
 from segdrone.inference.cleanup import Cleanup
+from segdrone.inference.ground_scale import ground_scale
 from segdrone.inference.grouping import tell_apart
 from segdrone.inference.inputs import InputImage, is_image
 from segdrone.inference.manifest import Manifest
@@ -24,8 +25,10 @@ from segdrone.inference.outputs import Outputs
 from segdrone.inference.prediction import Prediction
 from segdrone.inference.predictor import Predictor, Progress
 from segdrone.inference.threads import submit_ahead
-from segdrone.raster import ImageSource
+from segdrone.raster import ImageSource, PhotographSource
+from segdrone.raster.capture import read_capture
 from segdrone.raster.file_kind import describe_others
+from segdrone.raster.ground_view import view_ground
 from segdrone.raster.header import IMAGE_SUFFIXES
 from segdrone.utils.atomic import writable_dir
 from segdrone.utils.console import one_line
@@ -123,6 +126,7 @@ def predict_folder(
     objects: Sequence[str] = (),
     panoptic: bool = False,
     places: bool = False,
+    gsd: str | None = None,
     redo: bool = False,
     progress: bool = True,
     on_progress: Progress | None = None,
@@ -146,6 +150,8 @@ def predict_folder(
         objects: Names of the classes whose instances are written and counted.
         panoptic: Tell the things of `objects` apart, and write them as instance maps and in COCO's panoptic form.
         places: Keep the positions and world files of photographs with their masks.
+        gsd: `auto` resizes each photograph so that a pixel covers as much ground as in training; a number is that of
+            the training in centimeters. None takes the scale of the predictor.
         redo: Predict finished photographs again, and replace predictions with other settings.
         progress: Whether to show a progress bar and errors on stderr.
         on_progress: Called after each window with the number of finished photographs, and of all; of a single
@@ -167,10 +173,12 @@ def predict_folder(
         "predictor": predictor.settings,
         "cleanup": cleanup.to_dict(),
         "outputs": outputs.settings,
+        **({} if gsd is None else {"gsd": gsd}),
     }
 
     def predict(source: ImageSource, pixels: Pixels, update: Progress) -> Prediction:
-        return predict_photograph(predictor, source, pixels, cleanup, update, objects if panoptic else ())
+        model = predictor if gsd is None else _at_ground_scale(predictor, source, gsd)
+        return predict_photograph(model, source, pixels, cleanup, update, objects if panoptic else ())
 
     def read(image: InputImage) -> tuple[ImageSource, Pixels]:
         return _read(image, predictor.open)
@@ -185,6 +193,13 @@ def predict_folder(
     for reason in too_long.values() if progress else ():
         print(f"error: {one_line(reason)}", file=sys.stderr)
     return PredictSummary(len(todo) - len(failed), len(named) - len(todo), failed | too_long)
+
+
+def _at_ground_scale(predictor: Predictor, source: ImageSource, gsd: str) -> Predictor:
+    """Returns the predictor at the scale at which things of a photograph have the size that they had in training."""
+    assert isinstance(source, PhotographSource)
+    distance = view_ground(read_capture(source.path)).gsd
+    return predictor.at_scale(ground_scale(predictor.backend.spec, str(source.path), distance, gsd))
 
 
 def check_things(predictor: Predictor, things: Sequence[str], *, panoptic: bool) -> None:

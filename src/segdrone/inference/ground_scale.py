@@ -1,11 +1,11 @@
-"""Choose the scale at which a map is predicted, so that things have the size that they had in training."""
+"""Choose the scale at which an image is predicted, so that things have the size that they had in training."""
 
 from __future__ import annotations
 
 import logging
 import math
 
-from segdrone.errors import ConfigError
+from segdrone.errors import ConfigError, DataError
 from segdrone.spec import ModelSpec
 
 log = logging.getLogger(__name__)
@@ -31,25 +31,26 @@ def training_scale(spec: ModelSpec) -> float:
     return math.sqrt(math.prod(spec.training_size) / (megapixels.median * 1e6))
 
 
-def map_scale(spec: ModelSpec, name: str, gsd: float | None, wanted: str | float | None) -> float:
-    """Returns the scale at which a map is predicted.
+def ground_scale(spec: ModelSpec, name: str, gsd: float | None, wanted: str | float | None) -> float:
+    """Returns the scale at which a photograph or a map is predicted.
 
     Args:
         spec: The model.
-        name: Of the map, for messages.
-        gsd: Ground sampling distance of the map in meters per pixel; None if it is unknown.
-        wanted: None takes the scale of training, whatever a pixel covers. `auto` resizes the map to the ground sampling
+        name: Of the image, for messages.
+        gsd: Ground sampling distance of the image in meters per pixel; None if it is unknown.
+        wanted: None takes the scale of training, whatever a pixel covers. `auto` resizes it to the ground sampling
             distance of the training photographs, a number to this one in centimeters.
 
     Raises:
-        ConfigError: The distance of the map, or that of the training, is unknown.
+        ConfigError: The distance of the training is unknown.
+        DataError: That of the image is unknown, or too far from that of the training.
     """
     scale = training_scale(spec)
     if wanted is None:
         _check_distance(spec, name, gsd)
         return scale
     if gsd is None:
-        raise ConfigError(f"{name} does not say how much ground a pixel covers: leave --gsd out, and give --scale")
+        raise DataError(f"{name} does not say how much ground a pixel covers: leave --gsd out, and give --scale")
     if wanted == "auto":
         if spec.gsd is None:
             raise ConfigError(
@@ -61,7 +62,7 @@ def map_scale(spec: ModelSpec, name: str, gsd: float | None, wanted: str | float
         trained = float(wanted) / 100
     chosen = scale * gsd / trained
     if not 0.001 <= chosen <= 16:
-        raise ConfigError(
+        raise DataError(
             f"{name} has {100 * gsd:.3g} cm per pixel and the training {100 * trained:.3g}: too far apart to be resized"
         )
     log.info("%s: %.3g cm per pixel, in training %.3g: predicted at scale %.3g", name, 100 * gsd, 100 * trained, chosen)
