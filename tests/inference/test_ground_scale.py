@@ -56,6 +56,7 @@ def test_a_map_far_from_the_training_is_said(gsd: float, said: bool, caplog: pyt
 
 def test_photographs_are_resized_by_their_heights(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    (tmp_path / "flight").mkdir()
     for name, height in (("low", 20.0), ("high", 40.0)):
         xmp = dji_xmp(height, (0.0, -90.0, 0.0))
         save_with_exif(tmp_path / "flight" / f"{name}.png", (47.0, 15.0), height=height, xmp=xmp, pixels=pixels)
