@@ -59,7 +59,7 @@ def test_photographs_are_resized_by_their_heights(tmp_path: Path) -> None:
     (tmp_path / "flight").mkdir()
     for name, height in (("low", 20.0), ("high", 40.0)):
         xmp = dji_xmp(height, (0.0, -90.0, 0.0))
-        save_with_exif(tmp_path / "flight" / f"{name}.png", (47.0, 15.0), height=height, xmp=xmp, pixels=pixels)
+        save_with_exif(tmp_path / "flight" / f"{name}.jpg", (47.0, 15.0), height=height, xmp=xmp, pixels=pixels)
     cv2.imwrite(str(tmp_path / "flight" / "unknown.png"), pixels)
     predictor = Predictor(local_backend(1, sampling="tiles", gsd=(0.3, 0.3)), window=(32, 32))
     images = find_inputs([tmp_path / "flight"], tmp_path / "out")
@@ -67,7 +67,7 @@ def test_photographs_are_resized_by_their_heights(tmp_path: Path) -> None:
     assert [*summary.failed] == ["unknown.png"]
     assert "does not say how much ground" in summary.failed["unknown.png"]
     for name in ("low", "high"):
-        file = tmp_path / "flight" / f"{name}.png"
+        file = tmp_path / "flight" / f"{name}.jpg"
         distance = view_ground(read_capture(file)).gsd
         assert distance is not None
         mask = cv2.imread(str(tmp_path / "out" / "masks" / f"{name}.png"), cv2.IMREAD_UNCHANGED)
