@@ -207,12 +207,13 @@ def cache(
     After --clear, the next epoch decodes the photographs again; nothing
     else is lost.
     """
-    from segdrone.data.caching import cache_files, disk_cache
+    from segdrone.data.caching import cache_files
     from segdrone.data.caching.cache import format_bytes
+    from segdrone.utils.cache_folder import cache_folder
 
     if clear and info:
         raise ConfigError("--clear and --info do not go together: give one of them")
-    folder = cache_dir or disk_cache.default_folder()
+    folder = cache_dir or cache_folder()
     if clear:
         files, nbytes = cache_files.clear(folder, root)
         print(f"removed {files} files, {format_bytes(nbytes)}, from {folder}")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from segdrone.cli import compare, data, export, geo, monitor, predict, segment, serve
+from segdrone.cli import compare, data, export, geo, monitor, predict, segment, serve, weights
 from segdrone.cli.data_options import name_options
 from segdrone.errors import ConfigError, SegdroneError, explain_error
 from segdrone.utils.console import exit_with_error, protect_console
@@ -37,6 +37,7 @@ def main(
 
 
 commands.add_typer(data.commands, name="data")
+commands.add_typer(weights.commands, name="weights")
 commands.add_typer(geo.commands, name="geo")
 
 

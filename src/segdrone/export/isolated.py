@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segdrone.data.caching.disk_cache import default_folder
 from segdrone.errors import CheckpointError, ConfigError
 from segdrone.utils.atomic import file_lock
+from segdrone.utils.cache_folder import cache_folder
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Environment:
     def folder(self) -> Path:
         """Its folder in the user's cache; other requirements have another."""
         digest = hashlib.sha256(" ".join(self.requirements).encode()).hexdigest()[:8]
-        return default_folder() / "environments" / f"{self.name}-{digest}"
+        return cache_folder() / "environments" / f"{self.name}-{digest}"
 
     def python(self) -> Path:
         """Returns the interpreter of the environment, which is made if needed.

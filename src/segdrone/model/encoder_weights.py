@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
-import segmentation_models_pytorch as smp
-import timm
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from segdrone.errors import CheckpointError
+from segdrone.model.fetch_weights import fetch_weights
 from segdrone.model.weights_file import load_plain
 from segdrone.utils.bounded import UnreadableError, wrap_parse_errors
 
@@ -27,7 +25,7 @@ def load_encoder_weights(encoder: nn.Module, name: str, source: str) -> str:
     Args:
         encoder: The encoder of a network.
         name: Name of the encoder in smp.
-        source: `imagenet`, downloaded from the hub that smp uses, or the path of a state dict (`.safetensors`, or
+        source: `imagenet`, as `fetch_weights` gets them, or the path of a state dict (`.safetensors`, or
             `.pth` / `.pt` / `.bin`, read without running code).
 
     Returns:
@@ -38,7 +36,7 @@ def load_encoder_weights(encoder: nn.Module, name: str, source: str) -> str:
     """
     if source == "imagenet":
         log.info("encoder %s: downloading its imagenet weights, or reading them from the cache", name)
-    state = _from_hub(name) if source == "imagenet" else _from_file(Path(source))
+    state = _from_file(fetch_weights(name) if source == "imagenet" else Path(source))
     expected = encoder.state_dict()
     required = [key for key in expected if not key.endswith("num_batches_tracked")]  # older files lack this counter
     renamed = {_encoder_key(expected, key): tensor for key, tensor in state.items()}
@@ -87,34 +85,3 @@ def _from_file(path: Path) -> State:
 def _load_safetensors(path: Path) -> State:
     with wrap_parse_errors():
         return load_file(path)
-
-
-def _from_hub(name: str) -> State:
-    try:
-        with _quiet("huggingface_hub"), _quiet("httpx"), _quiet("timm"):
-            if name.startswith("tu-"):
-                classifier: nn.Module = timm.create_model(name.removeprefix("tu-"), pretrained=True)
-                return classifier.state_dict()
-            encoder: nn.Module = smp.encoders.get_encoder(name, weights="imagenet")
-            return encoder.state_dict()
-    except KeyError:
-        raise CheckpointError(
-            f"there are no imagenet weights for the encoder {name}: give model.encoder_weights=null or a file"
-        ) from None
-    except (OSError, RuntimeError) as error:  # the hub's errors are OSErrors, offline ones too
-        raise CheckpointError(
-            f"the imagenet weights of {name} could not be downloaded ({type(error).__name__}): go online once, or give "
-            "model.encoder_weights=FILE.safetensors, or model.encoder_weights=null to start from random ones"
-        ) from None
-
-
-@contextmanager
-def _quiet(logger: str) -> Iterator[None]:
-    """Suppresses the retry messages of the hub: the error at the end says enough."""
-    noisy = logging.getLogger(logger)
-    level = noisy.level
-    noisy.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        noisy.setLevel(level)

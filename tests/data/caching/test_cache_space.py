@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from segdrone.data.caching.cache import CacheKey
-from segdrone.data.caching.disk_cache import DiskCache, default_folder
+from segdrone.data.caching.disk_cache import DiskCache
 from segdrone.errors import DataError
+from segdrone.utils.cache_folder import cache_folder
 from tests.helpers.cached_pixels import FULL, PIXELS, Decoder
 
 
@@ -55,10 +56,10 @@ def test_a_full_disk_is_reported_once_and_reading_continues(
     assert sum("cannot be written" in record.getMessage() for record in caplog.records) == 1
 
 
-def test_the_default_folder_is_the_users_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_cache_folder_is_the_users_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SEGDRONE_CACHE", str(tmp_path / "mine"))
-    assert default_folder() == tmp_path / "mine"
+    assert cache_folder() == tmp_path / "mine"
     monkeypatch.delenv("SEGDRONE_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert default_folder().is_relative_to(tmp_path)
+    assert cache_folder().is_relative_to(tmp_path)

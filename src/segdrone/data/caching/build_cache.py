@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segdrone.data.caching.cache import Cache, MemoryCache, NoCache
-from segdrone.data.caching.disk_cache import DiskCache, default_folder
+from segdrone.data.caching.disk_cache import DiskCache
 from segdrone.data.config import DataConfig
 from segdrone.data.reader import CachedReader
 from segdrone.data.sampling import Sample
 from segdrone.errors import DataError
+from segdrone.utils.cache_folder import cache_folder
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def build_cache(
     if kind == "memory":
         return MemoryCache(keys, shared=shared, copies=copies)
     try:
-        cache = DiskCache(Path(config.cache_dir) if config.cache_dir else default_folder())
+        cache = DiskCache(Path(config.cache_dir) if config.cache_dir else cache_folder())
         cache.reserve(keys)
     except DataError as error:
         if config.cache != "auto":

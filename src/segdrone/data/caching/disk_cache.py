@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from segdrone.data.caching.cache import Cache, CacheKey, Decode, Pixels, crop, format_bytes
@@ -35,23 +34,6 @@ SUFFIX = ".pixels"
 
 _HEADER = 4096  # bytes before the pixels: one page of JSON, padded
 _BLOCKS = 64  # checksums in the header, each of as many rows
-
-
-def default_folder() -> Path:
-    """Returns the default folder: `$SEGDRONE_CACHE`, else the user's cache folder of the system.
-
-    Raises:
-        DataError: The user has no home folder, as in some containers.
-    """
-    if chosen := os.environ.get("SEGDRONE_CACHE"):
-        return Path(chosen).absolute()
-    try:
-        return platformdirs.user_cache_path("segdrone").absolute()
-    except RuntimeError:
-        raise DataError(
-            "there is no home folder for the cache: set SEGDRONE_CACHE=FOLDER, or give data.cache_dir=FOLDER or "
-            "data.cache=none"
-        ) from None
 
 
 class UnusableFileError(Exception):
