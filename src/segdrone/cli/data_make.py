@@ -1,4 +1,4 @@
-"""`segdrone data sample` and `import`: make datasets. Each command imports what it needs when it runs."""
+"""`segdrone data sample`, `import` and `cut`: make datasets. Each command imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from segdrone.cli.data_options import Quiet
+from segdrone.cli.data_options import Bands, Quiet, Stretch, parse_channels
 from segdrone.cli.size import parse_size
+from segdrone.data.config import describe
 
 _LARGEST_SCENE = 12_000  # pixels per side
 
@@ -115,3 +116,60 @@ def import_(
         progress=not quiet,
     )
     print_summary(summary)
+
+
+def cut(
+    rasters: Annotated[list[Path], typer.Argument(metavar="RASTER...", help=describe("rasters"))],
+    labels: Annotated[list[str], typer.Option(help=f"{describe('labels')[:-1]}; may be given several times.")],
+    out: Annotated[Path, typer.Option(help="Folder of the dataset, which appears when it is complete.")],
+    class_attribute: Annotated[str | None, typer.Option(help=describe("class_attribute"))] = None,
+    classes: Annotated[
+        str | None, typer.Option(help=f"{describe('classes')[:-1]} (default: the values of the attribute).")
+    ] = None,
+    aoi: Annotated[str | None, typer.Option(help=describe("aoi"))] = None,
+    block_m: Annotated[
+        float | None, typer.Option(help=f"{describe('block_m')[:-1]} (default: 50, or a tile if that is larger).")
+    ] = None,
+    tile: Annotated[int, typer.Option(help=describe("map_tile"))] = 1024,
+    gsd: Annotated[float | None, typer.Option(help=f"{describe('map_gsd')[:-1]} (default: their own).")] = None,
+    bands: Bands = None,
+    stretch: Stretch = None,
+    test_share: Annotated[float, typer.Option(min=0, max=0.99, help="Share of all tiles to test on.")] = 0.1,
+    val_share: Annotated[
+        float, typer.Option(min=0, max=0.99, help="Share of the remaining tiles to validate on.")
+    ] = 0.15,
+    split_seed: Annotated[int, typer.Option(min=0, help="Seed of the split.")] = 42,
+    quiet: Quiet = False,
+) -> None:
+    """Cut maps and their labels into a dataset of tiles to train on.
+
+    Labels are polygons (GeoPackage, GeoJSON, Shapefile, FlatGeobuf, KML,
+    GML) with an attribute that names the class, or masks of ids on any
+    grid; coordinate systems may differ. Ground is divided into square
+    blocks, and a block with all its tiles, of every map, is in one split.
+    Of polygons that overlap, the smaller one wins; of several files of
+    labels, the last. What has no label, no data or is outside of --aoi is
+    ignored. An interrupted command continues when it is started again.
+
+    Train on it: segdrone train data=folder data.root=OUT; or cut and train
+    in one: segdrone train data=geo data.rasters=[FILE] data.labels=[FILE]
+    """
+    from segdrone.data.maps.cut import cut_maps
+    from segdrone.data.maps.options import CutOptions
+    from segdrone.data.maps.summary import print_summary
+
+    options = CutOptions(
+        rasters=tuple(map(str, rasters)),
+        labels=tuple(labels),
+        attribute=class_attribute,
+        classes=classes,
+        aoi=aoi,
+        block=block_m,
+        tile=tile,
+        gsd=gsd,
+        test_share=test_share,
+        val_share=val_share,
+        split_seed=split_seed,
+        channels=parse_channels(bands, stretch),
+    )
+    print_summary(cut_maps(options, out, progress=not quiet))

@@ -8,12 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
-from segdrone.data.config import describe
+from segdrone.data.config import DataConfig, describe
+from segdrone.raster.channels import Channels
 
 _KEYS = (  # of DataConfig, each an option of the same name
     "images", "masks", "layout", "classes", "class_groups", "mask_encoding",
     "colour_tolerance", "mask_threshold", "unknown", "bands", "stretch",
     "split_dir", "split_by", "split_distance", "allow_unpaired",
+)  # fmt: skip
+_CUT = (  # of `segdrone data cut`
+    "labels", "class_attribute", "aoi", "block_m", "map_tile", "map_gsd", "test_share", "val_share", "split_seed",
 )  # fmt: skip
 
 
@@ -28,8 +32,8 @@ def name_options(text: str) -> str:
     """
     text = text.replace("data.allow_unpaired=true", "data.allow_unpaired").replace("data.root=", "")
     return re.sub(
-        rf"data\.({'|'.join(_KEYS)})\b(=?)",
-        lambda match: f"--{match[1].replace('_', '-')}{' ' if match[2] else ''}",
+        rf"data\.({'|'.join((*_KEYS, *_CUT))})\b(=?)",
+        lambda match: f"--{match[1].removeprefix('map_').replace('_', '-')}{' ' if match[2] else ''}",
         text,
     )
 
@@ -40,6 +44,21 @@ def dataset_options(context: typer.Context) -> dict[str, Any]:
     for key in ("bands", "stretch"):
         options[key] = _parse_numbers(options.get(key))
     return options
+
+
+def parse_channels(bands: str | None, stretch: str | None) -> Channels:
+    """Returns the bands and the stretch that a command is given.
+
+    Raises:
+        ConfigError: They are no such numbers.
+    """
+    chosen = DataConfig(root=".", bands=_as_tuple(bands), stretch=_as_tuple(stretch))
+    return Channels(chosen.bands, chosen.stretch)
+
+
+def _as_tuple(text: str | None) -> Any:
+    numbers = _parse_numbers(text)
+    return tuple(numbers) if isinstance(numbers, list) else numbers
 
 
 def _parse_numbers(text: str | None) -> list[float] | str | None:

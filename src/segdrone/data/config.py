@@ -56,9 +56,37 @@ def _black_and_white(value: Any) -> Any:
     return value if value is None else (float(value[0]), float(value[1]))
 
 
-_TEXTS = ("root", "images", "masks", "classes", "class_groups", "split_dir", "split_by", "replay", "cache_dir")
+def _file_list(value: Any) -> Any:
+    given = (value,) if isinstance(value, str | Path) else value
+    if given is not None and not (isinstance(given, tuple | list) and all(isinstance(v, str | Path) for v in given)):
+        raise ValueError("must be a list of files, such as [ortho.tif]")
+    return None if not given else tuple(str(file) for file in given)
+
+
+def _gsd(value: Any) -> Any:
+    numbers = (value, value) if type(value) in (int, float) else value
+    if numbers in (None, "auto"):
+        return numbers
+    if not (
+        isinstance(numbers, tuple)
+        and len(numbers) == 2
+        and all(type(v) in (int, float) and 0.001 <= v <= 1_000_000 for v in numbers)
+        and numbers[0] <= numbers[1]
+    ):
+        raise ValueError("must be auto, centimeters per pixel such as 2.5, the smallest and the largest such as [2,4]")
+    return (float(numbers[0]), float(numbers[1]))
+
+
+_TEXTS = (
+    "root", "images", "masks", "classes", "class_groups", "split_dir", "split_by", "replay", "cache_dir", "aoi",
+    "class_attribute",
+)  # fmt: skip
+
+MAPS = ("rasters", "labels", "class_attribute", "aoi")
+"""Options that name maps, and what is used of them."""
 
 HeightWidth = Annotated[Size, BeforeValidator(_size)]
+Files = Annotated[tuple[str, ...] | None, BeforeValidator(_file_list)]
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -104,6 +132,24 @@ class DataConfig(BaseModel):
     )
     sample: SampleScenes | None = Field(None, description="scenes to render into root")
     download: bool = Field(False, description="download the Semantic Drone Dataset from Kaggle if root does not exist")
+    rasters: Files = Field(
+        None, description="maps to cut into tiles: GeoTIFF, VRT or JPEG 2000 files, or folders of them"
+    )
+    labels: Files = Field(
+        None, description="labels of the maps: files of polygons (FILE or FILE|layername=NAME) or masks of any grid"
+    )
+    class_attribute: str | None = Field(None, description="attribute of the polygons that gives their class")
+    aoi: str | None = Field(None, description="file of polygons outside of which maps are not used")
+    block_m: float | None = Field(
+        None, ge=0.5, le=1_000_000, description="side in meters of the blocks of ground that are split"
+    )
+    map_tile: int = Field(1024, ge=64, le=8192, description="largest height and width of the tiles of maps in pixels")
+    map_gsd: float | None = Field(
+        None, ge=0.01, le=100_000, description="centimeters per pixel that all maps are resampled to"
+    )
+    gsd: Annotated[Literal["auto"] | tuple[float, float] | None, BeforeValidator(_gsd)] = Field(
+        "auto", description="centimeters per pixel of the training photographs, or [smallest,largest]; auto"
+    )
     allow_unpaired: bool = Field(False, description="skip photographs without a mask and masks without a photograph")
     unlabeled: bool = Field(
         False,
@@ -203,6 +249,10 @@ class DataConfig(BaseModel):
             raise ValueError("scale: data.sampling=whole resizes to data.image_size instead")
         if self.split_by is not None and self.split_dir is not None:
             raise ValueError("split_by: the lists in data.split_dir are the split; give one of the two")
+        if self.rasters is None and (named := next((key for key in MAPS if getattr(self, key) is not None), None)):
+            raise ValueError(f"{named}: it belongs to maps, which data.rasters=[FILE.tif] names")
+        if self.rasters is not None and self.labels is None:
+            raise ValueError("rasters: their labels are missing, give data.labels=[FILE]")
         if self.split_distance is not None and self.split_by != "gps":
             raise ValueError("split_distance: it needs data.split_by=gps")
         return self
@@ -216,10 +266,12 @@ class DataConfig(BaseModel):
         """
         has_masks = values.get("masks") is not None or bool(values.get("unlabeled"))
         has_folders = values.get("images") is not None and has_masks
-        if values.get("root") is None and not has_folders:
-            raise ConfigError("data.root is not set: give data.root=FOLDER")
+        if values.get("root") is None and not has_folders and not values.get("rasters"):
+            maps = ", or maps by data.rasters=[FILE.tif]" if "rasters" in values else ""
+            raise ConfigError(f"data.root is not set: give data.root=FOLDER{maps}")
         plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-        plain["root"] = "." if plain.get("root") is None else plain["root"]
+        if plain.get("root") is None:
+            plain["root"] = "" if plain.get("rasters") else "."
         for key in _TEXTS:
             if isinstance(plain.get(key), int | float | Path):  # a folder may be called 2024
                 plain[key] = str(plain[key])

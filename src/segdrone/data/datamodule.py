@@ -108,12 +108,13 @@ class SegmentationDataModule(L.LightningDataModule):
         return self.encoding.table
 
     def prepare_data(self) -> None:
-        """Renders or downloads the dataset if it is missing.
+        """Renders, downloads or cuts the dataset if it is missing; `config` is then that of its folder.
 
         Raises:
-            DataError: The dataset's folder is missing and no way to get it was chosen.
+            DataError: As `ensure_dataset`.
+            ConfigError: As `ensure_dataset`.
         """
-        ensure_dataset(self.config)
+        self.config = ensure_dataset(self.config)
 
     def setup(self, stage: str | None = None) -> None:
         """Opens the dataset and splits it; reads file headers only.

@@ -1,13 +1,17 @@
-"""Render the sample scenes, or download the Semantic Drone Dataset, if the dataset's folder is missing."""
+"""Render the sample scenes, download the Semantic Drone Dataset, or cut maps, if the dataset's folder is missing."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
-from segdrone.data.config import DataConfig
+from segdrone.data.config import MAPS, DataConfig
 from segdrone.errors import DataError
+from segdrone.raster.channels import AS_STORED, Channels
 from segdrone.synthetic import write_scenes
 from segdrone.utils.atomic import file_lock
+
+log = logging.getLogger(__name__)
 
 KAGGLE_HANDLE = "bulentsiyah/semantic-drone-dataset"
 
@@ -20,12 +24,18 @@ _MISSING = """data.root={root} does not exist; there are three ways to continue:
                        dataset "{handle}" from kaggle.com and unpack the zip into {root}"""
 
 
-def ensure_dataset(config: DataConfig) -> None:
+def ensure_dataset(config: DataConfig) -> DataConfig:
     """Makes sure that the dataset's folder exists.
 
+    Returns:
+        The config of the folder: where maps were cut, that of their tiles, which hold the bands and the classes.
+
     Raises:
-        DataError: The folder is missing and `config` asks for neither rendering nor a download, or the download failed.
+        DataError: The folder is missing and `config` does not say how to get it, or that failed.
+        ConfigError: An option of the maps is missing or out of its range.
     """
+    if config.rasters is not None:
+        return _cut(config)
     root = Path(config.root)
     if config.sample is not None:
         scenes = config.sample
@@ -36,6 +46,35 @@ def ensure_dataset(config: DataConfig) -> None:
         with file_lock(root.with_name(f".{root.name}.lock")):
             if not root.exists():
                 _download(root)
+    return config
+
+
+def _cut(config: DataConfig) -> DataConfig:
+    from segdrone.data.maps.cut import cut_maps  # needs the extra geo
+    from segdrone.data.maps.options import CutOptions
+
+    channels = Channels(config.bands, config.stretch)
+    options = CutOptions(
+        rasters=config.rasters or (),
+        labels=config.labels or (),
+        attribute=config.class_attribute,
+        classes=config.classes,
+        aoi=config.aoi,
+        block=config.block_m,
+        tile=config.map_tile,
+        gsd=config.map_gsd,
+        test_share=config.test_share,
+        val_share=config.val_share,
+        split_seed=config.split_seed,
+        channels=channels,
+    )
+    summary = cut_maps(options, Path(config.root) if config.root else None)
+    log.info("%s", summary)
+    if channels != AS_STORED:
+        log.warning(
+            "the tiles hold the bands of the maps that %s chooses: give the same when the model predicts maps", channels
+        )
+    return config.replace(root=str(summary.root), classes=None, bands=None, stretch=None, **dict.fromkeys(MAPS))
 
 
 def _download(root: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from segdrone.classes import ClassTable
 from segdrone.data import DataConfig, SegmentationDataModule
+from segdrone.data.config import MAPS
 from segdrone.data.discovery.dataset_classes import ModelClasses
 from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation.options import SIZE_OPTIONS
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 _OTHER_FOLDER: dict[str, Any] = {"images": None, "masks": None, "layout": None}
 
 # Options that cause files to be written. They are never taken from a checkpoint, which may come from anyone.
-_WRITE_NOTHING: dict[str, Any] = {"sample": None, "download": False, "cache_dir": None}
+_WRITE_NOTHING: dict[str, Any] = {"sample": None, "download": False, "cache_dir": None, **dict.fromkeys(MAPS)}
 
 # Options that say what is trained on besides photographs with masks.
 _ONLY_TRAINED: dict[str, Any] = {"unlabeled": False, "replay": None}

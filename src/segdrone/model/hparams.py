@@ -22,7 +22,7 @@ def spec_from_hparams(
     Args:
         model: Name and options of the network, as in `conf/model`.
         classes: The class table, as `ClassTable.to_dict` writes it.
-        data: The data config, as `DataConfig.to_dict` writes it. `mean` and `std` are required.
+        data: The data config, as `DataConfig.to_dict` writes it; `mean` and `std` are required, `gsd` is in cm.
         version: Version of segdrone that made the model; None if unknown.
 
     Raises:
@@ -49,7 +49,15 @@ def spec_from_hparams(
             "version": VERSION,
             "classes": classes,
             "training_size": data.get(key, default_size),
+            "gsd": _meters(data.get("gsd")),
             "instances": model.get("instances", False),
             "made_by": {name: value for name, value in made_by.items() if value is not None},
         }
     )
+
+
+def _meters(gsd: Any) -> Any:
+    """Returns a range in centimeters in meters; `auto` is unknown, anything else is left for the spec to refuse."""
+    if isinstance(gsd, list | tuple) and all(isinstance(value, int | float) for value in gsd):
+        return [value / 100 for value in gsd]
+    return None if gsd == "auto" else gsd

@@ -13,7 +13,9 @@ from omegaconf import DictConfig
 from segdrone.classes import ClassTable, thing_classes
 from segdrone.data import DataConfig, SegmentationDataModule
 from segdrone.data.class_weights import STATS_FILE, check_scheme, class_weights, mask_states, read_class_pixels
+from segdrone.data.config import MAPS
 from segdrone.data.discovery.dataset_classes import ModelClasses
+from segdrone.data.gsd import find_gsd
 from segdrone.data.masks.label_sample import check_labels
 from segdrone.data.splits.split import SPLITS
 from segdrone.errors import ConfigError
@@ -75,13 +77,16 @@ def open_datamodule(cfg: DictConfig, config: DataConfig) -> SegmentationDataModu
         config, to_container(cfg.augment), seed=cfg.seed, model=model, replay_ids=replayed, instances=instances
     )
     datamodule.prepare_data()
+    if config.rasters is not None:  # the run is one on the folder of tiles, also when it is resumed
+        for key in {"root", "classes", "bands", "stretch", *MAPS} & {*cfg.data}:
+            cfg.data[key] = getattr(datamodule.config, key)
     datamodule.setup("fit")
     train = [pair.id for pair in datamodule.splits["train"]]
     labeled = [pair for pair in datamodule.splits["all"] if pair.mask is not None]
     if labeled:
         check_labels(labeled, train, datamodule.encoding)
     counts = ", ".join(f"{len(datamodule.splits[split])} {split}" for split in SPLITS)
-    log.info("%s: %s photographs, split %s", config.root, counts, datamodule.dataset.split.by)
+    log.info("%s: %s photographs, split %s", datamodule.config.root, counts, datamodule.dataset.split.by)
     return datamodule
 
 
@@ -134,6 +139,7 @@ def describe_data(datamodule: SegmentationDataModule) -> dict[str, Any]:
         replay=None if config.replay is None else str(Path(config.replay).resolve()),
         mean=tuple(datamodule.mean),
         std=tuple(datamodule.std),
+        gsd=find_gsd(config, datamodule.splits["train"]),
     )
     splits = {split: [pair.id for pair in datamodule.splits[split]] for split in SPLITS}
     return {"data": data.to_dict(), "splits": splits, "split_by": datamodule.dataset.split.by}

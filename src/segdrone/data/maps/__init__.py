@@ -1,0 +1,1 @@
+"""Cut maps and their labels into a dataset of tiles. Needs the extra `geo`."""
