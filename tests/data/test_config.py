@@ -11,7 +11,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from segdrone.data import DataConfig
-from segdrone.data.config import SampleScenes, describe
+from segdrone.data.config import MAPS, SampleScenes, describe
 from segdrone.errors import ConfigError
 from tests.helpers.small_run import compose_config
 
@@ -44,6 +44,15 @@ CONF = Path(__file__).parents[2] / "conf"
         ({"sample": {"count": 4}}, ("data.sample.height is missing", "data.sample.seed is missing")),
         ({"batchsize": 3}, ("data.batchsize is not an option: fix the name",)),
         ({"root": None}, ("data.root is not set: give data.root=FOLDER",)),
+        (
+            {"root": None, "rasters": None},
+            ("data.rasters is not set: give data.rasters=[FILE.tif] data.labels=[FILE]",),
+        ),
+        ({"rasters": ["a.tif"]}, ("their labels are missing, give data.labels=[FILE]",)),
+        ({"rasters": [1]}, ("data.rasters=[1]: must be a list of files, such as [ortho.tif]",)),
+        ({"aoi": "a.gpkg"}, ("data.aoi=a.gpkg: it belongs to maps, which data.rasters=[FILE.tif] names",)),
+        ({"block_m": 0}, ("data.block_m=0:", "greater than or equal to 0.5")),
+        ({"map_tile": 10}, ("data.map_tile=10:", "greater than or equal to 64")),
     ],
 )
 def test_values_out_of_range_are_refused(values: dict[str, Any], parts: tuple[str, ...]) -> None:
@@ -80,6 +89,11 @@ def test_dict_round_trip_holds_only_plain_types(sample: SampleScenes | None) -> 
     assert DataConfig.from_dict(plain) == config
 
 
+def test_one_file_is_a_list_of_one() -> None:
+    config = DataConfig.from_dict({"rasters": "a.tif", "labels": ["b.gpkg", "c.tif"], "aoi": 7, "root": None})
+    assert (config.rasters, config.labels, config.aoi, config.root) == (("a.tif",), ("b.gpkg", "c.tif"), "7", "")
+
+
 def test_replace_changes_one_value_and_checks_it() -> None:
     config = DataConfig(root="photos")
     assert config.replace(batch_size=7) == DataConfig(root="photos", batch_size=7)
@@ -90,7 +104,7 @@ def test_replace_changes_one_value_and_checks_it() -> None:
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "data").glob("*.yaml") if path.stem != "base"))
 def test_every_dataset_of_conf_is_a_config(name: str) -> None:
     cfg = compose_config("train", f"data={name}").data
-    if name == "folder":
+    if name in ("folder", "geo"):
         assert cfg.root is None
         cfg.root = "photos"
     plain: Any = OmegaConf.to_container(cfg, resolve=True)
@@ -126,7 +140,8 @@ def test_comments_of_conf_data_begin_with_the_descriptions(path: Path) -> None:
 def test_every_option_of_the_base_has_a_comment() -> None:
     base = OmegaConf.load(CONF / "data" / "base.yaml")
     assert {str(key) for key in base} == {*comments(CONF / "data" / "base.yaml")}
-    assert {*DESCRIPTIONS} - {str(key) for key in base} == {"root", "images", "masks", "sample", "download"}
+    of_kinds = {"root", "images", "masks", "sample", "download", "block_m", "map_tile", "map_gsd", *MAPS}
+    assert {*DESCRIPTIONS} - {str(key) for key in base} == of_kinds
 
 
 def test_comments_of_the_data_in_evaluate_begin_with_the_descriptions() -> None:

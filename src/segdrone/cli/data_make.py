@@ -143,10 +143,10 @@ def cut(
 ) -> None:
     """Cut maps and their labels into a dataset of tiles to train on.
 
-    Labels are polygons (GeoPackage, GeoJSON, Shapefile, FlatGeobuf, KML,
-    GML) with an attribute that names the class, or masks of ids on any
-    grid; coordinate systems may differ. Ground is divided into square
-    blocks, and a block with all its tiles, of every map, is in one split.
+    Labels are polygons (GeoPackage, GeoJSON, Shapefile, FlatGeobuf, KML)
+    with an attribute that names the class, or masks of ids on any grid;
+    coordinate systems may differ. Ground is divided into square blocks, and
+    a block with all its tiles, of every map, is in one split.
     Of polygons that overlap, the smaller one wins; of several files of
     labels, the last. What has no label, no data or is outside of --aoi is
     ignored. An interrupted command continues when it is started again.

@@ -267,8 +267,9 @@ class DataConfig(BaseModel):
         has_masks = values.get("masks") is not None or bool(values.get("unlabeled"))
         has_folders = values.get("images") is not None and has_masks
         if values.get("root") is None and not has_folders and not values.get("rasters"):
-            maps = ", or maps by data.rasters=[FILE.tif]" if "rasters" in values else ""
-            raise ConfigError(f"data.root is not set: give data.root=FOLDER{maps}")
+            if "rasters" in values:
+                raise ConfigError("data.rasters is not set: give data.rasters=[FILE.tif] data.labels=[FILE]")
+            raise ConfigError("data.root is not set: give data.root=FOLDER")
         plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
         if plain.get("root") is None:
             plain["root"] = "" if plain.get("rasters") else "."

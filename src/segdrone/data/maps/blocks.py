@@ -86,11 +86,12 @@ def _border(x: int, y: int, side: float) -> Points:
 
 
 def _window(border: Points, grid: Grid) -> Window | None:
-    """Returns the pixels whose centers are within the extent of a border; None if the raster has none of them."""
+    """Returns the pixels whose centers are within or on the extent of a border; None if the raster has none of them."""
     extent = bounds(border)
     if extent is None:
         return None
-    left, top, right, bottom = (math.ceil(value - 0.5) for value in extent)
+    left, top = (math.ceil(value - 0.5) for value in extent[:2])
+    right, bottom = (math.floor(value + 0.5) for value in extent[2:])
     height, width = grid.size
     left, top, right, bottom = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
     return Window(top, left, bottom - top, right - left) if top < bottom and left < right else None

@@ -17,7 +17,7 @@ from segdrone.data.maps.manifest import MANIFEST, VERSION, key_of, read_manifest
 from segdrone.data.maps.mask_labels import MaskLabels
 from segdrone.data.maps.options import CutOptions
 from segdrone.data.maps.places import name_of
-from segdrone.data.maps.plan import Plan, plan_cut
+from segdrone.data.maps.plan import Plan, open_labels, plan_cut
 from segdrone.data.maps.sources import SourceFile, find_rasters, known_files, measure, raster_files, vector_files
 from segdrone.data.maps.summary import CutSummary
 from segdrone.data.maps.tiles import IMAGES, MASKS, TileCounts, write_tiles
@@ -26,6 +26,7 @@ from segdrone.data.splits.split import SPLITS, split_groups
 from segdrone.errors import DataError
 from segdrone.raster import MapSource
 from segdrone.utils.atomic import atomic_write, file_lock, remove_stale_partials, sync_dir, sync_files, write_json
+from segdrone.utils.bounded import UnreadableError, read_json
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +83,9 @@ def _measure(options: CutOptions, rasters: list[Path], out: Path | None) -> dict
             known |= known_files(read_manifest(folder) or {})
         except DataError:  # said where the folder is used
             continue
-    for path in rasters:
-        MapSource(path, channels=options.channels)  # refuses what is no map, or leads to other files
+    for path in rasters:  # what cannot be used is refused before gigabytes are read
+        MapSource(path, channels=options.channels)
+    open_labels(options)
     labels = [file for given in options.labels for file in _label_files(given)]
     kinds = {
         "rasters": [file for path in rasters for file in raster_files(path)],
@@ -146,6 +148,7 @@ def _cut(
     _start(part, request, plan.table)
     counts = write_tiles(plan, part, progress)
     splits = _split(counts, options)
+    _tell_shares(counts, splits, options)
     write_json(_manifest(plan, counts, splits, request, sources), part / MANIFEST)
     for split, names in splits.items():
         if names:
@@ -169,16 +172,18 @@ def _start(part: Path, request: dict[str, Any], table: ClassTable) -> None:
     write_json(request, part / _REQUEST)
     with atomic_write(part / CLASSES_FILE) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         file.write(table.dense.to_csv())
-    if read_class_table(part / CLASSES_FILE).names != table.names:
+    try:
+        read = read_class_table(part / CLASSES_FILE).names
+    except DataError:
+        read = ()
+    if read != table.names:
         raise DataError(
-            f"the classes {', '.join(table.names[:10])} cannot be written as a class table that reads the same: rename "
-            "those that look like headers or numbers"
+            f"the names of the classes, {', '.join(table.names[:10])}, cannot be read from a class table: rename those "
+            "with separators or several spaces"
         )
 
 
 def _is_of(part: Path, request: dict[str, Any]) -> bool:
-    from segdrone.utils.bounded import UnreadableError, read_json
-
     try:
         return bool(read_json(part / _REQUEST) == request)
     except UnreadableError:
@@ -227,6 +232,17 @@ def _split(counts: TileCounts, options: CutOptions) -> dict[str, list[str]]:
         raise DataError(
             f"the blocks cannot be split ({error}): give a smaller data.block_m, data.test_share=0 or data.val_share=0"
         ) from None
+
+
+def _tell_shares(counts: TileCounts, splits: dict[str, list[str]], options: CutOptions) -> None:
+    """Notes a split that is twice as large as asked, or half."""
+    total, blocks = len(counts.blocks), len({*counts.blocks.values()})
+    for split, share in (("test", options.test_share), ("val", (1 - options.test_share) * options.val_share)):
+        reached = len(splits[split]) / total
+        if share and not share / 2 <= reached <= share * 2:
+            note = f"{split} has {reached:.0%} of the tiles instead of {share:.0%}, as there are only {blocks} blocks"
+            counts.notes.append(note)
+            log.warning("%s: a smaller data.block_m gives more", note)
 
 
 def _manifest(

@@ -95,8 +95,8 @@ def ids_of_values(counts: Counter[str], table: ClassTable, where: str) -> dict[s
 
 
 def lookup_of_mask(table: ClassTable) -> dict[int, int]:
-    """Returns the id of each value that a mask may hold."""
-    ignored = dict.fromkeys((table.ignore_index, *table.ignored_values), IGNORED_ID)
+    """Returns the id of each value that a mask may hold; 255 is no label, so that another file may have one there."""
+    ignored = {table.ignore_index: IGNORE_INDEX} | dict.fromkeys(table.ignored_values, IGNORED_ID)
     return ignored | {value: id_ for id_, value in enumerate(table.mask_values or range(len(table)))}
 
 

@@ -23,7 +23,7 @@ from segdrone.windows import Window
 
 log = logging.getLogger(__name__)
 
-_SMALLEST = 64  # pixels: side of the part of a damaged mask that is left out
+_SMALLEST = 128  # pixels: side of the part of a damaged mask that is left out; GDAL resamples as many rows at once
 
 
 class MaskLabels:
@@ -92,7 +92,7 @@ class MaskLabels:
         with gdal_options() as rasterio:
             from rasterio.vrt import WarpedVRT
 
-            crs, transform = rasterio.crs.CRS.from_wkt(grid.place.crs), rasterio.Affine(*grid.place.transform)
+            crs, transform = rasterio.crs.CRS.from_user_input(grid.place.crs), rasterio.Affine(*grid.place.transform)
             options = {"resampling": rasterio.enums.Resampling.nearest, "add_alpha": True, "warp_mem_limit": 64}
             return WarpedVRT(self._file, crs=crs, transform=transform, height=height, width=width, **options)
 
@@ -122,12 +122,20 @@ def open_mask(path: Path) -> Any:
         if file.count != 1 or np.dtype(file.dtypes[0]).kind not in "ui":
             bands = f"{file.count} band{'s' if file.count > 1 else ''} of {file.dtypes[0]}"
             raise DataError(f"{path} has {bands}: a mask has one band of ids (gdal_translate -b 1 -ot Byte)")
-        if not mask_crs(file) or not place.is_usable or file.gcps[0]:
+        if not mask_crs(file) or not place.is_usable or file.transform.is_identity or file.gcps[0]:
             raise DataError(
                 f"{path} does not say where it lies: give it a coordinate system and a transform (gdal_edit -a_srs "
                 "EPSG:CODE -a_ullr WEST NORTH EAST SOUTH)"
             )
     return file
+
+
+def is_raster_file(path: Path) -> bool:
+    """Whether a file begins as a raster does."""
+    try:
+        return bool(map_driver(str(path)))
+    except DataError:
+        return False
 
 
 def mask_crs(file: Any) -> str:

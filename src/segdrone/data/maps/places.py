@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import warnings
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -57,14 +58,17 @@ def transform_between(source: str, target: str) -> Callable[[Points], Points]:
         first, second = pyproj.CRS.from_user_input(source), pyproj.CRS.from_user_input(target)
         if first.equals(second, ignore_axis_order=True):
             return lambda points: points
-        group = pyproj.transformer.TransformerGroup(first, second, always_xy=True)
-        transformer = group.transformers[0]
-    except (pyproj.exceptions.ProjError, IndexError) as error:
-        reason = " ".join(str(error).split())[:200] or "there is no transformation between them"
+        with warnings.catch_warnings(action="ignore"):  # of missing grids, told below
+            group = pyproj.transformer.TransformerGroup(first, second, always_xy=True)
+        transformers, reason = group.transformers, "there is no transformation between them"
+    except pyproj.exceptions.ProjError as error:
+        transformers, reason = [], " ".join(str(error).split())[:200]
+    if not transformers:
         raise DataError(
             f"the coordinate systems {name_of(source)} and {name_of(target)} cannot be compared ({reason}): reproject "
-            "one of the files (gdalwarp, ogr2ogr -t_srs)"
-        ) from None
+            "one of the files (gdalwarp, ogr2ogr -t_srs), or say the system that it has (gdal_edit -a_srs)"
+        )
+    transformer = transformers[0]
     if not group.best_available:
         accuracy = f"{transformer.accuracy:g} m" if transformer.accuracy >= 0 else "an unknown accuracy"
         log.warning(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from segdrone.data.maps.label_classes import (
     table_of_values,
 )
 from segdrone.data.maps.labels import Labels, PolygonLabels
-from segdrone.data.maps.mask_labels import MaskLabels, open_mask, tell_nodata
+from segdrone.data.maps.mask_labels import MaskLabels, is_raster_file, open_mask, tell_nodata
 from segdrone.data.maps.options import CutOptions
 from segdrone.data.maps.places import ground_sampling_distance, name_of, utm_zone
 from segdrone.data.maps.polygons import Grid, read_polygons
@@ -32,6 +33,7 @@ from segdrone.raster import ImageSource, MapSource
 
 log = logging.getLogger(__name__)
 
+_FEWEST = 32  # pixels of a block's side
 _SMALLEST = 8  # tiles whose side is less than this part of the largest are left out
 
 
@@ -87,7 +89,7 @@ def plan_cut(options: CutOptions) -> Plan:
         ConfigError: An option is missing, or the extra `geo`.
     """
     rasters = _open_rasters(options)
-    layers = [_open_labels(given, options.attribute) for given in options.labels]
+    layers = open_labels(options)
     if options.attribute is not None and not any(isinstance(layer, Layer) for layer in layers):
         log.warning("data.class_attribute=%s is not used: the labels are masks", options.attribute)
     drawn = {
@@ -113,6 +115,9 @@ def plan_cut(options: CutOptions) -> Plan:
     _limit(options, rasters)
     gsd = max(raster.gsd for raster in rasters)
     block = options.block or default_block(options.tile, gsd)
+    if (pixels := block / gsd) < _FEWEST:
+        least = math.ceil(_FEWEST * gsd)
+        raise ConfigError(f"data.block_m={block:g} is {pixels:.3g} pixels of {100 * gsd:.3g} cm: give {least} or more")
     plan = Plan(rasters, table, block, utm_zone(rasters[0].grid.place, rasters[0].grid.size))
     _plan_tiles(plan, options.tile)
     return plan
@@ -160,12 +165,22 @@ def _name(path: Path, taken: Sequence[str]) -> str:
     return name if number == 1 else f"{name}-{number}"
 
 
+def open_labels(options: CutOptions) -> list[Layer | Path]:
+    """Returns the layer of each file of polygons, and the path of each mask.
+
+    Raises:
+        DataError: A file is missing, of another kind, or does not say where it lies.
+        ConfigError: There are polygons, and their attribute is not given.
+    """
+    return [_open_labels(given, options.attribute) for given in options.labels]
+
+
 def _open_labels(given: str, attribute: str | None) -> Layer | Path:
     """Returns the layer of a file of polygons, or the path of a mask."""
     path, layer = split_layer(given)
     if not path.is_file():
         raise DataError(f"{path} does not exist: check the path in data.labels")
-    if layer is None and not is_vector_file(path):
+    if layer is None and not is_vector_file(path) and is_raster_file(path):
         open_mask(path)
         return path
     if attribute is None:
@@ -179,10 +194,10 @@ def _check_places(layers: Sequence[Layer | Path], counts: Sequence[Counter[str]]
     for layer, found in zip(layers, counts, strict=True):
         if isinstance(layer, Layer) and not found:
             raster = rasters[0].grid
+            others = " and the other maps lie" if len(rasters) > 1 else " lies"
             raise DataError(
-                f"{layer} ({name_of(layer.crs)}) has no polygon where {raster.path}"
-                f"{' and the other maps' if len(rasters) > 1 else ''} ({name_of(raster.place.crs)}) lie: check both "
-                "coordinate systems"
+                f"{layer} ({name_of(layer.crs)}) has no polygon where {raster.path} ({name_of(raster.place.crs)})"
+                f"{others}: check both coordinate systems"
             )
 
 

@@ -56,8 +56,14 @@ def raster_files(path: Path) -> list[Path]:
 
 
 def vector_files(given: str) -> list[Path]:
-    """Returns a vector file, and those that belong to it."""
+    """Returns a vector file, and those that belong to it.
+
+    Raises:
+        DataError: It does not exist.
+    """
     path, _ = split_layer(given)
+    if not path.is_file():
+        raise DataError(f"{path} does not exist: check the path")
     beside = [path.with_name(f"{path.name}-wal")]
     if path.suffix.lower() == ".shp":
         beside += [path.with_suffix(case) for end in _BESIDE_SHAPEFILE for case in (end, end.upper())]

@@ -95,11 +95,11 @@ def _write(raster: PlannedRaster, tile: Tile, mask: Mask, image_file: Path, mask
     """Writes a tile, and returns its mask; None if no labeled pixel has data."""
     if _is_whole(image_file) and _is_whole(mask_file):
         return np.asarray(cv2.imdecode(np.fromfile(mask_file, np.uint8), cv2.IMREAD_UNCHANGED), np.uint8)
-    before = len(raster.file.damaged)
+    was_whole = not raster.file.damaged
     pixels = raster.source.read(tile.window)
     valid = raster.source.valid(tile.window)  # after `read`, which finds what is damaged
-    if len(raster.file.damaged) > before:
-        window = raster.file.damaged[before]
+    if was_whole and raster.file.damaged:
+        window = raster.file.damaged[0]
         log.warning(
             "%s cannot be decoded at row %d, column %d: it is taken as no data there", raster.grid.path, window.top,
             window.left,

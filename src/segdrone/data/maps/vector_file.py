@@ -12,14 +12,17 @@ from typing import Any
 
 from segdrone.errors import ConfigError, DataError
 from segdrone.raster.gdal import import_rasterio
+from segdrone.utils.bounded import UnreadableError, read_xml
 from segdrone.utils.regular_file import open_regular
 
-FORMATS = "GeoPackage, GeoJSON, Shapefile, FlatGeobuf, KML or GML"
+FORMATS = "GeoPackage, GeoJSON, Shapefile, FlatGeobuf or KML"
+"""Formats of polygons that are read: those that lead to no other file."""
 
 _LAYER = "|layername="  # as QGIS writes it
 _MAGIC = (b"SQLite format 3\0", b"fgb\x03", b"\0\0\x27\x0a")  # GeoPackage, FlatGeobuf, Shapefile
-_TEXT = (b"{", b"\x1e{", b"<")  # GeoJSON, GeoJSON sequences, KML and GML
-_TEXT_SUFFIXES = (".geojson", ".json", ".geojsonl", ".geojsons", ".kml", ".gml")
+_JSON = (b"{", b"\x1e{")
+_JSON_SUFFIXES = (".geojson", ".json", ".geojsonl", ".geojsons")
+_DRIVERS = ("GPKG", "FlatGeobuf", "ESRI Shapefile", "GeoJSON", "GeoJSONSeq", "KML", "LIBKML")
 _SHOWN = 12  # names in a message
 
 
@@ -70,12 +73,13 @@ def ogr_errors(path: Path) -> Iterator[Any]:
     except ImportError:
         raise ConfigError("polygons are read by the extra geo: pip install 'segdrone[geo]'") from None
     try:
+        pyogrio.set_gdal_config_options({"CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none"})  # no address is followed
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of attributes that are not read, and of measured coordinates
             yield pyogrio
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError,
             pyogrio.errors.CRSError, pyogrio.errors.GeometryError, ValueError, RuntimeError) as error:  # fmt: skip
-        reason = " ".join(str(error).replace(str(path.resolve()), "it").split())[:300]
+        reason = " ".join(str(error).replace(str(path.resolve()), "it").split(";")[0].split())[:300]
         raise DataError(f"{path} cannot be read ({reason}): write it again, as {FORMATS}") from None
 
 
@@ -86,8 +90,17 @@ def is_vector_file(path: Path) -> bool:
             start = file.read(64)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}): check the path and its permissions") from None
-    text = start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_TEXT)
-    return start.startswith(_MAGIC) or (text and path.suffix.lower() in _TEXT_SUFFIXES)
+    text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if text.startswith(b"<"):  # GDAL also takes XML that names other files for layers
+        return _is_kml(path)
+    return start.startswith(_MAGIC) or (text.startswith(_JSON) and path.suffix.lower() in _JSON_SUFFIXES)
+
+
+def _is_kml(path: Path) -> bool:
+    try:
+        return str(read_xml(path).tag).rpartition("}")[2] == "kml"
+    except UnreadableError:
+        return False
 
 
 def open_layer(given: str, attribute: str | None) -> Layer:
@@ -110,6 +123,8 @@ def open_layer(given: str, attribute: str | None) -> Layer:
     with ogr_errors(path) as pyogrio:
         names = [str(name) for name, kind in pyogrio.list_layers(source) if kind is not None]
         infos = {name: pyogrio.read_info(source, layer=name) for name in names if wanted in (None, name)}
+    if foreign := {info["driver"] for info in infos.values()} - {*_DRIVERS}:
+        raise DataError(f"{path} is read as {min(foreign)}, not as {FORMATS}: write it as one of these")
     if not infos:
         what = f"has no layer {wanted}" if wanted else "has no layer with geometries"
         raise DataError(f"{path} {what}: choose from {_shorten(names) or 'another file'}")

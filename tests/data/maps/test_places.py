@@ -1,0 +1,56 @@
+"""Coordinate systems, and meters per pixel in them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from segdrone.data.maps.places import (
+    bounds,
+    ground_sampling_distance,
+    inverse_transform,
+    outline,
+    transform_between,
+    utm_zone,
+)
+from segdrone.errors import DataError
+from segdrone.raster.georeference import Georeference
+
+UTM = "EPSG:32633"
+
+
+@pytest.mark.parametrize(
+    ("crs", "transform", "expected"),
+    [
+        (UTM, (0.05, 0, 500_000, 0, -0.05, 5_200_000), 0.05 / 0.9996),  # the scale of UTM on its central meridian
+        ("EPSG:3857", (0.1, 0, 1_669_792, 0, -0.1, 5_933_000), 0.0684),  # cos 46.9 degrees
+        ("EPSG:4326", (1e-6, 0, 15, 0, -1e-6, 0), 0.111),
+        ("EPSG:2263", (1, 0, 980_000, 0, -1, 200_000), 0.3048),  # feet
+    ],
+)
+def test_a_pixel_is_measured_on_the_ground(crs: str, transform: tuple[float, ...], expected: float) -> None:
+    place = Georeference(crs, transform)  # type: ignore[arg-type]
+    assert ground_sampling_distance(place, (1000, 2000)) == pytest.approx(expected, rel=5e-3)
+
+
+def test_the_zone_is_that_of_the_middle() -> None:
+    assert utm_zone(Georeference("EPSG:4326", (1e-5, 0, 14.9, 0, -1e-5, 47)), (100, 100)) == UTM
+    assert utm_zone(Georeference("EPSG:4326", (1e-5, 0, -70.9, 0, -1e-5, -33)), (100, 100)) == "EPSG:32719"
+    assert utm_zone(Georeference("EPSG:4326", (1e-5, 0, 179.9999, 0, -1e-5, 1)), (10, 10)) == "EPSG:32660"
+
+
+def test_pixels_and_coordinates_are_inverse() -> None:
+    place = Georeference(UTM, (0.03, 0.04, 500_000, 0.04, -0.03, 5_200_000))
+    points = outline((30, 50))
+    np.testing.assert_allclose(inverse_transform(place)(place.coordinates(points)), points, atol=1e-6)
+    assert bounds(points) == (0, 0, 50, 30)
+    there = transform_between(UTM, "EPSG:4326")(place.coordinates(points))
+    np.testing.assert_allclose(there[0], (15.0, 46.95), atol=0.05)
+    np.testing.assert_allclose(transform_between("EPSG:4326", UTM)(there), place.coordinates(points), atol=1e-4)
+
+
+def test_a_system_without_a_place_on_earth_is_refused() -> None:
+    with pytest.raises(DataError, match="site and WGS 84 cannot be compared"):
+        transform_between('LOCAL_CS["site",UNIT["metre",1]]', "EPSG:4326")
+    with pytest.raises(DataError, match="outside of where that system is defined"):
+        ground_sampling_distance(Georeference(UTM, (1e9, 0, 0, 0, -1e9, 1e30)), (10, 10))
