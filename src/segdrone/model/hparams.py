@@ -59,5 +59,5 @@ def spec_from_hparams(
 def _meters(gsd: Any) -> Any:
     """Returns a range in centimeters in meters; `auto` is unknown, anything else is left for the spec to refuse."""
     if isinstance(gsd, list | tuple) and all(isinstance(value, int | float) for value in gsd):
-        return [value / 100 for value in gsd]
+        return [round(value / 100, 8) for value in gsd]
     return None if gsd == "auto" else gsd

@@ -50,6 +50,13 @@ def test_a_pixel_belongs_to_the_smallest_polygon_around_its_center(
     assert drawn.meets(window) or (mask == 255).all()
 
 
+def test_a_ring_that_is_cut_to_a_line_is_drawn() -> None:
+    """GEOS refuses to cut it."""
+    thin = shapely.Polygon([(2.0, -1.0), (4.985344915848497e-291, 1.1125369292536007e-308), (-1.0, 2.0)])
+    mask, _ = labels((thin, "a"), (shapely.box(3, 3, 5, 5), "b")).draw(Window(2, 2, 8, 8))
+    assert (mask == 2).sum() == 4
+
+
 def test_later_files_and_smaller_polygons_win() -> None:
     below = labels((shapely.box(0, 0, 10, 4), "a"), (shapely.box(2, 1, 6, 3), "b"), (shapely.box(8, 0, 9, 1), "no"))
     above = labels((shapely.box(5, 0, 7, 2), "a"), (shapely.box(0, 3, 2, 4), "no"))

@@ -22,7 +22,7 @@ from segdrone.data.maps.sources import SourceFile, find_rasters, known_files, me
 from segdrone.data.maps.summary import CutSummary
 from segdrone.data.maps.tiles import IMAGES, MASKS, TileCounts, write_tiles
 from segdrone.data.maps.vector_file import split_layer
-from segdrone.data.splits.split import SPLITS, split_groups
+from segdrone.data.splits.split import split_groups
 from segdrone.errors import DataError
 from segdrone.raster import MapSource
 from segdrone.utils.atomic import atomic_write, file_lock, remove_stale_partials, sync_dir, sync_files, write_json
@@ -129,7 +129,7 @@ def _check_folder(root: Path, request: dict[str, Any]) -> None:
             f"{root} holds tiles that were cut otherwise ({', '.join(different)} differ, see {MANIFEST}): choose "
             "another folder, or remove it"
         )
-    names = {f"{name}.png" for split in SPLITS for name in manifest.get("splits", {}).get(split, [])}
+    names = {f"{name}.png" for name in CutSummary.read(root).names}
     for folder in (IMAGES, MASKS):
         existing = {path.name for path in (root / folder).iterdir()} if (root / folder).is_dir() else set()
         if missing := names - existing:

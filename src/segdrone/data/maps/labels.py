@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from segdrone.classes import IGNORE_INDEX
 from segdrone.data.maps.label_classes import IGNORED_ID
 from segdrone.data.maps.places import Points
-from segdrone.data.maps.polygons import Polygons, import_shapely
+from segdrone.data.maps.polygons import Polygons, clip, import_shapely
 from segdrone.raster.gdal import gdal_options
 from segdrone.windows import Window
 
@@ -63,7 +63,7 @@ class PolygonLabels:
         found = np.sort(self._find(window))
         top, left, height, width = window
         # GDAL takes the corners of a polygon one by one: only those near the window are given to it.
-        shapes = shapely.clip_by_rect(self._shapes[found], left - 2, top - 2, left + width + 2, top + height + 2)
+        shapes = clip(self._shapes[found], (left - 2, top - 2, left + width + 2, top + height + 2))
         parts, index = shapely.get_parts(shapes, return_index=True)
         flat = np.isin(shapely.get_type_id(parts), (_POLYGON, _MULTIPOLYGON)) & ~shapely.is_empty(parts)
         drawn = [(part, int(id_)) for part, id_ in zip(parts[flat], self._ids[found][index[flat]], strict=True)]

@@ -21,6 +21,7 @@ class CutSummary:
 
     Attributes:
         root: The folder.
+        names: Names of the tiles.
         tiles: Number of tiles per split.
         blocks: Number of blocks of ground per split.
         block: Meters of the side of a block.
@@ -30,6 +31,7 @@ class CutSummary:
     """
 
     root: Path
+    names: tuple[str, ...]
     tiles: dict[str, int]
     blocks: dict[str, int]
     block: float
@@ -51,6 +53,7 @@ class CutSummary:
             low, high = manifest["gsd"]
             return cls(
                 root,
+                tuple(str(name) for split in SPLITS for name in manifest["splits"][split]),
                 {split: len(manifest["splits"][split]) for split in SPLITS},
                 {split: int(manifest["blocks"][split]) for split in SPLITS},
                 float(manifest["block"]),
