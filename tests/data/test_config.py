@@ -48,7 +48,7 @@ CONF = Path(__file__).parents[2] / "conf"
             {"root": None, "rasters": None},
             ("data.rasters is not set: give data.rasters=[FILE.tif] data.labels=[FILE]",),
         ),
-        ({"rasters": ["a.tif"]}, ("their labels are missing, give data.labels=[FILE]",)),
+        ({"rasters": ["a.tif"]}, ("data.rasters=['a.tif']: their labels are missing",)),
         ({"rasters": [1]}, ("data.rasters=[1]: must be a list of files, such as [ortho.tif]",)),
         ({"aoi": "a.gpkg"}, ("data.aoi=a.gpkg: it belongs to maps, which data.rasters=[FILE.tif] names",)),
         ({"block_m": 0}, ("data.block_m=0:", "greater than or equal to 0.5")),

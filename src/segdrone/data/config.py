@@ -312,13 +312,15 @@ def _format_error(problem: Mapping[str, Any], values: Mapping[str, Any]) -> str:
     text = str(problem["msg"]).removeprefix("Value error, ")
     if not problem["loc"]:  # concerns several keys; the text begins with one
         key, _, text = text.partition(": ")
-        return f"data.{key}={values[key]}: {text}"
+        return f"data.{key}={_shown(values[key])}: {text}"
     path = ".".join(map(str, problem["loc"]))
     key = str(problem["loc"][0])
     if problem["type"] == "extra_forbidden":
         return f"data.{path} is not an option: fix the name (see --help)"
     if problem["type"] == "missing":
         return f"data.{path} is missing: give data.{path}=VALUE"
-    value = values.get(key)
-    shown = list(value) if isinstance(value, tuple) else value
-    return f"data.{key}={shown}: {text[0].lower()}{text[1:]}"
+    return f"data.{key}={_shown(values.get(key))}: {text[0].lower()}{text[1:]}"
+
+
+def _shown(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -44,9 +44,9 @@ def test_what_is_far_away_is_cut_off(tmp_path: Path) -> None:
 def test_what_is_no_sound_polygon_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     corners = [(500_000, 5_200_000), (500_100, 5_199_900), (500_100, 5_200_000), (500_000, 5_199_900)]
     crossed, line = shapely.Polygon(corners), shapely.LineString(corners)
-    far = shapely.Polygon([(np.inf, 0), (500_000, 5_200_000), (500_100, 5_199_900)])
-    shapes = [crossed, line, shapely.Polygon(), box(0, 0, 9, 9), shapely.Point(500_001, 5_199_999), far]
-    values = ["grass", "road", "roof", None, "x", "y"]
+    far = [shapely.Polygon([(x, 0), (500_000, 5_200_000), (500_100, 5_199_900)]) for x in (np.inf, 1e300)]
+    shapes = [crossed, line, shapely.Polygon(), box(0, 0, 9, 9), shapely.Point(500_001, 5_199_999), *far]
+    values = ["grass", "road", "roof", None, "x", "y", "z"]
     layer = open_layer(str(write_layer(tmp_path / "a.gpkg", shapes, values)), "kind")
     found = read_polygons(layer, "kind", GRID)
     assert found.values == ["grass", ""]

@@ -70,16 +70,20 @@ def transform_between(source: str, target: str) -> Callable[[Points], Points]:
         )
     transformer = transformers[0]
     if not group.best_available:
-        accuracy = f"{transformer.accuracy:g} m" if transformer.accuracy >= 0 else "an unknown accuracy"
-        log.warning(
-            "from %s to %s the best transformation needs a grid that is not installed: another one of %s is used",
-            first.name, second.name, accuracy,
-        )  # fmt: skip
+        _tell_missing_grid(*sorted((first.name, second.name)), transformer.accuracy)
 
     def transform(points: Points) -> Points:
         return np.stack(transformer.transform(points[:, 0], points[:, 1]), axis=1)
 
     return transform
+
+
+@cache
+def _tell_missing_grid(first: str, second: str, accuracy: float) -> None:
+    log.warning(
+        "between %s and %s the best transformation needs a grid that is not installed (projsync): another one of %s is "
+        "used", first, second, f"{accuracy:g} m" if accuracy >= 0 else "an unknown accuracy",
+    )  # fmt: skip
 
 
 def name_of(crs: str) -> str:

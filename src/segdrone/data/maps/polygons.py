@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 _MARGIN = 0.02  # of the raster's extent, beyond which polygons are cut off
 _SEGMENT = 250.0  # meters: a straight line of that length is 2 mm off in another system
 _DEGREE = 111_000.0  # meters
+_FARTHEST = 1e12  # of coordinates in any unit
 
 
 @dataclass
@@ -102,8 +103,9 @@ def clip(shapes: NDArray[Any], extent: tuple[float, float, float, float]) -> NDA
 
 
 def _has_extent(shapes: NDArray[Any]) -> NDArray[np.bool_]:
-    """Returns which geometries have points, and finite coordinates only."""
-    return np.asarray(np.isfinite(import_shapely().bounds(shapes)).all(-1).reshape(len(shapes)))
+    """Returns which geometries have points, and no coordinate that cannot be computed with."""
+    bounds_of = import_shapely().bounds(shapes).reshape(len(shapes), 4)
+    return np.asarray((np.abs(bounds_of) < _FARTHEST).all(1))  # NaN is not
 
 
 def import_shapely() -> Any:
