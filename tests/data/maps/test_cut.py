@@ -101,6 +101,23 @@ def test_the_folder_is_a_dataset_with_its_split(site: Path, capsys: pytest.Captu
     )
 
 
+def test_another_split_needs_no_other_tiles(site: Path) -> None:
+    cut(site, tile=64, block=45.0)
+    config = DataConfig(root=str(site / "out"), split_by="_b(.+)$", split_seed=1)
+    ids = open_dataset(config).split.ids
+    blocks = {split: {name.split("_b")[1] for name in names} for split, names in ids.items()}
+    assert not blocks["train"] & blocks["test"]
+    assert not blocks["train"] & blocks["val"]
+    assert sum(map(len, ids.values())) > sum(map(len, blocks.values()))
+
+
+def test_a_full_disk_is_noticed_before(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 10**6))  # type: ignore[attr-defined]
+    with pytest.raises(DataError, match=r"need up to 0\.0 GB and .* has 0\.0 GB free: free some disk space"):
+        cut(site)
+    assert sorted(path.name for path in site.iterdir() if "out" in path.name) == []
+
+
 def test_ground_is_in_one_split_whatever_the_map(site: Path) -> None:
     """Four maps of the same ground: as it is, turned, in degrees, and resampled; labels in degrees."""
     write_ortho(site / "turned.tif", transform=(0.4, 0.3, 500_000.0, 0.3, -0.4, 5_200_000.0))
@@ -178,7 +195,7 @@ def test_maps_are_resampled_to_one_distance(site: Path, caplog: pytest.LogCaptur
     summary = cut(site, "one", rasters=("a.tif", "b.tif"), gsd=100.04, block=40.0)
     assert summary.gsd == pytest.approx((1.0004, 1.0004))
     np.testing.assert_array_equal(paste(site / "one", "a", (120, 160))[0], truth()[1::2, 1::2])
-    cut(site, "fine", gsd=25.0)
+    cut(site, "fine", gsd=40.0, block=60.0)
     assert "it is enlarged, which adds no detail" in caplog.text
 
 

@@ -11,7 +11,6 @@ from typing import Any
 from segdrone import __version__
 from segdrone.class_files import CLASSES_FILE, read_class_table
 from segdrone.classes import ClassTable
-from segdrone.data.caching.cache import format_bytes
 from segdrone.data.maps.label_classes import load_classes, refuse_unknown
 from segdrone.data.maps.manifest import MANIFEST, VERSION, key_of, read_manifest
 from segdrone.data.maps.mask_labels import MaskLabels
@@ -219,7 +218,7 @@ def _check_space(plan: Plan, part: Path) -> None:
     free = shutil.disk_usage(folder).free
     if needed - present + _SPARE > free:
         raise DataError(
-            f"the tiles need up to {format_bytes(needed)} and {folder} has {format_bytes(free)} free: free some disk "
+            f"the tiles need up to {needed / 1e9:.1f} GB and {folder} has {free / 1e9:.1f} GB free: free some disk "
             "space, choose another folder, or limit them by data.aoi or data.map_gsd"
         )
 
