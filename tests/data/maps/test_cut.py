@@ -112,7 +112,7 @@ def test_another_split_needs_no_other_tiles(site: Path) -> None:
 
 
 def test_a_full_disk_is_noticed_before(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 10**6))  # type: ignore[attr-defined]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 10**6))
     with pytest.raises(DataError, match=r"need up to 0\.0 GB and .* has 0\.0 GB free: free some disk space"):
         cut(site)
     assert sorted(path.name for path in site.iterdir() if "out" in path.name) == []
