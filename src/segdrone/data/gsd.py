@@ -14,6 +14,7 @@ from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.maps.manifest import tiles_gsd
 from segdrone.errors import DataError
 from segdrone.raster.capture import read_capture
+from segdrone.raster.ground_view import view_ground
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +55,8 @@ def find_gsd(config: DataConfig, pairs: Sequence[ImageMaskPair]) -> tuple[float,
 
 def _photograph_gsd(pair: ImageMaskPair) -> float | None:
     try:
-        footprint = read_capture(pair.image).footprint
+        meters = view_ground(read_capture(pair.image)).gsd
     except DataError:
         return None
-    gsd = None if footprint is None else 100 * footprint / max(pair.size)
+    gsd = None if meters is None else 100 * meters
     return gsd if gsd is not None and 0 < gsd <= _LARGEST and math.isfinite(gsd) else None
