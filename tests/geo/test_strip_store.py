@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from segdrone.geo.strip_store import StripStore
-from segdrone.inference.prediction import Strip
+from segdrone.inference.strips import Strip
 
 SIZE, ENDS = (10, 7), [4, 8, 10]
 

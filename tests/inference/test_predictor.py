@@ -296,25 +296,6 @@ def test_what_is_not_an_image_is_refused(tmp_path: Path) -> None:
         Predictor.from_checkpoint(tmp_path / "absent.ckpt")
 
 
-@pytest.mark.parametrize("scale", [1.0, 0.7])
-def test_strips_make_the_mask_and_may_begin_anywhere(scale: float) -> None:
-    predictor = Predictor(local_backend(1, sampling="tiles"), scale=scale, window=(32, 32), batch_size=3)
-    image = picture(150, 100)
-    valid = np.random.default_rng(2).random((150, 100)) < 0.9
-    source = ArraySource(image, valid)
-    whole = predictor(source, confidence=True)
-    strips = [*predictor.strips(source)]
-    assert len(strips) > 3
-    assert [strip.top + len(strip.classes) for strip in strips] == predictor.strip_ends((150, 100))
-    np.testing.assert_array_equal(np.concatenate([strip.classes for strip in strips]), whole.mask)
-    np.testing.assert_array_equal(np.concatenate([strip.confidence for strip in strips]), whole.confidence)
-    for first in range(len(strips)):
-        for strip, expected in zip(predictor.strips(source, first), strips[first:], strict=True):
-            assert strip.top == expected.top
-            np.testing.assert_array_equal(strip.classes, expected.classes)
-            np.testing.assert_array_equal(strip.confidence, expected.confidence)
-
-
 class CountingBackend:
     """A backend that counts the windows that it computes."""
 

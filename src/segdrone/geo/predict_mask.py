@@ -10,6 +10,7 @@ from segdrone.errors import DataError
 from segdrone.geo.cog import write_cog
 from segdrone.geo.strip_store import StripStore
 from segdrone.inference.predictor import Predictor
+from segdrone.inference.strips import predict_strips, strip_ends
 from segdrone.raster import MapSource
 from segdrone.utils.atomic import sync_files, write_json
 from segdrone.utils.bounded import UnreadableError, read_json
@@ -53,7 +54,7 @@ def predict_mask(
     """
     if not _is_of(work, made_from):
         shutil.rmtree(work, ignore_errors=True)
-    ends = predictor.strip_ends(source.size)
+    ends = strip_ends(predictor, source.size)
     _check_space(work, source)
     store = StripStore(work, source.size, ends)
     write_json(made_from, work / _SETTINGS)
@@ -65,7 +66,7 @@ def predict_mask(
             bar.update(done - bar.n)
 
         if store.done < len(ends):
-            for strip in predictor.strips(source, store.done, update):
+            for strip in predict_strips(predictor, source, store.done, update):
                 write_json([*source.damaged], work / _DAMAGED)
                 store.add(strip)
     table, place = predictor.table, source.georeference

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from segdrone.inference.prediction import Strip
+from segdrone.inference.strips import Strip
 from segdrone.utils.bounded import UnreadableError, parse_json
 from segdrone.utils.regular_file import open_regular
 from segdrone.windows import Size
@@ -25,7 +25,7 @@ class StripStore:
     Args:
         folder: The folder; created if needed.
         size: Height and width of the map in pixels.
-        ends: The row after the last one of each strip, as `Predictor.strip_ends` returns them.
+        ends: The row after the last one of each strip, as `strip_ends` returns them.
 
     Attributes:
         done: Number of strips that are there.
@@ -52,7 +52,7 @@ class StripStore:
         """
         if self.done == len(self.ends) or (strip.top, strip.top + len(strip.classes)) != self._rows(self.done):
             raise ValueError(f"a strip from row {strip.top} on is not the next one")
-        parts = {"classes": strip.classes.tobytes(), "confidence": strip.confidence.tobytes()}
+        parts = {"classes": strip.classes.data, "confidence": strip.confidence.data}
         for name, file in self.files.items():
             with file.open("ab") as opened:
                 opened.write(parts[name])

@@ -25,17 +25,3 @@ class Prediction(NamedTuple):
     confidence: NDArray[np.uint8] | None
     planes: Planes | None = None
     numbers: NDArray[np.uint16] | None = None
-
-
-class Strip(NamedTuple):
-    """Part of a mask, of the whole width of the image.
-
-    Attributes:
-        top: Its first row.
-        classes: Class ids, uint8 `[h, W]`; the ignored id where the image has no data.
-        confidence: Probability of the class, uint8 `[h, W]`, 0 to 255 for 0 to 1; 0 where the image has no data.
-    """
-
-    top: int
-    classes: NDArray[np.uint8]
-    confidence: NDArray[np.uint8]

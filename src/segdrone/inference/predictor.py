@@ -13,7 +13,7 @@ from segdrone.errors import ConfigError, DataError
 from segdrone.inference.blend import Blender, FinishedTile, WindowSpan, window_spans
 from segdrone.inference.grouping import PlaneCollector
 from segdrone.inference.options import check_options
-from segdrone.inference.prediction import Prediction, Strip
+from segdrone.inference.prediction import Prediction
 from segdrone.inference.tta import AUGMENTS
 from segdrone.inference.window_network import WindowNetwork
 from segdrone.raster import ArraySource, ImageSource, TileCollector, open_image
@@ -213,37 +213,10 @@ class Predictor:
             DataError: The source cannot be read.
             ConfigError: The device's memory is too small for a single window.
         """
-        for _, tiles in self._rows(source, 0, progress, collector):
+        for _, tiles in self.rows(source, 0, progress, collector):
             yield from tiles
 
-    def strips(self, source: ImageSource, first: int = 0, progress: Progress | None = None) -> Iterator[Strip]:
-        """Yields the mask of an image in strips of its whole width, from top to bottom: one for each row of windows.
-
-        Args:
-            source: The image, as `open` returns it.
-            first: Number of the first strip; those before are not computed. The strips are the same for any.
-            progress: As for a call of the predictor.
-
-        Raises:
-            DataError: The source cannot be read.
-            ConfigError: The device's memory is too small for a single window.
-        """
-        width = source.size[1]
-        for span, tiles in self._rows(source, first, progress, None):
-            top, bottom = span.lead.begin, span.tail.begin
-            strip = Strip(top, np.empty((bottom - top, width), np.uint8), np.empty((bottom - top, width), np.uint8))
-            for tile in tiles:
-                height, length = tile.classes.shape
-                place = slice(tile.top - top, tile.top - top + height), slice(tile.left, tile.left + length)
-                strip.classes[place] = tile.classes
-                strip.confidence[place] = np.rint(tile.confidence * 255)
-            yield strip
-
-    def strip_ends(self, size: Size) -> list[int]:
-        """Returns the row after the last one of each of the `strips` of an image of `size`."""
-        return [span.tail.begin for span in self._spans(size)[0]]
-
-    def _spans(self, size: Size) -> list[list[WindowSpan]]:
+    def spans(self, size: Size) -> list[list[WindowSpan]]:
         """Returns what the windows of an image contribute to its rows and to its columns."""
         windows = self.windows(size)
         return [
@@ -251,11 +224,15 @@ class Predictor:
             for side, (length, network_length) in enumerate(zip(size, self.network_size(size), strict=True))
         ]
 
-    def _rows(
-        self, source: ImageSource, first: int, progress: Progress | None, collector: PlaneCollector | None
+    def rows(
+        self,
+        source: ImageSource,
+        first: int = 0,
+        progress: Progress | None = None,
+        collector: PlaneCollector | None = None,
     ) -> Iterator[tuple[WindowSpan, Iterator[FinishedTile]]]:
-        """Yields for each row of windows, from `first` on, the rows that it decides and its finished tiles."""
-        rows, columns = self._spans(source.size)
+        """Yields for each row of windows, from the number `first` on, the rows that it decides and its finished tiles."""
+        rows, columns = self.spans(source.size)
         blender = Blender(source.size, self.network_size(source.size), rows, columns)
         windows, resized, across = self.windows(source.size), self.resize(source), len(columns)
 

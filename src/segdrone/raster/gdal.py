@@ -14,7 +14,7 @@ from typing import Any
 from segdrone.errors import ConfigError
 
 _NETWORK_DRIVERS = "HTTP,WMS,WMTS,WCS,OGCAPI,PLMOSAIC,PLSCENES,DAAS,EEDA,EEDAI,NGW,STACIT,STACTA,TileDB"
-_CACHE = "256"  # MB of decoded blocks; GDAL takes 5 % of the machine's memory
+_CACHE = "128"  # MB of decoded blocks; GDAL takes 5 % of the machine's memory
 _OPTIONS = {
     "GDAL_VRT_ENABLE_PYTHON": "NO",
     "GDAL_VRT_ENABLE_RAWRASTERBAND": "NO",  # any bytes of any file as pixels
