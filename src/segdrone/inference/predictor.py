@@ -231,7 +231,7 @@ class Predictor:
         progress: Progress | None = None,
         collector: PlaneCollector | None = None,
     ) -> Iterator[tuple[WindowSpan, Iterator[FinishedTile]]]:
-        """Yields for each row of windows, from the number `first` on, the rows that it decides and its finished tiles."""
+        """Yields for each row of windows, from number `first` on, the rows that it decides and its finished tiles."""
         rows, columns = self.spans(source.size)
         blender = Blender(source.size, self.network_size(source.size), rows, columns)
         windows, resized, across = self.windows(source.size), self.resize(source), len(columns)
