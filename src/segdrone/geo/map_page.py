@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256
@@ -23,7 +24,7 @@ from segdrone.utils.console import printable
 from segdrone.windows import Size, Window
 
 _LONGEST = 2400  # pixels of the pictures' longer side
-_ROWS = 256  # of the picture that are read at once
+_PIXELS = 1 << 23  # of the map that are read at once
 _JPEG_QUALITY = 82
 
 
@@ -37,8 +38,9 @@ def draw_picture(source: ImageSource) -> NDArray[np.uint8]:
     """Returns a map in the size of its picture, uint8 `[h, w, 3]`; only a part of it is in memory at a time."""
     height, width = picture_size(source.size)
     resized = source.resized((height, width)) if (height, width) != source.size else source
-    tops = range(0, height, _ROWS)
-    return np.concatenate([resized.read(Window(top, 0, min(_ROWS, height - top), width)) for top in tops])
+    rows = max(1, _PIXELS * height // math.prod(source.size))
+    tops = range(0, height, rows)
+    return np.concatenate([resized.read(Window(top, 0, min(rows, height - top), width)) for top in tops])
 
 
 def write_map_page(
