@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from segdrone.raster.pixels import resize_image
 from segdrone.windows import Window
 from tests.helpers.image_files import gradient_image, random_image
 from tests.helpers.maps import TRANSFORM, write_map
+from tests.helpers.vrt_files import vrt
 
 
 def planes(image: np.ndarray) -> np.ndarray:
@@ -137,3 +139,43 @@ def test_what_is_no_map_is_refused_in_one_line(tmp_path: Path, name: str, conten
         MapSource(tmp_path / name)
     with pytest.raises(DataError, match="does not exist"):
         MapSource(tmp_path / "missing.tif")
+
+
+def test_a_mask_of_each_band_is_read(tmp_path: Path) -> None:
+    image, seen = random_image(8, 9), np.random.default_rng(1).random((8, 9)) < 0.5
+    write_map(tmp_path / "a.tif", planes(image))
+    write_map(tmp_path / "m.tif", np.where(seen, 255, 0).astype(np.uint8)[None])
+    path, band = tmp_path / "a.vrt", vrt(tmp_path / "a.vrt", "a.tif").read_text()
+    source = '<MaskBand><VRTRasterBand dataType="Byte"><SimpleSource><SourceFilename relativeToVRT="1">m.tif'
+    mask = f"{source}</SourceFilename><SourceBand>1</SourceBand></SimpleSource></VRTRasterBand></MaskBand>"
+    path.write_text(band.replace("</SimpleSource></VRTRasterBand>", f"</SimpleSource>{mask}</VRTRasterBand>"))
+    np.testing.assert_array_equal(MapSource(path).valid(Window(0, 0, 8, 9)), seen)
+
+
+def test_numbers_of_colors_without_colors_are_refused(tmp_path: Path) -> None:
+    path = vrt(tmp_path / "a.vrt", write_map(tmp_path / "a.tif", planes(random_image(8, 9))).name)
+    path.write_text(path.read_text().replace("Red", "Palette").replace("Green", "Alpha").replace("Blue", "Alpha"))
+    with pytest.raises(DataError, match="numbers of colors, and no colors"):
+        MapSource(path)
+
+
+def test_a_coordinate_system_that_cannot_be_read_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write_map(tmp_path / "a.tif", planes(random_image(8, 9)), "+proj=merc +lon_0=11 +k=0.9 +datum=WGS84")
+    equator, north = struct.pack("<2d", 0, 11), struct.pack("<2d", 45, 11)  # no origin of Mercator's projection
+    content = path.read_bytes()
+    assert content.count(equator) == 1
+    path.write_bytes(content.replace(equator, north))
+    place = MapSource(path).georeference
+    assert place is not None
+    assert (place.crs, place.transform) == ("", TRANSFORM)
+    assert "coordinate system that cannot be read (PROJ" in caplog.text
+
+
+def test_a_block_that_takes_too_much_memory_is_refused(tmp_path: Path) -> None:
+    path = write_map(tmp_path / "a.tif", np.zeros((1, 64, 64), np.uint8))
+    content = path.read_bytes()
+    for tag in (322, 323):  # width and height of a tile
+        content = content.replace(struct.pack("<HHII", tag, 3, 1, 64), struct.pack("<HHII", tag, 3, 1, 40_000))
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="40000 x 40000 pixels as one block.*TILED=YES"):
+        MapSource(path)

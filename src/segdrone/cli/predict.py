@@ -143,7 +143,7 @@ def predict(
     from segdrone.geo.inputs import remote_maps, split_maps
     from segdrone.inference.inputs import Inputs, find_files
     from segdrone.inference.predict_videos import choose_videos, predict_videos
-    from segdrone.raster.map_file import is_remote
+    from segdrone.raster.map_address import is_remote
     from segdrone.utils.openmp import sleep_while_waiting
 
     sleep_while_waiting()

@@ -12,6 +12,7 @@ from PIL import Image
 
 from segdrone.errors import ConfigError
 from segdrone.inference.inputs import InputImage
+from segdrone.raster.map_address import shown_address
 from segdrone.raster.map_file import ONLY_MAPS, is_map
 from segdrone.raster.tiff import read_pages
 
@@ -44,7 +45,8 @@ def remote_maps(addresses: Iterable[str]) -> list[MapInput]:
     for address in addresses:
         name = PurePosixPath(unquote(urlsplit(address).path)).stem or "map"
         if name in maps:
-            raise ConfigError(f"{maps[name].source} and {address} would both be {name}: predict them into two folders")
+            both = f"{shown_address(maps[name].source)} and {shown_address(address)}"
+            raise ConfigError(f"{both} would both be {name}: predict them into two folders")
         maps[name] = MapInput(address, name)
     return [*maps.values()]
 

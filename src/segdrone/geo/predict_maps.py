@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 import shutil
@@ -24,7 +25,7 @@ from segdrone.inference.ground_scale import ground_scale
 from segdrone.inference.predict_folder import PredictSummary
 from segdrone.inference.predictor import Predictor
 from segdrone.raster import Channels, MapSource
-from segdrone.raster.map_file import is_remote
+from segdrone.raster.map_address import is_remote, shown_address
 from segdrone.utils.atomic import writable_dir
 from segdrone.utils.console import one_line
 from segdrone.utils.digest import measure_file
@@ -79,20 +80,21 @@ def predict_maps(
     with writable_dir(folder), exclusive_dir(folder):
         _remove_leftovers(folder)
         for given in maps:
+            name = shown_address(given.source)
             files = MapFiles(folder, given.name)
             try:
                 source = _open(given, predictor, channels, remote)
                 areas = _areas(source)
                 check_layers(source, layers, areas)
                 model = _at_scale_of(source, predictor, areas, gsd)
-                is_new, damage = _predict(model, source, files, redo, progress)
+                is_new, damage = _predict(model, source, given.source, files, redo, progress)
                 is_new |= _write_layers(source, files, model, layers, areas, redo, progress)
             except DataError as error:
-                damage = str(error) if given.source in str(error) else f"{given.source}: {error}"
+                damage = str(error) if name in str(error) else f"{name}: {error}"
             else:
                 predicted, skipped = predicted + is_new, skipped + (not is_new)
             if damage:
-                failed[given.source] = damage
+                failed[name] = damage
                 if progress:
                     tqdm.write(f"error: {one_line(damage)}", file=sys.stderr)
     return PredictSummary(predicted, skipped, failed)
@@ -149,7 +151,9 @@ def _write_layers(
     return True
 
 
-def _predict(predictor: Predictor, source: MapSource, files: MapFiles, redo: bool, progress: bool) -> tuple[bool, str]:
+def _predict(
+    predictor: Predictor, source: MapSource, given: str, files: MapFiles, redo: bool, progress: bool
+) -> tuple[bool, str]:
     """Predicts a map unless it is done; returns whether it was not, and what could not be decoded."""
     record = MapRecord.read(files.record)
     made_from = {
@@ -157,7 +161,7 @@ def _predict(predictor: Predictor, source: MapSource, files: MapFiles, redo: boo
         "classes": predictor.table.to_dict(),
         "predictor": predictor.settings,
         "channels": str(source.channels),
-        "map": _content(source),
+        "map": _content(source, given),
     }
     is_done = not redo and record.is_done("mask", made_from)
     if not is_done:
@@ -174,10 +178,11 @@ def _predict(predictor: Predictor, source: MapSource, files: MapFiles, redo: boo
     return not is_done, _describe_damage(source, record.stages["mask"].get("damaged"))
 
 
-def _content(source: MapSource) -> dict[str, Any]:
+def _content(source: MapSource, given: str) -> dict[str, Any]:
     """Returns what recognizes the content of a map: size and digest of its files, by name."""
     if is_remote(source.path):
-        return {"address": source.path, "size": list(source.size)}
+        query = hashlib.sha256(given.partition("?")[2].encode()).hexdigest()  # may hold a key, or choose a file
+        return {"address": source.path, "query": query, "size": list(source.size)}
     return {"files": {file.name: measure_file(file) for file in source.files}}
 
 

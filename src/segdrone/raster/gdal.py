@@ -35,6 +35,9 @@ def import_rasterio() -> Any:
     try:
         with _skipped_drivers():
             import rasterio
+
+            with rasterio.Env():  # GDAL starts here
+                pass
         import rasterio._err
         import rasterio.enums
         import rasterio.errors

@@ -1,14 +1,14 @@
-"""Tell which files are maps, and refuse those that would read other files or the network."""
+"""Tell which files are maps, and by which driver they are read."""
 
 from __future__ import annotations
 
 import struct
 from pathlib import Path, PurePosixPath
 
-from segdrone.errors import ConfigError, DataError
+from segdrone.errors import DataError
 from segdrone.raster.file_kind import identify
+from segdrone.raster.map_address import is_remote
 from segdrone.raster.tiff import TRANSFORMATION_TAGS, read_pages, read_tags
-from segdrone.utils.bounded import UnreadableError, read_xml
 from segdrone.utils.regular_file import open_regular
 
 MAP_SUFFIXES = (".tif", ".tiff", ".vrt", ".jp2", ".j2k")
@@ -17,25 +17,12 @@ MAP_SUFFIXES = (".tif", ".tiff", ".vrt", ".jp2", ".j2k")
 ONLY_MAPS = (".vrt", ".jp2", ".j2k")
 """Those of formats that no camera writes."""
 _WORLD_FILES = (".tfw", ".tifw", ".wld")
-_REMOTE = ("http://", "https://", "s3://", "gs://", "az://", "/vsi")
 _BY_SUFFIX = {".vrt": "VRT", ".jp2": "JP2OpenJPEG", ".j2k": "JP2OpenJPEG"}
 _MAGIC = (
     (b"II*\0", "GTiff"), (b"MM\0*", "GTiff"), (b"II+\0", "GTiff"), (b"MM\0+", "GTiff"),
     (b"\0\0\0\x0cjP  ", "JP2OpenJPEG"), (b"\xff\x4f\xff\x51", "JP2OpenJPEG"),
     (b"<VRTDataset", "VRT"), (b"<?xml", "VRT"), (b"\xff\xd8\xff", "JPEG"), (b"\x89PNG", "PNG"),
 )  # fmt: skip
-_MAX_DEPTH = 5  # of VRTs in VRTs
-_SOURCES = ("SourceFilename", "SourceDataset", "SourceVRTFilename")
-
-
-def is_remote(given: str) -> bool:
-    """Whether a name is an address of the network, or a path inside GDAL's virtual file systems.
-
-    Example:
-        >>> is_remote("https://example.org/ortho.tif"), is_remote("ortho.tif")
-        (True, False)
-    """
-    return given.startswith(_REMOTE)
 
 
 def is_map(path: Path) -> bool:
@@ -73,50 +60,3 @@ def map_driver(path: str) -> str:
             return driver
     kind = identify(Path(path))
     raise DataError(f"{path} is {kind.name}: {kind.remedy}")
-
-
-def check_companions(path: Path) -> None:
-    """Refuses overviews and masks beside a map that are no TIFF: GDAL would open them by any driver.
-
-    Raises:
-        DataError: One of them is something else.
-    """
-    for suffix in (".ovr", ".msk", ".msk.ovr"):
-        beside = path.with_name(path.name + suffix)
-        if beside.exists() and map_driver(str(beside)) != "GTiff":
-            raise DataError(f"{beside} is no TIFF, as overviews and masks of maps are: remove it")
-
-
-def check_vrt(path: Path, *, remote: bool = False, depth: int = 0) -> None:
-    """Refuses a VRT that reads files outside its own folder, or the network, unless `remote`.
-
-    Raises:
-        DataError: It is no XML, or lists itself.
-        ConfigError: It reads what lies elsewhere.
-    """
-    if depth > _MAX_DEPTH:
-        raise DataError(f"{path}: VRTs in VRTs, deeper than {_MAX_DEPTH}: give the files themselves")
-    try:
-        root = read_xml(path)
-    except UnreadableError as error:
-        raise DataError(f"{path} is not a VRT ({error}): write it again with gdalbuildvrt") from None
-    if root.tag != "VRTDataset":
-        raise DataError(f"{path} is XML, but no VRT: give a map")
-    if remote:
-        return
-    folder = path.parent.resolve()
-    for node in root.iter():
-        if node.tag in ("PixelFunctionCode", "VRTProcessedDataset"):
-            raise ConfigError(
-                f"{path} computes its pixels by a program: write them with gdal_translate, and give those"
-            )
-        if node.tag not in _SOURCES:
-            continue
-        name = (node.text or "").strip()
-        source = (path.parent / name).resolve()
-        if is_remote(name) or name.startswith("<") or not source.is_relative_to(folder):
-            raise ConfigError(
-                f"{path} reads {name[:200]}, which is not below its own folder: give --remote if you trust the file"
-            )
-        if source.suffix.lower() == ".vrt":
-            check_vrt(source, depth=depth + 1)

@@ -16,7 +16,10 @@ from segdrone.raster.array import ArraySource
 from segdrone.raster.channels import AS_STORED, Channels, to_eight_bit
 from segdrone.raster.gdal import gdal_errors, gdal_options
 from segdrone.raster.georeference import Georeference
-from segdrone.raster.map_file import check_companions, check_vrt, is_remote, map_driver
+from segdrone.raster.map_address import is_remote, shown_address, without_keys
+from segdrone.raster.map_beside import check_beside
+from segdrone.raster.map_file import map_driver
+from segdrone.raster.map_vrt import check_vrt
 from segdrone.raster.resample import ResampledSource
 from segdrone.raster.source import ImageSource
 from segdrone.windows import Size, Window
@@ -24,6 +27,8 @@ from segdrone.windows import Size, Window
 log = logging.getLogger(__name__)
 
 _MAX_BANDS = 4096
+_MAX_BLOCK = 1 << 30  # bytes; a block is decoded as a whole
+_MAX_DAMAGED = 100_000  # blocks
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 Pixels = NDArray[np.uint8]
@@ -45,7 +50,7 @@ class MapSource:
         level: Number of that copy, counted from 0.
 
     Attributes:
-        path: The file.
+        path: The file, or the address without passwords and keys.
         size: Height and width in pixels.
         georeference: Where the pixels lie; None if the file does not say it in a form that can be used.
         damaged: What could not be decoded: parts of the file as windows, in the order in which they were met.
@@ -65,15 +70,19 @@ class MapSource:
         overview_of: MapSource | None = None,
         level: int = 0,
     ) -> None:
-        self.path, self.interpolation, self.channels = str(path), interpolation, channels
+        self.path, self.interpolation, self.channels = shown_address(str(path)), interpolation, channels
         self.damaged: list[Window] = []
+        self._address, self._noted = str(path), set[Window]()
         self._remote, self._overview_of, self._level = remote, overview_of, level
         self._dataset = self._open()
         self.size: Size = (self._dataset.height, self._dataset.width)
-        self._bands = self._choose_bands()
-        self._palette = self._read_palette()
-        self._alpha, self._has_mask = self._find_masks()
         self.georeference = self._read_georeference()
+        try:
+            self._bands = self._choose_bands()
+            self._palette = self._read_palette()
+            self._alpha, self._has_mask = self._find_masks()
+        except gdal_errors() as error:
+            raise self._unreadable(error) from None
 
     @property
     def fully_valid(self) -> bool:
@@ -133,7 +142,7 @@ class MapSource:
             return ResampledSource(self, size, self.interpolation)
         level = max(usable, key=lambda i: overviews[i])
         overview = MapSource(
-            self.path, self.interpolation, self.channels, remote=self._remote, overview_of=self, level=level
+            self._address, self.interpolation, self.channels, remote=self._remote, overview_of=self, level=level
         )
         log.info("%s is read from its overview of %d x %d pixels", self.path, *overview.size[::-1])
         return ResampledSource(overview, size, self.interpolation)
@@ -155,14 +164,14 @@ class MapSource:
         return bool(np.dtype(self._dataset.dtypes[self._bands[0] - 1]).kind == "f")
 
     def _open(self) -> Any:
-        path = self.path
+        path = self._address
         if is_remote(path):
             if not self._remote:
-                raise ConfigError(f"{path} is an address of the network: give --remote to read it")
+                raise ConfigError(f"{self.path} is an address of the network: give --remote to read it")
         elif not Path(path).is_file():
             raise DataError(f"{path} does not exist: check the path")
         else:
-            check_companions(Path(path))
+            check_beside(Path(path), remote=self._remote)
             if map_driver(path) == "VRT":
                 check_vrt(Path(path), remote=self._remote)
         driver = map_driver(path)  # by its content: GDAL has drivers that follow what is inside a file
@@ -172,13 +181,20 @@ class MapSource:
             try:
                 dataset = rasterio.open(path, driver=driver, sharing=False, **options)
             except failures as error:
-                reason = " ".join(str(error).replace(path, "it").split())[:300]
-                raise DataError(f"{path} cannot be opened as a map ({reason}): copy it again or remove it") from None
+                raise self._unreadable(error) from None
             if "OVERVIEW_FILE" in dataset.tags(ns="OVERVIEWS") and not self._remote:
                 raise ConfigError(f"{path} names another file as its overview: give --remote if you trust the file")
         if not 0 < dataset.count <= _MAX_BANDS:
-            raise DataError(f"{path} has {dataset.count} bands, of which none or too many are read: take three of them")
+            raise DataError(
+                f"{self.path} has {dataset.count} bands, of which none or too many are read: take three of them"
+            )
+        _check_blocks(self.path, dataset)
         return dataset
+
+    def _unreadable(self, error: Exception) -> DataError:
+        reason = without_keys(" ".join(str(error).replace(self._address, "it").split()))[:300]
+        advice = "check the address and the network" if is_remote(self._address) else "copy it again or remove it"
+        return DataError(f"{self.path} cannot be opened as a map ({reason}): {advice}")
 
     def _choose_bands(self) -> list[int]:
         """Returns the numbers of the bands that are red, green and blue, or that of the only one."""
@@ -219,7 +235,12 @@ class MapSource:
         with gdal_options(remote=self._remote) as rasterio:
             if self._dataset.colorinterp[self._bands[0] - 1] != rasterio.enums.ColorInterp.palette:
                 return None
-            colors = self._dataset.colormap(self._bands[0])
+            try:
+                colors = self._dataset.colormap(self._bands[0])
+            except ValueError:
+                raise DataError(
+                    f"{self.path} has numbers of colors, and no colors: write it with colors again (gdal_translate)"
+                ) from None
         palette = np.zeros((256, 3), np.uint8)
         for value, color in colors.items():
             if 0 <= value < 256:
@@ -231,17 +252,23 @@ class MapSource:
         with gdal_options(remote=self._remote) as rasterio:
             kinds, flags = self._dataset.colorinterp, self._dataset.mask_flag_enums[self._bands[0] - 1]
         alpha = rasterio.enums.ColorInterp.alpha
-        has_mask = rasterio.enums.MaskFlags.per_dataset in flags and rasterio.enums.MaskFlags.alpha not in flags
+        masks = rasterio.enums.MaskFlags  # none of them: each band has a mask of its own
+        has_mask = not {masks.alpha, masks.all_valid, masks.nodata} & {*flags}
         return (kinds.index(alpha) + 1 if alpha in kinds else 0), has_mask
 
     def _read_georeference(self) -> Georeference | None:
         with gdal_options(remote=self._remote):
+            try:
+                _ = self._dataset.colorinterp  # GDAL reads the coordinate system with it, and may fail here
+                crs = self._dataset.crs.to_wkt(version="WKT2_2019") if self._dataset.crs else ""
+            except gdal_errors() as error:
+                log.warning(
+                    "%s has a coordinate system that cannot be read (%s): assign one with gdal_edit.py -a_srs",
+                    self.path, " ".join(str(error).split())[:200],
+                )  # fmt: skip
+                crs = ""
             transform = tuple(self._dataset.transform)[:6]
             points, _ = self._dataset.gcps
-            try:
-                crs = self._dataset.crs.to_wkt(version="WKT2_2019") if self._dataset.crs else ""
-            except gdal_errors():
-                crs = ""
         place = Georeference(crs, transform)
         if transform == _IDENTITY:
             if points:
@@ -282,12 +309,19 @@ class MapSource:
             def load(part: Window) -> NDArray[Any]:
                 place = rasterio.windows.Window(part.left, part.top, part.width, part.height)
                 if masks:
-                    return np.asarray(self._dataset.read_masks(1, window=place))[None]
+                    read = np.asarray(self._dataset.read_masks(self._bands, window=place))
+                    return np.asarray(read.max(axis=0, keepdims=True))
                 return np.asarray(self._dataset.read(list(bands), window=place))
 
             try:
                 return load(window)
-            except gdal_errors():
+            except gdal_errors() as error:
+                if is_remote(self._address):  # tomorrow it may be there
+                    reason = without_keys(" ".join(str(error).split()))[:200]
+                    raise DataError(
+                        f"{self.path} cannot be read further ({reason}): run the same command again to continue, or "
+                        "download the file"
+                    ) from None
                 return self._read_blocks(window, len(bands) or 1, load)
 
     def _read_blocks(self, window: Window, count: int, load: Any) -> NDArray[Any]:
@@ -319,8 +353,25 @@ class MapSource:
             top, left = math.floor(block.top * down), math.floor(block.left * across)
             bottom, right = math.ceil((block.top + block.height) * down), math.ceil((block.left + block.width) * across)
             self._overview_of._note_damage(Window(top, left, bottom - top, right - left))
-        if block not in self.damaged:
-            self.damaged.append(block)
+        if len(self._noted) != len(self.damaged):  # those of an earlier process were added
+            self._noted = {*self.damaged}
+        if block in self._noted:
+            return
+        if len(self._noted) >= _MAX_DAMAGED:
+            raise DataError(f"{self.path}: more than {_MAX_DAMAGED:,} blocks cannot be decoded: copy the file again")
+        self._noted.add(block)
+        self.damaged.append(block)
+
+
+def _check_blocks(path: str, dataset: Any) -> None:
+    """Refuses a raster that can be decoded only in parts that take too much memory."""
+    (height, width), kind = dataset.block_shapes[0], np.dtype(dataset.dtypes[0].replace("complex_int16", "int32"))
+    together = dataset.count if dataset.interleaving is not None and dataset.interleaving.name == "pixel" else 1
+    if height * width * kind.itemsize * together > _MAX_BLOCK:
+        raise DataError(
+            f"{path} stores {width} x {height} pixels as one block, which takes too much memory: write it in tiles "
+            "(gdal_translate -co TILED=YES)"
+        )
 
 
 def _clear(valid: Valid, window: Window, part: Window) -> None:
