@@ -161,3 +161,11 @@ def test_files_that_are_no_maps_are_named_and_the_others_go_on(tmp_path: Path) -
     assert summary.predicted == 1
     assert [*summary.failed] == [maps[0].source, maps[1].source]
     assert not [*(tmp_path / "out" / "maps").glob("bad*")]
+
+
+def test_a_map_of_one_pixel(tmp_path: Path) -> None:
+    path = write_map(tmp_path / "a.tif", np.full((3, 1, 1), 90, np.uint8), blockxsize=16, blockysize=16)
+    assert predict(path, tmp_path / "out") == PredictSummary(1, 0, {})
+    with rasterio.open(tmp_path / "out" / "maps" / "a_mask.tif") as file:
+        assert file.shape == (1, 1)
+        assert file.read(1)[0, 0] < len(TABLE.names)

@@ -62,6 +62,9 @@ def write_cog(
         DataError: GDAL cannot write it, e.g. because the disk is full.
     """
     raw.with_suffix(".hdr").write_text(_ENVI.format(height=size[0], width=size[1]), encoding="ascii")
+    if raw.stat().st_size < 2:  # GDAL takes no file of a single byte
+        with raw.open("ab") as file:
+            file.write(b"\0")
     description = raw.with_suffix(".vrt")
     description.write_bytes(ElementTree.tostring(_describe(raw, size, georeference, nodata, palette, names)))
     with gdal_options() as rasterio:
