@@ -22,7 +22,12 @@ _OPTIONS = {
     "GDAL_PAM_ENABLED": "YES",
 }
 _LOCAL = {"CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none"}  # no address inside a file is followed
-_REMOTE = {"GDAL_HTTP_TIMEOUT": "60", "GDAL_HTTP_MAX_RETRY": "4", "GDAL_HTTP_RETRY_DELAY": "1"}
+_REMOTE = {
+    "GDAL_HTTP_TIMEOUT": "60",
+    "GDAL_HTTP_MAX_RETRY": "4",
+    "GDAL_HTTP_RETRY_DELAY": "1",
+    "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",  # asks for what lies beside a map, not for a list of its folder
+}
 
 
 def import_rasterio() -> Any:
