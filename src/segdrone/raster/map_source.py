@@ -15,10 +15,10 @@ from segdrone.errors import ConfigError, DataError
 from segdrone.raster.array import ArraySource
 from segdrone.raster.channels import AS_STORED, Channels, to_eight_bit
 from segdrone.raster.gdal import gdal_errors, gdal_options
-from segdrone.raster.georeference import Georeference
 from segdrone.raster.map_address import is_remote, shown_address, without_keys
 from segdrone.raster.map_beside import check_beside
 from segdrone.raster.map_file import map_driver
+from segdrone.raster.map_header import check_blocks, choose_bands, find_masks, read_georeference, read_palette
 from segdrone.raster.map_vrt import check_vrt
 from segdrone.raster.resample import ResampledSource
 from segdrone.raster.source import ImageSource
@@ -27,9 +27,7 @@ from segdrone.windows import Size, Window
 log = logging.getLogger(__name__)
 
 _MAX_BANDS = 4096
-_MAX_BLOCK = 1 << 30  # bytes; a block is decoded as a whole
 _MAX_DAMAGED = 100_000  # blocks
-_IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 Pixels = NDArray[np.uint8]
 Valid = NDArray[np.bool_]
@@ -76,13 +74,15 @@ class MapSource:
         self._remote, self._overview_of, self._level = remote, overview_of, level
         self._dataset = self._open()
         self.size: Size = (self._dataset.height, self._dataset.width)
-        self.georeference = self._read_georeference()
-        try:
-            self._bands = self._choose_bands()
-            self._palette = self._read_palette()
-            self._alpha, self._has_mask = self._find_masks()
-        except gdal_errors() as error:
-            raise self._unreadable(error) from None
+        with gdal_options(remote=remote):
+            self.georeference = read_georeference(self._dataset, self.path)
+            try:
+                check_blocks(self._dataset, self.path)
+                self._bands = choose_bands(self._dataset, self.path, channels)
+                self._palette = read_palette(self._dataset, self.path, self._bands[0])
+                self._alpha, self._has_mask = find_masks(self._dataset, self._bands[0])
+            except gdal_errors() as error:
+                raise self._unreadable(error) from None
 
     @property
     def fully_valid(self) -> bool:
@@ -188,103 +188,12 @@ class MapSource:
             raise DataError(
                 f"{self.path} has {dataset.count} bands, of which none or too many are read: take three of them"
             )
-        _check_blocks(self.path, dataset)
         return dataset
 
     def _unreadable(self, error: Exception) -> DataError:
         reason = without_keys(" ".join(str(error).replace(self._address, "it").split()))[:300]
         advice = "check the address and the network" if is_remote(self._address) else "copy it again or remove it"
         return DataError(f"{self.path} cannot be opened as a map ({reason}): {advice}")
-
-    def _choose_bands(self) -> list[int]:
-        """Returns the numbers of the bands that are red, green and blue, or that of the only one."""
-        with gdal_options(remote=self._remote) as rasterio:
-            kinds = self._dataset.colorinterp
-            types = {np.dtype(name) for name in self._dataset.dtypes if not name.startswith("complex")}
-        names = rasterio.enums.ColorInterp
-        count = self._dataset.count
-        form = f"{count} band{'s' if count > 1 else ''} of {self._dataset.dtypes[0]}"
-        colors = [kinds.index(kind) + 1 for kind in (names.red, names.green, names.blue) if kind in kinds]
-        others = [i + 1 for i, kind in enumerate(kinds) if kind != names.alpha]
-        if self.channels.bands:
-            bands = list(self.channels.bands)
-            if max(bands) > count:
-                raise DataError(f"{self.path} has {form}, so bands {bands} cannot be taken from it")
-        elif len(colors) == 3 and len(others) == 3:
-            bands = colors
-        elif len(others) in (1, 3):
-            bands = others
-        else:
-            raise DataError(
-                f"{self.path} has {form}, and does not say which are red, green and blue: give their numbers, such as "
-                "--bands 1,2,3 (data.bands=[1,2,3] in training)"
-            )
-        chosen = {self._dataset.dtypes[band - 1] for band in bands}
-        if len(chosen) > 1 or not types or any(name.startswith("complex") for name in chosen):
-            raise DataError(f"{self.path} has {' and '.join(sorted(chosen))}: convert it (gdal_translate -ot Byte)")
-        if chosen != {"uint8"} and self.channels.stretch is None:
-            example = "0,1" if chosen.pop().startswith("float") else "0,4095"
-            raise DataError(
-                f"{self.path} has {form}, not 8 bits per channel: give the values that become black and white, such as "
-                f"--stretch {example} (data.stretch=[{example}] in training)"
-            )
-        return bands
-
-    def _read_palette(self) -> Pixels | None:
-        """Returns the colors of a band with a palette, uint8 `[256, 3]`."""
-        with gdal_options(remote=self._remote) as rasterio:
-            if self._dataset.colorinterp[self._bands[0] - 1] != rasterio.enums.ColorInterp.palette:
-                return None
-            try:
-                colors = self._dataset.colormap(self._bands[0])
-            except ValueError:
-                raise DataError(
-                    f"{self.path} has numbers of colors, and no colors: write it with colors again (gdal_translate)"
-                ) from None
-        palette = np.zeros((256, 3), np.uint8)
-        for value, color in colors.items():
-            if 0 <= value < 256:
-                palette[value] = color[:3]
-        return palette
-
-    def _find_masks(self) -> tuple[int, bool]:
-        """Returns the number of the alpha band, 0 for none, and whether the file has a mask of its own."""
-        with gdal_options(remote=self._remote) as rasterio:
-            kinds, flags = self._dataset.colorinterp, self._dataset.mask_flag_enums[self._bands[0] - 1]
-        alpha = rasterio.enums.ColorInterp.alpha
-        masks = rasterio.enums.MaskFlags  # none of them: each band has a mask of its own
-        has_mask = not {masks.alpha, masks.all_valid, masks.nodata} & {*flags}
-        return (kinds.index(alpha) + 1 if alpha in kinds else 0), has_mask
-
-    def _read_georeference(self) -> Georeference | None:
-        with gdal_options(remote=self._remote):
-            try:
-                _ = self._dataset.colorinterp  # GDAL reads the coordinate system with it, and may fail here
-                crs = self._dataset.crs.to_wkt(version="WKT2_2019") if self._dataset.crs else ""
-            except gdal_errors() as error:
-                log.warning(
-                    "%s has a coordinate system that cannot be read (%s): assign one with gdal_edit.py -a_srs",
-                    self.path, " ".join(str(error).split())[:200],
-                )  # fmt: skip
-                crs = ""
-            transform = tuple(self._dataset.transform)[:6]
-            points, _ = self._dataset.gcps
-        place = Georeference(crs, transform)
-        if transform == _IDENTITY:
-            if points:
-                log.warning(
-                    "%s has ground control points and no transform, so its result stays in pixels: rectify it first "
-                    "(gdalwarp)",
-                    self.path,
-                )
-            return None
-        if not place.is_usable:
-            log.warning(
-                "%s has a transform of %s, which places nothing, so its result stays in pixels: mend it (gdal_edit)",
-                self.path, ", ".join(f"{value:g}" for value in transform),
-            )  # fmt: skip
-            return None
-        return place
 
     def _has_values(self, values: NDArray[Any]) -> Valid:
         """Returns which pixels have another value than nodata in some band, and NaN in none; values `[bands, h, w]`."""
@@ -361,17 +270,6 @@ class MapSource:
             raise DataError(f"{self.path}: more than {_MAX_DAMAGED:,} blocks cannot be decoded: copy the file again")
         self._noted.add(block)
         self.damaged.append(block)
-
-
-def _check_blocks(path: str, dataset: Any) -> None:
-    """Refuses a raster that can be decoded only in parts that take too much memory."""
-    (height, width), kind = dataset.block_shapes[0], np.dtype(dataset.dtypes[0].replace("complex_int16", "int32"))
-    together = dataset.count if dataset.interleaving is not None and dataset.interleaving.name == "pixel" else 1
-    if height * width * kind.itemsize * together > _MAX_BLOCK:
-        raise DataError(
-            f"{path} stores {width} x {height} pixels as one block, which takes too much memory: write it in tiles "
-            "(gdal_translate -co TILED=YES)"
-        )
 
 
 def _clear(valid: Valid, window: Window, part: Window) -> None:
