@@ -12,7 +12,22 @@ import numpy as np
 
 from segdrone.utils.regular_file import open_regular
 
-_TYPES = {1: "B", 2: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+_DOUBLE = 12
+_TYPES = {
+    1: "B",
+    2: "B",
+    3: "H",
+    4: "I",
+    6: "b",
+    7: "B",
+    8: "h",
+    9: "i",
+    _DOUBLE: "d",
+    13: "I",
+    16: "Q",
+    17: "q",
+    18: "Q",
+}
 _MAX_PAGES = 1000
 _MAX_VALUES = 1 << 22  # of a tag: as many blocks as 16 bytes a block make of a file of 64 MB
 _MAX_DESCRIBING = 1 << 12  # values of a tag that describes the samples: one for each band
@@ -179,6 +194,8 @@ def _read_directory(
     for position in range(number):
         tag, kind, count, data = struct.unpack(order + entry, entries[position * size : (position + 1) * size])
         if tag not in wanted or kind not in _TYPES or not 0 < count <= _MAX_VALUES:
+            continue
+        if kind == _DOUBLE and tag not in TRANSFORMATION_TAGS:
             continue
         if wanted is _DESCRIBING and count > _MAX_DESCRIBING:
             raise ValueError("more bands than are read")
