@@ -29,9 +29,10 @@ from segdrone.geo.zones import read_zones
 from segdrone.raster import MapSource
 from segdrone.raster.gdal import gdal_options
 from segdrone.utils.digest import measure_file
+from segdrone.utils.memory import return_freed_memory
 from segdrone.utils.progress import progress_bar
 
-_STRIP = 1 << 25  # pixels of the mask that are read at once
+_STRIP = 1 << 24  # pixels of the mask that are read at once
 _BLOCK = 512  # rows of the blocks of a mask
 
 
@@ -144,6 +145,7 @@ def write_layers(
             if writer is not None:
                 writer.write(tracer.add(mask, confidence))
             bar.update(len(mask))
+    return_freed_memory()
     regions = None if writer is None or options.min_area_m2 else writer.count_by_class
     table_of_areas.write_csv(files.areas(".csv"), regions)
     table_of_areas.write_json(files.areas(".json"), regions)

@@ -29,6 +29,7 @@ from segdrone.raster.map_address import is_remote, shown_address
 from segdrone.utils.atomic import writable_dir
 from segdrone.utils.console import one_line
 from segdrone.utils.digest import measure_file
+from segdrone.utils.memory import return_freed_memory
 from segdrone.utils.output_dir import exclusive_dir
 
 log = logging.getLogger(__name__)
@@ -175,6 +176,7 @@ def _predict(
         damaged = [list(part) for part in source.damaged]
         record.finish("mask", made_from, written, damaged=damaged)
         shutil.rmtree(files.work, ignore_errors=True)
+        return_freed_memory()
     return not is_done, _describe_damage(source, record.stages["mask"].get("damaged"))
 
 

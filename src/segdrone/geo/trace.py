@@ -25,8 +25,8 @@ from segdrone.geo.polygon_batch import PolygonBatch, concatenate
 from segdrone.geo.simplify import kept_points
 from segdrone.windows import Size
 
-_BLOCK_PIXELS = 1 << 24  # pixels of the rows that are traced at once: 0.5 GB of memory
-_BLOCK_TURNS = 1 << 20  # corners of them: 0.5 GB
+_BLOCK_PIXELS = 1 << 23  # pixels of the rows that are traced at once: 0.25 GB of memory
+_BLOCK_TURNS = 1 << 19  # corners of them: 0.25 GB
 _COLUMNS = 0xFFFFFFFF  # bits of a column
 _ROWS = 256  # of the confidence that are summed at once
 

@@ -1,4 +1,4 @@
-"""Keep freed memory in the process instead of returning it to the system."""
+"""Keep freed memory in the process, or return it to the system."""
 
 from __future__ import annotations
 
@@ -24,3 +24,9 @@ def keep_freed_memory() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     # Never map a block separately; never return the top of the heap; grow it by 64 MB at a time.
     return all([mallopt(_MMAP_MAX, 0), mallopt(_TRIM_THRESHOLD, -1), mallopt(_TOP_PAD, 64 << 20)])
+
+
+def return_freed_memory() -> None:
+    """Returns what has been freed to the system, also after `keep_freed_memory`: a job of other sizes comes next."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
