@@ -34,6 +34,25 @@ def test_the_pages_of_a_freed_tensor_are_reused() -> None:
     assert kept < returned / 4
 
 
+TRIMMED = """
+import numpy, psutil
+from segdrone.utils.memory import keep_freed_memory, return_freed_memory
+
+keep_freed_memory()
+for _ in range(2):
+    numpy.ones(200 << 20, numpy.uint8)
+kept = psutil.Process().memory_info().rss
+return_freed_memory()
+print(kept - psutil.Process().memory_info().rss)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only for glibc's malloc")
+def test_freed_memory_is_returned_when_asked_for() -> None:
+    result = subprocess.run([sys.executable, "-c", TRIMMED], capture_output=True, text=True, check=True)
+    assert int(result.stdout) > 150 << 20
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] == "glibc", reason="on other systems nothing is changed")
 def test_other_allocators_are_not_changed() -> None:
     from segdrone.utils.memory import keep_freed_memory
