@@ -4,13 +4,13 @@ import pytest
 
 from segdrone.evaluation.metrics_csv import read_history
 from segdrone.training import train
-from tests.helpers.small_run import Compose
+from tests.helpers.small_run import Compose, fit_config
 
 
 def test_a_resumed_run_has_the_history_of_both_runs(drawn_config: Compose, tmp_path: Path) -> None:
     run = tmp_path / "run"
     few = ["trainer.limit_train_batches=1", "logger.tensorboard=null", "callbacks.pictures=null"]
-    train(drawn_config(*few, "trainer.max_epochs=2"))
+    fit_config(drawn_config(*few, "trainer.max_epochs=2"))
     _, made = train(drawn_config(*few, "trainer.max_epochs=3", f"ckpt_path={run}/checkpoints/last.ckpt"))
     history = read_history(run)
     assert [row["epoch"] for row in history] == [0, 1, 2]
