@@ -198,7 +198,8 @@ def run_config(all_scenes: Path, tmp_path: Path) -> Compose:
 def test_every_choice_takes_effect_in_a_run_of_one_step(
     choices: list[str], run_config: Compose, tmp_path: Path
 ) -> None:
-    made = fit_config(run_config(*choices, *LIMITS))
+    rest = ["callbacks.last=null"] if choices[0].startswith("model=") else []  # up to 0.4 GB with the optimizer
+    made = fit_config(run_config(*choices, *LIMITS, *rest))
     logged = made["trainer"].callback_metrics
     assert made["trainer"].global_step == 1
     assert logged["train/loss"] > 0
