@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from segdrone.synthetic import write_scenes
-from tests.helpers.commands import Command, run_command
+from tests.helpers.commands import Command, leave_files_in_memory, run_command
 from tests.helpers.shared import make_once
 from tests.helpers.small_run import Compose, compose_config, drawn, small
 
@@ -24,8 +26,25 @@ CACHE = tempfile.TemporaryDirectory(prefix="segdrone-cache-")  # removed at exit
 os.environ["SEGDRONE_CACHE"] = CACHE.name
 os.environ["OMP_NUM_THREADS"] = "1"  # images this small gain nothing from more
 
+leave_files_in_memory()
+
 # A shell that starts the tests in the background has them, and what they start, ignore Ctrl+C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector from the million objects that stay from imports: it takes a second for each look."""
+    gc.disable()
+    collected = yield
+    gc.freeze()
+    gc.enable()
+    return collected
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the longest tests, so that no worker is alone with one at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/end_to_end/"))
 
 
 @pytest.fixture(scope="session")
