@@ -12,7 +12,7 @@ from segdrone.classes import DRONE, ClassTable
 from segdrone.model import SegmentationModule
 from segdrone.training.checkpoint_io import AtomicCheckpointIO
 
-MODEL = {"name": "unet", "encoder_name": "tu-mobilenetv3_small_050", "decoder_channels": [8, 8, 8, 8, 8]}
+MODEL = {"name": "unet", "encoder_name": "tu-test_efficientnet", "decoder_channels": [8, 8, 8, 8, 8]}
 DATA: dict[str, Any] = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3], "image_size": [32, 32]}
 THREE = ClassTable(names=("grass", "roof", "water"), colours=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
 
