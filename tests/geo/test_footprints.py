@@ -9,7 +9,7 @@ from shapely.geometry import shape
 
 from segdrone.errors import ConfigError
 from segdrone.geo.footprints import Outline, covered_area, place_corners, to_geometry
-from segdrone.geo.libraries import library
+from segdrone.raster.geo_libraries import library
 
 SQUARE = np.array([[-50.0, 50.0], [50.0, 50.0], [50.0, -50.0], [-50.0, -50.0]])
 GEOD = Geod(ellps="WGS84")

@@ -102,7 +102,7 @@ def test_zones_of_another_system_have_their_areas(tmp_path: Path, ortho: Path) -
         zones, shapely.to_wkb(degrees), [np.array(["north", "south"], object)], ["name"], geometry_type="Polygon",
         crs="EPSG:4326", driver="GeoJSON",
     )  # fmt: skip
-    folder = predict(ortho, tmp_path / "out", zones=zones)
+    folder = predict(ortho, tmp_path / "out", zones=str(zones))
     mask = read_mask(folder)
     content = json.loads((folder / "ortho_areas.json").read_text())
     assert [zone["zone"] for zone in content["zones"]] == ["north", "south"]
@@ -150,7 +150,7 @@ def test_what_cannot_be_made_is_said_before_the_mask_is_predicted(tmp_path: Path
         zones, shapely.to_wkb(np.array([shapely.box(3, 4, 5, 6)])), [], [], geometry_type="Polygon", crs="EPSG:4326",
         driver="GeoJSON",
     )  # fmt: skip
-    assert "meets the raster" in failure(ortho, zones=zones)
+    assert "meets the raster" in failure(ortho, zones=str(zones))
     maps = [MapInput(str(ortho), name) for name in "ab"]
     for polygons, message in (("p.shp", "suffix of .gpkg"), ("p.gpkg", "one file for 2 maps: give --polygons gpkg")):
         with pytest.raises(ConfigError, match=message):

@@ -30,16 +30,16 @@ def write(path: Path, shapes: Any = SQUARES, layer: str = "parcels", kind: str =
 
 @pytest.mark.parametrize("suffix", ["gpkg", "geojson", "json", "fgb", "shp"])
 def test_formats(tmp_path: Path, suffix: str) -> None:
-    layer = read_layer(write(tmp_path / f"a.{suffix}", number=[7, 8], Name=np.array(["north", "south"], object)))
+    layer = read_layer(str(write(tmp_path / f"a.{suffix}", number=[7, 8], Name=np.array(["north", "south"], object))))
     assert sorted(layer.names) == ["north", "south"]
     assert sorted(shape.bounds[0] for shape in layer.shapes) == [0, 1]
-    assert layer.crs.to_epsg() == 4326
+    assert layer.crs == "EPSG:4326"
 
 
 def test_zones_are_named_by_a_field_or_their_place(tmp_path: Path) -> None:
-    assert read_layer(write(tmp_path / "a.gpkg", id=[7, 8])).names == ["7", "8"]
-    assert read_layer(write(tmp_path / "b.gpkg", owner=np.array(["x", None], object))).names == ["x", "2"]
-    assert read_layer(write(tmp_path / "c.gpkg")).names == ["1", "2"]
+    assert read_layer(str(write(tmp_path / "a.gpkg", id=[7, 8]))).names == ["7", "8"]
+    assert read_layer(str(write(tmp_path / "b.gpkg", owner=np.array(["x", None], object)))).names == ["x", "2"]
+    assert read_layer(str(write(tmp_path / "c.gpkg"))).names == ["1", "2"]
 
 
 def test_the_first_layer_of_polygons_is_taken_and_the_others_are_named(
@@ -48,8 +48,13 @@ def test_the_first_layer_of_polygons_is_taken_and_the_others_are_named(
     write(tmp_path / "a.gpkg", [shapely.Point(0, 0)], "trees", "Point")
     write(tmp_path / "a.gpkg", layer="parcels")
     write(tmp_path / "a.gpkg", SQUARES[:1], "blocks")
-    assert len(read_layer(tmp_path / "a.gpkg").shapes) == 2
-    assert "a.gpkg has 3 layers: zones are those of parcels, not of trees, blocks" in caplog.text
+    assert len(read_layer(str(tmp_path / "a.gpkg")).shapes) == 2
+    assert "a.gpkg has 3 layers: zones are those of parcels, not of trees, blocks; choose by FILE|layer" in caplog.text
+    caplog.clear()
+    assert len(read_layer(f"{tmp_path}/a.gpkg|layername=blocks").shapes) == 1
+    assert "layers" not in caplog.text
+    with pytest.raises(DataError, match="holds no layer of polygons: zones are areas"):
+        read_layer(f"{tmp_path}/a.gpkg|layername=trees")
 
 
 @pytest.mark.parametrize("suffix", ["geojson", "json", "gpkg", "fgb", "shp"])
@@ -67,27 +72,29 @@ def test_a_file_that_names_another_one_is_not_followed(tmp_path: Path, suffix: s
     path = tmp_path / f"zones.{suffix}"
     path.write_text(text.replace("SECRET", str(secret)))
     with pytest.raises(DataError) as caught:
-        read_layer(path)
+        read_layer(str(path))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    "name", ["zones.vrt", "zones.kml", "WFS:http://127.0.0.1", "zones", "/vsicurl/http://a/b.gpkg"]
+    "name", ["zones.vrt", "WFS:http://127.0.0.1", "GeoJSON:zones.geojson", "/vsicurl/http://a/b.gpkg"]
 )
-def test_other_formats_and_addresses_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match=r"zones are read from \.gpkg|cannot be read"):
-        read_layer(Path(name))
+def test_other_formats_and_addresses_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "zones.geojson").rename(tmp_path / "zones.vrt")
+    with pytest.raises(DataError, match="is no file of polygons that is read: write it as Geo|does not exist"):
+        read_layer(name)
 
 
 def test_what_holds_no_zones(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no layer of polygons"):
-        read_layer(write(tmp_path / "a.gpkg", [shapely.Point(0, 0)], kind="Point"))
+        read_layer(str(write(tmp_path / "a.gpkg", [shapely.Point(0, 0)], kind="Point")))
     with pytest.raises(DataError, match="is empty"):
-        read_layer(write(tmp_path / "b.gpkg", []))
+        read_layer(str(write(tmp_path / "b.gpkg", [])))
     (tmp_path / "c.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": []}))
     with pytest.raises(DataError, match=r"c.geojson (is empty|holds no layer)"):
-        read_layer(tmp_path / "c.geojson")
+        read_layer(str(tmp_path / "c.geojson"))
     broken = write(tmp_path / "d.gpkg").read_bytes()
     (tmp_path / "d.gpkg").write_bytes(broken[:5000])
     with pytest.raises(DataError, match=r"d.gpkg (cannot be read|holds no layer|is empty)"):
-        read_layer(tmp_path / "d.gpkg")
+        read_layer(str(tmp_path / "d.gpkg"))

@@ -35,7 +35,7 @@ def box(left: float, top: float, right: float, bottom: float) -> shapely.Polygon
 
 
 def test_zones_become_columns_and_rows(tmp_path: Path) -> None:
-    zones = read_zones(write(tmp_path / "a.gpkg", [box(10, 5, 20, 25)]), place(), SIZE)
+    zones = read_zones(str(write(tmp_path / "a.gpkg", [box(10, 5, 20, 25)])), place(), SIZE)
     assert (zones.ids, zones.names, zones.is_inside.tolist()) == ([1], ["A"], [True])
     assert zones.shapes[0].bounds == (20, 10, 40, 50)
     found = zones.cover(0, Window(30, 0, 100, 200))
@@ -49,7 +49,7 @@ def test_zones_become_columns_and_rows(tmp_path: Path) -> None:
 def test_long_edges_stay_straight_in_their_own_system(tmp_path: Path) -> None:
     """An edge of 20 degrees along a parallel is no straight line in UTM: it bends by kilometers."""
     parallel = shapely.box(5, 40, 25, 46.95)
-    zones = read_zones(write(tmp_path / "a.gpkg", [parallel], "EPSG:4326"), place(), (20_000, 20_000))
+    zones = read_zones(str(write(tmp_path / "a.gpkg", [parallel], "EPSG:4326")), place(), (20_000, 20_000))
     found = zones.cover(0, Window(0, 0, 20_000, 200))
     assert found is not None
     (top, left, height, width), cover = found
@@ -74,7 +74,7 @@ def test_any_system_and_transform(tmp_path: Path, crs: str, transform: Transform
     ring = np.array([[20, 10], [120, 30], [60, 90]])
     to_degrees = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
     zone = shapely.Polygon(np.stack(to_degrees.transform(*where.coordinates(ring).T), axis=1))
-    zones = read_zones(write(tmp_path / "a.gpkg", [zone], "EPSG:4326"), where, SIZE)
+    zones = read_zones(str(write(tmp_path / "a.gpkg", [zone], "EPSG:4326")), where, SIZE)
     assert zones.shapes[0].symmetric_difference(shapely.Polygon(ring)).area < 0.1
 
 
@@ -82,16 +82,16 @@ def test_any_system_and_transform(tmp_path: Path, crs: str, transform: Transform
 def test_zones_beyond_the_antimeridian(tmp_path: Path, left: float) -> None:
     where = place("EPSG:4326", (0.02, 0.0, left, 0.0, -0.02, 1.0))
     shapes = [shapely.box(-179.5, -0.5, -179, 0.5), shapely.box(178.5, -0.5, 179, 0.5)]
-    zones = read_zones(write(tmp_path / "a.gpkg", shapes, "EPSG:4326"), where, SIZE)
+    zones = read_zones(str(write(tmp_path / "a.gpkg", shapes, "EPSG:4326")), where, SIZE)
     assert np.round(shapely.bounds(zones.shapes)).tolist() == [[125, 25, 150, 75], [25, 25, 50, 75]]
-    utm = read_zones(tmp_path / "a.gpkg", place("EPSG:32601", (1500.0, 0.0, 0.0, 0.0, -1500.0, 1e5)), SIZE)
+    utm = read_zones(str(tmp_path / "a.gpkg"), place("EPSG:32601", (1500.0, 0.0, 0.0, 0.0, -1500.0, 1e5)), SIZE)
     assert len(utm.names) == 2
 
 
 def test_a_zone_around_a_pole(tmp_path: Path) -> None:
     where = place("EPSG:3031", (1000.0, 0.0, -7e4, 0.0, -1000.0, 6e4))
     cap = shapely.box(-180, -90, 180, -89.8)
-    zones = read_zones(write(tmp_path / "a.gpkg", [cap], "EPSG:4326"), where, (130, 140))
+    zones = read_zones(str(write(tmp_path / "a.gpkg", [cap], "EPSG:4326")), where, (130, 140))
     radius = np.sqrt(zones.shapes[0].area / np.pi)
     assert radius == pytest.approx(0.2 * 111.694 * 0.9728, rel=0.01)  # kilometers on the map
 
@@ -101,7 +101,7 @@ def test_what_is_no_plain_polygon_is_named(tmp_path: Path, caplog: pytest.LogCap
     point, line = shapely.Point(5e5, 5.2e6), shapely.LineString([(5e5, 5.2e6), (5e5 + 9, 5.2e6)])
     mixed = shapely.GeometryCollection([box(30, 10, 40, 20), point])
     shapes = [bow, point, line, mixed, box(90, 40, 120, 60), box(500, 0, 510, 9)]
-    zones = read_zones(write(tmp_path / "a.gpkg", shapes), place(), SIZE)
+    zones = read_zones(str(write(tmp_path / "a.gpkg", shapes)), place(), SIZE)
     assert (zones.ids, zones.names) == ([1, 4, 5], ["A", "D", "E"])
     assert zones.is_inside.tolist() == [True, True, False]
     assert shapely.area(zones.shapes)[:2].tolist() == [200, 400]
@@ -117,7 +117,8 @@ def test_coordinates_that_are_no_numbers_are_named(
 ) -> None:
     with np.errstate(invalid="ignore"):
         broken = shapely.Polygon([(5e5, 5.2e6), (wild, 5.2e6), (5e5 + 9, 5.2e6 - 9)])
-    zones = read_zones(write(tmp_path / "a.gpkg", [box(10, 5, 20, 25), broken]), place(), SIZE)
+    path = write(tmp_path / "a.gpkg", [box(10, 5, 20, 25), broken])
+    zones = read_zones(str(path), place(), SIZE)
     assert zones.names == ["A"]
     assert "coordinates that are no numbers, left out: zone B" in caplog.text
     assert "no polygons" not in caplog.text
@@ -125,17 +126,17 @@ def test_coordinates_that_are_no_numbers_are_named(
 
 def test_zones_without_a_system(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = write(tmp_path / "a.gpkg", [box(10, 5, 20, 25)], None)
-    assert read_zones(path, place(), SIZE).shapes[0].bounds == (20, 10, 40, 50)
+    assert read_zones(str(path), place(), SIZE).shapes[0].bounds == (20, 10, 40, 50)
     assert "a.gpkg has no coordinate system: taken for that of the raster, WGS 84 / UTM zone 33N" in caplog.text
     plain = Georeference("", place().transform)
-    assert read_zones(path, plain, SIZE).shapes[0].bounds == (20, 10, 40, 50)
+    assert read_zones(str(path), plain, SIZE).shapes[0].bounds == (20, 10, 40, 50)
 
 
 def test_zones_that_cannot_be_placed(tmp_path: Path) -> None:
     path = write(tmp_path / "a.gpkg", [box(10, 5, 20, 25)])
     with pytest.raises(DataError, match="lies in WGS 84 / UTM zone 33N, and the raster has no coordinate system"):
-        read_zones(path, Georeference("", place().transform), SIZE)
+        read_zones(str(path), Georeference("", place().transform), SIZE)
     with pytest.raises(DataError, match="none of the 1 zones of a.gpkg meets the raster"):
-        read_zones(path, place("EPSG:32634"), SIZE)
+        read_zones(str(path), place("EPSG:32634"), SIZE)
     with pytest.raises(DataError, match="b.gpkg holds no polygons: zones are areas"):
-        read_zones(write(tmp_path / "b.gpkg", [shapely.Point(5e5, 5.2e6)]), place(), SIZE)
+        read_zones(str(write(tmp_path / "b.gpkg", [shapely.Point(5e5, 5.2e6)])), place(), SIZE)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.data.maps.places import transform_between
+from segdrone.raster.crs import transform_between
 from segdrone.raster.georeference import Georeference
 from tests.helpers.image_files import gradient_image
 from tests.helpers.maps import UTM, write_map

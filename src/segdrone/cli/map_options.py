@@ -45,7 +45,11 @@ Polygons = Annotated[
 Simplify = Annotated[float, _option("Simplify polygons by so many meters; neighbors keep their common border.")]
 MinAreaM2 = Annotated[float, _option("Leave out polygons of less than so many square meters.", "--min-area-m2")]
 Zones = Annotated[
-    Path | None, _option("Also give the areas in each polygon of this vector file, in any coordinate system.")
+    str | None,
+    _option(
+        "Also give the areas in each polygon of this vector file, in any coordinate system.",
+        metavar="FILE|FILE\\|layername=NAME",
+    ),
 ]
 Gsd = Annotated[
     str | None,
@@ -75,7 +79,7 @@ class MapOptions:
     polygons: str | None
     simplify: float
     min_area_m2: float
-    zones: Path | None
+    zones: str | None
     gsd: str | None
     bands: str | None
     stretch: str | None

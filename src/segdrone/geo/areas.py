@@ -10,7 +10,7 @@ from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
 from segdrone.errors import DataError
-from segdrone.geo.crs import horizontal_crs, to_ellipsoid
+from segdrone.raster.crs import horizontal_crs, to_ellipsoid
 from segdrone.raster.georeference import Georeference
 from segdrone.windows import Size, Window
 

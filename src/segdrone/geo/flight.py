@@ -13,10 +13,10 @@ from typing import Any
 
 from segdrone.errors import ConfigError, DataError
 from segdrone.geo.footprints import Outline, covered_area, place_corners, to_geometry
-from segdrone.geo.libraries import library
 from segdrone.inference.inputs import InputImage, find_inputs
 from segdrone.inference.summary import csv_line, write_lines
 from segdrone.raster.capture import Capture, read_capture
+from segdrone.raster.geo_libraries import library
 from segdrone.raster.ground_view import GroundView, view_ground
 from segdrone.utils.atomic import atomic_write, writable_dir
 from segdrone.utils.console import one_line

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.geo.libraries import library
+from segdrone.raster.geo_libraries import library
 
 Outline = NDArray[np.float64]
 """Corners of a footprint, `[4, 2]`, longitude and latitude in degrees (WGS 84): top left, top right, bottom right and

@@ -16,8 +16,6 @@ from segdrone.classes import ClassTable
 from segdrone.errors import ConfigError, DataError
 from segdrone.geo.area_table import AreaTable
 from segdrone.geo.areas import PixelAreas
-from segdrone.geo.crs import horizontal_crs
-from segdrone.geo.libraries import library
 from segdrone.geo.map_files import MapFiles
 from segdrone.geo.map_page import draw_picture, picture_size, write_map_page
 from segdrone.geo.simplify import tolerance_in_pixels
@@ -27,7 +25,10 @@ from segdrone.geo.vector_formats import FORMATS
 from segdrone.geo.vectors import PIXELS, REGIONS, PolygonWriter, polygon_writer
 from segdrone.geo.zones import read_zones
 from segdrone.raster import MapSource
+from segdrone.raster.crs import horizontal_crs
 from segdrone.raster.gdal import gdal_options
+from segdrone.raster.geo_libraries import library
+from segdrone.raster.vector_file import split_layer, vector_files
 from segdrone.utils.digest import measure_file
 from segdrone.utils.memory import return_freed_memory
 from segdrone.utils.progress import progress_bar
@@ -44,13 +45,13 @@ class LayerOptions:
         polygons: File of the polygons, or a format for one beside the mask; None for none.
         simplify: Meters by which polygons are simplified; 0 for not.
         min_area_m2: Square meters of the smallest polygon that is written.
-        zones: Vector file of polygons in which areas are given, too.
+        zones: Polygons in which areas are given, too: `FILE`, or `FILE|layername=NAME`.
     """
 
     polygons: str | None = None
     simplify: float = 0.0
     min_area_m2: float = 0.0
-    zones: Path | None = None
+    zones: str | None = None
 
     def check(self, number_of_maps: int) -> None:
         """Checks what can be checked before a map is opened.
@@ -81,11 +82,14 @@ class LayerOptions:
 
     def describe(self) -> dict[str, Any]:
         """Returns all that the layers depend on besides the mask, as plain values."""
+        zones = None
+        if self.zones is not None:
+            zones = [split_layer(self.zones)[1], *map(measure_file, vector_files(self.zones))]
         return {
             "polygons": self.polygons,
             "simplify": self.simplify,
             "min_area_m2": self.min_area_m2,
-            "zones": None if self.zones is None else measure_file(self.zones),
+            "zones": zones,
         }
 
 

@@ -20,8 +20,9 @@ from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_mask
 from segdrone.errors import ConfigError, DataError
 from segdrone.geo.flight import FlightPhotograph, find_flight, read_flight
-from segdrone.geo.libraries import library
 from segdrone.geo.predicted_masks import PredictedMask, read_predicted_masks
+from segdrone.raster.crs import WGS84, transform_between, utm_zone
+from segdrone.raster.geo_libraries import library
 from segdrone.raster.georeference import Georeference
 from segdrone.utils.atomic import atomic_write, writable_dir
 from segdrone.utils.progress import progress_bar
@@ -147,15 +148,13 @@ def _problem(mask: PredictedMask, by_path: Mapping[str, FlightPhotograph], faile
 def _project(photographs: Sequence[FlightPhotograph]) -> tuple[str, list[tuple[NDArray[np.float64], Any]]]:
     """Returns the zone of UTM of the first photograph; in it each outline, `[4, 2]`, and the point below its camera."""
     outlines = [found.outline for found in photographs if found.outline is not None]
-    longitude, latitude = (outlines[0][:, 0].mean() + 180) % 360 - 180, outlines[0][:, 1].mean()
-    zone = min(60, int((longitude + 180) // 6) + 1)
-    crs_name = f"EPSG:{(32600 if latitude >= 0 else 32700) + zone}"
-    to_utm = library("pyproj").Transformer.from_crs("EPSG:4326", crs_name, always_xy=True)
+    crs_name = utm_zone(*outlines[0].mean(axis=0).tolist())
+    to_utm = transform_between(WGS84, crs_name)
     placed = []
     for outline, found in zip(outlines, photographs, strict=True):
         assert found.capture.position is not None
         latitude, longitude = found.capture.position
-        points = np.column_stack(to_utm.transform([*outline[:, 0], longitude], [*outline[:, 1], latitude]))
+        points = to_utm(np.array([*outline, (longitude, latitude)]))
         placed.append((points[:4], points[4]))
     return crs_name, placed
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.geo.libraries import library
+from segdrone.raster.geo_libraries import library
 
 Integers = NDArray[np.int64]
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from segdrone.errors import DataError
 from segdrone.geo.areas import PixelAreas
 from segdrone.geo.finished import NodeSums, finished_polygons, nodes_left_of_holes, owners_of_holes, simple_rings
-from segdrone.geo.libraries import library
 from segdrone.geo.outlines import OUTSIDE, OpenSides, find_turns, trace_outlines
+from segdrone.raster.geo_libraries import library
 
 _NOT_IGNORED = 256  # no id: what is no data has borders too
 

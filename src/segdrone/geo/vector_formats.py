@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.errors import DataError
-from segdrone.geo.libraries import library
+from segdrone.raster.geo_libraries import library
 from segdrone.utils.atomic import atomic_write
 
 FORMATS = (".gpkg", ".geojson", ".fgb", ".parquet")

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from segdrone.classes import ClassTable, thing_classes
 from segdrone.errors import ConfigError, DataError
 from segdrone.geo.areas import PixelAreas
-from segdrone.geo.crs import horizontal_crs, to_wgs84
-from segdrone.geo.libraries import library
 from segdrone.geo.polygon_batch import PolygonBatch
 from segdrone.geo.styles import write_style
 from segdrone.geo.vector_formats import FORMATS, append_features, convert_layer
+from segdrone.raster.crs import WGS84, horizontal_crs, transform_between
+from segdrone.raster.geo_libraries import library
 from segdrone.raster.georeference import Georeference
 from segdrone.utils.atomic import atomic_write
 
@@ -181,7 +181,9 @@ class PolygonWriter:
     def _centroids(self, polygons: NDArray[np.object_]) -> dict[str, Floats]:
         shapely = library("shapely")
         points = shapely.get_coordinates(shapely.centroid(polygons))
-        degrees = np.full(points.shape, np.nan) if self.crs is None else to_wgs84(self.crs, points)
+        degrees = np.full(points.shape, np.nan)
+        if self._place.crs:
+            degrees = transform_between(self._place.crs, WGS84)(points)
         return {"x": points[:, 0], "y": points[:, 1], "lon": degrees[:, 0], "lat": degrees[:, 1]}
 
 

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.errors import DataError
-from segdrone.geo.crs import horizontal_crs, transformer
-from segdrone.geo.libraries import library
-from segdrone.geo.zone_file import ZoneLayer, read_layer
+from segdrone.geo.zone_file import read_layer
+from segdrone.raster.crs import horizontal_crs, name_of, transform_between
+from segdrone.raster.geo_libraries import library
 from segdrone.raster.georeference import Georeference
-from segdrone.utils.console import one_line
+from segdrone.raster.polygons import Shapes, clip, extent_around, list_features, mend, points_of, reproject
+from segdrone.raster.vector_file import split_layer
 from segdrone.windows import Size, Window
 
 log = logging.getLogger(__name__)
-
-_STEPS = 1024  # of the side of the raster: a straight edge of 1 km in degrees is then true to a millimeter in UTM
-_FARTHEST = 1e12  # coordinate of a place on Earth, in any unit
-_NAMED = 5  # zones that a warning names
-_POLYGONAL = ("Polygon", "MultiPolygon")
 
 
 class Zones(NamedTuple):
@@ -53,15 +48,14 @@ class Zones(NamedTuple):
 
         Returns None if the zone does not meet the window.
         """
-        shapely, features = library("shapely"), library("rasterio.features")
-        shape = self.shapes[zone]
+        features, shape = library("rasterio.features"), self.shapes[zone]
         left, top, right, bottom = shape.bounds
         first, last = max(int(top), window.top), min(int(np.ceil(bottom)), window.top + window.height)
         begin, end = max(int(left), window.left), min(int(np.ceil(right)), window.left + window.width)
         if first >= last or begin >= end:
             return None
         part = Window(first, begin, last - first, end - begin)
-        clipped = shapely.clip_by_rect(shape, begin - 1, first - 1, end + 1, last + 1)
+        [clipped] = clip(np.array([shape], object), (begin - 1, first - 1, end + 1, last + 1))
         if clipped.is_empty:
             return None
         moved = library("affine").Affine.translation(begin, first)
@@ -69,104 +63,68 @@ class Zones(NamedTuple):
         return part, cover.astype(bool)
 
 
-def read_zones(path: Path, place: Georeference, size: Size) -> Zones:
+def read_zones(given: str, place: Georeference, size: Size) -> Zones:
     """Reads the polygons of a file, in the coordinate system of a raster.
 
     Straight edges of the file stay straight in its own system: they are divided before they are reprojected.
 
     Args:
-        path: `.gpkg`, `.geojson`, `.json`, `.fgb` or `.shp`.
+        given: `FILE`, or `FILE|layername=NAME`.
         place: Where the raster lies.
         size: Its height and width.
 
     Raises:
         DataError: The file cannot be read, holds no polygons, or none of them meets the raster.
     """
-    shapely = library("shapely")
-    layer = read_layer(path)
-    shapes = _polygons(layer, path)
+    shapely, file = library("shapely"), split_layer(given)[0].name
+    layer = read_layer(given)
+    shapes = mend(layer.shapes, np.array([f"zone {name}" for name in layer.names], object), file)
     chosen = np.flatnonzero(~shapely.is_empty(shapes))
+    if not len(chosen):
+        raise DataError(f"{file} holds no polygons: zones are areas, not points or lines")
     names = np.array(layer.names, object)[chosen]
-    shapes = _on_raster(shapes[chosen], layer.crs, place, size, path)
+    shapes = _on_raster(shapes[chosen], layer.crs, place, size, file)
     frame = shapely.box(0, 0, size[1], size[0])
     meets = shapely.area(shapely.intersection(shapes, frame)) > 0
     if not meets.any():
         raise DataError(
-            f"none of the {len(shapes)} zones of {path.name} meets the raster: check that both lie in the same place "
+            f"none of the {len(shapes)} zones of {file} meets the raster: check that both lie in the same place "
             "and that the coordinate systems of both are right"
         )
-    if not meets.all():
-        log.warning("%s: beside the raster, left out: %s", path.name, _named(names[~meets]))
     inside = shapely.covered_by(shapes, shapely.buffer(frame, 1e-6))
-    if (meets & ~inside).any():
-        log.warning(
-            "%s: partly beside the raster, whose pixels alone count: %s", path.name, _named(names[meets & ~inside])
-        )
+    for which, what in (
+        (~meets, "beside the raster, left out"),
+        (meets & ~inside, "partly beside the raster, whose pixels alone count"),
+    ):
+        if which.any():
+            log.warning("%s: %s: %s", file, what, list_features([f"zone {name}" for name in names[which]]))
     return Zones((chosen[meets] + 1).tolist(), names[meets].tolist(), shapes[meets], inside[meets])
 
 
-def _polygons(layer: ZoneLayer, path: Path) -> NDArray[np.object_]:
-    """Returns valid polygons; what is no polygon is empty."""
-    shapely = library("shapely")
-    shapes, names = layer.shapes.copy(), np.array(layer.names, object)
-    coordinates, index = shapely.get_coordinates(shapes, return_index=True)
-    is_wild = np.zeros(len(shapes), bool)
-    is_wild[index[~(np.abs(coordinates) < _FARTHEST).all(axis=1)]] = True
-    if is_wild.any():
-        log.warning("%s: coordinates that are no numbers, left out: %s", path.name, _named(names[is_wild]))
-    shapes[is_wild] = shapely.Polygon()
-    is_missing = shapely.is_missing(shapes) | shapely.is_empty(shapes)
-    is_broken = ~is_missing & ~shapely.is_valid(shapes)
-    shapes[is_broken] = shapely.make_valid(shapes[is_broken])
-    if is_broken.any():
-        log.warning("%s: rings that cross or touch themselves, mended: %s", path.name, _named(names[is_broken]))
-    for index in np.flatnonzero(~is_missing):
-        if shapes[index].geom_type not in _POLYGONAL:
-            parts = shapely.get_parts(shapes[index])
-            shapes[index] = shapely.union_all([part for part in parts if part.geom_type in _POLYGONAL])
-    is_other = shapely.is_missing(shapes) | shapely.is_empty(shapes)
-    if is_other.all():
-        raise DataError(f"{path.name} holds no polygons: zones are areas, not points or lines")
-    if (is_other & ~is_wild).any():
-        log.warning("%s: no polygons, left out: %s", path.name, _named(names[is_other & ~is_wild]))
-    shapes[is_other] = shapely.Polygon()
-    return np.asarray(shapes, object)
-
-
-def _on_raster(
-    shapes: NDArray[np.object_], crs: Any, place: Georeference, size: Size, path: Path
-) -> NDArray[np.object_]:
+def _on_raster(shapes: Shapes, crs: str, place: Georeference, size: Size, file: str) -> Shapes:
     """Returns zones in columns and rows of the raster, without what lies far from it."""
     shapely = library("shapely")
-    own = horizontal_crs(place.crs) if place.crs else None
-    if own is None and crs is not None:
-        raise DataError(f"{path.name} lies in {crs.name}, and the raster has no coordinate system: assign it one")
-    if own is not None and crs is None:
-        log.warning("%s has no coordinate system: taken for that of the raster, %s", path.name, own.name)
-        crs = own
-    columns, rows = np.meshgrid(np.linspace(0, size[1], 65), np.linspace(0, size[0], 65))
-    grid = place.coordinates(np.stack([columns.ravel(), rows.ravel()], axis=1))  # a pole may lie inside
-    if own is not None and not own.equals(crs, ignore_axis_order=True):
-        there = transformer(crs, own)
-        grid = np.stack(there.transform(grid[:, 0], grid[:, 1], direction="INVERSE"), axis=1)
-        low, high = grid.min(axis=0), grid.max(axis=0)
-        if not np.isfinite([low, high]).all():
-            raise DataError(f"the raster has no place in {crs.name}, the system of {path.name}")
-        margin = (high - low) * 0.1
-        near = shapely.box(*(low - margin), *(high + margin))
-        shapes = shapely.segmentize(shapely.intersection(shapes, near), float((high - low).max()) / _STEPS)
-        shapes = shapely.transform(shapes, lambda xy: np.stack(there.transform(xy[:, 0], xy[:, 1]), axis=1))
+    if crs and not place.crs:
+        raise DataError(f"{file} lies in {name_of(crs)}, and the raster has no coordinate system: assign it one")
+    if place.crs and not crs:
+        log.warning("%s has no coordinate system: taken for that of the raster, %s", file, name_of(place.crs))
+        crs = place.crs
+    if place.crs:
+        points = transform_between(place.crs, crs)(points_of(place, size))
+        if not np.isfinite(points).all():
+            raise DataError(f"the raster has no place in {name_of(crs)}, the system of {file}")
+        shapes = reproject(shapes, crs, place.crs, extent_around(points, crs))
         if not np.isfinite(shapely.get_coordinates(shapes)).all():
-            raise DataError(f"a zone of {path.name} has no place in {own.name}, the system of the raster")
-    if own is not None and own.is_geographic:
-        shapes = _nearest_turn(shapes, place, size, own)
+            raise DataError(f"a zone of {file} has no place in {name_of(place.crs)}, the system of the raster")
+        if (own := horizontal_crs(place.crs)).is_geographic:
+            shapes = _nearest_turn(shapes, place, size, own)
     a, b, c, d, e, f = place.transform
     inverse = np.linalg.inv(np.array([[a, b], [d, e]]))
     shapes = shapely.transform(shapes, lambda xy: (xy - (c, f)) @ inverse.T)
     return np.asarray(shapely.make_valid(shapes), object)
 
 
-def _nearest_turn(shapes: NDArray[np.object_], place: Georeference, size: Size, crs: Any) -> NDArray[np.object_]:
+def _nearest_turn(shapes: Shapes, place: Georeference, size: Size, crs: Any) -> Shapes:
     """Moves zones by whole turns of longitude next to the raster: 181 and -179 degrees are one place."""
     affinity, shapely = library("shapely.affinity"), library("shapely")
     turn = 2 * np.pi / crs.axis_info[0].unit_conversion_factor
@@ -177,8 +135,3 @@ def _nearest_turn(shapes: NDArray[np.object_], place: Georeference, size: Size, 
         if turns := round((center - (left + right) / 2) / turn):
             moved[index] = affinity.translate(shapes[index], turns * turn)
     return moved
-
-
-def _named(names: NDArray[np.object_]) -> str:
-    more = "" if len(names) <= _NAMED else f" and {len(names) - _NAMED} more"
-    return ", ".join(f"zone {one_line(name)[:60]}" for name in names[:_NAMED]) + more

@@ -1,20 +1,17 @@
 """Use GDAL, by rasterio, without letting a file reach the network, run code, or take a share of the memory.
 
-rasterio is the extra `geo`. GDAL's options are read when it starts; what the user has set in the environment stays.
+rasterio is the extra `geo`; see `geo_libraries` for how it starts.
 """
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from segdrone.errors import ConfigError
+from segdrone.raster.geo_libraries import library
 
-_NETWORK_DRIVERS = "HTTP,WMS,WMTS,WCS,OGCAPI,PLMOSAIC,PLSCENES,DAAS,EEDA,EEDAI,NGW,STACIT,STACTA,TileDB"
-_CACHE = "128"  # MB of decoded blocks; GDAL takes 5 % of the machine's memory
 _OPTIONS = {
     "GDAL_VRT_ENABLE_PYTHON": "NO",
     "GDAL_VRT_ENABLE_RAWRASTERBAND": "NO",  # any bytes of any file as pixels
@@ -36,37 +33,10 @@ def import_rasterio() -> Any:
     Raises:
         ConfigError: It is not installed.
     """
-    os.environ.setdefault("GDAL_CACHEMAX", _CACHE)
-    try:
-        with _skipped_drivers():
-            import rasterio
-
-            with rasterio.Env():  # GDAL starts here
-                pass
-        import rasterio._err
-        import rasterio.enums
-        import rasterio.errors
-        import rasterio.shutil
-        import rasterio.windows
-    except ImportError:
-        raise ConfigError("maps (GeoTIFF and others) are read by the extra geo: pip install 'segdrone[geo]'") from None
+    rasterio = library("rasterio")
+    for name in ("_err", "enums", "errors", "shutil", "windows"):
+        library(f"rasterio.{name}")
     return rasterio
-
-
-@contextmanager
-def _skipped_drivers() -> Iterator[None]:
-    """Keeps GDAL, which starts in the body, from drivers of the network.
-
-    An overview file beside a raster is opened by any driver, whatever the raster is.
-    """
-    if "GDAL_SKIP" in os.environ:
-        yield
-        return
-    os.environ["GDAL_SKIP"] = _NETWORK_DRIVERS
-    try:
-        yield
-    finally:
-        del os.environ["GDAL_SKIP"]
 
 
 @contextmanager

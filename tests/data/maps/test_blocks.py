@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from segdrone.data.maps.blocks import default_block, tiles_of
 from segdrone.data.maps.labels import fill_points
-from segdrone.data.maps.places import transform_between
 from segdrone.data.maps.polygons import Grid
 from segdrone.errors import DataError
+from segdrone.raster.crs import transform_between
 from segdrone.raster.georeference import Georeference
 from tests.helpers.labeled_maps import PLACE
 from tests.helpers.maps import UTM

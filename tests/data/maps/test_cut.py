@@ -16,10 +16,10 @@ from segdrone.data import DataConfig, open_dataset
 from segdrone.data.maps.cut import cut_maps
 from segdrone.data.maps.manifest import tiles_gsd
 from segdrone.data.maps.options import CutOptions
-from segdrone.data.maps.places import transform_between
 from segdrone.data.maps.summary import CutSummary, print_summary
 from segdrone.errors import ConfigError, DataError
 from segdrone.inspection.check import check_dataset
+from segdrone.raster.crs import transform_between
 from segdrone.raster.georeference import Georeference
 from tests.helpers.labeled_maps import LAND, PLACE, box, halves, moved, read_tiles, write_layer, write_ortho
 from tests.helpers.maps import UTM, write_map

@@ -10,9 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from segdrone.data.maps.mask_labels import MaskLabels, is_raster_file, open_mask, tell_nodata
-from segdrone.data.maps.places import inverse_transform, transform_between
+from segdrone.data.maps.places import inverse_transform
 from segdrone.data.maps.polygons import Grid
 from segdrone.errors import DataError
+from segdrone.raster.crs import transform_between
 from segdrone.raster.georeference import Georeference
 from segdrone.windows import Window
 from tests.helpers.labeled_maps import PLACE, write_layer

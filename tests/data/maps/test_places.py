@@ -10,10 +10,10 @@ from segdrone.data.maps.places import (
     ground_sampling_distance,
     inverse_transform,
     outline,
-    transform_between,
-    utm_zone,
+    utm_zone_of,
 )
 from segdrone.errors import DataError
+from segdrone.raster.crs import transform_between
 from segdrone.raster.georeference import Georeference
 
 UTM = "EPSG:32633"
@@ -34,9 +34,9 @@ def test_a_pixel_is_measured_on_the_ground(crs: str, transform: tuple[float, ...
 
 
 def test_the_zone_is_that_of_the_middle() -> None:
-    assert utm_zone(Georeference("EPSG:4326", (1e-5, 0, 14.9, 0, -1e-5, 47)), (100, 100)) == UTM
-    assert utm_zone(Georeference("EPSG:4326", (1e-5, 0, -70.9, 0, -1e-5, -33)), (100, 100)) == "EPSG:32719"
-    assert utm_zone(Georeference("EPSG:4326", (1e-5, 0, 179.9999, 0, -1e-5, 1)), (10, 10)) == "EPSG:32660"
+    assert utm_zone_of(Georeference("EPSG:4326", (1e-5, 0, 14.9, 0, -1e-5, 47)), (100, 100)) == UTM
+    assert utm_zone_of(Georeference("EPSG:4326", (1e-5, 0, -70.9, 0, -1e-5, -33)), (100, 100)) == "EPSG:32719"
+    assert utm_zone_of(Georeference("EPSG:4326", (1e-5, 0, 179.9999, 0, -1e-5, 1)), (10, 10)) == "EPSG:32660"
 
 
 def test_pixels_and_coordinates_are_inverse() -> None:
@@ -50,7 +50,7 @@ def test_pixels_and_coordinates_are_inverse() -> None:
 
 
 def test_a_system_without_a_place_on_earth_is_refused() -> None:
-    with pytest.raises(DataError, match="site and WGS 84 cannot be compared"):
+    with pytest.raises(DataError, match=r"site is no coordinate system of a map \(Engineering CRS\): assign the one"):
         transform_between('LOCAL_CS["site",UNIT["metre",1]]', "EPSG:4326")
     with pytest.raises(DataError, match="outside of where that system is defined"):
         ground_sampling_distance(Georeference(UTM, (1e9, 0, 0, 0, -1e9, 1e30)), (10, 10))

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import shapely
 
-from segdrone.data.maps.places import transform_between
+from segdrone.data.maps.label_layer import open_layer
 from segdrone.data.maps.polygons import Grid, read_polygons
-from segdrone.data.maps.vector_file import open_layer
+from segdrone.raster.crs import transform_between
 from segdrone.raster.georeference import Georeference
 from tests.helpers.labeled_maps import PLACE, box, moved, write_layer
 from tests.helpers.maps import UTM
@@ -51,8 +51,8 @@ def test_what_is_no_sound_polygon_is_told(tmp_path: Path, caplog: pytest.LogCapt
     found = read_polygons(layer, "kind", GRID)
     assert found.values == ["grass", ""]
     assert found.shapes[0].area == pytest.approx(100 * 100 / 2 / 0.25)
-    assert "1 features had rings that cross themselves: they are mended, the first has the id 1" in caplog.text
-    assert "are no polygons, or have no coordinates: they are left out, the first has the id 2" in caplog.text
+    assert "a.gpkg: rings that cross or touch themselves, mended: feature 1\n" in caplog.text
+    assert "a.gpkg: no polygons, left out: feature 2" in caplog.text
 
 
 def test_numbers_become_text(tmp_path: Path) -> None:

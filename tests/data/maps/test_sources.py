@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from segdrone.data.maps.sources import find_rasters, known_files, measure, raster_files, vector_files
+from segdrone.data.maps.sources import find_rasters, known_files, measure, raster_files
 from segdrone.errors import DataError
 from segdrone.utils.digest import file_digest
-from tests.helpers.labeled_maps import box, write_layer, write_ortho
+from tests.helpers.labeled_maps import write_ortho
 
 
 def test_folders_stand_for_their_maps(tmp_path: Path) -> None:
@@ -25,9 +25,6 @@ def test_what_belongs_to_a_file_counts_too(tmp_path: Path) -> None:
     ortho = write_ortho(tmp_path / "a.tif")
     (tmp_path / "a.tif.aux.xml").write_text("<PAMDataset/>")
     assert {path.name for path in raster_files(ortho)} == {"a.tif", "a.tif.aux.xml"}
-    write_layer(tmp_path / "l.shp", [box(0, 0, 9, 9)], ["grass"], kind="Polygon")
-    names = {path.name for path in vector_files(f"{tmp_path}/l.shp|layername=l")}
-    assert names == {"l.shp", "l.dbf", "l.shx", "l.prj", "l.cpg"}
 
 
 def test_a_file_that_did_not_change_is_not_read_again(tmp_path: Path) -> None:

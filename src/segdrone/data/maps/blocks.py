@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segdrone.data.maps.places import Points, bounds, inverse_transform, outline, transform_between
+from segdrone.data.maps.places import bounds, inverse_transform, outline
 from segdrone.data.maps.polygons import Grid
 from segdrone.errors import DataError
+from segdrone.raster.crs import Points, transform_between
 from segdrone.windows import Window
 
 Block = tuple[int, int]

@@ -15,15 +15,15 @@ from segdrone.data.maps.label_classes import load_classes, refuse_unknown
 from segdrone.data.maps.manifest import MANIFEST, VERSION, key_of, read_manifest
 from segdrone.data.maps.mask_labels import MaskLabels
 from segdrone.data.maps.options import CutOptions
-from segdrone.data.maps.places import name_of
 from segdrone.data.maps.plan import Plan, open_labels, plan_cut
-from segdrone.data.maps.sources import SourceFile, find_rasters, known_files, measure, raster_files, vector_files
+from segdrone.data.maps.sources import SourceFile, find_rasters, known_files, measure, raster_files
 from segdrone.data.maps.summary import CutSummary
 from segdrone.data.maps.tiles import IMAGES, MASKS, TileCounts, write_tiles
-from segdrone.data.maps.vector_file import split_layer
 from segdrone.data.splits.split import split_groups
 from segdrone.errors import DataError
 from segdrone.raster import MapSource
+from segdrone.raster.crs import name_of
+from segdrone.raster.vector_file import split_layer, vector_files
 from segdrone.utils.atomic import atomic_write, file_lock, remove_stale_partials, sync_dir, sync_files, write_json
 from segdrone.utils.bounded import UnreadableError, read_json
 

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from segdrone.classes import IGNORE_INDEX
 from segdrone.data.maps.label_classes import IGNORED_ID
-from segdrone.data.maps.places import Points
-from segdrone.data.maps.polygons import Polygons, clip, import_shapely
+from segdrone.data.maps.polygons import Polygons
+from segdrone.raster.crs import Points
 from segdrone.raster.gdal import gdal_options
+from segdrone.raster.geo_libraries import library
+from segdrone.raster.polygons import clip
 from segdrone.windows import Window
 
 Mask = NDArray[np.uint8]
@@ -44,7 +46,7 @@ class PolygonLabels:
     """
 
     def __init__(self, polygons: Polygons, ids: Mapping[str, int]) -> None:
-        shapely = import_shapely()
+        shapely = library("shapely")
         kept = [i for i in np.argsort(-polygons.areas, kind="stable").tolist() if polygons.values[i] in ids]
         self._shapes = polygons.shapes[kept]
         self._ids = np.array([ids[polygons.values[i]] for i in kept], np.uint8)
@@ -59,7 +61,7 @@ class PolygonLabels:
 
     def draw(self, window: Window) -> tuple[Mask, int]:
         """Draws the polygons that meet a window; see `Labels.draw`."""
-        shapely = import_shapely()
+        shapely = library("shapely")
         found = np.sort(self._find(window))
         top, left, height, width = window
         # GDAL takes the corners of a polygon one by one: only those near the window are given to it.
@@ -74,7 +76,7 @@ class PolygonLabels:
 
     def _find(self, window: Window) -> NDArray[np.int64]:
         top, left, height, width = window
-        box = import_shapely().box(left, top, left + width, top + height)
+        box = library("shapely").box(left, top, left + width, top + height)
         return np.asarray(self._tree.query(box), np.int64)
 
 
@@ -98,7 +100,7 @@ def fill_polygons(shapes: Sequence[tuple[Any, int]], window: Window) -> Mask:
 
 def fill_points(points: Points, window: Window) -> NDArray[np.bool_]:
     """Returns the pixels of a window, bool `[H, W]`, whose centers are inside an outline in pixels of the raster."""
-    return np.asarray(fill_polygons([(import_shapely().Polygon(points), 1)], window) == 1)
+    return np.asarray(fill_polygons([(library("shapely").Polygon(points), 1)], window) == 1)
 
 
 def draw_all(layers: Sequence[Labels], window: Window) -> tuple[Mask, int]:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from segdrone.classes import IGNORE_INDEX
 from segdrone.data.maps.labels import Mask
-from segdrone.data.maps.places import bounds, inverse_transform, outline, transform_between
+from segdrone.data.maps.places import bounds, inverse_transform, outline
 from segdrone.data.maps.polygons import Grid
 from segdrone.errors import DataError
+from segdrone.raster.crs import transform_between
 from segdrone.raster.gdal import gdal_options
 from segdrone.raster.georeference import Georeference
 from segdrone.raster.map_beside import check_beside

@@ -21,15 +21,17 @@ from segdrone.data.maps.label_classes import (
     table_of_categories,
     table_of_values,
 )
+from segdrone.data.maps.label_layer import open_layer
 from segdrone.data.maps.labels import Labels, PolygonLabels
 from segdrone.data.maps.mask_labels import MaskLabels, is_raster_file, open_mask, tell_nodata
 from segdrone.data.maps.options import CutOptions
-from segdrone.data.maps.places import ground_sampling_distance, name_of, utm_zone
+from segdrone.data.maps.places import ground_sampling_distance, utm_zone_of
 from segdrone.data.maps.polygons import Grid, read_polygons
 from segdrone.data.maps.sources import find_rasters
-from segdrone.data.maps.vector_file import Layer, is_vector_file, open_layer, split_layer
 from segdrone.errors import ConfigError, DataError
 from segdrone.raster import ImageSource, MapSource
+from segdrone.raster.crs import name_of
+from segdrone.raster.vector_file import Layer, is_vector_file, split_layer
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +120,7 @@ def plan_cut(options: CutOptions) -> Plan:
     if (pixels := block / gsd) < _FEWEST:
         least = math.ceil(_FEWEST * gsd)
         raise ConfigError(f"data.block_m={block:g} is {pixels:.3g} pixels of {100 * gsd:.3g} cm: give {least} or more")
-    plan = Plan(rasters, table, block, utm_zone(rasters[0].grid.place, rasters[0].grid.size))
+    plan = Plan(rasters, table, block, utm_zone_of(rasters[0].grid.place, rasters[0].grid.size))
     _plan_tiles(plan, options.tile)
     return plan
 

@@ -6,13 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from segdrone.data.maps.vector_file import split_layer
 from segdrone.errors import DataError
 from segdrone.raster.gdal import gdal_options
 from segdrone.raster.map_file import MAP_SUFFIXES, map_driver
 from segdrone.utils.digest import file_digest, file_state
-
-_BESIDE_SHAPEFILE = (".dbf", ".shx", ".prj", ".cpg")
 
 
 class SourceFile(NamedTuple):
@@ -53,21 +50,6 @@ def raster_files(path: Path) -> list[Path]:
     """Returns a raster that has been opened before, and the files that GDAL reads with it."""
     with gdal_options() as rasterio, rasterio.open(path, driver=map_driver(str(path)), sharing=False) as file:
         return [path, *(Path(name) for name in file.files if Path(name) != path)]
-
-
-def vector_files(given: str) -> list[Path]:
-    """Returns a vector file, and those that belong to it.
-
-    Raises:
-        DataError: It does not exist.
-    """
-    path, _ = split_layer(given)
-    if not path.is_file():
-        raise DataError(f"{path} does not exist: check the path")
-    beside = [path.with_name(f"{path.name}-wal")]
-    if path.suffix.lower() == ".shp":
-        beside += [path.with_suffix(case) for end in _BESIDE_SHAPEFILE for case in (end, end.upper())]
-    return [path, *(file for file in beside if file.is_file())]
 
 
 def measure(files: Iterable[Path], known: Mapping[str, SourceFile]) -> list[SourceFile]:

@@ -1,4 +1,4 @@
-"""Files of polygons that are opened, and those that are refused."""
+"""Layers of labels that are chosen, and files that hold none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segdrone.data.maps.vector_file import open_layer
+from segdrone.data.maps.label_layer import open_layer
 from segdrone.errors import DataError
 from tests.helpers.labeled_maps import box, moved, write_layer
 
@@ -62,10 +62,10 @@ VRT = '<OGRVRTDataSource><OGRVRTLayer name="a"><SrcDataSource>b.gpkg</SrcDataSou
         ("a.vrt", VRT.encode(), "neither a raster nor a file of polygons that is read: write it as GeoPackage"),
         ("a.kml", VRT.encode(), "neither a raster nor a file of polygons"),
         ("a.csv", b"WKT,kind\n", "neither a raster nor a file of polygons"),
-        ("a.gpkg", b"SQLite format 3\0" + bytes(100), "cannot be read"),
+        ("a.gpkg", b"SQLite format 3\0" + bytes(52) + b"GPKG" + bytes(50), "cannot be read"),
         ("a.geojson", b'{"type": "FeatureCollection"', "cannot be read"),
         ("a.json", b'{"type": "Topology", "objects": {}, "arcs": []}', "cannot be read"),
-        ("a.json", ESRI.encode(), "is read as ESRIJSON, not as GeoPackage"),
+        ("a.json", ESRI.encode(), "cannot be read"),
         ("a.json", b'{"service": "https://localhost/x"}', "cannot be read"),
     ],
 )
