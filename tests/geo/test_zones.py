@@ -96,6 +96,14 @@ def test_a_zone_around_a_pole(tmp_path: Path) -> None:
     assert radius == pytest.approx(0.2 * 111.694 * 0.9728, rel=0.01)  # kilometers on the map
 
 
+def test_zones_of_all_the_earth_on_a_raster_around_a_pole(tmp_path: Path) -> None:
+    where = place("EPSG:3031", (1000.0, 0.0, -7e4, 0.0, -1000.0, 6e4))
+    halves = [shapely.box(-180, -90, 0, 90), shapely.box(0, -90, 180, 90)]
+    zones = read_zones(str(write(tmp_path / "a.gpkg", halves, "EPSG:4326")), where, (130, 140))
+    found = [zones.cover(zone, Window(0, 0, 130, 140)) for zone in (0, 1)]
+    assert [None if one is None else int(one[1].sum()) for one in found] == [130 * 70, 130 * 70]
+
+
 def test_what_is_no_plain_polygon_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     bow = shapely.Polygon([(5e5, 5.2e6), (5e5 + 10, 5.2e6 - 10), (5e5 + 10, 5.2e6), (5e5, 5.2e6 - 10)])
     point, line = shapely.Point(5e5, 5.2e6), shapely.LineString([(5e5, 5.2e6), (5e5 + 9, 5.2e6)])

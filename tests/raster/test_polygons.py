@@ -49,10 +49,14 @@ def test_the_extent_of_a_raster_in_degrees() -> None:
     found = extent(UTM, 5e5, 5.2e6)
     assert found is not None
     assert np.round(found, 2).tolist() == [14.99, 46.85, 15.14, 46.96]
-    assert extent("EPSG:3832", 3_335_000, 0) is None  # across the date line
-    assert extent("EPSG:3031", -5000, 5000) is None  # around the pole
+    across, around = extent("EPSG:3832", 3_335_000, 0), extent("EPSG:3031", -5000, 5000)
+    assert across is not None
+    assert np.round(across, 2).tolist() == [-360, -0.1, 360, 0.01]
+    assert around is not None
+    assert (around[0], around[1] < -90, round(around[3], 1), around[2]) == (-360, True, -89.9, 360)
     assert extent_around(np.array([[0, 0], [np.inf, 1]]), UTM) is None
-    assert extent_around(np.array([[178, 0], [182.0, 1]]), "EPSG:4326") is None
+    assert extent_around(np.array([[178, 0], [182.0, 1]]), "EPSG:4326") == (-360, -0.1, 360, 1.1)
+    assert extent_around(np.array([[178, 0], [182.0, 1]]), "") == (177.6, -0.1, 182.4, 1.1)
 
 
 def test_edges_stay_straight_in_their_own_system() -> None:

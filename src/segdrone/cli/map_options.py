@@ -47,8 +47,9 @@ MinAreaM2 = Annotated[float, _option("Leave out polygons of less than so many sq
 Zones = Annotated[
     str | None,
     _option(
-        "Also give the areas in each polygon of this vector file, in any coordinate system.",
-        metavar="FILE|FILE\\|layername=NAME",
+        "Also give the areas in each polygon of this vector file, in any coordinate system; FILE|layername=NAME for "
+        "one of its layers.",
+        metavar="FILE",
     ),
 ]
 Gsd = Annotated[

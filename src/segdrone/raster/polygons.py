@@ -96,7 +96,9 @@ def points_of(place: Georeference, size: Size) -> Points:
 
 
 def extent_around(points: Points, crs: str) -> Extent | None:
-    """Returns an extent around points, a tenth larger; None if there is no single one, as around a pole.
+    """Returns an extent around points, a tenth larger; None if one has no place.
+
+    Around a pole and across the date line it has all longitudes.
 
     Args:
         points: Such as `points_of` a raster, in another system.
@@ -105,11 +107,11 @@ def extent_around(points: Points, crs: str) -> Extent | None:
     if not np.isfinite(points).all():
         return None
     (left, bottom), (right, top) = points.min(0).tolist(), points.max(0).tolist()
+    x, y = _MARGIN * (right - left), _MARGIN * (top - bottom)
     if crs and horizontal_crs(crs).is_geographic:
         half = _HALF_TURN * _DEGREE / meters_per_unit(crs)
         if right - left > half or left < -half or right > half:  # around a pole, or across the date line
-            return None
-    x, y = _MARGIN * (right - left), _MARGIN * (top - bottom)
+            left, right, x = -2 * half, 2 * half, 0.0
     return left - x, bottom - y, right + x, top + y
 
 
@@ -132,7 +134,7 @@ def reproject(shapes: Shapes, source: str, target: str, extent: Extent | None) -
         return shapes
     shapely, segment = library("shapely"), _SEGMENT / meters_per_unit(source)
     if extent is not None:
-        segment = max(segment, max(extent[2] - extent[0], extent[3] - extent[1]) / _STEPS)
+        segment = max(segment, min(extent[2] - extent[0], extent[3] - extent[1]) / _STEPS)
     return np.asarray(shapely.transform(shapely.segmentize(shapes, segment), transform), object)
 
 
