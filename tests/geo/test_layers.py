@@ -92,6 +92,17 @@ def test_simplified_polygons_leave_no_gap(tmp_path: Path, ortho: Path) -> None:
     assert (folder / "ortho_mask.qml").is_file() and (tmp_path / "own.qml").is_file()
 
 
+def test_layers_depend_on_all_files_of_the_zones_and_on_the_layer(tmp_path: Path) -> None:
+    path, square = tmp_path / "a.shp", shapely.to_wkb(np.array([shapely.box(0, 0, 1, 1)], object))
+
+    def describe(name: str, given: str = "") -> Any:
+        pyogrio.raw.write(path, square, [np.array([name], object)], ["name"], geometry_type="Polygon", crs=UTM)
+        return LayerOptions(zones=f"{path}{given}").describe()
+
+    assert describe("north") == describe("north") != describe("south")
+    assert describe("north", "|layername=a") != describe("north")
+
+
 def test_zones_of_another_system_have_their_areas(tmp_path: Path, ortho: Path) -> None:
     x, y = TRANSFORM[2], TRANSFORM[5]
     squares = [shapely.box(x, y - 2, x + 3, y), shapely.box(x + 2.5, y - 4, x + 5, y - 2)]
