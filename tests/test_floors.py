@@ -46,6 +46,8 @@ SAME_FLOOR = {  # the only imports within a floor
     ("runtime", "classic"),  # ClassicBackend runs classical models
     ("runtime", "model"),  # TorchBackend builds networks
     ("geo", "inference"),  # a map is predicted strip by strip
+    ("annotations", "inference"),  # masks that go out to labeling tools lose regions as predictions do
+    ("annotations", "geo"),  # and are traced and simplified as maps are
     ("training", "evaluation"),  # a run ends with its scores
     ("training", "export"),  # and exports its best checkpoint
     ("export", "evaluation"),  # an exported file is scored beside its checkpoint

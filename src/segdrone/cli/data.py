@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from segdrone.cli.data_labels import export_labels
 from segdrone.cli.data_make import cut, import_, sample
 from segdrone.cli.data_options import (
     Bands,
@@ -41,6 +42,7 @@ commands = typer.Typer(no_args_is_help=True, help="Make, check and understand da
 commands.command("sample")(sample)
 commands.command("import")(import_)
 commands.command("cut")(cut)
+commands.command("export-labels")(export_labels)
 
 
 @commands.command("check")

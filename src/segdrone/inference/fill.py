@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+T = TypeVar("T", bound=np.integer[Any])
 
-def fill_from_nearest(mask: NDArray[np.uint8], empty: NDArray[np.bool_], classes: int) -> NDArray[np.uint8]:
+
+def fill_from_nearest(mask: NDArray[T], empty: NDArray[np.bool_], classes: int) -> NDArray[T]:
     """Returns the mask with each empty pixel set to the class of the nearest pixel that is not empty.
 
     Classes grow over the empty pixels, in turn to the 4 sides and to all 8 neighbors: the octagonal distance
@@ -16,16 +20,17 @@ def fill_from_nearest(mask: NDArray[np.uint8], empty: NDArray[np.bool_], classes
     of two masks and the edges of the filled areas, instead of 12 bytes per pixel.
 
     Args:
-        mask: uint8 `[H, W]`, class ids.
+        mask: uint8 `[H, W]`, class ids, or integers that number other areas.
         empty: Pixels to fill, bool `[H, W]`. Those that no class can reach stay as they are.
-        classes: Number of classes; higher ids, such as the ignored one, do not grow.
+        classes: Number of classes, which the type of the mask can hold; higher ids, such as the ignored one, do not
+            grow.
 
     Example:
         >>> mask = np.array([[1, 0, 0, 2]], np.uint8)
         >>> fill_from_nearest(mask, np.array([[False, True, True, False]]), classes=3).tolist()
         [[1, 1, 2, 2]]
     """
-    padded, padded_empty = np.pad(mask, 1, constant_values=255), np.pad(empty, 1)
+    padded, padded_empty = np.pad(mask, 1, constant_values=classes), np.pad(empty, 1)
     values, unfilled, row = padded.reshape(-1), padded_empty.reshape(-1), padded.shape[1]
     sides, corners = (-row, -1, 1, row), (-row - 1, -row + 1, row - 1, row + 1)
 

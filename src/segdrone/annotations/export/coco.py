@@ -1,0 +1,52 @@
+"""Write COCO's JSON, `annotations.json`: compressed run lengths, or polygons."""
+
+from __future__ import annotations
+
+from segdrone.annotations.export.encodings import bounding_box, coco_counts, flat_points
+from segdrone.annotations.export.image import Export, JsonObject, LabeledImage
+from segdrone.annotations.export.text_files import compact, join_items, write_json_parts
+from segdrone.classes import ClassTable, thing_classes
+
+
+class CocoWriter:
+    """The id of a category is that of its class + 1. All small regions of a class together are a crowd."""
+
+    def __init__(self, export: Export) -> None:
+        self._export = export
+        self._images: list[str] = []
+        self._annotations: list[str] = []
+
+    def add(self, image: LabeledImage) -> None:
+        """Keeps the annotations of a photograph."""
+        height, width = image.size
+        number = len(self._images) + 1
+        self._images.append(compact({"id": number, "file_name": image.name, "width": width, "height": height}))
+        for shape in image.shapes:
+            segmentation: JsonObject | list[list[int | float]] = [flat_points(outline) for outline in shape.outlines]
+            if not shape.outlines:
+                segmentation = {"size": [height, width], "counts": coco_counts(shape, image.size)}
+            annotation = {
+                "id": len(self._annotations) + 1,
+                "image_id": number,
+                "category_id": shape.class_id + 1,
+                "segmentation": segmentation,
+                "area": shape.pixels,
+                "bbox": [*bounding_box(shape, image.size, by_columns=True)],
+                "iscrowd": int(shape.is_rest),
+            }
+            self._annotations.append(compact(annotation))
+
+    def finish(self) -> None:
+        """Writes the file."""
+        parts = ['{"images":', *join_items(self._images), ',\n"annotations":', *join_items(self._annotations)]
+        parts += [f',\n"categories":{compact(coco_categories(self._export.table))}}}\n']
+        write_json_parts(parts, self._export.folder / "annotations.json")
+
+
+def coco_categories(table: ClassTable) -> list[JsonObject]:
+    """Returns the classes as categories of COCO."""
+    things = thing_classes(table)
+    return [
+        {"id": i, "name": name, "supercategory": "", "isthing": int(name in things), "color": list(color)}
+        for i, (name, color) in enumerate(zip(table.names, table.colours, strict=True), 1)
+    ]

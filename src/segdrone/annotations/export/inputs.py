@@ -1,0 +1,208 @@
+"""Find the masks to export, their classes and things, and their photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from os.path import relpath
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segdrone.annotations.image_folder import ImageFolder
+from segdrone.class_files import load_class_table
+from segdrone.classes import ClassTable
+from segdrone.data.config import DataConfig
+from segdrone.data.dataset_folder import DatasetFolder, open_dataset
+from segdrone.data.discovery.find_dataset import find_layouts
+from segdrone.data.discovery.pairs import ImageMaskPair
+from segdrone.data.masks.instance_maps import INSTANCES, find_instance_maps, find_predicted_maps, read_instance_map
+from segdrone.data.masks.mask_encoding import MaskEncoding
+from segdrone.data.masks.mask_files import read_mask, read_pair_mask
+from segdrone.errors import DataError
+from segdrone.geo.predicted_masks import read_predicted_masks
+from segdrone.inference.inputs import SETTINGS
+from segdrone.raster.header import read_size
+from segdrone.utils.digest import file_digest
+from segdrone.windows import Size
+
+_MASKS = "masks"
+
+
+@dataclass(frozen=True)
+class MaskToExport:
+    """A mask.
+
+    Attributes:
+        name: Path of its photograph below the folder of all, with `/`; without photographs that of the mask.
+        file: The mask's file.
+        read: Returns the mask, uint8 `[H, W]`.
+        photograph: Its photograph, if it is known.
+        instances: Its instance map, if things are numbered.
+    """
+
+    name: str
+    file: Path
+    read: Callable[[], NDArray[np.uint8]]
+    photograph: Path | None = None
+    instances: Path | None = None
+
+    @property
+    def stem(self) -> str:
+        """The name without its suffix."""
+        return PurePosixPath(self.name).with_suffix("").as_posix()
+
+    def numbers(self, size: Size) -> NDArray[np.uint16] | None:
+        """Returns the numbers of the things, uint16 `[H, W]`; None if they are not numbered.
+
+        Raises:
+            DataError: The file cannot be read, or has another size than the mask.
+        """
+        return None if self.instances is None else read_instance_map(self.instances, size)
+
+
+class Masks:
+    """The masks of one or more folders.
+
+    Attributes:
+        table: Their classes.
+        masks: The masks, sorted by name.
+        named_by_masks: Whether the names of photographs are those of masks, as no photographs are known.
+
+    Args:
+        folders: Folders of predictions, of masks with a class table, or datasets.
+        images: Folder of the photographs.
+        classes: A class table for masks without one.
+
+    Raises:
+        DataError: There are no masks, their classes are unknown or differ, a photograph is missing, is another one, has
+            another size or a name that annotations cannot hold; or masks have the same name.
+    """
+
+    def __init__(self, folders: Sequence[Path], images: Path | None = None, classes: str | None = None) -> None:
+        photographs = None if images is None else ImageFolder(images)
+        found: dict[str, MaskToExport] = {}
+        tables: dict[Path, ClassTable] = {}
+        for folder in folders:
+            tables[folder], masks = _find(folder, photographs, classes)
+            for mask in masks:
+                other = found.setdefault(mask.name.casefold(), mask)
+                if other is not mask:
+                    raise DataError(f"{other.file} and {mask.file} have the same name: export them one by one")
+        self.table = _common_table(tables)
+        self.masks = [mask for _, mask in sorted(found.items())]
+        self.named_by_masks = any(mask.photograph is None and mask.name == _own_name(mask) for mask in self.masks)
+        for mask in self.masks:
+            _check(mask)
+
+
+def _own_name(mask: MaskToExport) -> str:
+    return mask.name if mask.file.as_posix().endswith(mask.name) else ""
+
+
+def _find(folder: Path, photographs: ImageFolder | None, classes: str | None) -> tuple[ClassTable, list[MaskToExport]]:
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder: give a folder of masks, of predictions, or a dataset")
+    own = folder.parent if folder.name == _MASKS and (folder.parent / SETTINGS).is_file() else folder
+    if (own / SETTINGS).is_file():
+        return _find_predicted(own, photographs, classes)
+    if find_layouts(folder):
+        if photographs is not None:
+            raise DataError(f"{folder} is a dataset with its photographs: leave out --images, or give its masks alone")
+        dataset = open_dataset(DataConfig(root=str(folder), classes=classes))
+        return dataset.table, [*_of_dataset(dataset)]
+    dataset = open_dataset(DataConfig(root=str(folder), masks=".", classes=classes), masks_only=True)
+    return dataset.table, [*_of_masks(dataset, folder, photographs)]
+
+
+def _find_predicted(
+    folder: Path, photographs: ImageFolder | None, classes: str | None
+) -> tuple[ClassTable, list[MaskToExport]]:
+    table, predicted = read_predicted_masks(folder)
+    if classes is not None and load_class_table(classes).names != table.names:
+        raise DataError(f"{folder / SETTINGS} names other classes than --classes {classes}: leave it out")
+    encoding = MaskEncoding(table.dense, kind="ids")
+    names = [relpath(mask.file.with_suffix(""), folder / _MASKS) for mask in predicted]
+    maps = find_predicted_maps(folder, names)
+    masks = []
+    for mask, stem in zip(predicted, names, strict=True):
+        photograph = _photograph(photographs, [mask.path], mask.file)
+        if photograph is not None and mask.digest and file_digest(photograph) != mask.digest:
+            raise DataError(
+                f"{photograph} is not the photograph that {mask.file} was predicted for, or was changed since: give "
+                "the right folder with --images, or predict again"
+            )
+        masks.append(
+            MaskToExport(mask.path, mask.file, partial(read_mask, mask.file, encoding), photograph, maps.get(stem))
+        )
+    return table.dense, masks
+
+
+def _of_dataset(dataset: DatasetFolder) -> Iterator[MaskToExport]:
+    maps = find_instance_maps(dataset.files, dataset.pairs).files
+    for pair in dataset.pairs:
+        name = Path(relpath(pair.image, dataset.files.images)).as_posix()
+        read = partial(read_pair_mask, pair, dataset.encoding)
+        yield MaskToExport(name, _mask_of(pair), read, pair.image, maps.get(pair.id))
+
+
+def _of_masks(dataset: DatasetFolder, folder: Path, photographs: ImageFolder | None) -> Iterator[MaskToExport]:
+    maps = find_instance_maps(dataset.files, dataset.pairs).files
+    for pair in dataset.pairs:
+        mask = _mask_of(pair)
+        name = Path(relpath(mask, folder)).as_posix()
+        if INSTANCES in PurePosixPath(name).parts[:-1]:
+            continue
+        photograph = _photograph(photographs, [PurePosixPath(name).with_suffix("").as_posix()], mask)
+        if photographs is not None and photograph is not None:
+            name = Path(relpath(photograph, photographs.root)).as_posix()
+        yield MaskToExport(name, mask, partial(read_mask, mask, dataset.encoding), photograph, maps.get(pair.id))
+
+
+def _mask_of(pair: ImageMaskPair) -> Path:
+    assert pair.mask is not None
+    return pair.mask
+
+
+def _photograph(photographs: ImageFolder | None, names: list[str], mask: Path) -> Path | None:
+    """Returns the photograph of a mask; None if no folder is given.
+
+    Raises:
+        DataError: The folder does not have it.
+    """
+    if photographs is None:
+        return None
+    if (found := photographs.find(names, str(mask))) is None:
+        raise DataError(f"{mask} has no photograph {names[0]} in --images {photographs.root}: add it, or its folder")
+    return found
+
+
+def _common_table(tables: dict[Path, ClassTable]) -> ClassTable:
+    (first, table), *others = tables.items()
+    if other := next((folder for folder, one in others if one.names != table.names), None):
+        raise DataError(f"{first} and {other} have other classes, or another order: export them one by one")
+    return table
+
+
+def _check(mask: MaskToExport) -> None:
+    """Checks the name and the size of a photograph.
+
+    Raises:
+        DataError: It has line breaks or other characters that annotations cannot hold, or another size.
+    """
+    name = mask.name
+    if not name.isprintable() or "\\" in name or any(part != part.strip() for part in name.split("/")):
+        raise DataError(
+            f"{name!a} has characters that annotations cannot hold (control characters, \\, spaces at an end, "
+            "other than UTF-8): rename the photograph and its mask"
+        )
+    if mask.photograph is not None:
+        sizes = read_size(mask.photograph), read_size(mask.file)
+        if sizes[0] != sizes[1]:
+            photograph, own = (f"{width} x {height}" for height, width in sizes)
+            raise DataError(
+                f"{mask.photograph} is {photograph} pixels and its mask {mask.file} {own}: shapes would be in wrong "
+                "places; give the photographs that the masks were made for"
+            )

@@ -1,0 +1,276 @@
+"""Find the regions of a mask that become shapes of a labeling tool, not more of them than it bears."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segdrone.annotations.export.keyholes import cut_holes
+from segdrone.annotations.export.runs import Integers, Runs, find_runs, join_runs
+from segdrone.annotations.outlines import Points
+from segdrone.geo.trace import RegionTracer
+from segdrone.inference.fill import fill_from_nearest
+from segdrone.windows import Size
+
+_NUMBERS = 256  # a class and the number of a thing are one value: class + 256 * number
+_NOTHING = 255  # of pixels without a label, while regions are traced
+_TRIES = 20
+
+
+class Limits(NamedTuple):
+    """Which regions become shapes.
+
+    Attributes:
+        min_area: Regions of fewer pixels get the class of what is around them.
+        most: Most shapes of a photograph.
+    """
+
+    min_area: int = 0
+    most: int = 1000
+
+
+_NO_LIMITS = Limits(most=1 << 62)
+
+
+@dataclass(frozen=True)
+class Region:
+    """A shape to write: pixels of one class, as runs or as outlines.
+
+    Attributes:
+        class_id: The class.
+        thing: Number of the thing in the instance map; 0 without one.
+        pixels: Number of its pixels, before borders are simplified.
+        starts: First pixel of each of its runs, as an index into the flattened mask, int64 `[N]`; empty for outlines.
+        lengths: Pixels of each run, int64 `[N]`.
+        outlines: Outlines without holes, each `[N, 2]`; several only of a thing in parts.
+        is_rest: It is all small regions of its class together.
+    """
+
+    class_id: int
+    thing: int
+    pixels: int
+    starts: Integers = field(default_factory=lambda: np.empty(0, np.int64))
+    lengths: Integers = field(default_factory=lambda: np.empty(0, np.int64))
+    outlines: tuple[Points, ...] = ()
+    is_rest: bool = False
+
+
+class Regions(NamedTuple):
+    """The shapes of a photograph.
+
+    Attributes:
+        size: Height and width.
+        shapes: The shapes.
+        by_columns: Whether runs go down the columns, in the flattened transposed mask.
+        joined: Number of regions that are together one shape per class.
+        filled: Number of regions that got the class of what is around them.
+        filled_pixels: Number of their pixels.
+        below: Pixels below which regions were joined or filled.
+    """
+
+    size: Size
+    shapes: list[Region]
+    by_columns: bool = False
+    joined: int = 0
+    filled: int = 0
+    filled_pixels: int = 0
+    below: int = 0
+
+
+class _Parts(NamedTuple):
+    """Connected regions, and things, of a mask.
+
+    Attributes:
+        runs: Runs of the mask.
+        region: Region of each run, int64 `[N]`.
+        values: Class and number of each region, int64 `[R]`; -1 of pixels without a label.
+        pixels: Number of pixels of each region, int64 `[R]`.
+    """
+
+    runs: Runs
+    region: Integers
+    values: Integers
+    pixels: Integers
+
+
+def mask_regions(
+    mask: NDArray[np.uint8],
+    numbers: NDArray[np.uint16] | None,
+    classes: int,
+    limits: Limits = _NO_LIMITS,
+    *,
+    by_columns: bool = False,
+) -> Regions:
+    """Returns the regions of a mask as runs of pixels: nothing is lost but regions below `limits.min_area`.
+
+    A region is what is connected over sides and corners, or a thing. Where there are more than `limits.most`, the
+    smallest regions are one shape per class together; things stay apart.
+
+    Args:
+        mask: Class ids, uint8 `[H, W]`; ids from `classes` on have no label and are in no region.
+        numbers: Number of the thing, uint16 `[H, W]`, 0 for none; None if things are not numbered.
+        classes: Number of classes.
+        limits: Which regions become shapes.
+        by_columns: Whether runs go down the columns, as COCO's, or along the rows.
+
+    Example:
+        >>> regions = mask_regions(np.array([[3, 3, 7], [7, 7, 255]], np.uint8), None, 8)
+        >>> [(shape.class_id, shape.starts.tolist(), shape.lengths.tolist()) for shape in regions.shapes]
+        [(3, [0], [2]), (7, [2], [3])]
+    """
+    mask, numbers, filled, filled_pixels = _fill(mask, numbers, classes, limits.min_area, corners=True)
+    size = (mask.shape[0], mask.shape[1])
+    if by_columns:
+        mask, numbers = np.ascontiguousarray(mask.T), None if numbers is None else np.ascontiguousarray(numbers.T)
+    parts = _find_parts(mask, numbers, classes, corners=True)
+    region_class, is_region = parts.values % _NUMBERS, parts.values >= 0
+    can_join = is_region & (parts.values < _NUMBERS)
+    below, joined = limits.min_area, np.zeros(len(parts.values), bool)
+    if (many := int(is_region.sum())) > limits.most:
+        own = max(0, limits.most - (many - int(can_join.sum())) - len(np.unique(region_class[can_join])))
+        smallest = np.flatnonzero(can_join)[np.argsort(-parts.pixels[can_join], kind="stable")[own:]]
+        joined[smallest] = True
+        below = int(parts.pixels[smallest].max(initial=0)) + 1
+    target = np.where(joined, len(parts.values) + region_class, np.arange(len(parts.values)))
+    target[~is_region] = -1
+    of_run = target[parts.region]
+    order = np.argsort(of_run, kind="stable")
+    order = order[np.searchsorted(of_run[order], 0) :]
+    bounds = np.flatnonzero(np.diff(of_run[order], prepend=-1))
+    shapes = []
+    for runs in np.split(order, bounds[1:]) if len(order) else ():
+        starts, lengths = _merge(parts.runs.starts[runs], parts.runs.lengths[runs])
+        value = int(parts.values[parts.region[runs[0]]])
+        shapes.append(
+            Region(
+                value % _NUMBERS, value // _NUMBERS, int(lengths.sum()), starts, lengths,
+                is_rest=bool(joined[parts.region[runs[0]]]),
+            )
+        )  # fmt: skip
+    return Regions(size, shapes, by_columns, int(joined.sum()), filled, filled_pixels, below)
+
+
+def outline_regions(
+    mask: NDArray[np.uint8],
+    numbers: NDArray[np.uint16] | None,
+    classes: int,
+    limits: Limits = _NO_LIMITS,
+    tolerance: float | None = None,
+) -> Regions:
+    """Returns the regions of a mask as outlines along the edges of its pixels, which neighbors have in common.
+
+    A region is what is connected over sides, or a thing. Where there are more than `limits.most`, the smallest ones get
+    the class of what is around them. Holes are cut open, as `keyholes` says.
+
+    Args:
+        mask: As of `mask_regions`.
+        numbers: As of `mask_regions`.
+        classes: Number of classes.
+        limits: Which regions become shapes.
+        tolerance: Simplify the borders by as much, in pixels, as `geo.simplify` says; None: not.
+
+    Raises:
+        ConfigError: Borders are to be simplified, and the extra geo is not installed.
+    """
+    size, min_area, aim = (mask.shape[0], mask.shape[1]), limits.min_area, limits.most
+    for _ in range(_TRIES):
+        filled_mask, filled_numbers, filled, pixels = _fill(mask, numbers, classes, min_area, corners=False)
+        traced = _color(filled_mask, filled_numbers, classes)
+        parts = _find_parts(traced, None, _NOTHING, corners=False)
+        areas = np.sort(parts.pixels[parts.values >= 0])[::-1]
+        if len(areas) <= limits.most:
+            break
+        aim = aim * 9 // 10
+        min_area = max(min_area, int(areas[aim])) + 1
+    batch = RegionTracer(size, ignore_index=_NOTHING, tolerance=tolerance).add(traced)
+    x, y = batch.order & 0xFFFFFFFF, (batch.order >> 32) - 1  # a pixel of the lowest row of each region
+    found: dict[tuple[int, int, int], list[int]] = {}
+    for i, class_id in enumerate(filled_mask[y, x].tolist()):
+        thing = 0 if filled_numbers is None else int(filled_numbers[y[i], x[i]])
+        found.setdefault((class_id, thing, 0 if thing else i), []).append(i)
+    outlines = cut_holes(batch)
+    shapes = [
+        Region(class_id, thing, int(batch.pixels[own].sum()), outlines=tuple(outlines[i] for i in own))
+        for (class_id, thing, _), own in found.items()
+    ]
+    return Regions(size, shapes, False, 0, filled, pixels, min_area)
+
+
+def _find_parts(mask: NDArray[np.uint8], numbers: NDArray[np.uint16] | None, classes: int, *, corners: bool) -> _Parts:
+    labels = mask if numbers is None else mask + _NUMBERS * numbers.astype(np.int32)
+    runs = find_runs(labels)
+    index = join_runs(runs, corners=corners)
+    values = runs.values.astype(np.int64)
+    values[values % _NUMBERS >= classes] = -1
+    if numbers is not None:
+        is_thing = values >= _NUMBERS
+        index[is_thing] = len(index) + values[is_thing]
+        index = np.unique(index, return_inverse=True)[1]
+    count = int(index.max(initial=-1)) + 1
+    of_region = np.empty(count, np.int64)
+    of_region[index] = values
+    return _Parts(runs, index, of_region, np.bincount(index, runs.lengths, count).astype(np.int64))
+
+
+def _fill(
+    mask: NDArray[np.uint8], numbers: NDArray[np.uint16] | None, classes: int, min_area: int, *, corners: bool
+) -> tuple[NDArray[np.uint8], NDArray[np.uint16] | None, int, int]:
+    """Gives regions of fewer than `min_area` pixels the class, and the thing, of the nearest other pixels.
+
+    Returns:
+        Mask and numbers, and how many regions and pixels it changed.
+    """
+    if min_area < 2:
+        return mask, numbers, 0, 0
+    parts = _find_parts(mask, numbers, classes, corners=corners)
+    small = (parts.pixels < min_area) & (parts.values >= 0)
+    if not small.any():
+        return mask, numbers, 0, 0
+    count = len(parts.values)
+    labels = np.where(parts.values >= 0, np.arange(count), count).astype(np.int32)
+    is_small = np.repeat(small[parts.region], parts.runs.lengths).reshape(mask.shape)
+    filled = fill_from_nearest(parts.runs.paint(labels[parts.region]), is_small, count)
+    is_filled = is_small & (filled < count)
+    values = parts.values[filled[is_filled]]
+    mask = mask.copy()
+    mask[is_filled] = values % _NUMBERS
+    if numbers is not None:
+        numbers = numbers.copy()
+        numbers[is_filled] = values // _NUMBERS
+    return mask, numbers, int(small.sum()), int(parts.pixels[small].sum())
+
+
+def _color(mask: NDArray[np.uint8], numbers: NDArray[np.uint16] | None, classes: int) -> NDArray[np.uint8]:
+    """Returns a map to trace, uint8 `[H, W]`: touching things of a class have different values."""
+    traced = np.where(mask < classes, mask, np.uint8(_NOTHING))
+    if numbers is None or not numbers.any():
+        return traced
+    labels = np.where(mask < classes, mask + _NUMBERS * numbers.astype(np.int32), -1)
+    things, index = np.unique(labels, return_inverse=True)
+    index = index.reshape(mask.shape)
+    neighbors: dict[int, set[int]] = {}
+    for one, other in ((index[1:], index[:-1]), (index[:, 1:], index[:, :-1])):
+        touch = one != other
+        for a, b in np.unique(np.stack([one[touch], other[touch]], 1), axis=0).tolist():
+            neighbors.setdefault(a, set()).add(b)
+            neighbors.setdefault(b, set()).add(a)
+    colors: dict[int, int] = {}
+    free = range(classes, _NOTHING)
+    for i in np.flatnonzero(things >= _NUMBERS).tolist():
+        taken = {colors.get(other) for other in neighbors.get(i, ())}
+        color = next((color for color in free if color not in taken), None)
+        colors[i] = int(things[i]) % _NUMBERS if color is None else color  # it touches hundreds of things
+    table = np.arange(len(things))
+    table[:] = np.where(things < 0, _NOTHING, things % _NUMBERS)
+    for i, color in colors.items():
+        table[i] = color
+    return table.astype(np.uint8)[index]
+
+
+def _merge(starts: Integers, lengths: Integers) -> tuple[Integers, Integers]:
+    """Joins runs that follow each other: where a run reaches the end of its row, and the next one begins the next."""
+    first = np.flatnonzero(np.append(True, starts[1:] != starts[:-1] + lengths[:-1]))
+    return starts[first], np.add.reduceat(lengths, first)

@@ -1,0 +1,113 @@
+"""`segdrone data export-labels`: masks to labeling tools. Everything is imported when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from segdrone.cli.data_options import Quiet
+
+
+def export_labels(
+    masks: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="MASKS...",
+            help="Folders of segdrone predict, folders of masks with classes.csv, or datasets.",
+        ),
+    ],
+    to: Annotated[
+        str,
+        typer.Option(
+            help="cvat, label-studio, labelme, coco, coco-panoptic, voc (CVAT's segmentation mask), yolo, datumaro or "
+            "via."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write to; created if it does not exist.")],
+    images: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the photographs: names come from there, and sizes are compared."),
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option("--as", help="masks or polygons (default: masks, which keep each pixel; yolo and via: polygons)."),
+    ] = None,
+    simplify: Annotated[
+        float,
+        typer.Option(
+            help="Simplify the borders of polygons by as much, in pixels; neighbors keep their borders in common. "
+            "Needs the extra geo."
+        ),
+    ] = 0,
+    min_area: Annotated[
+        int, typer.Option(help="Regions of fewer pixels are left out: they get the class of what is around them.")
+    ] = 0,
+    max_shapes: Annotated[
+        int | None,
+        typer.Option(
+            help="Most shapes of a photograph (default: 1000; 254 for voc, 100 masks for label-studio). Where there "
+            "are more, the smallest masks of a class become one, and the smallest polygons are left out."
+        ),
+    ] = None,
+    predictions: Annotated[
+        bool,
+        typer.Option(
+            "--predictions",
+            help="Label Studio: write predictions, which it copies to an annotation when a task is opened.",
+        ),
+    ] = False,
+    classes: Annotated[
+        str | None, typer.Option(help="drone, or a class table, for masks that have none beside them.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write masks as shapes of a labeling tool, to correct them there.
+
+    For example:
+
+        segdrone predict best.ckpt flights/ --out predicted
+        segdrone data export-labels predicted --to cvat --images flights --out to_cvat
+        ... correct the shapes in CVAT, export CVAT for images 1.1 ...
+        segdrone data import corrected.xml dataset --images flights
+
+    As masks, each pixel comes back. As polygons too, unless --simplify is
+    given; then borders move by about as many pixels, without gaps and
+    overlaps between neighbors. Holes are cut open, as no tool has them.
+
+    Pixels that are ignored (no data, unlabeled) are in no shape. Things of
+    instances/ (segdrone predict --panoptic) are shapes of their own.
+
+    OUT gets, ready to be imported there:
+
+        cvat           annotations.xml, labels.json (labels of the task, Raw)
+        label-studio   tasks.json, label_config.xml (labeling interface, Code)
+        labelme        annotations/NAME.json, labels.txt
+        coco           annotations.json
+        coco-panoptic  panoptic.json, panoptic/
+        voc            SegmentationClass/, SegmentationObject/, labelmap.txt
+        yolo           labels/NAME.txt, data.yaml
+        datumaro       annotations/default.json
+        via            via_project.json
+
+    Exit code 0 if all is written; 2 and one line on stderr if nothing is.
+    """
+    from segdrone.annotations.export import export_labels as export
+    from segdrone.utils.console import one_line
+
+    summary = export(
+        masks,
+        out,
+        to,
+        images=images,
+        kind=kind,
+        simplify=simplify,
+        min_area=min_area,
+        max_shapes=max_shapes,
+        predictions=predictions,
+        classes=classes,
+        progress=not quiet,
+    )
+    for line in summary.lines():
+        print(one_line(line))
