@@ -191,3 +191,18 @@ def test_threads_sleep_while_they_wait_unless_the_user_decides(
         monkeypatch.delenv("OMP_WAIT_POLICY")
     assert run("gone", "--out", "o")[0] == 2
     assert os.environ["OMP_WAIT_POLICY"] == expected
+
+
+def test_masks_are_also_written_for_a_labeling_tool(run: Run, photos: Path) -> None:
+    code, out, _ = run(photos, "--out", "o", "--labels", "coco", "--no-overlays", "--no-colours")
+    assert code == 0
+    assert out.splitlines()[0].startswith("3 photographs with ")
+    document = json.loads(Path("o/labels/annotations.json").read_text())
+    assert [image["file_name"] for image in document["images"]] == ["0.png", "1.png", "2.png"]
+    assert sum(annotation["area"] for annotation in document["annotations"]) == 3 * 64 * 96
+
+
+def test_an_unknown_labeling_tool_is_refused_before_the_model_is_read(run: Run, photos: Path) -> None:
+    code, _, lines = run(photos, "--out", "o", "--labels", "paint")
+    assert code == 2 and "--labels paint is not a format: choose one of cvat" in lines[-1]
+    assert not Path("o").exists()

@@ -70,7 +70,7 @@ def export_labels(
         segdrone predict best.ckpt flights/ --out predicted
         segdrone data export-labels predicted --to cvat --images flights --out to_cvat
         ... correct the shapes in CVAT, export CVAT for images 1.1 ...
-        segdrone data import corrected.xml dataset --images flights
+        segdrone data import corrected.xml dataset --images flights --classes predicted/masks/classes.csv
 
     As masks, each pixel comes back. As polygons too, unless --simplify is
     given; then borders move by about as many pixels, without gaps and

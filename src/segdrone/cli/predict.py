@@ -91,6 +91,14 @@ def predict(
     bands: map_options.Bands = None,
     stretch: map_options.Stretch = None,
     remote: map_options.Remote = False,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="Write the masks of photographs also as shapes of a labeling tool, to labels/: cvat, label-studio, "
+            "labelme, coco, ... (segdrone data export-labels has more options).",
+        ),
+    ] = None,
     smooth: Annotated[int, typer.Option(help="Videos: majority vote of each pixel over this many frames.")] = 1,
     redo: Annotated[
         bool, typer.Option("--redo", help="Predict finished photographs again, also with other options than before.")
@@ -123,6 +131,7 @@ def predict(
         objects/sub/NAME.json    with --objects
         instances/sub/NAME.png   with --panoptic: number of the thing, 16 bit
         panoptic/sub/NAME.png, .json  with --panoptic: COCO panoptic
+        labels/                  with --labels: files to import into the labeling tool
         summary.csv              one row per photograph: share of each class, confidence, objects, time,
                                  area of the ground, and what segdrone monitor compares
         totals.csv               one row per class: share of all photographs together, objects
@@ -165,6 +174,13 @@ def predict(
     from segdrone.utils.load import busy_note
     from segdrone.utils.memory import keep_freed_memory
 
+    if labels is not None:
+        from segdrone.annotations.export import LABEL_FORMATS, export_labels
+
+        if labels not in LABEL_FORMATS:
+            raise ConfigError(f"--labels {labels} is not a format: choose one of {', '.join(LABEL_FORMATS)}")
+        if not images:
+            raise ConfigError("--labels is for photographs, and the inputs have none: leave it out")
     cleanup = Cleanup(min_area=parse_min_area(min_area, "--min-area"), fill_holes=fill_holes, refine=refine)
     size = None if window is None else parse_size(window, "--window")
     options: dict[str, Any] = {"scale": scale, "overlap": overlap, "augment": augment, "batch_size": batch_size}
@@ -186,6 +202,10 @@ def predict(
             outputs |= {"confidence": confidence, "regions": regions, "panoptic": panoptic}
             outputs |= {"places": geotiff, "gsd": gsd}
             summaries.append(predict_folder(predictor, images, out, objects=classes, **outputs, **shared))
+            if labels is not None and not summaries[-1].failed.keys() >= {image.path for image in images}:
+                labeled = export_labels(out, out / "labels", labels, progress=not quiet)
+                if not quiet:
+                    print("\n".join(labeled.lines()))
         if maps:
             summaries.append(for_maps.predict(predictor, maps, out, redo=redo, progress=not quiet))
         if videos:

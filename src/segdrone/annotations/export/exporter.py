@@ -207,6 +207,8 @@ def _check_options(
         library("shapely")
     if min_area < 0 or (max_shapes is not None and max_shapes < 1):
         raise ConfigError("--min-area must be 0 or more pixels, and --max-shapes 1 or more")
+    if max_shapes is not None and not chosen.most(kind):
+        raise ConfigError(f"--max-shapes does not go with --to {label_format}, which has one segment per class")
     if predictions and label_format != "label-studio":
         raise ConfigError(f"--predictions is for Label Studio, not for --to {label_format}: leave it out")
     return chosen, kind

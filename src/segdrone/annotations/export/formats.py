@@ -12,7 +12,6 @@ MASKS, POLYGONS = "masks", "polygons"
 
 _MOST_SHAPES = 1000  # CVAT gets slow at 400 to 1,000
 _MOST_BRUSHES = 100  # Label Studio keeps each as a picture of the whole photograph
-_ANY = 1 << 62
 
 
 class LabelFormat(NamedTuple):
@@ -22,7 +21,7 @@ class LabelFormat(NamedTuple):
         write: Returns its writer.
         files: Files and folders that it writes.
         kinds: What shapes can be, the default first: `masks`, `polygons`.
-        most_masks: Most masks of a photograph, unless the user asks for more.
+        most_masks: Most masks of a photograph, unless the user asks for more; 0: one per class, and one per thing.
         by_columns: Whether run lengths go down the columns.
         is_named_by_stem: Whether files are named without the suffix of their photograph.
     """
@@ -47,7 +46,7 @@ LABEL_FORMATS = {
     "labelme": LabelFormat(labelme.LabelmeWriter, (labelme.FOLDER,), is_named_by_stem=True),
     "coco": LabelFormat(coco.CocoWriter, ("annotations.json",), by_columns=True),
     "coco-panoptic": LabelFormat(
-        coco_panoptic.CocoPanopticWriter, ("panoptic.json", "panoptic"), (MASKS,), most_masks=_ANY
+        coco_panoptic.CocoPanopticWriter, ("panoptic.json", "panoptic"), (MASKS,), most_masks=0
     ),
     "voc": LabelFormat(
         voc.VocWriter,

@@ -41,6 +41,7 @@ class MaskToExport:
         read: Returns the mask, uint8 `[H, W]`.
         photograph: Its photograph, if it is known.
         instances: Its instance map, if things are numbered.
+        is_named_by_mask: Whether the name is that of the mask, as no photograph is known.
     """
 
     name: str
@@ -48,6 +49,7 @@ class MaskToExport:
     read: Callable[[], NDArray[np.uint8]]
     photograph: Path | None = None
     instances: Path | None = None
+    is_named_by_mask: bool = False
 
     @property
     def stem(self) -> str:
@@ -93,13 +95,9 @@ class Masks:
                     raise DataError(f"{other.file} and {mask.file} have the same name: export them one by one")
         self.table = _common_table(tables)
         self.masks = [mask for _, mask in sorted(found.items())]
-        self.named_by_masks = any(mask.photograph is None and mask.name == _own_name(mask) for mask in self.masks)
+        self.named_by_masks = any(mask.is_named_by_mask for mask in self.masks)
         for mask in self.masks:
             _check(mask)
-
-
-def _own_name(mask: MaskToExport) -> str:
-    return mask.name if mask.file.as_posix().endswith(mask.name) else ""
 
 
 def _find(folder: Path, photographs: ImageFolder | None, classes: str | None) -> tuple[ClassTable, list[MaskToExport]]:
@@ -158,7 +156,8 @@ def _of_masks(dataset: DatasetFolder, folder: Path, photographs: ImageFolder | N
         photograph = _photograph(photographs, [PurePosixPath(name).with_suffix("").as_posix()], mask)
         if photographs is not None and photograph is not None:
             name = Path(relpath(photograph, photographs.root)).as_posix()
-        yield MaskToExport(name, mask, partial(read_mask, mask, dataset.encoding), photograph, maps.get(pair.id))
+        read = partial(read_mask, mask, dataset.encoding)
+        yield MaskToExport(name, mask, read, photograph, maps.get(pair.id), photograph is None)
 
 
 def _mask_of(pair: ImageMaskPair) -> Path:

@@ -18,6 +18,7 @@ from segdrone.windows import Size
 _NUMBERS = 256  # a class and the number of a thing are one value: class + 256 * number
 _NOTHING = 255  # of pixels without a label, while regions are traced
 _TRIES = 20
+_STRICTLY = 1 - 1e-9  # GEOS also removes triangles that are as large as the tolerance: whole steps of pixels
 
 
 class Limits(NamedTuple):
@@ -25,7 +26,7 @@ class Limits(NamedTuple):
 
     Attributes:
         min_area: Regions of fewer pixels get the class of what is around them.
-        most: Most shapes of a photograph.
+        most: Most shapes of a photograph; 0: one mask per class, and one per thing.
     """
 
     min_area: int = 0
@@ -150,7 +151,7 @@ def mask_regions(
                 is_rest=bool(joined[parts.region[runs[0]]]),
             )
         )  # fmt: skip
-    return Regions(size, shapes, by_columns, int(joined.sum()), filled, filled_pixels, below)
+    return Regions(size, shapes, by_columns, int(joined.sum()) if limits.most else 0, filled, filled_pixels, below)
 
 
 def outline_regions(
@@ -185,7 +186,8 @@ def outline_regions(
             break
         aim = aim * 9 // 10
         min_area = max(min_area, int(areas[aim])) + 1
-    batch = RegionTracer(size, ignore_index=_NOTHING, tolerance=tolerance).add(traced)
+    strict = None if tolerance is None else tolerance * _STRICTLY
+    batch = RegionTracer(size, ignore_index=_NOTHING, tolerance=strict).add(traced)
     x, y = batch.order & 0xFFFFFFFF, (batch.order >> 32) - 1  # a pixel of the lowest row of each region
     found: dict[tuple[int, int, int], list[int]] = {}
     for i, class_id in enumerate(filled_mask[y, x].tolist()):

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from segdrone.annotations.export import LABEL_FORMATS
+from segdrone.cli.data import commands
+from segdrone.cli.main import app
+from tests.annotations.export.conftest import blobs, write_masks
+
+
+def test_help_names_every_format_and_its_files() -> None:
+    text = CliRunner().invoke(commands, ["export-labels", "--help"], env={"COLUMNS": "300"}).output
+    assert {*re.findall(r"[a-z][a-z\-]+", text)} >= LABEL_FORMATS.keys()
+    for chosen in LABEL_FORMATS.values():
+        assert all(name in text for name in chosen.files if name not in ("classes.csv", "ImageSets"))
+
+
+def test_masks_become_annotations(tmp_path: Path) -> None:
+    masks = write_masks(tmp_path, {"a": blobs(1)})
+    arguments = [str(masks), "--to", "coco", "--as", "polygons", "--out", str(tmp_path / "out"), "-q", "--images"]
+    result = CliRunner().invoke(commands, ["export-labels", *arguments, str(tmp_path / "photographs")])
+    assert result.exit_code == 0
+    assert re.match(r"1 photographs with \d+ polygons \(coco, at most \d+ on one\) in ", result.output)
+    assert (tmp_path / "out" / "annotations.json").is_file()
+
+
+def test_an_error_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = write_masks(tmp_path, {"a": blobs(1), "b": blobs(2)})
+    (masks / "b.png").write_bytes((masks / "b.png").read_bytes()[:60])
+    arguments = ["export-labels", str(masks), "--to", "labelme", "--out", str(tmp_path / "out"), "-q"]
+    monkeypatch.setattr(sys, "argv", ["segdrone", "data", *arguments])
+    with pytest.raises(SystemExit) as end:
+        app()
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert end.value.code == 2 and "b.png" in lines[-1]
+    assert not [*(tmp_path / "out").glob("annotations")]
