@@ -62,8 +62,9 @@ def _read_shape(node: CheckedNode, labels: list[str]) -> Shape | None:
         raise node.error(f"has the label_id {label_id}, which no label has")
     order = node.get("z_order")
     z_order = order.number() if order else 0
+    group = node.word("group").removeprefix("0")  # 0 is none
     if kind == "mask":
-        return Shape(labels[label_id], node.where, bitmap=_read_runs(node["rle"]), z_order=z_order)
+        return Shape(labels[label_id], node.where, bitmap=_read_runs(node["rle"]), z_order=z_order, group=group)
     numbers = node["bbox" if kind == "bbox" else "points"].numbers()
     if numbers.ndim != 1 or numbers.size % 2 or numbers.size < 4 or (kind != "polygon" and numbers.size != 4):
         raise node.error(f"has {numbers.size} numbers, which is not valid for a {kind}")
@@ -74,7 +75,7 @@ def _read_shape(node: CheckedNode, labels: list[str]) -> Shape | None:
     else:
         center, radii = (numbers[:2] + numbers[2:]) / 2, (numbers[2:] - numbers[:2]) / 2
         outline = ellipse(center[0], center[1], radii[0], radii[1])
-    return Shape(labels[label_id], node.where, [outline], z_order=z_order, is_box=kind == "bbox")
+    return Shape(labels[label_id], node.where, [outline], z_order=z_order, is_box=kind == "bbox", group=group)
 
 
 def _read_runs(node: CheckedNode) -> RunLengths:

@@ -97,8 +97,8 @@ def import_(
     and train.txt, val.txt and test.txt if the export has such a split.
     Where shapes overlap, the one drawn later is on top; for CVAT the one
     with the higher z_order; for COCO the smaller one. With --instances each
-    shape is a thing, and shapes of one group are one (LabelMe, CVAT);
-    evaluation then scores single things.
+    shape is a thing, and shapes of one group are one (LabelMe, CVAT,
+    Datumaro); evaluation then scores single things.
 
     Train on it: segdrone train data=folder data.root=OUT
     """

@@ -58,7 +58,7 @@ def test_simplified_polygons_leave_no_gap(tmp_path: Path, name: str) -> None:
     assert 0.95 < (back == mask).mean() < 1
 
 
-@pytest.mark.parametrize("name", ["cvat", "labelme", "coco", "coco-panoptic"])
+@pytest.mark.parametrize("name", ["cvat", "labelme", "coco", "coco-panoptic", "datumaro"])
 def test_things_come_back_as_things(tmp_path: Path, name: str) -> None:
     mask, numbers = np.zeros((12, 20), np.uint8), np.zeros((12, 20), np.uint16)
     mask[2:8, 2:14] = 1

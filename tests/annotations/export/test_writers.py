@@ -141,3 +141,25 @@ def test_yolo_names_its_classes(one: Path) -> None:
     lines = (one / "out" / "labels" / "flight" / "a.txt").read_text().splitlines()
     assert [line.split()[0] for line in lines] == ["0", "1", "0"]
     assert max(float(share) for line in lines for share in line.split()[1:]) == 1
+
+
+def test_more_objects_than_a_palette_has_are_refused(tmp_path: Path) -> None:
+    mask = np.zeros((40, 40), np.uint8)
+    mask[::2, ::2] = 1
+    write_masks(tmp_path, {"a": mask})
+    exported(tmp_path, "voc")
+    assert np.array(Image.open(tmp_path / "out" / "SegmentationObject" / "a.png")).max() <= 254
+    with pytest.raises(DataError, match="has 401 shapes, of which the palette of SegmentationObject tells 254 apart"):
+        exported(tmp_path, "voc", max_shapes=1000)
+
+
+def test_a_number_that_two_classes_have_is_two_segments(tmp_path: Path) -> None:
+    mask = np.array([[1, 1, 2, 2]], np.uint8)
+    write_masks(tmp_path, {"a": mask})
+    (tmp_path / "instances").mkdir()
+    Image.fromarray(np.full((1, 4), 9, np.uint16)).save(tmp_path / "instances" / "a.png")
+    exported(tmp_path, "coco-panoptic")
+    document = json.loads((tmp_path / "out" / "panoptic.json").read_text())
+    (annotation,) = document["annotations"]
+    found = {segment["category_id"]: segment["area"] for segment in annotation["segments_info"]}
+    assert found == {2: 2, 3: 2}

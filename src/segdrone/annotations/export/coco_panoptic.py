@@ -26,7 +26,8 @@ class CocoPanopticWriter:
         """Writes the PNG of a photograph, and keeps its segments."""
         table, number = self._export.table, len(self._images) + 1
         mask = image.paint([shape.class_id for shape in image.shapes], table.ignore_index).astype(np.uint8)
-        numbers = image.paint([shape.thing for shape in image.shapes]).astype(np.uint16)
+        things = [i if shape.thing else 0 for i, shape in enumerate(image.shapes, 1)]  # each of one class
+        numbers = image.paint(things).astype(np.uint16)
         segments = to_panoptic(mask, numbers, table)
         png = f"{number:012d}.png"  # names in several folders could be equal, and tools look in one
         write_rgb_png(segments.pixels, self._export.folder / _NAME / png, sync=False)

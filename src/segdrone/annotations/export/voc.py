@@ -51,7 +51,16 @@ class VocWriter:
         self._objects = _voc_colors()
 
     def add(self, image: LabeledImage) -> None:
-        """Writes both masks of a photograph."""
+        """Writes both masks of a photograph.
+
+        Raises:
+            DataError: It has more than `MOST` shapes.
+        """
+        if len(image.shapes) > MOST:
+            raise DataError(
+                f"{image.name} has {len(image.shapes)} shapes, of which the palette of SegmentationObject tells {MOST} "
+                f"apart: give --max-shapes {MOST} or less; if they are things, choose another --to, such as coco"
+            )
         indices = [self._index[self._export.table.names[shape.class_id]] for shape in image.shapes]
         classes = image.paint(indices, self._ignored).astype(np.uint8)
         palette = np.zeros((256, 3), np.uint8)
