@@ -105,3 +105,10 @@ def test_a_dataset_has_its_photographs(folder: Path) -> None:
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     assert "is not a folder" in refusal([tmp_path / "a.png"])
+
+
+def test_photographs_in_other_folders_are_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (folder / "photographs" / "flight 1").rename(folder / "photographs" / "meadow")
+    found = Masks([folder / "masks"], folder / "photographs")
+    assert [mask.name for mask in found.masks][2] == "meadow/b.jpg"
+    assert "1 photographs were found by their names, in other folders than their masks, flight 1/b as" in caplog.text

@@ -97,10 +97,18 @@ def test_hundreds_of_touching_things_stay_apart() -> None:
     assert (fill(regions)[1] == 1).all()
 
 
-@pytest.mark.parametrize("most", [5, 40])
+@pytest.mark.parametrize("most", [1, 5, 40])
 def test_there_are_never_more_outlines_than_the_most(most: int) -> None:
     mask = np.random.default_rng(0).integers(0, 3, (40, 40)).astype(np.uint8)
     regions = outline_regions(mask, None, 3, Limits(0, most))
     assert 0 < len(regions.shapes) <= most
     assert (fill(regions)[1] == 1).all()
     assert regions.filled > 100 and regions.below > 1
+
+
+def test_regions_that_nothing_reaches_stay() -> None:
+    mask = np.full((3, 9), IGNORED, np.uint8)
+    mask[0, 0], mask[1, 4:8] = 0, 1
+    for regions in (mask_regions(mask, None, 2, Limits(3)), outline_regions(mask, None, 2, Limits(3))):
+        assert (regions.filled, regions.filled_pixels) == (0, 0)
+        assert [shape.pixels for shape in regions.shapes] == [1, 4]

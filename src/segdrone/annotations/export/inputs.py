@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,8 @@ from segdrone.inference.inputs import SETTINGS
 from segdrone.raster.header import read_size
 from segdrone.utils.digest import file_digest
 from segdrone.windows import Size
+
+log = logging.getLogger(__name__)
 
 _MASKS = "masks"
 
@@ -158,6 +161,14 @@ def _of_masks(dataset: DatasetFolder, folder: Path, photographs: ImageFolder | N
             name = Path(relpath(photograph, photographs.root)).as_posix()
         read = partial(read_mask, mask, dataset.encoding)
         yield MaskToExport(name, mask, read, photograph, maps.get(pair.id), photograph is None)
+    if photographs is not None and photographs.doubtful:
+        name, photograph = photographs.doubtful[0]
+        log.warning(
+            "%d photographs were found by their names, in other folders than their masks, %s as %s first",
+            len(photographs.doubtful),
+            name,
+            photograph,
+        )
 
 
 def _mask_of(pair: ImageMaskPair) -> Path:

@@ -26,7 +26,7 @@ class Limits(NamedTuple):
 
     Attributes:
         min_area: Regions of fewer pixels get the class of what is around them.
-        most: Most shapes of a photograph; 0: one mask per class, and one per thing.
+        most: Most shapes of a photograph, but one mask per class and thing at least; 0: as few.
     """
 
     min_area: int = 0
@@ -122,7 +122,9 @@ def mask_regions(
         >>> [(shape.class_id, shape.starts.tolist(), shape.lengths.tolist()) for shape in regions.shapes]
         [(3, [0], [2]), (7, [2], [3])]
     """
-    mask, numbers, filled, filled_pixels = _fill(mask, numbers, classes, limits.min_area, corners=True)
+    given, given_numbers = mask, numbers
+    mask, numbers, filled = _fill(mask, numbers, classes, limits.min_area, corners=True)
+    changed = _count_changed(given, mask, given_numbers, numbers)
     size = (mask.shape[0], mask.shape[1])
     if by_columns:
         mask, numbers = np.ascontiguousarray(mask.T), None if numbers is None else np.ascontiguousarray(numbers.T)
@@ -151,7 +153,7 @@ def mask_regions(
                 is_rest=bool(joined[parts.region[runs[0]]]),
             )
         )  # fmt: skip
-    return Regions(size, shapes, by_columns, int(joined.sum()) if limits.most else 0, filled, filled_pixels, below)
+    return Regions(size, shapes, by_columns, int(joined.sum()) if limits.most else 0, filled, changed, below)
 
 
 def outline_regions(
@@ -176,29 +178,32 @@ def outline_regions(
     Raises:
         ConfigError: Borders are to be simplified, and the extra geo is not installed.
     """
-    size, min_area, aim = (mask.shape[0], mask.shape[1]), limits.min_area, limits.most
+    size, min_area, aim, filled = (mask.shape[0], mask.shape[1]), limits.min_area, limits.most, 0
+    given, given_numbers = mask, numbers
     for _ in range(_TRIES):
-        filled_mask, filled_numbers, filled, pixels = _fill(mask, numbers, classes, min_area, corners=False)
-        traced = _color(filled_mask, filled_numbers, classes)
+        mask, numbers, count = _fill(mask, numbers, classes, min_area, corners=False)
+        filled += count
+        traced = _color(mask, numbers, classes)
         parts = _find_parts(traced, None, _NOTHING, corners=False)
         areas = np.sort(parts.pixels[parts.values >= 0])[::-1]
         if len(areas) <= limits.most:
             break
-        aim = aim * 9 // 10
-        min_area = max(min_area, int(areas[aim])) + 1
+        aim = max(1, aim * 9 // 10)
+        min_area = max(min_area, min(int(areas[aim]) + 1, int(areas[0])))
     strict = None if tolerance is None else tolerance * _STRICTLY
     batch = RegionTracer(size, ignore_index=_NOTHING, tolerance=strict).add(traced)
     x, y = batch.order & 0xFFFFFFFF, (batch.order >> 32) - 1  # a pixel of the lowest row of each region
     found: dict[tuple[int, int, int], list[int]] = {}
-    for i, class_id in enumerate(filled_mask[y, x].tolist()):
-        thing = 0 if filled_numbers is None else int(filled_numbers[y[i], x[i]])
+    for i, class_id in enumerate(mask[y, x].tolist()):
+        thing = 0 if numbers is None else int(numbers[y[i], x[i]])
         found.setdefault((class_id, thing, 0 if thing else i), []).append(i)
     outlines = cut_holes(batch)
     shapes = [
         Region(class_id, thing, int(batch.pixels[own].sum()), outlines=tuple(outlines[i] for i in own))
         for (class_id, thing, _), own in found.items()
     ]
-    return Regions(size, shapes, False, 0, filled, pixels, min_area)
+    changed = _count_changed(given, mask, given_numbers, numbers)
+    return Regions(size, shapes, False, 0, filled, changed, min_area)
 
 
 def _find_parts(mask: NDArray[np.uint8], numbers: NDArray[np.uint16] | None, classes: int, *, corners: bool) -> _Parts:
@@ -219,30 +224,46 @@ def _find_parts(mask: NDArray[np.uint8], numbers: NDArray[np.uint16] | None, cla
 
 def _fill(
     mask: NDArray[np.uint8], numbers: NDArray[np.uint16] | None, classes: int, min_area: int, *, corners: bool
-) -> tuple[NDArray[np.uint8], NDArray[np.uint16] | None, int, int]:
+) -> tuple[NDArray[np.uint8], NDArray[np.uint16] | None, int]:
     """Gives regions of fewer than `min_area` pixels the class, and the thing, of the nearest other pixels.
 
     Returns:
-        Mask and numbers, and how many regions and pixels it changed.
+        Mask and numbers, and how many regions it changed.
     """
     if min_area < 2:
-        return mask, numbers, 0, 0
+        return mask, numbers, 0
     parts = _find_parts(mask, numbers, classes, corners=corners)
     small = (parts.pixels < min_area) & (parts.values >= 0)
     if not small.any():
-        return mask, numbers, 0, 0
+        return mask, numbers, 0
     count = len(parts.values)
-    labels = np.where(parts.values >= 0, np.arange(count), count).astype(np.int32)
+    labels = parts.runs.paint(np.where(parts.values >= 0, np.arange(count), count).astype(np.int32)[parts.region])
     is_small = np.repeat(small[parts.region], parts.runs.lengths).reshape(mask.shape)
-    filled = fill_from_nearest(parts.runs.paint(labels[parts.region]), is_small, count)
-    is_filled = is_small & (filled < count)
+    filled = fill_from_nearest(labels, is_small, count)
+    is_filled = filled != labels  # nothing grows over areas without a label
     values = parts.values[filled[is_filled]]
     mask = mask.copy()
     mask[is_filled] = values % _NUMBERS
     if numbers is not None:
         numbers = numbers.copy()
         numbers[is_filled] = values // _NUMBERS
-    return mask, numbers, int(small.sum()), int(parts.pixels[small].sum())
+    first = np.unique(parts.region, return_index=True)[1][small]
+    return mask, numbers, int(is_filled.ravel()[parts.runs.starts[first]].sum())
+
+
+def _count_changed(
+    before: NDArray[np.uint8],
+    after: NDArray[np.uint8],
+    numbers_before: NDArray[np.uint16] | None,
+    numbers_after: NDArray[np.uint16] | None,
+) -> int:
+    """Returns how many pixels have another class or thing."""
+    if before is after:
+        return 0
+    changed = before != after
+    if numbers_before is not None and numbers_after is not None:
+        changed |= numbers_before != numbers_after
+    return int(np.count_nonzero(changed))
 
 
 def _color(mask: NDArray[np.uint8], numbers: NDArray[np.uint16] | None, classes: int) -> NDArray[np.uint8]:
