@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.annotations.export.keyholes import cut_holes
-from segdrone.annotations.export.runs import Integers, Runs, find_runs, join_runs
+from segdrone.annotations.export.parts import NOTHING, NUMBERS, color_things, count_changed, fill_small, find_parts
+from segdrone.annotations.export.runs import Integers
 from segdrone.annotations.outlines import Points
 from segdrone.geo.trace import RegionTracer
-from segdrone.inference.fill import fill_from_nearest
 from segdrone.windows import Size
 
-_NUMBERS = 256  # a class and the number of a thing are one value: class + 256 * number
-_NOTHING = 255  # of pixels without a label, while regions are traced
 _TRIES = 20
 _STRICTLY = 1 - 1e-9  # GEOS also removes triangles that are as large as the tolerance: whole steps of pixels
 
@@ -81,22 +79,6 @@ class Regions(NamedTuple):
     below: int = 0
 
 
-class _Parts(NamedTuple):
-    """Connected regions, and things, of a mask.
-
-    Attributes:
-        runs: Runs of the mask.
-        region: Region of each run, int64 `[N]`.
-        values: Class and number of each region, int64 `[R]`; -1 of pixels without a label.
-        pixels: Number of pixels of each region, int64 `[R]`.
-    """
-
-    runs: Runs
-    region: Integers
-    values: Integers
-    pixels: Integers
-
-
 def mask_regions(
     mask: NDArray[np.uint8],
     numbers: NDArray[np.uint16] | None,
@@ -123,14 +105,14 @@ def mask_regions(
         [(3, [0], [2]), (7, [2], [3])]
     """
     given, given_numbers = mask, numbers
-    mask, numbers, filled = _fill(mask, numbers, classes, limits.min_area, corners=True)
-    changed = _count_changed(given, mask, given_numbers, numbers)
+    mask, numbers, filled = fill_small(mask, numbers, classes, limits.min_area, corners=True)
+    changed = count_changed(given, mask, given_numbers, numbers)
     size = (mask.shape[0], mask.shape[1])
     if by_columns:
         mask, numbers = np.ascontiguousarray(mask.T), None if numbers is None else np.ascontiguousarray(numbers.T)
-    parts = _find_parts(mask, numbers, classes, corners=True)
-    region_class, is_region = parts.values % _NUMBERS, parts.values >= 0
-    can_join = is_region & (parts.values < _NUMBERS)
+    parts = find_parts(mask, numbers, classes, corners=True)
+    region_class, is_region = parts.values % NUMBERS, parts.values >= 0
+    can_join = is_region & (parts.values < NUMBERS)
     below, joined = limits.min_area, np.zeros(len(parts.values), bool)
     if (many := int(is_region.sum())) > limits.most:
         own = max(0, limits.most - (many - int(can_join.sum())) - len(np.unique(region_class[can_join])))
@@ -149,7 +131,7 @@ def mask_regions(
         value = int(parts.values[parts.region[runs[0]]])
         shapes.append(
             Region(
-                value % _NUMBERS, value // _NUMBERS, int(lengths.sum()), starts, lengths,
+                value % NUMBERS, value // NUMBERS, int(lengths.sum()), starts, lengths,
                 is_rest=bool(joined[parts.region[runs[0]]]),
             )
         )  # fmt: skip
@@ -181,17 +163,17 @@ def outline_regions(
     size, min_area, aim, filled = (mask.shape[0], mask.shape[1]), limits.min_area, limits.most, 0
     given, given_numbers = mask, numbers
     for _ in range(_TRIES):
-        mask, numbers, count = _fill(mask, numbers, classes, min_area, corners=False)
+        mask, numbers, count = fill_small(mask, numbers, classes, min_area, corners=False)
         filled += count
-        traced = _color(mask, numbers, classes)
-        parts = _find_parts(traced, None, _NOTHING, corners=False)
+        traced = color_things(mask, numbers, classes)
+        parts = find_parts(traced, None, NOTHING, corners=False)
         areas = np.sort(parts.pixels[parts.values >= 0])[::-1]
         if len(areas) <= limits.most:
             break
         aim = max(1, aim * 9 // 10)
         min_area = max(min_area, min(int(areas[aim]) + 1, int(areas[0])))
     strict = None if tolerance is None else tolerance * _STRICTLY
-    batch = RegionTracer(size, ignore_index=_NOTHING, tolerance=strict).add(traced)
+    batch = RegionTracer(size, ignore_index=NOTHING, tolerance=strict).add(traced)
     x, y = batch.order & 0xFFFFFFFF, (batch.order >> 32) - 1  # a pixel of the lowest row of each region
     found: dict[tuple[int, int, int], list[int]] = {}
     for i, class_id in enumerate(mask[y, x].tolist()):
@@ -202,95 +184,8 @@ def outline_regions(
         Region(class_id, thing, int(batch.pixels[own].sum()), outlines=tuple(outlines[i] for i in own))
         for (class_id, thing, _), own in found.items()
     ]
-    changed = _count_changed(given, mask, given_numbers, numbers)
+    changed = count_changed(given, mask, given_numbers, numbers)
     return Regions(size, shapes, False, 0, filled, changed, min_area)
-
-
-def _find_parts(mask: NDArray[np.uint8], numbers: NDArray[np.uint16] | None, classes: int, *, corners: bool) -> _Parts:
-    labels = mask if numbers is None else mask + _NUMBERS * numbers.astype(np.int32)
-    runs = find_runs(labels)
-    index = join_runs(runs, corners=corners)
-    values = runs.values.astype(np.int64)
-    values[values % _NUMBERS >= classes] = -1
-    if numbers is not None:
-        is_thing = values >= _NUMBERS
-        index[is_thing] = len(index) + values[is_thing]
-        index = np.unique(index, return_inverse=True)[1]
-    count = int(index.max(initial=-1)) + 1
-    of_region = np.empty(count, np.int64)
-    of_region[index] = values
-    return _Parts(runs, index, of_region, np.bincount(index, runs.lengths, count).astype(np.int64))
-
-
-def _fill(
-    mask: NDArray[np.uint8], numbers: NDArray[np.uint16] | None, classes: int, min_area: int, *, corners: bool
-) -> tuple[NDArray[np.uint8], NDArray[np.uint16] | None, int]:
-    """Gives regions of fewer than `min_area` pixels the class, and the thing, of the nearest other pixels.
-
-    Returns:
-        Mask and numbers, and how many regions it changed.
-    """
-    if min_area < 2:
-        return mask, numbers, 0
-    parts = _find_parts(mask, numbers, classes, corners=corners)
-    small = (parts.pixels < min_area) & (parts.values >= 0)
-    if not small.any():
-        return mask, numbers, 0
-    count = len(parts.values)
-    labels = parts.runs.paint(np.where(parts.values >= 0, np.arange(count), count).astype(np.int32)[parts.region])
-    is_small = np.repeat(small[parts.region], parts.runs.lengths).reshape(mask.shape)
-    filled = fill_from_nearest(labels, is_small, count)
-    is_filled = filled != labels  # nothing grows over areas without a label
-    values = parts.values[filled[is_filled]]
-    mask = mask.copy()
-    mask[is_filled] = values % _NUMBERS
-    if numbers is not None:
-        numbers = numbers.copy()
-        numbers[is_filled] = values // _NUMBERS
-    first = np.unique(parts.region, return_index=True)[1][small]
-    return mask, numbers, int(is_filled.ravel()[parts.runs.starts[first]].sum())
-
-
-def _count_changed(
-    before: NDArray[np.uint8],
-    after: NDArray[np.uint8],
-    numbers_before: NDArray[np.uint16] | None,
-    numbers_after: NDArray[np.uint16] | None,
-) -> int:
-    """Returns how many pixels have another class or thing."""
-    if before is after:
-        return 0
-    changed = before != after
-    if numbers_before is not None and numbers_after is not None:
-        changed |= numbers_before != numbers_after
-    return int(np.count_nonzero(changed))
-
-
-def _color(mask: NDArray[np.uint8], numbers: NDArray[np.uint16] | None, classes: int) -> NDArray[np.uint8]:
-    """Returns a map to trace, uint8 `[H, W]`: touching things of a class have different values."""
-    traced = np.where(mask < classes, mask, np.uint8(_NOTHING))
-    if numbers is None or not numbers.any():
-        return traced
-    labels = np.where(mask < classes, mask + _NUMBERS * numbers.astype(np.int32), -1)
-    things, index = np.unique(labels, return_inverse=True)
-    index = index.reshape(mask.shape)
-    neighbors: dict[int, set[int]] = {}
-    for one, other in ((index[1:], index[:-1]), (index[:, 1:], index[:, :-1])):
-        touch = one != other
-        for a, b in np.unique(np.stack([one[touch], other[touch]], 1), axis=0).tolist():
-            neighbors.setdefault(a, set()).add(b)
-            neighbors.setdefault(b, set()).add(a)
-    colors: dict[int, int] = {}
-    free = range(classes, _NOTHING)
-    for i in np.flatnonzero(things >= _NUMBERS).tolist():
-        taken = {colors.get(other) for other in neighbors.get(i, ())}
-        color = next((color for color in free if color not in taken), None)
-        colors[i] = int(things[i]) % _NUMBERS if color is None else color  # it touches hundreds of things
-    table = np.arange(len(things))
-    table[:] = np.where(things < 0, _NOTHING, things % _NUMBERS)
-    for i, color in colors.items():
-        table[i] = color
-    return table.astype(np.uint8)[index]
 
 
 def _merge(starts: Integers, lengths: Integers) -> tuple[Integers, Integers]:
