@@ -118,10 +118,12 @@ def pack_brush(region: Region, size: Size) -> NDArray[np.uint8]:
 
 
 def crop_png(region: Region, size: Size) -> tuple[Box, str]:
-    """Returns the bounding box of a region, and its pixels there as a PNG in base64: 255 inside, 0 outside."""
+    """Returns the bounding box of a region, and its pixels there as a PNG of one bit in base64: white inside."""
     box, counts = cvat_counts(region, size)
     pixels = np.repeat(np.arange(len(counts)) % 2 * 255, counts).astype(np.uint8).reshape(box.height, box.width)
-    return box, base64.b64encode(cv2.imencode(".png", pixels)[1].tobytes()).decode("ascii")
+    return box, base64.b64encode(cv2.imencode(".png", pixels, (cv2.IMWRITE_PNG_BILEVEL, 1))[1].tobytes()).decode(
+        "ascii"
+    )
 
 
 def flat_points(outline: NDArray[np.float64]) -> list[int | float]:

@@ -93,7 +93,7 @@ class LabelSummary:
             share = 100 * self.filled_pixels / max(1, self.pixels)
             lines.append(
                 f"left out: {self.filled} regions of fewer than {self.below} pixels, {share:.3f} % of the labeled "
-                "pixels, which get the class around them; smaller ones: --max-shapes, --min-area"
+                "pixels, which get the class around them; to keep smaller ones, give another --max-shapes or --min-area"
             )
         if self.empty:
             lines.append(f"without a shape: {len(self.empty)} photographs, {self.empty[0]} first")
