@@ -19,7 +19,7 @@ from segdrone.annotations.export.regions import Limits, Regions, mask_regions, o
 from segdrone.annotations.shapes import is_ignored
 from segdrone.classes import ClassTable
 from segdrone.errors import ConfigError, DataError
-from segdrone.geo.libraries import library
+from segdrone.raster.geo_libraries import library
 from segdrone.utils.atomic import write_json
 from segdrone.utils.bounded import UnreadableError, read_json
 from segdrone.utils.output_dir import exclusive_dir, staged_results
