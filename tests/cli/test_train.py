@@ -136,7 +136,10 @@ def test_help_of_train_and_of_the_script_are_the_same(command: Command) -> None:
 
 def test_all_commands_are_listed_with_one_line_each(command: Command) -> None:
     result = command("segdrone", "--help", env={**os.environ, "COLUMNS": "120"})
-    names = ("train", "evaluate", "predict", "export", "data", "compare", "serve", "monitor", "sweep", "segment")
+    names = (
+        "train", "evaluate", "predict", "export", "data", "weights", "geo", "compare", "serve", "monitor", "sweep",
+        "segment",
+    )  # fmt: skip
     for name in names:
         assert sum(line.strip("│ ").split(" ")[0] == name for line in result.stdout.splitlines()) == 1, name
     table = result.stdout[result.stdout.index("Commands") :].splitlines()

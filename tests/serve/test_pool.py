@@ -41,7 +41,7 @@ def message(folder: Path, content: bytes | None = None, model: str = "net", **op
 
 
 def slow(folder: Path) -> dict[str, Any]:
-    return message(folder, slow_photograph())
+    return message(folder, slow_photograph(), augment="symmetries")
 
 
 def failure(task: Task) -> TaskError:

@@ -33,8 +33,8 @@ def taps(begin: int, end: int, length: int, resized: int, interpolation: str) ->
 
     Example:
         >>> area = taps(0, 2, length=5, resized=2, interpolation="area")
-        >>> area.place.tolist(), area.weight.round(2).tolist()
-        ([[0, 1, 2, 3], [2, 3, 4, 4]], [[0.4, 0.4, 0.2, 0.0], [0.2, 0.4, 0.4, 0.0]])
+        >>> area.place.tolist(), (5 * area.weight).round().tolist()
+        ([[0, 1, 2, 3], [2, 3, 4, 4]], [[2.0, 2.0, 1.0, 0.0], [1.0, 2.0, 2.0, 0.0]])
     """
     scale = length / resized
     places = np.arange(begin, end, dtype=np.float64)
