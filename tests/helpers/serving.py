@@ -48,7 +48,7 @@ def photograph(height: int = 60, width: int = 90, kind: str = "JPEG") -> bytes:
 
 
 def slow_photograph() -> bytes:
-    """Returns a photograph that takes some seconds in 1,100 windows of 8 views, and a moment to decode."""
+    """Returns a photograph that takes some seconds in 1,100 windows, and a moment to decode."""
     return photograph(1200, 1600)
 
 
