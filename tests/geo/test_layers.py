@@ -166,3 +166,19 @@ def test_what_cannot_be_made_is_said_before_the_mask_is_predicted(tmp_path: Path
     for polygons, message in (("p.shp", "suffix of .gpkg"), ("p.gpkg", "one file for 2 maps: give --polygons gpkg")):
         with pytest.raises(ConfigError, match=message):
             predict_maps(predictor, maps, tmp_path / "out", layers=LayerOptions(polygons=polygons), progress=False)
+
+
+def test_no_file_of_somebody_else_is_replaced(tmp_path: Path, ortho: Path) -> None:
+    mine = tmp_path / "parcels.gpkg"
+    mine.write_bytes(b"years of work")
+    with pytest.raises(ConfigError, match=r"parcels\.gpkg exists, and is not of this map.*--redo"):
+        predict(ortho, tmp_path / "out", polygons=str(mine))
+    with pytest.raises(ConfigError, match="would replace the zones"):
+        predict(ortho, tmp_path / "out", polygons=str(mine), zones=str(mine))
+    assert mine.read_bytes() == b"years of work"
+    assert not [*(tmp_path / "out" / "maps").glob("ortho*")]
+    own = tmp_path / "own.gpkg"
+    predict(ortho, tmp_path / "out", polygons=str(own))
+    first = own.read_bytes()
+    predict(ortho, tmp_path / "out", polygons=str(own), simplify=0.2)  # its own file is replaced
+    assert own.read_bytes() != first

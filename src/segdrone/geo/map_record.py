@@ -41,6 +41,11 @@ class MapRecord:
         """Returns what the files of a stage were made from; None if it has none."""
         return self.stages.get(stage, {}).get("made_from")
 
+    def names(self, stage: str, file: Path) -> bool:
+        """Whether a stage has written a file of this path."""
+        files = self.stages.get(stage, {}).get("files")
+        return isinstance(files, dict) and _relative(file, self.path.parent) in files
+
     def is_done(self, stage: str, made_from: Mapping[str, Any]) -> bool:
         """Whether all files of a stage are there, as they were made, from equal things."""
         known = self.stages.get(stage, {})

@@ -87,6 +87,7 @@ def predict_maps(
                 source = _open(given, predictor, channels, remote)
                 areas = _areas(source)
                 check_layers(source, layers, areas)
+                _check_target(files, layers, redo)
                 model = _at_scale_of(source, predictor, areas, gsd)
                 is_new, damage = _predict(model, source, given.source, files, redo, progress)
                 is_new |= _write_layers(source, files, model, layers, areas, redo, progress)
@@ -114,6 +115,15 @@ def _remove_leftovers(folder: Path) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
     for journal in folder.rglob(".*.part.gpkg-*"):
         journal.unlink(missing_ok=True)
+
+
+def _check_target(files: MapFiles, options: LayerOptions, redo: bool) -> None:
+    """Refuses to replace a file that the user names for the polygons, and that are not the polygons of this map."""
+    target = options.polygon_file(files)
+    if target is None or not target.exists() or redo or target.parent == files.mask.parent:
+        return
+    if not MapRecord.read(files.record).names("layers", target):
+        raise ConfigError(f"{target} exists, and is not of this map: give another file, or --redo to replace it")
 
 
 def _areas(source: MapSource) -> PixelAreas | None:
