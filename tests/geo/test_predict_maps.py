@@ -65,8 +65,17 @@ def test_a_mask_on_the_grid_of_its_map(tmp_path: Path, scale: float) -> None:
     assert expected.confidence is not None
     assert (classes == expected.mask).mean() > 0.999  # resized, pixels may differ by one of 255
     assert np.abs(confidence.astype(int) - expected.confidence).max() <= 6
-    names = ["areas.csv", "areas.json", "confidence.tif", "map.html", "mask.qml", "mask.tif", "mask.tif.aux.xml"]
-    assert [*contents(tmp_path / "out" / "maps")] == ["ortho.json", *(f"ortho_{name}" for name in names)]
+    names = [
+        "areas.csv",
+        "areas.json",
+        "confidence.tif",
+        "map.html",
+        "mask.qml",
+        "mask.tif",
+        "mask.tif.aux.xml",
+        "record.json",
+    ]
+    assert [*contents(tmp_path / "out" / "maps")] == [f"ortho_{name}" for name in names]
 
 
 def test_killed_at_any_strip_it_continues_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

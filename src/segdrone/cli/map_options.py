@@ -133,6 +133,8 @@ class MapOptions:
             "--polygons": self.polygons is not None,
             "--zones": self.zones is not None,
             "--remote": self.remote,
+            "--bands": self.bands is not None and not photographs,
+            "--stretch": self.stretch is not None and not photographs,
         }
         given = [name for name, is_given in of_maps.items() if is_given]
         if given and not maps:
@@ -140,10 +142,12 @@ class MapOptions:
                 f"{given[0]} is for maps, and no INPUT is one: a map is a TIFF that says where it lies on Earth "
                 "(--regions writes the polygons of photographs, in pixels)"
             )
+        if self.gsd is not None and not (maps or photographs):
+            raise ConfigError("--gsd is for maps and photographs, and no INPUT is one: leave it out")
         if maps and whole_masks:
             raise ConfigError(f"{', '.join(whole_masks)}: a map is not held in memory as a whole: leave it out")
         if maps and others:
-            log.warning("%s: not for maps, of which --polygons has regions and things", ", ".join(others))
+            log.warning("%s: not for maps, whose regions and things --polygons writes", ", ".join(others))
         if self.gsd is not None and scale is not None:
             raise ConfigError("--gsd chooses the scale: leave out --scale")
         if self.channels and photographs:

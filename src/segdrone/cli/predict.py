@@ -20,7 +20,7 @@ def predict(
         Path, typer.Argument(metavar="MODEL", help="Checkpoint or .npz of segdrone train, .onnx or .xml of its export.")
     ],
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT", help="Photographs, folders, patterns in quotes, or videos.")
+        list[str], typer.Argument(metavar="INPUT", help="Photographs, maps, videos, folders, patterns, addresses.")
     ],
     out: Annotated[Path, typer.Option(help="Folder to write to; created if it does not exist.")],
     scale: Annotated[
@@ -101,7 +101,10 @@ def predict(
     ] = None,
     smooth: Annotated[int, typer.Option(help="Videos: majority vote of each pixel over this many frames.")] = 1,
     redo: Annotated[
-        bool, typer.Option("--redo", help="Predict finished photographs again, also with other options than before.")
+        bool,
+        typer.Option(
+            "--redo", help="Predict finished photographs and maps again, also with other options than before."
+        ),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.")] = False,
 ) -> None:
@@ -146,7 +149,7 @@ def predict(
     An interrupted command continues when it is started again. Files that are
     missing, cut short or changed since are made again; --redo makes all again.
 
-    Exit code 0 if everything is predicted; 1 if some photographs failed, with
+    Exit code 0 if everything is predicted; 1 if some of it failed, with
     one line on stderr for each; 2 if nothing can be predicted.
     """
     from segdrone.geo.inputs import remote_maps, split_maps
@@ -162,7 +165,7 @@ def predict(
     images, found = find_files(local, out) if local else Inputs([], [])  # fails before the model is loaded
     videos = choose_videos(found, local, smooth, required=not images and not addresses)
     images, maps = split_maps(images, as_maps=for_maps.as_maps)
-    maps += remote_maps(addresses)
+    maps += remote_maps(addresses, maps)
     whole_masks = {"--min-area": min_area != "0", "--fill-holes": fill_holes > 0, "--refine": refine > 0}
     others = {"--objects": objects, "--panoptic": panoptic, "--regions": regions}
     for_maps.check(bool(images), bool(maps), scale, _given(whole_masks), _given(others))

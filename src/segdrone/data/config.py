@@ -2,80 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from segdrone.data.config_values import (
+    Files,
+    HeightWidth,
+    band_numbers,
+    black_and_white,
+    gsd_range,
+    three_channels,
+    three_positive,
+)
 from segdrone.errors import ConfigError
 from segdrone.windows import Size
-
-_MAX_SIDE = 16384  # pixels: a larger sample does not fit into memory
-
-
-def _size(value: Any) -> Any:
-    if not (
-        isinstance(value, tuple) and len(value) == 2 and all(type(v) is int and 1 <= v <= _MAX_SIDE for v in value)
-    ):
-        raise ValueError(f"must be [height, width] in pixels, whole numbers from 1 to {_MAX_SIDE}")
-    return value
-
-
-def _three_channels(value: Any) -> Any:
-    if value is not None and not (
-        isinstance(value, tuple) and len(value) == 3 and all(isinstance(v, int | float) and v >= 0 for v in value)
-    ):
-        raise ValueError("must be three values (red, green, blue), each 0 or more")
-    return value
-
-
-def _three_positive(value: Any) -> Any:
-    if _three_channels(value) is not None and min(value) == 0:
-        raise ValueError("must be three values above 0")
-    return value
-
-
-def _band_numbers(value: Any) -> Any:
-    if value is not None and not (
-        isinstance(value, tuple) and len(value) == 3 and all(type(v) is int and 1 <= v <= 1000 for v in value)
-    ):
-        raise ValueError("must be the numbers of three bands, counted from 1, such as [3,2,1]")
-    return value
-
-
-def _black_and_white(value: Any) -> Any:
-    if value is not None and not (
-        isinstance(value, tuple)
-        and len(value) == 2
-        and all(type(v) in (int, float) and abs(v) < math.inf for v in value)
-        and value[0] < value[1]
-    ):
-        raise ValueError("must be two numbers, the smaller one first, such as [0,4095]")
-    return value if value is None else (float(value[0]), float(value[1]))
-
-
-def _file_list(value: Any) -> Any:
-    given = (value,) if isinstance(value, str | Path) else value
-    if given is not None and not (isinstance(given, tuple | list) and all(isinstance(v, str | Path) for v in given)):
-        raise ValueError("must be a list of files, such as [ortho.tif]")
-    return None if not given else tuple(str(file) for file in given)
-
-
-def _gsd(value: Any) -> Any:
-    numbers = (value, value) if type(value) in (int, float) else value
-    if numbers in (None, "auto"):
-        return numbers
-    if not (
-        isinstance(numbers, tuple)
-        and len(numbers) == 2
-        and all(type(v) in (int, float) and 0.001 <= v <= 1_000_000 for v in numbers)
-        and numbers[0] <= numbers[1]
-    ):
-        raise ValueError("must be auto, centimeters per pixel such as 2.5, the smallest and the largest such as [2,4]")
-    return (float(numbers[0]), float(numbers[1]))
-
 
 _TEXTS = (
     "root", "images", "masks", "classes", "class_groups", "split_dir", "split_by", "replay", "cache_dir", "aoi",
@@ -84,9 +27,6 @@ _TEXTS = (
 
 MAPS = ("rasters", "labels", "class_attribute", "aoi")
 """Options that name maps, and what is used of them."""
-
-HeightWidth = Annotated[Size, BeforeValidator(_size)]
-Files = Annotated[tuple[str, ...] | None, BeforeValidator(_file_list)]
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -147,7 +87,7 @@ class DataConfig(BaseModel):
     map_gsd: float | None = Field(
         None, ge=0.01, le=100_000, description="centimeters per pixel that all maps are resampled to"
     )
-    gsd: Annotated[Literal["auto"] | tuple[float, float] | None, BeforeValidator(_gsd)] = Field(
+    gsd: Annotated[Literal["auto"] | tuple[float, float] | None, BeforeValidator(gsd_range)] = Field(
         "auto", description="centimeters per pixel of the training photographs, or [smallest,largest]; auto"
     )
     allow_unpaired: bool = Field(False, description="skip photographs without a mask and masks without a photograph")
@@ -175,10 +115,10 @@ class DataConfig(BaseModel):
     unknown: Literal["error", "ignore"] = Field(
         "error", description="what to do with ids and colors in masks that no class has: error, or ignore the pixels"
     )
-    bands: Annotated[tuple[int, int, int] | None, BeforeValidator(_band_numbers)] = Field(
+    bands: Annotated[tuple[int, int, int] | None, BeforeValidator(band_numbers)] = Field(
         None, description="numbers of the bands that are red, green and blue, counted from 1; others are left out"
     )
-    stretch: Annotated[tuple[float, float] | None, BeforeValidator(_black_and_white)] = Field(
+    stretch: Annotated[tuple[float, float] | None, BeforeValidator(black_and_white)] = Field(
         None, description="values that become black and white, in photographs of more than 8 bits per channel"
     )
     split_dir: str | None = Field(
@@ -221,10 +161,10 @@ class DataConfig(BaseModel):
         "auto", description="where decoded pixels are kept: disk, memory (shared by all workers), none, or auto"
     )
     cache_dir: str | None = Field(None, description="folder of the disk cache")
-    mean: Annotated[tuple[float, ...] | None, BeforeValidator(_three_channels)] = Field(
+    mean: Annotated[tuple[float, ...] | None, BeforeValidator(three_channels)] = Field(
         None, description="mean of the red, green and blue channel scaled to 0..1"
     )
-    std: Annotated[tuple[float, ...] | None, BeforeValidator(_three_positive)] = Field(
+    std: Annotated[tuple[float, ...] | None, BeforeValidator(three_positive)] = Field(
         None, description="standard deviation of the red, green and blue channel scaled to 0..1"
     )
     batch_size: int = Field(3, ge=1, description="samples per batch")

@@ -31,8 +31,8 @@ class MapInput(NamedTuple):
     name: str
 
 
-def remote_maps(addresses: Iterable[str]) -> list[MapInput]:
-    """Returns maps at addresses of the network, named after the last part of their paths.
+def remote_maps(addresses: Iterable[str], others: Iterable[MapInput] = ()) -> list[MapInput]:
+    """Returns maps at addresses of the network, named after the last part of their paths, as none of `others`.
 
     Raises:
         ConfigError: Two would have the same name.
@@ -41,14 +41,15 @@ def remote_maps(addresses: Iterable[str]) -> list[MapInput]:
         >>> remote_maps(["https://example.org/flights/May%203.tif?key=1"])
         [MapInput(source='https://example.org/flights/May%203.tif?key=1', name='May 3')]
     """
-    maps: dict[str, MapInput] = {}
+    maps, taken = list[MapInput](), {other.name: other for other in others}
     for address in addresses:
         name = PurePosixPath(unquote(urlsplit(address).path)).stem or "map"
-        if name in maps:
-            both = f"{shown_address(maps[name].source)} and {shown_address(address)}"
+        if name in taken:
+            both = f"{shown_address(taken[name].source)} and {shown_address(address)}"
             raise ConfigError(f"{both} would both be {name}: predict them into two folders")
-        maps[name] = MapInput(address, name)
-    return [*maps.values()]
+        taken[name] = MapInput(address, name)
+        maps.append(taken[name])
+    return maps
 
 
 def split_maps(images: Sequence[InputImage], *, as_maps: bool) -> tuple[list[InputImage], list[MapInput]]:

@@ -23,7 +23,7 @@ from segdrone.geo.styles import write_style
 from segdrone.geo.trace import RegionTracer
 from segdrone.geo.vector_formats import FORMATS
 from segdrone.geo.vectors import PIXELS, REGIONS, PolygonWriter, polygon_writer
-from segdrone.geo.zones import read_zones
+from segdrone.geo.zones import Zones, read_zones
 from segdrone.raster import MapSource
 from segdrone.raster.crs import horizontal_crs
 from segdrone.raster.gdal import gdal_options
@@ -95,8 +95,8 @@ class LayerOptions:
         }
 
 
-def check_layers(source: MapSource, options: LayerOptions, areas: PixelAreas | None) -> None:
-    """Checks that the layers of a map can be made, before hours are spent on its mask.
+def check_layers(source: MapSource, options: LayerOptions, areas: PixelAreas | None) -> Zones | None:
+    """Checks that the layers of a map can be made, before hours are spent on its mask, and returns its zones.
 
     Raises:
         DataError: They ask for meters, and the map has none, or the zones cannot be read or do not meet it.
@@ -105,8 +105,9 @@ def check_layers(source: MapSource, options: LayerOptions, areas: PixelAreas | N
         raise DataError(
             f"{source.path} does not say how many meters a pixel has: leave out --simplify and --min-area-m2"
         )
-    if options.zones is not None:
-        read_zones(options.zones, source.georeference or PIXELS, source.size)
+    if options.zones is None:
+        return None
+    return read_zones(options.zones, source.georeference or PIXELS, source.size)
 
 
 def write_layers(
@@ -115,6 +116,7 @@ def write_layers(
     table: ClassTable,
     options: LayerOptions,
     areas: PixelAreas | None,
+    zones: Zones | None,
     *,
     progress: bool = True,
 ) -> list[Path]:
@@ -126,6 +128,7 @@ def write_layers(
         table: The classes.
         options: What to write.
         areas: Areas of the pixels; None if it is not known where they lie.
+        zones: Its zones, as `check_layers` returns them.
         progress: Whether to show a progress bar.
 
     Returns:
@@ -133,7 +136,6 @@ def write_layers(
     """
     size = source.size
     place = PIXELS if source.georeference is None else source.georeference
-    zones = None if options.zones is None else read_zones(options.zones, place, size)
     table_of_areas = AreaTable(size, table, areas, zones)
     tolerance = tolerance_in_pixels(options.simplify, areas) if options.simplify else None
     tracer = RegionTracer(size, areas, table.ignore_index, tolerance)
@@ -198,5 +200,5 @@ def _write_page(
         meters = math.sqrt(areas.mean)
         facts += f" of {100 * meters:.3g} cm, {horizontal_crs(source.georeference.crs).name}"
         meters *= width / size[1]
-    title = files.record.stem
+    title = Path(files.name).name
     write_map_page(files.page, title, facts, draw_picture(source), ids, table, shares, square_meters, meters)

@@ -44,9 +44,9 @@ class MapFiles:
     @property
     def record(self) -> Path:
         """What all of them were made from."""
-        return self.folder / f"{self.name}.json"
+        return self.folder / f"{self.name}_record.json"
 
     @property
     def work(self) -> Path:
         """Folder for what is unfinished."""
-        return self.record.with_name(f".{self.record.stem}")
+        return self.mask.with_name(f".{Path(self.name).name}")

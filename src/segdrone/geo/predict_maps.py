@@ -8,6 +8,7 @@ import math
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from segdrone.geo.layers import LayerOptions, check_layers, write_layers
 from segdrone.geo.map_files import MapFiles
 from segdrone.geo.map_record import MapRecord
 from segdrone.geo.predict_mask import predict_mask
+from segdrone.geo.zones import Zones
 from segdrone.inference.ground_scale import ground_scale
 from segdrone.inference.predict_folder import PredictSummary
 from segdrone.inference.predictor import Predictor
@@ -31,10 +33,13 @@ from segdrone.utils.console import one_line
 from segdrone.utils.digest import measure_file
 from segdrone.utils.memory import return_freed_memory
 from segdrone.utils.output_dir import exclusive_dir
+from segdrone.windows import Window
 
 log = logging.getLogger(__name__)
 
 _NO_LAYERS = LayerOptions()
+
+_PART = 256  # pixels: side of the part by which a map of the network is recognized
 
 FOLDER = "maps"
 """Folder below that of all predictions."""
@@ -80,17 +85,20 @@ def predict_maps(
     predicted, skipped, failed = 0, 0, {}
     with writable_dir(folder), exclusive_dir(folder):
         _remove_leftovers(folder)
+        for given in maps[1:]:  # an option that one of them lacks is said before hours are spent on the others
+            with suppress(DataError):
+                _open(given, predictor, channels, remote)
         for given in maps:
             name = shown_address(given.source)
             files = MapFiles(folder, given.name)
             try:
                 source = _open(given, predictor, channels, remote)
                 areas = _areas(source)
-                check_layers(source, layers, areas)
+                described, zones = layers.describe(), check_layers(source, layers, areas)
                 _check_target(files, layers, redo)
                 model = _at_scale_of(source, predictor, areas, gsd)
                 is_new, damage = _predict(model, source, given.source, files, redo, progress)
-                is_new |= _write_layers(source, files, model, layers, areas, redo, progress)
+                is_new |= _write_layers(source, files, model, layers, described, areas, zones, redo, progress)
             except DataError as error:
                 damage = str(error) if name in str(error) else f"{name}: {error}"
             else:
@@ -148,16 +156,18 @@ def _write_layers(
     files: MapFiles,
     predictor: Predictor,
     options: LayerOptions,
+    described: dict[str, Any],
     areas: PixelAreas | None,
+    zones: Zones | None,
     redo: bool,
     progress: bool,
 ) -> bool:
     """Writes the layers of a map unless they are done; returns whether they were not."""
     record = MapRecord.read(files.record)
-    made_from = {"mask": measure_file(files.mask), **options.describe()}
+    made_from = {"mask": record.stages["mask"]["files"][files.mask.name], **described}
     if not redo and record.is_done("layers", made_from):
         return False
-    written = write_layers(source, files, predictor.table, options, areas, progress=progress)
+    written = write_layers(source, files, predictor.table, options, areas, zones, progress=progress)
     record.finish("layers", made_from, written)
     return True
 
@@ -194,8 +204,11 @@ def _content(source: MapSource, given: str) -> dict[str, Any]:
     """Returns what recognizes the content of a map: size and digest of its files, by name."""
     if is_remote(source.path):
         query = hashlib.sha256(given.partition("?")[2].encode()).hexdigest()  # may hold a key, or choose a file
-        return {"address": source.path, "query": query, "size": list(source.size)}
-    return {"files": {file.name: measure_file(file) for file in source.files}}
+        height, width = source.size
+        middle = Window(height // 2, width // 2, min(_PART, height - height // 2), min(_PART, width - width // 2))
+        pixels = hashlib.sha256(source.read(middle).tobytes()).hexdigest()
+        return {"address": source.path, "query": query, "size": [height, width], "middle": pixels}
+    return {"files": [[file.name, *measure_file(file)] for file in source.files]}
 
 
 def _map_of(made_from: Any) -> Any:

@@ -26,6 +26,7 @@ SETTINGS = "predict.json"  # the file by which a folder of predictions is recogn
 SEGMENT_SETTINGS = "segment.json"  # and one of segments
 
 
+_MAPS = (".jp2", ".j2k")  # found in folders; the sources of a VRT lie beside it
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")  # in lower case
 
 
@@ -185,7 +186,8 @@ def _find(given: str, out: Path) -> Iterator[tuple[str, Path]]:
         hidden = any(part.startswith(".") for part in below.parts)
         if any(map(made_by_us, below.parents)):  # masks and overlays of another run
             continue
-        if not hidden and (is_image(file) or is_video(file)) and (excluded is None or not _is_inside(excluded, file)):
+        is_known = is_image(file) or is_video(file) or file.suffix.lower() in _MAPS
+        if not hidden and is_known and (excluded is None or not _is_inside(excluded, file)):
             yield below.as_posix(), file
 
 

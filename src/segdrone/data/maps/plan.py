@@ -212,10 +212,10 @@ def _find_table(options: CutOptions, layers: Sequence[Layer | Path], counts: Seq
     table = load_classes(options.classes)
     masks = [layer for layer in layers if isinstance(layer, Path)]
     if table is None and masks:
-        names = category_names(masks[0])
-        if not names:
-            raise ConfigError(f"{masks[0]} holds ids and does not say of which classes: give data.classes=FILE.csv")
-        table = table_of_categories(names)
+        names = {mask: category_names(mask) for mask in masks}
+        if unnamed := [mask for mask in masks if not names[mask]]:
+            raise ConfigError(f"{unnamed[0]} holds ids and does not say of which classes: give data.classes=FILE.csv")
+        table = table_of_categories(names[masks[0]])
     if table is None:
         named = [_where(layer, options.attribute) for layer in layers if isinstance(layer, Layer)]
         table = table_of_values(sum(counts, Counter[str]()), " and ".join(named))
