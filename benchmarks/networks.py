@@ -205,12 +205,13 @@ def page(records: dict[str, tuple[Record | None, Record | None]], pictured: bool
         else f"\nNot measured yet: {' and '.join(['accuracy'] * (not trained) + ['time'] * (not timed))}."
     )
     picture = "\n![mIoU against milliseconds, by network](networks.svg)\n" if pictured else ""
+    columns = ", multiply-adds in billions and milliseconds" if timed else " and multiply-adds in billions"
     return f"""# Networks
 
 `model=NAME` chooses a network of `conf/model`, whose files explain their options. `python benchmarks/networks.py`
 writes this page from what was run; its `--help` says how.
 
-{how}Parameters in millions, multiply-adds in billions and milliseconds are those of one photograph of
+{how}Parameters in millions{columns} are those of one photograph of
 {SIZE[0]} x {SIZE[1]} and {len(DRONE)} classes.{runtimes}{missing}
 
 {table}

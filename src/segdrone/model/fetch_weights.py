@@ -104,7 +104,13 @@ def _from_package(name: str, package: Package) -> State:
             raise CheckpointError(f"the weights in {package.name} cannot be read ({error}): try again") from None
     with torch.device("meta"):
         expected = timm.create_model(name.removeprefix("tu-")).state_dict()
-    return dict(zip(expected, state.values(), strict=True))
+    pairs = [*zip(expected.items(), state.items(), strict=False)]
+    if len(expected) != len(state) or any(
+        own.rpartition(".")[2] != other.rpartition(".")[2] or tensor.shape != value.shape
+        for (own, value), (other, tensor) in pairs
+    ):
+        raise CheckpointError(f"the weights in {package.name} do not have the order of this timm")
+    return {own: tensor for (own, _), (_, tensor) in pairs}
 
 
 def _download(package: Package, folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""List the ImageNet weights of the encoders that the recipes use: where they are, their licenses and sizes."""
+"""List the ImageNet weights of the recipes' encoders and of two larger ones: where they are, licenses, sizes."""
 
 from __future__ import annotations
 

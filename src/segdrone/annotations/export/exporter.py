@@ -47,6 +47,7 @@ class LabelSummary:
         filled: Number of small regions that got the class of what is around them.
         filled_pixels: Number of their pixels.
         below: Largest number of pixels below which regions were joined or filled.
+        min_area: Of masks, regions of fewer pixels were filled.
         empty: Photographs without a shape.
     """
 
@@ -62,6 +63,7 @@ class LabelSummary:
     filled: int = 0
     filled_pixels: int = 0
     below: int = 0
+    min_area: int = 0
     empty: list[str] = field(default_factory=list)
 
     def add(self, name: str, regions: Regions) -> None:
@@ -84,6 +86,7 @@ class LabelSummary:
             f"{self.photographs} photographs with {self.shapes} {self.kind} ({self.label_format}, at most "
             f"{self.most_shapes} on one) in {self.out}"
         ]
+        smallest = self.min_area if self.kind == MASKS else self.below
         if self.joined:
             lines.append(
                 f"joined: {self.joined} regions of fewer than {self.below} pixels are one mask per class together; "
@@ -92,7 +95,7 @@ class LabelSummary:
         if self.filled:
             share = 100 * self.filled_pixels / max(1, self.pixels)
             lines.append(
-                f"left out: {self.filled} regions of fewer than {self.below} pixels, {share:.3f} % of the labeled "
+                f"left out: {self.filled} regions of fewer than {smallest} pixels, {share:.3f} % of the labeled "
                 "pixels, which get the class around them; to keep smaller ones, give another --max-shapes or --min-area"
             )
         if self.empty:
@@ -155,7 +158,7 @@ def export_labels(
             "photographs are named like their masks, %s first: give --images FOLDER for their own names",
             found.masks[0].name,
         )
-    summary = LabelSummary(out, label_format, kind, found.table)
+    summary = LabelSummary(out, label_format, kind, found.table, min_area=min_area)
     with exclusive_dir(out), staged_results(out, [*_earlier_files(out), *chosen.files, _RECORD]) as results:
         export = Export(results.path, out, found.table, predictions, kind != MASKS)
         try:
@@ -165,7 +168,7 @@ def export_labels(
                 writer.add(LabeledImage(mask.name, mask.stem, mask.photograph, regions))
                 summary.add(mask.name, regions)
             writer.finish()
-            write_json({"format": label_format, "files": chosen.files}, results.path / _RECORD)
+            write_json({"format": label_format}, results.path / _RECORD)
             results.commit()
         except OSError as error:
             raise DataError(

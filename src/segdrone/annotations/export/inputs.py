@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from segdrone.annotations.image_folder import ImageFolder
 from segdrone.class_files import load_class_table
-from segdrone.classes import ClassTable
+from segdrone.classes import ClassTable, thing_classes
 from segdrone.data.config import DataConfig
 from segdrone.data.dataset_folder import DatasetFolder, open_dataset
 from segdrone.data.discovery.find_dataset import find_layouts
@@ -193,6 +193,8 @@ def _common_table(tables: dict[Path, ClassTable]) -> ClassTable:
     (first, table), *others = tables.items()
     if other := next((folder for folder, one in others if one.names != table.names), None):
         raise DataError(f"{first} and {other} have other classes, or another order: export them one by one")
+    if other := next((folder for folder, one in others if thing_classes(one) != thing_classes(table)), None):
+        raise DataError(f"{first} and {other} differ in which classes are things: export them one by one")
     return table
 
 
