@@ -29,7 +29,7 @@ FLOORS = {
     3: ("raster", "synthetic", "figures"),
     4: ("data", "model", "classic", "runtime"),
     5: ("inference", "annotations", "inspection", "geo"),
-    6: ("training", "evaluation", "export", "sweep", "serve", "monitor"),
+    6: ("training", "evaluation", "export", "sweep", "serve", "monitor", "selection"),
     7: ("cli", "__main__"),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

@@ -24,7 +24,19 @@ ABSENT_AT_RUNTIME = (
     "onnx", "onnxscript", "nncf", "tensorboard", "pycocotools", "safetensors", "jinja2", "av",
 )  # fmt: skip
 MODULES = ("errors", "classes", "class_groups", "windows", "spec", "normalize", "reference_statistics")
-ROOMS = ("utils", "raster", "synthetic", "figures", "classic", "runtime", "inference", "geo", "serve", "monitor")
+ROOMS = (
+    "utils",
+    "raster",
+    "synthetic",
+    "figures",
+    "classic",
+    "runtime",
+    "inference",
+    "geo",
+    "serve",
+    "monitor",
+    "selection",
+)
 WITH_TORCH = {
     "segdrone.runtime.torch_backend", "segdrone.runtime.fuse",
     "segdrone.monitor.page", "segdrone.monitor.truth",  # with the evaluation's report and scores

@@ -32,6 +32,7 @@ from segdrone.cli.data_options import (
     Workers,
     dataset_options,
 )
+from segdrone.cli.data_pick import pick
 from segdrone.cli.size import parse_size
 from segdrone.data.config import describe
 from segdrone.errors import ConfigError
@@ -43,6 +44,7 @@ commands.command("sample")(sample)
 commands.command("import")(import_)
 commands.command("cut")(cut)
 commands.command("export-labels")(export_labels)
+commands.command("pick")(pick)
 
 
 @commands.command("check")

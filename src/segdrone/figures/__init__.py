@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from segdrone.figures.class_shares import plot_class_shares
     from segdrone.figures.curves import TRAINING_CURVES, plot_curves, plot_learning_rates, plot_training_curve
     from segdrone.figures.grid import ImageTruthPrediction, prediction_grid
+    from segdrone.figures.heat import heat_overlay
     from segdrone.figures.legend import InsetLegend, shares_legend
     from segdrone.figures.masks import colorize, overlay
     from segdrone.figures.matrices import plot_confusion, plot_cooccurrence
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from segdrone.figures.things import draw_things, outline_things
 
 __all__ = [
-    "TRAINING_CURVES", "ImageTruthPrediction", "InsetLegend", "colorize", "draw_things", "legend_patches",
-    "outline_things", "overlay", "plain_text", "plot_class_shares", "plot_confusion", "plot_cooccurrence",
-    "plot_curves", "plot_differences", "plot_learning_rates", "plot_recall_by_size", "plot_reliability",
-    "plot_sweep", "plot_training_curve", "prediction_grid", "save", "shares_legend", "to_svg",
+    "TRAINING_CURVES", "ImageTruthPrediction", "InsetLegend", "colorize", "draw_things", "heat_overlay",
+    "legend_patches", "outline_things", "overlay", "plain_text", "plot_class_shares", "plot_confusion",
+    "plot_cooccurrence", "plot_curves", "plot_differences", "plot_learning_rates", "plot_recall_by_size",
+    "plot_reliability", "plot_sweep", "plot_training_curve", "prediction_grid", "save", "shares_legend", "to_svg",
 ]  # fmt: skip
 
 _MODULES = {
@@ -33,6 +34,7 @@ _MODULES = {
     "TRAINING_CURVES": "curves",
     "colorize": "masks",
     "draw_things": "things",
+    "heat_overlay": "heat",
     "legend_patches": "patches",
     "outline_things": "things",
     "overlay": "masks",

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 SETTINGS = "predict.json"  # the file by which a folder of predictions is recognized
 SEGMENT_SETTINGS = "segment.json"  # and one of segments
+PICK_SETTINGS = "pick.json"  # and one of photographs to label next
 
 
 _MAPS = (".jp2", ".j2k")  # found in folders; the sources of a VRT lie beside it
@@ -178,7 +179,7 @@ def _find(given: str, out: Path) -> Iterator[tuple[str, Path]]:
     base, files = (path, _walk_photographs(path)) if path.is_dir() else _match(path)
     _refuse_as_out(base, out)
     made_by_us = functools.cache(
-        lambda folder: any((base / folder / name).is_file() for name in (SETTINGS, SEGMENT_SETTINGS))
+        lambda folder: any((base / folder / name).is_file() for name in (SETTINGS, SEGMENT_SETTINGS, PICK_SETTINGS))
     )
     excluded = out if base.resolve() in out.parents else None
     for file in files:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,15 +16,13 @@ from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_pair_mask
 from segdrone.data.splits.split import SPLITS
 from segdrone.errors import ConfigError, DataError
-from segdrone.inspection.draw_sheet import ImageAndMask, SheetBlock, draw_sheet
+from segdrone.inspection.draw_sheet import ImageAndMask, SheetBlock, draw_sheet, longer_side
 from segdrone.inspection.recipe import Recipe, load_recipe
 from segdrone.raster.decode import read_image
 from segdrone.raster.pixels import resize_image, resize_mask
 from segdrone.windows import Size, proportional_size
 
 _TRAINING_SIZE: Size = DataConfig.model_fields["image_size"].default
-_SHEET_PIXELS = 4e6  # target size of a sheet
-_LONGER_SIDE = (260, 1000)  # smallest and largest longer side of an image on the sheet, in pixels
 
 
 def contact_sheet(
@@ -67,7 +64,7 @@ def contact_sheet(
     dataset = open_dataset(DataConfig.from_dict({"root": str(root), **options}))
     pairs = dataset.pairs if split is None else _pairs_of_split(dataset, split)
     chosen = [pairs[i] for i in sorted(np.random.default_rng(seed).permutation(len(pairs))[:count])]
-    side = _longer_side(len(chosen) * (2 if recipe is None else 2 * (1 + versions)))
+    side = longer_side(len(chosen) * (2 if recipe is None else 2 * (1 + versions)))
 
     default_size = None if recipe is None else _TRAINING_SIZE
 
@@ -122,8 +119,3 @@ def _downscale(sample: ImageAndMask, side: int) -> ImageAndMask:
     image, mask = sample
     size = _scale((mask.shape[0], mask.shape[1]), side / max(mask.shape))
     return resize_image(image, size, "area"), resize_mask(mask, size)
-
-
-def _longer_side(images: int) -> int:
-    """Returns the longer side of each image in pixels, assuming that two thirds of its square are filled."""
-    return int(np.clip(math.sqrt(_SHEET_PIXELS / images / 0.67), *_LONGER_SIDE))

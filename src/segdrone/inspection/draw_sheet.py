@@ -17,15 +17,23 @@ from segdrone.utils.console import one_line
 _ASPECT = 1.5  # target width of a sheet over its height
 _GAP, _MARGIN = 24, 24  # pixels
 _DPI = 100
+_SHEET_PIXELS = 4e6  # target size of a sheet
+_LONGER_SIDE = (260, 1000)  # smallest and largest longer side of an image on the sheet, in pixels
 
 ImageAndMask = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # uint8 [H, W, 3] and its mask, uint8 [H, W]
 
 
 class SheetBlock(NamedTuple):
-    """A photograph with its mask, and optionally augmented versions of both."""
+    """A photograph with its mask, and optionally augmented versions of both, and pictures of the same size."""
 
     title: str
     versions: list[ImageAndMask]
+    pictures: Sequence[NDArray[np.uint8]] = ()
+
+
+def longer_side(images: int) -> int:
+    """Returns the longer side of each image in pixels, assuming that two thirds of its square are filled."""
+    return int(np.clip(math.sqrt(_SHEET_PIXELS / images / 0.67), *_LONGER_SIDE))
 
 
 def draw_sheet(blocks: Sequence[SheetBlock], table: ClassTable, title: str, *, stacked: bool) -> Figure:
@@ -78,7 +86,7 @@ def draw_sheet(blocks: Sequence[SheetBlock], table: ClassTable, title: str, *, s
 def _compose(block: SheetBlock, table: ClassTable, stacked: bool) -> NDArray[np.uint8]:
     images = [image for image, _ in block.versions]
     overlays = [figures.overlay(image, mask, table) for image, mask in block.versions]
-    cells = [images, overlays] if stacked else [[*images, *overlays]]
+    cells = [images, overlays] if stacked else [[*images, *overlays, *block.pictures]]
     height, width = (max(image.shape[axis] for image in images) for axis in (0, 1))
     return np.vstack([np.hstack([_pad(image, height, width) for image in row]) for row in cells])
 

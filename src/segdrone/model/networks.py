@@ -159,12 +159,18 @@ def forward_any_size(network: nn.Module, image: Tensor) -> Tensor:
         logits would be too coarse.
     """
     height, width = image.shape[-2:]
-    padded_height, padded_width = round_up_to_stride(network, height, width)
-    if (padded_height, padded_width) != (height, width):
-        padding = (0, padded_width - width, 0, padded_height - height)
-        image = torch.nn.functional.pad(image, padding, mode="replicate")
-    logits: Tensor = network(image)
+    logits: Tensor = network(pad_to_stride(network, image))
     return logits[..., :height, :width].float()
+
+
+def pad_to_stride(network: nn.Module, image: Tensor) -> Tensor:
+    """Returns images `[B, 3, H, W]`, padded on the right and below to a size that the network takes."""
+    height, width = image.shape[-2:]
+    padded_height, padded_width = round_up_to_stride(network, height, width)
+    if (padded_height, padded_width) == (height, width):
+        return image
+    padding = (0, padded_width - width, 0, padded_height - height)
+    return torch.nn.functional.pad(image, padding, mode="replicate")
 
 
 def supports_batch_of_one(network: nn.Module) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from segdrone.errors import CheckpointError, ConfigError
 from segdrone.model.checkpoint import load_network
-from segdrone.model.networks import forward_any_size, round_up_to_stride
+from segdrone.model.networks import forward_any_size, pad_to_stride, round_up_to_stride
 from segdrone.normalize import Normalize
 from segdrone.runtime.backend import OutOfMemory
 from segdrone.runtime.fuse import fuse_batch_norms
@@ -109,11 +110,8 @@ class TorchBackend:
             OutOfMemory: The GPU's memory is too small for this number of windows; fewer may fit.
             CheckpointError: The network fails on these windows.
         """
-        images = np.empty(windows.shape, np.float32)
-        for window, image in zip(windows, images, strict=True):
-            self._normalize(window, out=image)
         try:
-            return self._probabilities(torch.from_numpy(images).permute(0, 3, 1, 2))
+            return self._probabilities(self._normalized(windows))
         except torch.OutOfMemoryError:
             pass
         except Exception as error:  # options of somebody's network can fail in any way, some only here
@@ -125,6 +123,30 @@ class TorchBackend:
         torch.cuda.empty_cache()  # here, where the error no longer holds the tensors
         shown = " x ".join(map(str, windows.shape[:3]))
         raise OutOfMemory(f"{self.device} has no memory for {shown} pixels at once")
+
+    @torch.inference_mode()
+    def embed(self, windows: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Returns the coarsest features of the encoder, to compare what windows show; only networks have them.
+
+        Args:
+            windows: uint8 `[N, h, w, 3]`, RGB, of any height and width.
+
+        Returns:
+            float32 `[N, D, rows, columns]`; the cells lie evenly over each window.
+        """
+        encoder: Any = self._network.encoder
+        images = pad_to_stride(self._network, self._normalized(windows))
+        with self._autocast():
+            output = encoder(images.to(self._device))
+        maps = [features for features in _tensors(output) if features.ndim == 4 and features.is_floating_point()]
+        coarsest = min(reversed(maps), key=lambda features: features.shape[2] * features.shape[3])
+        return np.asarray(coarsest.float().cpu())
+
+    def _normalized(self, windows: NDArray[np.uint8]) -> Tensor:
+        images = np.empty(windows.shape, np.float32)
+        for window, image in zip(windows, images, strict=True):
+            self._normalize(window, out=image)
+        return torch.from_numpy(images).permute(0, 3, 1, 2)
 
     @torch.inference_mode()
     def _probabilities(self, images: Tensor) -> NDArray[np.float32]:
@@ -147,6 +169,15 @@ class TorchBackend:
         if self._device.type == "cpu":
             return nullcontext()
         return torch.autocast(self._device.type, torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16)
+
+
+def _tensors(output: Any) -> Iterator[Tensor]:
+    """Yields the tensors of an encoder's output: a list, or a tuple that holds one."""
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, list | tuple):
+        for part in output:
+            yield from _tensors(part)
 
 
 def _parse_device(name: str) -> torch.device:
