@@ -14,9 +14,9 @@ SHORTLIST = 4
 
 
 class Choice(NamedTuple):
-    """A candidate that was chosen, and its distance to the nearest labeled or chosen one before; NaN: unknown."""
+    """The place of a candidate that was chosen, and its distance to the nearest labeled or chosen one before; NaN: unknown."""
 
-    index: int
+    place: int
     distance: float
 
 
@@ -51,7 +51,7 @@ def k_center_greedy(
 
     Example:
         >>> line = np.array([[0.0], [0.1], [5.0], [4.0]])
-        >>> [choice.index for choice in k_center_greedy(line, np.empty((0, 1)), 4, {2: [3]}, candidates=5)]
+        >>> [choice.place for choice in k_center_greedy(line, np.empty((0, 1)), 4, {2: [3]}, candidates=5)]
         [0, 2, 1, 4]
     """
     nearest = np.full(len(features), np.inf)

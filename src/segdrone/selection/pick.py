@@ -219,11 +219,11 @@ def _pick(
     by: str,
     whole: bool,
 ) -> Pick:
-    index, scores = int(order[choice.index]), candidates.scores
+    index, scores = int(order[choice.place]), candidates.scores
     found = {way: float(scores.by(way, weights)[index]) for way in WAYS if way != "rare" or by == "rare"}
     found = {name: value for name, value in {**found, "distance": choice.distance}.items() if np.isfinite(value)}
     doubtful = np.argsort(-scores.entropy[index] * weights, kind="stable")[:2]
-    reason = f"{choice.index + 1} of {len(order)} by {by}, mostly about "
+    reason = f"{choice.place + 1} of {len(order)} by {by}, mostly about "
     reason += " and ".join(predictor.table.names[i] for i in doubtful)
     if "distance" in found:
         reason += f"; {found['distance']:.2f} from the nearest labeled or picked"

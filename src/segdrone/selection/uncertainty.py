@@ -34,8 +34,8 @@ def margin(probabilities: Plane) -> Plane:
         probabilities: float32 `[C, h, w]`, which sum to 1 over the classes.
 
     Example:
-        >>> margin(np.array([0.5, 0.3, 0.2], np.float32).reshape(3, 1, 1)).round(2).tolist()
-        [[0.8]]
+        >>> margin(np.array([0.5, 0.25, 0.25], np.float32).reshape(3, 1, 1)).tolist()
+        [[0.75]]
     """
     first, second = probabilities[0].copy(), np.zeros_like(probabilities[0])
     for plane in probabilities[1:]:
@@ -84,7 +84,7 @@ def disagreement(versions: Sequence[Plane]) -> Plane:
     classes = len(versions[0])
     total = np.zeros(versions[0].shape[1:], np.float32)
     for planes in zip(*versions, strict=True):
-        mean = np.mean(planes, axis=0, dtype=np.float32)
+        mean = np.asarray(np.mean(planes, axis=0, dtype=np.float32))
         total += entropy_part(mean, classes)
         for plane in planes:
             total -= entropy_part(plane, classes) / np.float32(len(versions))
