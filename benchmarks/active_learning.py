@@ -24,6 +24,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,13 +84,14 @@ class Chain(NamedTuple):
         """Chooses, trains and scores; what has its result is not done again."""
         if self.by in (FIRST, ALL):
             count = COUNTS[0] if self.by == FIRST else len(self.data.pool)
-            self._measure(count, lambda: self.order[:count])
+            self._measure(count, partial(self._first, count))
             return
         for before, count in pairwise(COUNTS):
-            if self.by == RANDOM:
-                self._measure(count, lambda count=count: self.order[:count])
-            else:
-                self._measure(count, lambda before=before, count=count: self._pick(before, count))
+            choose = partial(self._pick, before, count)
+            self._measure(count, choose if self.by != RANDOM else partial(self._first, count))
+
+    def _first(self, count: int) -> list[str]:
+        return self.order[:count]
 
     def _measure(self, count: int, choose: Callable[[], list[str]]) -> None:
         file = self.file(count)
@@ -210,6 +212,14 @@ def section(options: argparse.Namespace, data: Data) -> list[str]:
     lines += [f"| chosen by | {' | '.join(map(str, (*COUNTS, total)))} | for {WANTED:.0%} of all |"]
     lines += ["|---" * (len(COUNTS) + 3) + "|"]
     ends: dict[str, list[float]] = {}
+
+    def paired(by: str) -> list[tuple[int, dict[int, float]]]:
+        """Returns the seeds, with their curves, for which this way and the random one are measured."""
+        at_random = curves.get(RANDOM, {})
+        return [
+            (s, curve) for s, curve in curves[by].items() if {*COUNTS[1:]} <= curve.keys() & at_random.get(s, {}).keys()
+        ]
+
     for by in (RANDOM, *WAYS):
         seeds = {
             seed: curves.get(FIRST, {}).get(seed, {}) | curve | curves.get(ALL, {}).get(seed, {})
@@ -230,7 +240,9 @@ def section(options: argparse.Namespace, data: Data) -> list[str]:
         if at_random and ends.get(by):
             shares = [show([100 * value / total for value in values], "{:.0f} %") for values in (ends[by], at_random)]
             sentence = f"By {by}, {shares[0]} of the photographs reach {WANTED:.0%} of the mIoU of all"
-            lines += [f"{sentence}; at random {shares[1]}.", ""]
+            gains = [statistics.mean(curve[n] - curves[RANDOM][s][n] for n in COUNTS[1:]) for s, curve in paired(by)]
+            middle = f"From {COUNTS[1]} to {COUNTS[-1]}, mIoU is higher by {show(gains, '{:.3f}')}." if gains else ""
+            lines += [f"{sentence}; at random {shares[1]}. {middle}".rstrip(), ""]
     return lines
 
 
@@ -268,7 +280,8 @@ def main() -> None:
         "# What `segdrone data pick` saves", "",
         "`python benchmarks/active_learning.py`: mIoU on the validation photographs by the number of labeled ones, "
         f"mean of the seeds (lowest to highest). `experiment=baseline` with {options.steps} steps of {BATCH} at "
-        f"{HEIGHT} x {WIDTH}, whatever their number; {device}. Between the numbers, mIoU is taken to grow with their logarithm.",
+        f"{HEIGHT} x {WIDTH}, whatever their number; {device}. Between the numbers, mIoU is taken to grow with their "
+        "logarithm.",
         "",
     ]  # fmt: skip
     for data in opened:

@@ -46,7 +46,7 @@ def write_pool(folder: Path, seeds: range) -> Path:
     """Writes a photograph for each seed, named by it; those of higher seeds have less color: they are less certain."""
     folder.mkdir(parents=True, exist_ok=True)
     for seed in seeds:
-        image = photograph(seed).astype(np.float32)
+        image = photograph(100 + seed).astype(np.float32)
         gray = image.mean(-1, keepdims=True)
         faded = gray + (image - gray) / (1 + seed)
         Image.fromarray(faded.clip(0, 255).astype(np.uint8)).save(folder / f"{seed:02d}.png")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,7 +23,7 @@ def test_scores_are_those_of_their_formulas(seed: int, classes: int) -> None:
     first, second = np.sort(one, axis=0)[::-1][:2]
     assert np.allclose(margin(one), 1 - (first - second), atol=1e-6)
 
-    def entropy(p: NDArray[np.float32]) -> NDArray[np.float64]:
+    def entropy(p: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         exact = np.maximum(p.astype(np.float64), 1e-300)
         return np.asarray(-(exact * np.log(exact)).sum(0) / np.log(classes))
 

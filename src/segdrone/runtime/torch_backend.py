@@ -172,11 +172,11 @@ class TorchBackend:
 
 
 def _tensors(output: Any) -> Iterator[Tensor]:
-    """Yields the tensors of an encoder's output: a list, or a tuple that holds one."""
+    """Yields the tensors of an encoder's output: a list, a dict, or a tuple that holds one."""
     if isinstance(output, Tensor):
         yield output
-    elif isinstance(output, list | tuple):
-        for part in output:
+    elif isinstance(output, list | tuple | dict):
+        for part in output.values() if isinstance(output, dict) else output:
             yield from _tensors(part)
 
 

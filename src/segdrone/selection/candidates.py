@@ -39,7 +39,7 @@ class Candidates:
 
     def image(self, index: int) -> InputImage:
         """Returns the photograph of a part."""
-        return self.images[self.owner[index]]
+        return self.images[int(self.owner[index])]
 
     def part(self, index: int) -> Window:
         """Returns the window of a part, in pixels of its photograph."""
@@ -49,7 +49,7 @@ class Candidates:
         """Yields the photographs of some parts with the positions of their parts in `indices`."""
         owners = self.owner[indices]
         for owner in np.unique(owners):
-            yield self.images[owner], np.flatnonzero(owners == owner)
+            yield self.images[int(owner)], np.flatnonzero(owners == owner)
 
     def conflicts(self, indices: NDArray[np.int64], similar: Mapping[str, Sequence[str]]) -> dict[int, list[int]]:
         """Returns for each position in `indices` those of parts whose photographs are near duplicates of its own.

@@ -14,7 +14,7 @@ SHORTLIST = 4
 
 
 class Choice(NamedTuple):
-    """The place of a candidate that was chosen, and its distance to the nearest labeled or chosen one before; NaN: unknown."""
+    """A candidate that was chosen: its place in the order, and its distance to the nearest center before; or NaN."""
 
     place: int
     distance: float

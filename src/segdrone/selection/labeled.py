@@ -94,9 +94,9 @@ def rare_weights(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
     Example:
         >>> rare_weights(np.array([[75, 25, 0]])).round(2).tolist()
-        [0.63, 1.18, 1.18]
+        [0.67, 1.16, 1.16]
     """
     weights, occurs = np.array(class_weights("auto", counts)), counts.any(0)
     if occurs.any():
         weights[~occurs] = weights[occurs].max()
-    return weights / weights.mean()
+    return np.asarray(weights / weights.mean(), np.float64)
