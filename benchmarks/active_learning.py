@@ -89,6 +89,8 @@ class Chain(NamedTuple):
         for before, count in pairwise(COUNTS):
             choose = partial(self._pick, before, count)
             self._measure(count, choose if self.by != RANDOM else partial(self._first, count))
+            if before > COUNTS[0]:  # the model of the first round is that of all ways
+                self.file(before).with_suffix(".ckpt").unlink(missing_ok=True)
 
     def _first(self, count: int) -> list[str]:
         return self.order[:count]
@@ -144,8 +146,6 @@ class Chain(NamedTuple):
             picked = (folder / "picked" / "picked.txt").read_text(encoding="utf-8").split()
         if len(picked) != count - before:
             raise SystemExit(f"{len(picked)} photographs were picked, not {count - before}")
-        if before > COUNTS[0]:  # the model of the first round is that of all ways
-            checkpoint.unlink()
         return [*labeled, *picked]
 
 

@@ -107,6 +107,15 @@ def test_an_exported_model_predicts_a_photograph(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "overlays" / "scene.jpg").is_file()
 
 
+def test_an_exported_model_picks_a_photograph_to_label(tmp_path: Path) -> None:
+    model = write(graph(), tmp_path / "model.onnx")
+    out = tmp_path / "out"
+    result = run_without_torch("data", "pick", SCENE, "--model", model, "--count", "1", "--out", out, "--quiet")
+    assert (result.returncode, result.stdout) == (0, "")
+    assert "contact_sheet.png is not drawn: it needs matplotlib" in result.stderr
+    assert (out / "picked.txt").read_text() == "scene\n"
+
+
 def test_a_forest_of_pixels_predicts_a_photograph(tmp_path: Path) -> None:
     model = write_classic(tmp_path / "best.npz", fitted())
     result = run_without_torch("predict", model, SCENE, "--out", tmp_path / "out", "--quiet")

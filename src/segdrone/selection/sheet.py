@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from segdrone import figures
 from segdrone.inference.predictor import Predictor
 from segdrone.raster.pixels import resize_mask
 from segdrone.selection.outputs import Pick, shown_window
@@ -49,12 +49,11 @@ def write_sheet(
     Raises:
         DataError: A photograph can no longer be read.
     """
-    if importlib.util.find_spec("matplotlib") is None:
-        log.warning("%s is not drawn: it needs matplotlib: pip install segdrone", path.name)
+    try:
+        from segdrone.inspection.draw_sheet import SheetBlock, draw_sheet, longer_side
+    except ModuleNotFoundError as error:
+        log.warning("%s is not drawn: it needs %s: pip install segdrone", path.name, error.name)
         return
-    from segdrone import figures
-    from segdrone.inspection.draw_sheet import SheetBlock, draw_sheet, longer_side
-
     shown = picks[:_MOST]
     side = longer_side(3 * len(shown))
     bar = progress_bar(shown, desc="drawing", unit="photo", disable=not progress)
