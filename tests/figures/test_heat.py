@@ -14,7 +14,6 @@ def test_high_values_are_bright_and_values_cover_the_photograph() -> None:
     brightness = drawn[:, [2, 22, 37, 57]].sum(-1).mean(0)
     assert (np.diff(brightness[:3]) > 50).all()
     assert brightness[3] == brightness[2]  # more than 1 is drawn as 1
-    assert np.abs(drawn - drawn[:1]).max() <= 1
 
 
 def test_the_photograph_shows_through_in_gray() -> None:
