@@ -29,7 +29,7 @@ FLOORS = {
     3: ("raster", "synthetic", "figures"),
     4: ("data", "model", "classic", "runtime"),
     5: ("inference", "annotations", "inspection", "geo"),
-    6: ("training", "evaluation", "export", "sweep", "serve", "monitor", "selection"),
+    6: ("training", "evaluation", "export", "sweep", "serve", "monitor", "selection", "audit"),
     7: ("cli", "__main__"),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
@@ -52,6 +52,7 @@ SAME_FLOOR = {  # the only imports within a floor
     ("training", "export"),  # and exports its best checkpoint
     ("export", "evaluation"),  # an exported file is scored beside its checkpoint
     ("monitor", "evaluation"),  # true masks are scored, in the form of its report
+    ("audit", "evaluation"),  # photographs are opened as for scores
     ("serve", "monitor"),  # the service shows drift
     ("__main__", "cli"),
 }

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from segdrone.cli.data_audit import audit
 from segdrone.cli.data_labels import export_labels
 from segdrone.cli.data_make import cut, import_, sample
 from segdrone.cli.data_options import (
@@ -45,6 +46,7 @@ commands.command("import")(import_)
 commands.command("cut")(cut)
 commands.command("export-labels")(export_labels)
 commands.command("pick")(pick)
+commands.command("audit")(audit)
 
 
 @commands.command("check")

@@ -273,6 +273,15 @@ class Predictor:
         ]
         return grid(network_size, window, (strides[0], strides[1]))
 
+    def probabilities(self, source: ImageSource) -> Iterator[tuple[Window, NDArray[np.float32]]]:
+        """Yields each of the `windows` of an image, and its probabilities, float32 `[C, h, w]`; 0 without any data.
+
+        Raises:
+            DataError, ConfigError: As `tiles`.
+        """
+        windows = self.windows(source.size)
+        yield from zip(windows, self._network.probabilities(source, self.resize(source), windows, None), strict=True)
+
     def resize(self, source: ImageSource) -> ImageSource:
         """Returns an image at the network's scale, resized as a whole, as in training; `windows` are parts of it.
 

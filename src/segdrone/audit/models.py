@@ -1,0 +1,99 @@
+"""Open the models of an audit, and choose for each photograph those that were not trained on it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from segdrone.errors import ConfigError, DataError
+from segdrone.evaluation.scored_model import ScoredModel, open_model_file
+from segdrone.inference import Predictor
+from segdrone.model.origin import trained_elsewhere
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A model that judges labels.
+
+    Attributes:
+        path: Its file.
+        model: What the file holds.
+        predictor: Predicts photographs with it.
+    """
+
+    path: Path
+    model: ScoredModel
+    predictor: Predictor
+
+    def trained_on(self, root: str | Path) -> set[str]:
+        """Returns the names of photographs that it was trained on: of `root`, and of others that may be the same."""
+        training = self.model.training
+        return {*(training.get("splits") or {}).get("train", ())} | trained_elsewhere(training, root)
+
+
+def open_judges(paths: Sequence[Path], *, device: str = "auto", **options: Any) -> list[Judge]:
+    """Opens models that have the same classes, in any order.
+
+    Args:
+        paths: Checkpoints, or files that `segdrone export` wrote.
+        device: `auto`, `cpu`, `cuda` or `cuda:1`.
+        **options: Options of `Predictor`.
+
+    Raises:
+        CheckpointError: A file cannot be opened.
+        ConfigError: The same file is given twice, or a device or an option cannot be used.
+        DataError: The models have different classes.
+    """
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise ConfigError("--model names the same file twice: give the models of different parts of the photographs")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    judges = []
+    for path in paths:
+        model = open_model_file(path)
+        judges.append(Judge(path, model, Predictor(model.open_backend(device), **options)))
+        first, table = judges[0].predictor.table, judges[-1].predictor.table
+        if other := sorted({*table.names} ^ {*first.names}):
+            raise DataError(
+                f"{paths[0]} has the classes {', '.join(first.names)}, and {path} has {', '.join(table.names)} (they "
+                f"differ in {other[0]}): give models of the same classes"
+            )
+    return judges
+
+
+def assign_judges(judges: Sequence[Judge], root: str | Path, names: Sequence[str]) -> dict[str, list[Judge]]:
+    """Returns the models that judge each photograph: those that were not trained on it, else all of them.
+
+    What the models were trained on is known by the names of photographs. Where no model is left, or what a model was
+    trained on is unknown, that is said once.
+
+    Args:
+        judges: The models.
+        root: Folder of the photographs.
+        names: Their names.
+    """
+    trained = [judge.trained_on(root) for judge in judges]
+    assigned = {
+        name: [judge for judge, seen in zip(judges, trained, strict=True) if name not in seen] for name in names
+    }
+    left = [name for name in names if not assigned[name]]
+    unknown = [str(judge.path) for judge, seen in zip(judges, trained, strict=True) if not seen]
+    if left:
+        log.warning(
+            "%d of %d photographs have the names of ones that %s trained on: their wrong labels may have been learned, "
+            "and scores are too kind; train a model on each half of them (data.split_dir), and give both with --model",
+            len(left), len(names), "the model was" if len(judges) == 1 else "all models were",
+        )  # fmt: skip
+    if unknown:
+        log.warning(
+            "%s does not say which photographs it was trained on: if these are among them, scores are too kind",
+            ", ".join(unknown),
+        )
+    return {name: assigned[name] or list(judges) for name in names}
