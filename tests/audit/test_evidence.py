@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,7 +22,7 @@ class Brightness:
     stride: Size = (1, 1)
     device, batch_size = "cpu", 1
     window: Size | None = None
-    settings: ClassVar[Mapping[str, Any]] = {}
+    settings: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, *classes: tuple[str, tuple[int, int, int]]) -> None:
         self._place = classes.index(BRIGHT)

@@ -78,7 +78,7 @@ def doubted(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> ND
     thresholds = np.bincount(labels, given, minlength=probabilities.shape[1]) / np.maximum(counts, 1)
     confident = np.where((counts > 0) & (probabilities >= thresholds), probabilities, 0)
     best = confident.argmax(axis=1)
-    return (confident[every, best] > given) & (best != labels)
+    return np.asarray((confident[every, best] > given) & (best != labels), bool)
 
 
 def _fit(inputs: NDArray[np.float64], offsets: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:

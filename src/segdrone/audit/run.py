@@ -73,7 +73,7 @@ class Audit:
         """Ids of the likeliest other classes, int64 `[N]`."""
         others = self.probabilities.copy()
         others[np.arange(len(self.labels)), self.labels] = -1
-        return others.argmax(axis=1)
+        return np.asarray(others.argmax(axis=1), np.int64)
 
     def window(self, region: int) -> Window:
         """Returns the bounding box of a region."""
@@ -137,7 +137,8 @@ def _collect(
     progress: bool,
 ) -> list[tuple[NDArray[Any], ...]]:
     """Returns numbers (photograph, box, area, label), mean log-probabilities and context of all regions."""
-    found, small = [], 0
+    found: list[tuple[NDArray[Any], ...]] = []
+    small = 0
     for number, pair in enumerate(progress_bar(pairs, desc="photographs", disable=not progress)):
         predictors = [judge.predictor for judge in assigned[pair.id]]
         mask = read_pair_mask(pair, encoding)

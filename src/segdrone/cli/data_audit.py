@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -78,7 +78,7 @@ def audit(
     if split not in ("train", "val", "test", "all"):
         raise ConfigError(f"--split {split} is unknown: choose one of train, val, test, all")
     named = {"images": images, "masks": masks, "layout": layout, "classes": classes, "split_dir": split_dir}
-    options = {key: value for key, value in named.items() if value is not None}
+    options: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
     if allow_unpaired:
         options["allow_unpaired"] = True
     with writable_dir(out), exclusive_dir(out), staged_results(out, ("audit.csv", "audit.png")) as results:
