@@ -6,6 +6,10 @@ Of the labeled regions of the photographs in train.txt, 3 % get another class. T
 two halves, a network is trained on each, with the wrong labels among its own, and each audits the half that it did not
 see. What is finished stays in --work, so an interrupted benchmark continues; a run takes about 25 minutes on two cores.
 Writes benchmarks/results/label_errors.md.
+
+python benchmarks/label_errors.py --root FOLDER --split-dir FOLDER --work FOLDER --model best.ckpt --photographs val.txt
+
+Audits with a finished model, which was trained on other photographs, instead; prints the table and writes nothing.
 """
 
 from __future__ import annotations
@@ -46,7 +50,7 @@ def corrupt(options: argparse.Namespace) -> None:
     (data / "label_images_semantic").mkdir(parents=True)
     (data / "original_images").mkdir()
     shutil.copy(options.root / "class_dict_seg.csv", data)
-    names = (options.split_dir / "train.txt").read_text(encoding="utf-8").split()
+    names = (options.split_dir / options.photographs).read_text(encoding="utf-8").split()
     masks, regions = {}, []
     for name in names:
         (data / "original_images" / f"{name}.jpg").symlink_to(options.root / "original_images" / f"{name}.jpg")
@@ -103,8 +107,9 @@ def run_audit(options: argparse.Namespace) -> list[dict[str, str]]:
     out = options.work / "audit"
     if not (out / "audit.csv").is_file():
         command = [sys.executable, "-m", "segdrone", "data", "audit", options.work / "dataset", "--out", out]
-        for fold in range(FOLDS):
-            command += ["--model", train(options, fold)]
+        models = [options.model] if options.model else [train(options, fold) for fold in range(FOLDS)]
+        for model in models:
+            command += ["--model", model]
         subprocess.run([*map(str, command), "--min-area", str(LEAST_AREA)], check=True, cwd=REPO)
     with (out / "audit.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
@@ -114,6 +119,22 @@ def recalls(order: NDArray[np.float64], is_changed: NDArray[np.bool_]) -> list[f
     """Returns the share of the changed regions among the first ones by increasing `order`, for each of `FIRST`."""
     found = np.cumsum(is_changed[np.argsort(order, kind="stable")])
     return [float(found[round(share * len(order)) - 1]) for share in FIRST]
+
+
+def scored(options: argparse.Namespace, fold: int) -> float:
+    """Returns the mIoU of a network on the half that it did not see, and whose labels are partly wrong."""
+    metrics = json.loads((options.work / f"fold{fold}" / "metrics.json").read_text(encoding="utf-8"))
+    return float(metrics["miou"])
+
+
+def describe_models(options: argparse.Namespace, miou: list[float]) -> str:
+    """Returns which models judge, in words."""
+    if options.model:
+        return "A model judges that was trained on other photographs, with their own labels."
+    reached = " and ".join(f"{value:.3f}" for value in miou)
+    return f"""Two networks (FPN on MobileNetV2, {options.epochs} epochs at {options.height} x {options.width}) are
+trained on one half of the photographs each, wrong labels included, and judge the other half; on its labels they reach
+a mIoU of {reached}."""
 
 
 def table(options: argparse.Namespace) -> str:
@@ -137,14 +158,13 @@ def table(options: argparse.Namespace) -> str:
     lines.append(f"| at random | {' | '.join(f'{share:.1%}' for share in FIRST)} |")
     first = round(FIRST[1] * len(rows))
     right = [places[key] == row["suggested"] for key, row in zip(keys[:first], rows, strict=False) if key in places]
-    miou = [json.loads((options.work / f"fold{f}" / "metrics.json").read_text())["miou"] for f in range(FOLDS)]
+    miou = [] if options.model else [scored(options, fold) for fold in range(FOLDS)]
     return f"""# Wrong labels found
 
 By `benchmarks/label_errors.py`, {platform.machine()}, seed {SEED}: of the {len(rows)} regions of at least {LEAST_AREA}
-pixels in the {len({row["photograph"] for row in rows})} photographs of train.txt, {len(changes)} ({SHARE:.0%}), drawn
-evenly, have another class, drawn evenly among those that do not touch the region. Two networks (FPN on MobileNetV2,
-{options.epochs} epochs at {options.height} x {options.width}) are trained on one half of the photographs each, wrong
-labels included, and judge the other half; on its labels they reach a mIoU of {" and ".join(f"{m:.3f}" for m in miou)}.
+pixels in the {len({row["photograph"] for row in rows})} photographs of {options.photographs}, {len(changes)}
+({SHARE:.0%}), drawn evenly, have another class, drawn evenly among those that do not touch the region.
+{describe_models(options, miou)}
 
 Share of the changed regions among the first ones of the list:
 
@@ -160,19 +180,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, required=True, help="photographs and masks")
     parser.add_argument("--split-dir", type=Path, required=True, help="folder of train.txt")
-    parser.add_argument("--work", type=Path, required=True, help="folder that keeps what is finished")
+    parser.add_argument("--work", type=Path, required=True, help="keeps what is finished, by these options")
     parser.add_argument("--weights", type=Path, help="weights of the network's encoder; none: random")
     parser.add_argument("--height", type=int, default=256, help="rows at which photographs are seen")
     parser.add_argument("--width", type=int, default=384, help="columns at which photographs are seen")
+    parser.add_argument("--photographs", default="train.txt", help="file in --split-dir that lists the photographs")
+    parser.add_argument("--model", type=Path, help="audit with this model instead of training")
     parser.add_argument("--epochs", type=int, default=15, help="epochs of each training")
     options = parser.parse_args()
-    for name in ("root", "split_dir", "work", "weights"):
+    for name in ("root", "split_dir", "work", "weights", "model"):
         setattr(options, name, getattr(options, name) and getattr(options, name).resolve())
     corrupt(options)
     text = table(options)
+    print(text)
+    if options.model:
+        return
     with atomic_write(REPO / "benchmarks" / "results" / "label_errors.md") as partial:
         partial.write_text(text, encoding="utf-8")
-    print(text)
 
 
 if __name__ == "__main__":
