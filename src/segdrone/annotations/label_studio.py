@@ -22,6 +22,9 @@ from segdrone.classes import Color
 from segdrone.raster.header import IMAGE_SUFFIXES
 from segdrone.windows import Size
 
+NAME, DIGEST = "photograph", "sha256"
+"""Keys of a task's data by which `segdrone data export-labels --push` names the photograph that it has uploaded."""
+
 
 def matches(document: Any) -> bool:
     """Returns whether a document has this format."""
@@ -131,6 +134,8 @@ def _image_names(task: CheckedNode) -> list[str]:
     paths = {key: _path_in_url(text) for key, text in texts.items()}
     with_suffix = [key for key, path in paths.items() if PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES]
     key = "image" if "image" in paths else next((keys[0] for keys in (with_suffix, [*paths]) if len(keys) == 1), None)
+    if key == "image" and NAME in texts and DIGEST in texts:
+        return [texts[NAME]]
     if key is None:
         raise task["data"].error(
             f"has {len(with_suffix) or len(paths)} texts that may name the photograph ({', '.join(sorted(paths))}): "

@@ -34,6 +34,7 @@ from segdrone.cli.data_options import (
     dataset_options,
 )
 from segdrone.cli.data_pick import pick
+from segdrone.cli.data_pull import pull
 from segdrone.cli.size import parse_size
 from segdrone.data.config import describe
 from segdrone.errors import ConfigError
@@ -47,6 +48,7 @@ commands.command("cut")(cut)
 commands.command("export-labels")(export_labels)
 commands.command("pick")(pick)
 commands.command("audit")(audit)
+commands.command("pull")(pull)
 
 
 @commands.command("check")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from segdrone.cli.data_options import Quiet
+from segdrone.errors import ConfigError
 
 
 def export_labels(
@@ -61,9 +62,24 @@ def export_labels(
     classes: Annotated[
         str | None, typer.Option(help="drone, or a class table, for masks that have none beside them.")
     ] = None,
+    push: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Also send photographs and shapes to the Label Studio or CVAT that runs there. Its token is "
+            "LABEL_STUDIO_TOKEN or CVAT_ACCESS_TOKEN in the environment.",
+        ),
+    ] = None,
+    project: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME_OR_NUMBER",
+            help="Project in Label Studio, task in CVAT; made if it does not exist (default: the name of OUT).",
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Write masks as shapes of a labeling tool, to correct them there.
+    r"""Write masks as shapes of a labeling tool, to correct them there.
 
     For example:
 
@@ -91,12 +107,26 @@ def export_labels(
         datumaro       annotations/default.json
         via            via_project.json
 
-    Exit code 0 if all is written; 2 and one line on stderr if nothing is.
+    With --push, they also go to a tool that runs, with their photographs:
+
+        export LABEL_STUDIO_TOKEN=...    (Account & Settings)
+        segdrone data export-labels predicted --to label-studio --images flights \
+            --out to_correct --push http://localhost:8080 --project flights
+        ... correct the shapes there ...
+        segdrone data pull http://localhost:8080 --from label-studio --project flights --out corrected.json
+
+    What is there already is left as it is: after an interruption, the same
+    command sends the rest. The token goes to URL alone: redirects are errors.
+
+    Exit code 0 if all is written and sent; 2 and one line on stderr if not.
     """
+    from functools import partial
+
     from segdrone.annotations.export import export_labels as export
     from segdrone.utils.console import one_line
 
-    summary = export(
+    write = partial(
+        export,
         masks,
         out,
         to,
@@ -109,5 +139,14 @@ def export_labels(
         classes=classes,
         progress=not quiet,
     )
-    for line in summary.lines():
+    if push is None:
+        if project is not None:
+            raise ConfigError("--project is for --push URL: give both, or none")
+        lines = write().lines()
+    else:
+        from segdrone.annotations.servers.push import push_labels
+
+        summary, sent = push_labels(write, out, to, push, project, progress=not quiet)
+        lines = [*summary.lines(), sent]
+    for line in lines:
         print(one_line(line))

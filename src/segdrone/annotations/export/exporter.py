@@ -49,6 +49,7 @@ class LabelSummary:
         below: Largest number of pixels below which regions were joined or filled.
         min_area: Of masks, regions of fewer pixels were filled.
         empty: Photographs without a shape.
+        files: File of each photograph by its name, in the order of the export; None where it is not known.
     """
 
     out: Path
@@ -65,6 +66,7 @@ class LabelSummary:
     below: int = 0
     min_area: int = 0
     empty: list[str] = field(default_factory=list)
+    files: dict[str, Path | None] = field(default_factory=dict)
 
     def add(self, name: str, regions: Regions) -> None:
         """Counts a photograph."""
@@ -167,6 +169,7 @@ def export_labels(
                 regions = _regions(mask, found.table, chosen, kind, limits, simplify)
                 writer.add(LabeledImage(mask.name, mask.stem, mask.photograph, regions))
                 summary.add(mask.name, regions)
+                summary.files[mask.name] = mask.photograph
             writer.finish()
             write_json({"format": label_format}, results.path / _RECORD)
             results.commit()

@@ -6,11 +6,13 @@ by paths in its local storage, `/data/local-files/?d=NAME`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 from segdrone.annotations.export.encodings import pack_brush
 from segdrone.annotations.export.image import Export, JsonObject, LabeledImage, color_by_name, hex_color
+from segdrone.annotations.export.regions import Regions
 from segdrone.annotations.export.text_files import compact, join_items, write_json_parts, write_text
 
 _TO_NAME = "image"
@@ -28,38 +30,11 @@ class LabelStudioWriter:
     def add(self, image: LabeledImage) -> None:
         """Keeps the task of a photograph."""
         task = len(self._tasks) + 1
-        height, width = image.size
-        result: list[JsonObject] = []
-        for values, name in self._values(image):
-            result.append(
-                {
-                    "id": f"{task}-{len(result) + 1}",
-                    "type": f"{self._kind}labels",
-                    "from_name": self._kind,
-                    "to_name": _TO_NAME,
-                    "original_width": width,
-                    "original_height": height,
-                    "image_rotation": 0,
-                    "value": {**values, f"{self._kind}labels": [name]},
-                }
-            )
+        result = region_results(image.regions, self._export.table.names, self._kind, self._kind, _TO_NAME, str(task))
         shapes = {"model_version": "segdrone", "result": result} if self._export.predictions else {"result": result}
         key = "predictions" if self._export.predictions else "annotations"
         data = {"image": _LOCAL_FILES + quote(image.name)}
         self._tasks.append(compact({"id": task, "data": data, key: [shapes]}))
-
-    def _values(self, image: LabeledImage) -> list[tuple[JsonObject, str]]:
-        names, (height, width) = self._export.table.names, image.size
-        if not self._export.has_outlines:
-            return [
-                ({"format": "rle", "rle": pack_brush(shape, image.size).tolist()}, names[shape.class_id])
-                for shape in image.shapes
-            ]
-        return [
-            ({"points": (outline * (100 / width, 100 / height)).tolist(), "closed": True}, names[shape.class_id])
-            for shape in image.shapes
-            for outline in shape.outlines
-        ]
 
     def finish(self) -> None:
         """Writes both files."""
@@ -73,3 +48,34 @@ class LabelStudioWriter:
         control = f'  <{tag} name="{self._kind}" toName="{_TO_NAME}">'
         lines = ["<View>", image, control, *labels, f"  </{tag}>", "</View>", ""]
         write_text(lines, self._export.folder / "label_config.xml")
+
+
+def region_results(
+    regions: Regions, names: Sequence[str], kind: str, from_name: str, to_name: str, prefix: str
+) -> list[JsonObject]:
+    """Returns regions as results of an annotation or a prediction.
+
+    Args:
+        regions: Of `mask_regions` for brushes, of `outline_regions` for polygons.
+        names: Labels, by class id.
+        kind: `brush` or `polygon`.
+        from_name: Name of the control in the labeling interface.
+        to_name: Name of the photograph there.
+        prefix: Begin of their ids.
+    """
+    height, width = regions.size
+    common = {"type": f"{kind}labels", "from_name": from_name, "to_name": to_name,
+              "original_width": width, "original_height": height, "image_rotation": 0}  # fmt: skip
+    return [
+        {"id": f"{prefix}-{number}", **common, "value": {**values, f"{kind}labels": [names[class_id]]}}
+        for number, (values, class_id) in enumerate(_values(regions, kind), 1)
+    ]
+
+
+def _values(regions: Regions, kind: str) -> Iterator[tuple[JsonObject, int]]:
+    height, width = regions.size
+    for shape in regions.shapes:
+        if kind == "brush":
+            yield {"format": "rle", "rle": pack_brush(shape, regions.size).tolist()}, shape.class_id
+        for outline in shape.outlines:
+            yield {"points": (outline * (100 / width, 100 / height)).tolist(), "closed": True}, shape.class_id

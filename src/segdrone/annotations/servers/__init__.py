@@ -1,0 +1,1 @@
+"""Send annotations to labeling tools that run, and fetch them from there."""
