@@ -43,6 +43,9 @@ def serve(
     token_file: Annotated[Path | None, typer.Option(help=OPTIONS["token_file"])] = ServeSettings.token_file,
     no_auth: Annotated[bool, typer.Option("--no-auth", help=OPTIONS["no_auth"])] = ServeSettings.no_auth,
     cors: Annotated[list[str] | None, typer.Option(metavar="ORIGIN", help=OPTIONS["cors"])] = None,
+    label_studio: Annotated[
+        str | None, typer.Option(metavar="URL", help=OPTIONS["label_studio"])
+    ] = ServeSettings.label_studio,
 ) -> None:
     r"""Serve models over HTTP, and as a web page: photographs in, masks out.
 
@@ -69,6 +72,7 @@ def serve(
         job_workers=job_workers, max_jobs=max_jobs, max_job_megabytes=max_job_megabytes, job_hours=job_hours,
         job_upload_timeout=job_upload_timeout, keep_hours=keep_hours, statistics=statistics,
         per_client=per_client, token_file=token_file, no_auth=no_auth, cors=tuple(cors or ()),
+        label_studio=label_studio,
     )  # fmt: skip
     try:
         from segdrone.serve.app import create_app, start_service

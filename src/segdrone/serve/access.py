@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import logging
@@ -135,9 +136,9 @@ class GuardAccess:
         if not self._tokens or path in _OPEN or path.startswith(_OPEN_FOLDER):
             return
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        given = _digest(token.strip())
+        given = _digest(_password(token) if scheme.lower() == "basic" else token.strip())
         is_known = [hmac.compare_digest(given, known) for known in self._tokens]  # all of them: in constant time
-        if scheme.lower() != "bearer" or not any(is_known):
+        if scheme.lower() not in ("bearer", "basic") or not any(is_known):
             raise Problem(
                 401, "no valid token: send the header Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"}
             )
@@ -147,6 +148,14 @@ def _host_name(host: str) -> str:
     """Returns the name in a Host header, without port; empty if it is none."""
     try:
         return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _password(credentials: str) -> str:
+    """Returns the password in the credentials of HTTP Basic, as Label Studio sends it; empty without one."""
+    try:
+        return base64.b64decode(credentials.strip(), validate=True).decode().partition(":")[2]
     except ValueError:
         return ""
 

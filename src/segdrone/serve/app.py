@@ -16,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from segdrone import __version__
-from segdrone.serve import health, inference_v2, job_routes, models, pages, segment
+from segdrone.annotations.servers.label_studio import LabelStudio
+from segdrone.serve import health, inference_v2, job_routes, label_studio, models, pages, segment
 from segdrone.serve.access import GuardAccess, read_tokens
 from segdrone.serve.drain import DrainBody
 from segdrone.serve.job_queue import JobQueue
@@ -42,9 +43,11 @@ def start_service(settings: ServeSettings) -> Iterator[Service]:
 
     Raises:
         CheckpointError: A model cannot be opened.
-        ConfigError: The spool cannot be written to, or the tokens cannot be read.
+        ConfigError: The spool cannot be written to, the tokens cannot be read, or Label Studio's address or token
+            cannot be used.
     """
     tokens = read_tokens(settings.token_file) if settings.token_file else []
+    labeled = LabelStudio(settings.label_studio, "--label-studio") if settings.label_studio else None
     with open_spool(settings.spool) as spool:
         copies = ModelCopies(settings.models, spool / "models")
         options = WorkerOptions(settings.device, settings.threads, str(spool))
@@ -58,7 +61,7 @@ def start_service(settings: ServeSettings) -> Iterator[Service]:
                 stack.callback(jobs.stop)
             with copies.errors_with_own_paths(), pool:
                 metrics = Metrics(pool, jobs, predictions)
-                yield Service(settings, pool, copies, metrics, spool, predictions, tokens, jobs)
+                yield Service(settings, pool, copies, metrics, spool, predictions, tokens, jobs, labeled)
 
 
 def _start_jobs(settings: ServeSettings, copies: ModelCopies, spool: Path, predictions: PredictionLog) -> JobQueue:
@@ -101,7 +104,8 @@ def create_app(service: Service) -> FastAPI:
         responses={"default": DESCRIBED, 422: DESCRIBED},
     )  # fmt: skip
     app.state.service = service
-    for router in (segment.router, job_routes.router, models.router, inference_v2.router, health.router):
+    for router in (segment.router, job_routes.router, models.router, inference_v2.router, health.router,
+                   label_studio.router):  # fmt: skip
         app.include_router(router)
     pages.add_pages(app, Path(__file__).parent / "page")
     return app

@@ -102,21 +102,34 @@ async def segment(request: Request, options: Annotated[Options, Query()]) -> Res
     check_room(service)  # before the upload, which may be long
     upload = await receive_photograph(request, record.make_folder(), service.settings)
     record.bytes, record.megapixels = upload.size, upload.megapixels
-    folder = upload.file.parent
-    task = submit(service, segment_message(options, model, kinds, upload, folder))
-    result = await wait_for_answer(request, service, task)
-    queued = task.queued or 0.0
-    service.metrics.count_prediction(
-        model, queued=queued, predicted=result["seconds"], megapixels=upload.megapixels
-    )  # fmt: skip
-    description = describe(request, model)
-    if result["model_digest"] == description["digest"] and AS_TRAINED.items() <= options.model_dump().items():
-        await asyncio.to_thread(service.predictions.add, model, description, record.id, result["row"])
+    result, queued = await predict_upload(request, options, model, kinds, upload)
     headers = {"X-Model": model, "X-Model-Digest": result["model_digest"], "Vary": "Accept"}
     if answer.kind:
-        file = folder / answer.kind / (upload.file.stem + SUFFIXES[answer.kind])
+        file = upload.file.parent / answer.kind / (upload.file.stem + SUFFIXES[answer.kind])
         return FileResponse(file, headers=headers, media_type=answer.media_type)
     return JSONResponse(to_json(result, request_id=record.id, model=model, queued=queued), headers=headers)
+
+
+async def predict_upload(
+    request: Request, options: Options, model: str, kinds: Sequence[str], upload: Upload
+) -> tuple[dict[str, Any], float]:
+    """Lets a worker predict a photograph, and counts it; files are written beside it.
+
+    Returns:
+        The worker's answer, and the seconds that the request waited for it.
+
+    Raises:
+        Problem: The queue is full, the task failed, or the client left.
+    """
+    service: Service = request.app.state.service
+    task = submit(service, segment_message(options, model, kinds, upload, upload.file.parent))
+    result = await wait_for_answer(request, service, task)
+    queued = task.queued or 0.0
+    service.metrics.count_prediction(model, queued=queued, predicted=result["seconds"], megapixels=upload.megapixels)
+    description = describe(request, model)
+    if result["model_digest"] == description["digest"] and AS_TRAINED.items() <= options.model_dump().items():
+        await asyncio.to_thread(service.predictions.add, model, description, record_of(request).id, result["row"])
+    return result, queued
 
 
 def check_options(options: Options, kinds: Sequence[str], model: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from segdrone.annotations.servers.label_studio import LabelStudio
 from segdrone.serve.job_queue import JobQueue
 from segdrone.serve.metrics import Metrics
 from segdrone.serve.models import ModelCopies
@@ -27,6 +28,7 @@ class Service:
         predictions: Statistics of what it predicts.
         tokens: Digests of the tokens, one of which a request needs; empty lets everyone in.
         jobs: Its jobs; None if it takes none.
+        label_studio: The Label Studio whose photographs it labels, if any.
     """
 
     settings: ServeSettings
@@ -37,6 +39,7 @@ class Service:
     predictions: PredictionLog
     tokens: Sequence[bytes] = ()
     jobs: JobQueue | None = None
+    label_studio: LabelStudio | None = None
 
     def kill(self) -> None:
         """Ends all workers at once."""

@@ -122,6 +122,14 @@ class ServeSettings:
         default=(), metadata=_help("Origin whose web pages may use it; can be given several times.")
     )
 
+    label_studio: str | None = field(
+        default=None,
+        metadata=_help(
+            "Address of a Label Studio whose uploads are labeled, at http://HOST:PORT/v1/models/NAME/label-studio; "
+            "needs its token as LABEL_STUDIO_TOKEN in the environment."
+        ),
+    )
+
     def __post_init__(self) -> None:
         if not self.models:
             raise ConfigError("no model: give one or more exported models or checkpoints")
