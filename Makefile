@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lifecycle train test coverage lint types wheel-trial export-trial bench torture tensorboard lock clean
+.PHONY: help setup demo lifecycle train test coverage lint types wheel-trial export-trial label-trial bench torture tensorboard lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -48,6 +48,9 @@ wheel-trial: $(READY) ## build the wheel and use it in an empty folder
 
 export-trial: $(READY) ## convert a small model to the formats that need an environment of their own: installs 4 GB
 	$(BIN)/python -m tests.export_trial
+
+label-trial: $(READY) ## correct labels in a Label Studio, and let it label by a model: installs 850 MB
+	$(BIN)/python -m tests.label_studio_trial outputs/label-trial
 
 bench: $(READY) ## run the benchmarks; for their options see benchmarks/*.py --help
 	$(BIN)/python benchmarks/epoch.py
