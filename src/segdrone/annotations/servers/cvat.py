@@ -1,7 +1,8 @@
 """Send an export to a CVAT that runs, and fetch what was corrected there, by CVAT's own package, cvat-sdk.
 
-A task holds the photographs of an export. They are sent as one ZIP archive, which keeps their folders, in parts of 10
-MB. A second run goes on with the task of the same name: photographs are sent if it has none, and then annotations.
+A task holds the photographs of an export. They are sent as one ZIP archive, which keeps their folders; cvat-sdk sends
+one of more than 100 MiB in parts of 10. A second run goes on with the task of the same name: photographs are sent if it
+has none, and then annotations.
 """
 
 from __future__ import annotations
