@@ -145,6 +145,20 @@ def test_a_file_is_sent_in_parts(tmp_path: Path) -> None:
     assert peak < 20 << 20
 
 
+def test_a_file_that_is_refused_before_it_has_arrived_is_too_large(tmp_path: Path) -> None:
+    file = tmp_path / "photograph.jpg"
+    with file.open("wb") as opened:
+        opened.truncate(100 << 20)
+
+    class Refusing(Scripted):
+        def do_POST(self) -> None:
+            self.send_error(413)
+            self.close_connection = True
+
+    with serving(Refusing) as address, pytest.raises(ServerError, match="client_max_body_size"):
+        connection(address).upload("/a", file, "photograph.jpg")
+
+
 def test_a_new_token_is_asked_for_once() -> None:
     refusing = scripted(status=401)
     with serving(refusing) as address:
