@@ -15,9 +15,10 @@ from segdrone.annotations.class_table import build_class_table
 from segdrone.annotations.orientation import MaskFrame, check_orientation, mask_frame
 from segdrone.annotations.photograph_paths import telling
 from segdrone.annotations.photographs import Annotated, find_photographs, splits_of
-from segdrone.annotations.shapes import Shape, is_ignored, number_shapes, rasterize
+from segdrone.annotations.shapes import Shape, is_ignored
 from segdrone.annotations.sources import Source, read_source
 from segdrone.annotations.summary import ImportSummary
+from segdrone.annotations.tiles import check_all_tiles, draw_mask, draw_numbers, recognize_tiles
 from segdrone.class_files import CLASSES_FILE
 from segdrone.classes import ClassTable
 from segdrone.data.masks.instance_maps import INSTANCES
@@ -40,6 +41,7 @@ def import_annotations(
     background: str | None = None,
     orientation: str = "displayed",
     instances: bool = False,
+    allow_missing_tiles: bool = False,
     progress: bool = True,
 ) -> ImportSummary:
     """Writes `out/images/` (hard links if possible), `out/masks/NAME.png` and `out/classes.csv`.
@@ -49,7 +51,8 @@ def import_annotations(
     shapes is skipped, or all background; a photograph that the annotations do not name is skipped. Several exports,
     or one in the folders of a split, become one dataset with one class table; the split is kept in `train.txt`,
     `val.txt` and `test.txt`. Photographs of equal names are told apart by their folders. The files replace those
-    of an earlier import of the same photographs when all are written.
+    of an earlier import of the same photographs when all are written. Tiles of `export-labels --tile`, known by their
+    names, become one mask of the whole photograph.
 
     Args:
         source: Annotation files, or folders of such files at any depth, all in one format.
@@ -64,6 +67,7 @@ def import_annotations(
         orientation: What the shapes were drawn on: the photographs as `displayed`, turned as their EXIF orientation
             says, or as `stored`, by a tool that ignores it.
         instances: Also write `instances/NAME.png`, which numbers the things that the shapes show, by `number_shapes`.
+        allow_missing_tiles: Ignore the pixels of tiles that are not in the annotations.
         progress: Whether to show a progress bar.
 
     Raises:
@@ -80,12 +84,15 @@ def import_annotations(
     if background is not None and is_ignored(background):
         raise DataError(f"--background {background}: pixels outside of shapes are ignored without it, leave it out")
     sources = [read_source(path, annotation_format) for path in ([source] if isinstance(source, Path) else source)]
+    sources = [recognize_tiles(one) for one in sources]
     if len(formats := {one.format for one in sources}) > 1:
         raise DataError(f"the sources are in the formats {', '.join(sorted(formats))}: import one format at a time")
     for root in {images or one.images for one in sources}:
         write.check_folders(out, root.resolve())
     annotated, unnamed = find_photographs(sources, images, out)
     drawn = [one for one in annotated if one.shapes or background is not None]
+    files = [(one.annotated, one.photograph) for one in drawn if isinstance(one.photograph, Path)]
+    tiles = check_all_tiles(files, allow_missing=allow_missing_tiles)
     shapes = [shape for one in annotated for shape in one.shapes]
     unread = sum((one.annotations.unread for one in sources), Counter[str]())
     _check_shapes(sources, shapes, unread, background)
@@ -114,7 +121,8 @@ def import_annotations(
         write.write_class_table(table, results.path)
         write.commit(results)
     summary = _summarize(sources, out, table, drawn, pixels, splits, len(annotated) - len(drawn), unnamed)
-    return replace(summary, notes=(*summary.notes, f"{', '.join(kept)} of {out} stay the split")) if kept else summary
+    kept_note = [f"{', '.join(kept)} of {out} stay the split"] if kept else []
+    return replace(summary, notes=[*summary.notes, *tiles, *kept_note])
 
 
 def _write_pairs(
@@ -132,10 +140,11 @@ def _write_pairs(
     pixels = np.zeros(256, np.int64)
     pairs = zip(drawn, frames, strict=True)
     for one, frame in progress_bar(pairs, desc="masks", unit="photograph", total=len(drawn), disable=not progress):
-        mask = frame.turn(rasterize(one.shapes, frame.size, ids, fill, table.ignore_index))
+        as_annotated = draw_mask(one.annotated, frame.size, ids, fill, table.ignore_index)
+        mask = frame.turn(as_annotated)
         write.write_pair(mask, one.photograph, one.name, out)
         if instances:
-            write.write_instances(frame.turn(number_shapes(one.shapes, frame.size)), one.name, out)
+            write.write_instances(frame.turn(draw_numbers(one.annotated, as_annotated)), one.name, out)
         pixels += count_values(mask)
     return pixels
 

@@ -70,6 +70,8 @@ def mask_frame(one: Annotated, orientation: str) -> MaskFrame:
     else:
         header = read_header(one.photograph)
         size, exif = header.size, header.orientation if header.orientation in _TURNS else 1
+    if one.annotated.tiles:
+        return MaskFrame(size)  # they were cut from the photograph as displayed
     stored = size[::-1] if exif >= 5 else size
     expected, other = (size, stored) if orientation == "displayed" else (stored, size)
     annotated = one.annotated.size

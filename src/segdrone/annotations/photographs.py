@@ -14,6 +14,7 @@ from segdrone.annotations.names import unique_names
 from segdrone.annotations.photograph_paths import split_name, split_of_path
 from segdrone.annotations.shapes import AnnotatedImage, Shape
 from segdrone.annotations.sources import Source
+from segdrone.annotations.tiles import join_tiles
 from segdrone.data.splits.split import SPLITS
 from segdrone.errors import DataError
 
@@ -69,7 +70,7 @@ def find_photographs(sources: Sequence[Source], images: Path | None, out: Path) 
     """
     folders: dict[Path, ImageFolder] = {}
     found: dict[Path, Annotated] = {}
-    missing: list[tuple[str, ImageFolder]] = []
+    missing: dict[tuple[str, ImageFolder], None] = {}
     changed: list[Path] = []
     for source in sources:
         root = (images or source.images).resolve()
@@ -79,7 +80,7 @@ def find_photographs(sources: Sequence[Source], images: Path | None, out: Path) 
             path = _find(image, folder, split)
             if path is None and image.embedded is None:
                 if image.shapes:
-                    missing.append((image.names[0], folder))
+                    missing[image.names[0], folder] = None
                 continue
             if path is not None and image.file_bytes not in (None, path.stat().st_size):
                 changed.append(path)
@@ -87,7 +88,7 @@ def find_photographs(sources: Sequence[Source], images: Path | None, out: Path) 
             one = Annotated(path or _embedded(image), image, key.stem, split or _photograph_split(path, folder))
             found[key] = _merge(found[key], one) if key in found else one
     if missing:
-        raise _missing(missing, sources)
+        raise _missing([*missing], sources)
     _warn_of_changed(changed)
     _warn_of_doubtful([doubt for folder in folders.values() for doubt in folder.doubtful])
     names = unique_names(found)
@@ -146,8 +147,15 @@ def _merge(one: Annotated, other: Annotated) -> Annotated:
     """Joins two annotations of a photograph if one of them has no shapes, as parts of a project list all photographs.
 
     Raises:
-        DataError: Both have shapes.
+        DataError: Both have shapes, and are not tiles of the photograph in one split.
     """
+    if one.annotated.tiles and other.annotated.tiles:
+        if one.split != other.split:
+            raise DataError(
+                f"{one.annotated.where} and {other.annotated.where} put tiles of {one.photograph} into two splits "
+                f"({one.split or 'none'} and {other.split or 'none'}): put all tiles of a photograph into one"
+            )
+        return replace(one, annotated=join_tiles(one.annotated, other.annotated))
     if one.shapes and other.shapes:
         raise DataError(
             f"{one.annotated.where} and {other.annotated.where} both annotate {one.photograph}: give the annotation "

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from segdrone.annotations.embedded import EmbeddedImage
 from segdrone.annotations.outlines import Points, box, ellipse, fill_outlines, polygon_area, rotate, stroke
+from segdrone.annotations.tile_names import TilePlace
 from segdrone.classes import IGNORE_INDEX, Color
 from segdrone.errors import DataError
 from segdrone.windows import Size
@@ -141,6 +142,7 @@ class AnnotatedImage:
         subset: Name of the split that the tool put it into, such as `Train`; None if it did not.
         embedded: The photograph itself, if the annotation file contains it.
         file_bytes: Size of its file in bytes as the tool wrote it; None if it did not.
+        tiles: The tiles that it was annotated as, by their places, which have all its shapes; empty if it was not cut.
     """
 
     names: Sequence[str]
@@ -151,6 +153,7 @@ class AnnotatedImage:
     subset: str | None = None
     embedded: EmbeddedImage | None = None
     file_bytes: int | None = None
+    tiles: Mapping[TilePlace, AnnotatedImage] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -212,7 +215,9 @@ def rasterize(
     return mask
 
 
-def number_shapes(shapes: Iterable[Shape], size: Size) -> NDArray[np.uint16]:
+def number_shapes(
+    shapes: Iterable[Shape], size: Size, groups: dict[tuple[str, str], int] | None = None, count: int = 0
+) -> NDArray[np.uint16]:
     """Numbers the things that shapes show, where `rasterize` draws them: uint16 `[H, W]`, from 1 on; 0 elsewhere.
 
     A shape is a thing, but shapes of one label and one group are one together; ignored shapes and crowds are none.
@@ -220,6 +225,8 @@ def number_shapes(shapes: Iterable[Shape], size: Size) -> NDArray[np.uint16]:
     Args:
         shapes: The shapes.
         size: Height and width of the mask.
+        groups: Numbers of labels and groups in other tiles of the photograph, to which those of this one are added.
+        count: Largest number in other tiles.
 
     Raises:
         DataError: As `rasterize`; or there are more than 65,535 things.
@@ -229,7 +236,7 @@ def number_shapes(shapes: Iterable[Shape], size: Size) -> NDArray[np.uint16]:
         >>> number_shapes(shapes, size=(1, 4)).tolist()
         [[1, 2, 2, 0]]
     """
-    numbers, count, groups = np.zeros(size, np.int32), 0, dict[tuple[str, str], int]()
+    numbers, groups = np.zeros(size, np.int32), {} if groups is None else groups
     for shape in sorted(shapes, key=lambda shape: shape.z_order):
         if is_ignored(shape.label) or shape.is_crowd:
             shape.draw(numbers, 0)

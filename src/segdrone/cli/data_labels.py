@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from segdrone.cli.data_options import Quiet
+from segdrone.cli.size import parse_size
 from segdrone.errors import ConfigError
 
 
@@ -48,10 +49,25 @@ def export_labels(
     max_shapes: Annotated[
         int | None,
         typer.Option(
-            help="Most shapes of a photograph (default: 1000; 254 for voc, 100 masks for label-studio). Where there "
-            "are more, the smallest masks of a class become one, and the smallest polygons are left out."
+            help="Most shapes of a photograph, or of a tile (default: 1000; 254 for voc, 100 masks for label-studio). "
+            "Where there are more, the smallest masks of a class become one, and the smallest polygons are left out."
         ),
     ] = None,
+    tile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WIDTHxHEIGHT",
+            help="Cut larger photographs into tiles of at most so many pixels, which segdrone data import puts "
+            "together again. OUT gets the tiles, and the photographs that are not cut. Needs --images.",
+        ),
+    ] = None,
+    min_confidence: Annotated[
+        float,
+        typer.Option(
+            help="Regions of a lower mean confidence, 0 to 1, have no shape: somebody draws them, or they stay "
+            "ignored. For predictions made with --confidence."
+        ),
+    ] = 0,
     predictions: Annotated[
         bool,
         typer.Option(
@@ -107,6 +123,11 @@ def export_labels(
         datumaro       annotations/default.json
         via            via_project.json
 
+    Tools open no photograph of 24 megapixels with thousands of shapes.
+    With --tile 2048x2048 they get tiles of it, in OUT/images (for voc
+    OUT/JPEGImages): upload these. Keep their names; segdrone data import
+    with --images flights then writes masks of whole photographs.
+
     With --push, they also go to a tool that runs, with their photographs:
 
         export LABEL_STUDIO_TOKEN=...    (Account & Settings)
@@ -135,6 +156,8 @@ def export_labels(
         simplify=simplify,
         min_area=min_area,
         max_shapes=max_shapes,
+        tile=None if tile is None else parse_size(tile, "--tile"),
+        min_confidence=min_confidence,
         predictions=predictions,
         classes=classes,
         progress=not quiet,

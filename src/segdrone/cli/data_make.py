@@ -89,6 +89,12 @@ def import_(
     orientation: Annotated[
         str, typer.Option(help="Shapes were drawn on photographs as displayed, or as stored: without their EXIF turn.")
     ] = "displayed",
+    allow_missing_tiles: Annotated[
+        bool,
+        typer.Option(
+            "--allow-missing-tiles", help="Ignore the pixels of tiles of export-labels --tile that are missing."
+        ),
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Convert the annotations of a labeling tool into a dataset to train on.
@@ -98,7 +104,9 @@ def import_(
     Where shapes overlap, the one drawn later is on top; for CVAT the one
     with the higher z_order; for COCO the smaller one. With --instances each
     shape is a thing, and shapes of one group are one (LabelMe, CVAT,
-    Datumaro); evaluation then scores single things.
+    Datumaro); evaluation then scores single things. Tiles of segdrone data
+    export-labels --tile become one mask per photograph: --images is the
+    folder of the whole photographs.
 
     Train on it: segdrone train data=folder data.root=OUT
     """
@@ -113,6 +121,7 @@ def import_(
         background=background,
         orientation=orientation,
         instances=instances,
+        allow_missing_tiles=allow_missing_tiles,
         progress=not quiet,
     )
     print_summary(summary)

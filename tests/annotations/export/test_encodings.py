@@ -10,9 +10,9 @@ from pycocotools import mask as coco_mask
 from segdrone.annotations.bitmaps import EmbeddedPng, RunLengths
 from segdrone.annotations.brush import Brush
 from segdrone.annotations.export.encodings import bounding_box, coco_counts, crop_png, cvat_counts, pack_brush
-from segdrone.annotations.export.regions import Limits, mask_regions
+from segdrone.annotations.export.regions import mask_regions
 
-ONE_PER_CLASS = Limits(0, 0)
+ONE_PER_CLASS = 0
 MASKS = arrays(bool, st.tuples(st.integers(1, 20), st.integers(1, 20))).filter(lambda mask: bool(mask.any()))
 
 

@@ -17,9 +17,11 @@ from segdrone.inference.outputs import Outputs
 from tests.annotations.export.conftest import TABLE, blobs, exported, write_masks
 
 
-def predict(folder: Path, photographs: Path, *names: str, things: bool = False) -> Path:
+def predict(folder: Path, photographs: Path, *names: str, things: bool = False, confidence: bool = False) -> Path:
     """Writes a folder as `segdrone predict` does, of photographs that it makes."""
-    outputs = Outputs(folder, TABLE, colours=False, overlays=False, objects=["car"], panoptic=things)
+    outputs = Outputs(
+        folder, TABLE, colours=False, overlays=False, objects=["car"], panoptic=things, confidence=confidence
+    )
     images = []
     for name in names:
         file = photographs / name

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from segdrone.annotations.export.regions import Limits, Regions, mask_regions, outline_regions
+from segdrone.annotations.export.regions import Regions, mask_regions, outline_regions
 from segdrone.annotations.outlines import fill_outlines
 from tests.annotations.export.conftest import IGNORED, blobs
 
@@ -44,7 +44,7 @@ def paint(regions: Regions) -> NDArray[np.uint8]:
 @settings(max_examples=50, deadline=None)
 @given(mask=MASKS, most=st.integers(0, 20), by_columns=st.booleans())
 def test_runs_cover_each_pixel_once(mask: NDArray[np.uint8], most: int, by_columns: bool) -> None:
-    regions = mask_regions(mask, None, 3, Limits(0, most), by_columns=by_columns)
+    regions = mask_regions(mask, None, 3, most, by_columns=by_columns)
     np.testing.assert_array_equal(paint(regions), mask)
     assert len(regions.shapes) <= max(most, 3)
 
@@ -100,15 +100,7 @@ def test_hundreds_of_touching_things_stay_apart() -> None:
 @pytest.mark.parametrize("most", [1, 5, 40])
 def test_there_are_never_more_outlines_than_the_most(most: int) -> None:
     mask = np.random.default_rng(0).integers(0, 3, (40, 40)).astype(np.uint8)
-    regions = outline_regions(mask, None, 3, Limits(0, most))
+    regions = outline_regions(mask, None, 3, most)
     assert 0 < len(regions.shapes) <= most
     assert (fill(regions)[1] == 1).all()
     assert regions.filled > 100 and regions.below > 1
-
-
-def test_regions_that_nothing_reaches_stay() -> None:
-    mask = np.full((3, 9), IGNORED, np.uint8)
-    mask[0, 0], mask[1, 4:8] = 0, 1
-    for regions in (mask_regions(mask, None, 2, Limits(3)), outline_regions(mask, None, 2, Limits(3))):
-        assert (regions.filled, regions.filled_pixels) == (0, 0)
-        assert [shape.pixels for shape in regions.shapes] == [1, 4]

@@ -1,6 +1,7 @@
 """Write masks as annotations of labeling tools."""
 
-from segdrone.annotations.export.exporter import LabelSummary, export_labels
+from segdrone.annotations.export.exporter import export_labels
 from segdrone.annotations.export.formats import LABEL_FORMATS
+from segdrone.annotations.export.summary import LabelSummary
 
 __all__ = ["LABEL_FORMATS", "LabelSummary", "export_labels"]

@@ -24,6 +24,7 @@ class LabelFormat(NamedTuple):
         most_masks: Most masks of a photograph, unless the user asks for more; 0: one per class, and one per thing.
         by_columns: Whether run lengths go down the columns.
         is_named_by_stem: Whether files are named without the suffix of their photograph.
+        images: Folder of the photographs, if they are written too.
     """
 
     write: Callable[[Export], Writer]
@@ -32,6 +33,7 @@ class LabelFormat(NamedTuple):
     most_masks: int = _MOST_SHAPES
     by_columns: bool = False
     is_named_by_stem: bool = False
+    images: str = "images"
 
     def most(self, kind: str) -> int:
         """Returns the most shapes of a photograph, unless the user asks for more."""
@@ -54,6 +56,7 @@ LABEL_FORMATS = {
         (MASKS,),
         most_masks=voc.MOST,
         is_named_by_stem=True,
+        images="JPEGImages",
     ),
     "yolo": LabelFormat(yolo.YoloWriter, ("labels", "data.yaml"), (POLYGONS,), is_named_by_stem=True),
     "datumaro": LabelFormat(datumaro.DatumaroWriter, ("annotations",), by_columns=True),

@@ -25,12 +25,14 @@ class LabeledImage:
         stem: Path of its files of its own, without their suffix.
         photograph: Its file, if it is known.
         regions: Its shapes.
+        file_bytes: Size of its file; -1 if it is not known.
     """
 
     name: str
     stem: str
     photograph: Path | None
     regions: Regions
+    file_bytes: int = -1
 
     @property
     def size(self) -> Size:

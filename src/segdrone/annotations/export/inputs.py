@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
 from os.path import relpath
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-from numpy.typing import NDArray
-
+from segdrone.annotations.export.mask_to_export import MaskToExport
 from segdrone.annotations.image_folder import ImageFolder
 from segdrone.class_files import load_class_table
 from segdrone.classes import ClassTable, thing_classes
@@ -19,53 +16,18 @@ from segdrone.data.config import DataConfig
 from segdrone.data.dataset_folder import DatasetFolder, open_dataset
 from segdrone.data.discovery.find_dataset import find_layouts
 from segdrone.data.discovery.pairs import ImageMaskPair
-from segdrone.data.masks.instance_maps import INSTANCES, find_instance_maps, find_predicted_maps, read_instance_map
+from segdrone.data.masks.instance_maps import INSTANCES, find_instance_maps, find_predicted_maps
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_mask, read_pair_mask
-from segdrone.errors import DataError
+from segdrone.errors import ConfigError, DataError
 from segdrone.geo.predicted_masks import read_predicted_masks
 from segdrone.inference.inputs import SETTINGS
 from segdrone.raster.header import read_size
 from segdrone.utils.digest import file_digest
-from segdrone.windows import Size
 
 log = logging.getLogger(__name__)
 
-_MASKS = "masks"
-
-
-@dataclass(frozen=True)
-class MaskToExport:
-    """A mask.
-
-    Attributes:
-        name: Path of its photograph below the folder of all, with `/`; without photographs that of the mask.
-        file: The mask's file.
-        read: Returns the mask, uint8 `[H, W]`.
-        photograph: Its photograph, if it is known.
-        instances: Its instance map, if things are numbered.
-        is_named_by_mask: Whether the name is that of the mask, as no photograph is known.
-    """
-
-    name: str
-    file: Path
-    read: Callable[[], NDArray[np.uint8]]
-    photograph: Path | None = None
-    instances: Path | None = None
-    is_named_by_mask: bool = False
-
-    @property
-    def stem(self) -> str:
-        """The name without its suffix."""
-        return PurePosixPath(self.name).with_suffix("").as_posix()
-
-    def numbers(self, size: Size) -> NDArray[np.uint16] | None:
-        """Returns the numbers of the things, uint16 `[H, W]`; None if they are not numbered.
-
-        Raises:
-            DataError: The file cannot be read, or has another size than the mask.
-        """
-        return None if self.instances is None else read_instance_map(self.instances, size)
+_MASKS, _CONFIDENCE = "masks", "confidence"
 
 
 class Masks:
@@ -102,6 +64,27 @@ class Masks:
         for mask in self.masks:
             _check(mask)
 
+    def require_photographs(self) -> None:
+        """Checks that the photographs are known.
+
+        Raises:
+            ConfigError: They are not.
+        """
+        if mask := next((mask for mask in self.masks if mask.photograph is None), None):
+            raise ConfigError(f"--tile cuts photographs, and that of {mask.file} is not known: give --images")
+
+    def require_confidence(self) -> None:
+        """Checks that each mask has its confidence beside it.
+
+        Raises:
+            DataError: One has not.
+        """
+        if mask := next((mask for mask in self.masks if mask.confidence is None), None):
+            raise DataError(
+                f"{mask.file} has no confidence, which --min-confidence reads beside masks/ of segdrone predict: "
+                "predict with --confidence, or leave it out"
+            )
+
 
 def _find(folder: Path, photographs: ImageFolder | None, classes: str | None) -> tuple[ClassTable, list[MaskToExport]]:
     if not folder.is_dir():
@@ -135,8 +118,16 @@ def _find_predicted(
                 f"{photograph} is not the photograph that {mask.file} was predicted for, or was changed since: give "
                 "the right folder with --images, or predict again"
             )
+        confidence = folder / _CONFIDENCE / f"{stem}.png"
         masks.append(
-            MaskToExport(mask.path, mask.file, partial(read_mask, mask.file, encoding), photograph, maps.get(stem))
+            MaskToExport(
+                mask.path,
+                mask.file,
+                partial(read_mask, mask.file, encoding),
+                photograph,
+                maps.get(stem),
+                confidence if confidence.is_file() else None,
+            )
         )
     return table.dense, masks
 
@@ -160,7 +151,7 @@ def _of_masks(dataset: DatasetFolder, folder: Path, photographs: ImageFolder | N
         if photographs is not None and photograph is not None:
             name = Path(relpath(photograph, photographs.root)).as_posix()
         read = partial(read_mask, mask, dataset.encoding)
-        yield MaskToExport(name, mask, read, photograph, maps.get(pair.id), photograph is None)
+        yield MaskToExport(name, mask, read, photograph, maps.get(pair.id), is_named_by_mask=photograph is None)
     if photographs is not None and photographs.doubtful:
         name, photograph = photographs.doubtful[0]
         log.warning(

@@ -16,22 +16,8 @@ from segdrone.geo.trace import RegionTracer
 from segdrone.windows import Size
 
 _TRIES = 20
+_NO_LIMIT = 1 << 62
 _STRICTLY = 1 - 1e-9  # GEOS also removes triangles that are as large as the tolerance: whole steps of pixels
-
-
-class Limits(NamedTuple):
-    """Which regions become shapes.
-
-    Attributes:
-        min_area: Regions of fewer pixels get the class of what is around them.
-        most: Most shapes of a photograph, but one mask per class and thing at least; 0: as few.
-    """
-
-    min_area: int = 0
-    most: int = 1000
-
-
-_NO_LIMITS = Limits(most=1 << 62)
 
 
 @dataclass(frozen=True)
@@ -65,7 +51,7 @@ class Regions(NamedTuple):
         shapes: The shapes.
         by_columns: Whether runs go down the columns, in the flattened transposed mask.
         joined: Number of regions that are together one shape per class.
-        filled: Number of regions that got the class of what is around them.
+        filled: Number of regions, beyond the most, that got the class of what is around them.
         filled_pixels: Number of their pixels.
         below: Pixels below which regions were joined or filled.
     """
@@ -83,20 +69,20 @@ def mask_regions(
     mask: NDArray[np.uint8],
     numbers: NDArray[np.uint16] | None,
     classes: int,
-    limits: Limits = _NO_LIMITS,
+    most: int = _NO_LIMIT,
     *,
     by_columns: bool = False,
 ) -> Regions:
-    """Returns the regions of a mask as runs of pixels: nothing is lost but regions below `limits.min_area`.
+    """Returns the regions of a mask as runs of pixels, each of which is in one.
 
-    A region is what is connected over sides and corners, or a thing. Where there are more than `limits.most`, the
-    smallest regions are one shape per class together; things stay apart.
+    A region is what is connected over sides and corners, or a thing. Where there are more than `most`, the smallest
+    regions are one shape per class together; things stay apart.
 
     Args:
         mask: Class ids, uint8 `[H, W]`; ids from `classes` on have no label and are in no region.
         numbers: Number of the thing, uint16 `[H, W]`, 0 for none; None if things are not numbered.
         classes: Number of classes.
-        limits: Which regions become shapes.
+        most: Most shapes, but one per class and thing at least.
         by_columns: Whether runs go down the columns, as COCO's, or along the rows.
 
     Example:
@@ -104,18 +90,15 @@ def mask_regions(
         >>> [(shape.class_id, shape.starts.tolist(), shape.lengths.tolist()) for shape in regions.shapes]
         [(3, [0], [2]), (7, [2], [3])]
     """
-    given, given_numbers = mask, numbers
-    mask, numbers, filled = fill_small(mask, numbers, classes, limits.min_area, corners=True)
-    changed = count_changed(given, mask, given_numbers, numbers)
     size = (mask.shape[0], mask.shape[1])
     if by_columns:
         mask, numbers = np.ascontiguousarray(mask.T), None if numbers is None else np.ascontiguousarray(numbers.T)
     parts = find_parts(mask, numbers, classes, corners=True)
     region_class, is_region = parts.values % NUMBERS, parts.values >= 0
     can_join = is_region & (parts.values < NUMBERS)
-    below, joined = limits.min_area, np.zeros(len(parts.values), bool)
-    if (many := int(is_region.sum())) > limits.most:
-        own = max(0, limits.most - (many - int(can_join.sum())) - len(np.unique(region_class[can_join])))
+    below, joined = 0, np.zeros(len(parts.values), bool)
+    if (many := int(is_region.sum())) > most:
+        own = max(0, most - (many - int(can_join.sum())) - len(np.unique(region_class[can_join])))
         smallest = np.flatnonzero(can_join)[np.argsort(-parts.pixels[can_join], kind="stable")[own:]]
         joined[smallest] = True
         below = int(parts.pixels[smallest].max(initial=0)) + 1
@@ -135,32 +118,32 @@ def mask_regions(
                 is_rest=bool(joined[parts.region[runs[0]]]),
             )
         )  # fmt: skip
-    return Regions(size, shapes, by_columns, int(joined.sum()) if limits.most else 0, filled, changed, below)
+    return Regions(size, shapes, by_columns, int(joined.sum()) if most else 0, below=below)
 
 
 def outline_regions(
     mask: NDArray[np.uint8],
     numbers: NDArray[np.uint16] | None,
     classes: int,
-    limits: Limits = _NO_LIMITS,
+    most: int = _NO_LIMIT,
     tolerance: float | None = None,
 ) -> Regions:
     """Returns the regions of a mask as outlines along the edges of its pixels, which neighbors have in common.
 
-    A region is what is connected over sides, or a thing. Where there are more than `limits.most`, the smallest ones get
+    A region is what is connected over sides, or a thing. Where there are more than `most`, the smallest ones get
     the class of what is around them. Holes are cut open, as `keyholes` says.
 
     Args:
         mask: As of `mask_regions`.
         numbers: As of `mask_regions`.
         classes: Number of classes.
-        limits: Which regions become shapes.
+        most: Most shapes.
         tolerance: Simplify the borders by as much, in pixels, as `geo.simplify` says; None: not.
 
     Raises:
         ConfigError: Borders are to be simplified, and the extra geo is not installed.
     """
-    size, min_area, aim, filled = (mask.shape[0], mask.shape[1]), limits.min_area, limits.most, 0
+    size, min_area, aim, filled = (mask.shape[0], mask.shape[1]), 0, most, 0
     given, given_numbers = mask, numbers
     for _ in range(_TRIES):
         mask, numbers, count = fill_small(mask, numbers, classes, min_area, corners=False)
@@ -168,7 +151,7 @@ def outline_regions(
         traced = color_things(mask, numbers, classes)
         parts = find_parts(traced, None, NOTHING, corners=False)
         areas = np.sort(parts.pixels[parts.values >= 0])[::-1]
-        if len(areas) <= limits.most:
+        if len(areas) <= most:
             break
         aim = max(1, aim * 9 // 10)
         min_area = max(min_area, min(int(areas[aim]) + 1, int(areas[0])))

@@ -18,7 +18,7 @@ class ViaWriter:
 
     def add(self, image: LabeledImage) -> None:
         """Keeps the entry of a photograph."""
-        size = -1 if image.photograph is None else image.photograph.stat().st_size
+        size = image.file_bytes
         regions = []
         for shape in image.shapes:
             for outline in shape.outlines:
