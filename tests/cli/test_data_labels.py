@@ -4,7 +4,9 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from segdrone.annotations.export import LABEL_FORMATS
@@ -41,3 +43,15 @@ def test_an_error_is_one_line(
     lines = capsys.readouterr().err.strip().splitlines()
     assert end.value.code == 2 and "b.png" in lines[-1]
     assert not [*(tmp_path / "out").glob("annotations")]
+
+
+def test_tiles_go_out_and_come_back(tmp_path: Path) -> None:
+    masks = write_masks(tmp_path, {"a": blobs(1, (64, 100))})
+    photographs, out, back = (str(tmp_path / name) for name in ("photographs", "out", "back"))
+    arguments = [str(masks), "--to", "coco", "--out", out, "-q", "--images", photographs, "--tile", "64x70"]
+    result = CliRunner().invoke(commands, ["export-labels", *arguments])
+    assert result.exit_code == 0 and "1 photographs, some of them as 2 tiles, with " in result.output
+    classes = ["--classes", str(masks / "classes.csv")]
+    result = CliRunner().invoke(commands, ["import", out, back, "--images", photographs, *classes])
+    assert result.exit_code == 0 and "put together: 1 photographs of 2 tiles" in result.output
+    np.testing.assert_array_equal(np.array(Image.open(tmp_path / "back" / "masks" / "a.png")), blobs(1, (64, 100)))

@@ -3,6 +3,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
 from typer.testing import CliRunner
 
 from segdrone.annotations import ANNOTATION_FORMATS
@@ -30,3 +32,13 @@ def test_several_exports_become_one_dataset(tmp_path: Path) -> None:
     assert "2 photographs with masks of 2 shapes (labelme)" in result.output
     assert "split as the export says: 1 train, 1 val (train.txt, val.txt, test.txt)" in result.output
     assert sorted(path.name for path in out.iterdir()) == ["classes.csv", "images", "masks", "train.txt", "val.txt"]
+
+
+def test_points_are_imported_with_sparse(tmp_path: Path) -> None:
+    turned(tmp_path / "in" / "a.jpg", 1)
+    labelme(tmp_path / "in" / "a.json", shape("car", [[20, 30]], "point"), imagePath="a.jpg")
+    arguments = ["import", str(tmp_path / "in"), str(tmp_path / "out"), "--sparse", "--sparse-width", "4"]
+    result = CliRunner().invoke(commands, arguments)
+    assert result.exit_code == 0
+    mask = np.array(Image.open(tmp_path / "out" / "masks" / "a.png"))
+    assert (mask == 0).sum() in range(9, 17)

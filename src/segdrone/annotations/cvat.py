@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
+import numpy as np
+
 from segdrone.annotations.bitmaps import RunLengths
 from segdrone.annotations.checked import CheckedNode, node_from_xml
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box, ellipse, rotate
 from segdrone.classes import Color
 
-NO_AREA = "polylines, points, tags, cuboids and skeletons"
+NO_AREA = "tags, cuboids and skeletons"
 
 
 def matches(document: Any) -> bool:
@@ -28,7 +30,7 @@ def matches(document: Any) -> bool:
 def read(document: Any, path: Path) -> Annotations:
     """Returns the annotations of a document and the colors of its labels.
 
-    Polylines, points, tags, cuboids and skeletons cover no pixels; they are counted as skipped.
+    Tags, cuboids and skeletons cover no pixels; they are counted as skipped.
 
     Raises:
         DataError: Something is missing or not a number.
@@ -84,12 +86,16 @@ def read_shape(node: CheckedNode, tag: str) -> Shape | None:
     Raises:
         DataError: Something is missing or not a number.
     """
-    if tag not in _SHAPES:
+    if tag not in _SHAPES and tag not in _LINES:
         return None
     z_order = value.integer() if (value := node.get("z_order")) else 0
     label, group = node["label"].label(), node.word("group_id").removeprefix("0")  # 0 is none
     if tag == "mask":
         return Shape(label, node.where, bitmap=_read_runs(node), z_order=z_order, group=group)
+    if tag in _LINES:
+        points = _read_points(node)
+        lines = [points] if tag == "polyline" else np.split(points, len(points))
+        return Shape(label, node.where, lines=lines, z_order=z_order, group=group)
     return Shape(label, node.where, [_SHAPES[tag](node)], z_order=z_order, is_box=tag == "box", group=group)
 
 
@@ -106,9 +112,13 @@ def _read_runs(node: CheckedNode) -> RunLengths:
         raise node.error(error) from None
 
 
-def _read_polygon(node: CheckedNode) -> Points:
+def _read_points(node: CheckedNode) -> Points:
     corners = [corner.split(",") for corner in node["points"].text().rstrip(";").split(";")]
-    points = CheckedNode(corners, node.path, f"{node.place}.points").points()
+    return CheckedNode(corners, node.path, f"{node.place}.points").points()
+
+
+def _read_polygon(node: CheckedNode) -> Points:
+    points = _read_points(node)
     if len(points) < 3:
         raise node.error(f"has {len(points)} points, a polygon needs 3")
     return points
@@ -135,3 +145,4 @@ _SHAPES: dict[str, Callable[[CheckedNode], Any]] = {
     "ellipse": _read_ellipse,
     "mask": _read_runs,
 }
+_LINES = ("points", "polyline")

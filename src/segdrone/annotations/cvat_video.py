@@ -44,10 +44,10 @@ def read(document: Any, path: Path) -> Annotations:
             last = None if is_outside else frame
             if is_outside:
                 continue
-            if shape := read_shape(node, element.tag):
+            if (shape := read_shape(node, element.tag)) and not shape.lines:
                 frames[frame].append(shape)
             else:
-                skipped[NO_AREA] += 1
+                skipped[f"polylines, points, {NO_AREA}"] += 1
     size = _original_size(document, path)
     images = [
         AnnotatedImage([f"frame_{frame:06d}"], size, shapes, f"{path}: frame {frame}", path, subset=_subset(document))

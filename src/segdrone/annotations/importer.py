@@ -17,13 +17,15 @@ from segdrone.annotations.photograph_paths import telling
 from segdrone.annotations.photographs import Annotated, find_photographs, splits_of
 from segdrone.annotations.shapes import Shape, is_ignored
 from segdrone.annotations.sources import Source, read_source
+from segdrone.annotations.sparse import Sparse, take_strokes
+from segdrone.annotations.spread import Superpixels
 from segdrone.annotations.summary import ImportSummary
 from segdrone.annotations.tiles import check_all_tiles, draw_mask, draw_numbers, recognize_tiles
 from segdrone.class_files import CLASSES_FILE
 from segdrone.classes import ClassTable
 from segdrone.data.masks.instance_maps import INSTANCES
 from segdrone.data.splits.split import SPLITS
-from segdrone.errors import DataError
+from segdrone.errors import ConfigError, DataError
 from segdrone.raster.pixels import count_values
 from segdrone.utils.output_dir import exclusive_dir, staged_results
 from segdrone.utils.progress import progress_bar
@@ -42,6 +44,7 @@ def import_annotations(
     orientation: str = "displayed",
     instances: bool = False,
     allow_missing_tiles: bool = False,
+    sparse: Sparse | None = None,
     progress: bool = True,
 ) -> ImportSummary:
     """Writes `out/images/` (hard links if possible), `out/masks/NAME.png` and `out/classes.csv`.
@@ -68,9 +71,11 @@ def import_annotations(
             says, or as `stored`, by a tool that ignores it.
         instances: Also write `instances/NAME.png`, which numbers the things that the shapes show, by `number_shapes`.
         allow_missing_tiles: Ignore the pixels of tiles that are not in the annotations.
+        sparse: Draw points and open lines, and leave everything else ignored; None leaves them out.
         progress: Whether to show a progress bar.
 
     Raises:
+        ConfigError: Options do not go together, or superpixels are asked for without the extra classic.
         DataError: Files are missing, broken, of another format or have invalid content; a photograph is missing, has
             an ambiguous name or another size than in the annotations; the class table lacks a label; or `out` cannot
             be written to or would mix with other files.
@@ -81,10 +86,14 @@ def import_annotations(
         (120, ('field', 'house', 'road'))
     """
     check_orientation(orientation)
+    if sparse is not None and (background is not None or instances):
+        other = "--background" if background is not None else "--instances"
+        raise ConfigError(f"{other} does not go with --sparse, where a few pixels are labeled: leave one of them out")
+    superpixels = None if sparse is None or sparse.superpixel_width is None else Superpixels(sparse.superpixel_width)
     if background is not None and is_ignored(background):
         raise DataError(f"--background {background}: pixels outside of shapes are ignored without it, leave it out")
     sources = [read_source(path, annotation_format) for path in ([source] if isinstance(source, Path) else source)]
-    sources = [recognize_tiles(one) for one in sources]
+    sources = [recognize_tiles(one) for one in take_strokes(sources, sparse)]
     if len(formats := {one.format for one in sources}) > 1:
         raise DataError(f"the sources are in the formats {', '.join(sorted(formats))}: import one format at a time")
     for root in {images or one.images for one in sources}:
@@ -116,13 +125,14 @@ def import_annotations(
     kept = [] if splits else write.split_lists(out)  # without a split in the export, they may be the user's own
     owned = [CLASSES_FILE, INSTANCES, *(f"{split}.txt" for split in SPLITS if splits)]
     with exclusive_dir(out, "folder"), staged_results(out, owned) as results:
-        pixels = _write_pairs(drawn, frames, table, background, results.path, instances, progress)
+        pixels = _write_pairs(drawn, frames, table, background, results.path, instances, superpixels, progress)
         write.write_split(splits, results.path)
         write.write_class_table(table, results.path)
         write.commit(results)
     summary = _summarize(sources, out, table, drawn, pixels, splits, len(annotated) - len(drawn), unnamed)
     kept_note = [f"{', '.join(kept)} of {out} stay the split"] if kept else []
-    return replace(summary, notes=[*summary.notes, *tiles, *kept_note])
+    strokes = [] if superpixels is None else superpixels.notes()
+    return replace(summary, notes=[*summary.notes, *tiles, *strokes, *kept_note])
 
 
 def _write_pairs(
@@ -132,6 +142,7 @@ def _write_pairs(
     background: str | None,
     out: Path,
     instances: bool,
+    superpixels: Superpixels | None,
     progress: bool,
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Writes all pairs; returns how many pixels have each value, int64 `[256]`."""
@@ -142,6 +153,8 @@ def _write_pairs(
     for one, frame in progress_bar(pairs, desc="masks", unit="photograph", total=len(drawn), disable=not progress):
         as_annotated = draw_mask(one.annotated, frame.size, ids, fill, table.ignore_index)
         mask = frame.turn(as_annotated)
+        if superpixels is not None:
+            mask = superpixels(one, frame, mask)
         write.write_pair(mask, one.photograph, one.name, out)
         if instances:
             write.write_instances(frame.turn(draw_numbers(one.annotated, as_annotated)), one.name, out)

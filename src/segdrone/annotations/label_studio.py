@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element
 from PIL import ImageColor
 
 from segdrone.annotations.checked import CheckedNode, node_from_xml
-from segdrone.annotations.label_studio_regions import NO_AREA_TYPES, OUTLINES, read_bitmap
+from segdrone.annotations.label_studio_regions import NO_AREA_TYPES, OUTLINES, is_keypoint, read_bitmap, read_line
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Shape
 from segdrone.classes import Color
 from segdrone.raster.header import IMAGE_SUFFIXES
@@ -90,6 +90,8 @@ def _read_task(task: CheckedNode, annotation: CheckedNode, skipped: Counter[str]
     for result in annotation["result"].items():
         value = result.get("value")
         kind = next((key for key in ("rle", "imageDataURL", *OUTLINES) if value and value.get(key)), None)
+        if kind is None and is_keypoint(result):
+            kind = "keypoint"
         if value is None or kind is None:
             _check_has_no_area(result)
             skipped["results that cover no pixels"] += 1
@@ -106,10 +108,14 @@ def _read_task(task: CheckedNode, annotation: CheckedNode, skipped: Counter[str]
             raise result.error("is on a photograph that was rotated in the tool: rotate it back there")
         size = own_size
         label = labels[0].label()
-        if kind not in OUTLINES:
+        scale = size[1] / 100, size[0] / 100
+        if kind in ("rle", "imageDataURL"):
             shapes.append(Shape(label, value.where, bitmap=read_bitmap(value, kind)))
-        elif (outline := OUTLINES[kind](value, size[1] / 100, size[0] / 100)) is None:
-            skipped["vectors that are not closed"] += 1
+        elif kind not in OUTLINES or (outline := OUTLINES[kind](value, *scale)) is None:
+            if len(line := read_line(value, *scale)):
+                shapes.append(Shape(label, value.where, lines=[line]))
+            else:
+                skipped["vectors without points"] += 1
         elif len(outline) < 3:
             skipped["polygons of fewer than 3 points"] += 1
         else:

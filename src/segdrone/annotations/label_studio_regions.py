@@ -64,17 +64,46 @@ def _rotation(value: CheckedNode) -> float:
     return rotation.number() if rotation else 0.0
 
 
+def is_keypoint(result: CheckedNode) -> bool:
+    """Whether a result is a point of one class."""
+    value, type_ = result.get("value"), result.word("type").lower().removesuffix("labels")
+    if value is None or type_ != "keypoint" or not {"x", "y", "keypointlabels"} <= value.mapping().keys():
+        return False
+    return len([*value["keypointlabels"].items()]) == 1
+
+
+def read_line(value: CheckedNode, width: float, height: float) -> Points:
+    """Returns a keypoint, or the points of a vector that is not closed, which may be none.
+
+    Args:
+        value: The region.
+        width: Pixels of one percent of the photograph's width.
+        height: Pixels of one percent of its height.
+
+    Raises:
+        DataError: Something is missing or not a number.
+    """
+    if value.get("vertices") is None:
+        return (_xy(value) * (width, height)).reshape(1, 2)
+    return _read_path(list(value["vertices"].items()), width, height, closed=False)
+
+
 def _read_vector(value: CheckedNode, width: float, height: float) -> Points | None:
     """Returns the outline of a closed path of lines and cubic curves; None if it is open, and thus a line."""
     closed = value.get("closed")
     if closed is None or closed.content is not True:
         return None
-    if not (vertices := list(value["vertices"].items())):
-        return None
+    vertices = list(value["vertices"].items())
+    return _read_path(vertices, width, height, closed=True) if vertices else None
+
+
+def _read_path(vertices: list[CheckedNode], width: float, height: float, *, closed: bool) -> Points:
+    if not vertices:
+        return np.empty((0, 2))
     scale = np.array([width, height])
     points = [_xy(vertex) * scale for vertex in vertices]
     outline = [points[0]]
-    for i, j in pairwise([*range(len(points)), 0]):
+    for i, j in pairwise([*range(len(points)), *([0] if closed else [])]):
         first, last = (vertices[k].get(key) for k, key in ((i, "controlPoint2"), (j, "controlPoint1")))
         start, end = points[i], points[j]
         if first or last:
@@ -83,7 +112,7 @@ def _read_vector(value: CheckedNode, width: float, height: float) -> Points | No
             )
         else:
             outline.append(end)
-    return np.array(outline[:-1])
+    return np.array(outline[:-1] if closed else outline)
 
 
 def _curve(start: Points, first: Points, last: Points, end: Points) -> Points:

@@ -19,7 +19,7 @@ from segdrone.annotations.bitmaps import EmbeddedPng
 from segdrone.annotations.checked import CheckedNode
 from segdrone.annotations.embedded import EmbeddedImage
 from segdrone.annotations.photograph_paths import posix_path
-from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box, ellipse, stroke
+from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box, ellipse
 from segdrone.errors import DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
 
@@ -84,12 +84,14 @@ def _read_shape(node: CheckedNode) -> Shape | None:
         return Shape(label, node.where, bitmap=_read_mask(node, points), group=node.word("group_id"))
     if (shape_type == "polygon" and len(points) < 3) or shape_type == "points":
         return None
-    if shape_type not in _OUTLINES:
-        raise node["shape_type"].error(f"is {shape_type!a}, not one of {', '.join(_OUTLINES)}, mask")
-    counts, outlines = _OUTLINES[shape_type]
+    if shape_type not in (known := _OUTLINES | _LINES):
+        raise node["shape_type"].error(f"is {shape_type!a}, not one of {', '.join(known)}, mask")
+    counts, outlines = known[shape_type]
     if len(points) not in counts:
         raise node.error(f"has {len(points)} points, which is not valid for a {shape_type}")
     is_box, group = shape_type == "rectangle", node.word("group_id")
+    if shape_type in _LINES:
+        return Shape(label, node.where, lines=outlines(points), line_width=_LINE_WIDTH, group=group)
     return Shape(label, node.where, outlines(points), is_box=is_box, group=group)
 
 
@@ -118,7 +120,8 @@ _OUTLINES: dict[str, tuple[range | tuple[int, ...], Callable[[Points], list[Poin
     "rectangle": ((2, 4), lambda points: [box(*points.ravel()) if len(points) == 2 else points]),
     "oriented_rectangle": ((4,), lambda points: [points]),
     "circle": ((2,), _circle),
-    "line": ((2,), lambda points: stroke(points, _LINE_WIDTH)),
-    "linestrip": (_ANY_COUNT, lambda points: stroke(points, _LINE_WIDTH)),
-    "point": ((1,), lambda points: stroke(points, _LINE_WIDTH)),
+}
+_LINES: dict[str, tuple[range | tuple[int, ...], Callable[[Points], list[Points]]]] = {
+    name: (counts, lambda points: [points])
+    for name, counts in (("line", (2,)), ("linestrip", _ANY_COUNT), ("point", (1,)))
 }

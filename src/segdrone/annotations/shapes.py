@@ -78,7 +78,7 @@ class Bitmap(Protocol):
 
 @dataclass(frozen=True)
 class Shape:
-    """A region of one class: the union of its polygons and its bitmap.
+    """A region of one class: the union of its polygons, its bitmap and its lines.
 
     Attributes:
         label: Name of the class.
@@ -91,6 +91,9 @@ class Shape:
         is_box: It is a bounding box, not the outline of an object.
         group: Shapes of one label and one group are one thing; empty: the shape is a thing of its own.
         is_crowd: It covers several things that are not told apart.
+        lines: Points and open lines, each `[N, 2]` in pixels.
+        line_width: Width at which they are drawn, with round ends, in pixels; 0: they cover no pixels.
+        is_stroke: It is a point, a line or a scribble, and no area.
     """
 
     label: str
@@ -103,6 +106,9 @@ class Shape:
     is_box: bool = False
     group: str = ""
     is_crowd: bool = False
+    lines: Sequence[Points] = ()
+    line_width: float = 0
+    is_stroke: bool = False
 
     def draw(self, mask: NDArray[np.integer[Any]], value: int) -> int:
         """Sets the pixels of the shape in `mask`, integers `[H, W]`, contiguous, to `value`.
@@ -118,6 +124,9 @@ class Shape:
             outlines = [points * (width, height) for points in self.polygons] if self.is_relative else self.polygons
             for region in [outlines] if self.has_holes else [[outline] for outline in outlines]:
                 cost += fill_outlines(mask, region, value) + _OUTLINE_COST
+            for line in self.lines if self.line_width else ():
+                for outline in stroke(line, self.line_width):
+                    cost += fill_outlines(mask, [outline], value) + _OUTLINE_COST
             if self.bitmap is not None:
                 top, left, inside = self.bitmap.decode((height, width))
                 cost += inside.size

@@ -95,6 +95,25 @@ def import_(
             "--allow-missing-tiles", help="Ignore the pixels of tiles of export-labels --tile that are missing."
         ),
     ] = False,
+    sparse: Annotated[
+        bool,
+        typer.Option(
+            "--sparse",
+            help="Points and lines (LabelMe, CVAT, Label Studio) and brushes (Label Studio) are labels of a few "
+            "pixels; everything else is ignored.",
+        ),
+    ] = False,
+    sparse_width: Annotated[
+        int | None, typer.Option(help="Diameter of points and width of lines, in pixels (default: 10).")
+    ] = None,
+    spread: Annotated[
+        str | None,
+        typer.Option(
+            metavar="superpixels",
+            help="Spread the label of a point, line or brush over its superpixel (SLIC; extra classic).",
+        ),
+    ] = None,
+    superpixel_width: Annotated[int | None, typer.Option(help="Width of a superpixel in pixels (default: 32).")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Convert the annotations of a labeling tool into a dataset to train on.
@@ -108,9 +127,15 @@ def import_(
     export-labels --tile become one mask per photograph: --images is the
     folder of the whole photographs.
 
+    With --sparse a few clicks are enough to begin with: all that is not
+    labeled is ignored, in training and in scores.
+
+        segdrone data import clicks/ OUT --images flights --sparse --spread superpixels
+
     Train on it: segdrone train data=folder data.root=OUT
     """
     from segdrone.annotations import import_annotations, print_summary
+    from segdrone.annotations.sparse import parse_sparse
 
     summary = import_annotations(
         source,
@@ -122,6 +147,7 @@ def import_(
         orientation=orientation,
         instances=instances,
         allow_missing_tiles=allow_missing_tiles,
+        sparse=parse_sparse(sparse, sparse_width, spread, superpixel_width),
         progress=not quiet,
     )
     print_summary(summary)
