@@ -123,9 +123,9 @@ def export_labels(
         datumaro       annotations/default.json
         via            via_project.json
 
-    Tools open no photograph of 24 megapixels with thousands of shapes.
-    With --tile 2048x2048 they get tiles of it, in OUT/images (for voc
-    OUT/JPEGImages): upload these. Keep their names; segdrone data import
+    Tools get slow with 24 megapixels and thousands of shapes. With --tile
+    2048x2048 they get tiles, in OUT/images (for voc OUT/JPEGImages):
+    upload these. Keep their names; segdrone data import
     with --images flights then writes masks of whole photographs.
 
     With --push, they also go to a tool that runs, with their photographs:
