@@ -41,9 +41,10 @@ from segdrone.classes import DRONE
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_mask
 from segdrone.evaluation.boundary import boundary
-from segdrone.evaluation.counts import count_image, joint_histogram, stack_counts
+from segdrone.evaluation.counts import count_image, stack_counts
 from segdrone.evaluation.detection import DetectionScores
 from segdrone.evaluation.scores import score
+from segdrone.raster.pixels import joint_histogram
 from segdrone.synthetic import write_scenes
 from segdrone.utils.atomic import atomic_write
 

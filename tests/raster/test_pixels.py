@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from segdrone.raster import pixels
-from segdrone.raster.pixels import count_values, resize_image, resize_mask
+from segdrone.raster.pixels import count_values, joint_histogram, resize_image, resize_mask
 from segdrone.windows import Size
 from tests.helpers.image_files import random_ids, random_image
 
@@ -61,3 +61,10 @@ def test_counts_do_not_depend_on_the_parts_they_are_made_in(part: int, monkeypat
     for channel in range(3):
         expected = np.bincount(random_image()[..., channel].ravel(), minlength=256)
         np.testing.assert_array_equal(count_values(random_image(), channel), expected)
+
+
+def test_an_image_with_more_pixels_than_float32_can_count_is_counted_exactly() -> None:
+    truth = np.zeros((4100, 4100), np.uint8)  # 16.8 million, above 2^24, in one cell
+    truth[-1, -1] = 1
+    histogram = joint_histogram(truth, truth)
+    assert (histogram[0, 0], histogram[1, 1], histogram.sum()) == (4100**2 - 1, 1, 4100**2)

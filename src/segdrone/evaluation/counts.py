@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
 from segdrone.evaluation.boundary import boundary
+from segdrone.raster.pixels import joint_histogram
 
 Mask = NDArray[np.uint8]
 Integers = NDArray[np.int64]
 
 CONFIDENCE_LEVELS = 256
-
-_CHUNK_PIXELS = 1 << 22  # OpenCV counts in float32, which is exact up to 2^24
 
 
 class Counts(NamedTuple):
@@ -65,30 +63,3 @@ def count_image(truth: Mask, prediction: Mask, confidence: Mask | None, table: C
 def stack_counts(counts: Sequence[Counts]) -> Counts:
     """Stacks the counts of several images along a new first axis."""
     return Counts(*(np.stack(parts) for parts in zip(*counts, strict=True)))
-
-
-def joint_histogram(first: Mask, second: Mask, where: Mask | None = None) -> Integers:
-    """Counts each pair of values that two masks have at the same pixel.
-
-    Args:
-        first: uint8 `[H, W]`, the row of each pixel.
-        second: uint8 `[H, W]`, the column of each pixel.
-        where: uint8 `[H, W]`, pixels to count: those that are not 0. None counts all.
-
-    Returns:
-        int64 `[256, 256]`.
-
-    Example:
-        >>> truth, prediction = np.array([[0, 0, 1]], np.uint8), np.array([[0, 1, 1]], np.uint8)
-        >>> joint_histogram(truth, prediction)[:2, :2]
-        array([[1, 1],
-               [0, 1]])
-    """
-    total = np.zeros((256, 256), np.int64)
-    rows = max(1, _CHUNK_PIXELS // first.shape[1])
-    for top in range(0, len(first), rows):
-        chunk = slice(top, top + rows)
-        counted = None if where is None else where[chunk]
-        histogram = cv2.calcHist([first[chunk], second[chunk]], [0, 1], counted, [256, 256], [0, 256, 0, 256])
-        total += histogram.astype(np.int64)
-    return total

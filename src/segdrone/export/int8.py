@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.errors import CheckpointError
-from segdrone.evaluation.counts import Counts, joint_histogram
+from segdrone.evaluation.counts import Counts
 from segdrone.evaluation.scores import Scores, score
 from segdrone.export import to_onnx, to_openvino
 from segdrone.export.calibration import LabeledWindow, calibration_windows, validation_windows
 from segdrone.export.quantize import early_convolutions, infer, is_quantized, load, quantize
 from segdrone.export.source import ExportSource
 from segdrone.inference import Predictor
+from segdrone.raster.pixels import joint_histogram
 from segdrone.runtime.adapter import Adapter
 from segdrone.runtime.backend import Backend
 from segdrone.runtime.description import Description

@@ -1,4 +1,4 @@
-"""Resize images and masks, and count their values."""
+"""Resize images and masks, and count their values and pairs of values."""
 
 from __future__ import annotations
 
@@ -53,3 +53,32 @@ def count_values(pixels: NDArray[np.uint8], channel: int = 0) -> NDArray[np.int6
     for rows in np.array_split(pixels, 1 + pixels.size // _EXACT):
         counts += cv2.calcHist([rows], [channel], None, [256], [0, 256]).ravel().astype(np.int64)
     return counts
+
+
+def joint_histogram(
+    first: NDArray[np.uint8], second: NDArray[np.uint8], where: NDArray[np.uint8] | None = None
+) -> NDArray[np.int64]:
+    """Counts each pair of values that two masks have at the same pixel.
+
+    Args:
+        first: uint8 `[H, W]`, the row of each pixel.
+        second: uint8 `[H, W]`, the column of each pixel.
+        where: uint8 `[H, W]`, pixels to count: those that are not 0. None counts all.
+
+    Returns:
+        int64 `[256, 256]`.
+
+    Example:
+        >>> truth, prediction = np.array([[0, 0, 1]], np.uint8), np.array([[0, 1, 1]], np.uint8)
+        >>> joint_histogram(truth, prediction)[:2, :2]
+        array([[1, 1],
+               [0, 1]])
+    """
+    total = np.zeros((256, 256), np.int64)
+    rows = max(1, _EXACT // first.shape[1])
+    for top in range(0, len(first), rows):
+        chunk = slice(top, top + rows)
+        counted = None if where is None else where[chunk]
+        histogram = cv2.calcHist([first[chunk], second[chunk]], [0, 1], counted, [256, 256], [0, 256, 0, 256])
+        total += histogram.astype(np.int64)
+    return total
