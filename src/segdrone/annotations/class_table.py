@@ -49,12 +49,7 @@ def build_class_table(
         >>> build_class_table(shapes, ["car"], {}, classes=None, background="soil").names
         ('soil', 'car', 'road', 'tree')
     """
-    counts: Counter[str] = Counter()
-    first: dict[str, str] = {}
-    for shape in shapes:
-        if not is_ignored(shape.label):
-            counts[shape.label] += 1
-            first.setdefault(shape.label, shape.where)
+    counts, first = _count_labels(shapes)
     if classes is None:
         labels = {label for label in (*counts, *declared) if not is_ignored(label)}
         _warn_of_spellings(labels, counts)
@@ -65,6 +60,48 @@ def build_class_table(
         _check_can_be_read_back(table)
         return table
     table = load_class_table(classes).dense
+    if unknown := _missing_labels(table, counts, first, background):
+        raise DataError(
+            f"the class table {classes} lacks {', '.join(unknown)}: add them, rename the labels in the tool, "
+            "or leave out --classes to build a table"
+        )
+    return table
+
+
+def check_labels(shapes: Iterable[Shape], table: ClassTable, owner: str, background: str | None) -> None:
+    """Checks that a dataset has the classes of all shapes.
+
+    Args:
+        shapes: The shapes.
+        table: Classes of the dataset.
+        owner: What the classes are those of, for the error.
+        background: Class of pixels that no shape covers, if they have one.
+
+    Raises:
+        DataError: It lacks some.
+    """
+    if unknown := _missing_labels(table, *_count_labels(shapes), background):
+        raise DataError(
+            f"the classes of {owner} ({', '.join(table.names)}) lack {', '.join(unknown)}: rename the labels in the "
+            "tool, or add a class at the end of the class table"
+        )
+
+
+def _count_labels(shapes: Iterable[Shape]) -> tuple[Counter[str], dict[str, str]]:
+    """Returns the number of shapes by label, and where the first of them is."""
+    counts: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for shape in shapes:
+        if not is_ignored(shape.label):
+            counts[shape.label] += 1
+            first.setdefault(shape.label, shape.where)
+    return counts, first
+
+
+def _missing_labels(
+    table: ClassTable, counts: Counter[str], first: Mapping[str, str], background: str | None
+) -> list[str]:
+    """Returns the labels that a table lacks, each with how often and where it occurs, and how it may be meant."""
     alike = {_fold(name): name for name in table.names}
     unknown = [
         f"{name!a} ({n} shapes, first in {first[name]}"
@@ -74,12 +111,7 @@ def build_class_table(
     ]
     if background is not None and background not in table.names:
         unknown.append(f"{background!a} (the background)")
-    if unknown:
-        raise DataError(
-            f"the class table {classes} lacks {', '.join(unknown)}: add them, rename the labels in the tool, "
-            "or leave out --classes to build a table"
-        )
-    return table
+    return unknown
 
 
 def _check_can_be_read_back(table: ClassTable) -> None:

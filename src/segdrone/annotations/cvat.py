@@ -16,6 +16,7 @@ import numpy as np
 
 from segdrone.annotations.bitmaps import RunLengths
 from segdrone.annotations.checked import CheckedNode, node_from_xml
+from segdrone.annotations.people import join_names
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box, ellipse, rotate
 from segdrone.classes import Color
 
@@ -37,6 +38,7 @@ def read(document: Any, path: Path) -> Annotations:
     """
     skipped: Counter[str] = Counter()
     images = []
+    by = _read_people(document)
     for element in document.iterfind("image"):
         image = node_from_xml(element, path, f"image {element.get('name', '')!a}")
         shapes = []
@@ -56,10 +58,18 @@ def read(document: Any, path: Path) -> Annotations:
                 image.where,
                 path,
                 subset=subset.text() if subset else None,
+                by=by,
             )
         )
     labels, colors = read_labels(document, path)
     return Annotations(images, labels, colors, skipped)
+
+
+def _read_people(document: Element) -> str:
+    """Returns to whom the task or its jobs are assigned; if to nobody, who owns it."""
+    assigned, owners = ([*document.iterfind(f"meta//{role}")] for role in ("assignee", "owner"))
+    named = [join_names(e.findtext("username") or e.text for e in found) for found in (assigned, owners)]
+    return next(filter(None, named), "")
 
 
 def read_labels(document: Element, path: Path) -> tuple[list[str], dict[str, Color]]:

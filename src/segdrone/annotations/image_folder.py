@@ -6,7 +6,7 @@ import os
 import posixpath
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from segdrone.annotations.photograph_paths import common_folders, contradiction, posix_path, split_of_path
@@ -26,6 +26,7 @@ class ImageFolder:
     Args:
         root: The folder. Links to other folders are not followed; datasets that an import wrote are passed over.
         exclude: Folder below it that is passed over, such as that of an earlier import.
+        files: Its photographs, if they are known, such as those of a dataset; links among them may lead anywhere.
 
     Attributes:
         doubtful: Pairs of the path that annotations wrote and the photograph that was found by its name alone, in a
@@ -35,7 +36,7 @@ class ImageFolder:
         DataError: `root` is not a folder.
     """
 
-    def __init__(self, root: Path, exclude: Path | None = None) -> None:
+    def __init__(self, root: Path, exclude: Path | None = None, files: Iterable[Path] | None = None) -> None:
         if not root.is_dir():
             raise DataError(f"{root} is not a folder: give the folder of the photographs with --images")
         self.root = root.resolve()
@@ -44,17 +45,19 @@ class ImageFolder:
         self._by_name: defaultdict[str, list[Path]] = defaultdict(list)
         self._by_folded_name: defaultdict[str, list[Path]] = defaultdict(list)
         self._by_stem: defaultdict[str, list[Path]] = defaultdict(list)
+        self._may_lead_out = files is not None
+        for path in self._walk(exclude) if files is None else (self.root / file.relative_to(root) for file in files):
+            self._by_path[path.relative_to(self.root).as_posix()] = path
+            self._by_name[path.name].append(path)
+            self._by_folded_name[_fold(path.name)].append(path)
+            self._by_stem[_fold(path.stem)].append(path)
+
+    def _walk(self, exclude: Path | None) -> Iterator[Path]:
         excluded = None if exclude is None else str(exclude.resolve())
         for folder, folders, names in os.walk(self.root):
             paths = ((name, os.path.join(folder, name)) for name in folders)
             folders[:] = [name for name, path in paths if path != excluded and not _is_import(path)]
-            for name in sorted(names):
-                path = Path(folder, name)
-                if self._is_photograph(path):
-                    self._by_path[path.relative_to(self.root).as_posix()] = path
-                    self._by_name[name].append(path)
-                    self._by_folded_name[_fold(name)].append(path)
-                    self._by_stem[_fold(path.stem)].append(path)
+            yield from (path for name in sorted(names) if self._is_photograph(path := Path(folder, name)))
 
     def _is_photograph(self, path: Path) -> bool:
         if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
@@ -133,7 +136,7 @@ class ImageFolder:
     def _check(
         self, path: Path, written: PurePosixPath, where: str, annotation: Path | None, split: str | None
     ) -> None:
-        if not path.resolve().is_relative_to(self.root):
+        if not self._may_lead_out and not path.resolve().is_relative_to(self.root):
             raise DataError(
                 f"{path} is a link to a file outside {self.root}: copy the photograph there, "
                 "or give the folder of that file with --images"

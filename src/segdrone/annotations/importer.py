@@ -12,7 +12,7 @@ import numpy as np
 
 from segdrone.annotations import write
 from segdrone.annotations.class_table import build_class_table
-from segdrone.annotations.orientation import MaskFrame, check_orientation, mask_frame
+from segdrone.annotations.orientation import MaskFrame, check_orientation, mask_frame, warn_of_turned
 from segdrone.annotations.photograph_paths import telling
 from segdrone.annotations.photographs import Annotated, find_photographs, splits_of
 from segdrone.annotations.shapes import Shape, is_ignored
@@ -104,7 +104,7 @@ def import_annotations(
     tiles = check_all_tiles(files, allow_missing=allow_missing_tiles)
     shapes = [shape for one in annotated for shape in one.shapes]
     unread = sum((one.annotations.unread for one in sources), Counter[str]())
-    _check_shapes(sources, shapes, unread, background)
+    check_shapes(sources, shapes, unread, background)
     if not drawn:
         skipped = ", ".join(f"{count} {what}" for one in sources for what, count in one.annotations.skipped.items())
         raise DataError(
@@ -120,7 +120,7 @@ def import_annotations(
     )
     write.check_no_other_import(out, [one.file_name for one in drawn])
     frames = [mask_frame(one, orientation) for one in drawn]
-    _warn_of_turned([one for one, frame in zip(drawn, frames, strict=True) if frame.is_doubtful], orientation)
+    warn_of_turned([one for one, frame in zip(drawn, frames, strict=True) if frame.is_doubtful], orientation)
     splits = splits_of(drawn)
     kept = [] if splits else write.split_lists(out)  # without a split in the export, they may be the user's own
     owned = [CLASSES_FILE, INSTANCES, *(f"{split}.txt" for split in SPLITS if splits)]
@@ -162,7 +162,7 @@ def _write_pairs(
     return pixels
 
 
-def _check_shapes(
+def check_shapes(
     sources: Sequence[Source], shapes: Sequence[Shape], unread: Counter[str], background: str | None
 ) -> None:
     """Refuses annotations without any outline, and warns of objects that cannot be drawn as they are."""
@@ -182,17 +182,6 @@ def _check_shapes(
             "objects are not rectangles",
             len(boxes),
             boxes[0].where,
-        )
-
-
-def _warn_of_turned(turned: Sequence[Annotated], orientation: str) -> None:
-    if turned and orientation == "displayed":
-        log.warning(
-            "%d photographs are turned by their EXIF orientation and their size cannot show whether the tool followed "
-            "it, %s first: shapes are taken as drawn on the photograph as displayed; for a tool that ignores EXIF give "
-            "--orientation stored",
-            len(turned),
-            turned[0].photograph,
         )
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -17,6 +19,7 @@ from PIL import ImageColor
 
 from segdrone.annotations.checked import CheckedNode, node_from_xml
 from segdrone.annotations.label_studio_regions import NO_AREA_TYPES, OUTLINES, is_keypoint, read_bitmap, read_line
+from segdrone.annotations.people import name_of
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Shape
 from segdrone.classes import Color
 from segdrone.raster.header import IMAGE_SUFFIXES
@@ -52,7 +55,9 @@ def read(document: Any, path: Path) -> Annotations:
             skipped["tasks without an annotation"] += 1
             continue
         skipped["further annotations of the same photograph"] += len(submitted) - 1
-        images.append(_read_task(task, max(submitted, key=_priority), skipped))
+        first, *others = sorted(submitted, key=_priority, reverse=True)
+        further = [partial(_read_task, task, other, Counter[str]()) for other in others]
+        images.append(replace(_read_task(task, first, skipped), others=further))
     return Annotations(images, skipped=+skipped)
 
 
@@ -120,7 +125,8 @@ def _read_task(task: CheckedNode, annotation: CheckedNode, skipped: Counter[str]
             skipped["polygons of fewer than 3 points"] += 1
         else:
             shapes.append(Shape(label, value.where, [outline], is_box=kind == "height"))
-    return AnnotatedImage(_image_names(task), size, shapes, annotation.where, annotation.path)
+    by = name_of(annotation.get("completed_by"))
+    return AnnotatedImage(_image_names(task), size, shapes, annotation.where, annotation.path, by=by)
 
 
 def _check_has_no_area(result: CheckedNode) -> None:

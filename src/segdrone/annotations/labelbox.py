@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -11,6 +13,7 @@ import numpy as np
 
 from segdrone.annotations.checked import CheckedNode
 from segdrone.annotations.documents import JsonLines
+from segdrone.annotations.people import name_of
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box
 from segdrone.errors import DataError
 
@@ -41,26 +44,37 @@ def read(document: Any, path: Path) -> Annotations:
 def _read_row(row: CheckedNode, skipped: Counter[str]) -> AnnotatedImage:
     data = row["data_row"]
     attributes, projects = row.get("media_attributes"), row.get("projects")
-    labeled = []
+    labeled: list[CheckedNode] = []
+    others: list[CheckedNode] = []
     for project in [projects[key] for key in projects.mapping()] if projects else ():
         labels = [label for label in project["labels"].items() if _objects(label)]
         labeled.extend(labels[:1])
+        others.extend(labels[1:])
         skipped["further labels of the same photograph"] += len(labels[1:])
     if len(labeled) > 1:
         raise row.error("has labels in several projects: export one project")
-    shapes = _read_objects(_objects(labeled[0]), skipped) if labeled else []
     names = [text for key in ("external_id", "global_key", "row_data") if (text := _text(data, key))]
     if not names:
         raise data.error("has no external_id, global_key or row_data")
     split = row.get("data_split") or data.get("data_split")
-    return AnnotatedImage(
+    image = AnnotatedImage(
         names,
         attributes.size("height", "width") if attributes else None,
-        shapes,
+        [],
         row.where,
         row.path,
         subset=split.text() if split and split.content else None,
     )
+    if not labeled:
+        return image
+    further = [partial(_with_label, image, other, Counter[str]()) for other in others]
+    return replace(_with_label(image, labeled[0], skipped), others=further)
+
+
+def _with_label(image: AnnotatedImage, label: CheckedNode, skipped: Counter[str]) -> AnnotatedImage:
+    details = label.get("label_details")
+    by = name_of(details.get("created_by") if details else None)
+    return replace(image, shapes=_read_objects(_objects(label), skipped), by=by)
 
 
 def _read_old_row(row: CheckedNode, skipped: Counter[str]) -> AnnotatedImage:

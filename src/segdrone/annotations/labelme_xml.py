@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from segdrone.annotations.bitmaps import inside_png
 from segdrone.annotations.checked import node_from_xml
+from segdrone.annotations.people import join_names
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Shape
 from segdrone.raster.header import open_file
 from segdrone.windows import Size
@@ -87,7 +88,9 @@ def read(document: Any, path: Path) -> Annotations:
     size = root.size("nrows", "ncols")
     name, folder = root["filename"].text(), root.get("folder")
     names = [f"/{folder.text()}/{name}"] if folder else [name]  # a folder on the server: it only chooses
-    return Annotations([AnnotatedImage(names, size, shapes, str(path), path)], skipped=skipped, unread=unread)
+    by = join_names(element.findtext("polygon/username") for element in document.iterfind("object"))
+    image = AnnotatedImage(names, size, shapes, str(path), path, by=by)
+    return Annotations([image], skipped=skipped, unread=unread)
 
 
 def _find_mask(name: str, folder: str, path: Path) -> Path | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -13,6 +14,8 @@ from segdrone.annotations.photographs import Annotated
 from segdrone.errors import DataError
 from segdrone.raster.header import read_header
 from segdrone.windows import Size
+
+log = logging.getLogger(__name__)
 
 ORIENTATIONS = ("displayed", "stored")
 
@@ -79,6 +82,18 @@ def mask_frame(one: Annotated, orientation: str) -> MaskFrame:
         raise _size_error(one, annotated, expected, exif if annotated == other else 1, orientation)
     doubtful = exif != 1 and (annotated is None or size == stored)
     return MaskFrame(expected, exif if orientation == "stored" else 1, doubtful)
+
+
+def warn_of_turned(turned: Sequence[Annotated], orientation: str) -> None:
+    """Warns of photographs on which the shapes may have been drawn in another orientation."""
+    if turned and orientation == "displayed":
+        log.warning(
+            "%d photographs are turned by their EXIF orientation and their size cannot show whether the tool followed "
+            "it, %s first: shapes are taken as drawn on the photograph as displayed; for a tool that ignores EXIF give "
+            "--orientation stored",
+            len(turned),
+            turned[0].photograph,
+        )
 
 
 def _size_error(one: Annotated, annotated: Size, size: Size, exif: int, orientation: str) -> DataError:

@@ -76,7 +76,7 @@ def find_photographs(sources: Sequence[Source], images: Path | None, out: Path) 
         root = (images or source.images).resolve()
         folder = folders[root] = folders.get(root) or ImageFolder(images or source.images, exclude=out)
         for image in source.annotations.images:
-            split = _annotated_split(image, source)
+            split = annotated_split(image, source)
             path = _find(image, folder, split)
             if path is None and image.embedded is None:
                 if image.shapes:
@@ -90,7 +90,7 @@ def find_photographs(sources: Sequence[Source], images: Path | None, out: Path) 
     if missing:
         raise _missing([*missing], sources)
     _warn_of_changed(changed)
-    _warn_of_doubtful([doubt for folder in folders.values() for doubt in folder.doubtful])
+    warn_of_doubtful([doubt for folder in folders.values() for doubt in folder.doubtful])
     names = unique_names(found)
     annotated = sorted((replace(one, name=names[key]) for key, one in found.items()), key=lambda one: one.name)
     files = sum(isinstance(one.photograph, Path) for one in annotated)
@@ -121,7 +121,8 @@ def splits_of(annotated: Sequence[Annotated]) -> dict[str, list[str]]:
     return {split: [one.file_name for one in annotated if one.split == split] for split in SPLITS}
 
 
-def _annotated_split(image: AnnotatedImage, source: Source) -> str | None:
+def annotated_split(image: AnnotatedImage, source: Source) -> str | None:
+    """Returns the split that an annotation, or the folder or name of its file, says; None if nothing does."""
     if image.subset is not None:
         return split_name(image.subset)
     in_name = not ANNOTATION_FORMATS[source.format].per_photograph
@@ -184,7 +185,8 @@ def _warn_of_changed(changed: Sequence[Path]) -> None:
         )  # fmt: skip
 
 
-def _warn_of_doubtful(doubtful: Sequence[tuple[str, Path]]) -> None:
+def warn_of_doubtful(doubtful: Sequence[tuple[str, Path]]) -> None:
+    """Warns of photographs that were found by their names alone: pairs of the written path and the file."""
     if doubtful:
         written, path = doubtful[0]
         log.warning(

@@ -10,7 +10,7 @@ outside the photograph are cut off. Tools whose coordinates name pixels (Supervi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -152,6 +152,9 @@ class AnnotatedImage:
         embedded: The photograph itself, if the annotation file contains it.
         file_bytes: Size of its file in bytes as the tool wrote it; None if it did not.
         tiles: The tiles that it was annotated as, by their places, which have all its shapes; empty if it was not cut.
+        by: Who drew the shapes, as the tool says; empty if it does not.
+        others: Further annotations of the photograph in the same file, those of other people for example, each of which
+            is read when it is called for.
     """
 
     names: Sequence[str]
@@ -163,6 +166,8 @@ class AnnotatedImage:
     embedded: EmbeddedImage | None = None
     file_bytes: int | None = None
     tiles: Mapping[TilePlace, AnnotatedImage] = field(default_factory=dict)
+    by: str = ""
+    others: Sequence[Callable[[], AnnotatedImage]] = ()
 
 
 @dataclass(frozen=True)

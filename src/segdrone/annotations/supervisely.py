@@ -13,6 +13,7 @@ from PIL import ImageColor
 
 from segdrone.annotations.bitmaps import EmbeddedPng
 from segdrone.annotations.checked import CheckedNode
+from segdrone.annotations.people import join_names
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Shape, box
 from segdrone.classes import Color
 
@@ -43,7 +44,8 @@ def read(document: Any, path: Path) -> Annotations:
         else:
             shapes.append(shape)
     size = root["size"].size("height", "width")
-    return Annotations([AnnotatedImage([path.stem], size, shapes, str(path), path)], skipped=skipped)
+    by = join_names(node.word("labelerLogin") for node in root["objects"].items())
+    return Annotations([AnnotatedImage([path.stem], size, shapes, str(path), path, by=by)], skipped=skipped)
 
 
 def _read_meta(root: CheckedNode) -> Annotations:

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from segdrone.cli.data_onto import (
+    Merge,
+    Onto,
+    OntoEncoding,
+    OntoLayout,
+    OntoMasks,
+    OntoThreshold,
+    OntoTolerance,
+    OntoUnknown,
+    Prefer,
+    check_without_onto,
+    import_onto,
+)
 from segdrone.cli.data_options import Bands, Quiet, Stretch, parse_channels
 from segdrone.cli.size import parse_size
 from segdrone.data.config import describe
+from segdrone.errors import ConfigError
 
 _LARGEST_SCENE = 12_000  # pixels per side
 
@@ -60,13 +74,18 @@ def import_(
     source: Annotated[
         list[Path],
         typer.Argument(
-            metavar="SOURCE...",
-            help="Files or folders exported by a labeling tool, such as one folder for each split.",
+            metavar="SOURCE... OUT",
+            help="Files or folders exported by a labeling tool, such as one folder for each split; then the folder to "
+            "write to, which is created if it does not exist. With --onto there is no OUT, and NAME=SOURCE says who "
+            "made a source.",
         ),
     ],
-    out: Annotated[Path, typer.Argument(help="Folder to write to; created if it does not exist.")],
+    onto: Onto = None,
     images: Annotated[
-        Path | None, typer.Option(help="Folder of the photographs (default: beside the annotations).")
+        Path | None,
+        typer.Option(
+            help="Folder of the photographs (default: beside the annotations; with --onto, those of the dataset)."
+        ),
     ] = None,
     annotation_format: Annotated[
         str | None,
@@ -78,7 +97,10 @@ def import_(
     ] = None,
     classes: Annotated[
         str | None,
-        typer.Option(help="drone, or a class table such as classes.csv of an earlier import (default: all labels)."),
+        typer.Option(
+            help="drone, or a class table such as classes.csv of an earlier import (default: all labels; with "
+            "--onto, those of the dataset)."
+        ),
     ] = None,
     background: Annotated[
         str | None, typer.Option(help="Class of pixels outside of all shapes (default: ignored, id 255).")
@@ -114,9 +136,17 @@ def import_(
         ),
     ] = None,
     superpixel_width: Annotated[int | None, typer.Option(help="Width of a superpixel in pixels (default: 32).")] = None,
+    prefer: Prefer = None,
+    merge: Merge = None,
+    masks: OntoMasks = None,
+    layout: OntoLayout = None,
+    mask_encoding: OntoEncoding = "auto",
+    colour_tolerance: OntoTolerance = 0.0,
+    mask_threshold: OntoThreshold = 127,
+    unknown: OntoUnknown = "error",
     quiet: Quiet = False,
 ) -> None:
-    """Convert the annotations of a labeling tool into a dataset to train on.
+    """Convert the annotations of a labeling tool into a dataset, or take corrections into one.
 
     OUT gets images/ (links to the photographs), masks/ and classes.csv,
     and train.txt, val.txt and test.txt if the export has such a split.
@@ -133,20 +163,52 @@ def import_(
         segdrone data import clicks/ OUT --images flights --sparse --spread superpixels
 
     Train on it: segdrone train data=folder data.root=OUT
+
+    With --onto, masks of a dataset are replaced by corrected ones, in the
+    ids or colors that they have:
+
+        segdrone data export-labels dataset --to cvat --out to_cvat
+        ... correct the shapes in CVAT, export CVAT for images 1.1 ...
+        segdrone data import corrected.xml --onto dataset
+
+    The earlier masks are kept in corrections/DATE_TIME/before/ of the
+    dataset, with corrections.json, changes.csv and changes.png; all masks
+    are replaced or none. Labels and photographs that the dataset lacks are
+    refused. If several people corrected a photograph, compare them with
+    segdrone data agreement, and choose with --prefer or --merge.
     """
+    dataset_options = {
+        "masks": masks,
+        "layout": layout,
+        "mask_encoding": mask_encoding,
+        "colour_tolerance": colour_tolerance,
+        "mask_threshold": mask_threshold,
+        "unknown": unknown,
+    }
+    common: dict[str, Any] = {
+        "images": images,
+        "annotation_format": annotation_format,
+        "background": background,
+        "orientation": orientation,
+        "instances": instances,
+        "allow_missing_tiles": allow_missing_tiles,
+    }
+    if onto is not None:
+        if sparse or sparse_width is not None or spread is not None or superpixel_width is not None:
+            raise ConfigError("--sparse does not go with --onto, as a few pixels are no corrected mask: leave one out")
+        import_onto(source, onto, common, prefer or [], merge, {"classes": classes, **dataset_options}, quiet)
+        return
+    check_without_onto(prefer, merge, dataset_options)
+    if len(source) < 2:
+        raise ConfigError("give the folder to write to after the annotations, or a dataset to correct with --onto")
     from segdrone.annotations import import_annotations, print_summary
     from segdrone.annotations.sparse import parse_sparse
 
     summary = import_annotations(
-        source,
-        out,
-        images=images,
-        annotation_format=annotation_format,
+        source[:-1],
+        source[-1],
+        **common,
         classes=classes,
-        background=background,
-        orientation=orientation,
-        instances=instances,
-        allow_missing_tiles=allow_missing_tiles,
         sparse=parse_sparse(sparse, sparse_width, spread, superpixel_width),
         progress=not quiet,
     )

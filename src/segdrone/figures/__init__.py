@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from segdrone.figures.class_shares import plot_class_shares
     from segdrone.figures.curves import TRAINING_CURVES, plot_curves, plot_learning_rates, plot_training_curve
-    from segdrone.figures.grid import ImageTruthPrediction, prediction_grid
+    from segdrone.figures.grid import ImageTruthPrediction, picture_grid, prediction_grid
     from segdrone.figures.heat import heat_overlay
     from segdrone.figures.legend import InsetLegend, shares_legend
-    from segdrone.figures.masks import colorize, overlay
+    from segdrone.figures.masks import colorize, highlight, overlay
     from segdrone.figures.matrices import plot_confusion, plot_cooccurrence
     from segdrone.figures.output import save, to_svg
     from segdrone.figures.patches import legend_patches
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from segdrone.figures.things import draw_things, outline_things
 
 __all__ = [
-    "TRAINING_CURVES", "ImageTruthPrediction", "InsetLegend", "colorize", "draw_things", "heat_overlay",
-    "legend_patches", "outline_things", "overlay", "plain_text", "plot_class_shares", "plot_confusion",
+    "TRAINING_CURVES", "ImageTruthPrediction", "InsetLegend", "colorize", "draw_things", "heat_overlay", "highlight",
+    "legend_patches", "outline_things", "overlay", "picture_grid", "plain_text", "plot_class_shares", "plot_confusion",
     "plot_cooccurrence", "plot_curves", "plot_differences", "plot_learning_rates", "plot_recall_by_size",
     "plot_reliability", "plot_sweep", "plot_training_curve", "prediction_grid", "save", "shares_legend", "to_svg",
 ]  # fmt: skip
@@ -35,9 +35,11 @@ _MODULES = {
     "colorize": "masks",
     "draw_things": "things",
     "heat_overlay": "heat",
+    "highlight": "masks",
     "legend_patches": "patches",
     "outline_things": "things",
     "overlay": "masks",
+    "picture_grid": "grid",
     "plain_text": "text",
     "plot_class_shares": "class_shares",
     "plot_confusion": "matrices",

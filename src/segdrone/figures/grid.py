@@ -1,4 +1,4 @@
-"""Draw image, true mask and predicted mask side by side."""
+"""Draw pictures side by side, such as image, true mask and predicted mask."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ from segdrone.figures.text import plain_text
 
 PANEL_WIDTH = 900
 """Width in pixels that images and masks are downscaled to before they are drawn."""
+
+
+PictureRow = Sequence[tuple[str, NDArray[np.uint8] | None]]
+"""Titles and pictures, uint8 `[H, W, 3]`, RGB; None leaves a place empty."""
 
 
 class ImageTruthPrediction(NamedTuple):
@@ -56,19 +60,38 @@ def prediction_grid(samples: Sequence[ImageTruthPrediction], table: ClassTable) 
     samples = [sample.downscale() for sample in samples]
     masks = [mask for sample in samples for mask in (sample.truth, sample.prediction)]
     present = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
-    legend = legend_patches([int(i) for i in present], table)
-    legend_rows = math.ceil(len(legend) / 8)
-    row_height = max(4.2 * sample.truth.shape[0] / sample.truth.shape[1] for sample in samples) + 0.35
-    height = row_height * len(samples) + 0.28 * legend_rows + 0.2
+    rows: list[PictureRow] = [
+        [
+            (sample.title, sample.image),
+            ("truth", colorize(sample.truth, table)),
+            ("prediction", colorize(sample.prediction, table)),
+        ]
+        for sample in samples
+    ]
+    return picture_grid(rows, [int(i) for i in present], table)
+
+
+def picture_grid(rows: Sequence[PictureRow], present: Sequence[int], table: ClassTable) -> Figure:
+    """Draws rows of pictures with their titles, above a legend of classes.
+
+    Args:
+        rows: At most as many pictures in each as in the first. At least one row has a picture.
+        present: Ids of the classes in the legend.
+        table: The classes.
+    """
+    legend = legend_patches(present, table)
+    columns = len(rows[0])
+    heights = [max(p.shape[0] / p.shape[1] for _, p in row if p is not None) for row in rows]
+    row_height = 12.6 / columns * max(heights) + 0.35
+    height = row_height * len(rows) + 0.28 * math.ceil(len(legend) / 8) + 0.2
     figure = Figure(figsize=(12.8, height), dpi=100, facecolor="white", layout="constrained")
-    axes = figure.subplots(len(samples), 3, squeeze=False)
-    for row_axes, sample in zip(axes, samples, strict=True):
-        panels = (sample.image, colorize(sample.truth, table), colorize(sample.prediction, table))
-        titles = (sample.title, "truth", "prediction")
-        for axis, panel, title in zip(row_axes, panels, titles, strict=True):
-            if panel is not None:
-                axis.imshow(panel, interpolation="nearest")
+    axes = figure.subplots(len(rows), columns, squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for row_axes, row in zip(axes, rows, strict=True):
+        for axis, (title, picture) in zip(row_axes, row, strict=False):
+            if picture is not None:
+                axis.imshow(picture, interpolation="nearest")
             axis.set_title(plain_text(title), fontsize=10)
-            axis.set_axis_off()
     figure.legend(handles=legend, loc="outside lower center", ncols=8, fontsize=9, frameon=False)
     return figure

@@ -54,3 +54,19 @@ def overlay(
         cv2.copyTo(image, ignored.view(np.uint8), blended)
     cv2.copyTo(colors, opaque, blended)
     return blended
+
+
+def highlight(image: NDArray[np.uint8], colors: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Shows some pixels in colors on a pale gray image.
+
+    Args:
+        image: uint8 `[H, W, 3]`, RGB.
+        colors: Colors of the pixels to show, uint8 `[H, W, 3]`, RGB.
+        where: Which pixels to show, bool `[H, W]`.
+
+    Returns:
+        uint8 `[H, W, 3]`, RGB.
+    """
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    pale = cv2.cvtColor(np.asarray(160 + gray // 3, np.uint8), cv2.COLOR_GRAY2RGB)
+    return np.where(where[..., None], colors, pale).astype(np.uint8)

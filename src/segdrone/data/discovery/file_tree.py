@@ -13,17 +13,24 @@ from segdrone.raster.header import IMAGE_SUFFIXES
 PREDICTIONS = "predict.json"
 """The file by which a folder of predictions is recognized; its masks are no part of a dataset."""
 
+CORRECTIONS_RECORD = "corrections.json"
+"""The file by which a folder of masks is recognized that corrections replaced; they are no part of a dataset either."""
+
 _DEPTH = 7  # folders below the root that are searched
+_OTHERS = {PREDICTIONS, CORRECTIONS_RECORD}
 
 
 def image_files(folder: Path) -> list[PurePosixPath]:
-    """Returns the image files below a folder, relative to it, folder by folder, without hidden ones and predictions."""
+    """Returns the image files below a folder, relative to it, folder by folder.
+
+    Hidden ones, predictions and masks that corrections replaced are left out.
+    """
     found: list[PurePosixPath] = []
     above: dict[str, set[str]] = {}  # where links lead in a circle
     for parent, folders, names in os.walk(folder, followlinks=True):
         relative, real = PurePosixPath(os.path.relpath(parent, folder)), os.path.realpath(parent)
         outer = above.get(os.path.dirname(parent), set())
-        if real in outer or len(relative.parts) > _DEPTH or (PREDICTIONS in names and relative.parts):
+        if real in outer or len(relative.parts) > _DEPTH or (relative.parts and not _OTHERS.isdisjoint(names)):
             folders.clear()
             continue
         above[parent] = {*outer, real}

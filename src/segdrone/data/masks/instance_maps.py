@@ -147,6 +147,11 @@ def read_instance_map(path: Path, size: Size) -> NDArray[np.uint16]:
     return values.astype(np.uint16)
 
 
+def instance_map_place(files: DatasetFiles, mask: Path) -> Path:
+    """Returns where the instance map of a mask is looked for first; it may not exist."""
+    return _places(files, mask)[0] / f"{stem(mask)}{_SUFFIXES[0]}"
+
+
 class _Folders:
     """Files in folders, each of which is listed once."""
 

@@ -1,0 +1,7 @@
+"""Take corrections of masks from labeling tools into a dataset, and compare the people who made them."""
+
+from segdrone.annotations.corrections.apply import CorrectionSummary, import_corrections
+from segdrone.annotations.corrections.options import CorrectionOptions
+from segdrone.annotations.corrections.summary import print_corrections
+
+__all__ = ["CorrectionOptions", "CorrectionSummary", "import_corrections", "print_corrections"]

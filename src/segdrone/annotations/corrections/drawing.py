@@ -1,0 +1,82 @@
+"""Draw the annotations of a photograph as the mask and the instance map that the dataset gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segdrone.annotations.corrections.agreement import majority
+from segdrone.annotations.corrections.target import check_size
+from segdrone.annotations.corrections.versions import Version
+from segdrone.annotations.orientation import MaskFrame, mask_frame
+from segdrone.annotations.photographs import Annotated
+from segdrone.annotations.shapes import number_shapes, rasterize
+from segdrone.classes import ClassTable, thing_classes
+from segdrone.data.discovery.pairs import ImageMaskPair
+
+Mask = NDArray[np.uint8]
+Numbers = NDArray[np.uint16]
+
+
+def frame_of(version: Version, pair: ImageMaskPair, orientation: str) -> MaskFrame:
+    """Returns the frame in which an annotation was drawn.
+
+    Raises:
+        DataError: The photograph was annotated at another size.
+    """
+    check_size(version.image, pair)
+    return mask_frame(Annotated(pair.image, version.image, pair.id), orientation)
+
+
+def draw_version(version: Version, frame: MaskFrame, table: ClassTable, background: str | None) -> Mask:
+    """Returns an annotation as a mask of class ids, uint8 `[H, W]`.
+
+    Args:
+        version: The annotation.
+        frame: Its frame.
+        table: The classes, which have all its labels.
+        background: Class of pixels that no shape covers; None leaves them ignored.
+
+    Raises:
+        DataError: As `rasterize`.
+    """
+    fill = table.ignore_index if background is None else table.names.index(background)
+    ids = {name: i for i, name in enumerate(table.names)}
+    return frame.turn(rasterize(version.image.shapes, frame.size, ids, fill, table.ignore_index))
+
+
+def number_version(version: Version, frame: MaskFrame) -> Numbers:
+    """Returns the numbers of the things of an annotation, uint16 `[H, W]`.
+
+    Raises:
+        DataError: As `number_shapes`.
+    """
+    return frame.turn(number_shapes(version.image.shapes, frame.size))
+
+
+def merge_masks(masks: Sequence[Mask], table: ClassTable) -> Mask:
+    """Returns the only mask, or what the majority of masks says."""
+    return masks[0] if len(masks) == 1 else majority(masks, table.ignore_index)
+
+
+def shows_same_things(before: Numbers, after: Numbers, mask: Mask, table: ClassTable) -> bool:
+    """Whether two instance maps, uint16 `[H, W]`, tell the same things of thing classes apart, whatever their numbers.
+
+    Args:
+        before: The earlier map.
+        after: The new map.
+        mask: Class ids, uint8 `[H, W]`.
+        table: The classes; without a thing class all are compared.
+    """
+    things = [table.names.index(name) for name in thing_classes(table)]
+    if things:
+        shown = np.isin(mask, things)
+        before, after = before[shown], after[shown]
+    for first, second in ((before, after), (after, before)):
+        numbers = np.zeros(1 << 16, np.uint16)
+        numbers[first.ravel()] = second.ravel()
+        if (numbers[first] != second).any() or ((first == 0) != (second == 0)).any():
+            return False
+    return True

@@ -1,0 +1,162 @@
+"""Collect the annotations of each photograph: one, or those of several people."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from segdrone.annotations.shapes import AnnotatedImage
+from segdrone.annotations.sources import Source, read_source
+from segdrone.errors import DataError
+
+MAJORITY = "majority"
+
+
+class NamedSource(NamedTuple):
+    """A source of annotations, and the name that the user gives to who made them; empty if none is given."""
+
+    by: str
+    source: Source
+
+
+class Version(NamedTuple):
+    """An annotation of a photograph, and the name of who made it, which is empty if nothing says it."""
+
+    by: str
+    image: AnnotatedImage
+
+
+@dataclass
+class Collected:
+    """What sources hold.
+
+    Attributes:
+        versions: The annotations of each photograph, by its path.
+        missing: Those whose photographs were not found.
+        empty: Photographs without a shape.
+    """
+
+    versions: dict[Path, list[Version]] = field(default_factory=dict)
+    missing: list[AnnotatedImage] = field(default_factory=list)
+    empty: list[Path] = field(default_factory=list)
+
+
+def read_sources(paths: Sequence[Path], annotation_format: str | None) -> list[NamedSource]:
+    """Reads sources, each given as a path or as `NAME=PATH`.
+
+    Raises:
+        DataError: As `read_source`; or the sources are in several formats, or a name is empty or cannot be printed.
+    """
+    sources = []
+    for path in paths:
+        name, equals, rest = str(path).partition("=")
+        is_named = bool(equals) and not path.exists()
+        if is_named and not (name.strip() and name.isprintable() and rest):
+            raise DataError(f"{path} is no NAME=SOURCE: give a name and an annotation file or folder")
+        sources.append(NamedSource(name.strip() if is_named else "", read_source(Path(rest), annotation_format)
+                                   if is_named else read_source(path, annotation_format)))  # fmt: skip
+    return sources
+
+
+def collect_versions(
+    sources: Sequence[NamedSource],
+    find: Callable[[AnnotatedImage, Source], Path | None],
+    *,
+    background: bool,
+) -> Collected:
+    """Finds the photograph of every annotation, and groups annotations by photographs.
+
+    An annotation without shapes says nothing, unless pixels outside of shapes are `background`; and then only if no
+    other one has shapes, since parts of a project list all photographs, or if it is one of several of a task.
+
+    Args:
+        sources: What was read.
+        find: Returns the photograph of an annotation; None if there is none.
+        background: Whether pixels that no shape covers are a class.
+    """
+    collected = Collected()
+    groups: defaultdict[Path, list[list[Version]]] = defaultdict(list)
+    for by, source in sources:
+        fallback = source.path.stem if len(sources) > 1 else ""
+        for image in source.annotations.images:
+            path = find(image, source)
+            if path is None:
+                if image.shapes:
+                    collected.missing.append(image)
+                continue
+            images = [image, *(read() for read in image.others)]
+            groups[path].append([Version(by or one.by or fallback, one) for one in images])
+    for path in sorted(groups):
+        drawn = [*_drawn(groups[path], background)]
+        if drawn:
+            collected.versions[path] = _with_unique_names(drawn)
+        else:
+            collected.empty.append(path)
+    return collected
+
+
+def _drawn(groups: Sequence[Sequence[Version]], background: bool) -> Iterator[Version]:
+    versions = [version for group in groups for version in group]
+    if not any(version.image.shapes for version in versions):
+        yield from versions[:1] if background else ()
+        return
+    for group in groups:
+        is_task = background and len(group) > 1
+        yield from (version for version in group if version.image.shapes or is_task)
+
+
+def _with_unique_names(versions: Sequence[Version]) -> list[Version]:
+    """Names several versions of a photograph apart."""
+    if len(versions) == 1:
+        return [*versions]
+    named = [version._replace(by=version.by or "annotation") for version in versions]
+    repeated = {name for name, count in Counter(version.by for version in named).items() if count > 1}
+    seen: Counter[str] = Counter()
+    result = []
+    for version in named:
+        seen[version.by] += 1
+        result.append(version._replace(by=f"{version.by} {seen[version.by]}") if version.by in repeated else version)
+    return result
+
+
+def choose_versions(collected: Collected, prefer: Sequence[str], merge: str | None) -> dict[Path, list[Version]]:
+    """Returns the annotations of each photograph that its mask is made of: one, or all of which the majority decides.
+
+    Args:
+        collected: All annotations.
+        prefer: Names of people; the first one who annotated a photograph is taken.
+        merge: `majority`, or None.
+
+    Raises:
+        DataError: A photograph has several, and nothing says which to take; or nobody has a name of `prefer`.
+    """
+    known = {version.by for versions in collected.versions.values() for version in versions}
+    if unknown := [name for name in prefer if name not in known]:
+        names = ", ".join(sorted(filter(None, known))) or "nobody is named"
+        raise DataError(f"--prefer {unknown[0]} made none of the corrections: choose from {names}")
+    chosen, undecided = {}, []
+    for path, versions in collected.versions.items():
+        preferred = next((v for name in prefer for v in versions if v.by == name), None)
+        if len(versions) == 1 or merge == MAJORITY:
+            chosen[path] = versions
+        elif preferred is not None:
+            chosen[path] = [preferred]
+        else:
+            undecided.append(path)
+    if undecided:
+        people = ", ".join(dict.fromkeys(v.by for path in undecided for v in collected.versions[path]))
+        others = " that --prefer does not decide" if prefer else ""
+        raise DataError(
+            f"{len(undecided)} photographs, {undecided[0].name} first, have several corrections{others} ({people}): "
+            "compare them with segdrone data agreement, then choose one with --prefer NAME, or --merge majority "
+            "(pixels without a majority are ignored)"
+        )
+    return chosen
+
+
+def annotation_files(sources: Sequence[NamedSource]) -> list[Path]:
+    """Returns the files that annotations come from, sorted."""
+    return sorted({image.path for _, source in sources for image in source.annotations.images})
