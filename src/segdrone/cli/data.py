@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from segdrone.cli.data_audit import audit
+from segdrone.cli.data_agreement import agreement
 from segdrone.cli.data_labels import export_labels
 from segdrone.cli.data_make import cut, import_, sample
 from segdrone.cli.data_options import (
@@ -49,6 +50,7 @@ commands.command("export-labels")(export_labels)
 commands.command("pick")(pick)
 commands.command("audit")(audit)
 commands.command("pull")(pull)
+commands.command("agreement")(agreement)
 
 
 @commands.command("check")

@@ -55,7 +55,7 @@ def write_like(
     if pixels.dtype not in (np.uint8, np.uint16):
         raise DataError(f"{like} has values of type {pixels.dtype}: convert the masks to PNG first")
     with open_file(like) as image:
-        tags = getattr(image, "tag_v2", None)
+        tags: Any = getattr(image, "tag_v2", None)
         place = TiffImagePlugin.ImageFileDirectory_v2()
         for tag in _PLACE_TAGS if tags is not None else ():
             if tag in tags:

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
 from segdrone.classes import ClassTable
 from segdrone.data.masks.mask_encoding import MaskEncoding
@@ -126,27 +125,3 @@ def test_ids_that_would_be_read_as_colors_are_refused() -> None:
         recode(stored, before, np.array([[0, 1]], np.uint8), MaskEncoding(table))
     new = recode(stored, before, np.array([[0, 1]], np.uint8), MaskEncoding(table, kind="ids"))
     assert new.values is not None and new.values.tolist() == [[0, 1]]
-
-
-def test_a_geotiff_keeps_its_place(tmp_path: Path) -> None:
-    path, new = tmp_path / "a.tif", tmp_path / "b.tif"
-    tags = TiffImagePlugin.ImageFileDirectory_v2()
-    tags[33550], tags[33922] = (0.5, 0.5, 0.0), (0.0, 0.0, 0.0, 500000.0, 5200000.0, 0.0)
-    tags.tagtype[33550] = tags.tagtype[33922] = 12
-    Image.fromarray(BEFORE).save(path, tiffinfo=tags)
-    write_stored(recode(read_stored(path), BEFORE, AFTER, MaskEncoding(TABLE)), new, path)
-    with Image.open(new) as image:
-        found: Any = image.tag_v2  # type: ignore[attr-defined]
-        assert found[33550] == (0.5, 0.5, 0.0) and found[33922][3:5] == (500000.0, 5200000.0)
-
-
-def test_other_formats_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.jpg"
-    Image.fromarray(BEFORE).save(path)
-    with pytest.raises(DataError, match="a.jpg is a JPEG file, which is not written here: convert the masks to PNG"):
-        write_stored(StoredMask(AFTER), tmp_path / "b.jpg", path)
-    pages = tmp_path / "a.tif"
-    Image.fromarray(BEFORE).save(pages, save_all=True, append_images=[Image.fromarray(BEFORE)])
-    with pytest.raises(DataError, match="a.tif has 2 pages"):
-        write_stored(StoredMask(AFTER), tmp_path / "b.tif", pages)
-    assert sorted(tmp_path.iterdir()) == [path, pages]

@@ -18,6 +18,8 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.uint8]
 
+COLUMNS = ("photograph", "first", "second", "class", "iou", "pixels_first", "pixels_second", "pixels_both")
+
 
 class PairCounts(NamedTuple):
     """What two people made of the same pixels.
@@ -63,6 +65,15 @@ class PairCounts(NamedTuple):
         both = self.confusion.diagonal()
         union = self.confusion.sum(0) + self.confusion.sum(1) - both
         return np.asarray(np.divide(both, union, out=np.full(len(both), np.nan), where=union > 0), np.float64)
+
+    def to_dict(self) -> dict[str, float | int | None]:
+        """Returns pixel agreement, kappa and numbers of pixels as plain values for JSON."""
+        return {
+            "pixel_agreement": plain_number(self.pixel_agreement),
+            "kappa": plain_number(self.kappa),
+            "pixels": int(self.confusion.sum()),
+            "pixels_labeled_by_one_alone": self.one_alone,
+        }
 
 
 def compare_masks(first: Mask, second: Mask, table: ClassTable) -> PairCounts:
@@ -132,7 +143,7 @@ class Agreement:
         return sorted((name for name in worst if worst[name] < 1), key=lambda name: worst[name])
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yields a row for each photograph, two people and a class that one of them has there."""
+        """Yields a row of `COLUMNS` for each photograph, two people and a class that one of them has there."""
         for name, pairs in sorted(self.photographs.items()):
             for (first, second), counts in pairs.items():
                 for i in np.flatnonzero(~np.isnan(counts.iou)):
@@ -150,16 +161,13 @@ class Agreement:
     def to_dict(self) -> dict[str, Any]:
         """Returns the figures of each two people as plain containers for JSON."""
         return {
-            "mean_kappa": _plain(self.kappa),
+            "mean_kappa": plain_number(self.kappa),
             "pairs": [
                 {
                     "people": [*people],
                     "photographs": counts.photographs,
-                    "pixel_agreement": _plain(counts.pixel_agreement),
-                    "kappa": _plain(counts.kappa),
-                    "iou": dict(zip(self.table.names, map(_plain, counts.iou.tolist()), strict=True)),
-                    "pixels": int(counts.confusion.sum()),
-                    "pixels_labeled_by_one_alone": counts.one_alone,
+                    **counts.to_dict(),
+                    "iou": dict(zip(self.table.names, map(plain_number, counts.iou.tolist()), strict=True)),
                 }
                 for people, counts in self.pairs.items()
             ],
@@ -192,5 +200,6 @@ def _mean(values: Sequence[float]) -> float:
     return sum(known) / len(known) if known else math.nan
 
 
-def _plain(value: float) -> float | None:
+def plain_number(value: float) -> float | None:
+    """Returns a figure for JSON: None for NaN, else with six digits."""
     return None if math.isnan(value) else round(value, 6)

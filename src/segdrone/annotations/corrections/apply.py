@@ -142,8 +142,8 @@ class _Run:
                 changes = [self._stage(one, results.path) for one in bar]
                 changed = [change for change in changes if change.is_change]
                 if changed:
-                    for folder in {(self._root / path).parent for path in record.changed_files(changed)}:
-                        check_writable(folder)
+                    for parent in {(self._root / path).parent for path in record.changed_files(changed)}:
+                        check_writable(parent)
                     self._write_record(changed, corrections, results.path)
                     results.commit()
             except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,14 @@ from segdrone.annotations.class_table import check_labels
 from segdrone.annotations.corrections.drawing import frame_of
 from segdrone.annotations.corrections.options import CorrectionOptions
 from segdrone.annotations.corrections.target import TargetDataset, TargetMask
-from segdrone.annotations.corrections.versions import Collected, NamedSource, Version, choose_versions, collect_versions
+from segdrone.annotations.corrections.versions import (
+    Collected,
+    NamedSource,
+    Version,
+    choose_versions,
+    collect_versions,
+    count_unread,
+)
 from segdrone.annotations.importer import check_shapes
 from segdrone.annotations.orientation import MaskFrame, warn_of_turned
 from segdrone.annotations.photographs import Annotated, warn_of_doubtful
@@ -50,8 +56,7 @@ def collect_corrections(
         raise target.missing(collected.missing)
     warn_of_doubtful(target.doubtful)
     shapes = [shape for versions in collected.versions.values() for one in versions for shape in one.image.shapes]
-    unread = sum((source.annotations.unread for _, source in sources), Counter[str]())
-    check_shapes([source for _, source in sources], shapes, unread, options.background)
+    check_shapes([source for _, source in sources], shapes, count_unread(sources), options.background)
     if not collected.versions:
         raise DataError(
             f"{sources[0].source.path} has no shape on any photograph: give --background CLASS if there is nothing else"
@@ -73,8 +78,9 @@ def plan_corrections(collected: Collected, target: TargetDataset, options: Corre
     for path, one in targets.items():
         frames = [(version, frame_of(version, one.pair, options.orientation)) for version in collected.versions[path]]
         corrections.append(Correction(one, frames, chosen[path], maps.get(path)))
-    frames = [(Annotated(c.target.pair.image, v.image, ""), f) for c in corrections for v, f in c.versions]
-    warn_of_turned([one for one, frame in frames if frame.is_doubtful], options.orientation)
+    drawn = [(one.target.pair.image, version, frame) for one in corrections for version, frame in one.versions]
+    doubtful = [Annotated(image, version.image, "") for image, version, frame in drawn if frame.is_doubtful]
+    warn_of_turned(doubtful, options.orientation)
     return sorted(corrections, key=lambda correction: correction.target.pair.id)
 
 

@@ -1,6 +1,8 @@
-"""Print what corrections changed."""
+"""Print what corrections changed, and how far people agree."""
 
 from __future__ import annotations
+
+import math
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -9,7 +11,9 @@ from rich.text import Text
 from segdrone.annotations.corrections import record
 from segdrone.annotations.corrections.apply import CorrectionSummary
 from segdrone.annotations.corrections.changes import class_rows, total
+from segdrone.annotations.corrections.compare import CSV_FILE, JSON_FILE, PICTURES_FILE, AgreementSummary
 from segdrone.data.class_weights import STATS_FILE
+from segdrone.data.discovery.file_tree import CORRECTIONS_RECORD
 from segdrone.utils.console import one_line
 
 _MOST = 5  # photographs that are named
@@ -42,6 +46,41 @@ def print_corrections(summary: CorrectionSummary) -> None:
         _say(console, line)
 
 
+def print_agreement(summary: AgreementSummary) -> None:
+    """Prints the agreement of each two people, the IoU of each class, and where they agree least."""
+    console, agreement = Console(), summary.agreement
+    people = {name for pair in agreement.pairs for name in pair}
+    _say(console, f"{len(agreement.photographs)} photographs, each annotated by several of {len(people)} people")
+    numbers = [Column(title, justify="right") for title in ("photographs", "pixels %", "kappa", "by one alone %")]
+    table = Table("people", *numbers)
+    for pair, counts in agreement.pairs.items():
+        total = int(counts.confusion.sum())
+        alone = counts.one_alone / max(1, total + counts.one_alone)
+        cells = (_number(100 * counts.pixel_agreement, 2), _number(counts.kappa, 3), _number(100 * alone, 2))
+        table.add_row(Text(one_line(" and ".join(pair))), str(counts.photographs), *cells)
+    console.print(table)
+    classes = Table("class", Column("mean IoU", justify="right"))
+    iou = dict(zip(agreement.table.names, agreement.iou.tolist(), strict=True))
+    for name, value in sorted(iou.items(), key=lambda item: (math.isnan(item[1]), item[1])):
+        if not math.isnan(value):
+            classes.add_row(Text(name), _number(value, 3))
+    console.print(classes)
+    if len(agreement.pairs) > 1:
+        _say(console, f"mean kappa of {len(agreement.pairs)} pairs: {_number(agreement.kappa, 3)}")
+    if least := agreement.least_agreed():
+        _say(console, f"least agreed on: {', '.join(least[:_MOST])}")
+    else:
+        _say(console, "they differ nowhere")
+    if summary.by_one:
+        _say(console, f"left out: {summary.by_one} photographs that one person alone annotated")
+    files = [JSON_FILE, CSV_FILE, *([PICTURES_FILE] if summary.pictured else [])]
+    _say(console, f"written to {summary.out}: {', '.join(files)}")
+
+
+def _number(value: float, digits: int) -> str:
+    return "" if math.isnan(value) else f"{value:.{digits}f}"
+
+
 def _lines(summary: CorrectionSummary) -> list[str]:
     changed, root, lines = summary.changed, summary.root, []
     if new := [change.name for change in changed if change.is_new]:
@@ -67,7 +106,7 @@ def _lines(summary: CorrectionSummary) -> list[str]:
         lines.append(f"without a shape: {summary.empty} photographs, which keep their masks")
     if summary.folder is not None:
         where = root / summary.folder
-        lines.append(f"earlier masks, {record.CORRECTIONS_RECORD} and {record.CHANGES_FILE}: {where}")
+        lines.append(f"earlier masks, {CORRECTIONS_RECORD} and {record.CHANGES_FILE}: {where}")
         lines.append(f"undo: {record.undo(root, summary.folder, changed)}")
         if (root / STATS_FILE).exists():
             lines.append(f"{root / STATS_FILE} counts the earlier masks: run segdrone data stats {root} again")

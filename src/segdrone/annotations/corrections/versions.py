@@ -160,3 +160,8 @@ def choose_versions(collected: Collected, prefer: Sequence[str], merge: str | No
 def annotation_files(sources: Sequence[NamedSource]) -> list[Path]:
     """Returns the files that annotations come from, sorted."""
     return sorted({image.path for _, source in sources for image in source.annotations.images})
+
+
+def count_unread(sources: Sequence[NamedSource]) -> Counter[str]:
+    """Returns how many objects cover pixels that the files do not say, by description."""
+    return sum((source.annotations.unread for _, source in sources), Counter[str]())
