@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from segdrone.annotations.class_table import build_class_table
+from segdrone.annotations.class_table import build_class_table, check_labels
 from segdrone.annotations.shapes import Shape
 from segdrone.class_files import read_class_table
 from segdrone.classes import DRONE, ClassTable
@@ -105,3 +105,13 @@ def test_table_is_read_back_with_the_same_ids(tmp_path: Path, names: tuple[str, 
     table = build_class_table(shapes(*names), [], {}, None, None)
     (tmp_path / "classes.csv").write_text(table.to_csv(), encoding="utf-8")
     assert read_class_table(tmp_path / "classes.csv") == table
+
+
+def test_a_dataset_has_all_labels() -> None:
+    check_labels(shapes("car", "__ignore__", "tree"), DRONE, "my data", "grass")
+    with pytest.raises(
+        DataError, match=r"classes of my data \(unlabeled, .*\) lack 'lamp' \(2 shapes, first in f.json"
+    ):
+        check_labels(shapes("car", "lamp", "lamp"), DRONE, "my data", None)
+    with pytest.raises(DataError, match=r"lack 'lawn' \(the background\): rename the labels in the tool"):
+        check_labels(shapes("car"), DRONE, "my data", "lawn")

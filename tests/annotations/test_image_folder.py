@@ -83,3 +83,12 @@ def test_links_to_folders_are_not_followed(folder: Path) -> None:
 def test_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not a folder: give the folder of the photographs with --images"):
         ImageFolder(tmp_path / "none")
+
+
+def test_given_files_alone_are_found_wherever_links_lead(folder: Path) -> None:
+    (folder / "s.jpg").symlink_to(folder.parent / "secret.jpg")
+    found = ImageFolder(folder, files=[folder / "s.jpg", folder / "deep" / "b.png"])
+    assert len(found) == 2
+    assert found.find(["s.jpg"], "here") == folder.resolve() / "s.jpg"
+    assert found.find(["b.png"], "here") == folder.resolve() / "deep" / "b.png"
+    assert found.find(["a.jpg"], "here") is None

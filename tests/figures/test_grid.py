@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from segdrone.figures import ImageTruthPrediction, prediction_grid
+from segdrone.figures import ImageTruthPrediction, picture_grid, prediction_grid
 from tests.helpers.figures import TABLE, render, share_of
 
 
@@ -47,3 +47,10 @@ def test_large_images_are_downscaled_without_mixing_class_ids() -> None:
     assert set(np.unique(small.truth)) == {0, 2}
     assert (small.truth[:, :450] == 0).all()
     assert (small.prediction[:, :450] == 2).all()
+
+
+def test_rows_may_have_fewer_pictures() -> None:
+    picture = np.full((20, 30, 3), (90, 91, 92), np.uint8)
+    figure = picture_grid([[("a", picture), ("b", picture)], [("c", None)]], [0], TABLE)
+    assert [axis.get_title() for axis in figure.axes] == ["a", "b", "c", ""]
+    assert 0.2 < share_of(render(figure), (90, 91, 92)) < 0.9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from segdrone.figures import colorize, overlay
+from segdrone.figures import colorize, highlight, overlay
 from tests.helpers.figures import TABLE, share_of
 
 
@@ -30,3 +30,12 @@ def test_overlay_hatches_ignored_pixels() -> None:
     laid_over = overlay(np.full((64, 64, 3), 100, np.uint8), np.full((64, 64), 255, np.uint8), TABLE)
     assert share_of(laid_over, (255, 255, 255)) == 3 / 8
     assert share_of(laid_over, (100, 100, 100)) == 5 / 8
+
+
+def test_some_pixels_are_shown_on_a_pale_image() -> None:
+    image = np.zeros((2, 3, 3), np.uint8)
+    image[:, 1] = 255
+    where = np.array([[True, False, False], [False, False, False]])
+    shown = highlight(image, np.full((2, 3, 3), (1, 2, 3), np.uint8), where)
+    assert shown[0, 0].tolist() == [1, 2, 3]
+    assert shown[~where].min() >= 160 and shown[1, 1, 0] > shown[1, 0, 0]

@@ -81,7 +81,7 @@ def picture_grid(rows: Sequence[PictureRow], present: Sequence[int], table: Clas
     """
     legend = legend_patches(present, table)
     columns = len(rows[0])
-    heights = [max(p.shape[0] / p.shape[1] for _, p in row if p is not None) for row in rows]
+    heights = [p.shape[0] / p.shape[1] for row in rows for _, p in row if p is not None]
     row_height = 12.6 / columns * max(heights) + 0.35
     height = row_height * len(rows) + 0.28 * math.ceil(len(legend) / 8) + 0.2
     figure = Figure(figsize=(12.8, height), dpi=100, facecolor="white", layout="constrained")

@@ -1,0 +1,168 @@
+"""Several people annotate a photograph: who they are, and whose annotation is taken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from segdrone.annotations.corrections.versions import read_sources
+from segdrone.errors import ConfigError, DataError
+from tests.annotations.conftest import document
+from tests.annotations.corrections.conftest import (
+    ALL_SOIL,
+    CAR,
+    ROAD,
+    SIZE,
+    SOIL,
+    box,
+    corrected,
+    correction,
+    read,
+    refusal,
+    stored_mask,
+)
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> list[Path]:
+    """Three corrections of `a`, all soil, in which columns are roads: of anna 12 to 36, of ben 18 to 36, of eva none.
+
+    Cars are where anna alone, or anna and ben, see them.
+    """
+    first, both = box("car", 0, 0, 4, 4), box("car", 8, 8, 12, 12)
+    shapes = {
+        "anna": [ALL_SOIL, box("road", 12, 0, 36, 24), first, both],
+        "ben": [ALL_SOIL, box("road", 18, 0, 36, 24), both],
+        "eva": [ALL_SOIL],
+    }
+    return [correction(tmp_path / name, "a", *drawn, file=name) for name, drawn in shapes.items()]
+
+
+def of_majority() -> np.ndarray[Any, Any]:
+    mask = np.full(SIZE, SOIL, np.uint8)
+    mask[:, 18:] = ROAD
+    mask[8:12, 8:12] = CAR
+    return mask
+
+
+def test_several_corrections_are_refused_without_a_choice(dataset: Path, people: list[Path]) -> None:
+    text = refusal(people, dataset)
+    assert "1 photographs, a.png first, have several corrections (anna, ben, eva): compare them with" in text
+    assert "choose one with --prefer NAME, or --merge majority" in text
+
+
+def test_two_corrections_in_one_folder_are_refused(dataset: Path, fixed: Path) -> None:
+    correction(fixed, "a", ALL_SOIL, file="again")
+    assert "have several corrections (annotation 1, annotation 2)" in refusal(fixed, dataset)
+    assert corrected(fixed, dataset, prefer=["annotation 2"]).changed
+    assert (read(dataset / "masks" / "a.png") == SOIL).all()
+
+
+def test_a_person_is_preferred(dataset: Path, people: list[Path]) -> None:
+    summary = corrected(people, dataset, prefer=["eva"])
+    assert (read(dataset / "masks" / "a.png") == SOIL).all()
+    assert summary.changed[0].by == ["eva"]
+    assert {*summary.agreement.pairs} == {("anna", "ben"), ("anna", "eva"), ("ben", "eva")}
+
+
+def test_the_first_preferred_person_who_corrected_a_photograph_is_taken(dataset: Path, people: list[Path]) -> None:
+    for name in ("ben", "eva"):
+        correction(people[0].parent.parent / name, "b", ALL_SOIL if name == "eva" else box("car", 0, 0, 36, 24))
+    folders = [path.parent for path in people]
+    assert "b.png first, have several corrections that --prefer does not decide (ben, eva)" in refusal(
+        folders, dataset, prefer=["anna"]
+    )
+    corrected(folders, dataset, prefer=["anna", "ben"])
+    assert read(dataset / "masks" / "a.png")[0, 0] == CAR
+    assert (read(dataset / "masks" / "b.png") == CAR).all()
+
+
+def test_the_majority_decides(dataset: Path, people: list[Path]) -> None:
+    summary = corrected(people, dataset, merge="majority")
+    np.testing.assert_array_equal(read(dataset / "masks" / "a.png"), of_majority())
+    assert summary.changed[0].by == ["anna", "ben", "eva"]
+
+
+def test_two_people_who_differ_have_no_majority(dataset: Path, people: list[Path]) -> None:
+    corrected(people[1:], dataset, merge="majority")
+    expected = np.full(SIZE, SOIL, np.uint8)
+    expected[:, 18:] = 255
+    expected[8:12, 8:12] = 255
+    np.testing.assert_array_equal(read(dataset / "masks" / "a.png"), expected)
+
+
+def test_nobody_of_that_name(dataset: Path, people: list[Path]) -> None:
+    assert refusal(people, dataset, prefer=["Anna"]).endswith("choose from anna, ben, eva")
+
+
+def test_given_names_replace_others(people: list[Path], dataset: Path) -> None:
+    named = [Path(f"{name}={path}") for name, path in zip(("A. B.", "C", "D"), people, strict=True)]
+    assert "(A. B., C, D)" in refusal(named, dataset)
+
+
+def test_a_path_with_an_equals_sign_is_a_path(tmp_path: Path, dataset: Path) -> None:
+    correction(tmp_path / "x=y", "a")
+    ((by, source),) = read_sources([tmp_path / "x=y"], None)
+    assert (by, source.path) == ("", tmp_path / "x=y")
+    with pytest.raises(DataError, match=r"is no NAME=SOURCE: give a name and an annotation file"):
+        read_sources([Path(f"={tmp_path / 'x=y'}")], None)
+    with pytest.raises(DataError, match="missing.json does not exist"):
+        read_sources([Path(f"anna={tmp_path / 'missing.json'}")], None)
+
+
+def test_choices_that_do_not_go_together(dataset: Path, people: list[Path]) -> None:
+    for options, text in (
+        ({"merge": "vote"}, "--merge vote is unknown: give --merge majority, or --prefer NAME"),
+        ({"merge": "majority", "prefer": ["anna"]}, "--merge and --prefer do not go together"),
+        ({"merge": "majority", "instances": True}, "things have no majority"),
+    ):
+        with pytest.raises(ConfigError, match=text):
+            corrected(people, dataset, **options)
+
+
+def task(*annotations: dict[str, Any], image: str = "a.png") -> dict[str, Any]:
+    return {"id": 1, "data": {"image": image}, "annotations": [*annotations]}
+
+
+def annotation(by: Any, label: str, updated: str = "2024", **more: Any) -> dict[str, Any]:
+    value = {"x": 0, "y": 0, "width": 100, "height": 100, "rotation": 0, "rectanglelabels": [label]}
+    result = {"type": "rectanglelabels", "original_width": 36, "original_height": 24, "value": value}
+    return {"id": 1, "completed_by": by, "updated_at": updated, "result": [result], **more}
+
+
+def test_label_studio_says_who_annotated_a_task(dataset: Path, tmp_path: Path) -> None:
+    anna, ben = annotation({"email": "anna@x.org", "id": 4}, "car"), annotation(7, "road")
+    cancelled = annotation(9, "soil", was_cancelled=True)
+    source = document(tmp_path / "tasks.json", [task(anna, ben, cancelled)])
+    assert "have several corrections (anna@x.org, 7)" in refusal(source, dataset)
+    summary = corrected(source, dataset, prefer=["7"])
+    assert (read(dataset / "masks" / "a.png") == ROAD).all() and summary.changed[0].by == ["7"]
+
+
+def test_two_annotations_of_one_person_are_numbered(dataset: Path, tmp_path: Path) -> None:
+    source = document(tmp_path / "tasks.json", [task(annotation(7, "car", "2023"), annotation(7, "road", "2024"))])
+    assert "have several corrections (7 1, 7 2)" in refusal(source, dataset)
+
+
+def test_an_empty_annotation_counts_where_the_rest_is_background(dataset: Path, tmp_path: Path) -> None:
+    source = document(tmp_path / "tasks.json", [task(annotation(1, "car"), annotation(2, "car", result=[]))])
+    assert "have several corrections" in refusal(source, dataset, background="soil")
+    corrected(source, dataset)  # says nothing without a background
+    assert (read(dataset / "masks" / "a.png") == CAR).all()
+    corrected(source, dataset, background="soil", prefer=["2"])
+    assert (read(dataset / "masks" / "a.png") == SOIL).all()
+
+
+def test_parts_of_a_project_that_list_all_photographs_are_no_other_opinion(dataset: Path, tmp_path: Path) -> None:
+    one = document(
+        tmp_path / "one.json", [task(annotation(1, "car")), task(annotation(1, "car", result=[]), image="b.png")]
+    )
+    other = document(
+        tmp_path / "two.json", [task(annotation(2, "car", result=[])), task(annotation(2, "road"), image="b.png")]
+    )
+    corrected([one, other], dataset, background="soil")
+    assert (read(dataset / "masks" / "a.png") == CAR).all() and (read(dataset / "masks" / "b.png") == ROAD).all()
+    np.testing.assert_array_equal(read(dataset / "masks" / "c.png"), stored_mask())
