@@ -5,8 +5,9 @@ Shapes are drawn tile by tile, and what reaches out of a tile is cut off, so tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
@@ -47,7 +48,12 @@ def _recognize(image: AnnotatedImage) -> AnnotatedImage:
         return image
     place = found[0][1][1]
     names = [name for suffix, (name, _) in found for name in dict.fromkeys((name + suffix, name))]
-    return AnnotatedImage(names, None, image.shapes, image.where, image.path, image.subset, tiles={place: image})
+    others = [partial(_recognize_other, read) for read in image.others]
+    return replace(image, names=names, size=None, embedded=None, file_bytes=None, others=others, tiles={place: image})
+
+
+def _recognize_other(read: Callable[[], AnnotatedImage]) -> AnnotatedImage:
+    return _recognize(read())
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -82,7 +82,16 @@ def fixed(tmp_path: Path) -> Path:
 
 
 def corrected(source: Path | list[Path], onto: Path, **options: Any) -> CorrectionSummary:
-    names = {"images", "annotation_format", "background", "orientation", "instances", "prefer", "merge"}
+    names = {
+        "images",
+        "annotation_format",
+        "background",
+        "orientation",
+        "instances",
+        "prefer",
+        "merge",
+        "allow_missing_tiles",
+    }
     own = {key: value for key, value in options.items() if key in names}
     rest = {key: value for key, value in options.items() if key not in names}
     sources = source if isinstance(source, list) else [source]

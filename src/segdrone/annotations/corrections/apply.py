@@ -19,6 +19,7 @@ from segdrone.annotations.corrections.changes import Change, count_changes, writ
 from segdrone.annotations.corrections.drawing import (
     draw_version,
     merge_masks,
+    missing_tiles,
     number_version,
     shows_same_things,
 )
@@ -166,6 +167,9 @@ class _Run:
         old = np.full_like(after, self._table.ignore_index) if before is None else before
         if pair.marks_no_data:
             after = np.where(read_valid(pair), after, old)
+        for version in correction.chosen:
+            if (missing := missing_tiles(version, pair)) is not None:
+                after = np.where(missing, old, after)
         change = Change(
             pair.id,
             [version.by for version in correction.chosen if version.by],
@@ -193,7 +197,7 @@ class _Run:
     def _stage_instances(self, correction: Correction, path: Path, mask: Mask, staged: Path) -> bool:
         (version,) = correction.chosen
         frame = next(frame for one, frame in correction.versions if one is version)
-        numbers = number_version(version, frame)
+        numbers = number_version(version, frame, mask)
         if path.exists():
             before = read_instance_map(path, correction.target.pair.size)
             if shows_same_things(before, numbers, mask, self._table):

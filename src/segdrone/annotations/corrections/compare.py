@@ -26,6 +26,7 @@ from segdrone.annotations.importer import check_shapes
 from segdrone.annotations.photographs import annotated_split, warn_of_doubtful
 from segdrone.annotations.shapes import AnnotatedImage
 from segdrone.annotations.sources import Source
+from segdrone.annotations.tiles import check_all_tiles
 from segdrone.classes import ClassTable
 from segdrone.data.discovery.pairs import ImageMaskPair, build_photographs
 from segdrone.errors import DataError
@@ -96,6 +97,8 @@ def compare_annotators(
         )
     names = {path.relative_to(folder.root).with_suffix("").as_posix(): path for path in several}
     compared = {pair.id: _Compared(pair, several[names[pair.id]], table, options) for pair in build_photographs(names)}
+    files = [(version.image, names[name]) for name, one in compared.items() for version in one.versions]
+    check_all_tiles(files, allow_missing=True)
     agreement = Agreement(table)
     with exclusive_dir(out), staged_results(out, [JSON_FILE, CSV_FILE, PICTURES_FILE]) as results:
         for name, one in progress_bar(compared.items(), desc="photographs", disable=not progress):

@@ -12,7 +12,7 @@ from segdrone.annotations.corrections.target import check_size
 from segdrone.annotations.corrections.versions import Version
 from segdrone.annotations.orientation import MaskFrame, mask_frame
 from segdrone.annotations.photographs import Annotated
-from segdrone.annotations.shapes import number_shapes, rasterize
+from segdrone.annotations.tiles import draw_mask, draw_numbers
 from segdrone.classes import ClassTable, thing_classes
 from segdrone.data.discovery.pairs import ImageMaskPair
 
@@ -40,20 +40,33 @@ def draw_version(version: Version, frame: MaskFrame, table: ClassTable, backgrou
         background: Class of pixels that no shape covers; None leaves them ignored.
 
     Raises:
-        DataError: As `rasterize`.
+        DataError: As `draw_mask`.
     """
     fill = table.ignore_index if background is None else table.names.index(background)
     ids = {name: i for i, name in enumerate(table.names)}
-    return frame.turn(rasterize(version.image.shapes, frame.size, ids, fill, table.ignore_index))
+    return frame.turn(draw_mask(version.image, frame.size, ids, fill, table.ignore_index))
 
 
-def number_version(version: Version, frame: MaskFrame) -> Numbers:
-    """Returns the numbers of the things of an annotation, uint16 `[H, W]`.
+def number_version(version: Version, frame: MaskFrame, mask: Mask) -> Numbers:
+    """Returns the numbers of the things of an annotation, uint16 `[H, W]`, given its mask.
 
     Raises:
-        DataError: As `number_shapes`.
+        DataError: As `draw_numbers`.
     """
-    return frame.turn(number_shapes(version.image.shapes, frame.size))
+    size = np.broadcast_to(np.uint8(0), frame.size)  # tiles, of which alone the classes matter, are never turned
+    return frame.turn(draw_numbers(version.image, mask if version.image.tiles else size))
+
+
+def missing_tiles(version: Version, pair: ImageMaskPair) -> NDArray[np.bool_] | None:
+    """Returns which pixels are of tiles that an annotation lacks, bool `[H, W]`; None if it has all."""
+    tiles = version.image.tiles
+    windows = [window for place in tiles if (window := place.window(pair.size)) is not None]
+    if sum(window.height * window.width for window in windows) == pair.size[0] * pair.size[1] or not tiles:
+        return None
+    missing = np.ones(pair.size, bool)
+    for window in windows:
+        missing[window.rows, window.columns] = False
+    return missing
 
 
 def merge_masks(masks: Sequence[Mask], table: ClassTable) -> Mask:

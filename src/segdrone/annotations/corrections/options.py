@@ -24,6 +24,7 @@ class CorrectionOptions:
         orientation: What the shapes were drawn on, the photographs as `displayed` or as `stored`.
         instances: Also replace instance maps.
         prefer: Of several people who annotated a photograph, the first one of these names is taken.
+        allow_missing_tiles: Leave pixels as they are that belong to tiles which are not in the annotations.
         merge: `majority`: a pixel gets the class that more than half of the people give it, or is ignored.
 
     Raises:
@@ -38,6 +39,7 @@ class CorrectionOptions:
     instances: bool = False
     prefer: Sequence[str] = ()
     merge: str | None = None
+    allow_missing_tiles: bool = False
 
     def __post_init__(self) -> None:
         check_orientation(self.orientation)

@@ -21,6 +21,7 @@ from segdrone.annotations.corrections.versions import (
 from segdrone.annotations.importer import check_shapes
 from segdrone.annotations.orientation import MaskFrame, warn_of_turned
 from segdrone.annotations.photographs import Annotated, warn_of_doubtful
+from segdrone.annotations.tiles import check_all_tiles
 from segdrone.classes import ClassTable
 from segdrone.data.masks.instance_maps import find_instance_maps, instance_map_place
 from segdrone.errors import DataError
@@ -79,6 +80,7 @@ def plan_corrections(collected: Collected, target: TargetDataset, options: Corre
         frames = [(version, frame_of(version, one.pair, options.orientation)) for version in collected.versions[path]]
         corrections.append(Correction(one, frames, chosen[path], maps.get(path)))
     drawn = [(one.target.pair.image, version, frame) for one in corrections for version, frame in one.versions]
+    check_all_tiles([(version.image, image) for image, version, _ in drawn], allow_missing=options.allow_missing_tiles)
     doubtful = [Annotated(image, version.image, "") for image, version, frame in drawn if frame.is_doubtful]
     warn_of_turned(doubtful, options.orientation)
     return sorted(corrections, key=lambda correction: correction.target.pair.id)

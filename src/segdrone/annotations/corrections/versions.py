@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from segdrone.annotations.shapes import AnnotatedImage
 from segdrone.annotations.sources import Source, read_source
+from segdrone.annotations.tiles import join_tiles, recognize_tiles
 from segdrone.errors import DataError
 
 MAJORITY = "majority"
@@ -56,8 +57,8 @@ def read_sources(paths: Sequence[Path], annotation_format: str | None) -> list[N
         is_named = bool(equals) and not path.exists()
         if is_named and not (name.strip() and name.isprintable() and rest):
             raise DataError(f"{path} is no NAME=SOURCE: give a name and an annotation file or folder")
-        sources.append(NamedSource(name.strip() if is_named else "", read_source(Path(rest), annotation_format)
-                                   if is_named else read_source(path, annotation_format)))  # fmt: skip
+        source = read_source(Path(rest) if is_named else path, annotation_format)
+        sources.append(NamedSource(name.strip() if is_named else "", recognize_tiles(source)))
     return sources
 
 
@@ -81,6 +82,7 @@ def collect_versions(
     groups: defaultdict[Path, list[list[Version]]] = defaultdict(list)
     for by, source in sources:
         fallback = source.path.stem if len(sources) > 1 else ""
+        tiles: defaultdict[Path, dict[str, Version]] = defaultdict(dict)
         for image in source.annotations.images:
             path = find(image, source)
             if path is None:
@@ -88,7 +90,13 @@ def collect_versions(
                     collected.missing.append(image)
                 continue
             images = [image, *(read() for read in image.others)]
-            groups[path].append([Version(by or one.by or fallback, one) for one in images])
+            versions = [Version(by or one.by or fallback, one) for one in images]
+            if image.tiles:
+                _add_tiles(tiles[path], versions)
+            else:
+                groups[path].append(versions)
+        for path, people in tiles.items():
+            groups[path].append([*people.values()])
     for path in sorted(groups):
         drawn = [*_drawn(groups[path], background)]
         if drawn:
@@ -96,6 +104,16 @@ def collect_versions(
         else:
             collected.empty.append(path)
     return collected
+
+
+def _add_tiles(people: dict[str, Version], versions: Sequence[Version]) -> None:
+    """Puts the tiles of a photograph together, those of each person apart.
+
+    Raises:
+        DataError: A person annotated a tile twice.
+    """
+    for by, image in versions:
+        people[by] = Version(by, join_tiles(people[by].image, image) if by in people else image)
 
 
 def _drawn(groups: Sequence[Sequence[Version]], background: bool) -> Iterator[Version]:

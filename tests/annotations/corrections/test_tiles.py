@@ -1,0 +1,85 @@
+"""Corrections of photographs that were cut into tiles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from segdrone.annotations.corrections import CorrectionOptions, compare_annotators
+from segdrone.annotations.tile_names import TilePlace, tile_places
+from segdrone.utils.digest import file_digest
+from tests.annotations.corrections.conftest import (
+    CAR,
+    ROAD,
+    SIZE,
+    SOIL,
+    box,
+    corrected,
+    correction,
+    read,
+    refusal,
+    stored_mask,
+)
+
+WHOLE_TILE = (0, 0, 18, 24)
+
+
+@pytest.fixture
+def tiles(dataset: Path) -> list[TilePlace]:
+    """The left and the right half of the photograph `a`."""
+    return tile_places(SIZE, (24, 18), file_digest(dataset / "images" / "a.png"))
+
+
+def tile(folder: Path, place: TilePlace, label: str, **more: Any) -> Path:
+    return correction(folder, place.name("a"), box(label, *WHOLE_TILE), imageWidth=18, **more)
+
+
+def test_tiles_become_one_mask(dataset: Path, tiles: list[TilePlace], tmp_path: Path) -> None:
+    for place, label in zip(tiles, ("road", "car"), strict=True):
+        tile(tmp_path / "fixed", place, label)
+    summary = corrected(tmp_path / "fixed", dataset)
+    mask = read(dataset / "masks" / "a.png")
+    assert (mask[:, :18] == ROAD).all() and (mask[:, 18:] == CAR).all()
+    assert [change.name for change in summary.changed] == ["a"]
+
+
+def test_pixels_of_missing_tiles_stay_if_that_is_allowed(dataset: Path, tiles: list[TilePlace], tmp_path: Path) -> None:
+    tile(tmp_path / "fixed", tiles[1], "car")
+    assert "1 of 2 tiles of" in refusal(tmp_path / "fixed", dataset)
+    corrected(tmp_path / "fixed", dataset, allow_missing_tiles=True)
+    mask = read(dataset / "masks" / "a.png")
+    np.testing.assert_array_equal(mask[:, :18], stored_mask()[:, :18])
+    assert (mask[:, 18:] == CAR).all()
+
+
+def test_tiles_of_several_people_are_put_together_apart(dataset: Path, tiles: list[TilePlace], tmp_path: Path) -> None:
+    for name, labels in {"anna": ("road", "car"), "ben": ("road", "soil")}.items():
+        for place, label in zip(tiles, labels, strict=True):
+            tile(tmp_path / name, place, label)
+    sources = [tmp_path / "anna", tmp_path / "ben"]
+    assert "have several corrections (anna, ben)" in refusal(sources, dataset)
+    options = CorrectionOptions(images=dataset / "images")
+    summary = compare_annotators(sources, tmp_path / "out", options, progress=False)
+    assert summary.agreement.pairs["anna", "ben"].pixel_agreement == 0.5
+    corrected(sources, dataset, prefer=["ben"])
+    assert (read(dataset / "masks" / "a.png")[:, 18:] == SOIL).all()
+
+
+def test_a_tile_of_another_photograph_is_refused(dataset: Path, tiles: list[TilePlace], tmp_path: Path) -> None:
+    for place in tiles:
+        tile(tmp_path / "fixed", place._replace(digest="0" * 8), "road")
+    assert "a tile of another photograph than" in refusal(tmp_path / "fixed", dataset)
+
+
+def test_things_of_tiles_are_joined(dataset: Path, tiles: list[TilePlace], tmp_path: Path) -> None:
+    for name in "bc":
+        (dataset / "images" / f"{name}.png").unlink()
+        (dataset / "masks" / f"{name}.png").unlink()
+    for place in tiles:
+        tile(tmp_path / "fixed", place, "car")
+    corrected(tmp_path / "fixed", dataset, instances=True)
+    numbers = read(dataset / "instances" / "a.png")
+    assert len({*np.unique(numbers).tolist()}) == 1 and numbers.all()
