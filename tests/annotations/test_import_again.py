@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from segdrone.annotations import write
+from segdrone.annotations.corrections import CorrectionOptions, import_corrections
 from segdrone.class_files import read_class_table
 from segdrone.data.discovery.find_dataset import find_dataset
 from segdrone.errors import DataError
@@ -68,3 +69,16 @@ def test_photographs_of_another_import_are_refused(folder: Path) -> None:
     (folder / "b.json").unlink()
     (out / "classes.csv").unlink()
     assert "b.png belongs to another import: remove" in refusal(folder, out)
+
+
+def test_corrected_masks_are_not_replaced_by_an_import(folder: Path) -> None:
+    out = folder.parent / "out"
+    labelme(folder / "a.json", CAR, STREET)
+    imported(folder, out)
+    labelme(folder / "a.json", STREET, CAR)
+    import_corrections([folder], out, CorrectionOptions(), progress=False)
+    corrected = mask(out)
+    assert corrected[25, 25] == 0
+    with pytest.raises(DataError, match="out has corrected masks, which an import would replace: .* --onto"):
+        imported(folder, out)
+    assert (mask(out) == corrected).all()

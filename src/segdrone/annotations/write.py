@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from segdrone.annotations.embedded import EmbeddedImage
 from segdrone.class_files import CLASSES_FILE
 from segdrone.classes import ClassTable
+from segdrone.data.discovery.file_tree import CORRECTIONS, CORRECTIONS_RECORD
 from segdrone.data.masks.instance_maps import INSTANCES
 from segdrone.data.splits.split import SPLITS
 from segdrone.errors import DataError
@@ -29,7 +30,7 @@ def check_folders(out: Path, photographs: Path) -> None:
 
     Raises:
         DataError: `out` is the folder of the photographs or one of images or masks in it, or the photographs are in
-            `out`, or `out` is a file.
+            `out`, or `out` is a file, or a dataset with corrected masks.
     """
     absolute = out.resolve()
     if absolute in (photographs, photographs / IMAGES, photographs / MASKS) or any(
@@ -38,6 +39,11 @@ def check_folders(out: Path, photographs: Path) -> None:
         raise DataError(f"{out} and the photographs in {photographs} would mix: choose another folder to write to")
     if out.exists() and not out.is_dir():
         raise DataError(f"{out} is a file: give a folder to write to")
+    if any(out.glob(f"{CORRECTIONS}/*/{CORRECTIONS_RECORD}")):
+        raise DataError(
+            f"{out} has corrected masks, which an import would replace: take further corrections with --onto {out}, or "
+            "write to another folder"
+        )
 
 
 def check_no_other_import(out: Path, images: Iterable[str]) -> None:

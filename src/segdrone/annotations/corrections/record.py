@@ -14,11 +14,10 @@ from segdrone import __version__
 from segdrone.annotations.corrections.changes import Change
 from segdrone.annotations.corrections.versions import NamedSource, annotation_files
 from segdrone.classes import ClassTable
-from segdrone.data.discovery.file_tree import CORRECTIONS_RECORD
+from segdrone.data.discovery.file_tree import CORRECTIONS, CORRECTIONS_RECORD
 from segdrone.utils.atomic import write_json
 from segdrone.utils.digest import file_digest
 
-CORRECTIONS = "corrections"
 BEFORE = "before"
 CHANGES_FILE, PICTURES_FILE = "changes.csv", "changes.png"
 

@@ -98,10 +98,8 @@ def _lines(summary: CorrectionSummary) -> list[str]:
     if people:
         lines.append(f"corrected by: {', '.join(sorted(people))}")
     if summary.agreement.photographs:
-        lines.append(
-            f"several corrections: {len(summary.agreement.photographs)} photographs, mean kappa "
-            f"{summary.agreement.kappa:.3f}"
-        )
+        kappa = _number(summary.agreement.kappa, 3) or "none, as there is a single class"
+        lines.append(f"several corrections: {len(summary.agreement.photographs)} photographs, mean kappa {kappa}")
     if summary.empty:
         lines.append(f"without a shape: {summary.empty} photographs, which keep their masks")
     if summary.folder is not None:

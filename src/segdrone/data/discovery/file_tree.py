@@ -13,6 +13,9 @@ from segdrone.raster.header import IMAGE_SUFFIXES
 PREDICTIONS = "predict.json"
 """The file by which a folder of predictions is recognized; its masks are no part of a dataset."""
 
+CORRECTIONS = "corrections"
+"""Folder of a dataset that holds the masks which corrections replaced, those of each time in a folder of their own."""
+
 CORRECTIONS_RECORD = "corrections.json"
 """The file by which a folder of masks is recognized that corrections replaced; they are no part of a dataset either."""
 
