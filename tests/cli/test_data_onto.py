@@ -69,6 +69,7 @@ def test_options_for_corrections_alone_are_refused(
     for option in (["--prefer", "anna"], ["--merge", "majority"], ["--mask-encoding", "ids"], ["--masks", "gt"]):
         text = error(monkeypatch, capsys, fixed, out, *option)
         assert text == f"error: {option[0]} is for corrections of a dataset: give --onto, or leave it out"
+    assert "--sparse does not go with --onto" in error(monkeypatch, capsys, fixed, "--onto", dataset, "--sparse")
     assert "give the folder to write to after the annotations" in error(monkeypatch, capsys, fixed)
     assert not out.exists()
 

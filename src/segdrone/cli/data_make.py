@@ -114,7 +114,9 @@ def import_(
     allow_missing_tiles: Annotated[
         bool,
         typer.Option(
-            "--allow-missing-tiles", help="Ignore the pixels of tiles of export-labels --tile that are missing."
+            "--allow-missing-tiles",
+            help="Ignore the pixels of tiles of export-labels --tile that are missing; with --onto, leave them as they "
+            "are.",
         ),
     ] = False,
     sparse: Annotated[
