@@ -47,10 +47,10 @@ commands.command("sample")(sample)
 commands.command("import")(import_)
 commands.command("cut")(cut)
 commands.command("export-labels")(export_labels)
-commands.command("pick")(pick)
-commands.command("audit")(audit)
 commands.command("pull")(pull)
 commands.command("agreement")(agreement)
+commands.command("pick")(pick)
+commands.command("audit")(audit)
 
 
 @commands.command("check")
