@@ -169,7 +169,11 @@ def _assert_in_effect(made: dict[str, Any], chosen: dict[str, str]) -> None:
         built = [type(transform).__name__ for transform in datamodule._transforms[split]]
         assert built == [step["transform"] for step in steps]
     combine = datamodule._combine
-    assert {"mosaic": combine.mosaic, "cutmix": combine.cutmix} == _file("augment", chosen["augment"])["combine"]
+    expected = _file("augment", chosen["augment"])["combine"]
+    assert {key: getattr(combine, key) for key in ("mosaic", "cutmix", "copy_paste")} == {
+        key: value for key, value in expected.items() if key != "paste_classes"
+    }
+    assert (combine.paste_classes or "rare") == expected["paste_classes"]
 
     kinds = {type(callback) for callback in trainer.callbacks}  # type: ignore[attr-defined]
     assert {ModelCheckpoint, TerminateOnNaN} <= kinds

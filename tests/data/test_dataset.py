@@ -198,7 +198,7 @@ def test_photographs_of_different_shapes_are_combined(tmp_path: Path, name: str)
     pairs = [pair(tmp_path, (8, 14)), pair(tmp_path, (14, 8), "b"), pair(tmp_path, (5, 22), "c")]
     samples = sampling.full_images(pairs, (8, 14))
     reader = CachedReader(MaskEncoding(TABLE), "area", NoCache())
-    combined = SegmentationDataset(samples, reader, PLAIN, combine=MultiImageAugment(**{name: 1.0}))
+    combined = SegmentationDataset(samples, reader, PLAIN, combine=MultiImageAugment.from_dict({name: 1.0}))
     for seed in range(60):
         for index, shape in enumerate(combined.shapes):
             sample = combined[SampleIndex(index, seed)]

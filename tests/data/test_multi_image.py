@@ -1,4 +1,4 @@
-"""Mosaic and CutMix."""
+"""Mosaic, CutMix, and how often things are pasted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from segdrone.data.multi_image import LabeledImage, MultiImageAugment, cutmix, mosaic
+from segdrone.data.multi_image import LabeledImage, MultiImageAugment, cutmix, mosaic, unused_numbers
 from segdrone.errors import ConfigError
 from segdrone.windows import Size
 
@@ -200,4 +200,52 @@ def test_values_that_are_not_probabilities_are_refused(values: dict[str, float])
 def test_unknown_keys_and_values_that_are_not_numbers_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
         MultiImageAugment.from_dict(values)
-    assert str(caught.value) == f"augment.combine={values} must give numbers for mosaic and cutmix"
+    assert str(caught.value) == f"augment.combine={values} must give numbers for mosaic, cutmix, copy_paste"
+
+
+def test_things_are_pasted_as_often_as_configured_into_whatever_was_combined() -> None:
+    combine, rng, pasted = MultiImageAugment(mosaic=0.5, copy_paste=0.25), np.random.default_rng(0), []
+
+    def paste(sample: LabeledImage) -> LabeledImage:
+        pasted.append(len(np.unique(sample[0][..., 2])))
+        return np.zeros_like(sample[0]), sample[1]
+
+    for _ in range(1000):
+        others = iter(range(1, 4))
+        before = len(pasted)
+        image, _ = combine(source(0), lambda others=others: source(next(others)), rng, paste)  # type: ignore[misc]
+        assert image.any() == (len(pasted) == before)
+    assert len(pasted) / 1000 == pytest.approx(0.25, abs=0.04)
+    assert 0.4 < np.mean([sources > 1 for sources in pasted]) < 0.6
+
+
+def test_samples_are_the_same_as_without_copy_paste_while_it_is_off() -> None:
+    plain, with_paste = (np.random.default_rng(3) for _ in range(2))
+    combine = MultiImageAugment(0.3, 0.3)
+    for _ in range(20):
+        one = combine(source(0), lambda: source(1), plain)
+        other = combine(source(0), lambda: source(1), with_paste, lambda _: pytest.fail("something was pasted"))
+        np.testing.assert_array_equal(one[0], other[0])
+    assert plain.random() == with_paste.random()
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])
+def test_a_copy_paste_that_is_no_probability_is_refused(value: float) -> None:
+    with pytest.raises(ConfigError, match=r"^augment.combine: copy_paste=.* must be a probability, 0 to 1$"):
+        MultiImageAugment.from_dict({"copy_paste": value})
+
+
+def test_classes_to_paste_are_names() -> None:
+    assert MultiImageAugment.from_dict({"paste_classes": "rare"}).paste_classes is None
+    assert MultiImageAugment.from_dict({"copy_paste": 1, "paste_classes": ["car"]}).paste_classes == ("car",)
+    for wrong in ("car", [], [3], {"car": 1}, None):
+        with pytest.raises(ConfigError, match="must be rare, or a list of classes such as") as caught:
+            MultiImageAugment.from_dict({"paste_classes": wrong})
+        assert "\n" not in str(caught.value)
+
+
+def test_unused_numbers_are_new_also_when_the_highest_are_taken() -> None:
+    instances = np.array([[1, 2, 65535]], np.uint16)
+    assert unused_numbers(instances, 3).tolist() == [3, 4, 5]
+    full = np.arange(1, 65536, dtype=np.uint16)[None]
+    assert unused_numbers(full, 2).tolist() == [65535, 65535]  # none is left

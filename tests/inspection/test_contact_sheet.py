@@ -166,6 +166,25 @@ def test_photographs_are_combined_as_in_training(tmp_path: Path) -> None:
     assert min(values) >= 3
 
 
+def test_things_are_pasted_as_in_training(tmp_path: Path) -> None:
+    for name in "abcd":
+        image, mask = np.full((80, 120, 3), 90, np.uint8), np.zeros((80, 120), np.uint8)
+        if name == "a":
+            image[20:40, 30:50], mask[20:40, 30:50] = 240, 1
+        write_pair(tmp_path, name, image, mask)
+    (tmp_path / "classes.csv").write_text("name,r,g,b\nroad,200,10,40\ncar,10,180,60\n")
+    for name in ("train", "val"):
+        (tmp_path / f"{name}.txt").write_text("a\nb\n" if name == "train" else "c\nd\n")
+    (tmp_path / "recipe.yaml").write_text("train: []\ncombine: {copy_paste: 1, paste_classes: [car]}\n")
+    figure = contact_sheet(
+        tmp_path, augment=str(tmp_path / "recipe.yaml"), versions=1, split="val", split_dir=str(tmp_path)
+    )
+    for picture in pictures(figure):  # above the photograph, unchanged and with a car of another one
+        rows, half = slice(0, picture.shape[0] // 2), picture.shape[1] // 2
+        before, after = ((picture[rows, columns] == 240).all(-1) for columns in (slice(half), slice(half, None)))
+        assert not before.any() and after.mean() > 0.01
+
+
 def test_transforms_are_found_by_name_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     transforms = load_recipe("flips").pipeline._compose.transforms

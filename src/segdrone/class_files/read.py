@@ -27,6 +27,16 @@ _NO_LABEL = (
 """Names that a row of id 255 or -1 has if it is no class."""
 
 
+def means_no_label(name: str) -> bool:
+    """Whether a name says that pixels have no label, whatever their id.
+
+    Example:
+        >>> means_no_label("Unlabeled"), means_no_label("grass")
+        (True, False)
+    """
+    return name.strip().lower() in _NO_LABEL
+
+
 def load_class_table(source: str | Path) -> ClassTable:
     """Returns the built-in table of this name (`drone`), or reads the file at this path.
 

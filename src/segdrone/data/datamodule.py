@@ -19,6 +19,7 @@ from segdrone.data.augment import Pipeline, build_transforms
 from segdrone.data.caching.build_cache import build_cache
 from segdrone.data.caching.cache import NoCache
 from segdrone.data.config import DataConfig
+from segdrone.data.copy_paste import build_copy_paste
 from segdrone.data.dataset import SegmentationDataset
 from segdrone.data.dataset_folder import DatasetFolder, open_dataset
 from segdrone.data.discovery.dataset_classes import ModelClasses
@@ -57,8 +58,8 @@ class SegmentationDataModule(L.LightningDataModule):
 
     Args:
         config: Which photographs, how they are split, and what the network gets of them.
-        augment: Lists of albumentations transforms under `train` and `val`, and under `combine` the probabilities
-            that `MultiImageAugment` takes, for training; None augments nothing.
+        augment: Lists of albumentations transforms under `train` and `val`, and under `combine` what
+            `MultiImageAugment` takes, for training; None augments nothing.
         ids: Names of the photographs in `train`, `val` and `test`, replacing the split of `config`.
         seed: Seed of the order and the augmentation, 0 or more.
         model: Classes of a model, to which those of the masks are mapped by name; None keeps those of the masks.
@@ -147,7 +148,7 @@ class SegmentationDataModule(L.LightningDataModule):
 
         Raises:
             DataError: The split is empty, a mask cannot be read, or the cache does not fit.
-            ConfigError: A rare class is unknown.
+            ConfigError: A rare class, or one to paste, is unknown.
         """
         config, train, reader = self.config, split == "train", self._fit_reader
         samples = self._fit_samples(split)
@@ -161,6 +162,7 @@ class SegmentationDataModule(L.LightningDataModule):
             Pipeline(self._transforms[split], self.mean, self.std),
             crops=RandomCropSampler(config.crop_size, rare, config.rare_share) if random_crops else None,
             combine=self._combine if train else None,
+            paste=build_copy_paste(self._combine, samples, reader) if train else None,
             count_once=not train,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, default_collate
 
 from segdrone.data.augment import Pipeline
+from segdrone.data.copy_paste import CopyPaste
 from segdrone.data.multi_image import LabeledImage, MultiImageAugment
 from segdrone.data.reader import CachedReader, pad
 from segdrone.data.sampler import SampleIndex
@@ -31,6 +33,7 @@ class SegmentationDataset(Dataset[dict[str, Any]]):
         pipeline: Augmentation and normalization.
         crops: Draws the window of samples that have none.
         combine: Combines samples with others, before augmentation.
+        paste: Pastes things into samples, as often as `combine` says.
         count_once: Ignore the pixels of a tile's mask that an earlier tile covers, so that scores count each once.
     """
 
@@ -42,10 +45,11 @@ class SegmentationDataset(Dataset[dict[str, Any]]):
         *,
         crops: RandomCropSampler | None = None,
         combine: MultiImageAugment | None = None,
+        paste: CopyPaste | None = None,
         count_once: bool = False,
     ) -> None:
         self.samples, self.reader, self.pipeline = list(samples), reader, pipeline
-        self.crops, self.combine, self.count_once = crops, combine, count_once
+        self.crops, self.combine, self.paste, self.count_once = crops, combine, paste, count_once
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -87,7 +91,8 @@ class SegmentationDataset(Dataset[dict[str, Any]]):
         sample = self._with_window(draw.index, rng)
         pixels = self.read(sample)
         if self.combine is not None:
-            pixels = self.combine(pixels, lambda: self._read_other(rng), rng)
+            paste = None if self.paste is None else partial(self.paste, own_id=sample.pair.id, rng=rng)
+            pixels = self.combine(pixels, lambda: self._read_other(rng), rng, paste)
         targets = zip(("image", "mask", "instances"), pixels, strict=False)
         return {**self.pipeline.augment(draw.seed, **dict(targets)), "id": sample.pair.id}
 

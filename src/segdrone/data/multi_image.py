@@ -1,8 +1,8 @@
-"""Combine several photographs and their masks into one sample: mosaic and CutMix."""
+"""Combine several photographs and their masks into one sample: mosaic, CutMix, and when to paste things."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,11 @@ LabeledImage = tuple[NDArray[Any], ...]
 """A photograph, uint8 `[H, W, 3]`, its mask, uint8 `[H, W]`, and its instance map, uint16 `[H, W]`, if there is one."""
 
 
+_NUMBERS = ("mosaic", "cutmix", "copy_paste")
+
+
 class MultiImageAugment:
-    """Replaces samples at random by a mosaic or a CutMix of several, before other augmentation.
+    """Replaces samples at random by a mosaic or a CutMix of several, and pastes things, before other augmentation.
 
     Photographs, masks and instance maps are cut along the same lines, so every pixel keeps its label and labels are
     never mixed. Things of different photographs get different numbers.
@@ -25,33 +28,53 @@ class MultiImageAugment:
     Args:
         mosaic: Probability of a mosaic, 0 to 1.
         cutmix: Probability of CutMix, 0 to 1; a sample is never both.
+        copy_paste: Probability that things are pasted, 0 to 1, into any sample, also into a mosaic.
+        paste_classes: Names of their classes; None takes the rare ones.
 
     Raises:
-        ConfigError: A value is not a probability, or their sum is above 1.
+        ConfigError: A value is not a probability, or the first two have a sum above 1.
     """
 
-    def __init__(self, mosaic: float = 0.0, cutmix: float = 0.0) -> None:
+    def __init__(
+        self,
+        mosaic: float = 0.0,
+        cutmix: float = 0.0,
+        copy_paste: float = 0.0,
+        paste_classes: Sequence[str] | None = None,
+    ) -> None:
         if not (mosaic >= 0 and cutmix >= 0 and mosaic + cutmix <= 1):  # refuses NaN as well
             raise ConfigError(
                 f"augment.combine: mosaic={mosaic} and cutmix={cutmix} must be probabilities with a sum of at most 1"
             )
-        self.mosaic, self.cutmix = mosaic, cutmix
+        if not 0 <= copy_paste <= 1:
+            raise ConfigError(f"augment.combine: copy_paste={copy_paste} must be a probability, 0 to 1")
+        self.mosaic, self.cutmix, self.copy_paste, self.paste_classes = mosaic, cutmix, copy_paste, paste_classes
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> MultiImageAugment:
         """Builds the augmentation from the mapping under `combine` in `conf/augment`.
 
         Raises:
-            ConfigError: A key is unknown, or a value is not a probability.
+            ConfigError: A key is unknown, a value is not a probability, or classes are not names.
         """
         if not isinstance(values, Mapping):
-            raise ConfigError(f"augment.combine={values} must be a mapping with mosaic and cutmix")
-        if values.keys() - {"mosaic", "cutmix"} or not all(type(v) in (int, float) for v in values.values()):
-            raise ConfigError(f"augment.combine={dict(values)} must give numbers for mosaic and cutmix")
-        return cls(**values)
+            raise ConfigError(f"augment.combine={values} must be a mapping with {', '.join(_NUMBERS)}")
+        numbers = {key: value for key, value in values.items() if key != "paste_classes"}
+        if numbers.keys() - {*_NUMBERS} or not all(type(value) in (int, float) for value in numbers.values()):
+            raise ConfigError(f"augment.combine={dict(values)} must give numbers for {', '.join(_NUMBERS)}")
+        names = values.get("paste_classes", "rare")
+        if names == "rare":
+            return cls(**numbers)
+        if not (isinstance(names, list | tuple) and names and all(isinstance(name, str) for name in names)):
+            raise ConfigError(f"augment.combine.paste_classes={names} must be rare, or a list of classes such as [car]")
+        return cls(**numbers, paste_classes=tuple(names))
 
     def __call__(
-        self, sample: LabeledImage, draw_other: Callable[[], LabeledImage], rng: np.random.Generator
+        self,
+        sample: LabeledImage,
+        draw_other: Callable[[], LabeledImage],
+        rng: np.random.Generator,
+        paste: Callable[[LabeledImage], LabeledImage] | None = None,
     ) -> LabeledImage:
         """Returns `sample`, or a combination of it with others, of its size.
 
@@ -59,11 +82,16 @@ class MultiImageAugment:
             sample: Photograph, mask and instance map.
             draw_other: Draws another sample, of any size.
             rng: Source of all random choices.
+            paste: Returns a copy of a sample with more things, drawn with `rng`; None pastes nothing.
         """
         draw = rng.random()
         if draw < self.mosaic:
-            return mosaic([sample, *(draw_other() for _ in range(3))], rng)
-        return cutmix(sample, draw_other(), rng) if draw < self.mosaic + self.cutmix else sample
+            sample = mosaic([sample, *(draw_other() for _ in range(3))], rng)
+        elif draw < self.mosaic + self.cutmix:
+            sample = cutmix(sample, draw_other(), rng)
+        if paste is None or self.copy_paste == 0:  # no draw, so that samples are those of a recipe without it
+            return sample
+        return paste(sample) if rng.random() < self.copy_paste else sample
 
 
 def mosaic(samples: list[LabeledImage], rng: np.random.Generator) -> LabeledImage:
@@ -105,6 +133,20 @@ def cutmix(sample: LabeledImage, other: LabeledImage, rng: np.random.Generator) 
     for canvas, pixels in zip(canvases, other, strict=True):
         canvas[rows, columns] = pixels[rows, columns]
     return canvases
+
+
+def unused_numbers(instances: NDArray[np.uint16], count: int) -> NDArray[np.uint16]:
+    """Returns numbers that no thing of an instance map has, uint16 `[count]`.
+
+    Example:
+        >>> unused_numbers(np.array([[0, 7]], np.uint16), 2).tolist()
+        [8, 9]
+    """
+    last = int(instances.max())
+    if last + count <= _MOST_NUMBERS:
+        return np.arange(last + 1, last + 1 + count).astype(np.uint16)
+    free = np.setdiff1d(np.arange(1, _MOST_NUMBERS), instances)[:count]
+    return np.pad(free, (0, count - len(free)), constant_values=_MOST_NUMBERS).astype(np.uint16)
 
 
 def _number_apart(samples: list[LabeledImage]) -> list[LabeledImage]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.masks.instance_maps import InstanceMaps
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import mask_path, read_mask, read_valid
+from segdrone.data.things import PACKED_SHAPE, Thing, find_things, pack_things, unpack_things
 from segdrone.errors import DataError
 from segdrone.raster.decode import draft_size, read_image
 from segdrone.raster.header import read_size
 from segdrone.raster.pixels import count_values, resize_image, resize_mask
+from segdrone.utils.digest import file_state
 from segdrone.windows import Size, Window
 
 
@@ -121,6 +123,27 @@ class CachedReader:
             return count_values(self.mask(pair, size, Window(0, 0, *size)))
         key, encoding = self._mask_key(mask_path(pair), size), self._encoding_of(mask_path(pair))
         return encoding.remap_counts(self.cache.counts(key, lambda: self._decode_mask(pair, size)))
+
+    def things(self, pair: ImageMaskPair, size: Size, class_ids: Sequence[int]) -> list[Thing]:
+        """Returns the things of some classes that can be cut out of a photograph resized to `size`, as `find_things`.
+
+        Raises:
+            DataError: As `mask` and `instances`.
+        """
+        path = mask_path(pair)
+        encoding = self._encoding_of(path)
+
+        def find() -> NDArray[np.uint8]:
+            full = Window(0, 0, *size)
+            numbers = self.instances(pair, size, full) if self.maps else None
+            mask, ignored = self.mask(pair, size, full), self.encoding.table.ignore_index
+            return pack_things(find_things(mask, class_ids, ignored, numbers))
+
+        others = [self.maps.files[pair.id]] if self.maps else []
+        others += [pair.image] if pair.marks_no_data else []
+        states, merged = [file_state(file) for file in others], encoding.remap(np.arange(256, dtype=np.uint8)[None])
+        variant = f"things {size} {self._position} {[*class_ids]} {states} {encoding.fingerprint} {merged.tolist()}"
+        return unpack_things(self.cache.derived(CacheKey(path.resolve(), PACKED_SHAPE, variant), find))
 
     def _encoding_of(self, mask: Path) -> MaskEncoding:
         return self._replayed.get(mask, self.encoding)

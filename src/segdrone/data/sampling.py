@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from segdrone.classes import ClassTable
 from segdrone.data.config import DataConfig
 from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.reader import CachedReader
@@ -132,21 +133,38 @@ def rare_class_index(
         DataError: A mask cannot be read.
     """
     table = reader.encoding.table
-    unknown = [name for name in names or [] if name not in table.names]
-    if unknown:
-        raise ConfigError(
-            f"data.rare_classes: {', '.join(unknown)} not in the class table: choose from {', '.join(table.names)}"
-        )
+    check_class_names(names or [], table, "data.rare_classes")
     counts = count_class_pixels(samples, reader)
-    total = np.sum([*counts.values()], axis=0)[: len(table)]
-    rare = np.array([name in names for name in table.names]) if names is not None else total < RARE * total.sum()
     unique = {(sample.pair.id, sample.size): sample for sample in samples}
     index = {
-        int(class_id): [sample for key, sample in unique.items() if counts[key][class_id]]
-        for class_id in np.flatnonzero(rare & (total > 0))
+        class_id: [sample for key, sample in unique.items() if counts[key][class_id]]
+        for class_id in rare_class_ids([*counts.values()], table, names)
     }
     log.info("rare classes: %s", ", ".join(table.names[class_id] for class_id in index) or "none")
     return index
+
+
+def check_class_names(names: Sequence[str], table: ClassTable, key: str) -> None:
+    """Checks that names are those of classes.
+
+    Raises:
+        ConfigError: One of them is not in the class table.
+    """
+    if unknown := [name for name in names if name not in table.names]:
+        raise ConfigError(f"{key}: {', '.join(unknown)} not in the class table: choose from {', '.join(table.names)}")
+
+
+def rare_class_ids(counts: Sequence[NDArray[np.int64]], table: ClassTable, names: Sequence[str] | None) -> list[int]:
+    """Returns the ids of the rare classes that occur.
+
+    Args:
+        counts: Pixels of each id in each photograph, int64 `[256]`.
+        table: The classes.
+        names: The rare classes; None takes those with less than `RARE` of all labeled pixels.
+    """
+    total = np.sum([*counts], axis=0)[: len(table)]
+    rare = np.array([name in names for name in table.names]) if names is not None else total < RARE * total.sum()
+    return [int(class_id) for class_id in np.flatnonzero(rare & (total > 0))]
 
 
 def count_class_pixels(samples: Sequence[Sample], reader: CachedReader) -> dict[tuple[str, Size], NDArray[np.int64]]:

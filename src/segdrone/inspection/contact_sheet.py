@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from segdrone.data import DataConfig, DatasetFolder, ImageMaskPair, open_dataset
+from segdrone.data.caching.cache import NoCache
+from segdrone.data.copy_paste import CopyPaste, build_copy_paste
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_pair_mask
+from segdrone.data.reader import CachedReader
+from segdrone.data.sampling import full_images
 from segdrone.data.splits.split import SPLITS
 from segdrone.errors import ConfigError, DataError
 from segdrone.inspection.draw_sheet import ImageAndMask, SheetBlock, draw_sheet, longer_side
@@ -73,10 +78,11 @@ def contact_sheet(
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoders release Python's lock
         samples = list(pool.map(read, chosen))
+    paste = None if recipe is None else _copy_paste(recipe, dataset, image_size or _TRAINING_SIZE)
     blocks = []
     for i, (pair, sample) in enumerate(zip(chosen, samples, strict=True)):
         seeds = np.random.SeedSequence([seed, i]).generate_state(versions)
-        augmented = [] if recipe is None else [_augment(recipe, int(s), sample, samples) for s in seeds]
+        augmented = [] if recipe is None else [_augment(recipe, int(s), sample, samples, paste, pair.id) for s in seeds]
         blocks.append(SheetBlock(pair.id, [_downscale(version, side) for version in (sample, *augmented)]))
     title = f"{len(chosen)} of {len(pairs)} photographs" + (f" of the {split} split" if split is not None else "")
     if augment is not None:
@@ -106,11 +112,31 @@ def _read(pair: ImageMaskPair, encoding: MaskEncoding, size: Size) -> ImageAndMa
     return image, resize_mask(read_pair_mask(pair, encoding), size)
 
 
-def _augment(recipe: Recipe, seed: int, sample: ImageAndMask, others: Sequence[ImageAndMask]) -> ImageAndMask:
+def _copy_paste(recipe: Recipe, dataset: DatasetFolder, area_of: Size) -> CopyPaste | None:
+    """Returns what pastes things of the training photographs, as training does; None if the recipe pastes none."""
+    if recipe.combine.copy_paste == 0:
+        return None  # a set that is too small to be split can be shown
+    reader = CachedReader(dataset.encoding, "area", NoCache())
+    return build_copy_paste(recipe.combine, full_images(dataset.splits["train"], area_of), reader)
+
+
+def _augment(
+    recipe: Recipe,
+    seed: int,
+    sample: ImageAndMask,
+    others: Sequence[ImageAndMask],
+    paste: CopyPaste | None,
+    own_id: str,
+) -> ImageAndMask:
     """Augments a sample as training may, possibly combined with others of its size."""
     rng = np.random.default_rng([seed, 1])
     partners = [other for other in others if other[1].shape == sample[1].shape]
-    image, mask = recipe.combine(sample, lambda: partners[int(rng.integers(len(partners)))], rng)
+    image, mask = recipe.combine(
+        sample,
+        lambda: partners[int(rng.integers(len(partners)))],
+        rng,
+        None if paste is None else partial(paste, own_id=own_id, rng=rng),
+    )
     augmented = recipe.pipeline.augment(seed, image=image, mask=mask)
     return augmented["image"], augmented["mask"]
 

@@ -73,6 +73,13 @@ class Cache(ABC):
         """Returns the number of pixels of each value of a mask: int64 `[256]`."""
         return count_values(self.window(key, Window(0, 0, *key.shape[:2]), decode))
 
+    def derived(self, key: CacheKey, compute: Decode) -> Pixels:
+        """Returns what was computed from a file, uint8 of shape `key.shape`; only a cache on disk keeps it.
+
+        It must be small: no room is reserved for it.
+        """
+        return compute()
+
 
 class NoCache(Cache):
     """Keeps only the last pixels of each variant, since tiles of one photograph often follow one another."""

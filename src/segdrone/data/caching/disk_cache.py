@@ -108,6 +108,9 @@ class DiskCache(Cache):
                 self.window(key, Window(0, 0, 1, 1), decode)  # writes the file
         return super().counts(key, decode)
 
+    def derived(self, key: CacheKey, compute: Decode) -> Pixels:  # noqa: D102
+        return self.window(key, Window(0, 0, *key.shape[:2]), compute)
+
     def reserve(self, keys: Iterable[CacheKey]) -> None:
         """Checks that the folder can be written and has room for the missing pixels. Unfinished files are removed.
 
