@@ -39,6 +39,14 @@ def test_inverse_equals_balanced_of_scikit_learn() -> None:
     np.testing.assert_allclose(relative_to_first(class_weights("inverse", COUNTS)), balanced / balanced[0])
 
 
+def test_sqrt_capped_is_at_most_ten_times_the_lowest() -> None:
+    assert relative_to_first(class_weights("sqrt_capped", COUNTS)) == pytest.approx(
+        relative_to_first(class_weights("inverse_sqrt", COUNTS))
+    )
+    capped = relative_to_first(class_weights("sqrt_capped", np.array([[10_000, 400, 1]])))
+    assert capped == pytest.approx([1, 5, 10])
+
+
 def test_inverse_sqrt_is_its_square_root() -> None:
     np.testing.assert_allclose(relative_to_first(class_weights("inverse_sqrt", COUNTS)), [1, (8 / 38) ** 0.5, 8**0.5])
 
@@ -85,7 +93,8 @@ def test_auto_is_one_of_the_schemes() -> None:
 
 def test_an_unknown_scheme_is_refused() -> None:
     with pytest.raises(
-        ConfigError, match="class weights sqrt are unknown: choose one of auto, inverse_sqrt, inverse, median"
+        ConfigError,
+        match="sqrt are unknown: choose one of auto, inverse_sqrt, sqrt_capped, inverse, median",
     ):
         class_weights("sqrt", COUNTS)
 
