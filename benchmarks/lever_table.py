@@ -175,9 +175,10 @@ def _table(rows: Sequence[Row], base: Row, without: str, winners: Sequence[str])
         if not row.folders:
             lines.append(f"| {row.name} | failed | | | | |")
             continue
+        name = f"**{row.name}**" if row.name in winners else row.name
         others, gain = row.miou_without(without), None if row is base else row.difference(base)
         cells = [
-            f"**{row.name}**" if row.name in winners else row.name,
+            name if len(row.folders) == len(base.folders) else f"{name} ({len(row.folders)} seeds)",
             format_spread(row.overall("miou"), 4),
             format_spread(others, 4) if others else "",
             format_spread(row.overall("miou_per_image"), 4),

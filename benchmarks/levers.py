@@ -4,6 +4,8 @@ python benchmarks/levers.py --root FOLDER --split-dir FOLDER --weights FOLDER
 python benchmarks/levers.py ... --experiment laptop --budget 28 --height 512 --width 768
 python benchmarks/levers.py ... --seeds 42 --only "copy-paste of rare things" "EMA of the weights"
 
+(`baseline.py --ablate` takes choices of a recipe away; this adds to them.)
+
 Every training gets the same photographs, size and epochs, but for the levers that are about these. What helps is chosen
 on a ruler: photographs of train.txt that no training sees, held out so that near copies stay on one side. Those of
 val.txt are scored only at the end, by the recipe and by all levers together that won. All scores are at the masks' own

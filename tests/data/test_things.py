@@ -108,14 +108,31 @@ def test_the_largest_things_of_each_class_are_kept() -> None:
     assert [thing.area for thing in things[:64]] == [30] * 64  # of 76 that have 30 pixels
 
 
-numbers = st.integers(0, 2**32 - 1)
+@st.composite
+def possible(draw: st.DrawFn) -> Thing:
+    """A thing of a photograph of 4000 x 6000."""
+    top, left = draw(st.integers(0, 3999)), draw(st.integers(0, 5999))
+    height, width = draw(st.integers(1, 4000 - top)), draw(st.integers(1, 6000 - left))
+    pixel = draw(st.integers(0, height - 1)), draw(st.integers(0, width - 1))
+    ids = st.integers(0, 254)
+    return Thing(draw(ids), draw(ids), draw(st.integers(1, 2**31)), pixel, Window(top, left, height, width))
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.builds(Thing, st.integers(0, 254), st.integers(0, 254), st.integers(1, 2**32 - 1),
-                          st.tuples(numbers, numbers), st.builds(Window, numbers, numbers, numbers, numbers)),
-                max_size=MOST_THINGS))  # fmt: skip
+@given(st.lists(possible(), max_size=MOST_THINGS))
 def test_packed_things_are_unpacked(things: list[Thing]) -> None:
     packed = pack_things(things)
     assert packed.shape == PACKED_SHAPE and packed.dtype == np.uint8
-    assert unpack_things(packed) == things
+    assert unpack_things(packed, (4000, 6000)) == things
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.binary(min_size=36 * 4, max_size=36 * 4))
+def test_bytes_of_somebody_else_are_no_things_outside_of_the_photograph(content: bytes) -> None:
+    packed = np.zeros(PACKED_SHAPE, np.uint8)
+    packed[:4, :, 0] = np.frombuffer(content, np.uint8).reshape(4, 36)
+    for thing in unpack_things(packed, (50, 60)):
+        assert thing.window.rows.stop <= 50 and thing.window.columns.stop <= 60
+        assert thing.pixel[0] < thing.window.height and thing.pixel[1] < thing.window.width
+    whole = pack_things([Thing(3, 0, 9, (0, 0), Window(4, 5, 3, 3))])
+    assert unpack_things(whole, (7, 8)) and not unpack_things(whole, (6, 8)) and not unpack_things(whole, (7, 7))

@@ -143,7 +143,7 @@ class CachedReader:
         others += [pair.image] if pair.marks_no_data else []
         states, merged = [file_state(file) for file in others], encoding.remap(np.arange(256, dtype=np.uint8)[None])
         variant = f"things {size} {self._position} {[*class_ids]} {states} {encoding.fingerprint} {merged.tolist()}"
-        return unpack_things(self.cache.derived(CacheKey(path.resolve(), PACKED_SHAPE, variant), find))
+        return unpack_things(self.cache.derived(CacheKey(path.resolve(), PACKED_SHAPE, variant), find), size)
 
     def _encoding_of(self, mask: Path) -> MaskEncoding:
         return self._replayed.get(mask, self.encoding)

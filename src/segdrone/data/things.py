@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.windows import Window
+from segdrone.windows import Size, Window
 
 MOST_THINGS = 128
 """Things that are kept of a photograph: the largest of each class."""
@@ -106,14 +106,25 @@ def pack_things(things: Sequence[Thing]) -> NDArray[np.uint8]:
 PACKED_SHAPE = (MOST_THINGS, 4 * _COLUMNS, 1)
 
 
-def unpack_things(packed: NDArray[np.uint8]) -> list[Thing]:
-    """Returns the things that `pack_things` packed."""
-    rows = np.ascontiguousarray(packed[..., 0]).view("<u4")
-    return [
+def unpack_things(packed: NDArray[np.uint8], size: Size) -> list[Thing]:
+    """Returns the things that `pack_things` packed; rows that are empty or cannot be are left out.
+
+    Args:
+        packed: Of `PACKED_SHAPE`. Whoever shares a cache may have written it.
+        size: Height and width of the photograph.
+    """
+    rows = np.ascontiguousarray(packed[..., 0]).view("<u4").tolist()
+    things = [
         Thing(class_id, ground, area, (row, column), Window(*window))
-        for class_id, ground, area, row, column, *window in rows.tolist()
-        if area
+        for class_id, ground, area, row, column, *window in rows
     ]
+    return [thing for thing in things if _is_possible(thing, size)]
+
+
+def _is_possible(thing: Thing, size: Size) -> bool:
+    (row, column), (top, left, height, width) = thing.pixel, thing.window
+    inside = row < height and column < width and top + height <= size[0] and left + width <= size[1]
+    return thing.area > 0 and max(thing.class_id, thing.ground) < 255 and inside
 
 
 def _boxes(
