@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from segdrone.annotations.export.encodings import cvat_counts, flat_points
-from segdrone.annotations.export.regions import Limits, mask_regions, outline_regions
+from segdrone.annotations.export.regions import mask_regions, outline_regions
 from segdrone.errors import ConfigError
 from segdrone.inference.predictor import Predictor
 from segdrone.raster.array import ArraySource
@@ -57,16 +57,15 @@ class SegmentationFunction:
             raise ConfigError("shapes of a segmentation have no confidence: leave out --conf-threshold")
         mask, table = self._predictor(_source(image)).mask, self._predictor.table
         mask = np.where(mask == table.ignore_index, np.uint8(255), mask)
-        limits = Limits(most=_MOST_SHAPES)
         if context.conv_mask_to_poly:
-            regions = outline_regions(mask, None, len(table), limits)
+            regions = outline_regions(mask, None, len(table), _MOST_SHAPES)
             return [
                 self._cvat.polygon(shape.class_id, flat_points(outline))
                 for shape in regions.shapes
                 for outline in shape.outlines
             ]
         shapes = []
-        for shape in mask_regions(mask, None, len(table), limits).shapes:
+        for shape in mask_regions(mask, None, len(table), _MOST_SHAPES).shapes:
             box, counts = cvat_counts(shape, (mask.shape[0], mask.shape[1]))
             corners = [box.left, box.top, box.left + box.width - 1, box.top + box.height - 1]
             shapes.append(self._cvat.mask(shape.class_id, [*counts.tolist(), *corners]))

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from segdrone.cli.data_audit import audit
 from segdrone.cli.data_agreement import agreement
+from segdrone.cli.data_audit import audit
 from segdrone.cli.data_labels import export_labels
 from segdrone.cli.data_make import cut, import_, sample
 from segdrone.cli.data_options import (

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from segdrone.annotations.export.label_studio import region_results
-from segdrone.annotations.export.regions import Limits, mask_regions, outline_regions
+from segdrone.annotations.export.regions import mask_regions, outline_regions
 from segdrone.annotations.label_studio_config import Control, read_controls
 from segdrone.annotations.servers.connection import ServerError
 from segdrone.annotations.servers.label_studio import LabelStudio
@@ -212,7 +212,6 @@ def _encode(file: Path, table: ClassTable, control: Control, prefix: str) -> lis
     """Returns the regions of a mask as Label Studio has them."""
     mask = np.asarray(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE), np.uint8)
     mask = np.where(mask == table.ignore_index, np.uint8(255), mask)
-    limits = Limits(most=_MOST[control.kind])
     find = mask_regions if control.kind == "brush" else outline_regions
-    regions = find(mask, None, len(table), limits)
+    regions = find(mask, None, len(table), _MOST[control.kind])
     return region_results(regions, table.names, control.kind, control.name, control.to_name, prefix)

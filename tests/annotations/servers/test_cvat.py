@@ -27,7 +27,8 @@ Server = tuple[str, CvatState]
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "cvat_sdk", None)
+    for name in ["cvat_sdk", *(name for name in sys.modules if name.startswith("cvat_sdk."))]:
+        monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setenv("CVAT_TOKEN", "a")
     with pytest.raises(ConfigError, match=r"CVAT needs cvat-sdk: pip install 'segdrone\[labels\]'"):
         pull_labels("cvat", "http://127.0.0.1:1", "a", Path("a.xml"))
