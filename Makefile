@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lifecycle train test coverage lint types wheel-trial export-trial label-trial bench torture tensorboard lock clean
+.PHONY: help setup demo lifecycle scenes-weights train test coverage lint types wheel-trial export-trial label-trial bench torture tensorboard lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -18,11 +18,14 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(READY) ## train and evaluate on synthetic scenes: a few minutes on two cores
-	$(BIN)/segdrone train experiment=demo
+demo: $(READY) ## train and score on synthetic scenes, predict a large one: some minutes on two cores
+	$(BIN)/python examples/demo.py $(ARGS)
 
 lifecycle: $(READY) ## train, serve, notice drift, train on, compare and replace a model, on synthetic scenes: ten minutes
 	$(BIN)/python examples/lifecycle.py $(ARGS)
+
+scenes-weights: $(READY) ## train the included model `scenes` anew, on rendered scenes: an hour and a half on two cores
+	$(BIN)/python examples/scenes_weights.py $(ARGS)
 
 train: $(READY) ## train on the Semantic Drone Dataset: ARGS="data.root=FOLDER ..."
 	$(BIN)/segdrone train $(ARGS)

@@ -21,6 +21,7 @@ FLOORS = {
         "class_files",
         "class_groups",
         "class_mapping",
+        "included",
         "windows",
         "spec",
         "reference_statistics",

@@ -17,7 +17,11 @@ from segdrone.utils.console import one_line
 
 def predict(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="Checkpoint or .npz of segdrone train, .onnx or .xml of its export.")
+        Path,
+        typer.Argument(
+            metavar="MODEL",
+            help="Checkpoint or .npz of segdrone train, .onnx or .xml of its export, or the included model: scenes.",
+        ),
     ],
     inputs: Annotated[
         list[str], typer.Argument(metavar="INPUT", help="Photographs, maps, videos, folders, patterns, addresses.")

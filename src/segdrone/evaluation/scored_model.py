@@ -13,6 +13,7 @@ from torch import Tensor
 
 from segdrone.classic import SUFFIX
 from segdrone.errors import ConfigError
+from segdrone.included import INCLUDED
 from segdrone.model import load_module
 from segdrone.runtime.backend import Backend, check_probabilities
 from segdrone.runtime.open_backend import open_backend
@@ -50,7 +51,7 @@ def open_checkpoint(path: str | Path) -> ScoredModel:
     Raises:
         CheckpointError: It cannot be opened.
     """
-    run = Path(path).resolve().parent.parent
+    run = None if str(path) in INCLUDED else Path(path).resolve().parent.parent
     if Path(path).suffix.lower() == SUFFIX:
         return replace(open_model_file(path), run=run)
     module = load_module(path)

@@ -12,6 +12,7 @@ from segdrone.classic import SUFFIX
 from segdrone.data import SegmentationDataModule
 from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation.trained_data import find_split
+from segdrone.included import find_model
 from segdrone.model.checkpoint import load_model
 from segdrone.model.networks import round_up_to_stride
 from segdrone.runtime.description import Description, Precision, Signature
@@ -68,7 +69,7 @@ class ExportSource:
             raise ConfigError(f"--max-drop {max_drop} must be a share of the mIoU, 0 to 1")
         if Path(path).suffix.lower() == SUFFIX:
             raise ConfigError(f"{path} is a classical model, which is not exported: segdrone predict and serve take it")
-        self.path, self.data_root = Path(path), None if data_root is None else Path(data_root)
+        self.path, self.data_root = find_model(path), None if data_root is None else Path(data_root)
         self.calibrate = None if calibrate is None else Path(calibrate)
         self.max_drop, self.progress = max_drop, progress
         self.network, self.spec, self.hparams = load_model(path)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, InstanceOf
 from torch import Tensor, nn
 
 from segdrone.errors import CheckpointError, SegdroneError
+from segdrone.included import find_model
 from segdrone.model.hparams import spec_from_hparams
 from segdrone.model.networks import build_network
 from segdrone.model.weights_file import limit_weights, load_plain
@@ -74,7 +75,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     Lightning's own `load_from_checkpoint` is not used: it imports a function that a hyper-parameter names.
 
     Args:
-        path: Path of the checkpoint.
+        path: Path of the checkpoint, or the name of an included model.
 
     Returns:
         Plain data and tensors. The settings of the network, the classes and the data have the types of the schema.
@@ -82,7 +83,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     Raises:
         CheckpointError: The file is missing or truncated, holds more than data, or was not written by segdrone.
     """
-    path = Path(path)
+    path = find_model(path)
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder: give the path of a .ckpt file, such as .../checkpoints/best.ckpt")
     if not path.is_file():

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from segdrone.included import find_model
 from segdrone.utils.digest import file_digest
 
 
@@ -30,7 +31,7 @@ def describe_origin(
         trained.append(_trained(str(Path(replayed[0]).resolve()), replayed[1]))
     if not trained:
         return None
-    path = None if checkpoint is None else Path(checkpoint).resolve()
+    path = None if checkpoint is None else find_model(checkpoint).resolve()
     return {
         "checkpoint": None if path is None else str(path),
         "sha256": None if path is None else file_digest(path),

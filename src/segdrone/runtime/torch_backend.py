@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from segdrone.errors import CheckpointError, ConfigError
+from segdrone.included import find_model
 from segdrone.model.checkpoint import load_network
 from segdrone.model.networks import forward_any_size, pad_to_stride, round_up_to_stride
 from segdrone.normalize import Normalize
@@ -84,7 +85,7 @@ class TorchBackend:
         """
         network, spec = load_network(path)
         backend = cls(network, spec, device=device, batch_size=batch_size)
-        with Path(path).open("rb") as file:
+        with find_model(path).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         backend._settings = {"checkpoint": digest, **backend._settings}
         return backend

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segdrone.errors import CheckpointError, ConfigError
+from segdrone.included import find_model
 from segdrone.runtime.threads import thread_count
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -41,9 +42,9 @@ class ModelFile(NamedTuple):
             'this'
         """
         name, equals, rest = text.partition("=")
-        path = Path(rest)
+        path = find_model(rest)
         if not equals or Path(text).exists():
-            name, path = Path(text).stem, Path(text)
+            name, path = Path(text).stem, find_model(text)
         if not path.is_file():
             raise CheckpointError(
                 f"the model {path} does not exist or is no file: give an exported model or a checkpoint"

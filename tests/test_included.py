@@ -1,0 +1,72 @@
+"""The model that comes with segdrone predicts, is scored and exported, and trainings start from it, all by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from segdrone.evaluation import evaluate
+from segdrone.inference import Predictor
+from segdrone.included import INCLUDED, find_model
+from segdrone.model import read_checkpoint
+from segdrone.synthetic import write_scenes
+from tests.helpers.small_run import compose_config, fit_config
+
+
+@pytest.fixture(scope="module")
+def dry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two scenes of a region that the model was not trained on."""
+    folder = tmp_path_factory.mktemp("dry")
+    write_scenes(folder, count=2, height=256, width=384, seed=5, region="dry", progress=False)
+    return folder
+
+
+def test_it_is_small_and_names_nothing_of_the_machine_that_trained_it() -> None:
+    assert find_model("scenes").stat().st_size <= 8e6
+    content = read_checkpoint("scenes")
+    assert {tensor.dtype for tensor in content["state_dict"].values()} == {torch.float16, torch.int64}
+    assert content["hyper_parameters"]["data"]["root"] == "scenes"
+    assert not any("/" in str(value) for value in content["hyper_parameters"]["data"].values())
+
+
+def test_it_predicts_scenes_of_another_region(dry: Path) -> None:
+    predictor, right = Predictor.from_file("scenes", device="cpu"), []
+    for photograph in sorted((dry / "original_images").iterdir()):
+        mask = cv2.imread(str(dry / "label_images_semantic" / f"{photograph.stem}.png"), cv2.IMREAD_UNCHANGED)
+        right.append((predictor(photograph).mask == mask).mean())
+    assert np.mean(right) > 0.7
+
+
+def test_a_file_of_that_name_is_what_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("scenes").mkdir()  # such as `segdrone data sample scenes` makes
+    assert find_model("scenes") == INCLUDED["scenes"]
+    Path("scenes").rmdir()
+    Path("scenes").write_bytes(b"weights")
+    assert find_model("scenes") == Path("scenes")
+
+
+def test_it_is_scored_by_name(dry: Path, tmp_path: Path) -> None:
+    overrides = ["ckpt_path=scenes", f"data.root={dry}", "split=all", "trainer=cpu", "pictures=null"]
+    metrics = evaluate(compose_config("evaluate", *overrides, f"output_dir={tmp_path}"))
+    assert metrics["accuracy"] > 0.7
+
+
+def test_a_training_starts_from_it(dry: Path, tmp_path: Path) -> None:
+    network = ["model=fpn_mbv2", "model.decoder_pyramid_channels=128", "model.decoder_segmentation_channels=64"]
+    limits = ["trainer.max_epochs=1", "trainer.limit_train_batches=1", "data.batch_size=1", "data.val_share=0.5"]
+    sizes = ["data.image_size=[64,96]", "data.test_image_size=[64,96]", "optimizer.lr=1e-9"]
+    config = compose_config(
+        "train", "init_from=scenes", f"data.root={dry}", "data.test_share=0", f"output_dir={tmp_path}", *network,
+        *limits, *sizes, "trainer=cpu", "callbacks=[]",
+    )  # fmt: skip
+    made = fit_config(config)
+    name = "network.segmentation_head.0.weight"
+    expected = read_checkpoint("scenes")["state_dict"][name].float()
+    torch.testing.assert_close(made["module"].state_dict()[name].detach(), expected, atol=1e-6, rtol=0)
+    origin = made["module"].hparams["origin"]
+    assert origin["checkpoint"] == str(INCLUDED["scenes"].resolve())
