@@ -55,7 +55,7 @@ class ModelSpec:
         data_license: License of the training data; None if unknown.
         class_groups: Classes of the training masks that each class merges, or that are ignored, as
             `segdrone.class_groups.remap` takes them; None if none were merged.
-        made_by: Origin of the model: `segdrone` (version), `network`, `encoder`.
+        made_by: Origin of the model: `segdrone` (version), `network`, `encoder`, `context`.
         instances: Whether the network also tells the things of a class apart; `classes` then names its thing classes.
 
     Raises:

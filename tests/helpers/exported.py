@@ -29,6 +29,7 @@ _SMALLER = {
     "mobilenet_v2": "tu-test_efficientnet",
     "tu-convnext_tiny.in12k_ft_in1k": "tu-test_convnext",
     "tu-vit_tiny_patch16_224": "tu-test_vit",
+    "tu-vit_small_patch14_dinov2": "tu-test_vit",
     "vgg16_bn": "vgg11_bn",
     "tu-mobilenetv4_conv_small.e2400_r224_in1k": "tu-mobilenetv4_conv_small_035",
 }
@@ -39,6 +40,7 @@ def small_network(config: str) -> nn.Module:
     """Returns the network of a file of `conf/model` with a small encoder; it is shared, and must not be changed."""
     options: dict[str, Any] = yaml.safe_load((REPO / "conf" / "model" / f"{config}.yaml").read_text())
     settings = {name: _narrow(value) if "channels" in name else value for name, value in options.items()}
+    settings["context"] = _SMALLER.get(str(options.get("context")))
     settings["encoder_name"] = _SMALLER.get(options["encoder_name"], options["encoder_name"])
     torch.manual_seed(0)
     return distinct(build_network(**model_settings(settings), classes=len(CLASSES)))

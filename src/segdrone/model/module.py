@@ -14,6 +14,7 @@ from torchmetrics import MeanMetric
 
 from segdrone import __version__
 from segdrone.errors import CheckpointError, ConfigError
+from segdrone.model.context import base_encoder
 from segdrone.model.distributed import mean_over_processes
 from segdrone.model.hparams import spec_from_hparams
 from segdrone.model.losses import build_loss
@@ -79,7 +80,8 @@ class SegmentationModule(L.LightningModule):
         self.spec = spec_from_hparams(model, classes, data, version=__version__)
         self.table = self.spec.classes
         self.started = False
-        self.network = build_network(**model, classes=len(self.table))
+        normalization = self.spec.mean, self.spec.std
+        self.network = build_network(**model, classes=len(self.table), normalization=normalization)
         self.loss = build_loss(**(loss or {"name": "ce"}), ignore_index=self.table.ignore_index)
         self.optimizer_options = dict(optimizer or {"name": "adamw"})
         self.scheduler_options = dict(scheduler or {"name": "constant"})
@@ -90,10 +92,8 @@ class SegmentationModule(L.LightningModule):
 
     @property
     def encoder(self) -> torch.nn.Module:
-        """The encoder, which may start from pretrained weights."""
-        encoder = self.network.encoder
-        assert isinstance(encoder, torch.nn.Module)
-        return encoder
+        """The encoder, which may start from pretrained weights, without a context."""
+        return base_encoder(self.network)
 
     def forward(self, image: Tensor) -> Tensor:
         """Maps normalized images, float32 `[B, 3, H, W]` of any size, to logits, float32 `[B, C, H, W]`.

@@ -12,10 +12,12 @@ from typing import Any
 import segmentation_models_pytorch as smp
 import timm
 import torch
+from segmentation_models_pytorch.base import SegmentationModel
 from torch import Tensor, nn
 
 from segdrone.errors import ConfigError
 from segdrone.model import ddrnet, enet
+from segdrone.model.context import STRIDES, ContextEncoder, FrozenViT, Normalization
 from segdrone.model.fcn import FCN
 from segdrone.model.instance_head import PanopticHead
 from segdrone.model.segnet import SegNet
@@ -57,8 +59,27 @@ _TIMM_NAMES = {
 # Networks with batch norm after a global pooling, which needs two values per channel in training.
 _NEEDS_BATCH_OF_TWO = (smp.PAN, smp.DeepLabV3, smp.DeepLabV3Plus, smp.UPerNet, ddrnet.DDRNet)
 
+# Networks with an encoder of smp that returns a list of features; those of DPT are a ViT's own.
+_TAKES_CONTEXT = [
+    key for key, kind in NETWORKS.items() if isinstance(kind, type) and issubclass(kind, SegmentationModel)
+]
 
-def build_network(name: str, *, classes: int, instances: bool = False, **options: Any) -> nn.Module:
+# Networks whose decoder takes the deepest features alone.
+_DEEPEST_ONLY = (smp.PSPNet, smp.DeepLabV3)
+
+_IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def build_network(
+    name: str,
+    *,
+    classes: int,
+    instances: bool = False,
+    context: str | None = None,
+    context_stride: int = 16,
+    normalization: Normalization | None = None,
+    **options: Any,
+) -> nn.Module:
     """Builds a network with random weights, in channels-last layout, which is faster on CPU and GPU.
 
     It has an `encoder` and a `segmentation_head`, whose last convolution has one filter per class.
@@ -67,6 +88,9 @@ def build_network(name: str, *, classes: int, instances: bool = False, **options
         name: One of `NETWORKS`.
         classes: Number of classes C.
         instances: Add a head that tells things apart: see `PanopticHead`.
+        context: Name of a vision transformer whose features are joined to those of the encoder: see `ContextEncoder`.
+        context_stride: Pixels per token of it, in each direction.
+        normalization: Mean and std of the images, which `context` is to know; None are those of the encoder's weights.
         **options: Arguments of the network, such as `encoder_name`.
 
     Returns:
@@ -81,7 +105,7 @@ def build_network(name: str, *, classes: int, instances: bool = False, **options
         >>> network(torch.zeros(2, 3, 32, 64)).shape
         torch.Size([2, 2, 32, 64])
     """
-    check_network(name, instances=instances, **options)
+    check_network(name, instances=instances, context=context, context_stride=context_stride, **options)
     try:
         if name in _UPSAMPLING:
             parameters = inspect.signature(NETWORKS[name]).parameters
@@ -93,13 +117,20 @@ def build_network(name: str, *, classes: int, instances: bool = False, **options
             network = NETWORKS[name](classes=classes, encoder_weights=None, **options)
         if instances:
             network.segmentation_head = PanopticHead(network.get_submodule("segmentation_head"))
+        if context is not None:
+            normalization = normalization or pretrained_normalization(str(options["encoder_name"])) or _IMAGENET
+            vit = FrozenViT(context, context_stride, normalization)
+            deepest_only = isinstance(network, _DEEPEST_ONLY)
+            network.encoder = ContextEncoder(network.encoder, vit, deepest_only=deepest_only)
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError, AssertionError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"model {name} cannot be built from these options ({reason}): fix conf/model") from None
     return network.to(memory_format=torch.channels_last)
 
 
-def check_network(name: str, *, instances: Any = False, **options: Any) -> None:
+def check_network(
+    name: str, *, instances: Any = False, context: Any = None, context_stride: Any = 16, **options: Any
+) -> None:
     """Checks names before a network is built, which takes a while.
 
     Raises:
@@ -115,6 +146,8 @@ def check_network(name: str, *, instances: Any = False, **options: Any) -> None:
     if unknown:
         raise ConfigError(f"model.{unknown[0]} is not an option of {name}: fix conf/model")
     _check_encoder(str(options.get("encoder_name")))
+    if context is not None:
+        _check_context(name, str(context), context_stride)
 
 
 def round_up_to_stride(network: nn.Module, height: int, width: int) -> tuple[int, int]:
@@ -201,19 +234,37 @@ def pretrained_normalization(encoder_name: str) -> tuple[Sequence[float], Sequen
 
 
 def model_settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the options of `conf/model` that a checkpoint keeps: all but the origin of the encoder's weights."""
-    return {key: value for key, value in options.items() if key != "encoder_weights"}
+    """Returns the options of `conf/model` that a checkpoint keeps: all but the origins of weights."""
+    without_context = options.get("context") is None
+    return {
+        key: value
+        for key, value in options.items()
+        if key not in ("encoder_weights", "context_weights") and not (without_context and key.startswith("context"))
+    }
 
 
-def _check_encoder(name: str) -> None:
+def _check_context(network: str, name: str, stride: Any) -> None:
+    if network not in _TAKES_CONTEXT:
+        raise ConfigError(
+            f"model.context={name} does not fit {network}, which has no encoder of smp with maps of features: choose "
+            f"one of {', '.join(_TAKES_CONTEXT)}"
+        )
+    if not name.startswith("tu-"):
+        raise ConfigError(f"model.context={name} must be tu- and the name of a timm ViT: tu-vit_small_patch14_dinov2")
+    if type(stride) is not int or stride not in STRIDES:
+        raise ConfigError(f"model.context_stride={stride} must be one of {', '.join(map(str, STRIDES))}")
+    _check_encoder(name, "context")
+
+
+def _check_encoder(name: str, option: str = "encoder_name") -> None:
     """Accepts only registered encoders: timm would download a name such as `hf-hub:someone/model`."""
     if name in _OWN_ENCODERS:
         return
     model, _, tag = name.removeprefix("tu-").partition(".")
     if not (timm.is_model(model) if name.startswith("tu-") else name in smp.encoders.encoders):
         raise ConfigError(
-            f"model.encoder_name={name} is unknown: choose one of smp's encoders (mobilenet_v2, resnet34, ...) "
+            f"model.{option}={name} is unknown: choose one of smp's encoders (mobilenet_v2, resnet34, ...) "
             "or tu- and the name of a timm model"
         )
     if tag and f"{model}.{tag}" not in (tagged := timm.list_models(f"{model}.*", pretrained=True)):
-        raise ConfigError(f"model.encoder_name={name} is not among timm's weights: choose one of {', '.join(tagged)}")
+        raise ConfigError(f"model.{option}={name} is not among timm's weights: choose one of {', '.join(tagged)}")

@@ -22,7 +22,8 @@ def build_optimizer(
     """Builds an optimizer with two parameter groups, `encoder` and `decoder`.
 
     Args:
-        module: Module whose parameters are optimized. Those outside the encoder form the group `decoder`.
+        module: Module whose parameters are optimized. Those outside the encoder form the group `decoder`, without those
+            that take no gradient.
         encoder: Part of the module that can have its own learning rate.
         name: One of `OPTIMIZERS`.
         encoder_lr: Learning rate of the encoder, 0 or more; None uses that of the decoder.
@@ -43,7 +44,7 @@ def build_optimizer(
         raise ConfigError(f"optimizer.encoder_lr={encoder_lr} must be 0 or more")
     in_encoder = list(encoder.parameters())
     ids = {id(parameter) for parameter in in_encoder}
-    others = [parameter for parameter in module.parameters() if id(parameter) not in ids]
+    others = [parameter for parameter in module.parameters() if id(parameter) not in ids and parameter.requires_grad]
     encoder_options = {} if encoder_lr is None else {"lr": encoder_lr}
     groups = [{"name": "encoder", "params": in_encoder, **encoder_options}, {"name": "decoder", "params": others}]
     try:

@@ -170,7 +170,7 @@ def _try_step(checkpoint: Mapping[str, Any], module: SegmentationModule) -> None
         scheduler = build_scheduler(optimizer, **module.scheduler_options, steps=steps)
         optimizer.load_state_dict(copy.deepcopy(checkpoint["optimizer_states"][0]))
         scheduler.load_state_dict(state)
-        for parameter in module.parameters():
+        for parameter in (parameter for group in optimizer.param_groups for parameter in group["params"]):
             parameter.grad = torch.zeros_like(parameter)
             for key, value in optimizer.state[parameter].items():  # fused steps read beyond smaller ones
                 if isinstance(value, torch.Tensor) and value.shape != (() if key == "step" else parameter.shape):

@@ -1,4 +1,4 @@
-"""List the ImageNet weights of the recipes' encoders and of two larger ones: where they are, licenses, sizes."""
+"""List pretrained weights of the recipes' encoders, and of a few others: where they are, licenses, sizes."""
 
 from __future__ import annotations
 
@@ -68,9 +68,10 @@ CATALOG = {
         "timm/mobilenetv4_conv_small.e2400_r224_in1k", "Apache-2.0", 15
     ),
     "tu-convnext_tiny.in12k_ft_in1k": Weights("timm/convnext_tiny.in12k_ft_in1k", "Apache-2.0", 115),
+    "tu-vit_small_patch14_dinov2": Weights("timm/vit_small_patch14_dinov2.lvd142m", "Apache-2.0", 88),
     "tu-vit_tiny_patch16_224": Weights("timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k", "Apache-2.0", 23),
 }  # fmt: skip
-"""By the name of the encoder in `model.encoder_name`."""
+"""By the name in `model.encoder_name` or `model.context`."""
 
 
 def cached_weights(name: str) -> Path:

@@ -112,11 +112,23 @@ def build_module(cfg: DictConfig, datamodule: SegmentationDataModule) -> Segment
     log.info("%s on %s: %s", cfg.model.name, cfg.model.encoder_name, summarize(module.network, size))
     if cfg.init_from is not None:
         log.info(load_pretrained(module, cfg.init_from))
-    elif cfg.model.encoder_weights is not None and cfg.ckpt_path is None:
-        log.info(load_encoder_weights(module.encoder, cfg.model.encoder_name, cfg.model.encoder_weights))
+    elif cfg.ckpt_path is None:
+        _load_weights(module, cfg.model)
     if cfg.compile:
         module.network.compile()  # in place: the names of its weights do not change
     return module
+
+
+def _load_weights(module: SegmentationModule, model: DictConfig) -> None:
+    if model.encoder_weights is not None:
+        log.info(load_encoder_weights(module.encoder, model.encoder_name, model.encoder_weights))
+    if model.get("context") is None:
+        return
+    if model.context_weights is None:
+        log.warning("model.context_weights=null: %s is never trained, and its features stay random", model.context)
+    else:
+        vit = module.network.get_submodule("encoder.context.vit")
+        log.info(load_encoder_weights(vit, model.context, model.context_weights, "context"))
 
 
 def scored_split(datamodule: SegmentationDataModule) -> str | None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 
 from segdrone.errors import ConfigError
+from segdrone.model.context import share_frozen
 
 
 class _Averaging(WeightAveraging):
@@ -23,6 +24,8 @@ class _Averaging(WeightAveraging):
         """Places the average on the training device; Lightning would use that of the module, which is moved later."""
         self._device = trainer.strategy.root_device
         super().setup(trainer, pl_module, stage)
+        if self._average_model is not None:
+            share_frozen(self._average_model.module, pl_module)
 
 
 class EMA(_Averaging):

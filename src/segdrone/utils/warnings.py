@@ -12,9 +12,10 @@ _ABOUT_SPEED = ("segdrone.data.caching", "segdrone.data.loader")
 
 @contextmanager
 def suppress_lightning_warnings() -> Iterator[None]:
-    """Suppresses the warning about Lightning's own use of torch, which every call of its Trainer shows."""
+    """Suppresses the warning about Lightning's own use of torch, and that about layers that are frozen on purpose."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
+        warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode at the start of training")
         yield
 
 
