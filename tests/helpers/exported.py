@@ -19,6 +19,7 @@ from segdrone.runtime.description import Description, Signature
 from segdrone.spec import ModelSpec
 from tests.helpers.commands import REPO
 from tests.helpers.network_files import NETWORK_FILES
+from tests.helpers.small_vit import SMALL_VIT
 
 CONFIGS = [path.stem for path in NETWORK_FILES]
 CLASSES = ClassTable(("road", "grass", "car", "tree"), ((0, 0, 0), (0, 1, 0), (1, 0, 0), (0, 1, 1)))
@@ -29,7 +30,7 @@ _SMALLER = {
     "mobilenet_v2": "tu-test_efficientnet",
     "tu-convnext_tiny.in12k_ft_in1k": "tu-test_convnext",
     "tu-vit_tiny_patch16_224": "tu-test_vit",
-    "tu-vit_small_patch14_dinov2": "tu-test_vit",
+    "tu-vit_small_patch14_dinov2": SMALL_VIT,
     "vgg16_bn": "vgg11_bn",
     "tu-mobilenetv4_conv_small.e2400_r224_in1k": "tu-mobilenetv4_conv_small_035",
 }

@@ -19,6 +19,7 @@ from segdrone.model.networks import build_network, model_settings, round_up_to_s
 from segdrone.model.optim import build_optimizer
 from segdrone.training.build import build_datamodule, build_module
 from tests.helpers.small_run import Compose, fit_config
+from tests.helpers.small_vit import SMALL_VIT
 from tests.model.test_networks import SMALL
 
 NAME = "tu-test_vit"
@@ -51,12 +52,12 @@ class TestFrozenViT:
     @pytest.mark.parametrize("stride", [16, 32])
     def test_patches_of_14_cover_the_stride(self, stride: int) -> None:
         torch.manual_seed(0)
-        frozen = FrozenViT("tu-vit_small_patch14_dinov2", stride, IMAGENET)
+        frozen = FrozenViT(SMALL_VIT, stride, IMAGENET)
         seen: list[Tensor] = []
         frozen.vit.patch_embed.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
         step = torch.zeros(1, 3, 64, 96)
         step[..., 64:] = 1
-        assert frozen(step).shape == (1, 384, 64 // stride, 96 // stride)
+        assert frozen(step).shape == (1, 64, 64 // stride, 96 // stride)
         column = 64 // stride * 14  # where the resized image steps
         assert seen[0].shape[-2:] == (64 // stride * 14, 96 // stride * 14)
         assert seen[0][..., : column - 1].abs().max() < 1e-6
