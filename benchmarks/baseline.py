@@ -42,6 +42,11 @@ ABLATIONS: dict[str, list[str]] = {  # overrides of train.py on top of the recip
     "cross-entropy and a boundary loss": ["loss=ce_boundary"],
     "U-Net": ["model=unet_mbv2", "~model.decoder_pyramid_channels", "~model.decoder_segmentation_channels"],
     "the tutorial's learning rate": ["optimizer.lr=1e-3"],
+    "DINOv2 features beside the encoder": ["model.context=tu-vit_small_patch14_dinov2"],
+    "DINOv2 features beside the encoder, a quarter as many": [
+        "model.context=tu-vit_small_patch14_dinov2",
+        "model.context_stride=32",
+    ],
     SINGLE: ["trainer.precision=32-true"],
 }
 SCORES = ("miou", "miou_per_image", "accuracy")
@@ -72,7 +77,7 @@ def run_segdrone(options: argparse.Namespace, seed: int, overrides: list[str]) -
             f"data.image_size=[{options.height},{options.width}]",
             f"data.test_image_size=[{options.height},{options.width}]",
             f"model.encoder_weights={options.weights or 'null'}", f"trainer.max_epochs={options.epochs}",
-            f"output_dir={run}", *overrides,
+            f"output_dir={run}", f"model.context_weights={options.context_weights or 'pretrained'}", *overrides,
         ]  # fmt: skip
         shutil.rmtree(run, ignore_errors=True)  # of other code, or interrupted
         started = time.perf_counter()
@@ -86,6 +91,7 @@ def load_or_train(options: argparse.Namespace, name: str, seed: int) -> Result:
     """Returns the result of an equal run from `--runs`, or trains and saves the result there."""
     run = {"name": name, "seed": seed, "epochs": options.epochs, "size": [options.height, options.width]}
     run |= {"photographs": str(options.root), "split": str(options.split_dir), "weights": str(options.weights)}
+    run |= {"context_weights": str(options.context_weights)}
     run |= {"code": options.code, "device": options.device, "torch": torch.__version__}
     if options.runs.exists():
         for line in options.runs.read_text(encoding="utf-8").splitlines():
@@ -124,6 +130,7 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True, help="photographs and masks")
     parser.add_argument("--split-dir", type=Path, required=True, help="folder of train.txt and val.txt")
     parser.add_argument("--weights", type=Path, help="encoder weights, .safetensors (default: random)")
+    parser.add_argument("--context-weights", type=Path, help="DINOv2 weights, .safetensors (default: from the hub)")
     parser.add_argument("--height", type=int, default=256, help="input height in pixels (256)")
     parser.add_argument("--width", type=int, default=384, help="input width in pixels (384)")
     parser.add_argument("--epochs", type=int, default=15, help="epochs of each run (15)")
@@ -137,7 +144,7 @@ def main() -> None:
         "--keep", type=Path, help="folder for the tutorial's predicted masks and the recipe's run, per seed"
     )
     options = parser.parse_args()
-    for name in ("root", "split_dir", "weights", "keep"):
+    for name in ("root", "split_dir", "weights", "context_weights", "keep"):
         if getattr(options, name) is not None:
             setattr(options, name, getattr(options, name).resolve())
     names = options.only or ([BASELINE, *ABLATIONS] if options.ablate else [TUTORIAL, BASELINE])

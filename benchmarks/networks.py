@@ -83,10 +83,17 @@ def encoder_weights(name: str, folder: Path | None) -> str | None:
     return str(file) if file.is_file() else None
 
 
+def context_weights(name: str, folder: Path | None) -> str:
+    """Returns the value of `model.context_weights` for a network."""
+    context = NETWORKS[name].get("context")
+    file = folder and context and folder / f"{context.removeprefix('tu-')}.safetensors"
+    return str(file) if file and file.is_file() else "pretrained"
+
+
 def train(name: str, options: argparse.Namespace) -> None:
     """Trains a network, or resumes its training, in a process of its own, and writes `training.json`."""
     folder = options.work / name
-    run, weights = folder / "run", encoder_weights(name, options.weights)
+    model, run, weights = NETWORKS[name], folder / "run", encoder_weights(name, options.weights)
     settings: Record = {"epochs": options.epochs, "size": list(options.size), "seed": options.seed}
     settings |= {"root": str(options.root), "split_dir": str(options.split_dir), "weights": weights}
     if (earlier := read(folder / "settings.json") or settings) != settings:
@@ -105,6 +112,7 @@ def train(name: str, options: argparse.Namespace) -> None:
         f"data.cache_dir={options.work / 'cache'}", f"data.image_size={size}", f"data.test_image_size={size}",
         f"trainer.max_epochs={options.epochs}", f"seed={options.seed}",
         *([f"data.split_dir={options.split_dir}"] if options.split_dir else []),
+        *([f"model.context_weights={context_weights(name, options.weights)}"] if model.get("context") else []),
         *([f"ckpt_path={last}"] if last.is_file() else []),
     ]  # fmt: skip
     with (folder / "log.txt").open("a", encoding="utf-8") as log:
@@ -219,6 +227,11 @@ writes this page from what was run; its `--help` says how.
 A short training by one recipe favors networks whose encoder starts from ImageNet weights; smp and timm have none for
 ENet and DDRNet. The order after a long training, or on other photographs, can be another one. DDRNet has not the second
 head that its paper trains with: networks here have one output.
+
+## A vision transformer beside the encoder
+
+`model.context=tu-vit_small_patch14_dinov2` adds the features of DINOv2, which is not trained, to those of the encoder,
+in any network of smp here but DPT; `fpn_lite0_dinov2` is one. What it takes, and what it costs: [context](context.md).
 """
 
 
@@ -227,7 +240,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, help="photographs and masks, as data.root")
     parser.add_argument("--split-dir", type=Path, help="folder of train.txt and val.txt (default: a random split)")
-    parser.add_argument("--weights", type=Path, help="folder of ENCODER_imagenet.safetensors files")
+    parser.add_argument("--weights", type=Path, help="folder of ENCODER_imagenet.safetensors, CONTEXT.safetensors")
     parser.add_argument("--work", type=Path, default=REPO / "outputs" / "networks", help="folder of runs and results")
     parser.add_argument("--out", type=Path, default=REPO / "docs", help="folder of the page (docs)")
     parser.add_argument("--only", nargs="+", choices=list(NETWORKS), default=list(NETWORKS), metavar="NAME")
