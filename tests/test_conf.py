@@ -183,7 +183,7 @@ def _assert_in_effect(made: dict[str, Any], chosen: dict[str, str]) -> None:
 CLASSIC_FILES = [name for name in _names("model") if name.startswith("classic_")]
 NETWORK_FILES = [name for name in _names("model") if name not in CLASSIC_FILES]
 CASES = [
-    *([f"model={name}", "data.batch_size=2"] for name in NETWORK_FILES),
+    *([f"model={name}", "data.batch_size=2", "++model.context_weights=null"] for name in NETWORK_FILES),
     *([f"augment={name}", *TINY] for name in _names("augment")),
     *([f"loss={name}", *TINY] for name in _names("loss")),
     *([f"optimizer={name}", *TINY] for name in _names("optimizer")),

@@ -10,7 +10,7 @@ from timm.models.vision_transformer import VisionTransformer
 SMALL_VIT = "tu-small_vit_patch14"
 
 
-@register_model
+@register_model  # type: ignore[untyped-decorator]
 def small_vit_patch14(
     pretrained: bool = False, *, num_classes: int = 0, dynamic_img_size: bool = False, **_: Any
 ) -> VisionTransformer:
