@@ -107,7 +107,9 @@ def inherit_options(cfg: DictConfig, overrides: Sequence[str], folders: Sequence
         keys = hparams["data"] if cfg.ckpt_path is not None else _OF_A_MODEL
         if given.keys & {"data.sampling"}:
             keys = [key for key in keys if key not in ("sampling", "tile_size", "crop_size", "scale")]
-        model = {"encoder_weights": None, "context_weights": None, **hparams["model"]}
+        model = {"encoder_weights": None, **hparams["model"]}
+        if "context" in model:
+            model["context_weights"] = None
         saved = {"model": model, "data": {key: hparams["data"][key] for key in keys if key in hparams["data"]}}
     _refuse_interpolations(saved, name)
     _merge(cfg, saved, given)
