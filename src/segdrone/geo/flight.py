@@ -113,7 +113,7 @@ def read_flight(images: Sequence[InputImage], *, progress: bool = False) -> Flig
     for module in ("pyproj", "shapely"):
         library(module)
     photographs, failed = [], {}
-    for image in progress_bar(images, "reading", unit="photo", delay=2, leave=False, disable=not progress):
+    for image in progress_bar(images, "reading", unit="photograph", delay=2, leave=False, disable=not progress):
         try:
             capture = read_capture(image.file)
         except DataError as error:

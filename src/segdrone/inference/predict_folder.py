@@ -239,7 +239,7 @@ def _predict_all(
     single = len(todo) == 1  # the progress bar then counts its windows
     with (
         warnings.catch_warnings(),
-        progress_bar(total=total, initial=finished, unit="photo", disable=single or not progress) as photo_bar,
+        progress_bar(total=total, initial=finished, unit="photograph", disable=single or not progress) as photo_bar,
         progress_bar(unit="window", disable=not (single and progress)) as window_bar,
     ):
         warnings.filterwarnings("ignore", module=r"PIL\.")  # on files that are then decoded, or fail with an error

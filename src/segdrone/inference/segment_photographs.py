@@ -136,7 +136,7 @@ def segment_photographs(
     rows: list[dict[str, Any]] = []
     with writable_dir(out), exclusive_dir(out):
         _claim(out, settings)
-        for image in progress_bar(images, unit="photo", disable=not progress):
+        for image in progress_bar(images, unit="photograph", disable=not progress):
             try:
                 found = segment_photograph(open_image(image.file), segmenter, max_pixels)
             except DataError as error:

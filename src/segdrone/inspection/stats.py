@@ -127,7 +127,7 @@ def dataset_stats(root: Path, *, workers: int | None = None, progress: bool = Tr
     states = mask_states(pairs, encoding)
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:  # decoding and counting release Python's lock
         results = pool.map(partial(_count, encoding=encoding), pairs)
-        counts = list(progress_bar(results, "statistics", total=len(pairs), unit="photo", disable=not progress))
+        counts = list(progress_bar(results, "statistics", total=len(pairs), unit="photograph", disable=not progress))
     return Stats(
         table=encoding.table,
         ids=ids,

@@ -46,7 +46,7 @@ def compare(
             "compared; give the checkpoint of a network to compare its features"
         )
     groups = [*candidates.by_image(chosen)]
-    bar = progress_bar(total=len(groups) + len(labeled), desc="comparing", unit="photo", disable=not progress)
+    bar = progress_bar(total=len(groups) + len(labeled), desc="comparing", unit="photograph", disable=not progress)
     with bar:
         rows: list[Features] = [np.empty(0)] * len(chosen)
         for image, positions in groups:

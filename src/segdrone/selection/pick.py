@@ -162,7 +162,7 @@ def _score_all(
         else:
             scored[image.name] = scores
     bar = progress_bar(
-        desc="predicting", total=len(pool.images), initial=len(scored), unit="photo", disable=not progress
+        desc="predicting", total=len(pool.images), initial=len(scored), unit="photograph", disable=not progress
     )
     with bar, ThreadPoolExecutor(1) as threads:  # the next photograph is decoded while one is predicted
         for image, reading in submit_ahead(threads, lambda one: read_photograph(one, predictor.open), todo, ahead=1):

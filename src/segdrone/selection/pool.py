@@ -53,7 +53,7 @@ def build_pool(images: Sequence[InputImage], labeled: Sequence[Path], channels: 
 
     with warnings.catch_warnings(), ThreadPoolExecutor(usable_cores()) as threads:  # decoders release Python's lock
         warnings.simplefilter("ignore")  # Pillow's, on files that are then decoded or fail with an error
-        bar = progress_bar(threads.map(scan, files), "reading", total=len(files), unit="photo", disable=not progress)
+        bar = progress_bar(threads.map(scan, files), "reading", total=len(files), unit="photograph", disable=not progress)
         scanned = [*bar]
     known, found = (
         scanned[: len(labeled)],

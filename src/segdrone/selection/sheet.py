@@ -56,7 +56,7 @@ def write_sheet(
         return
     shown = picks[:_MOST]
     side = longer_side(3 * len(shown))
-    bar = progress_bar(shown, desc="drawing", unit="photo", disable=not progress)
+    bar = progress_bar(shown, desc="drawing", unit="photograph", disable=not progress)
     drawn = [_draw(predictor, pick, by, weights, side) for pick in bar]
     brightest = max(float(np.quantile(np.concatenate([one.values.ravel() for one in drawn]), _BRIGHTEST)), 1e-6)
     blocks = [

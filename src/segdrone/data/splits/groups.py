@@ -99,7 +99,7 @@ def _map(function: Callable[[ImageMaskPair], T], pairs: Sequence[ImageMaskPair])
         warnings.filterwarnings("ignore", module=r"PIL\.")  # of EXIF data that are then unknown
         with ThreadPoolExecutor(_THREADS) as pool:
             results = pool.map(function, pairs)
-            return list(progress_bar(results, "comparing", total=len(pairs), unit="photo", leave=False, delay=2))
+            return list(progress_bar(results, "comparing", total=len(pairs), unit="photograph", leave=False, delay=2))
 
 
 def _places(pairs: Sequence[ImageMaskPair], distance: float | None) -> list[int]:
