@@ -247,7 +247,7 @@ def test_one_photograph_has_a_bar_over_its_windows(
     message = capsys.readouterr().err
     assert "12/12" in message  # 3 x 4 windows
     assert "window" in message
-    assert "photo/s" not in message
+    assert "photograph/s" not in message
     predict(predictor, [photos], tmp_path / "all")
     message = capsys.readouterr().err
     assert "4/4" in message
