@@ -53,8 +53,8 @@ def build_pool(images: Sequence[InputImage], labeled: Sequence[Path], channels: 
 
     with warnings.catch_warnings(), ThreadPoolExecutor(usable_cores()) as threads:  # decoders release Python's lock
         warnings.simplefilter("ignore")  # Pillow's, on files that are then decoded or fail with an error
-        bar = progress_bar(threads.map(scan, files), "reading", total=len(files), unit="photograph", disable=not progress)
-        scanned = [*bar]
+        found_scans = threads.map(scan, files)
+        scanned = [*progress_bar(found_scans, "reading", total=len(files), unit="photograph", disable=not progress)]
     known, found = (
         scanned[: len(labeled)],
         dict(zip([image.name for image in images], scanned[len(labeled) :], strict=True)),
