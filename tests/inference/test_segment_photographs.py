@@ -92,7 +92,7 @@ def test_broken_photographs_are_left_out(photographs: Path, tmp_path: Path, caps
 def test_other_files_are_never_replaced(photographs: Path, tmp_path: Path) -> None:
     segment(photographs, tmp_path / "out")
     segment(photographs, tmp_path / "out")
-    with pytest.raises(ConfigError, match="has segments of another method, or with other options"):
+    with pytest.raises(ConfigError, match="holds results of segdrone segment with other options"):
         segment(photographs, tmp_path / "out", spacing=30)
     (tmp_path / "mine" / "labels").mkdir(parents=True)
     with pytest.raises(ConfigError, match="was not written by segdrone segment"):

@@ -124,7 +124,7 @@ def test_an_interrupted_command_continues(pool: Path, tmp_path: Path, monkeypatc
 
 def test_other_options_do_not_replace_picks(pool: Path, tmp_path: Path) -> None:
     pick(pool, tmp_path / "out")
-    with pytest.raises(ConfigError, match="holds picks of another model or with other options"):
+    with pytest.raises(ConfigError, match="holds results of segdrone data pick with other options"):
         pick(pool, tmp_path / "out", 4)
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "picked.csv").write_text("mine")

@@ -19,10 +19,9 @@ from segdrone.inference.inputs import SEGMENT_SETTINGS, InputImage
 from segdrone.raster import ImageSource, open_image
 from segdrone.raster.encode import write_gray_png, write_jpeg
 from segdrone.raster.pixels import resize_mask
-from segdrone.utils.atomic import atomic_write, writable_dir, write_json
-from segdrone.utils.bounded import UnreadableError, read_json
+from segdrone.utils.atomic import atomic_write, writable_dir
 from segdrone.utils.console import one_line
-from segdrone.utils.output_dir import exclusive_dir
+from segdrone.utils.output_dir import claim_dir, exclusive_dir
 from segdrone.utils.progress import progress_bar
 from segdrone.windows import Size, Window
 
@@ -135,7 +134,7 @@ def segment_photographs(
     settings = {"segdrone": __version__, "method": method, "options": _plain(vars(parts)), "max_pixels": max_pixels}
     rows: list[dict[str, Any]] = []
     with writable_dir(out), exclusive_dir(out):
-        _claim(out, settings)
+        claim_dir(out, SEGMENT_SETTINGS, settings, _FOLDERS, "segdrone segment")
         for image in progress_bar(images, unit="photograph", disable=not progress):
             try:
                 found = segment_photograph(open_image(image.file), segmenter, max_pixels)
@@ -153,26 +152,6 @@ def segment_photographs(
             writer.writeheader()
             writer.writerows(rows)
     return failed
-
-
-def _claim(out: Path, settings: Mapping[str, Any]) -> None:
-    """Writes the settings to a folder, unless it has other files in their place.
-
-    Raises:
-        ConfigError: It has.
-    """
-    file = out / SEGMENT_SETTINGS
-    if file.exists():
-        try:
-            known = read_json(file)
-        except UnreadableError:
-            known = None
-        if known != settings:
-            raise ConfigError(f"{out} has segments of another method, or with other options: give another --out")
-    elif taken := next((name for name in _FOLDERS if (out / name).exists()), None):
-        raise ConfigError(f"{out / taken} was not written by segdrone segment: give another --out")
-    else:
-        write_json(settings, file)
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,10 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from segdrone.errors import ConfigError
-from segdrone.inference.inputs import PICK_SETTINGS, InputImage
-from segdrone.utils.atomic import write_json
-from segdrone.utils.bounded import UnreadableError, read_json
+from segdrone.inference.inputs import InputImage
 from segdrone.windows import Window
 
 TABLE, LIST, SHEET = "picked.csv", "picked.txt", "contact_sheet.png"
@@ -58,23 +55,3 @@ def shown_window(window: Window | None) -> str:
         '40x30+20+10'
     """
     return "" if window is None else f"{window.width}x{window.height}+{window.left}+{window.top}"
-
-
-def claim(out: Path, settings: dict[str, object]) -> None:
-    """Writes the settings to a folder, unless it holds something else.
-
-    Raises:
-        ConfigError: It holds picks with other options, or files of somebody in the places of these.
-    """
-    file = out / PICK_SETTINGS
-    if file.exists():
-        try:
-            known = read_json(file)
-        except UnreadableError:
-            known = None
-        if known != settings:
-            raise ConfigError(f"{out} holds picks of another model or with other options: give another --out")
-    elif taken := next((name for name in (TABLE, LIST, SHEET, SCORES) if (out / name).exists()), None):
-        raise ConfigError(f"{out / taken} was not written by segdrone data pick: give another --out")
-    else:
-        write_json(settings, file)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from segdrone import __version__
 from segdrone.errors import ConfigError, DataError
-from segdrone.inference.inputs import InputImage
+from segdrone.inference.inputs import PICK_SETTINGS, InputImage
 from segdrone.inference.predict_folder import read_photograph
 from segdrone.inference.predictor import Predictor
 from segdrone.inference.threads import submit_ahead
@@ -24,7 +24,7 @@ from segdrone.selection.candidates import Candidates
 from segdrone.selection.compare import compare
 from segdrone.selection.diverse import Choice, k_center_greedy, shortlist
 from segdrone.selection.labeled import Labeled, count_classes, open_labeled, rare_weights
-from segdrone.selection.outputs import LIST, SCORES, SHEET, TABLE, Pick, claim, write_table
+from segdrone.selection.outputs import LIST, SCORES, SHEET, TABLE, Pick, write_table
 from segdrone.selection.pool import Pool, build_pool
 from segdrone.selection.score_store import ScoreStore
 from segdrone.selection.scores import Scores, score_photograph
@@ -32,7 +32,7 @@ from segdrone.selection.sheet import write_sheet
 from segdrone.selection.uncertainty import DEFAULT_WAY, WAYS
 from segdrone.utils.atomic import writable_dir
 from segdrone.utils.console import one_line
-from segdrone.utils.output_dir import exclusive_dir, staged_results
+from segdrone.utils.output_dir import claim_dir, exclusive_dir, staged_results
 from segdrone.utils.progress import progress_bar
 from segdrone.windows import Size
 
@@ -115,7 +115,7 @@ def pick_photographs(
     settings: dict[str, object] = {"segdrone": __version__, **predictor.settings, "count": count, "by": by}
     settings |= {"window": window and [*window], "labeled": labeled and str(labeled.resolve())}
     with writable_dir(out), exclusive_dir(out):
-        claim(out, settings)
+        claim_dir(out, PICK_SETTINGS, settings, (TABLE, LIST, SHEET, SCORES), "segdrone data pick")
         files = [] if known is None else [pair.image for pair in known.pairs]
         pool = build_pool(images, files, Channels(spec.bands, spec.stretch), progress=progress)
         for reason in pool.failed.values() if progress else ():

@@ -5,14 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import filelock
 
 from segdrone.errors import ConfigError, DataError
-from segdrone.utils.atomic import check_writable, file_lock, sync_dir, sync_files
+from segdrone.utils.atomic import check_writable, file_lock, sync_dir, sync_files, write_json
+from segdrone.utils.bounded import UnreadableError, read_json
 from segdrone.utils.launch import is_rank_zero
 
 _LOCK = ".running"
@@ -124,6 +125,32 @@ def staged_results(folder: Path, owned: Sequence[str]) -> Iterator[StagedResults
     finally:
         if is_rank_zero():
             shutil.rmtree(results.path, ignore_errors=True)
+
+
+def claim_dir(folder: Path, file: str, settings: Mapping[str, object], owned: Sequence[str], command: str) -> None:
+    """Writes the settings of a command to its output folder, unless that holds something else.
+
+    Args:
+        folder: The folder.
+        file: Name of the file of the settings.
+        settings: What the results depend on, as JSON has it.
+        owned: Names of the results.
+        command: The command, such as `segdrone segment`.
+
+    Raises:
+        ConfigError: The folder holds results with other settings, or files of somebody in the places of these.
+    """
+    if (folder / file).exists():
+        try:
+            known = read_json(folder / file)
+        except UnreadableError:
+            known = None
+        if known != settings:
+            raise ConfigError(f"{folder} holds results of {command} with other options: give another --out")
+    elif taken := next((name for name in owned if (folder / name).exists()), None):
+        raise ConfigError(f"{folder / taken} was not written by {command}: give another --out")
+    else:
+        write_json(settings, folder / file)
 
 
 def check_finished(folder: Path) -> None:
