@@ -51,3 +51,13 @@ def test_a_single_photograph_keeps_the_probabilities_of_the_model() -> None:
 def test_labels_of_a_class_that_is_hard_for_the_model_are_not_doubted() -> None:
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.6, 0.4], [0.95, 0.05]], np.float32)
     assert doubted(probabilities, np.array([0, 0, 1, 1, 1])).tolist() == [False, False, False, False, True]
+
+
+def test_photographs_without_a_trusted_label_teach_nothing() -> None:
+    truth, logs, photographs = confused(4)
+    second = photographs >= PHOTOGRAPHS // 2
+    labels = np.where(second, 1, np.where(truth == 1, 2, truth))  # one class, which the model sees nowhere there
+    logs = logs.copy()
+    logs[second, 1] = np.log(1e-9)
+    found = class_probabilities(logs, np.zeros((len(logs), 0), np.float32), labels, second.astype(np.int64))
+    assert np.isfinite(found).all()

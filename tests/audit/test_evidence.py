@@ -44,7 +44,7 @@ def test_cells_have_the_mean_of_models_whose_classes_are_in_another_order() -> N
     assert grid.size == (21, 27)
     for size in (grid.size, (10, 9)):
         grid = Grid(source.size, size)
-        found = log_probabilities(predictors, predictors[0].table, source, grid)
+        found = log_probabilities(predictors, predictors[0].table, [source] * len(predictors), grid)
         np.testing.assert_allclose(np.exp(found[1].astype(np.float32)), grid.sample(image[..., 0]) / 255, atol=2e-3)
 
 
@@ -54,7 +54,7 @@ def test_a_network_at_half_the_scale_is_sampled_where_the_photograph_is() -> Non
     predictor = Predictor(Brightness(DARK, BRIGHT), scale=0.5)
     source = predictor.open(image)
     grid = grid_of([predictor], source.size)
-    found = log_probabilities([predictor], predictor.table, source, grid)
+    found = log_probabilities([predictor], predictor.table, [source], grid)
     assert grid.size == (12, 16)
     np.testing.assert_array_equal(found[1] > np.log(0.5), grid.sample(image[..., 0]) > 0)
 

@@ -16,7 +16,7 @@ def test_photographs_are_judged_by_models_that_did_not_see_them(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     paths = [write_judge(tmp_path / "a.npz", NAMES[:6]), write_judge(tmp_path / "b.npz", NAMES[6:9])]
-    assigned = assign_judges(open_judges(paths), tmp_path, NAMES)
+    assigned = assign_judges(open_judges(paths), NAMES)
     used = ["".join(judge.path.stem for judge in assigned[name]) for name in NAMES]
     assert used == 6 * ["b"] + 3 * ["a"] + 3 * ["ab"]
     assert not caplog.records
@@ -26,12 +26,12 @@ def test_it_is_said_once_that_a_model_was_trained_on_what_it_judges(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     judges = open_judges([write_judge(tmp_path / "a.npz", NAMES[:6])])
-    assert all(assign_judges(judges, tmp_path, NAMES).values())
+    assert all(assign_judges(judges, NAMES).values())
     assert len(caplog.messages) == 1 and caplog.messages[0].startswith("6 of 12 photographs have the names")
 
 
 def test_a_model_that_does_not_know_its_photographs_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assign_judges(open_judges([write_judge(tmp_path / "a.npz")]), tmp_path, NAMES)
+    assign_judges(open_judges([write_judge(tmp_path / "a.npz")]), NAMES)
     assert len(caplog.messages) == 1 and "a.npz does not say" in caplog.messages[0]
 
 

@@ -48,6 +48,8 @@ def test_an_exported_model_picks_and_its_masks_go_out(call: Call, tmp_path: Path
     assert len(names) == 2
     assert all(f'name="{name}.png"' in annotations for name in names)
     assert annotations.count("<image ") == 2
+    code, _, errors = call("flight", "--model", "model.onnx", "--count", "2", "--out", "next", "--labels", "cvat")
+    assert code == 2 and "is there already, and may be corrected" in errors
 
 
 def test_more_than_there_are_is_said(call: Call, tmp_path: Path) -> None:

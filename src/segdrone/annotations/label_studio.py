@@ -126,7 +126,8 @@ def _read_task(task: CheckedNode, annotation: CheckedNode, skipped: Counter[str]
         else:
             shapes.append(Shape(label, value.where, [outline], is_box=kind == "height"))
     by = name_of(annotation.get("completed_by"))
-    return AnnotatedImage(_image_names(task), size, shapes, annotation.where, annotation.path, by=by)
+    digest = _pushed(task).get(DIGEST, "")
+    return AnnotatedImage(_image_names(task), size, shapes, annotation.where, annotation.path, digest=digest, by=by)
 
 
 def _check_has_no_area(result: CheckedNode) -> None:
@@ -146,8 +147,8 @@ def _image_names(task: CheckedNode) -> list[str]:
     paths = {key: _path_in_url(text) for key, text in texts.items()}
     with_suffix = [key for key, path in paths.items() if PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES]
     key = "image" if "image" in paths else next((keys[0] for keys in (with_suffix, [*paths]) if len(keys) == 1), None)
-    if key == "image" and NAME in texts and DIGEST in texts:
-        return [texts[NAME]]
+    if key == "image" and (pushed := _pushed(task)):
+        return [pushed[NAME]]
     if key is None:
         raise task["data"].error(
             f"has {len(with_suffix) or len(paths)} texts that may name the photograph ({', '.join(sorted(paths))}): "
@@ -156,6 +157,13 @@ def _image_names(task: CheckedNode) -> list[str]:
     path = PurePosixPath(paths[key])
     is_upload = "upload" in path.parts[:-1]
     return [path.name if is_upload else paths[key], re.sub("^[0-9a-f]{8}-", "", path.name), texts[key]]
+
+
+def _pushed(task: CheckedNode) -> dict[str, str]:
+    """Returns name and digest of a photograph that `segdrone data export-labels --push` sent; empty for others."""
+    data = task["data"].mapping()
+    found = {key: data[key] for key in (NAME, DIGEST) if isinstance(data.get(key), str) and data[key].strip()}
+    return found if len(found) == len((NAME, DIGEST)) else {}
 
 
 def _path_in_url(text: str) -> str:

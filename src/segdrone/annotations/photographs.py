@@ -17,6 +17,7 @@ from segdrone.annotations.sources import Source
 from segdrone.annotations.tiles import join_tiles
 from segdrone.data.splits.split import SPLITS
 from segdrone.errors import DataError
+from segdrone.utils.digest import file_digest
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,8 @@ def find_photographs(sources: Sequence[Source], images: Path | None, out: Path) 
                 if image.shapes:
                     missing[image.names[0], folder] = None
                 continue
+            if path is not None:
+                check_digest(image, path)
             if path is not None and image.file_bytes not in (None, path.stat().st_size):
                 changed.append(path)
             key = path or image.path
@@ -95,6 +98,19 @@ def find_photographs(sources: Sequence[Source], images: Path | None, out: Path) 
     annotated = sorted((replace(one, name=names[key]) for key, one in found.items()), key=lambda one: one.name)
     files = sum(isinstance(one.photograph, Path) for one in annotated)
     return annotated, sum(map(len, folders.values())) - files
+
+
+def check_digest(image: AnnotatedImage, path: Path) -> None:
+    """Checks that a file is the photograph that was annotated, if the annotation knows its digest.
+
+    Raises:
+        DataError: It is another one.
+    """
+    if image.digest and file_digest(path) != image.digest:
+        raise DataError(
+            f"{image.where} annotates another photograph than {path}, which has its name: give the folder of those "
+            "that were annotated with --images"
+        )
 
 
 def _find(image: AnnotatedImage, folder: ImageFolder, split: str | None) -> Path | None:

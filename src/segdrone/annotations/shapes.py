@@ -151,6 +151,7 @@ class AnnotatedImage:
         subset: Name of the split that the tool put it into, such as `Train`; None if it did not.
         embedded: The photograph itself, if the annotation file contains it.
         file_bytes: Size of its file in bytes as the tool wrote it; None if it did not.
+        digest: SHA-256 of its file, as `segdrone data export-labels --push` gave it to the tool; empty if unknown.
         tiles: The tiles that it was annotated as, by their places, which have all its shapes; empty if it was not cut.
         by: Who drew the shapes, as the tool says; empty if it does not.
         others: Further annotations of the photograph in the same file, those of other people for example, each of which
@@ -165,6 +166,7 @@ class AnnotatedImage:
     subset: str | None = None
     embedded: EmbeddedImage | None = None
     file_bytes: int | None = None
+    digest: str = ""
     tiles: Mapping[TilePlace, AnnotatedImage] = field(default_factory=dict)
     by: str = ""
     others: Sequence[Callable[[], AnnotatedImage]] = ()

@@ -107,8 +107,13 @@ def _leave_out(source: Source) -> Source:
 
 def _map_shapes(source: Source, change: Callable[[Shape], Shape | None]) -> Source:
     """Returns a source with changed shapes, without those that become None."""
-    images = [
-        replace(image, shapes=[new for shape in image.shapes if (new := change(shape)) is not None])
-        for image in source.annotations.images
-    ]
+
+    def changed(image: AnnotatedImage) -> AnnotatedImage:
+        shapes = [new for shape in image.shapes if (new := change(shape)) is not None]
+        return replace(image, shapes=shapes, others=[partial(read_changed, read) for read in image.others])
+
+    def read_changed(read: Callable[[], AnnotatedImage]) -> AnnotatedImage:
+        return changed(read())
+
+    images = [changed(image) for image in source.annotations.images]
     return replace(source, annotations=replace(source.annotations, images=images))

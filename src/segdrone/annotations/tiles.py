@@ -49,7 +49,9 @@ def _recognize(image: AnnotatedImage) -> AnnotatedImage:
     place = found[0][1][1]
     names = [name for suffix, (name, _) in found for name in dict.fromkeys((name + suffix, name))]
     others = [partial(_recognize_other, read) for read in image.others]
-    return replace(image, names=names, size=None, embedded=None, file_bytes=None, others=others, tiles={place: image})
+    return replace(
+        image, names=names, size=None, embedded=None, file_bytes=None, digest="", others=others, tiles={place: image}
+    )
 
 
 def _recognize_other(read: Callable[[], AnnotatedImage]) -> AnnotatedImage:

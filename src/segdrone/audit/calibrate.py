@@ -50,6 +50,9 @@ def class_probabilities(
             own_part, other = parts == part, np.flatnonzero(trusted & (parts != part))
             if len(other) > _MOST_REGIONS:
                 other = np.random.default_rng(part).choice(other, _MOST_REGIONS, replace=False)
+            if not len(other):  # all are doubted: nothing is left to learn from
+                result[own_part] = np.exp(own[own_part])
+                continue
             weights = _fit(inputs[other], own[other], labels[other])
             logits = own[own_part] + inputs[own_part] @ weights
             result[own_part] = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))

@@ -44,14 +44,14 @@ def grid_of(predictors: Sequence[Predictor], size: Size) -> Grid:
 
 
 def log_probabilities(
-    predictors: Sequence[Predictor], table: ClassTable, source: ImageSource, grid: Grid
+    predictors: Sequence[Predictor], table: ClassTable, sources: Sequence[ImageSource], grid: Grid
 ) -> NDArray[np.float16]:
     """Returns the logarithm of the mean probability that models give each class in each cell: float16 `[C, h, w]`.
 
     Args:
         predictors: The models.
         table: Their classes, in the order of the result.
-        source: The photograph.
+        sources: The photograph as each model reads it, with its own bands and stretch.
         grid: The cells.
 
     Raises:
@@ -59,7 +59,7 @@ def log_probabilities(
         ConfigError: The device's memory is too small for a single window.
     """
     total = np.zeros((len(table), *grid.size), np.float16)
-    for predictor in predictors:
+    for predictor, source in zip(predictors, sources, strict=True):
         ids = [table.names.index(name) for name in predictor.table.names]
         network_size = predictor.network_size(source.size)
         rows, columns = (

@@ -13,7 +13,6 @@ import torch
 from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation.scored_model import ScoredModel, open_model_file
 from segdrone.inference import Predictor
-from segdrone.model.origin import trained_elsewhere
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +31,11 @@ class Judge:
     model: ScoredModel
     predictor: Predictor
 
-    def trained_on(self, root: str | Path) -> set[str]:
-        """Returns the names of photographs that it was trained on: of `root`, and of others that may be the same."""
+    def trained_on(self) -> set[str]:
+        """Returns the names of photographs that it was trained on, in whatever folder they were then."""
         training = self.model.training
-        return {*(training.get("splits") or {}).get("train", ())} | trained_elsewhere(training, root)
+        parts = (training.get("origin") or {}).get("trained_on", [])
+        return {*(training.get("splits") or {}).get("train", ())}.union(*(part["photographs"] for part in parts))
 
 
 def open_judges(paths: Sequence[Path], *, device: str = "auto", **options: Any) -> list[Judge]:
@@ -68,7 +68,7 @@ def open_judges(paths: Sequence[Path], *, device: str = "auto", **options: Any) 
     return judges
 
 
-def assign_judges(judges: Sequence[Judge], root: str | Path, names: Sequence[str]) -> dict[str, list[Judge]]:
+def assign_judges(judges: Sequence[Judge], names: Sequence[str]) -> dict[str, list[Judge]]:
     """Returns the models that judge each photograph: those that were not trained on it, else all of them.
 
     What the models were trained on is known by the names of photographs. Where no model is left, or what a model was
@@ -76,10 +76,9 @@ def assign_judges(judges: Sequence[Judge], root: str | Path, names: Sequence[str
 
     Args:
         judges: The models.
-        root: Folder of the photographs.
         names: Their names.
     """
-    trained = [judge.trained_on(root) for judge in judges]
+    trained = [judge.trained_on() for judge in judges]
     assigned = {
         name: [judge for judge, seen in zip(judges, trained, strict=True) if name not in seen] for name in names
     }

@@ -122,7 +122,7 @@ def audit(
     first = judges[0].model
     datamodule = find_split(first.spec, first.training, split, {"root": str(root), **options}, tiled=True)
     pairs = [pair for pair in datamodule.splits[split] if pair.mask is not None]
-    assigned = assign_judges(judges, datamodule.config.root, [pair.id for pair in pairs])
+    assigned = assign_judges(judges, [pair.id for pair in pairs])
     things = find_instance_maps(datamodule.dataset.files, pairs)
     found = _collect(pairs, datamodule.encoding, things, assigned, min_area, progress)
     return _rank(pairs, datamodule.encoding, things, found)
@@ -151,7 +151,8 @@ def _collect(
         logs, labels = None, grid.sample(mask)
         for region in regions:
             if logs is None:
-                logs = log_probabilities(predictors, encoding.table, predictors[0].open(pair.image), grid)
+                sources = [predictor.open(pair.image) for predictor in predictors]
+                logs = log_probabilities(predictors, encoding.table, sources, grid)
             evidence = gather_evidence(region, grid, logs, labels)
             place = np.array([number, *region.window, region.area, region.class_id], np.int64)
             found.append((place, *evidence))

@@ -63,8 +63,7 @@ def audit(
                     right (score), and the model's own (model)
         audit.png   the first regions in their photographs
 
-    A model of a tenth of the photographs is enough to find gross errors. Go
-    down the list until most labels are right.
+    Go down the list until most labels are right.
 
     Exit code 0 if all is written; 2 and one line on stderr if nothing is.
     """

@@ -39,8 +39,8 @@ def export_labels(
     simplify: Annotated[
         float,
         typer.Option(
-            help="Simplify the borders of polygons by as much, in pixels; neighbors keep their borders in common. "
-            "Needs the extra geo."
+            help="Move borders of polygons by about as many pixels, to get fewer points; neighbors keep their borders "
+            "in common. Needs the extra geo."
         ),
     ] = 0,
     min_area: Annotated[

@@ -124,7 +124,7 @@ def import_(
         typer.Option(
             "--sparse",
             help="Points and lines (LabelMe, CVAT, Label Studio) and brushes (Label Studio) are labels of a few "
-            "pixels; everything else is ignored.",
+            "pixels; pixels without a label are ignored.",
         ),
     ] = False,
     sparse_width: Annotated[

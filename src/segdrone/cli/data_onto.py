@@ -26,7 +26,10 @@ Onto = Annotated[
 ]
 Prefer = Annotated[
     list[str] | None,
-    _option("Whose correction to take if several people corrected a photograph; the first who did, if given again."),
+    _option(
+        "Name of the person whose correction is taken where several people corrected a photograph; give it again for a "
+        "second choice."
+    ),
 ]
 Merge = Annotated[
     str | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -101,6 +102,10 @@ def pick(
             raise ConfigError(f"--labels {labels} is not a format: choose one of {', '.join(LABEL_FORMATS)}")
         if size is not None:
             raise ConfigError("--labels writes whole photographs, not windows: leave out --window or --labels")
+        if (out / "labels").exists():
+            raise ConfigError(
+                f"{out / 'labels'} is there already, and may be corrected: give another --out, or leave out --labels"
+            )
     images = find_inputs(photographs, out)  # fails before the model is loaded
     keep_freed_memory()
     predictor = Predictor.from_file(model, device=device)
@@ -126,6 +131,9 @@ def _write_labels(predictor: Predictor, images: list[InputImage], out: Path, lab
     from segdrone.annotations.export import export_labels
     from segdrone.inference.predict_folder import predict_folder
 
+    names, masks = {image.name for image in images}, out / "predicted" / "masks"
+    if any(mask.relative_to(masks).with_suffix("").as_posix() not in names for mask in masks.rglob("*.png")):
+        shutil.rmtree(out / "predicted")  # of other picks, before photographs were added
     predict_folder(predictor, images, out / "predicted", colours=False, overlays=False, progress=not quiet)
     written = export_labels(out / "predicted", out / "labels", labels, progress=not quiet)
     if not quiet:

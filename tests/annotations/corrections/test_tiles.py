@@ -22,6 +22,7 @@ from tests.annotations.corrections.conftest import (
     read,
     refusal,
     stored_mask,
+    write_image,
 )
 
 WHOLE_TILE = (0, 0, 18, 24)
@@ -83,3 +84,17 @@ def test_things_of_tiles_are_joined(dataset: Path, tiles: list[TilePlace], tmp_p
     corrected(tmp_path / "fixed", dataset, instances=True)
     numbers = read(dataset / "instances" / "a.png")
     assert len({*np.unique(numbers).tolist()}) == 1 and numbers.all()
+
+
+def test_things_of_missing_tiles_stay(dataset: Path, tiles: list[TilePlace], tmp_path: Path) -> None:
+    mask, numbers = np.full(SIZE, CAR, np.uint8), np.ones(SIZE, np.uint16)
+    numbers[:, 30:] = 2
+    for name in "abc":
+        write_image(mask, dataset / "masks" / f"{name}.png")
+        write_image(numbers, dataset / "instances" / f"{name}.png")
+    tile(tmp_path / "fixed", tiles[0], "car")
+    corrected(tmp_path / "fixed", dataset, instances=True, allow_missing_tiles=True)
+    after, left = read(dataset / "instances" / "a.png"), tiles[0].window(SIZE)
+    assert left is not None and left.width < 30
+    right = after[:, left.width :]
+    assert (right > 0).all() and len(np.unique(right)) == 2 and not {*right.flat} & {*after[:, : left.width].flat}

@@ -10,6 +10,7 @@ import pytest
 
 from segdrone.annotations.corrections.versions import read_sources
 from segdrone.errors import ConfigError, DataError
+from segdrone.utils.digest import file_digest
 from tests.annotations.conftest import document
 from tests.annotations.corrections.conftest import (
     ALL_SOIL,
@@ -166,3 +167,28 @@ def test_parts_of_a_project_that_list_all_photographs_are_no_other_opinion(datas
     corrected([one, other], dataset, background="soil")
     assert (read(dataset / "masks" / "a.png") == CAR).all() and (read(dataset / "masks" / "b.png") == ROAD).all()
     np.testing.assert_array_equal(read(dataset / "masks" / "c.png"), stored_mask())
+
+
+def test_numbers_of_people_differ_from_the_names_of_others(dataset: Path, tmp_path: Path) -> None:
+    sources = [correction(tmp_path / folder, "a", ALL_SOIL, file=by) for folder, by in (("x", "7"), ("y", "7"))]
+    sources.append(correction(tmp_path / "z", "a", box("car", 0, 0, 36, 24), file="7 1"))
+    assert "(7 2, 7 3, 7 1)" in refusal(sources, dataset)
+    corrected(sources, dataset, merge="majority")
+    assert (read(dataset / "masks" / "a.png") == SOIL).all()
+
+
+def test_a_point_corrects_nothing(dataset: Path, tmp_path: Path) -> None:
+    one = annotation(1, "car")
+    one["result"][0] |= {"type": "keypointlabels", "value": {"x": 10, "y": 10, "width": 0.5, "keypointlabels": ["car"]}}
+    assert "has no shape on any photograph" in refusal(document(tmp_path / "tasks.json", [task(one)]), dataset)
+    np.testing.assert_array_equal(read(dataset / "masks" / "a.png"), stored_mask())
+
+
+def test_another_photograph_of_the_same_name_than_was_pushed_is_refused(dataset: Path, tmp_path: Path) -> None:
+    one = task(annotation(1, "car"))
+    one["data"] = {"image": "/data/upload/1/x.png", "photograph": "a.png", "sha256": "0" * 64}
+    source = document(tmp_path / "tasks.json", [one])
+    assert "annotates another photograph than" in refusal(source, dataset)
+    one["data"]["sha256"] = file_digest(dataset / "images" / "a.png")
+    corrected(document(tmp_path / "tasks.json", [one]), dataset)
+    assert (read(dataset / "masks" / "a.png") == CAR).all()

@@ -18,6 +18,7 @@ from segdrone.annotations.corrections.agreement import Agreement
 from segdrone.annotations.corrections.changes import Change, count_changes, write_changes
 from segdrone.annotations.corrections.drawing import (
     draw_version,
+    keep_numbers,
     merge_masks,
     missing_tiles,
     number_version,
@@ -200,6 +201,8 @@ class _Run:
         numbers = number_version(version, frame, mask)
         if path.exists():
             before = read_instance_map(path, correction.target.pair.size)
+            if (missing := missing_tiles(version, correction.target.pair)) is not None:
+                numbers = keep_numbers(numbers, before, missing)
             if shows_same_things(before, numbers, mask, self._table):
                 return False
         out = staged / path.relative_to(self._root)

@@ -23,7 +23,7 @@ from segdrone.annotations.corrections.versions import (
 )
 from segdrone.annotations.image_folder import ImageFolder
 from segdrone.annotations.importer import check_shapes
-from segdrone.annotations.photographs import annotated_split, warn_of_doubtful
+from segdrone.annotations.photographs import annotated_split, check_digest, warn_of_doubtful
 from segdrone.annotations.shapes import AnnotatedImage
 from segdrone.annotations.sources import Source
 from segdrone.annotations.tiles import check_all_tiles
@@ -95,7 +95,11 @@ def compare_annotators(
             f"no photograph has annotations of two people in {', '.join(map(str, paths))}: give those of each, such as "
             "anna=anna.xml ben=ben.xml"
         )
-    names = {path.relative_to(folder.root).with_suffix("").as_posix(): path for path in several}
+    names: dict[str, Path] = {}
+    for path in several:
+        place = path.relative_to(folder.root)
+        name = place.with_suffix("").as_posix()
+        names[place.as_posix() if name in names else name] = path
     compared = {pair.id: _Compared(pair, several[names[pair.id]], table, options) for pair in build_photographs(names)}
     files = [(version.image, names[name]) for name, one in compared.items() for version in one.versions]
     check_all_tiles(files, allow_missing=True)
@@ -164,7 +168,10 @@ def _collect(sources: Sequence[NamedSource], folder: ImageFolder, options: Corre
     """
 
     def find(image: AnnotatedImage, source: Source) -> Path | None:
-        return folder.find(image.names, image.where, annotation=image.path, split=annotated_split(image, source))
+        found = folder.find(image.names, image.where, annotation=image.path, split=annotated_split(image, source))
+        if found is not None:
+            check_digest(image, found)
+        return found
 
     collected = collect_versions(sources, find, background=options.background is not None)
     if missing := collected.missing:

@@ -15,6 +15,7 @@ from segdrone.annotations.photographs import Annotated
 from segdrone.annotations.tiles import draw_mask, draw_numbers
 from segdrone.classes import ClassTable, thing_classes
 from segdrone.data.discovery.pairs import ImageMaskPair
+from segdrone.errors import DataError
 
 Mask = NDArray[np.uint8]
 Numbers = NDArray[np.uint16]
@@ -67,6 +68,26 @@ def missing_tiles(version: Version, pair: ImageMaskPair) -> NDArray[np.bool_] | 
     for window in windows:
         missing[window.rows, window.columns] = False
     return missing
+
+
+def keep_numbers(numbers: Numbers, before: Numbers, kept: NDArray[np.bool_]) -> Numbers:
+    """Returns numbers of things with those of an earlier map, counted on, in the pixels that are kept.
+
+    Args:
+        numbers: The new map, uint16 `[H, W]`, 0 for no thing.
+        before: The earlier map.
+        kept: The pixels, bool `[H, W]`.
+
+    Raises:
+        DataError: There are more than 65,535 things.
+    """
+    values, index = np.unique(before[kept], return_inverse=True)
+    added = np.cumsum(values > 0) + int(numbers.max(initial=0))
+    if added.max(initial=0) > np.iinfo(np.uint16).max:
+        raise DataError("has more than 65535 things: correct all of its tiles")
+    result = numbers.copy()
+    result[kept] = np.where(values > 0, added, 0)[index.ravel()]
+    return result
 
 
 def merge_masks(masks: Sequence[Mask], table: ClassTable) -> Mask:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segdrone.annotations.image_folder import ImageFolder
-from segdrone.annotations.photographs import annotated_split
+from segdrone.annotations.photographs import annotated_split, check_digest
 from segdrone.annotations.shapes import AnnotatedImage
 from segdrone.annotations.sources import Source
 from segdrone.data.dataset_folder import DatasetFolder
@@ -70,6 +70,7 @@ class TargetDataset:
         found = self._folder.find(image.names, image.where, annotation=image.path, split=split)
         if found is None:
             return None
+        check_digest(image, found)
         return self._of_same_content(found, image) if self._is_other_folder else self._by_resolved_path[found]
 
     def missing(self, images: Sequence[AnnotatedImage]) -> DataError:

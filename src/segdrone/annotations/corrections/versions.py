@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
 from segdrone.annotations.shapes import AnnotatedImage
 from segdrone.annotations.sources import Source, read_source
+from segdrone.annotations.sparse import take_strokes
 from segdrone.annotations.tiles import join_tiles, recognize_tiles
 from segdrone.errors import DataError
 
@@ -57,7 +59,7 @@ def read_sources(paths: Sequence[Path], annotation_format: str | None) -> list[N
         is_named = bool(equals) and not path.exists()
         if is_named and not (name.strip() and name.isprintable() and rest):
             raise DataError(f"{path} is no NAME=SOURCE: give a name and an annotation file or folder")
-        source = read_source(Path(rest) if is_named else path, annotation_format)
+        (source,) = take_strokes([read_source(Path(rest) if is_named else path, annotation_format)], None)
         sources.append(NamedSource(name.strip() if is_named else "", recognize_tiles(source)))
     return sources
 
@@ -131,12 +133,15 @@ def _with_unique_names(versions: Sequence[Version]) -> list[Version]:
     if len(versions) == 1:
         return [*versions]
     named = [version._replace(by=version.by or "annotation") for version in versions]
-    repeated = {name for name, count in Counter(version.by for version in named).items() if count > 1}
-    seen: Counter[str] = Counter()
+    counts = Counter(version.by for version in named)
+    taken = {*counts}
     result = []
     for version in named:
-        seen[version.by] += 1
-        result.append(version._replace(by=f"{version.by} {seen[version.by]}") if version.by in repeated else version)
+        by = version.by
+        if counts[by] > 1:
+            by = next(name for number in count(1) if (name := f"{version.by} {number}") not in taken)
+            taken.add(by)
+        result.append(version._replace(by=by))
     return result
 
 

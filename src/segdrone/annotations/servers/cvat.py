@@ -56,10 +56,19 @@ def _client(address: str, option: str) -> Iterator[Any]:
     try:
         with Client(address, config=Config(status_check_period=1), check_server_version=False) as client:
             pool = client.api_client.rest_client.pool_manager
-            ask = pool.request  # without a limit of time, and it follows redirects
-            pool.request = lambda *values, **options: ask(
-                *values, **{**options, "timeout": _SECONDS, "retries": 0, "redirect": False}
-            )
+            ask, own = pool.request, urllib3.util.parse_url(address)
+
+            def request(method: str, url: str, **options: Any) -> Any:
+                """Asks with a limit of time, follows no redirect, and sends nothing to another address."""
+                place = urllib3.util.parse_url(url)
+                if (place.scheme, place.netloc) != (own.scheme, own.netloc):
+                    raise ServerError(
+                        f"{address} names {place.scheme}://{place.netloc} for a file, where the token is not sent: if "
+                        "CVAT has that address, give it"
+                    )
+                return ask(method, url, **{**options, "timeout": _SECONDS, "retries": 0, "redirect": False})
+
+            pool.request = request
             client.login(AccessTokenCredentials(token))
             try:
                 client.check_server_version()
