@@ -41,6 +41,7 @@ from segdrone.data import DataConfig, ImageMaskPair, open_dataset
 from segdrone.selection.uncertainty import DEFAULT_WAY, WAYS
 from segdrone.synthetic import write_scenes
 from segdrone.utils.atomic import atomic_write, write_json
+from segdrone.utils.output_dir import claim_dir
 
 FIRST, RANDOM, ALL = "first", "random", "all"  # ways to choose besides those of `segdrone data pick`
 COUNTS = (10, 20, 40, 80, 160)
@@ -264,6 +265,8 @@ def main() -> None:
     if "real" in options.data and not (options.root and options.split_dir):
         parser.error("--data real needs --root and --split-dir")
     options.results.mkdir(parents=True, exist_ok=True)
+    used = {name: value and str(value) for name in ("root", "split_dir", "weights") for value in [vars(options)[name]]}
+    claim_dir(options.results, "options.json", used, (), "benchmarks/active_learning.py")
     opened = [open_data(options, name) for name in options.data]
     stages = [[FIRST], [ALL, RANDOM, *options.by]]  # all ways go on from the first model of a seed
     chains = [

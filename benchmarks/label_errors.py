@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from segdrone.classes import DRONE
 from segdrone.inference.components import connected_components
 from segdrone.utils.atomic import atomic_write, write_json
+from segdrone.utils.output_dir import claim_dir
 
 REPO = Path(__file__).parents[1]
 SHARE, LEAST_AREA, SEED, FOLDS = 0.03, 64, 42, 2
@@ -190,6 +191,9 @@ def main() -> None:
     options = parser.parse_args()
     for name in ("root", "split_dir", "work", "weights", "model"):
         setattr(options, name, getattr(options, name) and getattr(options, name).resolve())
+    options.work.mkdir(parents=True, exist_ok=True)
+    used = {name: value and str(value) for name, value in vars(options).items() if name != "work"}
+    claim_dir(options.work, "options.json", used, (), "benchmarks/label_errors.py")
     corrupt(options)
     text = table(options)
     print(text)

@@ -186,3 +186,12 @@ def test_a_server_that_hangs_or_is_not_there_is_one_line(
         pull_labels("cvat", server[0], "99", tmp_path / "a.xml")
     with pytest.raises(ConfigError, match="holds a user, a password"):
         pull_labels("cvat", "http://a:b@127.0.0.1", "99", tmp_path / "a.xml")
+
+
+def test_the_token_goes_to_no_address_that_the_server_names(server: Server) -> None:
+    address, _ = server
+    with (
+        pytest.raises(ServerError, match="names http://localhost for a file, where the token is not sent"),
+        cvat._client(address, "--push") as client,
+    ):
+        client.api_client.rest_client.pool_manager.request("GET", "http://localhost/file")
