@@ -15,11 +15,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from segdrone.included import INCLUDED
 from segdrone.model import read_checkpoint
-from segdrone.utils.atomic import atomic_write
+from segdrone.model.weights_file import save_plain
 
 REGIONS = ("temperate", "winter")
 COUNTS = {"": 250, "-crowded": 125}  # of the scenes of each region; seeds that the demo and the examples do not use
@@ -63,8 +61,7 @@ def main() -> None:
     resume = [f"ckpt_path={last}"] if last.exists() else []
     train = ["experiment=scenes", f"data.root={scenes}", f"trainer.max_epochs={args.epochs}", f"output_dir={folder}"]
     run("train", *train, *resume)
-    with atomic_write(args.file) as file:
-        torch.save(pack(read_checkpoint(folder / "checkpoints" / "best.ckpt")), file)
+    save_plain(pack(read_checkpoint(folder / "checkpoints" / "best.ckpt")), args.file)
     print(f"{args.file}: {args.file.stat().st_size / 1e6:.1f} MB")
 
 

@@ -76,7 +76,7 @@ def test_photographs_of_the_place_that_a_model_was_adapted_from_are_named(
     adapted = tmp_path / "run"
     fit_config(adapt_config(trained_run, photographs, adapted, recipe="adapt_bn"))
     assert 0 <= _evaluate(adapted, f"data.root={all_scenes}", "split=all")["miou"] <= 1
-    assert "15 of these photographs were trained on before the model was adapted" in caplog.text
+    assert "15 of these photographs were trained on earlier" in caplog.text
     with pytest.raises(DataError, match="nothing there holds masks|the test split is empty"):
         _evaluate(adapted)
 

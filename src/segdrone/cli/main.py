@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from segdrone.cli import compare, data, export, geo, monitor, predict, segment, serve, weights
+from segdrone.cli import compare, data, ensemble, export, geo, monitor, predict, segment, serve, weights
 from segdrone.cli.data_options import name_options
 from segdrone.errors import ConfigError, SegdroneError, explain_error
 from segdrone.utils.console import exit_with_error, protect_console
@@ -55,6 +55,7 @@ def evaluate(context: typer.Context) -> None:
 
 commands.command()(predict.predict)
 commands.command(help=export.HELP)(export.export)
+commands.command()(ensemble.ensemble)
 commands.command(cls=segment.SegmentCommand)(segment.segment)
 commands.command()(compare.compare)
 commands.command()(serve.serve)

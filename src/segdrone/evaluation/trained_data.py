@@ -117,7 +117,7 @@ def _warn_of_training_photographs(datamodule: SegmentationDataModule, training: 
     root = training.get("data", {}).get("root")
     if elsewhere:
         log.warning(
-            "%d of these photographs were trained on before the model was adapted, or beside its own: their scores are "
+            "%d of these photographs were trained on earlier, beside its own or by its teachers: their scores are "
             "not a test", len(elsewhere),
         )  # fmt: skip
     elif trained and root is not None and Path(datamodule.config.root).resolve() == Path(root).resolve():

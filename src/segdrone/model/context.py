@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import timm
@@ -13,10 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from segdrone.errors import ConfigError
+from segdrone.model.renormalize import Normalization, Renormalize
 
 STRIDES = (16, 32)
-
-Normalization = tuple[Sequence[float], Sequence[float]]
 
 
 class FrozenViT(nn.Module):
@@ -39,9 +37,6 @@ class FrozenViT(nn.Module):
         ConfigError: The model is no plain ViT.
     """
 
-    scale: Tensor
-    shift: Tensor
-
     def __init__(self, name: str, stride: int, normalization: Normalization) -> None:
         super().__init__()
         refusal = f"model.context={name} is no plain vision transformer of timm: give tu-vit_small_patch14_dinov2 or so"
@@ -54,12 +49,7 @@ class FrozenViT(nn.Module):
         self.vit: Any = vit.requires_grad_(False)
         self.channels = vit.embed_dim
         self.stride, self._patch = stride, max(vit.patch_embed.patch_size)
-        own = vit.pretrained_cfg["mean"], vit.pretrained_cfg["std"]
-        (mean, std), (own_mean, own_std) = (
-            [torch.tensor([*values]).view(1, 3, 1, 1) for values in pair] for pair in (normalization, own)
-        )
-        self.register_buffer("scale", std / own_std, persistent=False)
-        self.register_buffer("shift", (mean - own_mean) / own_std, persistent=False)
+        self.change = Renormalize(normalization, (vit.pretrained_cfg["mean"], vit.pretrained_cfg["std"]))
         self.train(False)
 
     def train(self, mode: bool = True) -> FrozenViT:
@@ -69,7 +59,7 @@ class FrozenViT(nn.Module):
     @torch.no_grad()
     def forward(self, image: Tensor) -> Tensor:
         """Maps images `[B, 3, H, W]`, whose sides are multiples of the stride, to `[B, channels, H / stride, ...]`."""
-        image, stride = image * self.scale + self.shift, self.stride
+        image, stride = self.change(image), self.stride
         while stride // 2 >= self._patch:  # bilinear resizing alone would skip pixels
             image, stride = F.avg_pool2d(image, 2), stride // 2
         if stride != self._patch:

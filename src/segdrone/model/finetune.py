@@ -11,6 +11,7 @@ from torch import Tensor
 
 from segdrone.errors import CheckpointError
 from segdrone.model.checkpoint import read_checkpoint, read_spec
+from segdrone.model.ensemble import ENSEMBLE
 from segdrone.model.module import SegmentationModule
 from segdrone.model.networks import build_network
 
@@ -38,6 +39,8 @@ def load_pretrained(module: SegmentationModule, path: str | Path) -> str:
     """
     checkpoint = read_checkpoint(path)
     settings, state = checkpoint["hyper_parameters"], module.state_dict()
+    if settings["model"]["name"] == ENSEMBLE:
+        raise CheckpointError(f"init_from={path} is an ensemble: give the checkpoint of one of its networks")
     pretrained = _fit_instance_head(checkpoint["state_dict"], state)
     pretrained_names, names = read_spec(checkpoint, path).classes.names, list(module.table.names)
     per_class = _tensors_per_class(module)
@@ -54,7 +57,7 @@ def load_pretrained(module: SegmentationModule, path: str | Path) -> str:
             f"{dict(module.hparams['model'])}: give the same model"
         )
     _compare_normalization(settings["data"], module.hparams["data"])
-    _compare_splits(settings["splits"], module.hparams["splits"])
+    compare_splits("the checkpoint", settings["splits"], module.hparams["splits"])
     rows = {name: row for row, name in enumerate(pretrained_names)}
     for key, tensor in state.items():
         if key in per_class:
@@ -104,12 +107,19 @@ def _compare_normalization(pretrained: Mapping[str, Any], current: Mapping[str, 
             )  # fmt: skip
 
 
-def _compare_splits(pretrained: Mapping[str, list[str]], current: Mapping[str, list[str]]) -> None:
+def compare_splits(whose: str, pretrained: Mapping[str, list[str]], current: Mapping[str, list[str]]) -> None:
+    """Warns if a model was trained on photographs that another is now scored on.
+
+    Args:
+        whose: What the model is to this training, for the warning.
+        pretrained: Names of photographs by split, of the model.
+        current: Likewise, of this training.
+    """
     if leaked := {*pretrained.get("train", [])} & {*current.get("val", []), *current.get("test", [])}:
         log.warning(
-            "%d photographs for validation and test have names that the checkpoint was trained on: if they are the "
-            "same photographs, give the checkpoint's split (data.split_seed, data.split_dir), or scores will be too "
-            "high", len(leaked),
+            "%d photographs for validation and test have names that %s was trained on: if they are the same "
+            "photographs, give its split (data.split_seed, data.split_dir), or scores will be too high",
+            len(leaked), whose,
         )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from segdrone.model.context import base_encoder
 from segdrone.model.distributed import mean_over_processes
 from segdrone.model.hparams import spec_from_hparams
 from segdrone.model.losses import build_loss
+from segdrone.model.losses.distillation import distillation_loss
 from segdrone.model.losses.instance import InstanceLoss
 from segdrone.model.metrics import SplitMetrics
 from segdrone.model.networks import build_network, forward_any_size, supports_batch_of_one
@@ -153,6 +154,9 @@ class SegmentationModule(L.LightningModule):
         mask, output = batch["mask"], self(batch["image"])
         logits, planes = self._heads(output)
         batch_loss = self.loss(logits, mask)
+        if "teacher" in batch:
+            distilled = distillation_loss(logits, batch["teacher"], mask, self.table.ignore_index)
+            batch_loss = (batch_loss + distilled) / 2
         if self.instance_loss is not None and "instances" in batch:
             batch_loss = batch_loss + self.instance_loss(planes, mask, batch["instances"])
         mean, loss = mean_over_processes(batch_loss, (mask != self.table.ignore_index).sum())

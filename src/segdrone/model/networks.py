@@ -17,9 +17,11 @@ from torch import Tensor, nn
 
 from segdrone.errors import ConfigError
 from segdrone.model import ddrnet, enet
-from segdrone.model.context import STRIDES, ContextEncoder, FrozenViT, Normalization
+from segdrone.model.context import STRIDES, ContextEncoder, FrozenViT
+from segdrone.model.ensemble import ENSEMBLE, Ensemble
 from segdrone.model.fcn import FCN
 from segdrone.model.instance_head import PanopticHead
+from segdrone.model.renormalize import Normalization
 from segdrone.model.segnet import SegNet
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
@@ -105,6 +107,8 @@ def build_network(
         >>> network(torch.zeros(2, 3, 32, 64)).shape
         torch.Size([2, 2, 32, 64])
     """
+    if name == ENSEMBLE and "members" in options:  # not from conf/model
+        return _build_ensemble(classes, normalization, **options)
     check_network(name, instances=instances, context=context, context_stride=context_stride, **options)
     try:
         if name in _UPSAMPLING:
@@ -126,6 +130,20 @@ def build_network(
         reason = " ".join(str(error).split())
         raise ConfigError(f"model {name} cannot be built from these options ({reason}): fix conf/model") from None
     return network.to(memory_format=torch.channels_last)
+
+
+def _build_ensemble(
+    classes: int, normalization: Normalization | None, *, encoder_name: str, members: Sequence[Mapping[str, Any]]
+) -> Ensemble:
+    """Builds an ensemble of the members that `combine_checkpoints` describes."""
+    normalizations = [tuple(member["normalization"]) for member in members]
+    networks = []
+    for member, expected in zip(members, normalizations, strict=True):
+        settings = {key: value for key, value in member.items() if key != "normalization"}
+        if settings["name"] == ENSEMBLE or settings.get("instances"):
+            raise ConfigError("an ensemble has networks without an instance head, and no ensemble among them")
+        networks.append(build_network(**settings, classes=classes, normalization=expected))
+    return Ensemble(networks, normalizations, normalization or normalizations[0])
 
 
 def check_network(
@@ -168,13 +186,20 @@ def round_up_to_stride(network: nn.Module, height: int, width: int) -> tuple[int
         >>> round_up_to_stride(build_network("unet", classes=2, encoder_name="resnet18"), 500, 750)
         (512, 768)
     """
+    stride, smallest = _stride_and_smallest(network)
+    return max(height + -height % stride, smallest), max(width + -width % stride, smallest)
+
+
+def _stride_and_smallest(network: nn.Module) -> tuple[int, int]:
+    if isinstance(network, Ensemble):
+        strides, smallest = zip(*map(_stride_and_smallest, network.members), strict=True)
+        stride = math.lcm(*strides)
+        return stride, -(-max(smallest) // stride) * stride
     encoder: Any = network.encoder
-    stride, smallest = int(getattr(encoder, "output_stride", 1)), 1
+    stride = int(getattr(encoder, "output_stride", 1))
     if isinstance(network, smp.DPT):
         stride = math.lcm(stride, 2 ** (len(encoder.out_channels) + 1))
-    if isinstance(network, smp.PAN):
-        smallest = 8 * stride
-    return max(height + -height % stride, smallest), max(width + -width % stride, smallest)
+    return stride, 8 * stride if isinstance(network, smp.PAN) else 1
 
 
 def forward_any_size(network: nn.Module, image: Tensor) -> Tensor:

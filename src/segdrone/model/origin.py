@@ -11,21 +11,24 @@ from segdrone.utils.digest import file_digest
 
 
 def describe_origin(
-    checkpoint: str | Path | None, hparams: Mapping[str, Any], replayed: tuple[str, Sequence[str]] | None
+    checkpoint: str | Path | None,
+    models: Sequence[Mapping[str, Any]],
+    replayed: tuple[str, Sequence[str]] | None,
 ) -> dict[str, Any] | None:
     """Returns the origin of a model as plain data, for its hyper-parameters; None if it starts from scratch.
 
     Args:
         checkpoint: The checkpoint that it starts from; None for another start.
-        hparams: The hyper-parameters of that checkpoint.
+        models: Hyper-parameters of the models that it learns from: that of the checkpoint, and teachers.
         replayed: Folder of other photographs that it is trained on too, and their names.
 
     Returns:
         `checkpoint`, its path; `sha256`, its digest; and `trained_on`, a list of `root`, a folder, and
         `photographs`, names of those there that were trained on before this training or beside its own.
     """
-    trained = list((hparams.get("origin") or {}).get("trained_on", []))
-    if checkpoint is not None:
+    trained: list[dict[str, Any]] = []
+    for hparams in models:
+        trained += (hparams.get("origin") or {}).get("trained_on", [])
         trained.append(_trained(hparams["data"].get("root"), hparams["splits"].get("train", [])))
     if replayed is not None:
         trained.append(_trained(str(Path(replayed[0]).resolve()), replayed[1]))

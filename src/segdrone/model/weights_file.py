@@ -1,7 +1,8 @@
-"""Load files of weights as plain data and dense tensors, within the size of the file."""
+"""Load files of weights as plain data and dense tensors, within the size of the file; save them whole or not at all."""
 
 from __future__ import annotations
 
+import io
 import pickle
 import stat
 import zipfile
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from segdrone.errors import CheckpointError
+from segdrone.utils.atomic import atomic_write
 from segdrone.utils.bounded import UnreadableError, to_plain, wrap_parse_errors
 
 _MAX_PICKLE = 8 << 20  # bytes: all of a checkpoint but its tensors, with the names of 100,000 photographs
@@ -51,6 +53,36 @@ def load_plain(path: Path) -> Any:
         if sum(storages.values()) > status.st_size:
             raise UnreadableError("its tensors are larger than the file")
         return plain
+
+
+def save_plain(content: Any, path: Path) -> None:
+    """Saves plain data and tensors by `torch.save`, to a temporary file that is then renamed.
+
+    Args:
+        content: What `load_plain` is to return.
+        path: The file; its folder is created if needed.
+
+    Raises:
+        OSError: The file could not be written; no partial file is left.
+    """
+    with atomic_write(path) as partial, _SavedFile(io.FileIO(partial, "w")) as file:
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:  # torch hides the error of the file behind one of its own
+            raise file.error or OSError(str(error).partition("\n")[0]) from None
+
+
+class _SavedFile(io.BufferedWriter):
+    """A file that keeps the error of a write."""
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.error = error
+            raise
 
 
 def _check_archive(path: Path, size: int) -> None:

@@ -31,6 +31,7 @@ from segdrone.model import (
 )
 from segdrone.model.checkpoint import read_spec
 from segdrone.model.origin import describe_origin, trained_elsewhere
+from segdrone.training.distillation import teacher_paths
 from segdrone.utils.config import to_container
 
 log = logging.getLogger(__name__)
@@ -200,13 +201,17 @@ def trained_photographs(checkpoint: str | Path, root: str | Path) -> list[str] |
 
 
 def _origin(cfg: DictConfig, datamodule: SegmentationDataModule) -> dict[str, Any] | None:
-    """Returns where the initial weights are from; a resumed run has the origin of the earlier one."""
+    """Returns where the weights are from, those of teachers too; a resumed run has the origin of the earlier one."""
     if cfg.ckpt_path is not None:
         origin = read_checkpoint(cfg.ckpt_path)["hyper_parameters"].get("origin")
         return None if origin is None else dict(origin)
-    hparams = {} if cfg.init_from is None else read_checkpoint(cfg.init_from)["hyper_parameters"]
+    sources = [
+        *([] if cfg.init_from is None else [cfg.init_from]),
+        *teacher_paths(to_container(cfg).get("distil_from")),
+    ]
+    models = [read_checkpoint(source)["hyper_parameters"] for source in sources]
     replay, pairs = datamodule.config.replay, datamodule.splits.get("replay", [])
-    return describe_origin(cfg.init_from, hparams, None if replay is None else (replay, [pair.id for pair in pairs]))
+    return describe_origin(cfg.init_from, models, None if replay is None else (replay, [pair.id for pair in pairs]))
 
 
 def _resolve_loss(options: dict[str, Any], datamodule: SegmentationDataModule) -> dict[str, Any]:

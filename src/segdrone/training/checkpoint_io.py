@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from segdrone.errors import CheckpointError
 from segdrone.model.checkpoint import read_checkpoint
 from segdrone.model.distributed import how_to_resume
-from segdrone.utils.atomic import atomic_write
+from segdrone.model.weights_file import save_plain
 from segdrone.utils.bounded import UnreadableError, wrap_parse_errors
 
 # Of Lightning and its WeightAveraging: what only a resumed run needs, two thirds of a checkpoint and more.
@@ -42,11 +41,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         if _is_chosen(checkpoint, path):
             checkpoint = {key: value for key, value in checkpoint.items() if key not in _ONLY_TO_RESUME}
         try:
-            with atomic_write(Path(path)) as partial, _open(partial) as file:
-                try:
-                    torch.save(checkpoint, file)
-                except RuntimeError as error:  # torch hides the error of the file behind one of its own
-                    raise file.error or OSError(str(error).partition("\n")[0]) from None
+            save_plain(checkpoint, Path(path))
         except OSError as error:
             raise CheckpointError(
                 f"{path} could not be written ({error.strerror or error}; it takes {_megabytes(checkpoint)} MB): free "
@@ -71,23 +66,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         except UnreadableError as error:
             raise CheckpointError(f"{path} cannot be resumed ({error}): start from its weights by init_from") from None
         return checkpoint
-
-
-class _CheckpointFile(io.BufferedWriter):
-    """A file that keeps the error of a write."""
-
-    error: OSError | None = None
-
-    def write(self, data: Any) -> int:
-        try:
-            return super().write(data)
-        except OSError as error:
-            self.error = error
-            raise
-
-
-def _open(path: Path) -> _CheckpointFile:
-    return _CheckpointFile(io.FileIO(path, "w"))
 
 
 def _megabytes(value: Any) -> int:

@@ -91,7 +91,7 @@ def check_classic(cfg: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: It is.
     """
-    for key in ("ckpt_path", "init_from"):
+    for key in ("ckpt_path", "init_from", "distil_from"):
         if cfg.get(key) is not None:
             raise ConfigError(f"{key} does nothing with a classical model, which is fitted anew: leave it out")
     for key in ("unlabeled", "replay"):

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 _WHOLE = ("augment", "model", "loss", "optimizer", "scheduler", "callbacks", "logger")  # taken over as they are
 _BY_KEY = ("data", "trainer")  # keys that the earlier run did not know keep their defaults
-_SINGLE = ("seed", "compile", "objective", "direction", "pictures", "inference", "export")
+_SINGLE = ("seed", "distil_from", "compile", "objective", "direction", "pictures", "inference", "export")
 _WRITE = ("sample", "download", "cache_dir", *MAPS)  # of `data`: what has files written is never taken from a file
 _OF_A_MODEL = (  # of `data`: what the weights of a checkpoint are used to
     "sampling", "image_size", "test_image_size", "tile_size", "crop_size", "scale", "interpolation", "bands", "stretch",

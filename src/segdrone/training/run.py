@@ -34,6 +34,7 @@ from segdrone.training.build import build_datamodule, build_module, scored_split
 from segdrone.training.build_trainer import build_callbacks, build_trainer, has_validation, instantiate_all
 from segdrone.training.checks import check_learning, check_metric, check_seed, check_trainer
 from segdrone.training.classic import train_classic
+from segdrone.training.distillation import Distillation, teacher_paths
 from segdrone.training.export_best import check_export, export_best
 from segdrone.training.fit import fit
 from segdrone.training.loggers import log_hyperparameters, open_loggers
@@ -79,6 +80,7 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
     keep_freed_memory()
     check_seed(cfg.seed)
     check_pictures(cfg)
+    teachers = teacher_paths(to_container(cfg).get("distil_from"))
     check_learning(*(to_container(cfg[group]) for group in ("model", "loss", "optimizer", "scheduler")))
     if note := busy_note(torch.get_num_threads()):
         log.info(note)
@@ -102,6 +104,8 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
                 earlier,
             )
     callbacks = build_callbacks(cfg, datamodule)
+    if teachers:
+        callbacks.append(Distillation(teachers, module))
     loggers: list[Logger] = instantiate_all(cfg.get("logger"), "logger")
     trainer = build_trainer(cfg, callbacks, loggers, folder)
     provenance: dict[str, Any] = {}

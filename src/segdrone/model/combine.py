@@ -1,0 +1,117 @@
+"""Combine checkpoints into that of an ensemble."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from segdrone import __version__
+from segdrone.errors import CheckpointError
+from segdrone.model.checkpoint import load_network, read_checkpoint
+from segdrone.model.ensemble import ENSEMBLE
+from segdrone.spec import ModelSpec
+
+log = logging.getLogger(__name__)
+
+_EQUAL = ("class_groups", "bands", "stretch")  # of the spec: what the pixels that go in, or come out, mean
+_SIMILAR = ("training_size", "sampling", "scale", "interpolation", "gsd")  # how photographs were shown in training
+
+
+def combine_checkpoints(paths: Sequence[str | Path]) -> dict[str, Any]:
+    """Combines the finished models of checkpoints into one, whose network is an `Ensemble`.
+
+    Photographs that any of them was trained on count as trained on. Statistics of single models are left out.
+
+    Args:
+        paths: Paths of two or more checkpoints, or names of included models. The first decides the size at which
+            photographs are predicted, and the normalization.
+
+    Returns:
+        The content of a checkpoint, as `torch.save` takes it.
+
+    Raises:
+        CheckpointError: As `read_checkpoint`, a checkpoint has other classes than the first, reads other bands, has an
+            instance head, or is an ensemble.
+    """
+    if len(paths) < 2:
+        raise CheckpointError("an ensemble needs two checkpoints or more")
+    checkpoints = [read_checkpoint(path) for path in paths]
+    specs = [load_network(path)[1] for path in paths]  # also checks that the weights fit
+    for spec, checkpoint, path in zip(specs, checkpoints, paths, strict=True):
+        _compare(paths[0], specs[0], path, spec, checkpoint["hyper_parameters"]["model"])
+    hparams = [checkpoint["hyper_parameters"] for checkpoint in checkpoints]
+    names = [part["model"]["name"] for part in hparams]
+    encoders = "+".join(part["model"]["encoder_name"] for part in hparams)
+    members = [
+        {**part["model"], "normalization": [[*spec.mean], [*spec.std]]}
+        for part, spec in zip(hparams, specs, strict=True)
+    ]
+    trained, elsewhere = _trained_on(hparams)
+    splits = {split: [name for name in ids if name not in trained] for split, ids in hparams[0]["splits"].items()}
+    made_by = {"segdrone": __version__, "network": f"{ENSEMBLE} of {' + '.join(names)}", "encoder": encoders}
+    licenses = sorted({spec.data_license for spec in specs if spec.data_license is not None})
+    spec = replace(specs[0], made_by=made_by, reference_statistics=None, data_license=" and ".join(licenses) or None)
+    return {
+        "state_dict": {
+            f"network.members.{index}.{name.removeprefix('network.')}": tensor
+            for index, checkpoint in enumerate(checkpoints)
+            for name, tensor in checkpoint["state_dict"].items()
+            if name.startswith("network.")
+        },
+        "hyper_parameters": {
+            **hparams[0],
+            "model": {"name": ENSEMBLE, "encoder_name": encoders, "members": members},
+            "splits": {**splits, "train": sorted(trained)},
+            "origin": {"checkpoint": None, "sha256": None, "trained_on": elsewhere} if elsewhere else None,
+        },
+        "spec": spec.to_dict(),
+    }
+
+
+def _compare(
+    first: str | Path, expected: ModelSpec, path: str | Path, spec: ModelSpec, model: Mapping[str, Any]
+) -> None:
+    """Checks that a model fits the first one."""
+    if spec.instances or model["name"] == ENSEMBLE:
+        kind = "tells things apart" if spec.instances else "is an ensemble"
+        raise CheckpointError(f"{path} {kind}: give checkpoints of single networks without an instance head")
+    if spec.classes.names != expected.classes.names:
+        raise CheckpointError(
+            f"{path} predicts the classes {', '.join(spec.classes.names)}, and {first} "
+            f"{', '.join(expected.classes.names)}: give checkpoints of the same classes, in the same order"
+        )
+    for key in _EQUAL:
+        if getattr(spec, key) != getattr(expected, key):
+            raise CheckpointError(
+                f"{path} has {key}={getattr(spec, key)}, and {first} {key}={getattr(expected, key)}: give checkpoints "
+                "that agree"
+            )
+    for key in _SIMILAR:
+        if getattr(spec, key) != getattr(expected, key):
+            log.warning(
+                "%s has %s=%s, and %s %s=%s: photographs are predicted as %s expects them", path, key,
+                getattr(spec, key), first, key, getattr(expected, key), first,
+            )  # fmt: skip
+
+
+def _trained_on(hparams: Sequence[Mapping[str, Any]]) -> tuple[set[str], list[dict[str, Any]]]:
+    """Returns the photographs in the folder of the first model that a model was trained on, and those elsewhere."""
+    own = _folder(hparams[0])
+    trained: set[str] = set()
+    elsewhere: list[dict[str, Any]] = []
+    for part in hparams:
+        names = part["splits"].get("train", [])
+        if _folder(part) == own:
+            trained.update(names)
+        else:
+            elsewhere.append({"root": part["data"].get("root"), "photographs": [*names]})
+        elsewhere += [entry for entry in (part.get("origin") or {}).get("trained_on", []) if entry not in elsewhere]
+    return trained, elsewhere
+
+
+def _folder(hparams: Mapping[str, Any]) -> Path | None:
+    root = hparams["data"].get("root")
+    return None if root is None else Path(root).resolve()
