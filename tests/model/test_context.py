@@ -92,11 +92,15 @@ class TestEveryNetworkThatTakesIt:
         assert all(parameter.grad is not None for parameter in encoder.projections.parameters())
         assert all(parameter.grad is None for parameter in encoder.context.parameters())
 
-    def test_the_features_change_the_logits(self, network: torch.nn.Module, name: str) -> None:
+    def test_the_features_change_the_logits_as_soon_as_they_are_learned(
+        self, network: torch.nn.Module, name: str
+    ) -> None:
         image = torch.randn(1, 3, *round_up_to_stride(network.eval(), 64, 96))
         other = copy.deepcopy(network)
-        for part in encoder_of(other).projections:
-            torch.nn.init.zeros_(part[2].weight)  # type: ignore[index]
+        encoder_of(other).context.vit.norm.bias += 1  # other tokens
+        assert torch.equal(network(image), other(image))
+        for part in (part for each in (network, other) for part in encoder_of(each).projections):
+            torch.nn.init.ones_(part[2].weight)  # type: ignore[index]
         assert not torch.allclose(network(image), other(image), atol=1e-4)
         assert network(image).shape == (1, 3, *image.shape[2:])
 

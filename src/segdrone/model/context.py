@@ -70,7 +70,7 @@ class FrozenViT(nn.Module):
 
 
 class ContextEncoder(nn.Module):
-    """An encoder whose coarse features have those of a frozen ViT added, each by a learned projection.
+    """An encoder whose coarse features have those of a frozen ViT added, each by a learned projection, which starts at zero.
 
     Args:
         cnn: An encoder of smp.
@@ -96,6 +96,8 @@ class ContextEncoder(nn.Module):
             )
             for index, own in self._joined.items()
         )
+        for projection in self.projections:  # at first the features are those of the encoder, which the decoder learns
+            nn.init.zeros_(projection[-1].weight)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Returns the encoder's maps of features, each half as large as the one before."""
