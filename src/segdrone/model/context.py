@@ -70,7 +70,7 @@ class FrozenViT(nn.Module):
 
 
 class ContextEncoder(nn.Module):
-    """An encoder whose coarse features have those of a frozen ViT added, each by a learned projection, which starts at zero.
+    """An encoder whose coarse features have those of a frozen ViT added, by learned projections, which start at zero.
 
     Args:
         cnn: An encoder of smp.
