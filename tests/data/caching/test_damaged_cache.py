@@ -67,6 +67,16 @@ def test_a_damaged_file_is_decoded_again_and_reported(
     assert (decode.calls, again.calls) == (1, 0)
 
 
+def test_outdated_files_are_told_of_once(folder: Path, key: CacheKey, caplog: pytest.LogCaptureFixture) -> None:
+    cache = DiskCache(folder)
+    with caplog.at_level(logging.INFO):
+        for version in (7, 8):
+            rewrite_header(cached_file(folder), version=version)
+            np.testing.assert_array_equal(cache.window(key, FULL, Decoder(PIXELS)), PIXELS)
+    (record,) = caplog.records
+    assert "another version of segdrone" in record.getMessage()
+
+
 _HEADERS: list[dict[str, object]] = [
     {"crc32": 5}, {"crc32": None}, {"crc32": ["x"]}, {"crc32": []}, {"crc32": [[]] * 64}, {"crc32": {"0": 1}},
     {"shape": 5}, {"shape": None}, {"shape": [1e9]}, {"shape": [True, 70, 90, 3]}, {"shape": [-70, -90, 3]},

@@ -79,6 +79,7 @@ class DiskCache(Cache):
     folder: Path
     _verified: dict[str, tuple[list[int], set[int]]] = field(default_factory=dict, init=False)
     _writable: bool = field(default=True, init=False)
+    _outdated: bool = field(default=False, init=False)  # files of this kind were told of
 
     def window(self, key: CacheKey, window: Window, decode: Decode, step: int = 1) -> Pixels:  # noqa: D102
         state = file_state(key.source)
@@ -87,7 +88,11 @@ class DiskCache(Cache):
         except FileNotFoundError:
             pass
         except OutdatedFileError as error:
-            log.info("cached pixels of %s: %s; they are decoded again", key.source, error)
+            log.log(
+                logging.DEBUG if self._outdated else logging.INFO,
+                "cached pixels of %s: %s; they are decoded again, as are others like them", key.source, error,
+            )  # fmt: skip
+            self._outdated = True
         except (UnusableFileError, OSError) as error:
             log.warning("cached pixels of %s: %s; they are decoded again", key.source, error)
         pixels = decode()
