@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from PIL import Image
+
 from tests.helpers.label_studio_server import serving
 
 TOKEN = "cvat-token"
@@ -104,7 +106,9 @@ class CvatHandler(BaseHTTPRequestHandler):
         if not rest:
             return self.answer(self.task(number))
         if rest == "/data/meta":
-            frames = [{"name": name, "width": 1, "height": 1, "related_files": 0} for name in task["frames"]]
+            sizes = {name: Image.open(io.BytesIO(content)).size for name, content in task["frames"].items()}
+            frames = [{"name": name, "width": width, "height": height, "related_files": 0}
+                      for name, (width, height) in sizes.items()]  # fmt: skip
             return self.answer({"frames": frames, "size": len(frames), "image_quality": 70, "deleted_frames": [],
                                 "chunks_updated_date": "2026-01-01T00:00:00Z"})  # fmt: skip
         if rest == "/annotations" and self.command == "GET":

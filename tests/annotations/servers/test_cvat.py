@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,12 +109,28 @@ def test_what_is_there_is_left_as_it_is(
     assert "0 photographs and no annotations" in push(folder, tmp_path / "out", address, "1")
     assert state.tasks[1]["xml"] == b"corrected"
     assert "has annotations already" in caplog.text
-    state.tasks[1]["frames"]["more.jpg"] = b""
+    frames = state.tasks[1]["frames"]
+    first, content = frames["a.jpg"], io.BytesIO()
+    Image.new("RGB", (7, 5)).save(content, "JPEG")
+    frames["a.jpg"] = content.getvalue()
+    with pytest.raises(DataError, match=r"has another photograph 'a.jpg', of 7 x 5 pixels, than .*a.jpg of"):
+        push(folder, tmp_path / "out", address, "flights")
+    frames |= {"a.jpg": first, "more.jpg": first}
     with pytest.raises(DataError, match=r"other photographs \(1 differ, 'more.jpg' first\): give another --project"):
         push(folder, tmp_path / "out", address, "flights")
     state.tasks[1]["labels"][0]["name"] = "lane"
     with pytest.raises(DataError, match=r"other labels \(lane, road differ\): give another --project"):
         push(folder, tmp_path / "out", address, "flights")
+
+
+def test_nothing_is_sent_to_a_task_of_other_labels(folder: Path, tmp_path: Path, server: Server) -> None:
+    address, state = server
+    push(folder, tmp_path / "out", address, "flights")
+    task = state.tasks[1]
+    task["frames"], task["xml"], task["labels"][0]["name"] = {}, b"", "lane"  # a task that somebody has just made
+    with pytest.raises(DataError, match=r"other labels \(lane, road differ\): give another --project"):
+        push(folder, tmp_path / "out", address, "flights")
+    assert task["frames"] == {}
 
 
 def test_large_archives_are_sent_in_parts(

@@ -22,6 +22,7 @@ from segdrone.annotations.export import LabelSummary
 from segdrone.annotations.servers.address import parse_address, read_token
 from segdrone.annotations.servers.connection import ServerError
 from segdrone.errors import ConfigError, DataError
+from segdrone.raster.header import read_size
 from segdrone.utils.atomic import atomic_write, writable_dir
 from segdrone.utils.console import one_line
 from segdrone.utils.progress import progress_bar
@@ -99,10 +100,11 @@ def push(
         files = {name: _known(name, file) for name, file in summary.files.items()}
         labels = json.loads((out / "labels.json").read_text(encoding="ascii"))
         task = task or client.tasks.create({"name": title, "labels": labels})
+        _compare_labels(task, labels)
         sent = 0 if task.size else len(files)
         if sent:  # also where an earlier push was cut off before its photographs were complete
             _upload(task, files, out, show_progress)
-        _compare(task, labels, files)
+        _compare_photographs(task, files)
         content = task.get_annotations()
         place = f"{client.api_map.host}/tasks/{task.id}"
         if content.shapes or content.tracks or content.tags:
@@ -178,8 +180,8 @@ def _upload(task: Any, files: dict[str, Path], out: Path, show_progress: bool) -
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _compare(task: Any, labels: list[Any], files: dict[str, Path]) -> None:
-    """Checks that a task has the labels and photographs of an export.
+def _compare_labels(task: Any, labels: list[Any]) -> None:
+    """Checks that a task has the labels of an export.
 
     Raises:
         DataError: It has others.
@@ -189,12 +191,28 @@ def _compare(task: Any, labels: list[Any], files: dict[str, Path]) -> None:
         raise DataError(
             f"the task {task.id} has other labels ({', '.join(sorted(ours ^ theirs))} differ): give another --project"
         )
-    known = {str(frame.name) for frame in task.get_frames_info()}
-    if missing := sorted({*files} ^ known):
+
+
+def _compare_photographs(task: Any, files: dict[str, Path]) -> None:
+    """Checks that a task has the photographs of an export, of the same names and sizes.
+
+    Raises:
+        DataError: It has others.
+    """
+    frames = {str(frame.name): frame for frame in task.get_frames_info()}
+    if missing := sorted({*files} ^ {*frames}):
         raise DataError(
             f"the task {task.id} has other photographs ({len(missing)} differ, {missing[0]!a} first): give another "
             "--project"
         )
+    for name, file in files.items():
+        width, height = (getattr(frames[name], side, None) for side in ("width", "height"))
+        size = read_size(file)
+        if None not in (width, height) and size not in ((height, width), (width, height)):  # displayed, or stored
+            raise DataError(
+                f"the task {task.id} has another photograph {name!a}, of {width} x {height} pixels, than {file} of "
+                f"{size[1]} x {size[0]}: give another --project"
+            )
 
 
 def _known(name: str, file: Path | None) -> Path:
