@@ -63,6 +63,14 @@ def test_what_is_pushed_comes_back(folder: Path, tmp_path: Path, studio: Studio)
     assert all(np.array_equal(back[name.replace("/", "_")], mask) for name, mask in MASKS.items())
 
 
+def test_the_name_of_a_folder_is_no_number_of_a_project(folder: Path, tmp_path: Path, studio: Studio) -> None:
+    address, _ = studio
+    push(folder, tmp_path / "flights", address)
+    with pytest.raises(ConfigError, match="1 has a number as its name, by which a project would be found: give --proj"):
+        push(folder, tmp_path / "1", address)
+    assert not (tmp_path / "1").exists()
+
+
 @pytest.mark.parametrize("at", ["upload", "number", "task", "answer of the task"])
 def test_a_push_that_was_cut_off_goes_on_without_duplicates(
     folder: Path, tmp_path: Path, studio: Studio, at: str

@@ -41,6 +41,8 @@ def push_labels(
         DataError: As `export_labels`; or the tool cannot be reached, refuses, or has other labels in the project.
     """
     title = project or out.absolute().name
+    if not project and title.isdecimal():
+        raise ConfigError(f"--out {out} has a number as its name, by which a project would be found: give --project")
     if label_format == "cvat":
         return cvat.push(export, out, address, title, show_progress=progress)
     if label_format != "label-studio":
