@@ -169,6 +169,40 @@ def test_parts_of_a_project_that_list_all_photographs_are_no_other_opinion(datas
     np.testing.assert_array_equal(read(dataset / "masks" / "c.png"), stored_mask())
 
 
+def test_an_empty_photograph_of_a_named_person_is_all_background(
+    dataset: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = {
+        "anna": [task(annotation(1, "car")), task(annotation(1, "car", result=[]), image="b.png")],
+        "ben": [task(annotation(1, "car", result=[])), task(annotation(1, "car", result=[]), image="b.png")],
+    }
+    sources = [Path(f"{by}={document(tmp_path / f'{by}.json', tasks)}") for by, tasks in files.items()]
+    assert "2 photographs, a.png first, have several corrections (anna, ben)" in refusal(
+        sources, dataset, background="soil"
+    )
+    caplog.clear()
+    summary = corrected(sources, dataset, background="soil", prefer=["ben"])
+    assert "3 annotations without a shape, a.png first, are taken as 'soil' throughout" in caplog.text
+    assert (read(dataset / "masks" / "a.png") == SOIL).all() and (read(dataset / "masks" / "b.png") == SOIL).all()
+    agreement = {name: pairs["anna", "ben"].pixel_agreement for name, pairs in summary.agreement.photographs.items()}
+    assert agreement == {"a": 0, "b": 1}
+
+
+def test_parts_of_one_named_person_are_one_opinion(dataset: Path, tmp_path: Path) -> None:
+    empty = [task(annotation(1, "car", result=[]), image=image) for image in ("a.png", "b.png")]
+    parts = [
+        document(tmp_path / "1.json", [task(annotation(1, "car")), empty[1]]),
+        document(tmp_path / "2.json", empty),
+    ]
+    corrected([Path(f"anna={part}") for part in parts], dataset, background="soil")
+    assert (read(dataset / "masks" / "a.png") == CAR).all() and (read(dataset / "masks" / "b.png") == SOIL).all()
+
+
+def test_shapes_of_a_second_annotation_are_missed_too(dataset: Path, tmp_path: Path) -> None:
+    tasks = [task(annotation(1, "car")), task(annotation(1, "car"), annotation(2, "car", "2025", result=[]), image="z")]
+    assert "1 corrected photographs are not in" in refusal(document(tmp_path / "tasks.json", tasks), dataset)
+
+
 def test_numbers_of_people_differ_from_the_names_of_others(dataset: Path, tmp_path: Path) -> None:
     sources = [correction(tmp_path / folder, "a", ALL_SOIL, file=by) for folder, by in (("x", "7"), ("y", "7"))]
     sources.append(correction(tmp_path / "z", "a", box("car", 0, 0, 36, 24), file="7 1"))

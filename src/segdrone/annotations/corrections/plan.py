@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from segdrone.annotations.tiles import check_all_tiles
 from segdrone.classes import ClassTable
 from segdrone.data.masks.instance_maps import find_instance_maps, instance_map_place
 from segdrone.errors import DataError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,15 @@ def collect_corrections(
             f"{sources[0].source.path} has no shape on any photograph: give --background CLASS if there is nothing else"
         )
     check_labels(shapes, table, str(target.root), options.background)
+    empty = [path for path, versions in collected.versions.items() for one in versions if not one.image.shapes]
+    if empty:
+        log.warning(
+            "%d annotations without a shape, %s first, are taken as %a throughout: if nobody has looked at these "
+            "photographs, leave them out of the export, or leave out --background",
+            len(empty),
+            empty[0].name,
+            options.background,
+        )
     return collected
 
 

@@ -64,6 +64,13 @@ def read_sources(paths: Sequence[Path], annotation_format: str | None) -> list[N
     return sources
 
 
+class _Group(NamedTuple):
+    """The annotations of a photograph in one source, and whether the user says who made that."""
+
+    versions: Sequence[Version]
+    is_named: bool
+
+
 def collect_versions(
     sources: Sequence[NamedSource],
     find: Callable[[AnnotatedImage, Source], Path | None],
@@ -73,7 +80,8 @@ def collect_versions(
     """Finds the photograph of every annotation, and groups annotations by photographs.
 
     An annotation without shapes says nothing, unless pixels outside of shapes are `background`; and then only if no
-    other one has shapes, since parts of a project list all photographs, or if it is one of several of a task.
+    other one has shapes, since parts of a project list all photographs, or if it is one of several of a task, or if the
+    user says who made it.
 
     Args:
         sources: What was read.
@@ -81,24 +89,24 @@ def collect_versions(
         background: Whether pixels that no shape covers are a class.
     """
     collected = Collected()
-    groups: defaultdict[Path, list[list[Version]]] = defaultdict(list)
+    groups: defaultdict[Path, list[_Group]] = defaultdict(list)
     for by, source in sources:
         fallback = source.path.stem if len(sources) > 1 else ""
         tiles: defaultdict[Path, dict[str, Version]] = defaultdict(dict)
         for image in source.annotations.images:
             path = find(image, source)
+            images = [image, *(read() for read in image.others)]
             if path is None:
-                if image.shapes:
+                if any(one.shapes for one in images):
                     collected.missing.append(image)
                 continue
-            images = [image, *(read() for read in image.others)]
             versions = [Version(by or one.by or fallback, one) for one in images]
             if image.tiles:
                 _add_tiles(tiles[path], versions)
             else:
-                groups[path].append(versions)
+                groups[path].append(_Group(versions, bool(by)))
         for path, people in tiles.items():
-            groups[path].append([*people.values()])
+            groups[path].append(_Group([*people.values()], bool(by)))
     for path in sorted(groups):
         drawn = [*_drawn(groups[path], background)]
         if drawn:
@@ -118,14 +126,19 @@ def _add_tiles(people: dict[str, Version], versions: Sequence[Version]) -> None:
         people[by] = Version(by, join_tiles(people[by].image, image) if by in people else image)
 
 
-def _drawn(groups: Sequence[Sequence[Version]], background: bool) -> Iterator[Version]:
-    versions = [version for group in groups for version in group]
-    if not any(version.image.shapes for version in versions):
+def _drawn(groups: Sequence[_Group], background: bool) -> Iterator[Version]:
+    versions = [version for group in groups for version in group.versions]
+    people = {version.by for version in versions if version.image.shapes}
+    if not people and not any(group.is_named for group in groups):
         yield from versions[:1] if background else ()
         return
     for group in groups:
-        is_task = background and len(group) > 1
-        yield from (version for version in group if version.image.shapes or is_task)
+        is_task = bool(people) and len(group.versions) > 1
+        for version in group.versions:
+            is_opinion = is_task or (group.is_named and version.by not in people)
+            if version.image.shapes or (background and is_opinion):
+                people.add(version.by)  # a person may give parts of a project as several sources
+                yield version
 
 
 def _with_unique_names(versions: Sequence[Version]) -> list[Version]:
