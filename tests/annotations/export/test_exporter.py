@@ -12,6 +12,7 @@ from PIL import Image
 
 from segdrone.annotations import import_annotations
 from segdrone.annotations.export import LABEL_FORMATS, export_labels
+from segdrone.annotations.export.checks import RECORD
 from segdrone.classes import ClassTable
 from segdrone.data.config import DataConfig
 from segdrone.data.dataset_folder import open_dataset
@@ -125,6 +126,40 @@ def test_the_next_export_replaces_the_last_one(folder: Path) -> None:
     names = {path.name for path in (folder / "out").iterdir() if path.is_file() and not path.name.startswith(".")}
     assert names == {"annotations.xml", "labels.json", "mine.txt"}
     assert not list((folder / "out" / "annotations").rglob("*.json"))
+
+
+def test_what_was_corrected_in_its_place_is_not_replaced(folder: Path) -> None:
+    exported(folder, "labelme")
+    corrected = folder / "out" / "annotations" / "a.json"
+    content = corrected.read_bytes()
+    for path in (corrected, corrected.with_name("new.json")):
+        path.write_bytes(content.replace(b'"version":"5', b'"version":"6'))
+        for label_format in ("labelme", "cvat"):
+            with pytest.raises(DataError, match=f"{path.name} was changed or added since the export"):
+                exported(folder, label_format)
+        assert b'"version":"6' in path.read_bytes()
+        path.unlink()
+    exported(folder, "labelme")  # what is missing is written again
+    assert corrected.read_bytes() == content
+
+
+def test_an_export_of_an_earlier_version_is_replaced(folder: Path) -> None:
+    exported(folder, "labelme")
+    (folder / "out" / RECORD).write_text('{"format": "labelme", "images": false}')
+    (folder / "out" / "annotations" / "a.json").write_text("{}")
+    exported(folder, "cvat")
+    assert not list((folder / "out" / "annotations").rglob("*.json"))
+
+
+def test_an_export_that_was_killed_at_its_end_is_replaced(folder: Path) -> None:
+    exported(folder, "cvat")
+    out, second = folder / "out", folder / "second"
+    export_labels(folder / "masks", second, "cvat", kind="polygons", progress=False)
+    (out / ".finished").mkdir()
+    (second / "annotations.xml").replace(out / "annotations.xml")
+    for name in ("labels.json", RECORD):
+        (second / name).rename(out / ".finished" / name)
+    assert exported(folder, "cvat").photographs == 3
 
 
 def test_the_files_of_others_stay(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from segdrone.annotations.export.mask_to_export import MaskToExport
 from segdrone.annotations.shapes import is_ignored
 from segdrone.errors import ConfigError, DataError
 from segdrone.raster.geo_libraries import library
+from segdrone.utils.atomic import write_json
 from segdrone.utils.bounded import UnreadableError, read_json
+from segdrone.utils.digest import file_digest
 from segdrone.windows import Size
 
 RECORD = ".segdrone_labels.json"  # hidden, so that no import takes it for annotations
@@ -89,15 +92,56 @@ def check_names(found: Masks, chosen: LabelFormat, label_format: str) -> None:
 
 def earlier_files(out: Path) -> list[str]:
     """Returns the files and folders of an earlier export in a folder; none if it is none."""
-    try:
-        record: Any = read_json(out / RECORD) if (out / RECORD).is_file() else {}
-    except UnreadableError:
-        return []
-    name = record.get("format") if isinstance(record, dict) else None
+    record = _read_record(out)
+    name = record.get("format")
     if not isinstance(name, str) or name not in LABEL_FORMATS:
         return []
     chosen = LABEL_FORMATS[name]
     return [*chosen.files, chosen.images] if record.get("images") is True else [*chosen.files]
+
+
+def write_record(folder: Path, label_format: str, *, has_images: bool) -> None:
+    """Writes what an export has written to a folder, by which the next one knows its files.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    files = {path.relative_to(folder).as_posix(): file_digest(path) for path in _written(folder, label_format)}
+    write_json({"format": label_format, "images": has_images, "files": files}, folder / RECORD)
+
+
+def _read_record(out: Path) -> dict[str, Any]:
+    try:
+        record: Any = read_json(out / RECORD) if (out / RECORD).is_file() else {}
+    except UnreadableError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _written(folder: Path, label_format: str) -> Iterator[Path]:
+    """Yields the files of a format in a folder, without photographs and hidden files."""
+    for place in (folder / name for name in LABEL_FORMATS[label_format].files):
+        for path in [place] if place.is_file() else sorted(place.rglob("*")):
+            if path.is_file() and not path.name.startswith("."):
+                yield path
+
+
+def check_unchanged(out: Path) -> None:
+    """Checks that nobody has worked on the files of an earlier export, as tools do that save where they open.
+
+    Raises:
+        DataError: A file was changed or added.
+    """
+    record = _read_record(out)
+    files, name = record.get("files"), record.get("format")
+    if not isinstance(files, dict) or not isinstance(name, str) or name not in LABEL_FORMATS:
+        return  # of an earlier version, which did not write it down
+    for path in _written(out, name):
+        if files.get(path.relative_to(out).as_posix()) != file_digest(path):
+            raise DataError(
+                f"{path} was changed or added since the export, and its corrections would be lost: give another --out, "
+                "or move it away"
+            )
 
 
 def check_folder(out: Path, chosen: LabelFormat, *, has_images: bool) -> None:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from segdrone.annotations.export.checks import RECORD, check_folder, check_names, check_options, earlier_files
+from segdrone.annotations.export.checks import (
+    RECORD,
+    check_folder,
+    check_names,
+    check_options,
+    check_unchanged,
+    earlier_files,
+    write_record,
+)
 from segdrone.annotations.export.formats import MASKS
 from segdrone.annotations.export.image import Export, LabeledImage
 from segdrone.annotations.export.inputs import Masks
@@ -16,7 +25,6 @@ from segdrone.annotations.export.regions import mask_regions, outline_regions
 from segdrone.annotations.export.summary import LabelSummary
 from segdrone.annotations.export.tiles import PhotographFolder
 from segdrone.errors import DataError
-from segdrone.utils.atomic import write_json
 from segdrone.utils.output_dir import exclusive_dir, staged_results
 from segdrone.utils.progress import progress_bar
 from segdrone.windows import Size
@@ -48,7 +56,7 @@ def export_labels(
 
     Args:
         masks: Folders that `segdrone predict` wrote, folders of masks with a class table, or datasets.
-        out: Folder to write to; created if necessary, else empty or of an earlier export.
+        out: Folder to write to; created if necessary, else empty or of an earlier export that nobody has changed.
         label_format: A key of `LABEL_FORMATS`.
         images: Folder of the photographs, from which their names come, and with which sizes are compared.
         kind: `masks` or `polygons`; None: masks, if the format has them.
@@ -97,7 +105,9 @@ def export_labels(
     )
     summary = LabelSummary(out, label_format, kind, found.table, min_area, min_confidence)
     owned = [*earlier_files(out), *chosen.files, *([chosen.images] if tile else []), RECORD]
-    with exclusive_dir(out), staged_results(out, owned) as results:
+    with exclusive_dir(out), ExitStack() as stack:  # which has moved what a killed export left to be moved
+        check_unchanged(out)
+        results = stack.enter_context(staged_results(out, owned))
         photographs = None if tile is None else PhotographFolder(results.path, out, chosen.images, tile)
         try:
             writer = chosen.write(Export(results.path, out, found.table, predictions, kind != MASKS))
@@ -110,7 +120,7 @@ def export_labels(
                     summary.files[part.name] = part.photograph
                 summary.add(mask.name, prepared, done)
             writer.finish()
-            write_json({"format": label_format, "images": tile is not None}, results.path / RECORD)
+            write_record(results.path, label_format, has_images=tile is not None)
             results.commit()
         except OSError as error:
             raise DataError(
