@@ -81,6 +81,19 @@ def test_photographs_of_the_place_that_a_model_was_adapted_from_are_named(
         _evaluate(adapted)
 
 
+def test_photographs_that_were_trained_on_in_a_folder_of_another_place_are_named(
+    trained: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = trained / "checkpoints" / "best.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    tested = checkpoint["hyper_parameters"]["splits"]["test"]
+    elsewhere = [{"root": "/moved", "photographs": tested}]
+    checkpoint["hyper_parameters"]["origin"] = {"checkpoint": None, "sha256": None, "trained_on": elsewhere}
+    torch.save(checkpoint, path)
+    _evaluate(trained)
+    assert f"{len(tested)} of these photographs have the names of photographs that were trained on" in caplog.text
+
+
 def test_a_split_needs_only_its_own_photographs(trained: Path, scenes: Path) -> None:
     before = json.loads((trained / "metrics.json").read_text())
     tested = random_split([f"{i:03d}" for i in range(20)])["test"]

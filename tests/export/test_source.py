@@ -6,6 +6,7 @@ import torch
 
 from segdrone.errors import ConfigError
 from segdrone.export.source import ExportSource
+from segdrone.model.origin import trained_anywhere
 from tests.helpers.training import tiny_checkpoint
 
 
@@ -38,6 +39,15 @@ def test_a_description_holds_what_an_evaluation_needs(tmp_path: Path) -> None:
     assert training is not None and training["splits"] == splits
     assert training["data"]["test_image_size"] == [96, 128] and training["data"]["mask_encoding"] == "colours"
     assert "num_workers" not in training["data"]  # of the machine that trained
+
+
+def test_a_description_names_what_was_trained_on_elsewhere_without_its_folder(tmp_path: Path) -> None:
+    elsewhere = [{"root": "/home/anna/a", "photographs": ["2", "1"]}, {"root": "/home/anna/b", "photographs": ["3"]}]
+    origin = {"checkpoint": "/home/anna/first.ckpt", "sha256": "9", "trained_on": elsewhere}
+    path = change(tiny_checkpoint(tmp_path / "a.ckpt"), {}, splits={"train": ["4"]}, origin=origin)
+    described = ExportSource(path).describe("fp32")
+    assert described.training is not None and trained_anywhere(described.training) == {"1", "2", "3", "4"}
+    assert "anna" not in described.to_json()
 
 
 def test_a_window_that_the_network_does_not_take_is_refused_with_the_next_one(tmp_path: Path) -> None:

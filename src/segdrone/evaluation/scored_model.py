@@ -30,7 +30,7 @@ class ScoredModel:
 
     Attributes:
         spec: What it expects and predicts.
-        training: Hyper-parameters of its training: `data`, `splits` and `split_by`; empty if unknown.
+        training: Hyper-parameters of its training: `data`, `splits`, `split_by`, `origin`; empty if unknown.
         module: Predicts the batches of the test loop.
         normalization: `mean` and `std` of the images in these batches.
         open_backend: Opens the model for windows on a device of torch, such as `cpu` or `cuda:0`.

@@ -14,7 +14,7 @@ from segdrone.data.discovery.dataset_classes import ModelClasses
 from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation.options import SIZE_OPTIONS
 from segdrone.evaluation.scored_model import ScoredModel
-from segdrone.model.origin import trained_elsewhere
+from segdrone.model.origin import trained_anywhere, trained_elsewhere
 from segdrone.spec import ModelSpec
 
 log = logging.getLogger(__name__)
@@ -112,8 +112,10 @@ def _model_classes(spec: ModelSpec, training: Mapping[str, Any]) -> ModelClasses
 
 
 def _warn_of_training_photographs(datamodule: SegmentationDataModule, training: Mapping[str, Any], split: str) -> None:
-    trained = {*training.get("splits", {}).get("train", [])} & {pair.id for pair in datamodule.splits[split]}
-    elsewhere = trained_elsewhere(training, datamodule.config.root) & {pair.id for pair in datamodule.splits[split]}
+    scored = {pair.id for pair in datamodule.splits[split]}
+    trained = {*training.get("splits", {}).get("train", [])} & scored
+    elsewhere = trained_elsewhere(training, datamodule.config.root) & scored
+    named = trained_anywhere(training) & scored  # folders are moved, and exported files name none
     root = training.get("data", {}).get("root")
     if elsewhere:
         log.warning(
@@ -122,9 +124,9 @@ def _warn_of_training_photographs(datamodule: SegmentationDataModule, training: 
         )  # fmt: skip
     elif trained and root is not None and Path(datamodule.config.root).resolve() == Path(root).resolve():
         log.warning("%d of these photographs were trained on: their scores are not a test", len(trained))
-    elif trained:
+    elif named:
         log.warning(
             "%d of these photographs have the names of photographs that were trained on: if they are the same, their "
             "scores are not a test",
-            len(trained),
+            len(named),
         )

@@ -122,4 +122,8 @@ def _training(hparams: Mapping[str, Any]) -> dict[str, Any]:
     split_by, folder = hparams.get("split_by", ""), hparams["data"].get("split_dir")
     if folder:
         split_by = split_by.replace(folder, Path(folder).name)
-    return {"data": data, "splits": hparams["splits"], "split_by": split_by}
+    training: dict[str, Any] = {"data": data, "splits": hparams["splits"], "split_by": split_by}
+    parts = (hparams.get("origin") or {}).get("trained_on", [])
+    if names := sorted({name for part in parts for name in part["photographs"]}):
+        training["origin"] = {"trained_on": [{"root": None, "photographs": names}]}
+    return training

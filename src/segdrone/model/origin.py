@@ -59,5 +59,15 @@ def trained_elsewhere(hparams: Mapping[str, Any], root: str | Path) -> set[str]:
     }
 
 
+def trained_anywhere(hparams: Mapping[str, Any]) -> set[str]:
+    """Returns the names of all photographs that a model was trained on, earlier too, in whatever folder they were.
+
+    Args:
+        hparams: Its hyper-parameters, or those of them that an exported file holds.
+    """
+    parts = (hparams.get("origin") or {}).get("trained_on", [])
+    return {*(hparams.get("splits") or {}).get("train", [])}.union(*(part["photographs"] for part in parts))
+
+
 def _trained(root: str | None, photographs: Sequence[str]) -> dict[str, Any]:
     return {"root": root, "photographs": [*photographs]}

@@ -59,8 +59,8 @@ class Description:
         signature: Form of the graph's input and output.
         precision: Numbers that it was made to compute with: `fp32`, `fp16`, `bf16` or `int8`.
         checkpoint: SHA-256 of the checkpoint that was exported; empty if unknown.
-        training: Hyper-parameters `data`, `splits` and `split_by` of the checkpoint, without paths, so that an
-            evaluation knows the photographs that were trained on; None if unknown.
+        training: Hyper-parameters `data`, `splits`, `split_by` and `origin` of the checkpoint, without paths, so that
+            an evaluation knows the photographs that were trained on; None if unknown.
 
     Example:
         >>> from segdrone.classes import DRONE
