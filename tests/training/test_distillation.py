@@ -91,6 +91,21 @@ def test_a_teacher_that_knows_the_photographs_of_validation_is_told(
     assert f"distil_from={path} was trained on" in caplog.text
 
 
+def test_a_teacher_of_other_pixels_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tiny_checkpoint(tmp_path / "a.ckpt", THREE, 1)
+    content = read_checkpoint(path)
+    content["hyper_parameters"]["data"] |= {"bands": (3, 2, 1), "image_size": (32, 32)}
+    torch.save(content, path)
+    with caplog.at_level(logging.WARNING):
+        Distillation([path], tiny_module())
+    assert "was trained with bands=(3, 2, 1), not None: it predicts" in caplog.text
+    content["hyper_parameters"]["data"]["bands"] = None
+    torch.save(content, path)
+    caplog.clear()
+    Distillation([path], tiny_module())
+    assert not caplog.text
+
+
 @pytest.mark.parametrize("value", [3, {"a": 1}, [1]])
 def test_paths_are_a_name_or_a_list_of_names(value: object) -> None:
     with pytest.raises(ConfigError, match="must be a checkpoint"):

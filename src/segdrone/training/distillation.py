@@ -16,6 +16,7 @@ from segdrone.model.checkpoint import load_model
 from segdrone.model.ensemble import Ensemble
 from segdrone.model.finetune import compare_splits
 from segdrone.model.networks import forward_any_size
+from segdrone.spec import ModelSpec
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Distillation(L.Callback):
                 )
             if spec.instances:
                 raise ConfigError(f"distil_from={path} tells things apart: give a checkpoint without an instance head")
+            _compare_pixels(path, spec, module.spec)
             compare_splits(f"distil_from={path}", hparams["splits"], module.hparams["splits"])
             networks.append(network)
             normalizations.append((spec.mean, spec.std))
@@ -67,6 +69,21 @@ class Distillation(L.Callback):
         """Puts the probabilities, float32 `[B, C, H, W]`, into the batch."""
         with torch.no_grad(), trainer.precision_plugin.forward_context():
             batch["teacher"] = forward_any_size(self._teacher, batch["image"]).exp()
+
+
+def _compare_pixels(path: str | Path, teacher: ModelSpec, own: ModelSpec) -> None:
+    """Warns if a teacher was trained on other bands, or at another scale, than those of this training."""
+    keys = ("bands", "stretch", "sampling", "scale", *(["training_size"] if own.sampling == "whole" else []))
+    differences = [
+        f"{key}={getattr(teacher, key)}, not {getattr(own, key)}"
+        for key in keys
+        if getattr(teacher, key) != getattr(own, key)
+    ]
+    if differences:
+        log.warning(
+            "distil_from=%s was trained with %s: it predicts what this training sees, and may teach wrong classes",
+            path, "; ".join(differences),
+        )  # fmt: skip
 
 
 def teacher_paths(distil_from: Any) -> list[str]:
