@@ -93,6 +93,29 @@ def test_regions_are_the_pixels_of_the_prediction(
     assert len({*ids}) == len(ids)
 
 
+def test_a_model_that_is_replaced_between_two_photographs_gives_its_own_classes(
+    client: TestClient, service: Service, models: dict[str, str], studio: tuple[str, LabelStudioState]
+) -> None:
+    studio[1].uploads["upload/1/b.png"] = photograph(40, 50, "PNG")
+
+    def replace_model(handler: Handler) -> bool:
+        if handler.path.endswith("b.png"):
+            service.pool.reload("net", models["other"]).answer.result(60)
+        return False
+
+    studio[1].misbehave = replace_model
+    labels = config(names=(*CLASSES.names, "a", "b", "c"))
+    try:
+        body = {**tasks(PATH, "/data/upload/1/b.png"), "label_config": labels}
+        first, second = client.post(f"{URL}/predict", json=body).json()["results"]
+    finally:
+        service.pool.reload("net", service.models.paths["net"]).answer.result(60)
+    named = {label for region in second["result"] for label in region["value"]["brushlabels"]}
+    assert named & {"a", "b", "c"}
+    assert named <= {"a", "b", "c", "car"}
+    assert first["model_version"] != second["model_version"]
+
+
 def test_a_model_is_connected_if_the_labels_have_its_classes(client: TestClient) -> None:
     assert client.get(f"{URL}/health").json() == {"status": "UP", "model_class": "net"}
     body = {"project": "1.1", "schema": config(), "hostname": "http://evil.example.org", "access_token": "secret"}

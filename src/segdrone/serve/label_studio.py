@@ -56,7 +56,7 @@ async def health(request: Request, name: Name) -> dict[str, str]:
 async def versions(request: Request, name: Name) -> dict[str, list[str]]:
     """Returns name and digest of the model, as its predictions bear them."""
     _label_studio(request)
-    return {"versions": [_version(request, find_model(request, name))]}
+    return {"versions": [_current_version(request, find_model(request, name))]}
 
 
 @router.post("/setup", summary="Compare the labels of a Label Studio project with the model's classes")
@@ -66,7 +66,7 @@ async def setup(request: Request, name: Name) -> dict[str, str]:
     model = find_model(request, name)
     content = await _read_content(request)
     _find_control(content.get("schema"), _table(request, model), model)
-    return {"model_version": _version(request, model)}
+    return {"model_version": _current_version(request, model)}
 
 
 @router.post("/predict", summary="Label the photographs of Label Studio's tasks")
@@ -95,10 +95,12 @@ async def predict(request: Request, name: Name) -> Response:
         upload = await in_check_thread(check_photograph, folder / "upload", service.settings)
         record.bytes, record.megapixels = record.bytes + upload.size, record.megapixels + upload.megapixels
         answer, _ = await predict_upload(request, Options.model_validate({}), model, (), upload)
+        if (own := ClassTable.from_dict(answer["classes"])) != table:  # the model was replaced meanwhile
+            table, control = own, _find_control(content.get("label_config"), own, model)
         mask = folder / "masks" / f"{upload.file.stem}.png"
         result = await asyncio.to_thread(_encode, mask, table, control, f"{record.id[:8]}-{number}")
         upload.file.unlink(missing_ok=True)
-        score, version = float(answer["row"]["confidence"]), _version(request, model)
+        score, version = float(answer["row"]["confidence"]), _version(model, answer["model_digest"])
         results.append({"result": result, "score": score, "model_version": version})
     return await asyncio.to_thread(JSONResponse, {"results": results})
 
@@ -145,8 +147,12 @@ def _table(request: Request, model: str) -> ClassTable:
     return ClassTable.from_dict(describe(request, model)["spec"]["classes"])
 
 
-def _version(request: Request, model: str) -> str:
-    return f"{model} {describe(request, model)['digest'][:12]}"
+def _current_version(request: Request, model: str) -> str:
+    return _version(model, describe(request, model)["digest"])
+
+
+def _version(model: str, digest: str) -> str:
+    return f"{model} {digest[:12]}"
 
 
 def _find_control(config: Any, table: ClassTable, model: str) -> Control:
