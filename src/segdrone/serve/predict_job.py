@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from segdrone.errors import DataError
+from segdrone.errors import ConfigError, DataError
 from segdrone.inference.cleanup import Cleanup
 from segdrone.inference.inputs import find_files
 from segdrone.inference.predict_folder import PredictSummary, predict_folder
@@ -31,6 +32,8 @@ def predict_job(
 ) -> dict[str, Any]:
     """Predicts `input/` of a job's folder into `out/`, and packs that into `result.zip`; goes on where it was killed.
 
+    What was begun with other settings is begun again.
+
     Args:
         predictor: The model.
         folder: Of the job.
@@ -46,17 +49,26 @@ def predict_job(
 
     Raises:
         DataError: None could be predicted, or the folder cannot be written to.
-        ConfigError: An option does not fit the classes, or the job was begun with another model.
+        ConfigError: An option does not fit the classes.
     """
     source, out = folder / "input", folder / "out"
+    was_begun = out.exists()
     photographs, videos = find_files([source], out)
-    summaries: list[PredictSummary] = []
     shared: dict[str, Any] = {"cleanup": cleanup, "progress": False, "on_progress": on_progress}
-    if photographs:
-        files: dict[str, Any] = {"confidence": confidence, "regions": regions, "objects": objects}
-        summaries.append(predict_folder(predictor, photographs, out, **files, **shared))
-    if videos:
-        summaries.append(predict_videos(predictor, videos, out, smooth=smooth, **shared))
+    files: dict[str, Any] = {"confidence": confidence, "regions": regions, "objects": objects}
+
+    def predict() -> list[PredictSummary]:
+        of_photographs = [predict_folder(predictor, photographs, out, **files, **shared)] if photographs else []
+        of_videos = [predict_videos(predictor, videos, out, smooth=smooth, **shared)] if videos else []
+        return [*of_photographs, *of_videos]
+
+    try:
+        summaries = predict()
+    except ConfigError:
+        if not was_begun:
+            raise
+        shutil.rmtree(out)  # of a service of another version, or on another device, whose masks may be others
+        summaries = predict()
     failed = {
         path: reason.replace(f"{source}/", "") for summary in summaries for path, reason in summary.failed.items()
     }
