@@ -234,6 +234,7 @@ def test_something_to_compare_with_is_needed(tmp_path: Path) -> None:
         ({"cleanup": {"min_area": 64, "fill_holes": 0, "refine": 0}}, "min_area=64, the reference with min_area=0"),
         ({"predictor": {"augment": "flips"}}, "augment=flips, the reference with augment=none"),
         ({"predictor": {"scale": 0.5}}, "scale=0.5, the reference with scale=None"),
+        ({"gsd": "auto"}, "gsd=auto, the reference with gsd=None"),
     ],
 )
 def test_other_options_than_those_of_the_reference_are_refused(

@@ -31,6 +31,7 @@ class _Settings(BaseModel):
     classes: ClassTable
     predictor: dict[str, Any] = {}
     cleanup: dict[str, Any] = {}
+    gsd: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def read_predictions(folder: Path) -> PredictedPhotographs:
 def _options(settings: _Settings) -> dict[str, Any]:
     """Returns the options that change masks and confidences of the same model on any device."""
     predictor = {name: settings.predictor.get(name) for name in ("scale", "augment", "scales")}
-    return {**predictor, **settings.cleanup}
+    return {**predictor, **settings.cleanup, "gsd": settings.gsd}
 
 
 def _read_rows(path: Path) -> list[dict[str, str]]:

@@ -20,7 +20,9 @@ log = logging.getLogger(__name__)
 
 _STRANGEST = 12
 _FEW = 30  # photographs: of fewer, only large changes are found
-_AS_TRAINED = {"scale": None, "augment": "none", "scales": [1.0], "min_area": 0, "fill_holes": 0, "refine": 0}
+_AS_TRAINED = {
+    "scale": None, "augment": "none", "scales": [1.0], "gsd": None, "min_area": 0, "fill_holes": 0, "refine": 0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
