@@ -12,7 +12,7 @@ import torch
 
 from segdrone.classes import DRONE, ClassTable
 from segdrone.errors import CheckpointError
-from segdrone.model import load_pretrained, read_checkpoint
+from segdrone.model import load_network, load_pretrained, read_checkpoint
 from segdrone.model.combine import combine_checkpoints
 from segdrone.model.origin import trained_elsewhere
 from segdrone.model.weights_file import save_plain
@@ -59,6 +59,21 @@ def test_other_sizes_are_told(members: list[Path], tmp_path: Path, caplog: pytes
         spec = combine_checkpoints([members[0], larger])["spec"]
     assert spec["training_size"] == [64, 96]
     assert "training_size=(128, 192)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("licenses", "expected"), [(("B", "A"), "A and B"), (("A", "A"), "A"), (("A", None), None), ((None, None), None)]
+)
+def test_a_license_is_known_if_that_of_all_data_is(
+    licenses: tuple[str | None, str | None], expected: str | None, members: list[Path], tmp_path: Path
+) -> None:
+    files = []
+    for number, (member, license_) in enumerate(zip(members, licenses, strict=True)):
+        content = read_checkpoint(member)
+        spec = replace(load_network(member)[1], data_license=license_)
+        save_plain({**content, "spec": spec.to_dict()}, file := tmp_path / f"{number}.ckpt")
+        files.append(file)
+    assert combine_checkpoints(files)["spec"]["data_license"] == expected
 
 
 def test_other_classes_are_refused(members: list[Path], tmp_path: Path) -> None:

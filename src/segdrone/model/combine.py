@@ -52,8 +52,12 @@ def combine_checkpoints(paths: Sequence[str | Path]) -> dict[str, Any]:
     trained, elsewhere = _trained_on(hparams)
     splits = {split: [name for name in ids if name not in trained] for split, ids in hparams[0]["splits"].items()}
     made_by = {"segdrone": __version__, "network": f"{ENSEMBLE} of {' + '.join(names)}", "encoder": encoders}
-    licenses = sorted({spec.data_license for spec in specs if spec.data_license is not None})
-    spec = replace(specs[0], made_by=made_by, reference_statistics=None, data_license=" and ".join(licenses) or None)
+    if contexts := [*dict.fromkeys(part["model"]["context"] for part in hparams if part["model"].get("context"))]:
+        made_by["context"] = "+".join(contexts)
+    licenses = {spec.data_license for spec in specs}
+    known = sorted(license for license in licenses if license is not None)
+    data_license = None if None in licenses else " and ".join(known)  # known only if that of all data is
+    spec = replace(specs[0], made_by=made_by, reference_statistics=None, data_license=data_license)
     return {
         "state_dict": {
             f"network.members.{index}.{name.removeprefix('network.')}": tensor
