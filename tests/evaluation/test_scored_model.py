@@ -7,10 +7,14 @@ import pytest
 
 from segdrone.errors import CheckpointError, ConfigError
 from segdrone.evaluation import evaluate
+from segdrone.evaluation.scored_model import open_checkpoint
 from segdrone.export.source import ExportSource
 from segdrone.export.to_onnx import to_onnx
+from segdrone.model.combine import combine_checkpoints
+from segdrone.model.weights_file import save_plain
 from segdrone.runtime.description import Description
 from tests.helpers.small_run import compose_config
+from tests.helpers.training import tiny_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +54,15 @@ def test_an_exported_file_holds_no_path_of_the_machine(exported: Path, all_scene
     text = exported.read_bytes()
     assert str(all_scenes).encode() not in text
     assert str(Path.home()).encode() not in text
+
+
+def test_an_ensemble_has_no_curves_of_the_run_that_it_lies_in(tmp_path: Path) -> None:
+    folder = tmp_path / "run" / "checkpoints"
+    folder.mkdir(parents=True)
+    member = tiny_checkpoint(folder / "best.ckpt")
+    save_plain(combine_checkpoints([member, member]), path := member.with_name("two.ckpt"))
+    assert open_checkpoint(member).run == tmp_path / "run"
+    assert open_checkpoint(path).run is None
 
 
 def test_its_photographs_must_be_named(exported: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from segdrone.classic import SUFFIX
 from segdrone.errors import ConfigError
 from segdrone.included import INCLUDED
 from segdrone.model import load_module
+from segdrone.model.ensemble import ENSEMBLE
 from segdrone.runtime.backend import Backend, check_probabilities
 from segdrone.runtime.open_backend import open_backend
 from segdrone.runtime.torch_backend import TorchBackend
@@ -34,7 +35,7 @@ class ScoredModel:
         module: Predicts the batches of the test loop.
         normalization: `mean` and `std` of the images in these batches.
         open_backend: Opens the model for windows on a device of torch, such as `cpu` or `cuda:0`.
-        run: Folder of the run that trained it; None if unknown.
+        run: Folder of the run that trained it; None if unknown, or if there are several.
     """
 
     spec: ModelSpec
@@ -55,6 +56,8 @@ def open_checkpoint(path: str | Path) -> ScoredModel:
     if Path(path).suffix.lower() == SUFFIX:
         return replace(open_model_file(path), run=run)
     module = load_module(path)
+    if module.hparams["model"]["name"] == ENSEMBLE:  # several runs trained it, whatever folder it lies in
+        run = None
     return scored_module(module, run)
 
 
