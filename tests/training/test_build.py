@@ -1,4 +1,5 @@
 import logging
+import shutil
 from functools import partialmethod
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from segdrone.model import load_module
 from segdrone.model.losses.pixel import CrossEntropyLoss
 from segdrone.training import train
 from segdrone.training.build import build_datamodule, build_module
+from tests.helpers.adapting import adapt_config, write_photographs
 from tests.helpers.image_files import read_mask
 from tests.helpers.small_run import Compose, compose_config, fit_config, small
 from tests.helpers.training import weights
@@ -62,6 +64,17 @@ def test_a_replay_has_the_photographs_that_the_checkpoint_was_trained_on(
     module = build_module(cfg, datamodule)
     assert module.hparams["origin"]["trained_on"] == [{"root": str(all_scenes), "photographs": trained}] * 2
     assert module.hparams["data"]["replay"] == str(all_scenes)
+
+
+def test_masks_beside_photographs_without_masks_score_them(trained_run: Path, all_scenes: Path, tmp_path: Path) -> None:
+    write_photographs(tmp_path / "data" / "original_images", all_scenes, 5)
+    masks = tmp_path / "data" / "label_images_semantic"
+    masks.mkdir()
+    for name in ("001", "003", "004"):
+        shutil.copyfile(all_scenes / "label_images_semantic" / f"{name}.png", masks / f"{name}.png")
+    datamodule = build_datamodule(adapt_config(trained_run, tmp_path / "data", tmp_path / "run"))
+    assert [pair.id for pair in datamodule.splits["train"]] == ["000", "002"]
+    assert len(datamodule.splits["val"]) + len(datamodule.splits["test"]) == 3
 
 
 def test_compiled_run_writes_a_normal_checkpoint(

@@ -16,7 +16,7 @@ from segdrone.data.class_weights import STATS_FILE, check_scheme, class_weights,
 from segdrone.data.config import MAPS
 from segdrone.data.discovery.dataset_classes import ModelClasses
 from segdrone.data.gsd import find_gsd
-from segdrone.data.masks.label_sample import check_labels
+from segdrone.data.masks.label_sample import check_labels, tell_doubts
 from segdrone.data.splits.split import SPLITS
 from segdrone.errors import ConfigError
 from segdrone.evaluation import object_classes
@@ -83,9 +83,10 @@ def open_datamodule(cfg: DictConfig, config: DataConfig) -> SegmentationDataModu
             cfg.data[key] = getattr(datamodule.config, key)
     datamodule.setup("fit")
     train = [pair.id for pair in datamodule.splits["train"]]
-    labeled = [pair for pair in datamodule.splits["all"] if pair.mask is not None]
-    if labeled:
-        check_labels(labeled, train, datamodule.encoding)
+    if not config.unlabeled:
+        check_labels(datamodule.splits["all"], train, datamodule.encoding)
+    elif scoring := [*datamodule.splits["val"], *datamodule.splits["test"]]:  # masks of `train` are not read
+        tell_doubts(scoring, datamodule.encoding)
     counts = ", ".join(f"{len(datamodule.splits[split])} {split}" for split in SPLITS)
     log.info("%s: %s photographs, split %s", datamodule.config.root, counts, datamodule.dataset.split.by)
     return datamodule

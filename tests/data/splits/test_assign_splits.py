@@ -10,7 +10,7 @@ import pytest
 
 from segdrone.data.config import DataConfig
 from segdrone.data.discovery.pairs import ImageMaskPair
-from segdrone.data.splits.assign_splits import Split, assign_splits
+from segdrone.data.splits.assign_splits import Split, assign_splits, split_unlabeled
 from segdrone.data.splits.split import SPLITS, random_split, split_groups
 from segdrone.errors import DataError
 
@@ -147,3 +147,22 @@ def test_folders_that_the_random_split_divides_are_told() -> None:
     by_folder = assign_splits(config.replace(split_by="folder"), many)
     assert by_folder.notes == ()
     assert len(by_folder.ids["test"]) == 6
+
+
+def test_labeled_photographs_beside_unlabeled_ones_are_split_as_the_options_say() -> None:
+    labeled = [f"{site}{i}" for site in "abcd" for i in range(5)]
+
+    def held_out(**options: object) -> Split:
+        config = DataConfig.from_dict({"root": "x", "test_share": 0.25, **options})
+        return split_unlabeled(config, pairs(labeled), pairs(["free1", "free2"]))
+
+    first, second = held_out(), held_out(split_seed=7)
+    assert first.ids["test"] == random_split(labeled, test=0.25, val=0)["test"]
+    assert second.ids["test"] == random_split(labeled, test=0.25, val=0, seed=7)["test"] != first.ids["test"]
+    by_site = held_out(split_by="^[a-d]")
+    for split in (first, second, by_site):
+        assert split.ids["train"] == ["free1", "free2"]
+        assert sorted([*split.ids["val"], *split.ids["test"]]) == labeled
+    assert all(in_one_split(by_site, [name for name in labeled if name[0] == site]) for site in "abcd")
+    assert len(by_site.ids["test"]) == 5
+    assert "data.split_by=^[a-d]" in by_site.by

@@ -79,9 +79,13 @@ def split_unlabeled(config: DataConfig, labeled: Sequence[ImageMaskPair], unlabe
     if len({pair.split for pair in labeled} - {None}) > 1:
         split = assign_splits(config, labeled)
         return split._replace(ids={**split.ids, "train": sorted([*split.ids["train"], *without])})
-    held = random_split([pair.id for pair in labeled], test=config.test_share, val=0)
-    ids = {"train": without, "val": held["train"], "test": held["test"]}
-    return Split(ids, "unlabeled", f"those without masks train, the {len(labeled)} others validate and test")
+    by = f"those without masks train, the {len(labeled)} others validate and test"
+    if config.split_by is None:
+        held = random_split([pair.id for pair in labeled], test=config.test_share, val=0, seed=config.split_seed)
+        return Split({"train": without, "val": held["train"], "test": held["test"]}, "unlabeled", by)
+    split = assign_splits(config.replace(val_share=0.0), labeled)
+    ids = {"train": without, "val": split.ids["train"], "test": split.ids["test"]}
+    return Split(ids, "unlabeled", f"{by}, {split.by}", split.notes)
 
 
 def _by_group(config: DataConfig, groups: Mapping[str, str], what: str, ignored: Sequence[str] = ()) -> Split:
