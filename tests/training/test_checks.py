@@ -9,7 +9,7 @@ from segdrone.training.checks import check_callbacks, check_metric, check_traine
 from tests.helpers.small_run import Compose
 from tests.helpers.training import THREE
 
-CHECKPOINT = {"_target_": "lightning.pytorch.callbacks.ModelCheckpoint", "monitor": "val/miou"}
+CHECKPOINT = {"_target_": "lightning.pytorch.callbacks.ModelCheckpoint", "monitor": "val/miou", "mode": "max"}
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,26 @@ def test_invalid_numbers_of_the_trainer_are_reported(key: str, value: Any) -> No
 
 
 def test_callbacks_can_only_monitor_logged_metrics(caplog: pytest.LogCaptureFixture) -> None:
-    stop = {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "val/iou/roof", "patience": 0}
+    stop = {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "val/iou/roof", "mode": "max"}
     check_callbacks({"checkpoint": CHECKPOINT, "stop": stop, "left_out": None}, THREE, has_val=True)
     assert not caplog.text
     with pytest.raises(ConfigError, match=r"callbacks\.stop\.monitor=val/mIoU is not a metric .* one of val/miou"):
         check_callbacks({"stop": {**stop, "monitor": "val/mIoU"}}, THREE, has_val=True)
     with pytest.raises(ConfigError, match=r"callbacks\.stop\.patience=x must be a whole number of 0 or more"):
         check_callbacks({"stop": {**stop, "patience": "x"}}, THREE, has_val=True)
+
+
+def test_the_worst_epoch_is_not_taken_for_the_best() -> None:
+    by_loss = {**CHECKPOINT, "monitor": "val/loss"}
+    check_callbacks({"checkpoint": {**by_loss, "mode": "min"}}, THREE, has_val=True)
+    for part, right in ((by_loss, "min"), ({**CHECKPOINT, "mode": "min"}, "max")):
+        with pytest.raises(
+            ConfigError, match=rf"takes the worst val/\w+ for the best: .* callbacks\.best\.mode={right}"
+        ):
+            check_callbacks({"best": part}, THREE, has_val=True)
+    without_mode = {key: value for key, value in CHECKPOINT.items() if key != "mode"}  # of Lightning it is min
+    with pytest.raises(ConfigError, match=r"callbacks\.best\.mode=max"):
+        check_callbacks({"best": without_mode}, THREE, has_val=True)
 
 
 def test_missing_checkpoint_callback_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:

@@ -134,15 +134,28 @@ def check_callbacks(callbacks: Mapping[str, Any], table: ClassTable, *, has_val:
     """Checks which metrics callbacks monitor, and warns if none of them keeps checkpoints.
 
     Raises:
-        ConfigError: A metric is not logged, or the patience is not an integer.
+        ConfigError: A metric is not logged, its worst value would be taken for the best, or the patience is not an
+            integer.
     """
     used = {name: part for name, part in callbacks.items() if part}
     for name, part in used.items():
         if part.get("monitor") is not None:
             check_metric(f"callbacks.{name}.monitor", part["monitor"], table, has_val=has_val)
+            _check_mode(f"callbacks.{name}", part)
         _check_integer(f"callbacks.{name}.patience", part.get("patience"), 0)
     if not any("ModelCheckpoint" in part.get("_target_", "") for part in used.values()):
         log.warning("no checkpoint is kept: callbacks=[default,...] adds those that keep the best and the last one")
+
+
+def _check_mode(key: str, part: Options) -> None:
+    """Refuses a mode by which the epoch of the highest loss, or of the lowest score, is the best one."""
+    if part.get("_target_", "").endswith((".ModelCheckpoint", ".EarlyStopping")):
+        best = "min" if str(part["monitor"]).endswith("/loss") else "max"
+        mode = part.get("mode", "min")  # Lightning's default
+        if mode != best:
+            raise ConfigError(
+                f"{key}.mode={mode} takes the worst {part['monitor']} for the best: give {key}.mode={best}"
+            )
 
 
 def _check_integer(key: str, value: Any, minimum: int) -> None:
