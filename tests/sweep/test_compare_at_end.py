@@ -11,9 +11,15 @@ from omegaconf import DictConfig, OmegaConf
 from segdrone.sweep import CompareAtEnd
 
 
-def config(folder: Path, direction: str = "maximize", overrides: tuple[str, ...] = (), **sweeper: Any) -> DictConfig:
+def config(
+    folder: Path,
+    direction: str = "maximize",
+    overrides: tuple[str, ...] = (),
+    objective: str = "val/miou",
+    **sweeper: Any,
+) -> DictConfig:
     hydra = {"sweeper": sweeper, "sweep": {"dir": str(folder)}, "overrides": {"task": list(overrides)}}
-    return OmegaConf.create({"direction": direction, "hydra": hydra})
+    return OmegaConf.create({"objective": objective, "direction": direction, "hydra": hydra})
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +31,7 @@ def no_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     "options",
     [
         {},
-        {"direction": "minimize"},
+        {"direction": "minimize", "objective": "val/loss"},
         {"n_trials": 3, "overrides": ("optimizer.lr=interval(0.1,1)",)},
         {"n_trials": 3, "direction": "maximize", "params": {"optimizer.lr": "0.1,1"}},
     ],
@@ -47,6 +53,8 @@ def test_a_sweeper_of_another_direction_is_refused(tmp_path: Path, capsys: pytes
     ("options", "message"),
     [
         ({"direction": "up"}, "direction=up must be maximize or minimize"),
+        ({"direction": "minimize"}, "takes the worst val/miou for the best: give direction=maximize"),
+        ({"objective": "val/loss"}, "takes the worst val/loss for the best: give direction=minimize"),
         ({"n_trials": 0}, "n_trials=0 must be a whole number of 1 or more"),
         ({"n_trials": 3, "overrides": ("seed=1",)}, "search=optuna has nothing to search"),
     ],

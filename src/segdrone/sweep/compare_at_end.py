@@ -29,6 +29,11 @@ class CompareAtEnd(Callback):
         """Exits with one line of error if the comparison would be wrong; Hydra would only warn of an exception."""
         if config.direction not in ("maximize", "minimize"):
             exit_with_error(f"direction={config.direction} must be maximize or minimize")
+        best = "minimize" if str(config.objective).endswith("/loss") else "maximize"
+        if config.direction != best:
+            exit_with_error(
+                f"direction={config.direction} takes the worst {config.objective} for the best: give direction={best}"
+            )
         sweeper_direction = config.hydra.sweeper.get("direction", config.direction)
         if isinstance(sweeper_direction, Enum):
             sweeper_direction = sweeper_direction.name
