@@ -112,6 +112,14 @@ def test_a_run_file_cannot_choose_what_is_imported(run: Path, caplog: pytest.Log
     assert (cfg["data"]["download"], cfg["data"]["cache_dir"]) == (False, None)
 
 
+def test_a_folder_whose_name_begins_like_that_of_the_run_stays(run: Path, tmp_path: Path) -> None:
+    content = json.loads((run / "run.json").read_text())
+    content["config"]["data"] |= {"split_dir": f"{tmp_path}/older/lists", "class_groups": f"{tmp_path}/old/groups.yaml"}
+    (run / "run.json").write_text(json.dumps(content))
+    data = resume(run)["data"]
+    assert (data["split_dir"], data["class_groups"]) == (f"{tmp_path}/older/lists", f"{run}/groups.yaml")
+
+
 def test_without_run_json_the_checkpoint_says_network_and_data(run: Path) -> None:
     (run / "run.json").unlink()
     path = run / "checkpoints" / "last.ckpt"

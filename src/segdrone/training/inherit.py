@@ -140,7 +140,9 @@ def _replace_folder(value: Any, old: str, new: str) -> Any:
         return {key: _replace_folder(part, old, new) for key, part in value.items()}
     if isinstance(value, list):
         return [_replace_folder(part, old, new) for part in value]
-    return new + value.removeprefix(old) if isinstance(value, str) and value.startswith(old) else value
+    folder = old.rstrip("/")
+    is_inside = isinstance(value, str) and f"{value}/".startswith(f"{folder}/")  # runs/10 is not in runs/1
+    return new + value.removeprefix(folder) if is_inside else value
 
 
 def _refuse_interpolations(value: Any, name: str) -> None:
