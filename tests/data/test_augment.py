@@ -80,6 +80,9 @@ def test_arguments_reach_the_transform() -> None:
         ({"transform": "HorizontalFlip", "always_apply": True}, "HorizontalFlip does not take these arguments"),
         ({"transform": "HorizontalFlip", "p": 2}, "HorizontalFlip does not take these arguments"),
         ({"transform": "RandomCrop"}, "RandomCrop does not take these arguments"),
+        ({"transform": "Normalize"}, "samples are normalized by data.mean and data.std after augmentation: leave out"),
+        ({"transform": "ToFloat", "p": 1}, "samples are normalized by data.mean and data.std after augmentation"),
+        ({"transform": "ToTensorV2"}, "samples are normalized by data.mean and data.std after augmentation"),
         ("HorizontalFlip", "HorizontalFlip is not a mapping: write {transform: HorizontalFlip}"),
     ],
 )

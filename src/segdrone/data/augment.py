@@ -18,6 +18,7 @@ from segdrone.errors import ConfigError
 from segdrone.normalize import Normalize
 
 _ABSTRACT = (A.BasicTransform, A.DualTransform, A.ImageOnlyTransform, A.Transform3D)
+_FINISHING = ("Normalize", "ToFloat", "FromFloat", "ToTensorV2", "ToTensor3D")  # what comes after augmentation
 
 
 def build_transforms(steps: Sequence[Mapping[str, Any]], where: str) -> list[A.BasicTransform]:
@@ -30,7 +31,8 @@ def build_transforms(steps: Sequence[Mapping[str, Any]], where: str) -> list[A.B
         where: Config key of the list, for errors.
 
     Raises:
-        ConfigError: A name is not a transform, or the transform does not take an argument.
+        ConfigError: A name is not a transform, or one of those that normalize, or the transform does not take an
+            argument.
     """
     return [_build_transform(step, f"{where}[{index}]") for index, step in enumerate(steps)]
 
@@ -43,6 +45,10 @@ def _build_transform(step: Mapping[str, Any], where: str) -> A.BasicTransform:
     kind = getattr(A, str(name), None)
     if not (isinstance(kind, type) and issubclass(kind, A.BasicTransform)) or kind in _ABSTRACT:
         raise ConfigError(f"{where}: {name} is not a transform of albumentations: fix the name under `transform`")
+    if name in _FINISHING:
+        raise ConfigError(
+            f"{where}: samples are normalized by data.mean and data.std after augmentation: leave out {name}"
+        )
     fill_mask = inspect.signature(kind).parameters.get("fill_mask")
     if fill_mask is not None and fill_mask.default == 0:
         arguments.setdefault("fill_mask", IGNORE_INDEX)  # pixels from outside the photograph are not class 0
