@@ -124,6 +124,22 @@ def test_named_class_weights_become_numbers(loss: str, key: str, scenes: Path, s
     assert cross_entropy.label_smoothing == 0.1
 
 
+def test_class_weights_count_what_is_replayed_also_beside_a_statistics_file(
+    scenes: Path, all_scenes: Path, small_config: Compose
+) -> None:
+    cfg = small_config(f"data.root={scenes}", f"data.replay={all_scenes}", "loss.class_weights=inverse")
+    datamodule = build_datamodule(cfg)
+    pairs = datamodule.splits["all"]
+    counts = np.tile(np.arange(1, 24), (len(pairs), 1))
+    write_stats(
+        scenes / STATS_FILE, DRONE, [pair.id for pair in pairs], counts, mask_states(pairs, datamodule.encoding)
+    )
+    cross_entropy = build_module(cfg, datamodule).loss.terms[0]
+    assert isinstance(cross_entropy, CrossEntropyLoss)
+    assert cross_entropy.weights is not None
+    assert torch.equal(cross_entropy.weights, torch.tensor(class_weights("inverse", datamodule.class_pixels())))
+
+
 def test_class_weights_can_be_given_by_name(scenes: Path, small_config: Compose) -> None:
     datamodule = build_datamodule(small_config(f"data.root={scenes}"))
     weights = {name: float(id_) for id_, name in enumerate(DRONE.names)}

@@ -231,7 +231,8 @@ def _resolve_class_weights(options: dict[str, Any], key: str, datamodule: Segmen
         scheme = "auto" if is_file else weights
         check_scheme(scheme)
         file = Path(weights) if is_file else Path(datamodule.config.root) / STATS_FILE
-        if is_file or (file.exists() and not datamodule.config.unlabeled):
+        others = datamodule.config.unlabeled or datamodule.config.replay is not None  # are trained on, not in the file
+        if is_file or (file.exists() and not others):
             pairs = datamodule.splits["train"]
             states = mask_states(pairs, datamodule.encoding)
             counts = read_class_pixels(file, table, [pair.id for pair in pairs], states)

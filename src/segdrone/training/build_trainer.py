@@ -81,7 +81,7 @@ def build_callbacks(cfg: DictConfig, datamodule: SegmentationDataModule) -> list
         log.warning("there is no validation: training does not stop early, and %s", best)
         callbacks = {name: part for name, part in callbacks.items() if part and "EarlyStopping" not in part["_target_"]}
         for part in callbacks.values():
-            if "monitor" in part:
+            if part.get("monitor") is not None:
                 part["monitor"] = part["monitor"].replace("val/", "train/")
                 part["save_on_train_epoch_end"] = True
             if "monitor" in part and datamodule.config.unlabeled:  # no score is known for these photographs
