@@ -101,7 +101,16 @@ def test_without_a_val_folder_photographs_of_train_validate() -> None:
     split = assign(ids, folders)
     assert (split.ids["test"], len(split.ids["val"]), len(split.ids["train"])) == (ids[:10], 3, 17)
     assert "no folder of validation photographs" in split.notes[0]
+    assert len(split.notes) == 1
     assert assign(ids, folders, val_share=0.0).ids == {"train": ids[10:], "val": [], "test": ids[:10]}
+
+
+def test_sequences_that_both_train_and_validate_are_told() -> None:
+    ids = [f"seq{i % 3}/{i:02d}" for i in range(30)]
+    folders = {name: "test" if name.startswith("seq0") else "train" for name in ids}
+    notes = assign(ids, folders).notes
+    assert "photographs of one folder both train and validate (seq1 (10), seq2 (10))" in notes[1]
+    assert len(assign(ids, folders, val_share=0.0).notes) == 0
 
 
 def test_one_split_folder_alone_is_no_split() -> None:

@@ -132,6 +132,12 @@ def _by_folders(config: DataConfig, pairs: Sequence[ImageMaskPair]) -> Split:
             f"there is no folder of validation photographs: {len(ids['val'])} of train validate (data.val_share="
             f"{config.val_share}); data.val_share=0 trains on them instead"
         )
+        folders = {pair.id: folder_of(pair) for pair in pairs if (pair.split or "train") == "train"}
+        if len({*folders.values()}) > 1 and divided_groups(folders, {name: ids[name] for name in ("train", "val")}):
+            notes.append(
+                f"photographs of one folder both train and validate ({describe_groups(folders.values())}): if they "
+                "show the same ground, validation scores will be too high; data.split_dir=FOLDER gives your own lists"
+            )
     return Split(ids, "folders", by, tuple(notes))
 
 
