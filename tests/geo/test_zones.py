@@ -148,3 +148,21 @@ def test_zones_that_cannot_be_placed(tmp_path: Path) -> None:
         read_zones(str(path), place("EPSG:32634"), SIZE)
     with pytest.raises(DataError, match="b.gpkg holds no polygons: zones are areas"):
         read_zones(str(write(tmp_path / "b.gpkg", [shapely.Point(5e5, 5.2e6)])), place(), SIZE)
+
+
+@pytest.mark.parametrize(
+    ("zone", "crs", "pixels", "is_inside"),
+    [
+        (shapely.box(179.5, -17, 180, -16.5) | shapely.box(-180, -17, -179.5, -16.5), "EPSG:4326", 1250, True),
+        (shapely.box(3283924.978, -1908339.067, 3395244.469, -1850569.894), "EPSG:3832", 1250, True),
+        (shapely.box(-180, -80, 180, 80), "EPSG:4326", 10_000, False),
+        (shapely.box(-179.9, -17, -179.5, -16.5), "EPSG:4326", 500, True),
+    ],
+)
+def test_zones_at_the_antimeridian_are_whole(
+    tmp_path: Path, zone: shapely.Geometry, crs: str, pixels: int, is_inside: bool
+) -> None:
+    where = place("EPSG:4326", (0.02, 0.0, 179.0, 0.0, -0.02, -16.0))
+    zones = read_zones(str(write(tmp_path / "a.gpkg", [zone], crs)), where, (100, 100))
+    assert zones.shapes[0].intersection(shapely.box(0, 0, 100, 100)).area == pytest.approx(pixels, abs=0.5)
+    assert zones.is_inside.tolist() == [is_inside]
