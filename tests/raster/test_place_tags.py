@@ -51,6 +51,12 @@ def test_a_world_file_is_copied(tmp_path: Path, end: str) -> None:
     assert (tmp_path / "masks" / "a.pgw").read_text() == WORLD
 
 
+@pytest.mark.parametrize("end", [".jgw", ".JGW", ".JPGW"])
+def test_suffixes_of_cameras_are_in_upper_case(tmp_path: Path, end: str) -> None:
+    (tmp_path / "A").with_suffix(end).write_text(WORLD)
+    assert copy_world_file(tmp_path / "A.JPG", tmp_path / "A.png")
+
+
 @pytest.mark.parametrize("text", ["", "1 2 3", "a b c d e f", "\x00\x01", WORLD + "7\n", "1 " * 4000])
 def test_what_is_no_world_file_is_left_alone(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.jgw").write_text(text)

@@ -30,7 +30,9 @@ def is_map(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix not in MAP_SUFFIXES:
         return False
-    if suffix in ONLY_MAPS or any(path.with_suffix(end).is_file() for end in _WORLD_FILES):
+    if suffix in ONLY_MAPS:
+        return True
+    if any(path.with_suffix(case).is_file() for end in _WORLD_FILES for case in (end, end.upper())):
         return True
     pages = read_pages(path)
     if not pages:

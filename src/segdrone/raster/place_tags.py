@@ -53,7 +53,8 @@ def copy_world_file(photograph: Path, mask: Path) -> bool:
     """
     suffix = photograph.suffix
     ends = (f"{suffix[:2]}{suffix[-1]}w", f"{suffix}w", ".wld")
-    found = next((file for end in ends if (file := photograph.with_suffix(end)).is_file()), None)
+    cases = [case for end in ends for case in (end.lower(), end.upper())]
+    found = next((file for case in cases if (file := photograph.with_suffix(case)).is_file()), None)
     if found is None:
         return False
     try:
