@@ -23,8 +23,10 @@ from segdrone.raster.crs import transform_between
 from segdrone.raster.georeference import Georeference
 from tests.helpers.labeled_maps import LAND, PLACE, box, halves, moved, read_tiles, write_layer, write_ortho
 from tests.helpers.maps import UTM, write_map
+from tests.helpers.vrt_files import BAND, VRT
 
 WGS84 = "EPSG:4326"
+SIZE = 'xSize="320" ySize="240"'
 
 
 @pytest.fixture
@@ -296,3 +298,17 @@ def test_what_does_not_fit_is_refused_in_one_line(site: Path, change: dict[str, 
         cut(site, **change)
     assert "\n" not in str(caught.value)
     assert not (site / "out").exists()
+
+
+def test_a_mask_that_a_vrt_reads_counts_by_its_content(site: Path) -> None:
+    for value in (0, 1):
+        write_map(site / "ids.tif", np.full((1, 240, 320), value, np.uint8), transform=PLACE)
+        band = BAND.format(number=1, color="Gray", file="ids.tif", relative=1).replace('xSize="9" ySize="8"', SIZE)
+        place = f"<SRS>{UTM}</SRS><GeoTransform>{PLACE[2]},{PLACE[0]},0,{PLACE[5]},0,{PLACE[4]}</GeoTransform>"
+        whole = VRT.format(extra=place, bands=band).replace('"9"', '"320"').replace('"8"', '"240"')
+        (site / "ids.vrt").write_text(whole)
+        if value:
+            with pytest.raises(DataError, match="cut otherwise"):
+                cut(site, labels=("ids.vrt",), attribute=None)
+        else:
+            cut(site, labels=("ids.vrt",), attribute=None)

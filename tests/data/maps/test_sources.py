@@ -9,7 +9,10 @@ import pytest
 from segdrone.data.maps.sources import find_rasters, known_files, measure, raster_files
 from segdrone.errors import DataError
 from segdrone.utils.digest import file_digest
+from tests.helpers.image_files import random_image
 from tests.helpers.labeled_maps import write_ortho
+from tests.helpers.maps import write_map
+from tests.helpers.vrt_files import vrt
 
 
 def test_folders_stand_for_their_maps(tmp_path: Path) -> None:
@@ -38,3 +41,9 @@ def test_a_file_that_did_not_change_is_not_read_again(tmp_path: Path) -> None:
     assert measure([file], known)[0].sha256 == file_digest(file)
     with pytest.raises(DataError, match="cannot be read"):
         measure([tmp_path / "missing"], {})
+
+
+def test_what_a_vrt_in_a_vrt_reads_counts_too(tmp_path: Path) -> None:
+    write_map(tmp_path / "a.tif", random_image(8, 9).transpose(2, 0, 1))
+    vrt(tmp_path / "inner.vrt", "a.tif")
+    assert {path.name for path in raster_files(vrt(tmp_path / "b.vrt", "inner.vrt"))} == {"a.tif", "inner.vrt", "b.vrt"}

@@ -84,20 +84,17 @@ def _measure(options: CutOptions, rasters: list[Path], out: Path | None) -> dict
             continue
     for path in rasters:  # what cannot be used is refused before gigabytes are read
         MapSource(path, channels=options.channels)
-    open_labels(options)
-    labels = [file for given in options.labels for file in _label_files(given)]
+    labels = [
+        file
+        for given, opened in zip(options.labels, open_labels(options), strict=True)
+        for file in (raster_files(opened) if isinstance(opened, Path) else vector_files(given))
+    ]
     kinds = {
         "rasters": [file for path in rasters for file in raster_files(path)],
         "labels": labels,
         "aoi": [] if options.aoi is None else vector_files(options.aoi),
     }
     return {kind: measure(files, known) for kind, files in kinds.items()}
-
-
-def _label_files(given: str) -> list[Path]:
-    path, _ = split_layer(given)
-    beside = path.with_name(f"{path.name}.aux.xml")
-    return [*vector_files(given), *([beside] if beside.is_file() else [])]
 
 
 def _request(options: CutOptions, sources: dict[str, list[SourceFile]]) -> dict[str, Any]:

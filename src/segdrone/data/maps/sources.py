@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from segdrone.errors import DataError
+from segdrone.raster.files_of_map import with_sources
 from segdrone.raster.gdal import gdal_options
 from segdrone.raster.map_file import MAP_SUFFIXES, map_driver
 from segdrone.utils.digest import file_digest, file_state
@@ -49,7 +50,7 @@ def find_rasters(given: Sequence[str]) -> list[Path]:
 def raster_files(path: Path) -> list[Path]:
     """Returns a raster that has been opened before, and the files that GDAL reads with it."""
     with gdal_options() as rasterio, rasterio.open(path, driver=map_driver(str(path)), sharing=False) as file:
-        return [path, *(Path(name) for name in file.files if Path(name) != path)]
+        return with_sources([path, *file.files])
 
 
 def measure(files: Iterable[Path], known: Mapping[str, SourceFile]) -> list[SourceFile]:
