@@ -10,6 +10,7 @@ import pytest
 
 from segdrone.errors import DataError
 from segdrone.raster import Channels, MapSource
+from segdrone.raster.gdal import import_rasterio
 from segdrone.raster.pixels import resize_image
 from segdrone.windows import Window
 from tests.helpers.image_files import gradient_image, random_image
@@ -179,3 +180,21 @@ def test_a_block_that_takes_too_much_memory_is_refused(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(DataError, match="40000 x 40000 pixels as one block.*TILED=YES"):
         MapSource(path)
+
+
+def test_overviews_that_were_made_before_the_mask_are_not_read(tmp_path: Path) -> None:
+    path = write_map(tmp_path / "a.tif", planes(random_image(256, 256)), overviews=(2, 4))
+    valid = np.arange(256)[:, None].repeat(256, 1) >= 128
+    with import_rasterio().open(path, "r+") as file:
+        file.write_mask(valid)
+    whole = Window(0, 0, 64, 64)
+    np.testing.assert_array_equal(MapSource(path).resized((64, 64)).valid(whole), valid[::4, ::4])
+
+
+def test_a_color_of_no_data_in_the_metadata_counts(tmp_path: Path) -> None:
+    image = random_image(8, 9) | 1
+    image[:4] = 0
+    path = write_map(tmp_path / "a.tif", planes(image))
+    with import_rasterio().open(path, "r+") as file:
+        file.update_tags(NODATA_VALUES="0 0 0")
+    np.testing.assert_array_equal(MapSource(path).valid(Window(0, 0, 8, 9)), image.any(axis=2))

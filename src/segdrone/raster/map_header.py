@@ -88,6 +88,7 @@ def find_masks(dataset: Any, band: int) -> tuple[int, bool]:
     alpha = rasterio.enums.ColorInterp.alpha
     masks = rasterio.enums.MaskFlags  # none of them: each band has a mask of its own
     has_mask = not {masks.alpha, masks.all_valid, masks.nodata} & {*flags}
+    has_mask |= masks.nodata in flags and dataset.nodatavals[band - 1] is None  # NODATA_VALUES of all bands together
     return (kinds.index(alpha) + 1 if alpha in kinds else 0), has_mask
 
 

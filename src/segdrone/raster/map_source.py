@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from segdrone.errors import ConfigError, DataError
 from segdrone.raster.array import ArraySource
 from segdrone.raster.channels import AS_STORED, Channels, to_eight_bit
+from segdrone.raster.files_of_map import with_sources
 from segdrone.raster.gdal import gdal_errors, gdal_options
 from segdrone.raster.map_address import is_remote, shown_address, without_keys
 from segdrone.raster.map_beside import check_beside
@@ -93,7 +94,7 @@ class MapSource:
     def files(self) -> list[Path]:
         """The file, and all others that GDAL reads with it, such as overviews and the sources of a VRT."""
         with gdal_options(remote=self._remote):
-            return sorted(path for path in map(Path, self._dataset.files) if path.is_file())
+            return sorted(with_sources(self._dataset.files))
 
     def read(self, window: Window, size: Size | None = None) -> Pixels:
         """Returns a window as uint8 `[H, W, 3]`, RGB, resized to `size`; None is its own size.
@@ -218,7 +219,13 @@ class MapSource:
             def load(part: Window) -> NDArray[Any]:
                 place = rasterio.windows.Window(part.left, part.top, part.width, part.height)
                 if masks:
-                    read = np.asarray(self._dataset.read_masks(self._bands, window=place))
+                    whole = self._overview_of or self  # overviews made before the mask have none
+                    down, across = (a / b for a, b in zip(whole.size, self.size, strict=True))
+                    place = rasterio.windows.Window(
+                        part.left * across, part.top * down, part.width * across, part.height * down
+                    )
+                    shape = len(self._bands), part.height, part.width
+                    read = np.asarray(whole._dataset.read_masks(self._bands, window=place, out_shape=shape))
                     return np.asarray(read.max(axis=0, keepdims=True))
                 return np.asarray(self._dataset.read(list(bands), window=place))
 
