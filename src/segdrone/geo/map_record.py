@@ -47,12 +47,19 @@ class MapRecord:
         return isinstance(files, dict) and _relative(file, self.path.parent) in files
 
     def is_done(self, stage: str, made_from: Mapping[str, Any]) -> bool:
-        """Whether all files of a stage are there, as they were made, from equal things."""
+        """Whether all files of a stage are there, as they were made, from equal things.
+
+        `FILE.aux.xml` has to be there: a GIS that shows the file adds statistics to it.
+        """
         known = self.stages.get(stage, {})
         files = known.get("files")
         if known.get("made_from") != made_from or not isinstance(files, dict):
             return False
-        return all(is_unchanged(self.path.parent / name, facts) for name, facts in files.items())
+        folder = self.path.parent
+        return all(
+            (folder / name).is_file() if name.endswith(".aux.xml") else is_unchanged(folder / name, facts)
+            for name, facts in files.items()
+        )
 
     def finish(self, stage: str, made_from: Mapping[str, Any], files: list[Path], **more: Any) -> None:
         """Writes down that the files of a stage are finished.
