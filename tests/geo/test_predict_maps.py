@@ -178,3 +178,13 @@ def test_a_map_of_one_pixel(tmp_path: Path) -> None:
     with rasterio.open(tmp_path / "out" / "maps" / "a_mask.tif") as file:
         assert file.shape == (1, 1)
         assert file.read(1)[0, 0] < len(TABLE.names)
+
+
+def test_strips_are_kept_whatever_the_name_of_the_map(tmp_path: Path) -> None:
+    strips, leftover = tmp_path / "maps" / ".polygons-2024", tmp_path / "maps" / ".polygons-abcdefgh"
+    for folder in (strips, leftover):
+        StripStore(folder, (2, 3), [2])
+    (leftover / "strips.jsonl").unlink()
+    predict_maps(predictor(), [], tmp_path, progress=False)
+    assert strips.exists()
+    assert not leftover.exists()

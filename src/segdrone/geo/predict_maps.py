@@ -22,6 +22,7 @@ from segdrone.geo.layers import LayerOptions, check_layers, write_layers
 from segdrone.geo.map_files import MapFiles
 from segdrone.geo.map_record import MapRecord
 from segdrone.geo.predict_mask import predict_mask
+from segdrone.geo.strip_store import JOURNAL
 from segdrone.geo.zones import Zones
 from segdrone.inference.ground_scale import ground_scale
 from segdrone.inference.predict_folder import PredictSummary
@@ -120,7 +121,8 @@ def _open(given: MapInput, predictor: Predictor, channels: Channels | None, remo
 def _remove_leftovers(folder: Path) -> None:
     """Removes unfinished layers of processes that were killed; strips of masks stay."""
     for unfinished in folder.rglob(".polygons-*"):
-        shutil.rmtree(unfinished, ignore_errors=True)
+        if not (unfinished / JOURNAL).exists():  # strips of a map with the name polygons-...
+            shutil.rmtree(unfinished, ignore_errors=True)
     for journal in folder.rglob(".*.part.gpkg-*"):
         journal.unlink(missing_ok=True)
 

@@ -13,7 +13,8 @@ from segdrone.utils.bounded import UnreadableError, parse_json
 from segdrone.utils.regular_file import open_regular
 from segdrone.windows import Size
 
-_JOURNAL = "strips.jsonl"
+JOURNAL = "strips.jsonl"
+"""File by which a folder of strips is known."""
 
 
 class StripStore:
@@ -40,7 +41,7 @@ class StripStore:
         for file in self.files.values():
             with file.open("ab") as opened:
                 opened.truncate(self._begin(self.done) * size[1])
-        with (folder / _JOURNAL).open("w", encoding="ascii") as journal:
+        with (folder / JOURNAL).open("w", encoding="ascii") as journal:
             journal.writelines(json.dumps(line) + "\n" for line in lines)
 
     def add(self, strip: Strip) -> None:
@@ -59,7 +60,7 @@ class StripStore:
                 opened.flush()
                 os.fsync(opened.fileno())
         line = {name: zlib.crc32(content) for name, content in parts.items()}
-        with (self.folder / _JOURNAL).open("a", encoding="ascii") as journal:
+        with (self.folder / JOURNAL).open("a", encoding="ascii") as journal:
             journal.write(json.dumps(line) + "\n")
             journal.flush()
             os.fsync(journal.fileno())
@@ -80,7 +81,7 @@ class StripStore:
     def _valid_lines(self) -> Iterator[dict[str, int]]:
         """Yields the lines of the journal, up to the first one that the files do not bear out."""
         try:
-            lines = (self.folder / _JOURNAL).read_text(encoding="ascii").splitlines()[: len(self.ends)]
+            lines = (self.folder / JOURNAL).read_text(encoding="ascii").splitlines()[: len(self.ends)]
             for strip, text in enumerate(lines):
                 line = parse_json(text)
                 if not isinstance(line, dict) or any(
