@@ -1,6 +1,6 @@
 """How many labeled photographs does `segdrone data pick` save, against photographs chosen at random?
 
-python benchmarks/active_learning.py --results FOLDER --weights mobilenet_v2_imagenet.safetensors --data scenes
+python benchmarks/active_learning.py --results FOLDER --weights tf_efficientnet_lite0_imagenet.safetensors --data scenes
 python benchmarks/active_learning.py ... --data real --root FOLDER --split-dir FOLDER
 python benchmarks/active_learning.py ... --seeds 42 --by margin rare
 

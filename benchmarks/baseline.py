@@ -1,6 +1,6 @@
 """Scores of `experiment=baseline` and of the tutorial's loop: same photographs, encoder, size and epochs.
 
-python benchmarks/baseline.py --root FOLDER --split-dir FOLDER --weights FILE.safetensors
+python benchmarks/baseline.py --root FOLDER --split-dir FOLDER --weights FOLDER
 python benchmarks/baseline.py ... --seeds 42 --ablate       the recipe with one choice changed at a time
 python benchmarks/baseline.py ... --seeds 42 --ablate --only "cross-entropy and a boundary loss"
 
@@ -31,17 +31,25 @@ from tqdm import tqdm
 REPO = Path(__file__).parents[1]
 sys.path.insert(0, str(REPO))
 
+from benchmarks.lever_list import encoder_weights, weights_file
+
 from segdrone.training.precision import choose_precision
 from segdrone.utils.atomic import atomic_write
 
 TUTORIAL, BASELINE, SINGLE = "tutorial's loop", "`experiment=baseline`", "single precision"
+TUTORIALS_ENCODER = "mobilenet_v2"
 ABLATIONS: dict[str, list[str]] = {  # overrides of train.py on top of the recipe, each of one choice
     "nearest-neighbor resizing": ["data.interpolation=nearest"],
     "the tutorial's augmentation": ["augment=article"],
-    "cross-entropy alone": ["loss=ce"],
-    "cross-entropy and a boundary loss": ["loss=ce_boundary"],
-    "U-Net": ["model=unet_mbv2", "~model.decoder_pyramid_channels", "~model.decoder_segmentation_channels"],
-    "the tutorial's learning rate": ["optimizer.lr=1e-3"],
+    "cross-entropy alone": ["loss=ce", "loss.class_weights=auto"],
+    "equal class weights": ["loss=ce_dice"],
+    "U-Net": [
+        "model=unet_mbv2",
+        *(f"~model.decoder_{key}" for key in ("pyramid_channels", "segmentation_channels", "dropout")),
+    ],
+    "the tutorial's encoder": [f"model.encoder_name={TUTORIALS_ENCODER}"],
+    "dropout": ["model.decoder_dropout=0.2"],
+    "the tutorial's learning rate": ["optimizer.lr=1e-3", "optimizer.encoder_lr=null"],
     "DINOv2 features beside the encoder": ["model.context=tu-vit_small_patch14_dinov2"],
     "DINOv2 features beside the encoder, a quarter as many": [
         "model.context=tu-vit_small_patch14_dinov2",
@@ -49,6 +57,7 @@ ABLATIONS: dict[str, list[str]] = {  # overrides of train.py on top of the recip
     ],
     SINGLE: ["trainer.precision=32-true"],
 }
+ENCODER = "tu-tf_efficientnet_lite0"  # of the recipe
 SCORES = ("miou", "miou_per_image", "accuracy")
 KEYS = (*SCORES, "seconds")
 Result = dict[str, float]
@@ -59,7 +68,7 @@ def run_tutorial(options: argparse.Namespace, seed: int) -> Result:
     command = [
         sys.executable, REPO / "benchmarks" / "article.py", "--root", options.root, "--split-dir", options.split_dir,
         "--height", options.height, "--width", options.width, "--epochs", options.epochs, "--seed", seed,
-        *(["--weights", options.weights] if options.weights else []),
+        *(["--weights", file] if (file := weights_file(TUTORIALS_ENCODER, options.weights)) else []),
         *(["--predictions", options.keep / f"tutorial-{seed}"] if options.keep else []),
     ]  # fmt: skip
     started = time.perf_counter()
@@ -70,13 +79,14 @@ def run_tutorial(options: argparse.Namespace, seed: int) -> Result:
 def run_segdrone(options: argparse.Namespace, seed: int, overrides: list[str]) -> Result:
     """Trains with train.py in a separate process; returns scores and seconds."""
     with tempfile.TemporaryDirectory() as folder:
+        encoder = TUTORIALS_ENCODER if f"model.encoder_name={TUTORIALS_ENCODER}" in overrides else ENCODER
         run = options.keep / f"baseline-{seed}" if options.keep and not overrides else Path(folder) / "run"
         command = [
             sys.executable, REPO / "train.py", "experiment=baseline", f"seed={seed}",
             f"data.root={options.root}", f"data.split_dir={options.split_dir}", f"data.cache_dir={folder}/cache",
             f"data.image_size=[{options.height},{options.width}]",
             f"data.test_image_size=[{options.height},{options.width}]",
-            f"model.encoder_weights={options.weights or 'null'}", f"trainer.max_epochs={options.epochs}",
+            encoder_weights(encoder, options.weights), f"trainer.max_epochs={options.epochs}",
             f"output_dir={run}", f"model.context_weights={options.context_weights or 'pretrained'}", *overrides,
         ]  # fmt: skip
         shutil.rmtree(run, ignore_errors=True)  # of other code, or interrupted
@@ -129,7 +139,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, required=True, help="photographs and masks")
     parser.add_argument("--split-dir", type=Path, required=True, help="folder of train.txt and val.txt")
-    parser.add_argument("--weights", type=Path, help="encoder weights, .safetensors (default: random)")
+    parser.add_argument("--weights", type=Path, help="folder of ENCODER_imagenet.safetensors (default: random weights)")
     parser.add_argument("--context-weights", type=Path, help="DINOv2 weights, .safetensors (default: from the hub)")
     parser.add_argument("--height", type=int, default=256, help="input height in pixels (256)")
     parser.add_argument("--width", type=int, default=384, help="input width in pixels (384)")
@@ -174,7 +184,7 @@ def main() -> None:
     table = f"""# The recipe `experiment=baseline` {title}
 
 `python benchmarks/baseline.py --seeds {seeds} --epochs {options.epochs}{" --ablate" * options.ablate}`:
-{options.height} x {options.width}, batch 3, {options.epochs} epochs, MobileNetV2;
+{options.height} x {options.width}, batch 3, {options.epochs} epochs; encoders {TUTORIALS_ENCODER} and {ENCODER};
 {options.device}, {platform.machine()}, torch {torch.__version__}. {scope} the validation photographs.
 
 | | mIoU, whole set | mIoU per image | accuracy | seconds, whole run |

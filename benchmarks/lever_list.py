@@ -177,8 +177,12 @@ def overrides_of(names: Iterable[str], setting: Setting) -> list[str]:
 
 def encoder_weights(encoder: str, folder: Path | None) -> str:
     """Returns the override that loads the weights of an encoder."""
-    file = None if folder is None else folder / f"{encoder.removeprefix('tu-')}_imagenet.safetensors"
-    return f"model.encoder_weights={file or 'null'}"
+    return f"model.encoder_weights={weights_file(encoder, folder) or 'null'}"
+
+
+def weights_file(encoder: str, folder: Path | None) -> Path | None:
+    """Returns the file of the weights of an encoder."""
+    return None if folder is None else folder / f"{encoder.removeprefix('tu-')}_imagenet.safetensors"
 
 
 def to_hydra(value: Any) -> str:

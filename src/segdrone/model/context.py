@@ -89,15 +89,8 @@ class ContextEncoder(nn.Module):
         self.output_stride = max(int(cnn.output_stride), vit.stride)
         self._joined = _coarse(cnn, vit.stride, 2 * self.output_stride, deepest_only)
         self.projections = nn.ModuleList(
-            nn.Sequential(
-                _resizing(vit.stride, own),
-                nn.Conv2d(vit.channels, cnn.out_channels[index], kernel_size=1, bias=False),
-                nn.BatchNorm2d(cnn.out_channels[index]),
-            )
-            for index, own in self._joined.items()
+            _projection(vit, own, cnn.out_channels[index]) for index, own in self._joined.items()
         )
-        for projection in self.projections:  # at first the features are those of the encoder, which the decoder learns
-            nn.init.zeros_(projection[-1].weight)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Returns the encoder's maps of features, each half as large as the one before."""
@@ -134,6 +127,13 @@ def _coarse(cnn: nn.Module, stride: int, side: int, deepest_only: bool) -> dict[
     deepest = max(strides)
     last = {own: index for index, own in strides.items() if own >= stride and not deepest_only}
     return {index: own for own, index in last.items()} or {deepest: strides[deepest]}
+
+
+def _projection(vit: FrozenViT, stride: int, channels: int) -> nn.Sequential:
+    """Returns layers from tokens to a map of features. At first they give zeros, and the encoder's features stay."""
+    norm = nn.BatchNorm2d(channels)
+    nn.init.zeros_(norm.weight)
+    return nn.Sequential(_resizing(vit.stride, stride), nn.Conv2d(vit.channels, channels, 1, bias=False), norm)
 
 
 def _resizing(tokens: int, features: int) -> nn.Module:

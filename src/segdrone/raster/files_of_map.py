@@ -33,10 +33,11 @@ def with_sources(files: Iterable[str | Path]) -> list[Path]:
 
 
 def _sources(file: Path) -> list[Path]:
+    unreadable: tuple[type[Exception], ...] = (DataError, *gdal_errors())
     try:
         if file.suffix.lower() == ".xml" or map_driver(str(file)) != "VRT":
             return []
         with gdal_options() as rasterio, rasterio.open(file, driver="VRT", sharing=False) as opened:
             return [*map(Path, opened.files)]
-    except (DataError, *gdal_errors()):  # a world file, or a VRT that is read with --remote alone
+    except unreadable:  # a world file, or a VRT that is read with --remote alone
         return []
