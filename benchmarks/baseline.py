@@ -145,6 +145,9 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=384, help="input width in pixels (384)")
     parser.add_argument("--epochs", type=int, default=15, help="epochs of each run (15)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44], help="one run per seed (42 43 44)")
+    parser.add_argument(
+        "--tutorial-seeds", type=int, nargs="+", help="those of the tutorial's loop, the slower (--seeds)"
+    )
     parser.add_argument("--ablate", action="store_true", help="the recipe with one choice changed at a time")
     parser.add_argument("--only", choices=ABLATIONS, nargs="+", metavar="VARIANT", help="with --ablate: these only")
     parser.add_argument(
@@ -167,7 +170,9 @@ def main() -> None:
     if choose_precision("auto") == "32-true":  # the recipe uses single precision anyway
         names = [name for name in names if name != SINGLE]
     rows: dict[str, list[Result]] = {name: [] for name in names}
-    for seed, name in tqdm([(seed, name) for seed in options.seeds for name in names], desc="runs"):
+    seeds = {TUTORIAL: options.tutorial_seeds or options.seeds}
+    runs = [(seed, name) for name in names for seed in seeds.get(name, options.seeds)]
+    for seed, name in tqdm(runs, desc="runs"):
         result = load_or_train(options, name, seed)
         rows[name].append(result)
         tqdm.write(f"{name}, seed {seed}: {json.dumps({key: round(result[key], 4) for key in KEYS})}")
@@ -179,11 +184,13 @@ def main() -> None:
         ]
         lines.append(f"| ratio of the means | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |")
     title = "with one choice changed at a time" if options.ablate else "and the tutorial's loop"
-    seeds = " ".join(map(str, options.seeds))
+    command = f"python benchmarks/baseline.py --seeds {' '.join(map(str, options.seeds))} --epochs {options.epochs}"
+    if options.tutorial_seeds:
+        command += f" --tutorial-seeds {' '.join(map(str, options.tutorial_seeds))}"
     scope = "Mean and standard deviation over the seeds, on" if len(options.seeds) > 1 else "On"
     table = f"""# The recipe `experiment=baseline` {title}
 
-`python benchmarks/baseline.py --seeds {seeds} --epochs {options.epochs}{" --ablate" * options.ablate}`:
+`{command}{" --ablate" * options.ablate}`:
 {options.height} x {options.width}, batch 3, {options.epochs} epochs; encoders {TUTORIALS_ENCODER} and {ENCODER};
 {options.device}, {platform.machine()}, torch {torch.__version__}. {scope} the validation photographs.
 
