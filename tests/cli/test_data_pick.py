@@ -52,6 +52,15 @@ def test_an_exported_model_picks_and_its_masks_go_out(call: Call, tmp_path: Path
     assert code == 2 and "is there already, and may be corrected" in errors
 
 
+def test_predictions_of_the_user_are_not_removed(call: Call, tmp_path: Path) -> None:
+    mask = tmp_path / "next" / "predicted" / "masks" / "mine.png"
+    mask.parent.mkdir(parents=True)
+    mask.write_bytes(b"mine")
+    code, _, errors = call("flight", "--model", "model.onnx", "--count", "2", "--out", "next", "--labels", "cvat")
+    assert code == 2 and "was not written by segdrone data pick" in errors
+    assert mask.read_bytes() == b"mine"
+
+
 def test_more_than_there_are_is_said(call: Call, tmp_path: Path) -> None:
     code, text, errors = call("flight", "--model", "model.onnx", "--count", "9", "--out", "next")
     assert code == 0

@@ -67,6 +67,13 @@ def test_without_names_the_train_split_is_replayed(tmp_path: Path) -> None:
         assert len(opened(own, other, ids).splits["replay"]) == 15  # 2 test and 3 validate
 
 
+def test_photographs_that_are_scored_are_not_replayed(tmp_path: Path) -> None:
+    own = write_set(tmp_path / "own", ["grass", "road"], 8)
+    config = DataConfig(root=str(own), replay=str(own), test_share=0, val_share=0.5)
+    with pytest.raises(DataError, match=r"photographs of data\.replay=.*own are among those for validation and test"):
+        SegmentationDataModule(config).setup()
+
+
 def test_other_classes_and_missing_folders_are_refused(tmp_path: Path) -> None:
     own = write_set(tmp_path / "own", ["grass"], 4)
     other = write_set(tmp_path / "other", ["grass", "roof"], 4)

@@ -175,6 +175,10 @@ def test_no_file_of_somebody_else_is_replaced(tmp_path: Path, ortho: Path) -> No
         predict(ortho, tmp_path / "out", polygons=str(mine))
     with pytest.raises(ConfigError, match="would replace the zones"):
         predict(ortho, tmp_path / "out", polygons=str(mine), zones=str(mine))
+    for beside in ("ortho_polygons.gpkg", "ortho_polygons_objects_1.gpkg"):
+        zones = tmp_path / "out" / "maps" / beside
+        with pytest.raises(ConfigError, match="would replace the zones"):
+            predict(ortho, tmp_path / "out", polygons="gpkg", zones=str(zones))
     assert mine.read_bytes() == b"years of work"
     assert not [*(tmp_path / "out" / "maps").glob("ortho*")]
     own = tmp_path / "own.gpkg"

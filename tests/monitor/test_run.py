@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +65,15 @@ def test_darker_photographs_raise_an_alarm_with_its_cause(tmp_path: Path, model:
     assert code == 1
     assert "drift, most likely darker photographs: less light or exposure: 50 photographs" in output
     assert "2 statistics differ by more than chance" in output
+
+
+def test_predictions_of_another_model_are_told(tmp_path: Path, model: Path, caplog: pytest.LogCaptureFixture) -> None:
+    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    for key, value, told in (("model", digest, False), ("checkpoint", "0", False), ("model", "0", True)):
+        caplog.clear()
+        folder = write_predictions(tmp_path / f"{key}{value}", drawn(50), CLASSES, predictor={key: value})
+        monitor(folder, model=model)
+        assert ("was predicted by another model than" in caplog.text) == told
 
 
 def test_the_reference_may_be_a_folder(tmp_path: Path) -> None:

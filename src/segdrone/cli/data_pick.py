@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from segdrone.inference import Predictor
     from segdrone.inference.inputs import InputImage
 
+_CLAIM = "pick.json"  # in predicted/: it is of this command
+
 
 def pick(
     photographs: Annotated[
@@ -130,11 +132,15 @@ def _write_labels(predictor: Predictor, images: list[InputImage], out: Path, lab
     """Predicts photographs, and writes their masks as shapes of a labeling tool."""
     from segdrone.annotations.export import export_labels
     from segdrone.inference.predict_folder import predict_folder
+    from segdrone.utils.output_dir import claim_dir
 
-    names, masks = {image.name for image in images}, out / "predicted" / "masks"
+    names, predicted = {image.name for image in images}, out / "predicted"
+    masks = predicted / "masks"
+    claim_dir(predicted, _CLAIM, {}, ["predict.json", "masks"], "segdrone data pick")
     if any(mask.relative_to(masks).with_suffix("").as_posix() not in names for mask in masks.rglob("*.png")):
-        shutil.rmtree(out / "predicted")  # of other picks, before photographs were added
-    predict_folder(predictor, images, out / "predicted", colours=False, overlays=False, progress=not quiet)
-    written = export_labels(out / "predicted", out / "labels", labels, progress=not quiet)
+        shutil.rmtree(predicted)  # of other picks, before photographs were added
+        claim_dir(predicted, _CLAIM, {}, [], "segdrone data pick")
+    predict_folder(predictor, images, predicted, colours=False, overlays=False, progress=not quiet)
+    written = export_labels(predicted, out / "labels", labels, progress=not quiet)
     if not quiet:
         print("\n".join(written.lines()))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
 from segdrone.data.config import DataConfig
 from segdrone.data.dataset_folder import DatasetFolder, open_dataset
 from segdrone.data.discovery.dataset_classes import ModelClasses
+from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.sampling import Sample
 from segdrone.errors import DataError
 
@@ -43,6 +44,21 @@ def open_replay(config: DataConfig, model: ModelClasses, ids: Sequence[str] | No
         raise DataError(f"data.replay={root} has no photographs to train on: give another folder")
     log.info("%d labeled photographs of %s are trained on too, split %s", count, root, dataset.split.by)
     return dataset
+
+
+def refuse_scored(config: DataConfig, splits: Mapping[str, Sequence[ImageMaskPair]]) -> None:
+    """Refuses photographs that would be trained on as replayed and scored in the same run.
+
+    Raises:
+        DataError: There are some.
+    """
+    replayed = {pair.image.resolve() for pair in splits["replay"]}
+    scored = [pair.image for split in ("val", "test") for pair in splits[split] if pair.image.resolve() in replayed]
+    if scored:
+        raise DataError(
+            f"{len(scored)} photographs of data.replay={config.replay} are among those for validation and test, such "
+            f"as {scored[0]}: give another folder"
+        )
 
 
 def mix(own: Sequence[Sample], replayed: Sequence[Sample], share: float) -> list[Sample]:

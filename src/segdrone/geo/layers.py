@@ -66,8 +66,6 @@ class LayerOptions:
             raise ConfigError(f"--polygons {self.polygons}: give a file with a suffix of {', '.join(FORMATS)}")
         if suffix == ".parquet":
             library("pyarrow.parquet", "geoparquet")
-        if self.zones is not None and Path(self.polygons).absolute() == split_layer(self.zones)[0].absolute():
-            raise ConfigError(f"--polygons {self.polygons} would replace the zones: give another file")
         if suffix != f".{self.polygons}" and number_of_maps > 1:
             raise ConfigError(
                 f"--polygons {self.polygons} is one file for {number_of_maps} maps: give --polygons {suffix[1:]}, "

@@ -29,6 +29,7 @@ from segdrone.inference.predict_folder import PredictSummary
 from segdrone.inference.predictor import Predictor
 from segdrone.raster import Channels, MapSource
 from segdrone.raster.map_address import is_remote, shown_address
+from segdrone.raster.vector_file import split_layer
 from segdrone.utils.atomic import writable_dir
 from segdrone.utils.console import one_line
 from segdrone.utils.digest import measure_file
@@ -93,10 +94,10 @@ def predict_maps(
             name = shown_address(given.source)
             files = MapFiles(folder, given.name)
             try:
+                _check_target(files, layers, redo)
                 source = _open(given, predictor, channels, remote)
                 areas = _areas(source)
                 described, zones = layers.describe(), check_layers(source, layers, areas)
-                _check_target(files, layers, redo)
                 model = _at_scale_of(source, predictor, areas, gsd)
                 is_new, damage = _predict(model, source, given.source, files, redo, progress)
                 is_new |= _write_layers(source, files, model, layers, described, areas, zones, redo, progress)
@@ -128,8 +129,13 @@ def _remove_leftovers(folder: Path) -> None:
 
 
 def _check_target(files: MapFiles, options: LayerOptions, redo: bool) -> None:
-    """Refuses to replace a file that the user names for the polygons, and that are not the polygons of this map."""
+    """Refuses to replace the zones, and a file that the user names for the polygons and that are not of this map."""
     target = options.polygon_file(files)
+    if target is not None and options.zones is not None:
+        zones = split_layer(options.zones)[0].resolve()
+        of_target = zones.name == target.name or zones.name.startswith(f"{target.stem}_objects_")
+        if of_target and zones.parent == target.resolve().parent:
+            raise ConfigError(f"the polygons of {files.name} would replace the zones, {zones}: move these elsewhere")
     if target is None or not target.exists() or redo or target.parent == files.mask.parent:
         return
     if not MapRecord.read(files.record).names("layers", target):

@@ -87,6 +87,8 @@ def _compare(
             f"{path} predicts the classes {', '.join(spec.classes.names)}, and {first} "
             f"{', '.join(expected.classes.names)}: give checkpoints of the same classes, in the same order"
         )
+    if spec.classes.things != expected.classes.things:
+        log.warning("%s counts other classes as things than %s: those of %s are kept", path, first, first)
     for key in _EQUAL:
         if getattr(spec, key) != getattr(expected, key):
             raise CheckpointError(

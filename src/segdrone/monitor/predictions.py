@@ -42,6 +42,7 @@ class PredictedPhotographs:
         folder: The folder.
         table: Classes of the predictions.
         options: What the masks depend on beside the model, as in `predict.json`.
+        digests: SHA-256 of the model, by `checkpoint` or, of another file, `model`.
         paths: Paths of the photographs, N.
         masks: Paths of their masks below the folder, N.
         values: Values of each monitored column, `[N]`, NaN where unknown.
@@ -50,6 +51,7 @@ class PredictedPhotographs:
     folder: Path
     table: ClassTable
     options: Mapping[str, Any]
+    digests: Mapping[str, Any]
     paths: tuple[str, ...]
     masks: tuple[str, ...]
     values: Mapping[str, Values]
@@ -85,10 +87,16 @@ def read_predictions(folder: Path) -> PredictedPhotographs:
         folder,
         settings.classes,
         _options(settings),
+        model_digests(settings.predictor),
         tuple(row["path"] for row in rows),
         tuple(row["mask"] for row in rows),
         {column: np.array([_number(row[column], row, folder) for row in rows]) for column in columns},
     )
+
+
+def model_digests(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the digests of the model in the settings of a backend; an export has another key than a checkpoint."""
+    return {key: settings[key] for key in ("checkpoint", "model") if key in settings}
 
 
 def _options(settings: _Settings) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from segdrone.errors import ConfigError, DataError
 from segdrone.monitor.causes import Cause, likely_causes
 from segdrone.monitor.drift import FALSE_ALARMS, Drift, compare
-from segdrone.monitor.predictions import PredictedPhotographs, read_predictions
+from segdrone.monitor.predictions import PredictedPhotographs, model_digests, read_predictions
 from segdrone.monitor.strangest import StrangePhotograph, strangest
 from segdrone.reference_statistics import ReferenceStatistics
 from segdrone.runtime.open_backend import open_backend
@@ -64,9 +64,12 @@ def monitor(source: Path, model: Path | None, reference: Path | None = None, lev
     if model is None and reference is None:
         raise ConfigError("give --model FILE with reference statistics, or --reference FOLDER of predictions")
     photographs = read_predictions(source)
-    spec = None if model is None else open_backend(model, device="cpu").spec
-    if spec is not None:
+    spec = None
+    if model is not None:
+        backend = open_backend(model, device="cpu")
+        spec = backend.spec
         _check_names(photographs, spec.classes.names, f"the model {model}")
+        _compare_models(photographs, model_digests(backend.settings), str(model))
     if reference is None:
         assert spec is not None
         known, origin = _of_model(spec, model), f"validation photographs of {model}"
@@ -76,6 +79,7 @@ def monitor(source: Path, model: Path | None, reference: Path | None = None, lev
             raise ConfigError(f"{source} is both the source and the reference: give another --reference")
         other = read_predictions(reference)
         _check_names(photographs, other.table.names, f"--reference {reference}")
+        _compare_models(photographs, other.digests, f"that of --reference {reference}")
         known, origin, options = other.reference(), str(reference), other.options
     _check_options(photographs, options)
     drift = compare(known, photographs.values, level)
@@ -107,6 +111,14 @@ def _check_names(photographs: PredictedPhotographs, names: tuple[str, ...], owne
         raise DataError(
             f"{photographs.folder} has the classes {', '.join(photographs.table.names)}, and {owner} has "
             f"{', '.join(names)} (they differ in {other[0]}): give predictions of the same classes"
+        )
+
+
+def _compare_models(photographs: PredictedPhotographs, digests: Mapping[str, object], owner: str) -> None:
+    """Warns if predictions are known to be of another model."""
+    if any(photographs.digests.get(key, digest) != digest for key, digest in digests.items()):
+        log.warning(
+            "%s was predicted by another model than %s: their differences look like drift", photographs.folder, owner
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import ConfigDict
+from pydantic import BaseModel, ConfigDict, InstanceOf
 
 from segdrone.errors import CheckpointError
 from segdrone.spec import ModelSpec
@@ -23,6 +23,7 @@ VERSION = 1
 
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
 _MAX_SIDE = 16384  # pixels
+_FilesText = InstanceOf[str]  # names of files can have bytes that are no text, which pydantic's `str` refuses
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,24 @@ class Signature:
         for name, size in {"stride": self.stride, "window": self.window or (1, 1)}.items():
             if not all(1 <= side <= _MAX_SIDE for side in size):
                 raise CheckpointError(f"{name}={size} must be a height and a width of 1 to {_MAX_SIDE} pixels")
+
+
+class _TrainedOn(BaseModel):
+    root: _FilesText | None
+    photographs: list[_FilesText]
+
+
+class _Origin(BaseModel):
+    trained_on: list[_TrainedOn]
+
+
+class _Training(BaseModel):
+    """The schema of what is read of `Description.training`."""
+
+    data: dict[str, Any] = {}
+    splits: dict[str, list[_FilesText]] = {}
+    split_by: _FilesText = ""
+    origin: _Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -142,4 +161,6 @@ class Description:
             )
         if not isinstance(values.get("spec"), dict):
             raise UnreadableError("it has no spec")
+        if values.get("training") is not None:
+            validate(_Training, values["training"])
         return validate(cls, {**values, "spec": ModelSpec.from_dict(values["spec"])})

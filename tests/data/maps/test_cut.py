@@ -171,6 +171,12 @@ def test_no_data_other_places_and_other_areas_are_ignored(site: Path) -> None:
         assert (np.asarray(Image.open(path))[:, : max(0, 100 - left)] == 0).all()
 
 
+def test_a_mask_elsewhere_is_refused_beside_other_labels(site: Path) -> None:
+    write_map(site / "mask.tif", truth()[None], transform=(0.5, 0.0, 600_000.0, 0.0, -0.5, 5_200_000.0))
+    with pytest.raises(DataError, match=r"mask\.tif lies on no map"):
+        cut(site, labels=("land.gpkg", "mask.tif"))
+
+
 def test_a_mask_gives_labels_too(site: Path) -> None:
     mask = truth()
     mask[:20] = 255

@@ -9,6 +9,7 @@ from segdrone.data.maps.places import (
     bounds,
     ground_sampling_distance,
     inverse_transform,
+    is_beyond_antimeridian,
     outline,
     utm_zone_of,
 )
@@ -54,3 +55,21 @@ def test_a_system_without_a_place_on_earth_is_refused() -> None:
         transform_between('LOCAL_CS["site",UNIT["metre",1]]', "EPSG:4326")
     with pytest.raises(DataError, match="outside of where that system is defined"):
         ground_sampling_distance(Georeference(UTM, (1e9, 0, 0, 0, -1e9, 1e30)), (10, 10))
+
+
+@pytest.mark.parametrize(
+    ("crs", "left", "expected"),
+    [
+        ("EPSG:4326", 179.9995, True),
+        ("EPSG:4326", -180.0005, True),
+        ("EPSG:4326", 179.999, False),
+        (UTM, 500_000, False),
+    ],
+)
+def test_degrees_beyond_180_are_found(crs: str, left: float, expected: bool) -> None:
+    place = Georeference(crs, (1e-5, 0, left, 0, -1e-5, 1))
+    assert is_beyond_antimeridian(place, (100, 100)) == expected
+
+
+def test_a_map_of_the_whole_earth_is_not_beyond_180() -> None:
+    assert not is_beyond_antimeridian(Georeference("EPSG:4326", (1, 0, -180, 0, -1, 90)), (180, 360))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from segdrone.errors import DataError
-from segdrone.raster.crs import WGS84, Points, name_of, transform_between, utm_zone
+from segdrone.raster.crs import WGS84, Points, horizontal_crs, name_of, transform_between, utm_zone
 from segdrone.raster.geo_libraries import library
 from segdrone.raster.georeference import Georeference
 from segdrone.windows import Size
@@ -53,6 +53,16 @@ def utm_zone_of(place: Georeference, size: Size) -> str:
     """
     [[longitude, latitude]] = _degrees(place, np.array([[size[1] / 2, size[0] / 2]])).tolist()
     return utm_zone(longitude, latitude)
+
+
+def is_beyond_antimeridian(place: Georeference, size: Size) -> bool:
+    """Returns whether a raster in degrees has longitudes beyond 180 degrees, where other files count from -180 on."""
+    crs = horizontal_crs(place.crs)
+    if not crs.is_geographic:
+        return False
+    half = np.pi / crs.axis_info[0].unit_conversion_factor
+    longitudes = place.coordinates(outline(size))[:, 0]
+    return bool(np.abs(longitudes).max() > half * (1 + 1e-9))
 
 
 def ground_sampling_distance(place: Georeference, size: Size) -> float:

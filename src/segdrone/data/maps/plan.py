@@ -25,13 +25,14 @@ from segdrone.data.maps.label_layer import open_layer
 from segdrone.data.maps.labels import Labels, PolygonLabels
 from segdrone.data.maps.mask_labels import MaskLabels, is_raster_file, open_mask, tell_nodata
 from segdrone.data.maps.options import CutOptions
-from segdrone.data.maps.places import ground_sampling_distance, utm_zone_of
+from segdrone.data.maps.places import ground_sampling_distance, is_beyond_antimeridian, utm_zone_of
 from segdrone.data.maps.polygons import Grid, read_polygons
 from segdrone.data.maps.sources import find_rasters
 from segdrone.errors import ConfigError, DataError
 from segdrone.raster import ImageSource, MapSource
 from segdrone.raster.crs import name_of
 from segdrone.raster.vector_file import Layer, is_vector_file, split_layer
+from segdrone.windows import Window
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +115,7 @@ def plan_cut(options: CutOptions) -> Plan:
                 raster.labels.append(PolygonLabels(drawn[number, index], ids))
             else:
                 raster.labels.append(MaskLabels(layer, raster.grid, lookup_of_mask(table)))
+    _check_masks(rasters)
     _limit(options, rasters)
     gsd = max(raster.gsd for raster in rasters)
     block = options.block or default_block(options.tile, gsd)
@@ -135,6 +137,11 @@ def _open_rasters(options: CutOptions) -> list[PlannedRaster]:
             raise DataError(
                 f"{path} has {what}, so its labels cannot be found: give it one (gdal_edit -a_srs EPSG:CODE -a_ullr "
                 "WEST NORTH EAST SOUTH), or train on photographs with masks of their size (data=folder)"
+            )
+        if is_beyond_antimeridian(place, size):
+            raise DataError(
+                f"{path} is in degrees and reaches beyond 180, where labels would be missed: reproject it to meters "
+                f"(gdalwarp -t_srs {utm_zone_of(place, size)} FILE NEW)"
             )
         gsd, source = ground_sampling_distance(place, size), file
         grid = Grid(str(path), place, size)
@@ -201,6 +208,15 @@ def _check_places(layers: Sequence[Layer | Path], counts: Sequence[Counter[str]]
                 f"{layer} ({name_of(layer.crs)}) has no polygon where {raster.path} ({name_of(raster.place.crs)})"
                 f"{others}: check both coordinate systems"
             )
+
+
+def _check_masks(rasters: Sequence[PlannedRaster]) -> None:
+    """Refuses a mask that lies on no map; the labels of all maps are in the same order."""
+    for on_maps in zip(*(raster.labels for raster in rasters), strict=True):
+        whole = [Window(0, 0, *raster.grid.size) for raster in rasters]
+        met = [labels.meets(window) for labels, window in zip(on_maps, whole, strict=True)]
+        if isinstance(on_maps[0], MaskLabels) and not any(met):
+            raise DataError(f"the mask {on_maps[0].path} lies on no map: check its coordinate system and its place")
 
 
 def _where(layer: Layer, attribute: str | None) -> str:
