@@ -184,3 +184,9 @@ def test_masks_are_filled_with_the_ignored_id_by_default() -> None:
     turned = pipeline({"transform": "Rotate", "p": 1.0, "limit": (40, 50)})
     mask = turned(0, image=np.zeros((32, 48, 3), np.uint8), mask=np.full((32, 48), 7, np.uint8))["mask"]
     assert set(mask.unique().tolist()) == {7, 255}
+
+
+def test_a_transform_that_fails_on_a_photograph_is_named_in_one_line() -> None:
+    pipeline = Pipeline([A.RandomCrop(64, 64)], (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    with pytest.raises(ConfigError, match=r"fail on 32 x 48 pixels \(.*[Cc]rop.*\): change them"):
+        pipeline.augment(0, image=np.zeros((32, 48, 3), np.uint8), mask=np.zeros((32, 48), np.uint8))

@@ -12,6 +12,8 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from segdrone.errors import ConfigError
+from segdrone.model import read_checkpoint
+from segdrone.model.weights_file import save_plain
 from segdrone.training import inherit_options
 from segdrone.utils.config import to_container
 from tests.helpers.small_run import compose_config
@@ -118,6 +120,21 @@ def test_a_folder_whose_name_begins_like_that_of_the_run_stays(run: Path, tmp_pa
     (run / "run.json").write_text(json.dumps(content))
     data = resume(run)["data"]
     assert (data["split_dir"], data["class_groups"]) == (f"{tmp_path}/older/lists", f"{run}/groups.yaml")
+
+
+def test_a_folder_of_the_same_name_in_another_working_folder_is_not_taken(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = json.loads((run / "run.json").read_text())
+    content["config"]["data"]["root"] = "photographs"  # relative to where the run was started
+    (run / "run.json").write_text(json.dumps(content))
+    path = run / "checkpoints" / "last.ckpt"
+    checkpoint = read_checkpoint(path)
+    checkpoint["hyper_parameters"]["data"]["root"] = str(tmp_path)
+    save_plain(checkpoint, path)
+    (tmp_path / "elsewhere" / "photographs").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert resume(run)["data"]["root"] == str(tmp_path)
 
 
 def test_without_run_json_the_checkpoint_says_network_and_data(run: Path) -> None:

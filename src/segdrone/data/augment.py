@@ -89,9 +89,23 @@ class Pipeline:
 
         All random choices depend on `seed` only. The transforms share one generator: seeding each with the same
         number, as `Compose.set_random_seed` does, would flip horizontally exactly when it flips vertically.
+
+        Raises:
+            ConfigError: A transform fails on these pixels, such as a crop larger than they are.
         """
         self._compose.set_random_state(np.random.default_rng(seed), random.Random(seed))
-        augmented = {name: np.ascontiguousarray(pixels) for name, pixels in self._compose(**targets).items()}
+        try:
+            transformed = self._compose(**targets)
+        except MemoryError:
+            raise
+        except Exception as error:  # transforms of a config can fail in any way, some only on some sizes
+            height, width = targets["image"].shape[:2]
+            reason = " ".join(str(error).split())[:300] or type(error).__name__
+            raise ConfigError(
+                f"the transforms of augment fail on {height} x {width} pixels ({reason}): change them; segdrone data show "
+                "FOLDER --augment FILE.yaml tries them"
+            ) from error
+        augmented = {name: np.ascontiguousarray(pixels) for name, pixels in transformed.items()}
         if "instances" in augmented:
             augmented["instances"] = augmented["instances"].astype(np.int32)
         return augmented

@@ -98,10 +98,13 @@ def inherit_options(cfg: DictConfig, overrides: Sequence[str], folders: Sequence
     if cfg.ckpt_path is not None and file.is_file():
         name, saved = str(file), _read_run(file, str(cfg.output_dir))
         root = saved.get("data", {}).get("root")
-        # A folder that is not there was relative to another one.
-        if isinstance(root, str) and "data.root" not in given.keys and not Path(root).exists():
+        if isinstance(root, str) and "data.root" not in given.keys:
             trained = read_checkpoint(source)["hyper_parameters"]["data"]
-            saved["data"] |= {key: trained[key] for key in ("root", "images", "masks", "replay") if trained.get(key)}
+            # A relative folder was one of another working folder; here it is missing, or may be another dataset.
+            known = Path(trained.get("root") or "")
+            if not Path(root).exists() or (known.is_absolute() and known.exists()):
+                places = ("root", "images", "masks", "replay")
+                saved["data"] |= {key: trained[key] for key in places if trained.get(key)}
     else:
         name, hparams = str(source), read_checkpoint(source)["hyper_parameters"]
         keys = hparams["data"] if cfg.ckpt_path is not None else _OF_A_MODEL
