@@ -102,8 +102,8 @@ class Pipeline:
             height, width = targets["image"].shape[:2]
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise ConfigError(
-                f"the transforms of augment fail on {height} x {width} pixels ({reason}): change them; segdrone data show "
-                "FOLDER --augment FILE.yaml tries them"
+                f"the transforms of augment fail on {height} x {width} pixels ({reason}): change them; segdrone data "
+                "show FOLDER --augment FILE.yaml tries them"
             ) from error
         augmented = {name: np.ascontiguousarray(pixels) for name, pixels in transformed.items()}
         if "instances" in augmented:
