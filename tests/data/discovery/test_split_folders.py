@@ -75,6 +75,15 @@ def test_lists_of_a_layout_are_the_split(tmp_path: Path, lists: str) -> None:
     assert len(find_dataset(tmp_path).pairs) == 5
 
 
+def test_names_in_lists_may_have_dots(tmp_path: Path) -> None:
+    write_pairs(tmp_path, *numbered("JPEGImages/flight.{}.jpg", "SegmentationClass/flight.{}.png", 4))
+    (tmp_path / "ImageSets").mkdir()
+    (tmp_path / "ImageSets" / "train.txt").write_text("flight.0\nflight.1\n")
+    (tmp_path / "ImageSets" / "val.txt").write_text("flight.2\nflight.3.jpg\n")
+    splits = {pair.id: pair.split for pair in find_dataset(tmp_path).pairs}
+    assert splits == {f"flight.{i}": "train" if i < 2 else "val" for i in range(4)}
+
+
 def test_lists_of_few_photographs_are_told_and_not_used(tmp_path: Path) -> None:
     write_pairs(tmp_path, *numbered("JPEGImages/{}.jpg", "SegmentationClass/{}.png", 5))
     (tmp_path / "ImageSets").mkdir()

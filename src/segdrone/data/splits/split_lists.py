@@ -10,6 +10,7 @@ from segdrone.data.discovery.dataset_files import DatasetFiles
 from segdrone.data.discovery.layout import SPLIT_WORDS
 from segdrone.data.discovery.mask_names import stem
 from segdrone.data.splits.split import read_lines
+from segdrone.raster.header import IMAGE_SUFFIXES
 
 _UNLISTED = "photographs in no list"
 
@@ -53,5 +54,6 @@ def _read(folder: Path) -> dict[str, str]:
         for file in (folder / f"{word}.txt" for word in words):
             for line in filter(None, map(str.strip, read_lines(file))):
                 for name in {line, line.split()[0]}:  # a name may contain spaces, and a label may follow it
-                    splits.setdefault(stem(PurePosixPath(name)), set()).add(split)
+                    is_file = name.lower().endswith(IMAGE_SUFFIXES)  # flight.0001 is a name without a suffix
+                    splits.setdefault(stem(PurePosixPath(name if is_file else f"{name}.png")), set()).add(split)
     return {name: next(iter(found)) for name, found in splits.items() if len(found) == 1}
