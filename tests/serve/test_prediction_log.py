@@ -93,6 +93,19 @@ def test_a_line_that_a_killed_service_left_is_removed(tmp_path: Path) -> None:
     assert read_predictions(file.parent).paths == ("id0", "id1", "id0", "id1")
 
 
+def test_a_table_of_another_version_is_not_continued(tmp_path: Path) -> None:
+    add(PredictionLog(tmp_path), 3)
+    file = file_of(tmp_path)
+    header, *lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join([header.replace("path,", "path,other,"), *lines]))
+    before = file.read_bytes()
+    for count in (30, 31):  # two services of this version
+        add(PredictionLog(tmp_path), count)
+    assert file.read_bytes() == before
+    second = file.parent.with_name(f"{file.parent.name}.2")
+    assert len(read_predictions(second).paths) == 61
+
+
 def test_a_folder_that_cannot_be_written_costs_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("")
     with caplog.at_level(logging.WARNING):

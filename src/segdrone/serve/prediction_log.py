@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import threading
@@ -100,8 +101,8 @@ class PredictionLog:
         return found
 
     def _write(self, folder: Path, description: Mapping[str, Any], row: Mapping[str, str]) -> None:
-        day = folder / datetime.now(UTC).strftime("%Y-%m-%d")
-        file = day / SUMMARY
+        file = self._file(folder / datetime.now(UTC).strftime("%Y-%m-%d"), csv_line(row))
+        day = file.parent
         if not file.exists():
             settings = {"scale": None, "augment": "none", "scales": [1.0]}
             cleanup = {"min_area": 0, "fill_holes": 0, "refine": 0}
@@ -115,3 +116,14 @@ class PredictionLog:
         self._begun.add(file)
         with file.open("a", encoding="utf-8") as opened:
             opened.write(csv_line(row.values()))
+
+    def _file(self, day: Path, header: str) -> Path:
+        """Returns the table of a day; another one if a service of another version wrote one with other columns."""
+        for number in itertools.count(1):
+            file = (day if number == 1 else day.with_name(f"{day.name}.{number}")) / SUMMARY
+            if file in self._begun or not file.exists():
+                break
+            with file.open(encoding="utf-8", errors="surrogateescape", newline="") as opened:
+                if opened.readline() == header:
+                    break
+        return file
