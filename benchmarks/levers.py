@@ -8,8 +8,9 @@ python benchmarks/levers.py ... --seeds 42 --only "copy-paste of rare things" "E
 
 Every training gets the same photographs, size and epochs, but for the levers that are about these. What helps is chosen
 on a ruler: photographs of train.txt that no training sees, held out so that near copies stay on one side. Those of
-val.txt are scored only at the end, by the recipe and by all levers together that won. All scores are at the masks' own
-size, so rows with other inputs can be compared.
+val.txt are scored only at the end: by the recipe, by all levers together that won, by the mean of the networks of all
+seeds, and by one network that is distilled from these. All scores are at the masks' own size, so rows with other inputs
+can be compared.
 
 Whole processes are timed, one after the other. Each result is kept in --runs as soon as it is there, so an interrupted
 benchmark continues; a training that fails is reported, and tried again by the next call. Writes
@@ -44,6 +45,8 @@ from segdrone.data import DataConfig, open_dataset
 from segdrone.data.augment import build_transforms
 from segdrone.data.splits.groups import group_photographs
 from segdrone.data.splits.split import split_groups
+from segdrone.model.combine import combine_checkpoints
+from segdrone.model.weights_file import save_plain
 from segdrone.utils.atomic import atomic_write, write_json
 from segdrone.utils.config import to_container
 
@@ -124,6 +127,16 @@ class Benchmark:
         ]  # fmt: skip
         return self._once(f"{name} on {split}", seed, "evaluate.py", command)
 
+    def average(self, row: Row) -> Path | None:
+        """Returns the folder of the ensemble of a row's networks; None if there is but one."""
+        networks = [folder / "best.ckpt" for folder in row.folders.values()]
+        if len(networks) < 2:
+            return None
+        folder: Path = self.options.runs / "-".join(["ensemble", *(file.parent.name for file in networks)])
+        if not (folder / "best.ckpt").is_file():
+            save_plain(combine_checkpoints(networks), folder / "best.ckpt")
+        return folder
+
     def _once(self, name: str, seed: int, script: str, arguments: list[str]) -> Path | None:
         lists = [
             (folder / f"{part}.txt").read_text(encoding="utf-8")
@@ -189,9 +202,24 @@ def measure(benchmark: Benchmark) -> tuple[list[Row], list[str], list[Row], list
         finals = [
             _scored(benchmark, row.name, row, "val", []) for row in rows.values() if row.name in (RECIPE, TOGETHER)
         ]
+        best = rows.get(TOGETHER, base)
+        finals += _several_as_one(benchmark, best, overrides_of(winners, benchmark.setting))
         for name in won(tta, base, options.least, dict.fromkeys(TTA, "tta")):
-            finals.append(_scored(benchmark, f"{finals[-1].name}, {name}", rows.get(TOGETHER, base), "val", TTA[name]))
+            finals.append(_scored(benchmark, f"{best.name}, {name}", best, "val", TTA[name]))
     return [*rows.values()], winners, tta, finals
+
+
+def _several_as_one(benchmark: Benchmark, row: Row, overrides: list[str]) -> list[Row]:
+    """Scores the mean of a row's networks on val, and one network that learns from it what they predict."""
+    ensemble, seed = benchmark.average(row), benchmark.options.seeds[0]
+    if ensemble is None:
+        return []
+    mean, distilled = Row(f"{row.name}, mean of {len(row.folders)} networks"), Row(f"{row.name}, distilled from these")
+    mean.add(seed, benchmark.score(mean.name, seed, ensemble, "val", []))
+    run = benchmark.train(distilled.name, seed, [*overrides, f"distil_from={ensemble / 'best.ckpt'}"])
+    if run is not None:
+        distilled.add(seed, benchmark.score(distilled.name, seed, run, "val", []))
+    return [mean, distilled]
 
 
 def _scored(benchmark: Benchmark, name: str, row: Row, split: str, overrides: list[str]) -> Row:
