@@ -52,6 +52,7 @@ NETWORK = {
 RECIPE = ["init_from=scenes", "augment=light", "loss=ce_dice", "optimizer.lr=1e-3", "data.batch_size=4"]
 RECIPE += ["data.sampling=crops", "data.samples_per_image=2", "inference=tiled", "callbacks.early_stopping=null"]
 RECIPE += ["pictures=null", "logger.tensorboard=null", "callbacks.curves=null", "callbacks.pictures=null"]
+RECIPE += ["+trainer.check_val_every_n_epoch=4"]
 HEADS = {"with": True, "without": False}
 Record = dict[str, Any]
 
@@ -201,7 +202,7 @@ def main() -> None:
     parser.add_argument(
         "--size", type=int, nargs=2, default=(256, 384), metavar=("HEIGHT", "WIDTH"), help="crops (256 384)"
     )
-    parser.add_argument("--epochs", type=int, default=20, help="epochs of each run (20)")
+    parser.add_argument("--epochs", type=int, default=12, help="epochs of each run, a multiple of 4 (12)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[42], help="a pair of runs for each seed (42)")
     parser.add_argument("--no-training", action="store_true", help="score the runs that are there")
     parser.add_argument("--time", action="store_true", help="measure the costs; needs a machine that does nothing else")
