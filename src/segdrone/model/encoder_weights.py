@@ -21,6 +21,8 @@ State = Mapping[str, Tensor]
 _FETCHED = {"encoder": "imagenet", "context": "pretrained"}
 """Word for the weights of the cache or the hub, by what they are of."""
 
+_NAMES = {"encoder": "model.encoder_name", "context": "model.context"}
+
 
 def load_encoder_weights(encoder: nn.Module, name: str, source: str, part: str = "encoder") -> str:
     """Loads pretrained weights into an encoder of smp, or into the ViT of a context.
@@ -55,8 +57,8 @@ def load_encoder_weights(encoder: nn.Module, name: str, source: str, part: str =
     if not all(key in fitting for key in required):
         raise CheckpointError(
             f"{source} does not fit the {part} {name}: it has {sum(key in expected for key in renamed)} of its "
-            f"{len(expected)} tensors, or other shapes or types: give weights of this {part}, or "
-            f"model.{part}_weights=null to start from random ones"
+            f"{len(expected)} tensors, or other shapes or types: give weights of this {part}, the "
+            f"{part} that they are of ({_NAMES[part]}), or model.{part}_weights=null to start from random ones"
         )
     encoder.load_state_dict({**expected, **fitting})
     return f"{part} {name}: {len(fitting)} of {len(expected)} tensors loaded from {source}"
