@@ -26,6 +26,7 @@ from tqdm import tqdm
 from segdrone.classes import DRONE
 from segdrone.data.discovery.find_dataset import find_dataset
 from segdrone.data.discovery.pairs import ImageMaskPair, find_pairs
+from segdrone.evaluation.bootstrap import interval, resample
 from segdrone.evaluation.counts import Counts, count_image, stack_counts
 from segdrone.evaluation.scores import score
 
@@ -182,8 +183,10 @@ def main() -> None:
     loop = ArticleLoop(train, val, (options.height, options.width), 3, options.weights, options.epochs)
     for _ in tqdm(range(options.epochs), desc="tutorial's loop"):
         loop.epoch()
-    scores = score(loop.counts(options.predictions)).overall
-    print(json.dumps({name: scores[name] for name in ("miou", "miou_per_image", "accuracy")}))
+    counts = loop.counts(options.predictions)
+    scores, [drawn] = score(counts).overall, resample(counts)
+    result: dict[str, Any] = {name: scores[name] for name in ("miou", "miou_per_image", "accuracy")}
+    print(json.dumps({**result, "interval": interval(drawn.overall["miou"])}))
 
 
 if __name__ == "__main__":

@@ -73,7 +73,8 @@ def run_tutorial(options: argparse.Namespace, seed: int) -> Result:
     ]  # fmt: skip
     started = time.perf_counter()
     output = subprocess.run([*map(str, command)], stdout=subprocess.PIPE, text=True, check=True, cwd=REPO).stdout
-    return {**json.loads(output.splitlines()[-1]), "seconds": time.perf_counter() - started}
+    scores = json.loads(output.splitlines()[-1])
+    return {**{name: scores[name] for name in SCORES}, "seconds": time.perf_counter() - started}
 
 
 def run_segdrone(options: argparse.Namespace, seed: int, overrides: list[str]) -> Result:

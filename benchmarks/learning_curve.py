@@ -1,18 +1,20 @@
-"""From how many training photographs on is a network better than classical models?
+"""From how many training photographs on is a network better than classical models, and than the tutorial's loop?
 
-python benchmarks/learning_curve.py --root FOLDER --split-dir FOLDER --results FOLDER [--weights FILE.safetensors]
+python benchmarks/learning_curve.py --root FOLDER --split-dir FOLDER --results FOLDER [--weights FOLDER]
 python benchmarks/learning_curve.py ... --counts 1 5 20 --only classic_slic_forest
 
 Each model is fitted to the first N photographs of train.txt, in an order drawn once by a seed, and scored on those in
-val.txt, by a process of train.py: classical models by conf/model/classic_*.yaml, the network by experiment=baseline.
---results keeps a JSON file for each run, so an interrupted benchmark continues. Writes
-benchmarks/results/learning_curve.md: mIoU with 95 % intervals, and where the network overtakes each model.
+val.txt, each in a process of its own: classical models by conf/model/classic_*.yaml, the network by
+experiment=baseline, the tutorial's loop for its 15 epochs. --results keeps a JSON file for each run, so an interrupted
+benchmark continues.
+Writes benchmarks/results/learning_curve.md: mIoU with 95 % intervals, and where the network overtakes each model.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,11 +27,15 @@ from tqdm import tqdm
 REPO = Path(__file__).parents[1]
 sys.path.insert(0, str(REPO))
 
+from benchmarks.baseline import ENCODER, TUTORIALS_ENCODER
+from benchmarks.lever_list import encoder_weights, weights_file
+
 from segdrone.utils.atomic import atomic_write, write_json
 
 NETWORK = "experiment=baseline"
-MODELS = ("classic_slic_forest", "classic_pixel_forest", "classic_exg_mean", NETWORK)
-COUNTS = (1, 5, 20, 100, 306)
+TUTORIAL = "the tutorial's loop"
+MODELS = ("classic_slic_forest", "classic_pixel_forest", "classic_exg_mean", TUTORIAL, NETWORK)
+COUNTS = (1, 5, 10, 20, 40, 80, 100, 306)
 _LEAST_STEPS = 1500  # of the network: with few photographs it gets more epochs
 Results = dict[tuple[str, int], dict[str, Any]]
 
@@ -44,6 +50,8 @@ def measure(options: argparse.Namespace, model: str, count: int) -> dict[str, An
         splits.mkdir()
         (splits / "train.txt").write_text("\n".join(chosen) + "\n", encoding="utf-8")
         (splits / "val.txt").write_bytes((options.split_dir / "val.txt").read_bytes())
+        if model == TUTORIAL:
+            return measure_tutorial(options, splits)
         command = [
             sys.executable, "train.py", f"data.root={options.root}", f"data.split_dir={splits}", "pictures=null",
             f"data.image_size={size}", f"data.test_image_size={size}", "data.cache=memory", f"seed={options.seed}",
@@ -52,7 +60,7 @@ def measure(options: argparse.Namespace, model: str, count: int) -> dict[str, An
         if model == NETWORK:
             batch = min(3, count)
             epochs = max(15, -(-_LEAST_STEPS * batch // count))
-            command += [NETWORK, f"model.encoder_weights={options.weights or 'null'}", f"data.batch_size={batch}"]
+            command += [NETWORK, encoder_weights(ENCODER, options.weights), f"data.batch_size={batch}"]
             command += [f"trainer.max_epochs={epochs}", f"+trainer.check_val_every_n_epoch={epochs}"]
         else:
             command += [f"model={model}", "trainer.limit_val_batches=1"]
@@ -60,6 +68,18 @@ def measure(options: argparse.Namespace, model: str, count: int) -> dict[str, An
         metrics = json.loads((Path(folder) / "run" / "metrics.json").read_text(encoding="utf-8"))
     low, high = metrics["intervals"]["miou"]
     return {"miou": metrics["miou"], "low": low, "high": high}
+
+
+def measure_tutorial(options: argparse.Namespace, splits: Path) -> dict[str, Any]:
+    """Trains by the tutorial's loop, and returns its mIoU with its interval."""
+    file = weights_file(TUTORIALS_ENCODER, options.weights)
+    command = [
+        sys.executable, "benchmarks/article.py", "--root", options.root, "--split-dir", splits, "--seed", options.seed,
+        "--height", options.height, "--width", options.width, *(["--weights", file] if file else []),
+    ]  # fmt: skip
+    output = subprocess.run([*map(str, command)], stdout=subprocess.PIPE, text=True, check=True, cwd=REPO).stdout
+    scores = json.loads(output.splitlines()[-1])
+    return {"miou": scores["miou"], "low": scores["interval"][0], "high": scores["interval"][1]}
 
 
 def overtaken(results: Results, model: str) -> str:
@@ -94,7 +114,7 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True, help="photographs and masks")
     parser.add_argument("--split-dir", type=Path, required=True, help="folder of train.txt and val.txt")
     parser.add_argument("--results", type=Path, required=True, help="folder that keeps a JSON file for each run")
-    parser.add_argument("--weights", type=Path, help="weights of the network's encoder; none: random")
+    parser.add_argument("--weights", type=Path, help="folder of ENCODER_imagenet.safetensors (default: random weights)")
     parser.add_argument("--counts", type=int, nargs="*", default=COUNTS, help="numbers of training photographs")
     parser.add_argument("--only", nargs="*", choices=MODELS, default=MODELS, help="models to measure")
     parser.add_argument("--height", type=int, default=256, help="rows at which photographs are seen")
@@ -106,7 +126,8 @@ def main() -> None:
     results: Results = {}
     setting = f"{options.height}x{options.width}-{options.seed}"
     for model, count in tqdm([(model, count) for count in options.counts for model in options.only], unit="run"):
-        file = options.results / f"{model.replace('=', '-')}-{count}-{setting}.json"
+        name = re.sub(r"[^\w]+", "-", model)
+        file = options.results / f"{name}-{count}-{setting}.json"
         if not file.is_file():
             options.results.mkdir(parents=True, exist_ok=True)
             write_json(measure(options, model, count), file)
