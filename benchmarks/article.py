@@ -186,7 +186,7 @@ def main() -> None:
     counts = loop.counts(options.predictions)
     scores, [drawn] = score(counts).overall, resample(counts)
     result: dict[str, Any] = {name: scores[name] for name in ("miou", "miou_per_image", "accuracy")}
-    print(json.dumps({**result, "interval": interval(drawn.overall["miou"])}))
+    print(json.dumps({**result, "interval": interval(drawn.overall["miou"]).tolist()}))
 
 
 if __name__ == "__main__":
