@@ -137,9 +137,9 @@ def test_a_sweep_without_a_comparison_fails_if_a_job_failed(sweep: Sweep) -> Non
 
 
 def test_optuna_can_minimize(sweep: Sweep, tmp_path: Path) -> None:
-    result = sweep(*OPTUNA, "direction=minimize", "x=1.0,2.0,3.0")
+    result = sweep(*OPTUNA, "objective=val/loss", "direction=minimize", "x=1.0,2.0,3.0")
     assert result.returncode == 0, result.stderr
-    assert "(x=1) with val/miou 1.0000" in result.stdout
+    assert "(x=1) with val/loss 1.0000" in result.stdout
     assert "best_value: 1.0" in (tmp_path / "sweep" / "optimization_results.yaml").read_text()
 
 
