@@ -138,7 +138,7 @@ def test_all_commands_are_listed_with_one_line_each(command: Command) -> None:
     result = command("segdrone", "--help", env={**os.environ, "COLUMNS": "120"})
     names = (
         "train", "evaluate", "predict", "export", "data", "weights", "geo", "compare", "serve", "monitor", "sweep",
-        "segment",
+        "segment", "ensemble",
     )  # fmt: skip
     for name in names:
         assert sum(line.strip("│ ").split(" ")[0] == name for line in result.stdout.splitlines()) == 1, name

@@ -211,7 +211,11 @@ def test_sums_over_millions_of_pixels_are_not_rounded_away() -> None:
 
 @pytest.mark.parametrize("path", sorted((REPO / "conf" / "loss").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_config_of_conf_loss_can_be_built(path: Path, logits: Tensor, mask: Tensor) -> None:
-    assert build_loss(**yaml.safe_load(path.read_text()), ignore_index=255)(logits, mask) > 0
+    options = yaml.safe_load(path.read_text())
+    weighted = options.get("terms", {}).get("ce", {})
+    if weighted.get("class_weights") == "auto":  # a run counts the pixels of its masks
+        weighted["class_weights"] = [1.0] * logits.shape[1]
+    assert build_loss(**options, ignore_index=255)(logits, mask) > 0
 
 
 def test_sum_weights_its_terms(logits: Tensor, mask: Tensor) -> None:

@@ -54,10 +54,11 @@ def test_photographs_without_masks_need_a_model(small_config: Compose) -> None:
 
 
 def test_a_replay_has_the_photographs_that_the_checkpoint_was_trained_on(
-    trained_run: Path, all_scenes: Path, small_config: Compose
+    trained_run: Path, all_scenes: Path, small_config: Compose, tmp_path: Path
 ) -> None:
-    checkpoint = trained_run / "checkpoints" / "best.ckpt"
-    cfg = small_config(f"init_from={checkpoint}", f"data.replay={all_scenes}", "data.split_seed=1")
+    checkpoint, own = trained_run / "checkpoints" / "best.ckpt", tmp_path / "own"
+    shutil.copytree(all_scenes, own)
+    cfg = small_config(f"init_from={checkpoint}", f"data.root={own}", f"data.replay={all_scenes}", "data.split_seed=1")
     datamodule = build_datamodule(cfg)
     trained = load_module(checkpoint).hparams["splits"]["train"]
     assert [pair.id for pair in datamodule.splits["replay"]] == trained
