@@ -105,6 +105,12 @@ def test_weights_that_are_missing_are_refused(members: list[Path], tmp_path: Pat
         combine_checkpoints([members[0], path])
 
 
+def test_a_model_that_is_given_twice_is_refused(members: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "copy.ckpt").write_bytes(members[0].read_bytes())
+    with pytest.raises(CheckpointError, match=r"copy\.ckpt is the same model as .*0\.ckpt"):
+        combine_checkpoints([*members, tmp_path / "copy.ckpt"])
+
+
 def test_an_ensemble_needs_two(members: list[Path]) -> None:
     with pytest.raises(CheckpointError, match="two checkpoints or more"):
         combine_checkpoints(members[:1])

@@ -98,7 +98,7 @@ def test_a_teacher_of_other_pixels_is_told(tmp_path: Path, caplog: pytest.LogCap
     torch.save(content, path)
     with caplog.at_level(logging.WARNING):
         Distillation([path], tiny_module())
-    assert "was trained with bands=(3, 2, 1), not None: it predicts" in caplog.text
+    assert "was trained with bands=(3, 2, 1), here it is None: on the samples" in caplog.text
     content["hyper_parameters"]["data"]["bands"] = None
     torch.save(content, path)
     caplog.clear()

@@ -13,6 +13,7 @@ import torch
 from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation.scored_model import ScoredModel, open_model_file
 from segdrone.inference import Predictor
+from segdrone.model.origin import trained_anywhere
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +34,7 @@ class Judge:
 
     def trained_on(self) -> set[str]:
         """Returns the names of photographs that it was trained on, in whatever folder they were then."""
-        training = self.model.training
-        parts = (training.get("origin") or {}).get("trained_on", [])
-        return {*(training.get("splits") or {}).get("train", ())}.union(*(part["photographs"] for part in parts))
+        return trained_anywhere(self.model.training)
 
 
 def open_judges(paths: Sequence[Path], *, device: str = "auto", **options: Any) -> list[Judge]:

@@ -19,11 +19,11 @@ def ensemble(
 
     For example:
 
-        segdrone train -m experiment=laptop data.root=FOLDER seed=1,2 output_dir=SEEDS
-        segdrone ensemble SEEDS/0/checkpoints/best.ckpt SEEDS/1/checkpoints/best.ckpt --out both.ckpt
+        segdrone train -m data.root=FOLDER seed=1,2 output_dir=SEEDS
+        segdrone ensemble SEEDS/?/checkpoints/best.ckpt --out both.ckpt
         segdrone evaluate ckpt_path=both.ckpt
         segdrone predict both.ckpt flights/ --out predicted
-        segdrone train experiment=realtime data.root=FOLDER distil_from=both.ckpt
+        segdrone train model=realtime data.root=FOLDER distil_from=both.ckpt
 
     The networks can be different ones. The first checkpoint decides the size at
     which photographs are predicted. Prediction takes as long as that of all

@@ -30,7 +30,7 @@ from segdrone.data.masks.instance_maps import InstanceMaps, require_instance_map
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.multi_image import MultiImageAugment
 from segdrone.data.reader import CachedReader
-from segdrone.data.replay import mix, open_replay, refuse_scored
+from segdrone.data.replay import mix, open_replay
 from segdrone.data.sampler import GroupedSampler, SampleIndex, SeededDistributedSampler
 from segdrone.data.sampling import (
     RandomCropSampler,
@@ -136,9 +136,8 @@ class SegmentationDataModule(L.LightningDataModule):
             if self.config.replay is not None:
                 encoding = self.encoding
                 own = ModelClasses(encoding.table, encoding.groups, encoding.source, "data.root")
-                other = open_replay(self.config, self.model_classes or own, self._replay_ids)
+                other = open_replay(self.config, self.model_classes or own, self._replay_ids, self.splits)
                 self.splits["replay"] = other.splits["train"]
-                refuse_scored(self.config, self.splits)
                 self._replayed = {pair.mask: other.encoding for pair in self.splits["replay"] if pair.mask is not None}
 
     def fit_dataset(self, split: str) -> SegmentationDataset:

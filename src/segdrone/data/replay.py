@@ -17,16 +17,23 @@ from segdrone.errors import DataError
 log = logging.getLogger(__name__)
 
 
-def open_replay(config: DataConfig, model: ModelClasses, ids: Sequence[str] | None) -> DatasetFolder:
+def open_replay(
+    config: DataConfig,
+    model: ModelClasses,
+    ids: Sequence[str] | None,
+    splits: Mapping[str, Sequence[ImageMaskPair]],
+) -> DatasetFolder:
     """Opens the dataset of `config.replay`, whose classes are mapped to those of a model by name.
 
     Args:
         config: The dataset to train on, which says how the other one's photographs are read too.
         model: The classes that are trained.
         ids: Photographs of the other dataset to train on; None, or where one of them is missing: its own train split.
+        splits: Photographs of the dataset to train on, by split.
 
     Raises:
-        DataError: The folder does not exist or is no dataset, or its masks have classes that are not trained.
+        DataError: The folder does not exist or is no dataset, its masks have classes that are not trained, or
+            photographs of it are among those of `val` and `test`.
     """
     root = Path(str(config.replay))
     if not root.is_dir():
@@ -42,22 +49,17 @@ def open_replay(config: DataConfig, model: ModelClasses, ids: Sequence[str] | No
         raise DataError(f"data.replay={root} cannot be used: {error}") from None
     if not count:
         raise DataError(f"data.replay={root} has no photographs to train on: give another folder")
+    _refuse_scored(root, dataset.splits["train"], [*splits["val"], *splits["test"]])
     log.info("%d labeled photographs of %s are trained on too, split %s", count, root, dataset.split.by)
     return dataset
 
 
-def refuse_scored(config: DataConfig, splits: Mapping[str, Sequence[ImageMaskPair]]) -> None:
-    """Refuses photographs that would be trained on as replayed and scored in the same run.
-
-    Raises:
-        DataError: There are some.
-    """
-    replayed = {pair.image.resolve() for pair in splits["replay"]}
-    scored = [pair.image for split in ("val", "test") for pair in splits[split] if pair.image.resolve() in replayed]
-    if scored:
+def _refuse_scored(root: Path, replayed: Sequence[ImageMaskPair], scored: Sequence[ImageMaskPair]) -> None:
+    files = {pair.image.resolve() for pair in replayed}
+    if both := [pair.image for pair in scored if pair.image.resolve() in files]:
         raise DataError(
-            f"{len(scored)} photographs of data.replay={config.replay} are among those for validation and test, such "
-            f"as {scored[0]}: give another folder"
+            f"{len(both)} photographs of data.replay={root} are among those for validation and test, such as "
+            f"{both[0]}: give another folder"
         )
 
 

@@ -10,9 +10,11 @@ from typing import Any
 
 from segdrone import __version__
 from segdrone.errors import CheckpointError
+from segdrone.included import find_model
 from segdrone.model.checkpoint import load_network, read_checkpoint
 from segdrone.model.ensemble import ENSEMBLE
 from segdrone.spec import ModelSpec
+from segdrone.utils.digest import file_digest
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +36,15 @@ def combine_checkpoints(paths: Sequence[str | Path]) -> dict[str, Any]:
 
     Raises:
         CheckpointError: As `read_checkpoint`, a checkpoint has other classes than the first, reads other bands, has an
-            instance head, or is an ensemble.
+            instance head, or is an ensemble, or one is given twice.
     """
     if len(paths) < 2:
         raise CheckpointError("an ensemble needs two checkpoints or more")
     checkpoints = [read_checkpoint(path) for path in paths]
+    digests = [file_digest(find_model(path)) for path in paths]
+    for index, path in enumerate(paths):
+        if (first := digests.index(digests[index])) < index:
+            raise CheckpointError(f"{path} is the same model as {paths[first]}: give each once")
     specs = [load_network(path)[1] for path in paths]  # also checks that the weights fit
     for spec, checkpoint, path in zip(specs, checkpoints, paths, strict=True):
         _compare(paths[0], specs[0], path, spec, checkpoint["hyper_parameters"]["model"])

@@ -75,13 +75,13 @@ def _compare_pixels(path: str | Path, teacher: ModelSpec, own: ModelSpec) -> Non
     """Warns if a teacher was trained on other bands, or at another scale, than those of this training."""
     keys = ("bands", "stretch", "sampling", "scale", *(["training_size"] if own.sampling == "whole" else []))
     differences = [
-        f"{key}={getattr(teacher, key)}, not {getattr(own, key)}"
+        f"{key}={getattr(teacher, key)}, here it is {getattr(own, key)}"
         for key in keys
         if getattr(teacher, key) != getattr(own, key)
     ]
     if differences:
         log.warning(
-            "distil_from=%s was trained with %s: it predicts what this training sees, and may teach wrong classes",
+            "distil_from=%s was trained with %s: on the samples of this training it may predict wrong classes",
             path, "; ".join(differences),
         )  # fmt: skip
 
