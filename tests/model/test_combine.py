@@ -50,6 +50,7 @@ def test_photographs_of_every_member_count_as_trained_on(members: list[Path], tm
     third = _changed(members[1], tmp_path / "c.ckpt", train_on("there", train=["9"], val=[]))
     hparams = combine_checkpoints([first, second, third])["hyper_parameters"]
     assert hparams["splits"] == {"train": ["1", "2", "3"], "val": ["4"]}
+    assert hparams["split_by"].endswith("without photographs that another network of the ensemble was trained on")
     assert trained_elsewhere(hparams, "there") == {"9"}
 
 

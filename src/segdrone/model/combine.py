@@ -57,6 +57,9 @@ def combine_checkpoints(paths: Sequence[str | Path]) -> dict[str, Any]:
     ]
     trained, elsewhere = _trained_on(hparams)
     splits = {split: [name for name in ids if name not in trained] for split, ids in hparams[0]["splits"].items()}
+    split_by = hparams[0].get("split_by", "")
+    if any(len(splits[split]) < len(ids) for split, ids in hparams[0]["splits"].items() if split != "train"):
+        split_by += ", without photographs that another network of the ensemble was trained on"
     made_by = {"segdrone": __version__, "network": f"{ENSEMBLE} of {' + '.join(names)}", "encoder": encoders}
     if contexts := [*dict.fromkeys(part["model"]["context"] for part in hparams if part["model"].get("context"))]:
         made_by["context"] = "+".join(contexts)
@@ -75,6 +78,7 @@ def combine_checkpoints(paths: Sequence[str | Path]) -> dict[str, Any]:
             **hparams[0],
             "model": {"name": ENSEMBLE, "encoder_name": encoders, "members": members},
             "splits": {**splits, "train": sorted(trained)},
+            "split_by": split_by,
             "origin": {"checkpoint": None, "sha256": None, "trained_on": elsewhere} if elsewhere else None,
         },
         "spec": spec.to_dict(),
