@@ -60,7 +60,8 @@ def test_an_ensemble_has_no_curves_of_the_run_that_it_lies_in(tmp_path: Path) ->
     folder = tmp_path / "run" / "checkpoints"
     folder.mkdir(parents=True)
     member = tiny_checkpoint(folder / "best.ckpt")
-    save_plain(combine_checkpoints([member, member]), path := member.with_name("two.ckpt"))
+    other = tiny_checkpoint(folder / "last.ckpt", seed=1)
+    save_plain(combine_checkpoints([member, other]), path := member.with_name("two.ckpt"))
     assert open_checkpoint(member).run == tmp_path / "run"
     assert open_checkpoint(path).run is None
 
