@@ -2,6 +2,7 @@
 
 python -m benchmarks.torture                              ten minutes of all kinds of trials
 python -m benchmarks.torture --minutes 60 --write         an hour; the table goes to benchmarks/results/torture.md
+python -m benchmarks.torture --full --seed 1 --journal FILE     90,000 trials, some hours; stopped, it goes on
 python -m benchmarks.torture --only kill                  only the kinds with this word in their name
 python -m benchmarks.torture --list                       the names of all kinds
 python -m benchmarks.torture --repeat "photographs by bytes:1234"     one trial again
@@ -58,6 +59,7 @@ def main() -> int:
 def _run(options: argparse.Namespace, work: Path) -> int:
     from benchmarks.torture import preload, report
     from benchmarks.torture.campaign import run_campaign
+    from benchmarks.torture.journal import Journal
     from benchmarks.torture.kinds import all_kinds
 
     started = time.monotonic()
@@ -77,15 +79,19 @@ def _run(options: argparse.Namespace, work: Path) -> int:
         return 0 if outcome.held else 1
     first = random.randrange(1 << 20) * 1000 if options.seed is None else options.seed
     print(f"seeds from {first} on (--seed {first} tries them again)", flush=True)
+    limits = {name: -(-kinds[name].full // kinds[name].batch) for name in chosen} if options.full else {}
+    limits |= {name: options.rounds for name in chosen if options.rounds}
+    deadline = started + (24 * 3600 if options.full else 60 * options.minutes)
     outcomes = run_campaign(
-        {name: kinds[name] for name in chosen}, first, started + 60 * options.minutes, options.workers, options.rounds
+        {name: kinds[name] for name in chosen}, first, deadline, options.workers, limits, Journal(options.journal)
     )
     outcomes = {name: outcomes[name] for name in chosen if outcomes.get(name)}
     print(report.table(outcomes), *report.failures(outcomes), sep="\n")
     if options.write:
         command = f"python -m benchmarks.torture {' '.join(sys.argv[1:])} --seed {first}"
         path = REPO / "benchmarks" / "results" / "torture.md"
-        path.write_text(report.page(outcomes, command, (time.monotonic() - started) / 60))
+        minutes = None if options.journal else (time.monotonic() - started) / 60
+        path.write_text(report.page(outcomes, command, minutes))
         print(f"written to {path}")
     return int(any(not outcome.held for results in outcomes.values() for outcome in results))
 
@@ -109,6 +115,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="seed of the first trial of each kind (default: random, and printed)")
     parser.add_argument("--only", nargs="+", default=[""], metavar="WORD", help="only kinds with one of these words")
     parser.add_argument("--rounds", type=int, help="batches of each kind (default: as many as there is time for)")
+    parser.add_argument("--full", action="store_true", help="as many trials of each kind as a full campaign has")
+    parser.add_argument("--journal", type=Path, help="keep outcomes in this file, and go on where it ends")
     parser.add_argument("--repeat", metavar="KIND:SEED", help="run one trial again")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes (default: cores)")
     parser.add_argument("--list", action="store_true", help="print the names of all kinds")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import suppress
 from typing import Any
 
+from benchmarks.torture.journal import Journal
 from benchmarks.torture.outcome import Kind, Outcome
 
 from segdrone.utils.progress import progress_bar
@@ -21,7 +23,7 @@ _kinds: Mapping[str, Kind] = {}
 
 
 def run_campaign(
-    kinds: Mapping[str, Kind], start: int, deadline: float, workers: int, rounds: int | None = None
+    kinds: Mapping[str, Kind], start: int, deadline: float, workers: int, limits: Mapping[str, int], journal: Journal
 ) -> dict[str, list[Outcome]]:
     """Runs trials with the seeds `start`, `start` + 1, ... of each kind, all kinds in turns by their shares.
 
@@ -30,16 +32,18 @@ def run_campaign(
         start: First seed.
         deadline: When no further trials are started, by `time.monotonic`.
         workers: Number of processes.
-        rounds: Batches of each kind; None for as many as there is time for.
+        limits: Most batches of each kind; a kind without one has as many as there is time for.
+        journal: Where outcomes are kept; trials that it has are not tried again.
 
     Returns:
-        The outcomes of each kind.
+        The outcomes of each kind, with those of the journal.
     """
     global _kinds
     _kinds = kinds  # inherited by the forked workers
-    outcomes: defaultdict[str, list[Outcome]] = defaultdict(list)
+    outcomes = defaultdict(list, journal.read())
     spent = dict.fromkeys(kinds, 0.0)  # seconds, by share
-    begun, running = dict.fromkeys(kinds, 0), dict[Future[Any], str]()
+    left = {name: _batches(kind, start, limits.get(name), outcomes[name]) for name, kind in kinds.items()}
+    running, ahead = dict[Future[Any], str](), {name: next(batches, None) for name, batches in left.items()}
     total = round(deadline - time.monotonic())
     began = time.monotonic()
     context = multiprocessing.get_context("fork")
@@ -50,14 +54,12 @@ def run_campaign(
     ):
         while True:
             while len(running) < workers and time.monotonic() < deadline:
-                left = [kind for kind in kinds if rounds is None or begun[kind] < rounds]
-                if not left:
+                waiting = {name: seeds for name, seeds in ahead.items() if seeds}
+                if not waiting:
                     break
-                name = min(left, key=lambda kind: spent[kind] if begun[kind] else -1.0)
-                batch = kinds[name].batch
-                first = start + begun[name] * batch
-                running[pool.submit(_run, name, range(first, first + batch))] = name
-                begun[name] += 1
+                name = min(waiting, key=spent.__getitem__)
+                running[pool.submit(_run, name, waiting[name])] = name
+                ahead[name] = next(left[name], None)
                 spent[name] += 0.5  # until it is known
             if not running:
                 break
@@ -66,6 +68,7 @@ def run_campaign(
                 name = running.pop(future)
                 results, seconds = future.result()
                 outcomes[name] += results
+                journal.add(name, results)
                 for outcome in results:
                     if not outcome.held:
                         bar.write(f"FAILED {name}:{outcome.seed}: {outcome.detail}")
@@ -75,6 +78,15 @@ def run_campaign(
             bar.set_postfix(tried=tried, failed=failed, refresh=False)
             bar.update(min(total, round(time.monotonic() - began)) - bar.n)
     return outcomes
+
+
+def _batches(kind: Kind, start: int, limit: int | None, done: Sequence[Outcome]) -> Iterator[Sequence[int]]:
+    """Yields the seeds of each batch of a kind that is not among those done."""
+    known = {outcome.seed for outcome in done}
+    for index in itertools.count() if limit is None else range(limit):
+        seeds = range(start + index * kind.batch, start + (index + 1) * kind.batch)
+        if not known.issuperset(seeds):
+            yield seeds
 
 
 def _start_worker() -> None:

@@ -21,7 +21,12 @@ _FILES = {
     "evaluating": 3, "resuming": 2, "exported models": 15,
 }  # fmt: skip
 """Trials at once, by the name of a kind of file in `mutations.subjects`: about three seconds."""
-
+_FULL = {
+    "photographs": 13_200, "masks": 13_200, "annotations": 1800, "checkpoints": 1500, "checkpoint settings": 800,
+    "counts.npz": 800, "results": 800, "class tables": 3000, "class groups": 3000, "split lists": 3000,
+    "cache entries": 3000, "videos": 800, "evaluating": 60, "resuming": 20, "exported models": 600,
+}  # fmt: skip
+"""Trials of a full campaign, by bytes and by structure each."""
 
 _TRIALS: dict[str, disturb.Trial] = {
     "kill by time": disturb.kill_by_time,
@@ -31,6 +36,11 @@ _TRIALS: dict[str, disturb.Trial] = {
     "odd names": odd_names,
     "odd machine": odd_machine,
 }
+_FULL_TRIALS = {"full disk": 40, "odd names": 25, "odd machine": 25, "two at once": 15}
+_FULL_PAIRS = {
+    "kill by time: train": 30, f"kill by time: {_DDP}": 50, "full disk: train": 80, f"full disk: {_DDP}": 10,
+    "full disk: evaluate": 20, "full disk: predict": 80, "full disk: import": 80,
+}  # fmt: skip
 _NEED_LIBRARY = ("kill by operation", "full disk")
 
 
@@ -47,14 +57,15 @@ def all_kinds(ground: Path, *, preloaded: bool) -> dict[str, Kind]:
     for name, batch in _FILES.items():
         for by in ("bytes", "structure"):
             if by == "structure" or name not in ("checkpoint settings", "evaluating"):  # as for `checkpoints`
-                kinds[f"{name} by {by}"] = Kind(partial(_mutations, ground, name, by), batch, 1.0)
-    kinds["requests to the service"] = Kind(partial(_requests, ground), 100, 1.0)
-    kinds["kill by time: workers of the service"] = Kind(partial(_worker_kills, ground), 5, 1.0)
-    kinds["kill by time: service with jobs"] = Kind(partial(_service_kills, ground), 1, 1.0)
+                kinds[f"{name} by {by}"] = Kind(partial(_mutations, ground, name, by), batch, 1.0, _FULL[name])
+    kinds["requests to the service"] = Kind(partial(_requests, ground), 100, 1.0, 3000)
+    kinds["kill by time: workers of the service"] = Kind(partial(_worker_kills, ground), 5, 1.0, 30)
+    kinds["kill by time: service with jobs"] = Kind(partial(_service_kills, ground), 1, 1.0, 15)
     for verb, job in sorted(product(_TRIALS, JOBS), key=_rank):
         if _fits(verb, job) and (preloaded or verb not in _NEED_LIBRARY):
             share = 2.0 if job in _LONG else 1.0
-            kinds[f"{verb}: {job}"] = Kind(partial(disturb.run_disturbed, ground, job, _TRIALS[verb]), 1, share)
+            full = _FULL_PAIRS.get(f"{verb}: {job}", _FULL_TRIALS.get(verb, 20))
+            kinds[f"{verb}: {job}"] = Kind(partial(disturb.run_disturbed, ground, job, _TRIALS[verb]), 1, share, full)
     return kinds
 
 

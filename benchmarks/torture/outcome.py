@@ -27,11 +27,13 @@ class Kind(NamedTuple):
         run: Runs the trials of some seeds. It is called in a forked process, which may end.
         batch: Seeds for one call.
         share: Part of the time that the kind gets, relative to others.
+        full: Trials of a full campaign.
     """
 
     run: Callable[[Sequence[int]], list[Outcome]]
     batch: int
     share: float
+    full: int
 
 
 class TrialError(Exception):
