@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segdrone.windows import Size, Window, even_stride, grid
+from segdrone.windows import Size, Window, divide, even_stride, grid
 
 
 @st.composite
@@ -53,6 +53,19 @@ def test_the_last_window_is_moved_inside() -> None:
 
 def test_no_window_is_repeated_where_the_stride_fits() -> None:
     assert [position.top for position in grid((8, 4), (4, 4), (2, 4))] == [0, 2, 4]
+
+
+@given(grids())
+def test_parts_cover_each_pixel_once_and_are_about_equal(case: tuple[Size, Size, Size]) -> None:
+    image, largest, _ = case
+    count, parts = np.zeros(image, int), divide(image, largest)
+    for part in parts:
+        count[part.rows, part.columns] += 1
+    assert (count == 1).all()
+    assert len(parts) == -(-image[0] // largest[0]) * -(-image[1] // largest[1])
+    for sides, most in zip(zip(*((part.height, part.width) for part in parts), strict=True), largest, strict=True):
+        assert max(sides) <= most
+        assert max(sides) - min(sides) <= 1
 
 
 @given(st.integers(1, 400), st.integers(1, 60), st.data())

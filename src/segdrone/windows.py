@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
 Size = tuple[int, int]
@@ -61,6 +62,37 @@ def grid(image_size: Size, window_size: Size, stride: Size) -> list[Window]:
     tops = _starts(image_size[0], window_size[0], stride[0])
     lefts = _starts(image_size[1], window_size[1], stride[1])
     return [Window(top, left, *window_size) for top in tops for left in lefts]
+
+
+def part_starts(length: int, parts: int) -> list[int]:
+    """Returns where the parts of a side begin that is divided into parts of equal length, or of one pixel more.
+
+    Example:
+        >>> part_starts(10, 3)
+        [0, 3, 6]
+    """
+    return [i * length // parts for i in range(parts)]
+
+
+def divide(size: Size, largest: Size) -> list[Window]:
+    """Divides an image into windows without overlap, row by row: as few as there can be, and about equally large.
+
+    Args:
+        size: Height and width of the image in pixels.
+        largest: Largest height and width of a window.
+
+    Example:
+        >>> divide((4, 10), (4, 8))
+        [Window(top=0, left=0, height=4, width=5), Window(top=0, left=5, height=4, width=5)]
+    """
+    rows, columns = (
+        [*part_starts(length, -(-length // most)), length] for length, most in zip(size, largest, strict=True)
+    )
+    return [
+        Window(top, left, bottom - top, right - left)
+        for top, bottom in pairwise(rows)
+        for left, right in pairwise(columns)
+    ]
 
 
 def even_stride(length: int, window: int, overlap: int, step: int = 1) -> int:

@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import csv
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from segdrone.annotations import import_annotations
+from segdrone.annotations.tile_names import TilePlace, parse_tile_name
+from segdrone.class_files import load_class_table
 from segdrone.cli.main import app
 from segdrone.selection.uncertainty import DEFAULT_WAY, WAYS
+from tests.helpers.exported import SPEC
 from tests.helpers.picking import write_pool
 from tests.helpers.small_graphs import graph, write
 
@@ -52,6 +60,44 @@ def test_an_exported_model_picks_and_its_masks_go_out(call: Call, tmp_path: Path
     assert code == 2 and "is there already, and may be corrected" in errors
 
 
+def test_windows_go_out_as_tiles_and_come_back_in_their_places(call: Call, tmp_path: Path) -> None:
+    flight = tmp_path / "large"
+    flight.mkdir()
+    for name in ("a", "b"):
+        colors = np.random.default_rng(ord(name)).integers(0, 256, (12, 15, 3), np.uint8)
+        Image.fromarray(colors.repeat(10, 0).repeat(10, 1)).save(flight / f"{name}.png")
+    write_pool(flight, range(1))  # no larger than a window
+    options = ["--model", "model.onnx", "--window", "96x64", "--count", "3", "--out", "next", "--labels", "coco"]
+    code, text, errors = call("large", *options)
+    assert code == 0, errors
+    assert "--allow-missing-tiles puts the windows in their places" in text
+    with (tmp_path / "next" / "picked.csv").open() as file:
+        picked = {(row["photograph"], row["window"]) for row in csv.DictReader(file)}
+    coco = json.loads((tmp_path / "next" / "labels" / "annotations.json").read_text())
+    exported = set()
+    for image in coco["images"]:
+        name, place = parse_tile_name(Path(image["file_name"]).stem) or ("00", TilePlace(0, 0, 1, 1, ""))
+        exported.add((f"{name}.png", f"{image['width']}x{image['height']}+{place.left}+{place.top}"))
+    assert exported == picked
+    assert len(picked) == 3
+
+    import_annotations(
+        tmp_path / "next" / "labels", tmp_path / "back", images=flight, allow_missing_tiles=True, progress=False
+    )
+    names = np.array(load_class_table(str(tmp_path / "back" / "classes.csv")).names)
+    for name in {photograph.removesuffix(".png") for photograph, _ in picked}:
+        expected = np.array(Image.open(tmp_path / "next" / "predicted" / "masks" / f"{name}.png"))
+        found = np.array(Image.open(tmp_path / "back" / "masks" / f"{name}.png"))
+        kept = np.zeros(expected.shape, np.bool_)
+        for photograph, window in picked:
+            if photograph == f"{name}.png":
+                width, height, left, top = map(int, window.replace("x", "+").split("+"))
+                kept[top : top + height, left : left + width] = True
+        assert np.array_equal(names[found[kept]], np.array(SPEC.classes.names)[expected[kept]])
+        assert len(np.unique(found[kept])) > 1
+        assert (found[~kept] == 255).all()
+
+
 def test_predictions_of_the_user_are_not_removed(call: Call, tmp_path: Path) -> None:
     mask = tmp_path / "next" / "predicted" / "masks" / "mine.png"
     mask.parent.mkdir(parents=True)
@@ -76,7 +122,7 @@ def test_more_than_there_are_is_said(call: Call, tmp_path: Path) -> None:
         (("flight", "--model", "model.onnx", "--labels", "paint"), "--labels paint is not a format"),
         (
             ("flight", "--model", "model.onnx", "--labels", "cvat", "--window", "32x32"),
-            "leave out --window or --labels",
+            "--window 32x32 with --labels must be at least 64x64 pixels",
         ),
         (("flight", "--model", "model.onnx", "--window", "32"), "--window 32 must be WIDTHxHEIGHT"),
         (("flight", "--model", "other.onnx"), "the model other.onnx does not exist"),

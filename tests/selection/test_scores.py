@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from segdrone.raster import ArraySource
-from segdrone.selection.scores import divide, map_uncertainty, predict_windows, scale_window, score_photograph
+from segdrone.selection.scores import map_uncertainty, predict_windows, scale_window, score_photograph
 from segdrone.selection.uncertainty import entropy_part, margin
 from segdrone.windows import Window
 from tests.helpers.picking import ByColor, predictor
@@ -71,17 +71,6 @@ def test_flips_are_turned_back() -> None:
     (found,) = predict_windows(predictor(), ArraySource(IMAGE), flips=True)
     assert len(found.versions) == 4
     assert all(np.array_equal(version, probabilities()) for version in found.versions)
-
-
-def test_windows_do_not_overlap_and_stay_inside() -> None:
-    parts = divide((100, 250), (30, 80))
-    assert len(parts) == 3 * 3
-    covered = np.zeros((100, 250), int)
-    for part in parts:
-        covered[part.rows, part.columns] += 1
-    assert covered.max() == 1
-    assert covered.sum() == 9 * 30 * 80
-    assert divide((20, 250), (30, 300)) == [Window(0, 0, 20, 250)]
 
 
 def test_windows_are_scaled_and_stay_inside() -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from segdrone.windows import Size, Window
+from segdrone.windows import Size, Window, part_starts
 
 _DIGITS = 8  # of the digest, in hex
 _NUMBER = r"0|[1-9][0-9]{0,6}"
@@ -63,15 +63,11 @@ class TilePlace(NamedTuple):
 
     def starts(self, size: Size) -> tuple[list[int], list[int]]:
         """Returns the first rows and the first columns of the tiles of a photograph of `size`."""
-        tops, lefts = (
-            [i * length // parts for i in range(parts)]
-            for length, parts in zip(size, (self.rows, self.columns), strict=True)
-        )
-        return tops, lefts
+        return part_starts(size[0], self.rows), part_starts(size[1], self.columns)
 
 
 def tile_places(size: Size, tile: Size, digest: str) -> list[TilePlace]:
-    """Returns the tiles of a photograph, row by row: as few as there can be, and about equally large.
+    """Returns the tiles of a photograph, row by row: the windows of `divide`.
 
     Args:
         size: Height and width of the photograph as displayed.

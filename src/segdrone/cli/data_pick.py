@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +14,8 @@ from segdrone.errors import ConfigError
 
 if TYPE_CHECKING:
     from segdrone.inference import Predictor
-    from segdrone.inference.inputs import InputImage
+    from segdrone.selection.outputs import Pick
+    from segdrone.windows import Size, Window
 
 _CLAIM = "pick.json"  # in predicted/: it is of this command
 
@@ -33,7 +34,8 @@ def pick(
         str, typer.Option(help="How uncertainty is scored: margin, entropy, disagreement or rare.")
     ] = "margin",
     window: Annotated[
-        str | None, typer.Option(help="WIDTHxHEIGHT in pixels: choose windows of photographs (default: whole ones).")
+        str | None,
+        typer.Option(help="WIDTHxHEIGHT in pixels: choose windows of photographs, at most so large (default: none)."),
     ] = None,
     labeled: Annotated[
         Path | None,
@@ -46,8 +48,8 @@ def pick(
         str | None,
         typer.Option(
             metavar="FORMAT",
-            help="Also predict the chosen photographs, and write their masks to labels/, as shapes of a labeling tool: "
-            "cvat, label-studio, labelme, coco, ...",
+            help="Also predict the chosen photographs, and write their masks, or those of the windows, to labels/, as "
+            "shapes of a labeling tool: cvat, label-studio, labelme, coco, ...",
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto (a GPU if there is one), cpu, cuda, cuda:1.")] = "auto",
@@ -59,7 +61,7 @@ def pick(
 
         segdrone data pick flights/ --model best.ckpt --count 20 --out next
         segdrone data pick flights/ --model best.ckpt --labeled dataset --out next --labels cvat
-        segdrone data pick flights/ --model best.ckpt --window 1024x1024 --count 50 --out next
+        segdrone data pick flights/ --model best.ckpt --window 1024x1024 --count 50 --out next --labels cvat
         segdrone data pick flights/ --model best.onnx --by rare --labeled dataset --out next
 
     The model predicts every photograph. Those of which it is least sure are
@@ -98,12 +100,14 @@ def pick(
     sleep_while_waiting()
     size = None if window is None else parse_size(window, "--window")
     if labels is not None:
-        from segdrone.annotations.export import LABEL_FORMATS
+        from segdrone.annotations.export import LABEL_FORMATS, SMALLEST_TILE
 
         if labels not in LABEL_FORMATS:
             raise ConfigError(f"--labels {labels} is not a format: choose one of {', '.join(LABEL_FORMATS)}")
-        if size is not None:
-            raise ConfigError("--labels writes whole photographs, not windows: leave out --window or --labels")
+        if size is not None and min(size) < SMALLEST_TILE:
+            raise ConfigError(
+                f"--window {window} with --labels must be at least {SMALLEST_TILE}x{SMALLEST_TILE} pixels"
+            )
         if (out / "labels").exists():
             raise ConfigError(
                 f"{out / 'labels'} is there already, and may be corrected: give another --out, or leave out --labels"
@@ -116,7 +120,7 @@ def pick(
             predictor, images, out, count=count, by=by, window=size, labeled=labeled, progress=not quiet
         )
         if labels is not None:
-            _write_labels(predictor, [one.image for one in found.picks], out, labels, quiet)
+            _write_labels(predictor, found.picks, out, labels, size, quiet)
     except KeyboardInterrupt:
         print(f"interrupted: run the same command again to continue in {out}", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -128,12 +132,15 @@ def pick(
     raise typer.Exit(1 if found.failed else 0)
 
 
-def _write_labels(predictor: Predictor, images: list[InputImage], out: Path, labels: str, quiet: bool) -> None:
-    """Predicts photographs, and writes their masks as shapes of a labeling tool."""
+def _write_labels(
+    predictor: Predictor, picks: list[Pick], out: Path, labels: str, window: Size | None, quiet: bool
+) -> None:
+    """Predicts the photographs of what was picked, and writes the masks of that as shapes of a labeling tool."""
     from segdrone.annotations.export import export_labels
     from segdrone.inference.predict_folder import predict_folder
     from segdrone.utils.output_dir import claim_dir
 
+    images = [*{pick.image.path: pick.image for pick in picks}.values()]
     names, predicted = {image.name for image in images}, out / "predicted"
     masks = predicted / "masks"
     claim_dir(predicted, _CLAIM, {}, ["predict.json", "masks"], "segdrone data pick")
@@ -141,6 +148,14 @@ def _write_labels(predictor: Predictor, images: list[InputImage], out: Path, lab
         shutil.rmtree(predicted)  # of other picks, before photographs were added
         claim_dir(predicted, _CLAIM, {}, [], "segdrone data pick")
     predict_folder(predictor, images, predicted, colours=False, overlays=False, progress=not quiet)
-    written = export_labels(predicted, out / "labels", labels, progress=not quiet)
+    tiles: dict[str, Any] = {}
+    if window is not None:
+        windows: dict[str, list[Window]] = {image.path: [] for image in images}
+        for pick in picks:
+            windows[pick.image.path] += [pick.window] if pick.window else []
+        tiles = {"tile": window, "windows": windows, "images": {image.path: image.file for image in images}}
+    written = export_labels(predicted, out / "labels", labels, **tiles, progress=not quiet)
     if not quiet:
         print("\n".join(written.lines()))
+        if window is not None:
+            print("segdrone data import --allow-missing-tiles puts the windows in their places, and ignores the rest")

@@ -16,7 +16,7 @@ from segdrone.inference.window_network import WindowNetwork
 from segdrone.raster import ImageSource
 from segdrone.selection.cells import CellMeans
 from segdrone.selection.uncertainty import FLIPS, disagreement, entropy_part, margin
-from segdrone.windows import Size, Window
+from segdrone.windows import Size, Window, divide
 
 _CELLS = 1 << 14  # of a photograph: scores of windows are means of cells
 
@@ -58,7 +58,8 @@ def score_photograph(
     Args:
         predictor: The model.
         source: The photograph, as `Predictor.open` returns it.
-        window: Height and width of the windows in pixels; None is the whole photograph.
+        window: Largest height and width of a window in pixels, as of `segdrone.windows.divide`; None is the whole
+            photograph.
         flips: Also predict its flips, and score how much the predictions disagree.
 
     Raises:
@@ -73,7 +74,7 @@ def score_photograph(
     cells = CellMeans(2 * classes + 2, size, _CELLS)
     for predicted in predict_windows(predictor, source, flips=flips):
         cells.add(predicted.window, _planes(predicted.versions), predicted.valid)
-    parts = divide(source.size, window)
+    parts = divide(source.size, source.size if window is None else window)
     means = np.array([cells.mean(scale_window(part, source.size, size)) for part in parts])
     kept = np.isfinite(means).all(1)
     parts, means = [part for part, is_kept in zip(parts, kept, strict=True) if is_kept], means[kept]
@@ -167,26 +168,6 @@ def predict_windows(predictor: Predictor, source: ImageSource, *, flips: bool = 
             valid = source.valid(own, (window.height, window.width))
         yield PredictedWindow(window, versions, valid)
     source.release_pages()
-
-
-def divide(size: Size, window: Size | None) -> list[Window]:
-    """Returns windows that lie evenly over an image and do not overlap; as many as fit, at least one.
-
-    Args:
-        size: Height and width of the image in pixels.
-        window: Those of a window; along a side where the image is smaller, windows are as long as the image. None is
-            the whole image.
-
-    Example:
-        >>> [part.left for part in divide((100, 250), window=(100, 100))], divide((50, 60), None)
-        ([0, 150], [Window(top=0, left=0, height=50, width=60)])
-    """
-    height, width = size if window is None else (min(window[0], size[0]), min(window[1], size[1]))
-    tops, lefts = (
-        [round(i * (length - side) / max(1, length // side - 1)) for i in range(length // side)]
-        for length, side in ((size[0], height), (size[1], width))
-    )
-    return [Window(top, left, height, width) for top in tops for left in lefts]
 
 
 def scale_window(window: Window, size: Size, other: Size) -> Window:

@@ -21,7 +21,7 @@ from segdrone.windows import Size
 
 RECORD = ".segdrone_labels.json"  # hidden, so that no import takes it for annotations
 
-_SMALLEST_TILE = 64  # pixels: a photograph must not become thousands of files
+SMALLEST_TILE = 64  # pixels: a photograph must not become thousands of files
 
 
 def check_options(
@@ -55,8 +55,8 @@ def check_options(
         raise ConfigError("--min-area must be 0 or more pixels, and --max-shapes 1 or more")
     if max_shapes is not None and not chosen.most(kind):
         raise ConfigError(f"--max-shapes does not go with --to {label_format}, which has one segment per class")
-    if tile is not None and min(tile) < _SMALLEST_TILE:
-        raise ConfigError(f"--tile {tile[1]}x{tile[0]} must be at least {_SMALLEST_TILE}x{_SMALLEST_TILE} pixels")
+    if tile is not None and min(tile) < SMALLEST_TILE:
+        raise ConfigError(f"--tile {tile[1]}x{tile[0]} must be at least {SMALLEST_TILE}x{SMALLEST_TILE} pixels")
     if not 0 <= min_confidence <= 1:
         raise ConfigError(f"--min-confidence {min_confidence} must be 0 to 1")
     if predictions and label_format != "label-studio":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from segdrone.annotations.export.tiles import PhotographFolder
 from segdrone.errors import DataError
 from segdrone.utils.output_dir import exclusive_dir, staged_results
 from segdrone.utils.progress import progress_bar
-from segdrone.windows import Size
+from segdrone.windows import Size, Window
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +37,13 @@ def export_labels(
     out: Path,
     label_format: str,
     *,
-    images: Path | None = None,
+    images: Path | Mapping[str, Path] | None = None,
     kind: str | None = None,
     simplify: float = 0,
     min_area: int = 0,
     max_shapes: int | None = None,
     tile: Size | None = None,
+    windows: Mapping[str, Collection[Window]] | None = None,
     min_confidence: float = 0,
     predictions: bool = False,
     classes: str | None = None,
@@ -58,14 +59,16 @@ def export_labels(
         masks: Folders that `segdrone predict` wrote, folders of masks with a class table, or datasets.
         out: Folder to write to; created if necessary, else empty or of an earlier export that nobody has changed.
         label_format: A key of `LABEL_FORMATS`.
-        images: Folder of the photographs, from which their names come, and with which sizes are compared.
+        images: Folder of the photographs, from which their names come, and with which sizes are compared; or, of
+            masks of `segdrone predict`, their files by their paths in `summary.csv`.
         kind: `masks` or `polygons`; None: masks, if the format has them.
         simplify: Simplify the borders of polygons by as much, in pixels; 0: not.
         min_area: Regions of fewer pixels get the class of what is around them.
         max_shapes: Most shapes of a photograph; None: as many as the tool bears. Where there are more, the smallest
             masks of a class become one, and the smallest polygons get the class of what is around them.
         tile: Largest height and width of what the tool opens: larger photographs are cut into tiles, which are written
-            too, in about equal parts and without overlap. `import_annotations` puts them together again.
+            too, as `segdrone.windows.divide` does. `import_annotations` puts them together again.
+        windows: The tiles to write, by path of their photograph; None writes all.
         min_confidence: Regions of a lower mean confidence, 0 to 1, have no shape. Needs `confidence/` of `segdrone
             predict --confidence`.
         predictions: Write predictions for Label Studio, not annotations.
@@ -108,7 +111,7 @@ def export_labels(
     with exclusive_dir(out), ExitStack() as stack:  # which has moved what a killed export left to be moved
         check_unchanged(out)
         results = stack.enter_context(staged_results(out, owned))
-        photographs = None if tile is None else PhotographFolder(results.path, out, chosen.images, tile)
+        photographs = None if tile is None else PhotographFolder(results.path, out, chosen.images, tile, windows)
         try:
             writer = chosen.write(Export(results.path, out, found.table, predictions, kind != MASKS))
             for mask in progress_bar(found.masks, desc="labels", unit="photograph", disable=not progress):

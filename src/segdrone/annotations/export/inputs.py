@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from os.path import relpath
 from pathlib import Path, PurePosixPath
@@ -28,6 +28,7 @@ from segdrone.utils.digest import file_digest
 log = logging.getLogger(__name__)
 
 _MASKS, _CONFIDENCE = "masks", "confidence"
+Photographs = ImageFolder | Mapping[str, Path] | None
 
 
 class Masks:
@@ -40,7 +41,7 @@ class Masks:
 
     Args:
         folders: Folders of predictions, of masks with a class table, or datasets.
-        images: Folder of the photographs.
+        images: Folder of the photographs, or their files by their paths in `summary.csv` of a prediction.
         classes: A class table for masks without one.
 
     Raises:
@@ -48,8 +49,10 @@ class Masks:
             another size or a name that annotations cannot hold; or masks have the same name.
     """
 
-    def __init__(self, folders: Sequence[Path], images: Path | None = None, classes: str | None = None) -> None:
-        photographs = None if images is None else ImageFolder(images)
+    def __init__(
+        self, folders: Sequence[Path], images: Path | Mapping[str, Path] | None = None, classes: str | None = None
+    ) -> None:
+        photographs = ImageFolder(images) if isinstance(images, Path) else images
         found: dict[str, MaskToExport] = {}
         tables: dict[Path, ClassTable] = {}
         for folder in folders:
@@ -86,12 +89,14 @@ class Masks:
             )
 
 
-def _find(folder: Path, photographs: ImageFolder | None, classes: str | None) -> tuple[ClassTable, list[MaskToExport]]:
+def _find(folder: Path, photographs: Photographs, classes: str | None) -> tuple[ClassTable, list[MaskToExport]]:
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder: give a folder of masks, of predictions, or a dataset")
     own = folder.parent if folder.name == _MASKS and (folder.parent / SETTINGS).is_file() else folder
     if (own / SETTINGS).is_file():
         return _find_predicted(own, photographs, classes)
+    if isinstance(photographs, Mapping):
+        raise DataError(f"{folder} was not written by segdrone predict: give the folder of the photographs")
     if find_layouts(folder):
         if photographs is not None:
             raise DataError(f"{folder} is a dataset with its photographs: leave out --images, or give its masks alone")
@@ -102,7 +107,7 @@ def _find(folder: Path, photographs: ImageFolder | None, classes: str | None) ->
 
 
 def _find_predicted(
-    folder: Path, photographs: ImageFolder | None, classes: str | None
+    folder: Path, photographs: Photographs, classes: str | None
 ) -> tuple[ClassTable, list[MaskToExport]]:
     table, predicted = read_predicted_masks(folder)
     if classes is not None and load_class_table(classes).names != table.names:
@@ -167,14 +172,14 @@ def _mask_of(pair: ImageMaskPair) -> Path:
     return pair.mask
 
 
-def _photograph(photographs: ImageFolder | None, names: list[str], mask: Path) -> Path | None:
-    """Returns the photograph of a mask; None if no folder is given.
+def _photograph(photographs: Photographs, names: list[str], mask: Path) -> Path | None:
+    """Returns the photograph of a mask; None if none is known.
 
     Raises:
         DataError: The folder does not have it.
     """
-    if photographs is None:
-        return None
+    if photographs is None or isinstance(photographs, Mapping):
+        return None if photographs is None else photographs.get(names[0])
     if (found := photographs.find(names, str(mask))) is None:
         raise DataError(f"{mask} has no photograph {names[0]} in --images {photographs.root}: add it, or its folder")
     return found

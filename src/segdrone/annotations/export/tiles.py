@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from segdrone.annotations.export.mask_to_export import MaskToExport, Part
@@ -13,7 +13,7 @@ from segdrone.raster.decode import read_image
 from segdrone.raster.encode import write_jpeg, write_rgb_png
 from segdrone.utils.atomic import atomic_write, is_too_long
 from segdrone.utils.digest import file_digest
-from segdrone.windows import Size
+from segdrone.windows import Size, Window
 
 _QUALITY = 95  # of JPEG
 _JPEG = (".jpg", ".jpeg")
@@ -27,10 +27,13 @@ class PhotographFolder:
         final: Folder in which the files will be.
         name: Name of the folder of the photographs there.
         tile: Largest height and width of a photograph that is not cut.
+        chosen: Windows of the tiles to write, by name of the photograph; None writes all.
     """
 
-    def __init__(self, folder: Path, final: Path, name: str, tile: Size) -> None:
-        self._folder, self._final, self._tile = folder / name, final / name, tile
+    def __init__(
+        self, folder: Path, final: Path, name: str, tile: Size, chosen: Mapping[str, Collection[Window]] | None = None
+    ) -> None:
+        self._folder, self._final, self._tile, self._chosen = folder / name, final / name, tile, chosen
 
     def write(self, mask: MaskToExport, size: Size) -> Iterator[Part]:
         """Writes a photograph, and yields its tiles, or itself, as they are written.
@@ -42,7 +45,8 @@ class PhotographFolder:
             size: Its height and width.
 
         Raises:
-            DataError: The photograph cannot be decoded, has changed meanwhile, or has too long a name.
+            DataError: The photograph cannot be decoded, has changed meanwhile, has too long a name, or has no such tile
+                as is chosen.
             OSError: A file cannot be written.
         """
         assert mask.photograph is not None
@@ -57,9 +61,14 @@ class PhotographFolder:
             raise DataError(f"{mask.photograph} changed while it was exported: run again")
         suffix = PurePosixPath(mask.name).suffix
         is_jpeg = suffix.lower() in _JPEG
-        for place in tile_places(size, self._tile, digest):
-            window, stem = place.window(size), place.name(mask.stem)
-            assert window is not None
+        places = {place.window(size): place for place in tile_places(size, self._tile, digest)}
+        chosen = places if self._chosen is None else self._chosen[mask.name]
+        if missing := [window for window in chosen if window not in places]:
+            raise DataError(f"{mask.photograph} has no tile {missing[0]}: choose the windows again")
+        for window, place in places.items():
+            if window is None or window not in chosen:
+                continue
+            stem = place.name(mask.stem)
             name = stem + (suffix if is_jpeg else ".png")
             file, tile = self._file(name), pixels[window.rows, window.columns]
             if is_jpeg:

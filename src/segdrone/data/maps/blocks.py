@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ from segdrone.data.maps.places import bounds, inverse_transform, outline
 from segdrone.data.maps.polygons import Grid
 from segdrone.errors import DataError
 from segdrone.raster.crs import Points, transform_between
-from segdrone.windows import Window
+from segdrone.windows import Window, divide
 
 Block = tuple[int, int]
 """Number of a block from west to east, and from south to north."""
@@ -99,19 +98,5 @@ def _window(border: Points, grid: Grid) -> Window | None:
 
 
 def _parts(window: Window, tile: int) -> Iterator[Window]:
-    rows, columns = (_divide(length, tile) for length in (window.height, window.width))
-    for top, bottom in rows:
-        for left, right in columns:
-            yield Window(window.top + top, window.left + left, bottom - top, right - left)
-
-
-def _divide(length: int, longest: int) -> list[tuple[int, int]]:
-    """Divides a length into the fewest equal parts that are not longer than `longest`.
-
-    Example:
-        >>> _divide(10, 4)
-        [(0, 3), (3, 7), (7, 10)]
-    """
-    count = math.ceil(length / longest)
-    ends = [round(length * part / count) for part in range(count + 1)]
-    return [*pairwise(ends)]
+    for part in divide((window.height, window.width), (tile, tile)):
+        yield part._replace(top=window.top + part.top, left=window.left + part.left)
