@@ -81,6 +81,8 @@ def test_a_sound_reference_is_read() -> None:
         ({"columns": {str(i): {"photographs": 3, "quantiles": [1.0] * 21} for i in range(1001)}}, "more than 1000"),
         ({"columns": ["noise"]}, "reference_statistics.columns"),
         ({"miou": 2.0}, "not between 0 and 1"),
+        ({"class_ious": {"road": -0.5}}, "not between 0 and 1"),
+        ({"class_ious": {"road": "good"}}, "class_ious.road"),
         ({"photographer": "me"}, "photographer"),
     ],
 )

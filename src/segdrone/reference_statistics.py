@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -81,9 +81,10 @@ class ReferenceStatistics:
         columns: Distribution of each statistic, by its column of `summary.csv`.
         miou: mIoU of the predictions; None if unknown.
         miou_interval: Its interval; None if unknown.
+        class_ious: IoU of each class that occurs in masks or predictions, by name; empty if unknown.
 
     Raises:
-        CheckpointError: The version is another one, or there are too many columns.
+        CheckpointError: The version is another one, a score is not between 0 and 1, or there are too many columns.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = {"extra": "forbid"}
@@ -93,6 +94,7 @@ class ReferenceStatistics:
     columns: Mapping[str, Distribution]
     miou: float | None = None
     miou_interval: tuple[float, float] | None = None
+    class_ious: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.version != VERSION:
@@ -103,9 +105,9 @@ class ReferenceStatistics:
         _check_photographs(self.photographs)
         if len(self.columns) > _MAX_COLUMNS:
             raise CheckpointError(f"the model's reference statistics have more than {_MAX_COLUMNS} columns")
-        scores = [score for score in (self.miou, *(self.miou_interval or ())) if score is not None]
-        if not all(0 <= score <= 1 for score in scores):
-            raise CheckpointError("the mIoU of the model's reference statistics is not between 0 and 1")
+        scores = [self.miou, *(self.miou_interval or ()), *self.class_ious.values()]
+        if not all(score is None or 0 <= score <= 1 for score in scores):
+            raise CheckpointError("a score of the model's reference statistics is not between 0 and 1")
 
     @classmethod
     def from_values(cls, values: Mapping[str, Values], **scores: Any) -> ReferenceStatistics:
@@ -113,7 +115,7 @@ class ReferenceStatistics:
 
         Args:
             values: Values of each column, `[N]`, NaN where unknown; columns without any value are left out.
-            **scores: `miou` and `miou_interval`.
+            **scores: `miou`, `miou_interval` and `class_ious`.
 
         Example:
             >>> reference = ReferenceStatistics.from_values({"noise": np.arange(100.0)})

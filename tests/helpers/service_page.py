@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
+from segdrone.reference_statistics import ReferenceStatistics
 from segdrone.runtime.description import Description, Signature
 from segdrone.serve.service import Service
 from segdrone.serve.settings import ModelFile
@@ -22,12 +23,17 @@ from tests.helpers.small_graphs import graph, write
 HOSTILE = ("<img src=x onerror=alert(1)>", '"><script>alert(2)</script>', "car", "a,b &amp; ${c}")
 
 
+SCORED = ReferenceStatistics.from_values(
+    {"noise": np.arange(54.0)}, miou=0.5034, miou_interval=(0.47, 0.526), class_ious={"road": 0.9, "car": 0.125}
+)
+
+
 def write_models(folder: Path) -> list[ModelFile]:
     """Writes models: in windows, of the whole photograph at once, with hostile names, and one that is replaced."""
     hostile = dataclasses.replace(TILED, classes=ClassTable(HOSTILE, TILED.classes.colours))
     specs = {
         "tiled": TILED,
-        "whole": dataclasses.replace(SPEC, sampling="whole"),
+        "whole": dataclasses.replace(SPEC, sampling="whole", reference_statistics=SCORED),
         "hostile": hostile,
         "replaced": TILED,
     }

@@ -8,15 +8,18 @@ import shutil
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from segdrone.errors import CheckpointError
+from segdrone.runtime.description import Description, Signature
 from segdrone.serve.app import start_service
 from segdrone.serve.service import Service
 from segdrone.serve.settings import ModelFile, ServeSettings
 from segdrone.spec import ModelSpec
+from tests.helpers.service_page import SCORED
 from tests.helpers.serving import (
     TILED,
     left_in_spool,
@@ -26,6 +29,7 @@ from tests.helpers.serving import (
     slow_photograph,
     wait_until,
 )
+from tests.helpers.small_graphs import graph, write
 from tests.serve.test_segment import post
 
 
@@ -47,15 +51,26 @@ def test_a_model_is_described(service: Service, models: dict[str, str]) -> None:
     model = client.get("/v1/models/net").json()
     assert {key: model[key] for key in model if key != "spec"} == {
         "name": "net", "digest": digest(models["net"]), "runtime": "onnx", "device": "cpu", "precision": "fp32",
+        "scores": None,
     }  # fmt: skip
     assert ModelSpec.from_dict(model["spec"]) == TILED
     answer = client.get("/v1/models").json()
     listed = answer["models"]
     assert [item["name"] for item in listed] == ["net", "other"]
-    assert {*listed[0]} == {"name", "digest", "runtime", "device", "precision", "classes", "things"}
+    assert {*listed[0]} == {"name", "digest", "runtime", "device", "precision", "classes", "things", "scores"}
     assert (listed[0]["classes"], listed[0]["things"]) == ([*TILED.classes.names], ["car"])
     assert answer["jobs"] == (service.jobs is not None)
     assert listed[1]["digest"] == digest(models["other"])
+
+
+def test_a_model_says_what_it_reached(tmp_path: Path) -> None:
+    spec = replace(TILED, reference_statistics=SCORED)
+    model = write(graph(), tmp_path / "net.onnx", Description(spec, Signature("unit", "probabilities")))
+    with start_service(ServeSettings([ModelFile("net", model)], spool=tmp_path / "spool")) as service:
+        described = make_client(service).get("/v1/models/net").json()
+    assert described["scores"] == {
+        "photographs": 54, "miou": 0.5034, "miou_interval": [0.47, 0.526], "class_ious": {"road": 0.9, "car": 0.125},
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["none", "net.onnx", "..", "%2e%2e%2fnet", "x" * 64, "net%00"])

@@ -67,6 +67,8 @@ def test_they_have_the_score_and_name_no_photograph(run: Path, all_scenes: Path)
     assert reference.miou is not None
     assert reference.miou_interval is not None
     assert reference.miou_interval[0] <= reference.miou <= reference.miou_interval[1]
+    assert reference.class_ious.keys() <= {*spec.classes.names}
+    assert sum(reference.class_ious.values()) / len(reference.class_ious) == pytest.approx(reference.miou, abs=1e-4)
     text = json.dumps(spec.to_dict()["reference_statistics"])
     assert str(all_scenes.parent) not in text
     assert ".jpg" not in text

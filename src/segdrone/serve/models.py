@@ -106,13 +106,16 @@ def find_model(request: Request, name: str | None) -> str:
 
 
 def describe(request: Request, name: str) -> dict[str, Any]:
-    """Returns what a model is: name, digest, runtime, device, precision and spec."""
-    return {"name": name, **request.app.state.service.pool.descriptions[name]}
+    """Returns what a model is: name, digest, runtime, device, precision, spec, and scores; None if it holds none."""
+    description = request.app.state.service.pool.descriptions[name]
+    known = description["spec"]["reference_statistics"] or {}
+    scores = {key: known.get(key) for key in ("photographs", "miou", "miou_interval", "class_ious")}
+    return {"name": name, "scores": None if known.get("miou") is None else scores, **description}
 
 
 @router.get("", summary="List the models")
 async def list_models(request: Request) -> dict[str, Any]:
-    """Returns name, digest, runtime, device, precision and classes of each model; the first one is the default.
+    """Returns name, digest, runtime, device, precision, classes and scores of each model; the first is the default.
 
     `things` are the classes whose objects can be counted; `jobs` is whether the service takes jobs.
     """
@@ -126,7 +129,10 @@ async def list_models(request: Request) -> dict[str, Any]:
 
 @router.get("/{name}", summary="Describe a model")
 async def show_model(request: Request, name: Name) -> dict[str, Any]:
-    """Returns what a model is: digest (SHA-256) of its file, runtime, device, precision, and spec.
+    """Returns what a model is: digest (SHA-256) of its file, runtime, device, precision, spec, and scores.
+
+    Scores are those on its validation photographs, at their own size: how many, the mIoU with its interval, and the IoU
+    of each class. A model that holds none has null.
 
     The spec says the classes with their colors, training size, scale, ground sampling distance, license of the data,
     and what made it.

@@ -32,6 +32,7 @@ from segdrone.windows import Window
 
 log = logging.getLogger(__name__)
 
+_DECIMALS = 4
 _MOST = 200  # photographs: more would hardly change the quantiles
 
 
@@ -75,7 +76,7 @@ def _add_to_classic(path: Path, backend: ClassicBackend, reference: ReferenceSta
 def measure_reference(
     predictor: Predictor, pairs: Sequence[ImageMaskPair], encoding: MaskEncoding
 ) -> ReferenceStatistics:
-    """Predicts photographs, and returns the distributions of their statistics and the mIoU.
+    """Predicts photographs, and returns the distributions of their statistics, the mIoU, and the IoU of each class.
 
     Args:
         predictor: The model.
@@ -102,7 +103,10 @@ def measure_reference(
 def _scores(evaluator: Evaluator) -> dict[str, Any]:
     counts = NamedCounts.of(evaluator.counts, evaluator.table).counts
     low, high = interval(resample(counts)[0].overall["miou"])
-    miou = score(counts).overall["miou"]
+    scores = score(counts)
+    miou = scores.overall["miou"]
     if not np.isfinite([miou, low, high]).all():
         return {}
-    return {"miou": miou, "miou_interval": (float(low), float(high))}
+    pairs = zip(evaluator.table.names, scores.classes["iou"].tolist(), strict=True)
+    ious = {name: round(iou, _DECIMALS) for name, iou in pairs if np.isfinite(iou)}
+    return {"miou": miou, "miou_interval": (float(low), float(high)), "class_ious": ious}

@@ -67,10 +67,21 @@ async function loadModels() {
 }
 
 function showModel() {
-  const { classes, things } = models.find(({ name }) => name === options.elements.model.value);
+  const { classes, things, scores } = models.find(({ name }) => name === options.elements.model.value);
   find("#classes").textContent = `${classes.length} classes: ${classes.join(", ")}.`;
+  find("#scores").textContent = describeScores(scores);
   options.elements.objects.disabled = !things.length;
   find("#things").textContent = things.length ? things.join(", ") : "None of the model's classes can be counted.";
+}
+
+/** Returns what the model reached on its validation photographs, and the classes to trust least, as sentences. */
+function describeScores(scores) {
+  if (!scores) return "";
+  const range = scores.miou_interval ? ` (${scores.miou_interval.map((value) => value.toFixed(2)).join(" to ")})` : "";
+  const weakest = Object.entries(scores.class_ious ?? {}).sort(([, a], [, b]) => a - b).slice(0, 3);
+  const named = weakest.map(([name, iou]) => `${name} ${iou.toFixed(2)}`).join(", ");
+  const photographs = `On ${scores.photographs} validation photographs it reached a mean IoU of ${scores.miou.toFixed(2)}${range}.`;
+  return named ? `${photographs} Lowest: ${named}.` : photographs;
 }
 
 function query() {
