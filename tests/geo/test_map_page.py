@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from segdrone.classes import ClassTable
-from segdrone.geo.map_page import draw_picture, picture_size, write_map_page
+from segdrone.geo.map_page import PagePictures, draw_picture, picture_size, write_map_page
 from segdrone.raster import ArraySource, MapSource
 from segdrone.windows import Window
 from tests.helpers.browser import open_browser
@@ -24,8 +24,8 @@ def page(folder: Path, areas: bool = True) -> Path:
     shares = {"road": 0.5, HOSTILE: 0.5, "absent": 0.0}
     meters = {name: 1234.5 * share for name, share in shares.items()} if areas else None
     write_map_page(
-        folder / "map.html", HOSTILE, HOSTILE, np.full((40, 60, 3), 128, np.uint8), ids, TABLE, shares, meters,
-        0.05 if areas else None,
+        folder / "map.html", HOSTILE, HOSTILE, PagePictures.encode(np.full((40, 60, 3), 128, np.uint8), ids), TABLE,
+        shares, meters, 0.05 if areas else None,
     )  # fmt: skip
     return folder / "map.html"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from segdrone.errors import ConfigError, DataError
 from segdrone.geo.area_table import AreaTable
 from segdrone.geo.areas import PixelAreas
 from segdrone.geo.map_files import MapFiles
-from segdrone.geo.map_page import draw_picture, picture_size, write_map_page
+from segdrone.geo.map_page import PagePictures, draw_picture, picture_size, write_map_page
 from segdrone.geo.simplify import tolerance_in_pixels
 from segdrone.geo.styles import write_style
 from segdrone.geo.trace import RegionTracer
@@ -139,7 +140,8 @@ def write_layers(
     tracer = RegionTracer(size, areas, table.ignore_index, tolerance)
     target = options.polygon_file(files)
     files.areas(".csv").parent.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
+    with ThreadPoolExecutor(1) as thread, ExitStack() as stack:
+        pictures = thread.submit(_draw, source, files)  # while regions are traced
         bar = stack.enter_context(
             progress_bar(total=size[0], unit="row", desc=f"{files.name}: layers", disable=not progress)
         )
@@ -156,7 +158,7 @@ def write_layers(
     table_of_areas.write_csv(files.areas(".csv"), regions)
     table_of_areas.write_json(files.areas(".json"), regions)
     write_style(files.mask, table)
-    _write_page(source, files, table, table_of_areas.rows(), areas)
+    _write_page(source, files, table, table_of_areas.rows(), areas, pictures.result())
     written = [files.areas(".csv"), files.areas(".json"), files.mask.with_suffix(".qml"), files.page]
     return written if target is None or writer is None else [*written, *_polygon_files(target, writer)]
 
@@ -183,12 +185,20 @@ def _strips(files: MapFiles) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uin
             yield mask.read(1, window=window), confidence.read(1, window=window)
 
 
-def _write_page(
-    source: MapSource, files: MapFiles, table: ClassTable, rows: list[dict[str, Any]], areas: PixelAreas | None
-) -> None:
-    size = picture_size(source.size)
+def _draw(source: MapSource, files: MapFiles) -> PagePictures:
     with gdal_options() as rasterio, rasterio.open(files.mask, driver="GTiff") as mask:
-        ids = np.asarray(mask.read(1, out_shape=size), np.uint8)
+        ids = np.asarray(mask.read(1, out_shape=picture_size(source.size)), np.uint8)
+    return PagePictures.encode(draw_picture(source), ids)
+
+
+def _write_page(
+    source: MapSource,
+    files: MapFiles,
+    table: ClassTable,
+    rows: list[dict[str, Any]],
+    areas: PixelAreas | None,
+    pictures: PagePictures,
+) -> None:
     whole = [row for row in rows[: len(table)] if row["share"]]
     shares = {row["class"]: row["share"] for row in whole}
     square_meters = None if areas is None else {row["class"]: row["area_m2"] for row in whole}
@@ -197,6 +207,6 @@ def _write_page(
     if areas is not None and source.georeference is not None:
         meters = math.sqrt(areas.mean)
         facts += f" of {100 * meters:.3g} cm, {horizontal_crs(source.georeference.crs).name}"
-        meters *= width / size[1]
+        meters *= width / pictures.size[1]
     title = Path(files.name).name
-    write_map_page(files.page, title, facts, draw_picture(source), ids, table, shares, square_meters, meters)
+    write_map_page(files.page, title, facts, pictures, table, shares, square_meters, meters)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -43,12 +43,30 @@ def draw_picture(source: ImageSource) -> NDArray[np.uint8]:
     return np.concatenate([resized.read(Window(top, 0, min(rows, height - top), width)) for top in tops])
 
 
+class PagePictures(NamedTuple):
+    """The map and its mask on the page, in one size: a JPEG and a PNG of class ids, both as base64."""
+
+    size: Size
+    photo: str
+    ids: str
+
+    @classmethod
+    def encode(cls, picture: NDArray[np.uint8], ids: NDArray[np.uint8]) -> PagePictures:
+        """Encodes the map, uint8 `[h, w, 3]`, as `draw_picture` returns it, and the class ids of its pixels.
+
+        Args:
+            picture: The map.
+            ids: Class ids, uint8 `[h, w]`; the ignored id is not shown.
+        """
+        photo = _encode(".jpg", picture[..., ::-1], cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY)
+        return cls((ids.shape[0], ids.shape[1]), photo, _encode(".png", ids, cv2.IMWRITE_PNG_COMPRESSION, 9))
+
+
 def write_map_page(
     path: Path,
     title: str,
     facts: str,
-    picture: NDArray[np.uint8],
-    ids: NDArray[np.uint8],
+    pictures: PagePictures,
     table: ClassTable,
     shares: Mapping[str, float],
     areas: Mapping[str, float] | None,
@@ -60,8 +78,7 @@ def write_map_page(
         path: The HTML file.
         title: Name of the map.
         facts: A line on its size, place and model.
-        picture: The map, uint8 `[h, w, 3]`, as `draw_picture` returns it.
-        ids: Class ids of the picture's pixels, uint8 `[h, w]`; the ignored id is not shown.
+        pictures: The map and its mask.
         table: The classes.
         shares: Share of each class of the pixels with data, 0 to 1, by name.
         areas: Area of each class in square meters, by name; None if the map has no place on Earth.
@@ -85,9 +102,8 @@ def write_map_page(
     data = {"colors": [list(color) for color in table.colours], "metersPerPixel": meters_per_pixel}
     script = files(__package__).joinpath("map_page.js").read_text(encoding="utf-8")
     page = _template().render(
-        title=printable(title), facts=printable(facts), rows=rows, width=ids.shape[1], height=ids.shape[0],
-        photo=_encode(".jpg", picture[..., ::-1], cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY),
-        ids=_encode(".png", ids, cv2.IMWRITE_PNG_COMPRESSION, 9),
+        title=printable(title), facts=printable(facts), rows=rows, width=pictures.size[1], height=pictures.size[0],
+        photo=pictures.photo, ids=pictures.ids,
         has_areas=areas is not None, meters_per_pixel=meters_per_pixel,
         note="Shares are of the pixels with data." + (" Areas are on the ellipsoid." if areas is not None else ""),
         data=Markup(json.dumps(data).replace("<", "\\u003c")), script=Markup(script),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import cv2
@@ -111,17 +112,19 @@ class RegionTracer:
         sides = open_sides(padded[-1], self._ignore_index)
         above = [self._lines[column] for column in self._sides.up.tolist()]
         links = np.searchsorted(self._sides.down, [line.end for line in above]).astype(np.int64)
-        outlines = trace_outlines(
-            padded, turns, self._top, self._ignore_index, self._sides, sides, links, self._tolerance is not None
-        )
-        del turns
+        with ThreadPoolExecutor(1) as thread:  # GEOS simplifies while the outlines are followed
+            kept = None if self._tolerance is None else thread.submit(kept_points, mask, self._tolerance)
+            outlines = trace_outlines(
+                padded, turns, self._top, self._ignore_index, self._sides, sides, links, kept is not None
+            )
+            sums = self._sums(outlines, confidence)
+            del turns
         keep = None
-        if self._tolerance is not None:
+        if kept is not None:
             corners = slice(outlines.corners.start, outlines.corners.stop)
             keep = np.ones(len(outlines.x), bool)
-            kept = kept_points(mask, self._tolerance)
-            keep[corners] = kept[outlines.y[corners] - self._top, outlines.x[corners]]
-        finished = _Block(self._top, padded, outlines, self._sums(outlines, confidence), keep, sides, above)
+            keep[corners] = kept.result()[outlines.y[corners] - self._top, outlines.x[corners]]
+        finished = _Block(self._top, padded, outlines, sums, keep, sides, above)
         self._lines, self._sides, self._last_row = finished.lines, sides, padded[-1].copy()
         self._top += height
         done = to_batch([region.root for region in finished.done], self._mean)
