@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.torture.process import run
 
 SCENES, COUNT = "scenes", 12
-CHECKPOINT = "run/checkpoints/best.ckpt"
+CHECKPOINT, ONNX = "run/checkpoints/best.ckpt", "exported/best.onnx"
 TRAIN = [
     "data.root=scenes", "data.image_size=[64,96]", "data.test_image_size=[64,96]", "data.cache=disk",
     "data.cache_dir=cache", "data.num_workers=0", "data.batch_size=3", "model.encoder_weights=null",
@@ -39,7 +39,7 @@ def make_ground(folder: Path) -> Path:
 def start_trial(ground: Path, folder: Path) -> Path:
     """Makes the working folder of a trial: links to what commands only read."""
     folder.mkdir(parents=True)
-    for name in (SCENES, "export", "run"):
+    for name in (SCENES, "export", "exported", "run"):
         shutil.copytree(ground / name, folder / name, copy_function=_link)
     return folder
 

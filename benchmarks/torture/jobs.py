@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.torture.ground import CHECKPOINT, EVALUATE, SCENES, TRAIN
+from benchmarks.torture.ground import CHECKPOINT, EVALUATE, ONNX, SCENES, TRAIN
 
 OUT = "out"
 _PHOTOGRAPHS = f"{SCENES}/original_images"
-_PREDICT = ("predict", CHECKPOINT, "--out", OUT, "--device", "cpu", "--confidence", "--min-area", "4")
+_FEW = tuple(f"{_PHOTOGRAPHS}/00{i}.jpg" for i in range(3))
+_PREDICT = ("--out", OUT, "--device", "cpu", "--confidence", "--min-area", "4")
 _DDP = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=2")
 
 
@@ -46,7 +47,8 @@ JOBS = {
         replaces=True,
         compared=_SCORES,
     ),
-    "predict": Job((*_PREDICT, _PHOTOGRAPHS), (*_PREDICT, *(f"{_PHOTOGRAPHS}/00{i}.jpg" for i in range(3)))),
+    "predict": Job(("predict", CHECKPOINT, *_PREDICT, _PHOTOGRAPHS), ("predict", CHECKPOINT, *_PREDICT, *_FEW)),
+    "predict, exported": Job(("predict", ONNX, *_PREDICT, _PHOTOGRAPHS), ("predict", ONNX, *_PREDICT, *_FEW)),
     "import": Job(
         ("data", "import", "export", OUT, "--images", _PHOTOGRAPHS),
         ("data", "import", "export", OUT, "--images", _PHOTOGRAPHS, "--background", "ground"),

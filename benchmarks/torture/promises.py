@@ -46,7 +46,7 @@ def check_whole(name: str, folder: Path, kept: Reference, *, replaced: bool) -> 
         check("Error" not in digest, f"half a file: {path} ({digest})")
     if name.startswith("train"):
         return  # checkpoints of earlier epochs are right too
-    if name == "predict":
+    if name.startswith("predict"):
         _check_predictions(folder / OUT, now, kept)
         return
     older = kept.older if replaced else {}

@@ -15,6 +15,7 @@ from segdrone.inference import Predictor
 from segdrone.inference.inputs import find_inputs
 from segdrone.inference.predict_folder import predict_folder
 from tests.helpers.commands import Command, ForkedCommand
+from tests.helpers.small_graphs import graph, write
 from tests.helpers.training import tiny_checkpoint
 
 
@@ -49,11 +50,18 @@ def kill(arguments: list[str | Path], out: Path, rows: int) -> int:
         return process.wait(60)
 
 
-def test_a_folder_predicted_with_two_kills_has_the_same_bytes(photos: Path, tmp_path: Path, command: Command) -> None:
-    checkpoint = tiny_checkpoint(tmp_path / "a.ckpt")
+@pytest.mark.parametrize("name", ["a.ckpt", "a.onnx"])
+def test_a_folder_predicted_with_two_kills_has_the_same_bytes(
+    name: str, photos: Path, tmp_path: Path, command: Command
+) -> None:
+    model = tmp_path / name
+    if name == "a.ckpt":
+        tiny_checkpoint(model)
+    else:
+        write(graph(), model)
     out = tmp_path / "out"
     arguments: list[str | Path] = [
-        checkpoint,
+        model,
         photos,
         "--out",
         out,
@@ -71,10 +79,10 @@ def test_a_folder_predicted_with_two_kills_has_the_same_bytes(photos: Path, tmp_
     assert 35 <= skipped < 58
     assert result.stdout.endswith(f" 3 failed: see {out}\n")
     errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
-    for line, name in zip(errors, ("a/cut.jpg", "b/text.jpg", "c/empty.jpg"), strict=True):
-        assert f"{photos / name} " in line
+    for line, broken in zip(errors, ("a/cut.jpg", "b/text.jpg", "c/empty.jpg"), strict=True):
+        assert f"{photos / broken} " in line
     whole = tmp_path / "whole"
-    predictor = Predictor.from_checkpoint(checkpoint, device="cpu")
+    predictor = Predictor.from_file(model, device="cpu")
     options: dict[str, Any] = {"confidence": True, "objects": ["car"], "progress": False}
     outcome = predict_folder(predictor, find_inputs([photos], whole), whole, **options)
     assert outcome.predicted == 58
