@@ -26,7 +26,7 @@ import numpy as np
 SEGDRONE = [sys.executable, "-m", "segdrone"]
 SIZE, COUNT = "576x384", 100  # of the scenes of each flight: the statistics need ten validation photographs
 PICKED = 24  # photographs to label
-PHOTOGRAPHS, MASKS = "original_images", "label_images_semantic"
+PHOTOGRAPHS, LABELS = "original_images", ("label_images_semantic", "instances")
 
 
 def step(text: str) -> None:
@@ -156,8 +156,9 @@ def main() -> None:
         shutil.copytree(out / "day", out / "both")
         for photograph in picked:
             shutil.copy(photograph, out / "both" / PHOTOGRAPHS / f"evening_{photograph.name}")
-            mask = out / "evening" / MASKS / f"{photograph.stem}.png"
-            shutil.copy(mask, out / "both" / MASKS / f"evening_{mask.name}")
+            for kind in LABELS:
+                label = out / "evening" / kind / f"{photograph.stem}.png"
+                shutil.copy(label, out / "both" / kind / f"evening_{label.name}")
         best = out / "first" / "checkpoints" / "best.ckpt"
         second = train(out / "second", out / "both", max(2, options.epochs // 2), f"init_from={best}")
 
