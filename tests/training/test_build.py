@@ -78,6 +78,25 @@ def test_masks_beside_photographs_without_masks_score_them(trained_run: Path, al
     assert len(datamodule.splits["val"]) + len(datamodule.splits["test"]) == 3
 
 
+@pytest.mark.parametrize(
+    ("choices", "told"),
+    [
+        ([], False),
+        (["data.test_image_size=[80,120]"], False),
+        (["data.test_image_size=[192,288]"], True),
+        (["data.test_image_size=[32,48]"], True),
+        (["data.test_image_size=[192,288]", "data.sampling=tiles", "data.tile_size=[32,48]"], False),
+    ],
+)
+def test_tests_at_quite_another_scale_are_told(
+    choices: list[str], told: bool, small_config: Compose, caplog: pytest.LogCaptureFixture
+) -> None:
+    build_datamodule(small_config(*choices))
+    said = [record.message for record in caplog.records if "their scale in training" in record.message]
+    assert len(said) == told
+    assert not told or "(64 x 96): give data.test_image_size=[64,96]" in said[0]
+
+
 def test_compiled_run_writes_a_normal_checkpoint(
     small_config: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

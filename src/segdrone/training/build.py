@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,8 @@ from segdrone.training.distillation import teacher_paths
 from segdrone.utils.config import to_container
 
 log = logging.getLogger(__name__)
+
+_OTHER_SCALE = 1.5  # times the scale of training: beyond, a network predicts much worse
 
 
 def build_datamodule(cfg: DictConfig) -> SegmentationDataModule:
@@ -77,6 +80,7 @@ def open_datamodule(cfg: DictConfig, config: DataConfig) -> SegmentationDataModu
     datamodule = SegmentationDataModule(
         config, to_container(cfg.augment), seed=cfg.seed, model=model, replay_ids=replayed, instances=instances
     )
+    _tell_scales(config)
     datamodule.prepare_data()
     if config.rasters is not None:  # the run is one on the folder of tiles, also when it is resumed
         for key in {"root", "classes", "bands", "stretch", *MAPS} & {*cfg.data}:
@@ -90,6 +94,18 @@ def open_datamodule(cfg: DictConfig, config: DataConfig) -> SegmentationDataModu
     counts = ", ".join(f"{len(datamodule.splits[split])} {split}" for split in SPLITS)
     log.info("%s: %s photographs, split %s", datamodule.config.root, counts, datamodule.dataset.split.by)
     return datamodule
+
+
+def _tell_scales(config: DataConfig) -> None:
+    """Warns of whole photographs that are tested at quite another scale than they are trained on."""
+    ratio = math.sqrt(math.prod(config.test_image_size) / math.prod(config.image_size))
+    if config.sampling == "whole" and not 1 / _OTHER_SCALE < ratio < _OTHER_SCALE:
+        (test_height, test_width), (height, width) = config.test_image_size, config.image_size
+        log.warning(
+            "photographs are tested at %d x %d pixels, %.2g times their scale in training (%d x %d): give "
+            "data.test_image_size=[%d,%d], unless it is meant",
+            test_height, test_width, ratio, height, width, height, width,
+        )  # fmt: skip
 
 
 def build_module(cfg: DictConfig, datamodule: SegmentationDataModule) -> SegmentationModule:
