@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import random
+import sys
 from collections.abc import Iterator
 from typing import Any
-from xml.etree.ElementTree import Element, SubElement
+from xml.etree import ElementTree
 
 Place = tuple[Any, ...]
 
@@ -15,6 +16,7 @@ SCALARS: tuple[Any, ...] = (
     "nan", "inf", "\x00", "a\nb\r\x1b[31mc", "../../etc/passwd", "/dev/zero", "\ud800", "\u202e", "e" * 100_000, "[]",
     "${oc.env:HOME}", "_target_", "null", "1e999", "0x10", "1,2", "é" * 300,
 )  # fmt: skip
+_DEEPEST = 2000  # levels that are added to an XML document
 INFINITIES = (float("nan"), float("inf"), float("-inf"))
 CONTAINERS: tuple[Any, ...] = (
     [], {}, [[]], [{}], [1], [None], {"a": 1}, {"": ""}, {"_target_": "os.system"}, [0] * 70_000,
@@ -93,8 +95,9 @@ def _hostile(tree: Any, place: Place, rng: random.Random, extra: tuple[Any, ...]
     return rng.choice((*SCALARS, *CONTAINERS, *extra))
 
 
-def change_xml(root: Element, rng: random.Random) -> Element:
-    """Changes texts, attributes and elements of an XML document in place."""
+def change_xml(content: bytes, rng: random.Random) -> bytes:
+    """Changes texts, attributes and elements of an XML document."""
+    root = ElementTree.fromstring(content)
     for _ in range(rng.choice((1, 1, 2, 3))):
         element = rng.choice(list(root.iter()))
         text = rng.choice([str(value)[:5000] for value in SCALARS if "\x00" not in str(value)])
@@ -112,5 +115,10 @@ def change_xml(root: Element, rng: random.Random) -> Element:
             element.append(copy.deepcopy(rng.choice(list(element))))
         else:
             for _ in range(rng.choice((1, 400))):
-                element = SubElement(element, rng.choice(("x", element.tag)))
-    return root
+                element = ElementTree.SubElement(element, rng.choice(("x", element.tag)))
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + _DEEPEST)  # to write it
+    try:
+        return ElementTree.tostring(root)
+    finally:
+        sys.setrecursionlimit(limit)

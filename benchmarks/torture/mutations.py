@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-from xml.etree import ElementTree
 
 import numpy as np
 import torch
@@ -117,7 +116,7 @@ def change_document(content: bytes, rng: random.Random, suffix: str = ".json") -
     if suffix in (".csv", ".txt"):
         return change_text(content, rng)
     if suffix == ".xml":
-        return ElementTree.tostring(change_xml(ElementTree.fromstring(content), rng))
+        return change_xml(content, rng)
     if suffix in (".yaml", ".yml"):
         extra = (nested(3000), cyclic(), nested(40, wide=True), *INFINITIES)
         tree = change_tree(yaml.safe_load(content), rng, (*extra, *extra, *extra))
