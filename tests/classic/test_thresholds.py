@@ -11,6 +11,13 @@ def test_otsu_finds_the_valleys_of_the_histogram() -> None:
     assert Threshold(levels=2, smoothing=0, min_size=1)(image).max() == 1
 
 
+def test_values_that_lie_close_together_are_one_part() -> None:
+    """Five gray levels fill three bins of the histogram, too few for scikit-image to find four parts."""
+    image = np.repeat(np.array([0, 1, 128, 254, 255], np.uint8), 20)[None, :, None].repeat(40, 0).repeat(3, 2)
+    labels = Threshold(levels=4, smoothing=0, min_size=1)(image)
+    assert labels[0].tolist() == [0] * 40 + [1] * 20 + [2] * 40
+
+
 def test_an_index_of_green_finds_grass() -> None:
     image, truth = patches(5)
     for channel in ("exg", "vari"):

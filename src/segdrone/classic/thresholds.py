@@ -14,6 +14,8 @@ from segdrone.classic.features import Image, Labels, excess_green, smooth, vari
 from segdrone.classic.libraries import library
 from segdrone.classic.regions import connected_segments
 
+_BINS = 128  # of the histogram
+
 MinSize = Annotated[int, Field(ge=1, le=100_000, description="pixels of the smallest segment")]
 Smoothing = Annotated[float, Field(ge=0, le=20, description="standard deviation of the Gaussian before, in pixels")]
 
@@ -52,11 +54,15 @@ _PLANES = {"gray": _gray, "exg": excess_green, "vari": vari}
 
 
 def _otsu(plane: NDArray[np.float32], levels: int) -> list[float]:
-    """Returns the thresholds that Otsu's criterion chooses; fewer if the plane has few values.
+    """Returns the thresholds that Otsu's criterion chooses; fewer if the plane has few values, or few that differ much.
 
     Source: Liao et al., A fast algorithm for multilevel thresholding, 2001.
     """
     distinct = len(np.unique(plane))
     if distinct <= levels:
         return [float(value) for value in np.unique(plane)[1:]]
-    return [float(value) for value in library("skimage.filters").threshold_multiotsu(plane, levels, nbins=128)]
+    counts, edges = np.histogram(plane, _BINS)
+    filled = np.flatnonzero(counts)
+    if len(filled) <= levels:  # which scikit-image refuses, if they are fewer
+        return [float(edges[index]) for index in filled[1:]]
+    return [float(value) for value in library("skimage.filters").threshold_multiotsu(plane, levels, nbins=_BINS)]
