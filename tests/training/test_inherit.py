@@ -20,7 +20,8 @@ from tests.helpers.small_run import compose_config
 from tests.helpers.training import tiny_checkpoint
 
 EARLIER = ["model=fpn_mbv2", "model.encoder_name=tu-test_efficientnet", "data.image_size=[64,96]", "data.batch_size=7",
-           "loss=focal", "trainer.max_epochs=33", "callbacks=[default,ema]", "augment=flips", "seed=5"]  # fmt: skip
+           "loss=focal", "trainer.max_epochs=33", "callbacks=[default,ema]", "augment=flips", "seed=5",
+           "objects=[car]"]  # fmt: skip
 
 
 def composed(*overrides: str) -> DictConfig:
@@ -101,7 +102,7 @@ def test_a_run_file_cannot_choose_what_is_imported(run: Path, caplog: pytest.Log
     config["callbacks"]["evil"] = {"_target_": "os.system", "command": "true"}
     config["callbacks"]["last"]["dirpath"] = {"_target_": "os.getcwd"}
     config["logger"]["tensorboard"] = {"_target_": "subprocess.run"}
-    config["trainer"]["_target_"] = "os.abort"
+    config["trainer"] |= {"_target_": "os.abort", "_partial_": True, "plugins": [[{"_target_": "os.abort"}]]}
     config["data"] |= {"download": True, "cache_dir": "/somewhere"}
     (run / "run.json").write_text(json.dumps(content))
     cfg = resume(run)
@@ -110,7 +111,7 @@ def test_a_run_file_cannot_choose_what_is_imported(run: Path, caplog: pytest.Log
     assert "callbacks.evil is not taken over, as os.system is not in conf/" in caplog.text
     assert cfg["callbacks"]["last"] == default["callbacks"]["last"]
     assert cfg["logger"]["tensorboard"] == default["logger"]["tensorboard"]
-    assert cfg["trainer"]["_target_"] == default["trainer"]["_target_"]
+    assert cfg["trainer"] == default["trainer"] | {"max_epochs": 33}
     assert (cfg["data"]["download"], cfg["data"]["cache_dir"]) == (False, None)
 
 

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 _WHOLE = ("augment", "model", "loss", "optimizer", "scheduler", "callbacks", "logger")  # taken over as they are
 _BY_KEY = ("data", "trainer")  # keys that the earlier run did not know keep their defaults
-_SINGLE = ("seed", "distil_from", "compile", "objective", "direction", "pictures", "inference", "export")
+_SINGLE = ("seed", "distil_from", "compile", "objective", "direction", "pictures", "objects", "inference", "export")
 _WRITE = ("sample", "download", "cache_dir", *MAPS)  # of `data`: what has files written is never taken from a file
 _OF_A_MODEL = (  # of `data`: what the weights of a checkpoint are used to
     "sampling", "image_size", "test_image_size", "tile_size", "crop_size", "scale", "interpolation", "bands", "stretch",
@@ -168,8 +168,9 @@ def _merge(cfg: DictConfig, saved: Mapping[str, Any], given: Given) -> None:
         merged = value
         if section in _BY_KEY:
             kept = {key: part for key, part in value.items() if not (section == "data" and key in _WRITE)}
-            kept = {key: part for key, part in kept.items() if section == "data" or not isinstance(part, Mapping)}
-            merged = {**to_container(current), **kept, **_targets_of(to_container(current))}
+            if section == "trainer":  # is instantiated: a file must not choose what is run, or how
+                kept = {key: part for key, part in kept.items() if not (key.startswith("_") or _has_mapping(part))}
+            merged = {**to_container(current), **kept}
         elif section in ("callbacks", "logger"):
             merged = _known_parts(value or {}, to_container(current) if current else {}, section)
         with open_dict(cfg):
@@ -179,8 +180,8 @@ def _merge(cfg: DictConfig, saved: Mapping[str, Any], given: Given) -> None:
                 OmegaConf.update(cfg, key, chosen, merge=False, force_add=True)
 
 
-def _targets_of(section: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in section.items() if key.startswith("_")}
+def _has_mapping(part: Any) -> bool:
+    return isinstance(part, Mapping) or (isinstance(part, list) and any(map(_has_mapping, part)))
 
 
 def _known_parts(saved: Mapping[str, Any], current: Mapping[str, Any], section: str) -> dict[str, Any]:
