@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from segdrone.errors import CheckpointError, ConfigError
-from segdrone.model import SegmentationModule, load_network, load_pretrained
+from segdrone.model import SegmentationModule, check_resumable, load_network, load_pretrained
 from segdrone.model.networks import build_network, round_up_to_stride
 from tests.helpers.training import DATA, MODEL, THREE, fit
 from tests.model.test_finetune import _save
@@ -80,6 +80,15 @@ def test_a_network_that_tells_nothing_apart_is_refused() -> None:
         SegmentationModule({**MODEL, "instances": True}, THREE.to_dict(), DATA, {})
     with pytest.raises(ConfigError, match="model.instances=yes must be true or false"):
         build_network("unet", classes=2, instances="yes", encoder_name="resnet18")  # type: ignore[arg-type]
+
+
+def test_a_head_does_not_go_on_with_other_things(tmp_path: Path) -> None:
+    path = _save(panoptic_module(), tmp_path / "a.ckpt")
+    other = SegmentationModule({**MODEL, "instances": True}, {**THINGS, "things": ["grass"]}, DATA, {})
+    with pytest.raises(CheckpointError, match=r"to tell roof apart, not grass: give objects=\[roof\], or start"):
+        check_resumable(path, other)
+    with pytest.raises(CheckpointError, match="holds only weights"):  # the same things are not what is refused
+        check_resumable(path, panoptic_module())
 
 
 def test_training_teaches_the_head(tmp_path: Path) -> None:

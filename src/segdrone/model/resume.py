@@ -93,12 +93,13 @@ def check_resumable(path: str | Path, module: SegmentationModule) -> None:
 
     Raises:
         CheckpointError: As `read_checkpoint`, the checkpoint holds only weights, or it was trained with other
-            classes or another network, split, normalization, optimizer or schedule; or a part of what a resumed run
-            needs is missing, or of another form.
+            classes or things, or another network, split, normalization, optimizer or schedule; or a part of what a
+            resumed run needs is missing, or of another form.
     """
     checkpoint = read_checkpoint(path)
     settings, fresh_start = checkpoint["hyper_parameters"], f"start from its weights with init_from={path}"
-    trained, classes = read_spec(checkpoint, path).classes.names, module.table.names
+    table = read_spec(checkpoint, path).classes
+    trained, classes = table.names, module.table.names
     if trained != classes:
         raise CheckpointError(
             f"{path} was trained on {len(trained)} classes ({', '.join(trained[:3])}, ...), the data has "
@@ -108,6 +109,12 @@ def check_resumable(path: str | Path, module: SegmentationModule) -> None:
         raise CheckpointError(
             f"{path} was trained with the network {settings['model']}, not {module.hparams['model']}: give the same "
             "model"
+        )
+    things, now_things = table.things or (), module.table.things or ()
+    if module.spec.instances and {*things} != {*now_things}:
+        raise CheckpointError(
+            f"{path} was trained to tell {', '.join(things)} apart, not {', '.join(now_things)}: give objects="
+            f"[{','.join(things)}], or {fresh_start}"
         )
     before, now = _split_by_photograph(settings["splits"]), _split_by_photograph(module.hparams["splits"])
     if moved := sum(before.get(photograph) != now.get(photograph) for photograph in before | now):
