@@ -13,11 +13,11 @@ import torch
 from segdrone.errors import ConfigError, DataError
 from segdrone.inference import Predictor
 from segdrone.model import load_module, read_checkpoint
-from segdrone.training import SelfTraining
+from segdrone.training import FreezeEncoder, SelfTraining
 from segdrone.training.self_training import paste_classes
 from tests.helpers.adapting import adapt_config, write_photographs
 from tests.helpers.small_run import Compose, fit_config
-from tests.helpers.training import batches, tiny_module, weights
+from tests.helpers.training import batches, fit, tiny_module, weights
 
 Batch = dict[str, Any]
 
@@ -65,6 +65,27 @@ def test_the_teacher_labels_what_it_is_confident_of() -> None:
         assert torch.equal(labeled[key][0], batch[key][0]), key
     assert (labeled["image"][1] - batch["image"][1]).abs().mean() > 0.01
     assert torch.equal(batch["mask"][1], torch.full_like(batch["mask"][1], 255))
+
+
+def test_a_labeled_part_of_a_mixed_photograph_keeps_its_labels() -> None:
+    batch = half_labeled()
+    batch["mask"][1, -1] = 2  # as where mosaic or CutMix put a part of a labeled photograph
+    labeled, _ = label({**batch, "mask": batch["mask"].clone()})
+    assert (labeled["mask"][1, -1] == 2).all()
+    assert torch.equal(labeled["truth"], batch["mask"])
+
+
+def test_the_teacher_is_an_average_from_the_first_step_and_statistics_stay(tmp_path: Path) -> None:
+    """Also beside a callback that puts the encoder into training mode at each epoch."""
+    module = tiny_module(optimizer={"name": "sgd", "lr": 0.1})
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    teacher = SelfTraining(decay=1, confidence=0.9, color=0.4, paste=False)
+    fit(tmp_path, teacher, FreezeEncoder(epochs=0), module=module, max_epochs=1)
+    current = torch.load(tmp_path / "last.ckpt", weights_only=True)["current_model_state"]
+    head = "network.segmentation_head.0.weight"
+    assert not torch.equal(current[head], before[head])
+    assert torch.equal(module.state_dict()[head], before[head])
+    assert all(torch.equal(current[name], before[name]) for name in before if "running_" in name)
 
 
 def test_without_a_photograph_to_label_a_batch_stays_as_it_is() -> None:

@@ -63,22 +63,28 @@ class SelfTraining(EMA):
         """Key of the state in a checkpoint."""
         return "SelfTraining"
 
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Makes the initial weights the first average; torch would replace them by those after the first step."""
+        super().setup(trainer, pl_module, stage)
+        if self._average_model is not None:
+            self._average_model.n_averaged.fill_(1)
+
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Warns if masks are trained on: then this only averages the weights."""
         datamodule = getattr(trainer, "datamodule", None)
         if isinstance(datamodule, SegmentationDataModule) and not datamodule.config.unlabeled:
             log.warning("callbacks self_training has no photographs without masks: give data.unlabeled=true")
 
-    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Keeps the batch-norm statistics. Lightning keeps the train or eval mode of every layer."""
-        for layer in batch_norms(pl_module):
-            layer.eval()
-
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: dict[str, Any], batch_idx: int
     ) -> None:
-        """Gives the photographs without a mask in a batch their pseudo-labels, and changes these photographs."""
+        """Gives the photographs without a mask in a batch their pseudo-labels, and changes these photographs.
+
+        Batch-norm statistics are kept. This is said at each batch, as `FreezeEncoder` may say otherwise at its epoch.
+        """
         assert isinstance(pl_module, SegmentationModule)
+        for layer in batch_norms(pl_module):
+            layer.eval()
         free = batch.get("unlabeled")
         if free is None or not free.any():
             return
@@ -87,7 +93,7 @@ class SelfTraining(EMA):
         batch["truth"] = mask  # pseudo-labels are compared with nothing
         label = self._predict(trainer, images[rows], free[rows], pl_module.table.ignore_index)
         batch["mask"], batch["image"] = mask.clone(), images.clone()
-        batch["mask"][rows] = label
+        batch["mask"][rows] = label.where(free[rows], mask[rows])  # parts of others that are mixed in have their labels
         batch["image"][rows] = self._change_colors(pl_module, images[rows])
         others = [row for row in range(len(mask)) if row not in rows.tolist()]
         if self.paste and others:
