@@ -42,6 +42,14 @@ def test_run_starts_from_a_checkpoint_of_other_classes(
     assert made["trainer"].callback_metrics["train/loss"] > 0
 
 
+def test_a_given_mean_leaves_the_deviation_to_the_encoder(small_config: Compose) -> None:
+    lite = "model.encoder_name=tu-tf_efficientnet_lite0"
+    datamodule = build_datamodule(small_config(lite, "data.mean=[0.1,0.2,0.3]"))
+    assert (datamodule.mean, datamodule.std) == ((0.1, 0.2, 0.3), (0.5, 0.5, 0.5))
+    datamodule = build_datamodule(small_config(lite, "data.std=[0.1,0.2,0.3]"))
+    assert (datamodule.mean, datamodule.std) == ((0.5, 0.5, 0.5), (0.1, 0.2, 0.3))
+
+
 def test_init_from_and_ckpt_path_exclude_each_other(small_config: Compose) -> None:
     cfg = small_config("init_from=a.ckpt", "ckpt_path=b.ckpt")
     with pytest.raises(ConfigError, match="init_from.*ckpt_path.*give one"):

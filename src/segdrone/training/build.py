@@ -47,10 +47,9 @@ def build_datamodule(cfg: DictConfig) -> SegmentationDataModule:
         SegdroneError: The photographs or the settings cannot be used.
     """
     config = DataConfig.from_dict(to_container(cfg.data))
-    if config.mean is None and config.std is None:
-        pretrained = pretrained_normalization(str(cfg.model.encoder_name))
-        if pretrained is not None:
-            config = config.replace(mean=tuple(pretrained[0]), std=tuple(pretrained[1]))
+    pretrained = pretrained_normalization(str(cfg.model.encoder_name))
+    if pretrained is not None:
+        config = config.replace(mean=config.mean or tuple(pretrained[0]), std=config.std or tuple(pretrained[1]))
     return open_datamodule(cfg, config)
 
 
