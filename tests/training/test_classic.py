@@ -94,7 +94,13 @@ def test_it_predicts_a_folder(run: Path, all_scenes: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize("sampling", ["tiles", "crops"])
 def test_pixels_of_tiles_are_learned_at_their_scale(all_scenes: Path, tmp_path: Path, sampling: str) -> None:
     size = [f"data.sampling={sampling}", "data.tile_size=[32,48]", "data.crop_size=[32,48]", "data.scale=0.5"]
-    settings = [*small(all_scenes, tmp_path / "run"), *size, "data.val_share=0.6", "trainer.limit_val_batches=1"]
+    settings = [
+        *small(all_scenes, tmp_path / "run"),
+        *size,
+        "data.val_share=0.6",
+        "trainer.limit_val_batches=1",
+        "trainer.limit_train_batches=null",
+    ]
     _, made = train(compose_config("train", *overrides(settings, "classic_pixel_forest")))
     spec = open_backend(tmp_path / "run" / "checkpoints" / "best.npz").spec
     assert (spec.sampling, spec.training_size, spec.scale) == (sampling, (32, 48), 0.5)

@@ -169,7 +169,8 @@ def _validate(cfg: DictConfig, model: ClassicModel, datamodule: SegmentationData
 
 
 def _limit(cfg: DictConfig, split: str) -> int | float:
-    return 1 if cfg.trainer.fast_dev_run else cfg.trainer[f"limit_{split}_batches"]
+    limit = cfg.trainer[f"limit_{split}_batches"]
+    return 1 if cfg.trainer.fast_dev_run else 1.0 if limit is None else limit
 
 
 class _Samples:
