@@ -31,7 +31,7 @@ class Threshold:
     ] = "gray"
     levels: Annotated[int, Field(ge=2, le=5, description="parts of the histogram, between thresholds of Otsu")] = 4
     thresholds: Annotated[
-        tuple[float, ...] | None,
+        tuple[Annotated[float, Field(allow_inf_nan=False)], ...] | None,
         Field(
             max_length=16, description="thresholds instead of those of Otsu: gray 0 to 255, exg -1 to 2, vari -1 to 1"
         ),
