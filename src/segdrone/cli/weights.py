@@ -52,6 +52,9 @@ def get(
     file also works elsewhere, as model.encoder_weights=FILE.
     """
     from segdrone.model.fetch_weights import fetch_weights
+    from segdrone.model.networks import check_encoder
 
+    for name in names:
+        check_encoder(name)
     for name in names:
         print(fetch_weights(name))

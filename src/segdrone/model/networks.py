@@ -163,7 +163,7 @@ def check_network(
     unknown = sorted(options.keys() - known)
     if unknown:
         raise ConfigError(f"model.{unknown[0]} is not an option of {name}: fix conf/model")
-    _check_encoder(str(options.get("encoder_name")))
+    check_encoder(str(options.get("encoder_name")))
     if context is not None:
         _check_context(name, str(context), context_stride)
 
@@ -249,7 +249,7 @@ def pretrained_normalization(encoder_name: str) -> tuple[Sequence[float], Sequen
         >>> pretrained_normalization("tu-tf_efficientnet_lite0")
         ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     """
-    _check_encoder(encoder_name)
+    check_encoder(encoder_name)
     name = _TIMM_NAMES.get(encoder_name, encoder_name)
     for prefix in ("tu-", "timm-"):
         if name.startswith(prefix):
@@ -278,11 +278,15 @@ def _check_context(network: str, name: str, stride: Any) -> None:
         raise ConfigError(f"model.context={name} must be tu- and the name of a timm ViT: tu-vit_small_patch14_dinov2")
     if type(stride) is not int or stride not in STRIDES:
         raise ConfigError(f"model.context_stride={stride} must be one of {', '.join(map(str, STRIDES))}")
-    _check_encoder(name, "context")
+    check_encoder(name, "context")
 
 
-def _check_encoder(name: str, option: str = "encoder_name") -> None:
-    """Accepts only registered encoders: timm would download a name such as `hf-hub:someone/model`."""
+def check_encoder(name: str, option: str = "encoder_name") -> None:
+    """Accepts only registered encoders: timm would download a name such as `hf-hub:someone/model`.
+
+    Raises:
+        ConfigError: The encoder is unknown.
+    """
     if name in _OWN_ENCODERS:
         return
     model, _, tag = name.removeprefix("tu-").partition(".")
