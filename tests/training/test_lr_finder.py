@@ -96,3 +96,16 @@ def test_too_few_steps_change_nothing(tmp_path: Path, caplog: pytest.LogCaptureF
     fit(tmp_path / "b", module=reference)
     assert "8 steps are too few to suggest a learning rate: it stays 0.001" in caplog.text
     assert torch.equal(weights(module), weights(reference))
+
+
+def test_each_step_of_the_test_is_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else `trainer.stall_timeout` would end a test whose steps take long together."""
+    marks: list[str] = []
+
+    class Watch:
+        def mark(self, step: str) -> None:
+            marks.append(step)
+
+    monkeypatch.setattr("segdrone.utils.stall._watches", [Watch()])
+    fit(tmp_path, _finder(tmp_path, 6), module=tiny_module(**_options(1e-3)))
+    assert marks.count("computing a batch") >= 6 + 8 + 4  # of the test, of training and of validation

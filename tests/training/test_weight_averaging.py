@@ -91,6 +91,18 @@ def test_swa_computes_batch_norm_statistics_on_the_training_images(tmp_path: Pat
     torch.testing.assert_close(layer.running_mean, torch.stack(means).mean(0))  # type: ignore[union-attr]
 
 
+def test_each_batch_of_these_statistics_is_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    marks: list[str] = []
+
+    class Watch:
+        def mark(self, step: str) -> None:
+            marks.append(step)
+
+    monkeypatch.setattr("segdrone.utils.stall._watches", [Watch()])
+    fit(tmp_path, SWA(start=0.0), module=tiny_module(**OPTIONS))
+    assert marks.count("computing batch-norm statistics") == 4
+
+
 def test_swa_keeps_the_statistics_of_a_frozen_encoder(tmp_path: Path) -> None:
     module = tiny_module(**OPTIONS)
     encoder, others = weights(module.encoder), weights(module.network.decoder)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from segdrone.utils.stall import check_stall_timeout, mark_progress, watch_progr
 
 START = """
 import multiprocessing, time
-from segdrone.utils.stall import mark_progress, watch_progress
+from segdrone.utils.stall import mark_progress, pause_watch, watch_progress
 with watch_progress(0.5, lambda: "start again"):
     """
 
@@ -39,6 +39,11 @@ def test_process_that_hangs_takes_its_children_with_it() -> None:
 def test_progress_is_no_stall() -> None:
     done = run("[(mark_progress('x'), time.sleep(0.1)) for _ in range(12)]")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_download_is_no_stall_and_what_follows_may_be_one() -> None:
+    done = run("with pause_watch(): time.sleep(1.2)\n    print('downloaded', flush=True); time.sleep(30)")
+    assert (done.returncode, done.stdout) == (2, "downloaded\n")
 
 
 def test_stopped_process_is_no_stall() -> None:

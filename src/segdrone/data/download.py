@@ -10,6 +10,7 @@ from segdrone.errors import DataError
 from segdrone.raster.channels import AS_STORED, Channels
 from segdrone.synthetic import write_scenes
 from segdrone.utils.atomic import file_lock
+from segdrone.utils.stall import pause_watch
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,8 @@ def _download(root: Path) -> None:
         raise DataError("data.download=true needs kagglehub: pip install 'segdrone[download]'") from None
     unpacked = root.with_name(root.name + ".part")
     try:
-        kagglehub.dataset_download(KAGGLE_HANDLE, output_dir=str(unpacked), force_download=True)
+        with pause_watch():
+            kagglehub.dataset_download(KAGGLE_HANDLE, output_dir=str(unpacked), force_download=True)
         unpacked.rename(root)
     except Exception as error:  # kagglehub raises what its HTTP client, its archives and the disk raise
         reason = " ".join(str(error).split()) or type(error).__name__

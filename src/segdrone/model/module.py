@@ -23,7 +23,9 @@ from segdrone.model.losses.instance import InstanceLoss
 from segdrone.model.metrics import SplitMetrics
 from segdrone.model.networks import build_network, forward_any_size, supports_batch_of_one
 from segdrone.model.optim import build_optimizer, build_scheduler
+from segdrone.model.stall import COMPUTING
 from segdrone.spec import INSTANCE_PLANES
+from segdrone.utils.stall import mark_progress
 
 Batch = Mapping[str, Any]
 Options = Mapping[str, Any]
@@ -151,6 +153,7 @@ class SegmentationModule(L.LightningModule):
 
     def _step(self, split: str, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Updates loss and metrics; returns the loss of the batch, the predicted classes and the network's output."""
+        mark_progress(COMPUTING)  # the learning rate finder runs without other callbacks
         mask, output = batch["mask"], self(batch["image"])
         logits, planes = self._heads(output)
         batch_loss = self.loss(logits, mask)

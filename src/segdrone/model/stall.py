@@ -8,7 +8,8 @@ import lightning.pytorch as L
 
 from segdrone.utils.stall import mark_progress
 
-_READING, _COMPUTING, _BETWEEN = "reading a batch", "computing a batch", "working between two loops"
+COMPUTING = "computing a batch"
+_READING, _BETWEEN = "reading a batch", "working between two loops"
 
 
 class MarkProgress(L.Callback):
@@ -20,7 +21,7 @@ class MarkProgress(L.Callback):
 
     def on_train_batch_start(self, *args: Any) -> None:
         """Marks a batch that was read."""
-        mark_progress(_COMPUTING)
+        mark_progress(COMPUTING)
 
     def on_train_batch_end(self, *args: Any) -> None:
         """Marks a batch that was computed."""
@@ -36,7 +37,7 @@ class MarkProgress(L.Callback):
 
     def on_validation_batch_start(self, *args: Any) -> None:
         """Marks a batch that was read."""
-        mark_progress(_COMPUTING)
+        mark_progress(COMPUTING)
 
     def on_validation_batch_end(self, *args: Any) -> None:
         """Marks a batch that was computed."""
@@ -52,7 +53,7 @@ class MarkProgress(L.Callback):
 
     def on_test_batch_start(self, *args: Any) -> None:
         """Marks a batch that was read."""
-        mark_progress(_COMPUTING)
+        mark_progress(COMPUTING)
 
     def on_test_batch_end(self, *args: Any) -> None:
         """Marks a batch that was computed."""

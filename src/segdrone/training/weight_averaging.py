@@ -17,6 +17,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 
 from segdrone.errors import ConfigError
 from segdrone.model.context import share_frozen
+from segdrone.utils.stall import mark_progress
 
 
 class _Averaging(WeightAveraging):
@@ -125,4 +126,5 @@ def _training_images(trainer: L.Trainer) -> Iterator[Tensor]:
     """Yields the photographs of the epoch's training batches, on the training device."""
     loader: Any = trainer.train_dataloader
     for batch in itertools.islice(loader, int(trainer.num_training_batches)):
+        mark_progress("computing batch-norm statistics")
         yield trainer.strategy.batch_to_device(batch["image"])

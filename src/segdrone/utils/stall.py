@@ -33,6 +33,7 @@ class StallWatch(threading.Thread):
         super().__init__(daemon=True)
         self._timeout, self._way_on = timeout, way_on
         self._step, self._waited = "starting", 0.0
+        self.paused = False
         self.finished = threading.Event()
 
     def mark(self, step: str) -> None:
@@ -43,7 +44,7 @@ class StallWatch(threading.Thread):
         """Looks once per second."""
         tick = min(_TICK, self._timeout / 4)
         while not self.finished.wait(tick):
-            self._waited += tick
+            self._waited += 0 if self.paused else tick
             if self._waited > self._timeout + (0 if is_rank_zero() else GRACE_PERIOD):  # the first process reports it
                 self._end()
 
@@ -73,6 +74,19 @@ def watch_progress(timeout: float | None, way_on: Callable[[], str]) -> Iterator
     finally:
         watch.finished.set()
         _watches.remove(watch)
+
+
+@contextmanager
+def pause_watch() -> Iterator[None]:
+    """Lets the body take as long as it needs: a download, which other timeouts end if nothing comes."""
+    watches = [*_watches]
+    for watch in watches:
+        watch.paused = True
+    try:
+        yield
+    finally:
+        for watch in watches:
+            watch.paused = False
 
 
 def check_stall_timeout(trainer: Mapping[str, Any]) -> None:
