@@ -112,6 +112,12 @@ def test_swa_keeps_the_statistics_of_a_frozen_encoder(tmp_path: Path) -> None:
     assert not torch.equal(weights(kept.network.decoder), others)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("precision", ["bf16-true", "64-true"])
+def test_weights_of_another_precision_are_not_averaged(precision: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"trainer.precision={precision} keeps no weights that could be averaged"):
+        fit(tmp_path, EMA(0.9), module=tiny_module(), precision=precision)
+
+
 def test_swa_needs_a_number_of_epochs(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="give trainer.max_epochs"):
         fit(tmp_path, SWA(start=0.5), module=tiny_module(), max_epochs=-1, max_steps=4)

@@ -22,7 +22,16 @@ from segdrone.utils.stall import mark_progress
 
 class _Averaging(WeightAveraging):
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Places the average on the training device; Lightning would use that of the module, which is moved later."""
+        """Places the average on the training device; Lightning would use that of the module, which is moved later.
+
+        Raises:
+            ConfigError: The weights are in another precision, in which torch does not average them with this one.
+        """
+        if stage == "fit" and str(trainer.precision).endswith("-true") and trainer.precision != "32-true":
+            raise ConfigError(
+                f"trainer.precision={trainer.precision} keeps no weights that could be averaged (callbacks ema, swa, "
+                "self_training): give bf16-mixed or 32-true"
+            )
         self._device = trainer.strategy.root_device
         super().setup(trainer, pl_module, stage)
         if self._average_model is not None:
