@@ -65,9 +65,16 @@ def test_no_data_is_zero(tmp_path: Path) -> None:
     pixels = np.dstack([patches(0)[0], np.full((48, 72), 255, np.uint8)])
     pixels[:, :20, 3] = 0
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    labels = segment_photograph(open_image(tmp_path / "a.png"), _watershed()).labels
+    labels, _, areas = segment_photograph(open_image(tmp_path / "a.png"), _watershed())
     assert not labels[:, :20].any()
     assert labels[:, 20:].all()
+    assert areas.tolist() == np.bincount(labels.ravel(), minlength=len(areas) + 1)[1:].tolist()
+    assert (areas == 0).any()  # segments that have no data are not counted
+    pixels[..., 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert segment(tmp_path / "a.png", tmp_path / "out") == {}
+    [row] = csv.DictReader((tmp_path / "out" / "segments.csv").open())
+    assert (row["segments"], row["median_pixels"]) == ("0", "0")
 
 
 def test_more_segments_than_numbers_are_refused() -> None:
@@ -97,6 +104,10 @@ def test_other_files_are_never_replaced(photographs: Path, tmp_path: Path) -> No
     (tmp_path / "mine" / "labels").mkdir(parents=True)
     with pytest.raises(ConfigError, match="was not written by segdrone segment"):
         segment(photographs, tmp_path / "mine")
+    (tmp_path / "table").mkdir()
+    (tmp_path / "table" / "segments.csv").write_text("mine")
+    with pytest.raises(ConfigError, match="segments.csv was not written by segdrone segment"):
+        segment(photographs, tmp_path / "table")
     with pytest.raises(ConfigError, match="--max-pixels 5 must be from 1000"):
         segment(photographs, tmp_path / "new", max_pixels=5)
     assert not (tmp_path / "new").exists()

@@ -30,7 +30,8 @@ DEFAULT_PIXELS = 1_000_000
 
 _MOST_PIXELS, _MOST_SEGMENTS = 50_000_000, 65_535
 _LINE = (255, 255, 0)
-_FOLDERS = ("outlines", "labels")
+_TABLE = "segments.csv"
+_RESULTS = ("outlines", "labels", _TABLE)
 
 
 class Segments(NamedTuple):
@@ -39,7 +40,7 @@ class Segments(NamedTuple):
     Attributes:
         labels: Number of each pixel's segment, uint16 `[H, W]`, from 1; 0 where the photograph has no data.
         outlines: The photograph at the size of the method, with the outlines of the segments, uint8 `[h, w, 3]`.
-        areas: Pixels of each segment at the size of the method, int64 `[S]`.
+        areas: Pixels with data of each segment at the size of the method, int64 `[S]`.
     """
 
     labels: NDArray[np.uint16]
@@ -78,9 +79,12 @@ def segment_photograph(source: ImageSource, segmenter: Segmenter, max_pixels: in
         )
     numbers = labels.astype(np.uint16)
     full = numbers if small == size else resize_mask(numbers, size)
+    counted = labels
     if not source.fully_valid:
         full[~source.valid(Window(0, 0, *size))] = 0
-    return Segments(full, draw_outlines(image, labels), np.bincount(labels.ravel())[1:])
+        counted = np.where(source.valid(Window(0, 0, *size), small), labels, 0)
+    areas = np.bincount(counted.ravel(), minlength=int(labels.max()) + 1)[1:]
+    return Segments(full, draw_outlines(image, labels), areas)
 
 
 def draw_outlines(image: NDArray[np.uint8], labels: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
@@ -134,7 +138,7 @@ def segment_photographs(
     settings = {"segdrone": __version__, "method": method, "options": _plain(vars(parts)), "max_pixels": max_pixels}
     rows: list[dict[str, Any]] = []
     with writable_dir(out), exclusive_dir(out):
-        claim_dir(out, SEGMENT_SETTINGS, settings, _FOLDERS, "segdrone segment")
+        claim_dir(out, SEGMENT_SETTINGS, settings, _RESULTS, "segdrone segment")
         for image in progress_bar(images, unit="photograph", disable=not progress):
             try:
                 found = segment_photograph(open_image(image.file), segmenter, max_pixels)
@@ -145,9 +149,10 @@ def segment_photographs(
                 continue
             write_jpeg(found.outlines, out / "outlines" / f"{image.name}.jpg")
             write_gray_png(found.labels, out / "labels" / f"{image.name}.png")
-            area = np.sort(found.areas)
-            rows.append({"path": image.path, "segments": len(area), "median_pixels": int(area[len(area) // 2])})
-        with atomic_write(out / "segments.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
+            area = np.sort(found.areas[found.areas > 0])
+            median = int(area[len(area) // 2]) if len(area) else 0
+            rows.append({"path": image.path, "segments": len(area), "median_pixels": median})
+        with atomic_write(out / _TABLE) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, ["path", "segments", "median_pixels"])
             writer.writeheader()
             writer.writerows(rows)
