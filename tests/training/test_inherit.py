@@ -115,6 +115,24 @@ def test_a_run_file_cannot_choose_what_is_imported(run: Path, caplog: pytest.Log
     assert (cfg["data"]["download"], cfg["data"]["cache_dir"]) == (False, None)
 
 
+def test_a_run_file_cannot_choose_what_is_replaced(run: Path, caplog: pytest.LogCaptureFixture) -> None:
+    content = json.loads((run / "run.json").read_text())
+    config = content["config"]
+    config["callbacks"]["checkpoint"]["dirpath"] = "/home/somebody"
+    config["callbacks"]["last"]["filename"] = "../../best"
+    config["callbacks"]["curves"]["folder"] = "figures"  # of the working folder
+    config["logger"]["csv"]["version"] = "/home/somebody"
+    config["callbacks"]["early_stopping"]["patience"] = 3
+    (run / "run.json").write_text(json.dumps(content))
+    cfg, default = resume(run), to_container(compose_config("train", f"output_dir={run}"))
+    for name in ("checkpoint", "last", "curves"):
+        assert cfg["callbacks"][name] == default["callbacks"][name]
+    assert cfg["logger"] == default["logger"]
+    assert cfg["callbacks"]["early_stopping"]["patience"] == 3
+    assert f"callbacks.last is not taken over, as ../../best is outside of {run}: give it again" in caplog.text
+    assert caplog.text.count("is not taken over") == 4
+
+
 def test_a_folder_whose_name_begins_like_that_of_the_run_stays(run: Path, tmp_path: Path) -> None:
     content = json.loads((run / "run.json").read_text())
     content["config"]["data"] |= {"split_dir": f"{tmp_path}/older/lists", "class_groups": f"{tmp_path}/old/groups.yaml"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -32,6 +33,7 @@ _OF_A_MODEL = (  # of `data`: what the weights of a checkpoint are used to
     "sampling", "image_size", "test_image_size", "tile_size", "crop_size", "scale", "interpolation", "bands", "stretch",
     "mean", "std",
 )  # fmt: skip
+_PLACES = ("dirpath", "folder", "save_dir")  # of callbacks and loggers: folders that they write to
 _SETS_MANY = ("experiment", "debug")  # groups whose files set keys of other groups
 _SHOWN = 6  # options in the message
 
@@ -172,7 +174,8 @@ def _merge(cfg: DictConfig, saved: Mapping[str, Any], given: Given) -> None:
                 kept = {key: part for key, part in kept.items() if not (key.startswith("_") or _has_mapping(part))}
             merged = {**to_container(current), **kept}
         elif section in ("callbacks", "logger"):
-            merged = _known_parts(value or {}, to_container(current) if current else {}, section)
+            folder = os.path.abspath(str(cfg.output_dir))
+            merged = _known_parts(value or {}, to_container(current) if current else {}, section, folder)
         with open_dict(cfg):
             given_here = {key: OmegaConf.select(cfg, key) for key in given.keys if f"{key}.".startswith(f"{section}.")}
             cfg[section] = OmegaConf.create(merged) if isinstance(merged, dict | list) else merged
@@ -184,18 +187,40 @@ def _has_mapping(part: Any) -> bool:
     return isinstance(part, Mapping) or (isinstance(part, list) and any(map(_has_mapping, part)))
 
 
-def _known_parts(saved: Mapping[str, Any], current: Mapping[str, Any], section: str) -> dict[str, Any]:
-    """Returns those saved parts that import only what `conf/` names: a file must not choose what is run."""
+def _known_parts(saved: Mapping[str, Any], current: Mapping[str, Any], section: str, folder: str) -> dict[str, Any]:
+    """Returns those saved parts that import only what `conf/` names, and write to the run's folder alone.
+
+    A file must not choose what is run, nor which files are replaced.
+    """
     parts = {}
     for name, part in saved.items():
         unknown = [target for target in _find_targets(part) if target not in _known_targets()]
-        if not unknown:
+        outside = _find_outside(part, folder)
+        if not unknown and outside is None:
             parts[name] = part
-        elif name in current:
+            continue
+        if name in current:
             parts[name] = current[name]
-        else:
+        if outside is not None:
+            log.warning(
+                "%s.%s is not taken over, as %s is outside of %s: give it again", section, name, outside, folder
+            )
+        elif name not in current:
             log.warning("%s.%s is not taken over, as %s is not in conf/: give it again", section, name, unknown[0])
     return parts
+
+
+def _find_outside(part: Any, folder: str, key: str = "") -> str | None:
+    """Returns the first text of a part that leads out of a folder, if it is a path; a name is one in the folder."""
+    if isinstance(part, str):
+        path = os.path.abspath(part if key in _PLACES else os.path.join(folder, part))
+        return None if Path(path).is_relative_to(folder) else part
+    pairs: list[tuple[Any, Any]] = []
+    if isinstance(part, Mapping):
+        pairs = [*part.items()]
+    elif isinstance(part, list):
+        pairs = [(key, child) for child in part]
+    return next((text for name, child in pairs if (text := _find_outside(child, folder, str(name))) is not None), None)
 
 
 def _find_targets(part: Any) -> Iterator[str]:
