@@ -21,15 +21,17 @@ def test_a_log_file_gets_a_line_per_epoch(
 ) -> None:
     with caplog.at_level(logging.INFO):
         trainer = L.Trainer(
-            max_epochs=2, accelerator="cpu", logger=False, enable_checkpointing=False, enable_model_summary=False,
-            callbacks=[ProgressBar()], default_root_dir=tmp_path,
+            max_epochs=3, accelerator="cpu", logger=False, enable_checkpointing=False, enable_model_summary=False,
+            callbacks=[ProgressBar()], default_root_dir=tmp_path, check_val_every_n_epoch=2,
         )  # fmt: skip
         loader: DataLoader[Any] = DataLoader(batches(3), batch_size=None)  # type: ignore[arg-type]
         trainer.fit(tiny_module(), loader, loader)
     lines = [record.message for record in caplog.records if record.name == "segdrone.model.progress"]
-    assert len(lines) == 2
+    assert len(lines) == 3
     number = r"\d+\.\d{4}"
-    assert re.fullmatch(rf"epoch 2 of 2: train/loss {number}, val/loss {number}, val/miou {number}, \d+ s", lines[1])
+    assert re.fullmatch(rf"epoch 2 of 3: train/loss {number}, val/loss {number}, val/miou {number}, \d+ s", lines[1])
+    for epoch in (1, 3):  # not validated: the values of an earlier epoch are not those of this one
+        assert re.fullmatch(rf"epoch {epoch} of 3: train/loss {number}, \d+ s", lines[epoch - 1])
     assert "it/s" not in "".join(capsys.readouterr())
 
 
