@@ -169,6 +169,10 @@ def test_training_resumes_with_the_same_options(trained: Path, caplog: pytest.Lo
     assert not caplog.text
     check_resumable(trained, _new_module(optimizer={"name": "adamw", "lr": 1e-5}))
     assert "optimizer.lr stays 0.001, not 1e-05" in caplog.text
+    other = {"name": "onecycle", "max_momentum": 0.8, "pct_start": 0.5}
+    check_resumable(trained, _new_module(scheduler=other))
+    assert "scheduler.max_momentum stays 0.9, not 0.8" in caplog.text
+    assert "pct_start" not in caplog.text
 
 
 def test_options_that_are_kept_are_those_of_the_next_checkpoint(trained: Path, tmp_path: Path) -> None:

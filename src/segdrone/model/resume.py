@@ -21,6 +21,8 @@ from segdrone.utils.bounded import UnreadableError, validate, wrap_parse_errors
 
 log = logging.getLogger(__name__)
 
+_OF_THE_PHASES = ("pct_start", "three_phase")  # options of `onecycle` that a resumed run computes anew
+
 
 class _Named(BaseModel):
     model_config = ConfigDict(extra="allow")
@@ -161,6 +163,10 @@ def _check_optimizer(
     for key, value in current["optimizer"].items():
         if trained["optimizer"].get(key) != value:
             log.warning("resumed: optimizer.%s stays %s, not %s", key, trained["optimizer"].get(key), value)
+    if current["scheduler"]["name"] == "onecycle":  # torch restores its rates and momenta with the optimizer
+        for key, value in current["scheduler"].items():
+            if key not in _OF_THE_PHASES and trained["scheduler"].get(key) != value:
+                log.warning("resumed: scheduler.%s stays %s, not %s", key, trained["scheduler"].get(key), value)
 
 
 def _try_step(checkpoint: Mapping[str, Any], module: SegmentationModule) -> None:
