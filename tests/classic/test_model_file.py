@@ -142,7 +142,10 @@ def test_bytes_changed_at_random_are_refused_or_harmless(path: Path) -> None:
 
 
 def test_what_could_not_be_opened_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("segdrone.classic.model_file.MAX_NODES", 10)
+    model = fitted()
+    monkeypatch.setattr("segdrone.classic.trees.MAX_NODES", 10)
     with pytest.raises(ConfigError, match="lower model.classifier.trees"):
-        write_model(tmp_path / "best.npz", fitted(), "{}")
+        write_model(tmp_path / "best.npz", model, "{}")
     assert not [*tmp_path.iterdir()]
+    with pytest.raises(ConfigError, match="lower model.classifier.trees"):  # not: fit it again
+        fitted()

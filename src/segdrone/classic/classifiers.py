@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
 from segdrone.classic.libraries import library
-from segdrone.classic.trees import Trees, boosted_trees, constant_tree, forest_trees
+from segdrone.classic.trees import MAX_DEPTH, Trees, boosted_trees, constant_tree, forest_trees
 from segdrone.errors import CheckpointError
 from segdrone.utils.progress import progress_bar
 
@@ -110,8 +110,8 @@ class Boosting:
         if len(np.unique(ids)) == 1:  # which scikit-learn refuses
             return _Boosted(constant_tree(int(ids[0]), classes))
         boosting = library("sklearn.ensemble").HistGradientBoostingClassifier(
-            learning_rate=self.learning_rate, max_leaf_nodes=self.leaves, early_stopping=False, random_state=seed,
-            warm_start=True,
+            learning_rate=self.learning_rate, max_leaf_nodes=self.leaves, max_depth=MAX_DEPTH - 1, early_stopping=False,
+            random_state=seed, warm_start=True,
         )  # fmt: skip
         for total in progress_bar(_steps(self.iterations), desc="iterations", leave=False):
             boosting.set_params(max_iter=total).fit(rows, ids)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from segdrone.classic.features import Image, pixel_features
 from segdrone.classic.model import ClassicModel, ClassicOptions, describe_segments
+from segdrone.classic.trees import check_size
 from segdrone.errors import DataError
 
 Mask = NDArray[np.uint8]
@@ -34,6 +35,7 @@ def fit_model(
 
     Raises:
         DataError: No pixel or segment is labeled.
+        ConfigError: The model is too large to be opened again.
     """
     rng = np.random.default_rng(seed)
     drawn: list[tuple[NDArray[np.float32], NDArray[np.int64]]] = []
@@ -48,6 +50,7 @@ def fit_model(
         raise DataError(f"no {what} of the {count} training photographs is labeled: label some, or check the masks")
     rows, ids = np.concatenate([rows for rows, _ in drawn]), np.concatenate([ids for _, ids in drawn])
     fitted = options.classifier.fit(rows, ids, classes, seed)
+    check_size(fitted.to_arrays())
     model = ClassicModel(options, fitted, classes)
     model.check()
     return model, np.bincount(ids, minlength=classes)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.classic.model import ClassicModel, ClassicOptions
-from segdrone.classic.trees import MAX_NODES
+from segdrone.classic.trees import MAX_NODES, check_size
 from segdrone.errors import CheckpointError, ConfigError
 from segdrone.utils.arrays_file import ArraysFile
 from segdrone.utils.atomic import atomic_write
@@ -60,11 +60,7 @@ def write_model(path: Path, model: ClassicModel, description: str) -> None:
         ConfigError: It is too large to be opened again.
     """
     arrays = model.fitted.to_arrays()
-    if max(array.size for array in arrays.values()) > MAX_NODES:
-        raise ConfigError(
-            "the trees of this model are too large: lower model.classifier.trees, or raise "
-            "model.classifier.min_samples_leaf"
-        )
+    check_size(arrays)
     content = {"version": VERSION, "options": model.options.to_dict(), "classes": model.classes}
     texts = {"model": json.dumps(content, allow_nan=False), "description": description}
     contents: dict[str, Any] = {name: np.frombuffer(text.encode(), np.uint8) for name, text in texts.items()} | arrays

@@ -17,12 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.classic.tree_graph import open_trees
-from segdrone.errors import CheckpointError
+from segdrone.errors import CheckpointError, ConfigError
 
 MAX_NODES = 1 << 21
 """Most nodes, and most weights of leaves, of all trees of a model: to build their graph takes 1.2 GB."""
 
-_MAX_DEPTH, _MAX_TREES = 64, 1 << 16
+MAX_DEPTH = 64
+"""Most levels of a tree, its root among them."""
+
+_MAX_TREES = 1 << 16
 _ROWS = 1 << 16  # computed at once
 _NEVER = -1e9  # logit of a class that the sample lacks
 
@@ -85,7 +88,7 @@ class Trees:
         parents = np.bincount(np.concatenate([self.left[branch], self.right[branch]]), minlength=nodes)
         parents[self.roots] += 1
         self._require(bool((parents == 1).all()), "nodes with no parent, or two")
-        self._require(self._depth() <= _MAX_DEPTH, f"more than {_MAX_DEPTH} levels")
+        self._require(self._depth() <= MAX_DEPTH, f"more than {MAX_DEPTH} levels")
         inside = (self.leaf >= 0) & (self.leaf < nodes)
         self._require(bool(inside.all()) and bool(leaves[self.leaf].all()), "weights of no leaf")
         known = (self.leaf_class >= 0) & (self.leaf_class < classes)
@@ -118,7 +121,7 @@ class Trees:
     def _depth(self) -> int:
         """Returns the number of levels, at most one more than are allowed."""
         level, depth = self.roots, 0
-        while len(level) and depth <= _MAX_DEPTH:
+        while len(level) and depth <= MAX_DEPTH:
             level = level[self.feature[level] >= 0]
             level, depth = np.concatenate([self.left[level], self.right[level]]), depth + 1
         return depth
@@ -127,6 +130,19 @@ class Trees:
     def _require(fits: bool, fault: str) -> None:
         if not fits:
             raise CheckpointError(f"its trees have {fault}: fit the model again")
+
+
+def check_size(arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Checks that the arrays of a fitted classifier are not larger than those that are opened.
+
+    Raises:
+        ConfigError: They are.
+    """
+    if max(array.size for array in arrays.values()) > MAX_NODES or len(arrays.get("roots", ())) > _MAX_TREES:
+        raise ConfigError(
+            "the trees of this model are too large: lower model.classifier.trees (forest) or iterations (boosting), "
+            "lower model.samples, or raise model.classifier.min_samples_leaf (forest)"
+        )
 
 
 def forest_trees(forest: Any, classes: int) -> Trees:
