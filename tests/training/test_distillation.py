@@ -61,14 +61,6 @@ def test_the_teacher_is_in_no_checkpoint_and_stays_as_it_is(tmp_path: Path) -> N
     assert read_checkpoint(tmp_path / "last.ckpt")["state_dict"].keys() == tiny_module().state_dict().keys()
 
 
-def test_a_network_of_half_precision_learns_from_a_teacher(tmp_path: Path) -> None:
-    path = tiny_checkpoint(tmp_path / "teacher.ckpt", THREE, 1)
-    trainer = fit(
-        tmp_path, Distillation([path], tiny_module()), module=tiny_module(), max_epochs=1, precision="bf16-true"
-    )
-    assert trainer.callback_metrics["train/loss"] > 0
-
-
 def test_ignored_pixels_teach_nothing() -> None:
     logits = torch.randn(1, 3, 4, 4, requires_grad=True)
     mask = torch.zeros(1, 4, 4, dtype=torch.int64)
