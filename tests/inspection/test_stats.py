@@ -84,6 +84,13 @@ def test_weights_and_shares_are_given_per_split(tiny: Path, capsys: pytest.Captu
     assert ["width", "x", "height", "6", "x", "4", "(2)"] in rows
 
 
+def test_brackets_in_the_name_of_a_class_are_printed(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tiny / "classes.csv").write_text("name,r,g,b\ntree [low],200,10,40\ngrass[/old],10,180,60\ndog,20,60,220\n")
+    print_stats(measured(tiny))
+    printed = capsys.readouterr().out
+    assert printed.count("tree [low]") == printed.count("grass[/old]") == 2
+
+
 def test_mean_and_std_are_over_all_pixels(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256 - 40 * i, (20 + i, 30, 3), np.uint8) for i in range(3)]

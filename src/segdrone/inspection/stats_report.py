@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from segdrone import figures
 from segdrone.data.class_weights import RECOMMENDED, STATS_FILE, WEIGHTINGS, write_stats
@@ -36,7 +37,7 @@ def print_stats(stats: Stats) -> None:
     classes = Table("class", *(f"{name:>8}" for name in shares), "photographs", "regions")
     weights = Table("class", *WEIGHTINGS)
     for i in order:
-        name = stats.table.names[i]
+        name = Text(stats.table.names[i])  # brackets in it are no markup
         percent = [
             f"{100 * rows[:, i].sum() / max(1, rows.sum()):.3f}" if rows[:, i].any() else "absent"
             for rows in shares.values()

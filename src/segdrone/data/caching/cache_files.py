@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 from segdrone.data.caching.cache import format_bytes
 from segdrone.data.caching.disk_cache import SUFFIX, UnusableFileError, read_header
@@ -62,7 +63,7 @@ def print_info(folder: Path, content: Sequence[CachedFolder]) -> None:
         return
     table = Table(Column("decoded from", overflow="fold"), "files", "size", "source missing")
     for row in content:
-        table.add_row(str(row.folder), f"{row.files:>5}", f"{format_bytes(row.nbytes):>8}", f"{row.missing:>14}")
+        table.add_row(Text(str(row.folder)), f"{row.files:>5}", f"{format_bytes(row.nbytes):>8}", f"{row.missing:>14}")
     Console().print(table)
     print(f"{format_bytes(total)} in {folder}; {format_bytes(shutil.disk_usage(folder).free)} are free there")
 
