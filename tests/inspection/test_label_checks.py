@@ -28,6 +28,22 @@ def test_pixels_are_counted_per_class(root: Path) -> None:
     assert sum(row["share"] for row in facts["classes"]) == pytest.approx(1)
 
 
+def test_masks_of_equal_names_in_two_splits_are_all_listed(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    for split in ("train", "val"):
+        write_set(root / split)
+    (root / "train" / "classes.csv").rename(root / "classes.csv")
+    wrong = [root / split / MASKS / "001.png" for split in ("train", "val")]
+    for value, path in enumerate(wrong, 77):
+        Image.fromarray(np.full((HEIGHT, WIDTH), value, np.uint8)).save(path)
+    report = check(root)
+    status, text, where = single_finding(report, "labels")
+    assert (status, text.split(" with ")[0]) == ("ERROR", "2 masks")
+    assert where == [f"{path}: id {value} ({HEIGHT * WIDTH} pixels)" for value, path in enumerate(wrong, 77)]
+    assert get_check(report, "labels").facts["unknown"].keys() == {str(path) for path in wrong}
+    assert get_check(report, "channels").facts["photographs"] == {"RGB": 16}
+
+
 def test_absent_class_is_reported(root: Path) -> None:
     (root / "classes.csv").write_text("name,r,g,b\ngrass,0,255,0\nroad,90,90,90\nroof,255,0,0\npool,0,0,255\n")
     report = check(root)

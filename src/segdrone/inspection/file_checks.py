@@ -100,11 +100,11 @@ def sizes(scan: DatasetScan) -> Check:
 
 def channels(scan: DatasetScan) -> Check:
     """Counts the photographs by pixel mode, and finds those that are converted or refused."""
-    modes = {short_path(image.path): image.header.mode for image in scan.images if image.header}
-    counts = Counter(modes.values())
+    modes = [(short_path(image.path), image.header.mode) for image in scan.images if image.header]
+    counts = Counter(mode for _, mode in modes)
     refused = [f"{short_path(i.path)}: {i.header.mode}" for i in scan.images if i.header and _is_refused(i, scan)]
-    alpha = [name for name, mode in modes.items() if mode in _ALPHA and not scan.channels.bands]
-    converted = [f"{name}: {mode}" for name, mode in modes.items() if mode in _CONVERTED]
+    alpha = [name for name, mode in modes if mode in _ALPHA and not scan.channels.bands]
+    converted = [f"{name}: {mode}" for name, mode in modes if mode in _CONVERTED]
     return Check(
         "channels",
         f"photographs by mode: {', '.join(f'{n} {mode}' for mode, n in counts.most_common()) or 'none'}",

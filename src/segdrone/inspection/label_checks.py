@@ -43,7 +43,10 @@ def classes(scan: DatasetScan) -> Check:
 
 def labels(scan: DatasetScan) -> Check:
     """Finds values in masks that are not in the class table."""
-    strange = {short_path(m.path): m for m in scan.masks if m.unknown and not m.accepts_unknown}
+    found = [mask for mask in scan.masks if mask.unknown and not mask.accepts_unknown]
+    names = [short_path(mask.path) for mask in found]
+    times = Counter(names)  # train/masks/1.png and val/masks/1.png have the same
+    strange = {name if times[name] == 1 else str(mask.path): mask for name, mask in zip(names, found, strict=True)}
     lines = [f"{name}: {', '.join(_format_values(mask.unknown))}" for name, mask in strange.items()]
     seen = [mask.seen for mask in strange.values() if mask.seen]
     unknown = sum((mask.unknown for mask in seen), start=Counter[Label]())
