@@ -84,6 +84,16 @@ def test_weights_and_shares_are_given_per_split(tiny: Path, capsys: pytest.Captu
     assert ["width", "x", "height", "6", "x", "4", "(2)"] in rows
 
 
+def test_weights_come_from_the_train_split_of_a_rule_too(tmp_path: Path) -> None:
+    (tmp_path / "classes.csv").write_text("name,r,g,b\nroad,200,10,40\ngrass,10,180,60\n")
+    for name, grass in {"a1": 1, "a2": 1, "b1": 2, "b2": 3, "c1": 10, "c2": 20}.items():
+        write_pair(tmp_path, name, flat(9, 9, 9), (np.arange(24) < grass).reshape(4, 6).astype(np.uint8))
+    stats = measured(tmp_path, split_by="^([abc])")
+    assert sorted(map(len, stats.splits.values())) == [2, 2, 2]
+    assert stats.weights["inverse"] == class_weights("inverse", stats.pixels_of("train"))
+    assert stats.weights["inverse"] != class_weights("inverse", stats.pixels)
+
+
 def test_brackets_in_the_name_of_a_class_are_printed(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tiny / "classes.csv").write_text("name,r,g,b\ntree [low],200,10,40\ngrass[/old],10,180,60\ndog,20,60,220\n")
     print_stats(measured(tiny))

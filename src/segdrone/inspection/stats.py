@@ -18,7 +18,6 @@ from segdrone.data import DataConfig, ImageMaskPair, open_dataset
 from segdrone.data.class_weights import WEIGHTINGS, class_weights, mask_states
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_pair_mask, read_valid
-from segdrone.data.splits.split import read_split
 from segdrone.raster.decode import read_image
 from segdrone.raster.pixels import count_values
 from segdrone.utils.progress import progress_bar
@@ -107,8 +106,8 @@ def dataset_stats(root: Path, *, workers: int | None = None, progress: bool = Tr
         root: Folder of the dataset.
         workers: Number of threads, each of which needs 10 bytes per pixel of a photograph; None is one per core.
         progress: Whether to show a progress bar.
-        **options: Further options of `DataConfig`. With `split_dir`, counts are also given per split, and class
-            weights come from the train split alone.
+        **options: Further options of `DataConfig`. With `split_dir` or `split_by`, counts are also given per split,
+            and class weights come from the train split alone.
 
     Raises:
         DataError: The dataset or the split cannot be read.
@@ -123,7 +122,8 @@ def dataset_stats(root: Path, *, workers: int | None = None, progress: bool = Tr
     dataset = open_dataset(config)
     pairs, encoding = dataset.pairs, dataset.encoding
     ids = [pair.id for pair in pairs]
-    splits = read_split(Path(config.split_dir), ids) if config.split_dir is not None else {}
+    is_split = config.split_dir is not None or config.split_by is not None
+    splits = dataset.split.ids if is_split else {}
     states = mask_states(pairs, encoding)
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:  # decoding and counting release Python's lock
         results = pool.map(partial(_count, encoding=encoding), pairs)
