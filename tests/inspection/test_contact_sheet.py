@@ -156,6 +156,15 @@ def test_recipe_extends_the_one_in_its_defaults() -> None:
     assert (strong.combine.mosaic, combined.combine.mosaic, combined.combine.cutmix) == (0, 0.3, 0.3)
 
 
+def test_recipe_keeps_what_it_does_not_change_of_its_defaults(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("train: []\ncombine: {mosaic: 0.3, cutmix: 0.2}\n")
+    (tmp_path / "b.yaml").write_text("defaults: [a]\ncombine: {cutmix: 0.1}\n")
+    (tmp_path / "c.yaml").write_text("defaults: [_self_, a]\ncombine: {cutmix: 0.1, copy_paste: 0.5}\n")
+    found = [load_recipe(str(tmp_path / f"{name}.yaml")).combine for name in "bc"]
+    shares = [(combine.mosaic, combine.cutmix, combine.copy_paste) for combine in found]
+    assert shares == [(0.3, 0.1, 0), (0.3, 0.2, 0.5)]
+
+
 def test_photographs_are_combined_as_in_training(tmp_path: Path) -> None:
     for name, value in zip("abcd", (20, 90, 160, 230), strict=True):
         write_pair(tmp_path, name, np.full((80, 120, 3), value, np.uint8), np.zeros((80, 120), np.uint8))

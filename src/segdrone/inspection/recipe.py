@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,7 +58,17 @@ def _load_yaml(path: Path, depth: int = 0) -> dict[str, Any]:
             raise UnreadableError(f"its defaults name {elsewhere[0]}, and only files beside it are read")
     except UnreadableError as error:
         raise ConfigError(f"{path} cannot be read ({error}): fix the YAML") from None
-    base: dict[str, Any] = {}
-    for name in names:
-        base |= _load_yaml(path.with_name(f"{name}.yaml"), depth + 1) if name != "_self_" else {}
-    return base | {str(key): value for key, value in content.items()}
+    merged: dict[str, Any] = {}
+    for name in names if "_self_" in names else [*names, "_self_"]:
+        own = content if name == "_self_" else _load_yaml(path.with_name(f"{name}.yaml"), depth + 1)
+        merged = _merge(merged, own)
+    return merged
+
+
+def _merge(below: Mapping[Any, Any], above: Mapping[Any, Any]) -> dict[str, Any]:
+    """Returns two configurations as Hydra merges them: mappings key by key, anything else is replaced."""
+    both = {str(key): value for key, value in below.items()}
+    for key, value in above.items():
+        old = both.get(str(key))
+        both[str(key)] = _merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return both
