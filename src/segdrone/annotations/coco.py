@@ -52,13 +52,13 @@ def read(document: Any, path: Path) -> Annotations:
         if not (segmentation := node.get("segmentation")) or segmentation.content in ([], ""):
             counter, what = (unread, "bounding boxes") if node.get("bbox") else (skipped, "annotations of no area")
             counter[what] += 1
-        elif isinstance(segmentation.content, dict):
-            shape = _read_runs(segmentation, labels[category], images[image].size)
-            shapes[image].append(replace(shape, is_crowd=node.word("iscrowd") == "1"))
         else:
-            shape, too_short = _read_polygons(segmentation, labels[category])
-            shapes[image].append(shape)
-            skipped["polygons of fewer than 3 points"] += too_short
+            if isinstance(segmentation.content, dict):
+                shape = _read_runs(segmentation, labels[category], images[image].size)
+            else:
+                shape, too_short = _read_polygons(segmentation, labels[category])
+                skipped["polygons of fewer than 3 points"] += too_short
+            shapes[image].append(replace(shape, is_crowd=node.word("iscrowd") == "1"))
     drawn = {shape.label for found in shapes.values() for shape in found}
     project = _project_name(root)
     declared = [label for label in labels.values() if label in drawn or label != project]
