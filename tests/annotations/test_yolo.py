@@ -71,6 +71,13 @@ def test_names_may_be_in_a_list(folder: Path, names_file: str) -> None:
     )
 
 
+def test_an_empty_line_between_names_is_no_name(folder: Path) -> None:
+    yolo(folder, SQUARE)
+    (folder / "data.yaml").unlink()
+    path = document(folder / "classes.txt", "car\n\ntree\n\n")  # tools number the lines: tree is 2
+    assert f"{path} has an empty line 2, but the id of a class" in refusal(folder, folder.parent / "out")
+
+
 def test_boxes_are_told_to_be_boxes(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     yolo(folder, "0 0.5 0.5 0.1 0.1")
     text = refusal(folder, folder.parent / "out", background="ground")

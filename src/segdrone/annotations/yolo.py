@@ -58,8 +58,13 @@ def read_without_config(source: Path) -> Annotations | None:
             f"{source} holds YOLO labels but no names of their classes: put data.yaml or classes.txt (one name per "
             "line, in the order of the ids) beside them"
         )
-    lines = _read_lines(path)
-    return _read_labels(source, _class_names(CheckedNode([line for line in lines if line.strip()], path)), path)
+    lines = "\n".join(_read_lines(path)).rstrip().split("\n")
+    if (empty := next((number for number, line in enumerate(lines, 1) if not line.strip()), None)) is not None:
+        raise DataError(
+            f"{path} has an empty line {empty}, but the id of a class is the number of its line: remove the line if "
+            "those after it have the ids that follow without it, or write a name there"
+        )
+    return _read_labels(source, _class_names(CheckedNode(lines, path)), path)
 
 
 def _class_names(names: CheckedNode) -> dict[int, str]:
