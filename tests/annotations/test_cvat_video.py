@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.annotations.conftest import document, imported, mask, photograph, refusal
 
@@ -41,6 +42,17 @@ def test_each_frame_gets_the_outlines_of_its_tracks(folder: Path) -> None:
         expected = np.full((64, 96), 255, np.uint8)
         expected[10:20, x : x + 10] = 1
         np.testing.assert_array_equal(mask(folder.parent / "out", f"frame_{frame:06d}"), expected)
+
+
+def test_tracks_of_one_group_are_one_thing(folder: Path) -> None:
+    tracks = "".join(
+        f'<track id="{i}" label="car"{group}>{outline(0, x)}</track>'
+        for i, (x, group) in enumerate([(5, ' group_id="3"'), (20, ' group_id="3"'), (35, ""), (50, ' group_id="0"')])
+    )
+    document(folder / "annotations.xml", f"{HEAD}{tracks}</annotations>")
+    imported(folder, folder.parent / "out", instances=True)
+    with Image.open(folder.parent / "out" / "instances" / "frame_000000.png") as image:
+        assert np.array(image)[15, [10, 25, 40, 55]].tolist() == [1, 1, 2, 3]
 
 
 def test_key_frames_without_those_between_are_refused(folder: Path) -> None:

@@ -33,7 +33,8 @@ def read(document: Any, path: Path) -> Annotations:
     for track in document.iterfind("track"):
         place = f"track {track.get('id', '?')}"
         last: int | None = None
-        nodes = [node_from_xml(child, path, f"{place} {child.tag}", label=track.get("label")) for child in track]
+        common = {"label": track.get("label"), "group_id": track.get("group_id")}
+        nodes = [node_from_xml(child, path, f"{place} {child.tag}", **common) for child in track]
         for node, element in sorted(zip(nodes, track, strict=True), key=lambda pair: pair[0]["frame"].integer()):
             frame = node["frame"].integer()
             if last is not None and frame > last + step:
