@@ -51,8 +51,24 @@ def test_polygons_masks_boxes_and_ellipses_are_drawn_by_z_order(folder: Path) ->
     assert abs((mask(folder.parent / "out") == 1).sum() - np.pi * 10 * 5) < 4
 
 
-def test_photograph_is_found_by_the_id_without_suffix(folder: Path) -> None:
-    datumaro(folder / "train.json", SQUARE, image=None, id="train/a")
+def test_boxes_that_cvat_rotated_are_drawn_rotated(folder: Path) -> None:
+    attributes = {"occluded": False, "rotation": 90.0}
+    datumaro(folder / "train.json", {"type": "bbox", "label_id": 2, "bbox": [30, 20, 40, 10], "attributes": attributes})
+    imported(folder, folder.parent / "out")
+    expected = np.full((64, 96), 255, np.uint8)
+    expected[5:45, 45:55] = 1
+    np.testing.assert_array_equal(mask(folder.parent / "out"), expected)
+
+
+def test_rotated_boxes_that_are_not_read_are_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    datumaro(folder / "train.json", SQUARE, {"type": "rotated_bbox", "label_id": 2, "bbox": [30, 20, 40, 10, 5]})
+    imported(folder, folder.parent / "out")
+    assert "left out: 1 rotated bounding boxes; their pixels stay as no shape covers them" in caplog.text
+
+
+@pytest.mark.parametrize("image", [None, {"path": "", "size": [64, 96]}])
+def test_photograph_is_found_by_the_id_without_suffix(folder: Path, image: Any) -> None:
+    datumaro(folder / "train.json", SQUARE, image=image, id="train/a")
     assert imported(folder, folder.parent / "out").photographs == 1
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from segdrone.annotations.bitmaps import RunLengths, decode_coco_counts
 from segdrone.annotations.checked import CheckedNode
-from segdrone.annotations.shapes import AnnotatedImage, Annotations, Shape, box, ellipse
+from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box, ellipse, rotate
 from segdrone.classes import Color
 from segdrone.raster.header import IMAGE_SUFFIXES
 
@@ -29,23 +29,28 @@ def read(document: Any, path: Path) -> Annotations:
     label = categories.get("label")
     labels = [node["name"].label() for node in label["labels"].items()] if label else []
     skipped: Counter[str] = Counter()
+    unread: Counter[str] = Counter()
     images = []
     for item in root["items"].items():
         shapes = []
         for node in item["annotations"].items():
             shape = _read_shape(node, labels)
-            if shape is None:
+            if node["type"].content == "rotated_bbox":
+                unread["rotated bounding boxes"] += 1
+            elif shape is None:
                 skipped["labels, points, lines and captions"] += 1
             else:
                 shapes.append(shape)
         images.append(_read_image(item, shapes, path))
-    return Annotations(images, labels, _colors(categories, labels), +skipped)
+    return Annotations(images, labels, _colors(categories, labels), +skipped, unread)
 
 
 def _read_image(item: CheckedNode, shapes: list[Shape], path: Path) -> AnnotatedImage:
     """Returns the photograph of an item: by its path, else by its id, which has no suffix."""
     image = item.get("image") or item.get("media")
     named = image.get("path") if image else None
+    if named and named.content == "":  # CVAT writes no path if it exports no photographs
+        named = None
     size = image.get("size") if image else None
     sides = size.integers().tolist() if size else []
     id_ = str(item["id"].key())
@@ -71,11 +76,21 @@ def _read_shape(node: CheckedNode, labels: list[str]) -> Shape | None:
     if kind == "polygon":
         outline = numbers.reshape(-1, 2)
     elif kind == "bbox":
-        outline = box(numbers[0], numbers[1], numbers[0] + numbers[2], numbers[1] + numbers[3])
+        outline = _rotated(node, box(numbers[0], numbers[1], numbers[0] + numbers[2], numbers[1] + numbers[3]))
     else:
         center, radii = (numbers[:2] + numbers[2:]) / 2, (numbers[2:] - numbers[:2]) / 2
         outline = ellipse(center[0], center[1], radii[0], radii[1])
     return Shape(labels[label_id], node.where, [outline], z_order=z_order, is_box=kind == "bbox", group=group)
+
+
+def _rotated(node: CheckedNode, outline: Points) -> Points:
+    """Returns the outline of a box, which CVAT rotates about its center: degrees clockwise, as an attribute."""
+    attributes = node.get("attributes")
+    rotation = attributes.get("rotation") if attributes else None
+    if rotation is None or not isinstance(rotation.content, int | float):  # somebody's own attribute
+        return outline
+    x, y = outline.mean(0).tolist()
+    return rotate(outline, rotation.number(), x, y)
 
 
 def _read_runs(node: CheckedNode) -> RunLengths:
