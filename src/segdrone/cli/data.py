@@ -78,8 +78,8 @@ def check(
 ) -> None:
     """Decode every photograph and mask, and report all problems before training starts.
 
-    Nine checks: files, reading, sizes, channels, classes, labels, content,
-    duplicates, splits. All of them run, even if one fails.
+    Ten checks: files, reading, sizes, channels, classes, labels, content,
+    instances, duplicates, splits. All of them run, even if one fails.
 
     Exit code 0 if there are no errors (warnings may remain); 1 if training
     would fail; 2 and one line on stderr if nothing can be checked.

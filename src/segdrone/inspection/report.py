@@ -97,7 +97,7 @@ class DatasetReport:
         root: Folder of the dataset, as given.
         images: Its folder of photographs.
         masks: Its folder of masks.
-        checks: The nine checks.
+        checks: The ten checks.
     """
 
     root: str
@@ -125,8 +125,9 @@ class DatasetReport:
         | 5 classes | `masks`: int; `ignored`: pixels; `classes`: [{id, name, pixels, share, photographs}] |
         | 6 labels | `unknown`: {mask: {value: pixels}} |
         | 7 content | `empty`, `single`: int |
-        | 8 duplicates | `pairs`: [{first, second, same_file, distance in bits of 255, splits: [str or null] * 2}] |
-        | 9 splits | `source`: `random`, `folders`, or `data.split_dir` or `data.split_by` as given; `by`: in words; |
+        | 8 instances | `things`: {class: numbered things} |
+        | 9 duplicates | `pairs`: [{first, second, same_file, distance in bits of 255, splits: [str or null] * 2}] |
+        | 10 splits | `source`: `random`, `folders`, or `data.split_dir` or `data.split_by` as given; `by`: in words; |
         | | `train`, `val`, `test`: [id], empty if there is no split; `overlapping`: [[path] * 2] in two splits |
         """
         checks = [
