@@ -64,6 +64,16 @@ def test_numbered_things_are_judged_one_by_one(tmp_path: Path) -> None:
     assert len(draw_first(apart, 2).images) == 2
 
 
+def test_things_in_one_box_are_all_drawn(tmp_path: Path) -> None:
+    root, judge = write_dataset(tmp_path / "dataset"), write_judge(tmp_path / "a.npz")
+    (root / "instances").mkdir()
+    stripes = np.indices((48, 72)).sum(0).astype(np.uint16) % 2 + 1
+    for name in NAMES:
+        cv2.imwrite(str(root / "instances" / f"{name}.png"), stripes)
+    found = audit(root, [judge])
+    assert len(draw_first(found, 30).images) == 30
+
+
 def test_bad_input_is_refused(tmp_path: Path) -> None:
     root, judge = write_dataset(tmp_path / "dataset"), write_judge(tmp_path / "a.npz")
     with pytest.raises(ConfigError, match="--min-area 0 must be 1 or more"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import cv2
 import numpy as np
 from matplotlib.figure import Figure
@@ -44,11 +46,13 @@ def _draw_photograph(found: Audit, photograph: int, chosen: list[int]) -> list[t
     pair, table, suggested = found.pairs[photograph], found.table, found.suggested
     mask, image = read_pair_mask(pair, found.encoding), read_image(pair.image, channels=pair.channels)
     numbers = found.things.read(pair.id, pair.size) if found.things else None
-    places = {(int(found.labels[i]), found.window(i), int(found.areas[i])): i for i in chosen}
+    places: defaultdict[tuple[int, Window, int], list[int]] = defaultdict(list)  # things may have one box and area
+    for i in chosen:
+        places[int(found.labels[i]), found.window(i), int(found.areas[i])].append(i)
     blocks = []
     for region in find_regions(mask, table, int(found.areas[chosen].min()), numbers):
-        i = places.get((region.class_id, region.window, region.area))
-        if i is not None:
+        if left := places.get((region.class_id, region.window, region.area)):
+            i = left.pop(0)
             title = f"{i + 1}: {pair.id}: {table.names[region.class_id]}, {table.names[suggested[i]]}"
             blocks.append((i, SheetBlock(title, [_crop(image, mask, region)])))
     return blocks
