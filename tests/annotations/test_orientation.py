@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,15 @@ def turned(path: Path, orientation: int, size: tuple[int, int] = (64, 96)) -> Pa
 def test_shapes_of_stored_photographs_are_turned_as_their_pixels(tmp_path: Path, orientation: int) -> None:
     path = turned(tmp_path / "in" / "a.png", orientation)
     labelme(tmp_path / "in" / "a.json", WHITE)
+    imported(tmp_path / "in", tmp_path / "out", orientation="stored")
+    np.testing.assert_array_equal(mask(tmp_path / "out") == 0, read_image(path)[..., 0] == 255)
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_shapes_of_an_embedded_photograph_are_turned_too(tmp_path: Path, orientation: int) -> None:
+    path = turned(tmp_path / "a.png", orientation)
+    data = base64.b64encode(path.read_bytes()).decode()
+    labelme(tmp_path / "in" / "a.json", WHITE, imageData=data)
     imported(tmp_path / "in", tmp_path / "out", orientation="stored")
     np.testing.assert_array_equal(mask(tmp_path / "out") == 0, read_image(path)[..., 0] == 255)
 

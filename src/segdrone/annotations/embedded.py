@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from segdrone.errors import DataError
+from segdrone.raster.header import image_orientation
 from segdrone.windows import Size
 
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp"}
@@ -24,11 +25,13 @@ class EmbeddedImage:
         path: The JSON file.
         size: Height and width in pixels as displayed.
         suffix: Suffix of a file with the same content, such as `.jpg`.
+        orientation: EXIF orientation, 1 (upright) to 8; LabelMe itself embeds photographs upright.
     """
 
     path: Path
     size: Size
     suffix: str
+    orientation: int = 1
 
     @classmethod
     def from_base64(cls, encoded: str, path: Path) -> EmbeddedImage:
@@ -40,9 +43,10 @@ class EmbeddedImage:
         try:
             with Image.open(BytesIO(base64.b64decode(encoded)), formats=tuple(_SUFFIXES)) as image:
                 width, height = image.size
-                if image.getexif().get(0x0112, 1) in (5, 6, 7, 8):
+                orientation = image_orientation(image)
+                if orientation in (5, 6, 7, 8):
                     width, height = height, width
-                return cls(path, (height, width), _SUFFIXES[str(image.format)])
+                return cls(path, (height, width), _SUFFIXES[str(image.format)], orientation)
         except Exception:  # Pillow raises many types on broken files
             raise DataError(
                 f"{path}: imageData is not an image (JPEG, PNG, TIFF or WebP): save the annotations again"

@@ -68,11 +68,8 @@ def mask_frame(one: Annotated, orientation: str) -> MaskFrame:
     Raises:
         DataError: The annotations give the photograph another size, or the file is no image.
     """
-    if isinstance(one.photograph, EmbeddedImage):
-        size, exif = one.photograph.size, 1
-    else:
-        header = read_header(one.photograph)
-        size, exif = header.size, header.orientation if header.orientation in _TURNS else 1
+    header = one.photograph if isinstance(one.photograph, EmbeddedImage) else read_header(one.photograph)
+    size, exif = header.size, header.orientation if header.orientation in _TURNS else 1
     if one.annotated.tiles:
         return MaskFrame(size)  # they were cut from the photograph as displayed
     stored = size[::-1] if exif >= 5 else size
