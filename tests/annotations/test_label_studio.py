@@ -92,6 +92,14 @@ def test_photograph_is_found_by_its_name_in_label_studio(folder: Path, image: st
     assert imported(folder, folder.parent / "out").photographs == 1
 
 
+@pytest.mark.parametrize("image", ["a#1.png", "/data/local-files/?d=drone/a#1.png"])
+def test_number_sign_is_a_part_of_the_name(folder: Path, image: str) -> None:
+    photograph(folder / "a#1.png")
+    document(folder / "a.json", [task(SQUARE, image=image)])
+    imported(folder, folder.parent / "out")
+    assert [path.stem for path in (folder.parent / "out" / "masks").iterdir()] == ["a#1"]
+
+
 def test_name_with_upload_digits_comes_first(folder: Path) -> None:
     photograph(folder / "b8c2e0a4-a.png")
     document(folder / "a.json", [task(SQUARE)])

@@ -169,7 +169,7 @@ def _pushed(task: CheckedNode) -> dict[str, str]:
 def _path_in_url(text: str) -> str:
     """Returns the path in a URL, or the file that `/data/local-files/?d=` names, or `text` itself."""
     try:
-        url = urlsplit(text)
+        url = urlsplit(text, allow_fragments=False)  # a name may have a #
         return parse_qs(url.query).get("d", [unquote(url.path)])[0] or text
     except ValueError:
         return text
