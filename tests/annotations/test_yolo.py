@@ -71,6 +71,13 @@ def test_names_may_be_in_a_list(folder: Path, names_file: str) -> None:
     )
 
 
+def test_the_name_of_a_photograph_says_no_split(folder: Path) -> None:
+    yolo(folder, SQUARE)
+    photograph(folder / "valid" / "images" / "train_2.jpg")  # of another split once
+    yolo(folder, SQUARE, label="valid/labels/train_2.txt")
+    assert imported(folder, folder.parent / "out").splits == {"train": 1, "val": 1}
+
+
 def test_an_empty_line_between_names_is_no_name(folder: Path) -> None:
     yolo(folder, SQUARE)
     (folder / "data.yaml").unlink()

@@ -55,7 +55,7 @@ ANNOTATION_FORMATS = {
     "labelbox": AnnotationFormat((*_JSON, ".ndjson", ".jsonl"), labelbox.matches, labelbox.read),
     "darwin": AnnotationFormat(_JSON, darwin.matches, darwin.read, per_photograph=True),
     "encord": AnnotationFormat(_JSON, encord.matches, encord.read),
-    "yolo": AnnotationFormat((".yaml", ".yml"), yolo.matches, yolo.read),
+    "yolo": AnnotationFormat((".yaml", ".yml"), yolo.matches, yolo.read, per_photograph=True),
     "via": AnnotationFormat(_JSON, via.matches, via.read),
     "datumaro": AnnotationFormat(_JSON, datumaro.matches, datumaro.read),
     "supervisely": AnnotationFormat(_JSON, supervisely.matches, supervisely.read, per_photograph=True),
