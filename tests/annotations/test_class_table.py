@@ -45,6 +45,11 @@ def test_background_is_id_0_unless_a_shape_has_that_label() -> None:
     assert build_class_table(shapes("a", "ground"), [], {}, None, "ground").names == ("a", "ground")
 
 
+def test_background_spelled_otherwise_than_a_label_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    assert build_class_table(shapes("a", "Ground"), [], {}, None, "ground").names == ("ground", "Ground", "a")
+    assert "'Ground' (1 shapes) and 'ground' (0 shapes)" in caplog.text
+
+
 def test_given_table_is_used_unchanged(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("name,r,g,b\nz,1,1,1\na,2,2,2\n")
     assert build_class_table(shapes("a"), [], {"a": (9, 9, 9)}, str(tmp_path / "t.csv"), "z") == ClassTable(

@@ -52,10 +52,10 @@ def build_class_table(
     counts, first = _count_labels(shapes)
     if classes is None:
         labels = {label for label in (*counts, *declared) if not is_ignored(label)}
-        _warn_of_spellings(labels, counts)
+        added = [background] if background is not None and background not in labels else []
+        _warn_of_spellings([*added, *labels], counts)
         if background is None:
             _warn_of_background(labels, counts)
-        added = [background] if background is not None and background not in labels else []
         table = _table_of_labels([*added, *sorted(labels)], {**dict.fromkeys(added, _BLACK), **colors})
         _check_can_be_read_back(table)
         return table
