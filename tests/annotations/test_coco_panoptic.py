@@ -52,6 +52,15 @@ def test_segments_are_read_from_the_png_beside(folder: Path, place: str) -> None
     assert summary.table.names == ("car", "road", "sky")
 
 
+def test_a_png_that_changes_is_read_again(folder: Path) -> None:
+    panoptic(folder / "panoptic.json")
+    segments(folder / "a.png", extra=0)
+    imported(folder, folder.parent / "out")
+    segments(folder / "a.png", extra=CAR)
+    imported(folder, folder.parent / "out")
+    assert mask(folder.parent / "out")[-1, -1] == 0
+
+
 def test_missing_png_is_told_by_name(folder: Path) -> None:
     panoptic(folder / "panoptic.json")
     text = refusal(folder, folder.parent / "out")

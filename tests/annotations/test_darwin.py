@@ -85,6 +85,8 @@ def test_metadata_declares_the_classes(folder: Path) -> None:
     summary = imported(folder, folder.parent / "out")
     assert summary.table.names == ("car", "road")
     assert summary.skipped == {"tags, keypoints, lines and skeletons": 1}
+    document(folder / ".v7" / "metadata.json", {"version": "1.0", "classes": classes[:1]})
+    assert imported(folder, folder.parent / "out").table.names == ("car",)
 
 
 @pytest.mark.parametrize("kind", ["video", "dicom"])

@@ -188,6 +188,8 @@ def test_labels_of_the_list_are_declared(folder: Path, caplog: pytest.LogCapture
     assert "give --background '_background_'" in caplog.text
     labelme(folder / "a.json", {**car, "label": "boat"})  # of another project
     assert imported(folder, folder.parent / "out").table.names == ("boat",)
+    document(folder.parent / "in" / "labels.txt", "boat\ncar\n")  # in one process: a notebook
+    assert imported(folder, folder.parent / "out").table.names == ("boat", "car")
 
 
 @pytest.mark.parametrize("image_path", ["a.json", "a.bmp", "..\\old\\a"])

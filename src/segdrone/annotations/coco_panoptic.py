@@ -17,6 +17,7 @@ from segdrone.annotations.coco import read_categories, read_images
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Shape
 from segdrone.errors import DataError
 from segdrone.raster.header import open_file
+from segdrone.utils.digest import file_state
 from segdrone.windows import Size
 
 _IDS = 1 << 24
@@ -54,7 +55,7 @@ class PanopticSegments:
         return np.where(_table(self.ids)[segments], segments, np.int32(0))
 
     def _segments(self, size: Size) -> NDArray[np.int32]:
-        segments = _read_ids(self.path, self.known)
+        segments = _read_ids(self.path, self.known, tuple(file_state(self.path)))
         if segments.shape != size:
             got, expected = (f"{width} x {height}" for height, width in (segments.shape, size))
             raise ValueError(f"has the panoptic PNG {self.path} of {got} pixels, not {expected}")
@@ -62,8 +63,8 @@ class PanopticSegments:
 
 
 @lru_cache(maxsize=1)  # one photograph's classes are drawn one after the other
-def _read_ids(path: Path, known: frozenset[int]) -> NDArray[np.int32]:
-    """Returns the id of each pixel, int32 `[H, W]`, all of them `known` or 0."""
+def _read_ids(path: Path, known: frozenset[int], version: object) -> NDArray[np.int32]:
+    """Returns the id of each pixel of a version of a file, int32 `[H, W]`, all of them `known` or 0."""
     with open_file(path) as image:
         if image.mode not in ("RGB", "RGBA"):
             raise ValueError(f"has the panoptic PNG {path} of mode {image.mode}, not RGB")

@@ -16,6 +16,7 @@ from segdrone.annotations.checked import CheckedNode
 from segdrone.annotations.documents import read_document
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box, ellipse, rotate
 from segdrone.errors import DataError
+from segdrone.utils.digest import file_state
 from segdrone.windows import Size
 
 _METADATA = Path(".v7", "metadata.json")
@@ -134,11 +135,11 @@ def _declared(path: Path) -> Sequence[str]:
     """Returns the classes in the metadata beside an annotation, or in one of the two folders above."""
     found = (folder / _METADATA for folder in list(path.resolve().parents)[:3])
     metadata = next((file for file in found if file.is_file()), None)
-    return _read_metadata(metadata) if metadata else ()
+    return _read_metadata(metadata, tuple(file_state(metadata))) if metadata else ()
 
 
 @lru_cache(maxsize=8)
-def _read_metadata(path: Path) -> tuple[str, ...]:
+def _read_metadata(path: Path, version: object) -> tuple[str, ...]:
     classes = CheckedNode(read_document(path), path)["classes"]
     area = ("polygon", "mask", "ellipse", "bounding_box")
     return tuple(node["name"].label() for node in classes.items() if node["type"].content in area)

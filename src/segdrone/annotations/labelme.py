@@ -22,6 +22,7 @@ from segdrone.annotations.photograph_paths import posix_path
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box, ellipse
 from segdrone.errors import DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
+from segdrone.utils.digest import file_state
 
 _LINE_WIDTH = 10.0
 _MAX_LIST_BYTES = 1 << 16
@@ -61,13 +62,14 @@ def read(document: Any, path: Path) -> Annotations:
 
 def _declared(path: Path, labels: set[str]) -> list[str]:
     """Returns the names in the `labels.txt` of a file, if it lists all labels of the file."""
-    lists = (_read_list(folder / "labels.txt") for folder in (path.parent, path.parent.parent))
+    files = (folder / "labels.txt" for folder in (path.parent, path.parent.parent))
+    lists = (_read_list(file, tuple(file_state(file))) for file in files)
     return next((list(names) for names in lists if labels <= {*names}), [])
 
 
 @lru_cache(maxsize=8)
-def _read_list(path: Path) -> tuple[str, ...]:
-    """Returns the names in a text file, one per line; none if it is missing or something else."""
+def _read_list(path: Path, version: object) -> tuple[str, ...]:
+    """Returns the names in a version of a text file, one per line; none if it is missing or something else."""
     try:
         if path.stat().st_size > _MAX_LIST_BYTES:
             return ()
