@@ -98,6 +98,15 @@ def test_windows_go_out_as_tiles_and_come_back_in_their_places(call: Call, tmp_p
         assert (found[~kept] == 255).all()
 
 
+def test_an_export_that_was_interrupted_is_done_again(call: Call, tmp_path: Path) -> None:
+    unfinished = tmp_path / "next" / "labels" / ".unfinished" / "annotations.xml"
+    unfinished.parent.mkdir(parents=True)
+    unfinished.write_text("<annotations>")
+    code, _, errors = call("flight", "--model", "model.onnx", "--count", "1", "--out", "next", "--labels", "cvat")
+    assert code == 0, errors
+    assert (tmp_path / "next" / "labels" / "annotations.xml").exists()
+
+
 def test_predictions_of_the_user_are_not_removed(call: Call, tmp_path: Path) -> None:
     mask = tmp_path / "next" / "predicted" / "masks" / "mine.png"
     mask.parent.mkdir(parents=True)

@@ -108,7 +108,7 @@ def pick(
             raise ConfigError(
                 f"--window {window} with --labels must be at least {SMALLEST_TILE}x{SMALLEST_TILE} pixels"
             )
-        if (out / "labels").exists():
+        if _has_files(out / "labels"):
             raise ConfigError(
                 f"{out / 'labels'} is there already, and may be corrected: give another --out, or leave out --labels"
             )
@@ -130,6 +130,11 @@ def pick(
     else:
         print("\n".join(map(one_line, found.lines(count, out))))
     raise typer.Exit(1 if found.failed else 0)
+
+
+def _has_files(folder: Path) -> bool:
+    """Whether something is at a path, other than the folder of an interrupted export, whose files are hidden."""
+    return folder.exists() and not (folder.is_dir() and all(path.name[0] == "." for path in folder.iterdir()))
 
 
 def _write_labels(
