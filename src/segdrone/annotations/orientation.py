@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segdrone.annotations.embedded import EmbeddedImage
 from segdrone.annotations.photographs import Annotated
 from segdrone.errors import DataError
-from segdrone.raster.header import read_header
+from segdrone.raster.header import Header, read_header
 from segdrone.windows import Size
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,8 @@ def mask_frame(one: Annotated, orientation: str) -> MaskFrame:
     Raises:
         DataError: The annotations give the photograph another size, or the file is no image.
     """
-    header = one.photograph if isinstance(one.photograph, EmbeddedImage) else read_header(one.photograph)
+    photograph = one.photograph
+    header: EmbeddedImage | Header = photograph if isinstance(photograph, EmbeddedImage) else read_header(photograph)
     size, exif = header.size, header.orientation if header.orientation in _TURNS else 1
     if one.annotated.tiles:
         return MaskFrame(size)  # they were cut from the photograph as displayed
