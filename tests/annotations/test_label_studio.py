@@ -100,6 +100,11 @@ def test_number_sign_is_a_part_of_the_name(folder: Path, image: str) -> None:
     assert [path.stem for path in (folder.parent / "out" / "masks").iterdir()] == ["a#1"]
 
 
+def test_digits_of_a_name_that_is_no_upload_stay(folder: Path) -> None:
+    document(folder / "a.json", [task(SQUARE, image="/data/local-files/?d=drone/20240612-a.png")])
+    assert "'drone/20240612-a.png'; give their folder with --images" in refusal(folder, folder.parent / "out")
+
+
 def test_name_with_upload_digits_comes_first(folder: Path) -> None:
     photograph(folder / "b8c2e0a4-a.png")
     document(folder / "a.json", [task(SQUARE)])

@@ -155,8 +155,9 @@ def _image_names(task: CheckedNode) -> list[str]:
             "name the right one 'image'"
         )
     path = PurePosixPath(paths[key])
-    is_upload = "upload" in path.parts[:-1]
-    return [path.name if is_upload else paths[key], re.sub("^[0-9a-f]{8}-", "", path.name), texts[key]]
+    if "upload" in path.parts[:-1]:
+        return [path.name, re.sub("^[0-9a-f]{8}-", "", path.name), texts[key]]
+    return [paths[key], texts[key]]  # eight digits are its own, such as a date
 
 
 def _pushed(task: CheckedNode) -> dict[str, str]:
