@@ -5,17 +5,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from segdrone.data import DataConfig, SegmentationDataModule
+from segdrone.data.discovery.pairs import build_pair
+from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_mask
 from segdrone.errors import ConfigError
 from segdrone.evaluation import evaluate
 from segdrone.evaluation.evaluator import Evaluator
 from segdrone.evaluation.sliding_window import evaluate_sliding_window
 from segdrone.inference import Predictor
+from segdrone.raster import Channels
 from segdrone.training import train
+from tests.helpers.picking import TABLE, predictor
 from tests.helpers.shared import make_once
 from tests.helpers.small_run import Compose, compose_config, fit_config, small
+from tests.helpers.tiff_files import Page, write_tiff
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +85,24 @@ def test_training_can_score_in_windows(small_config: Compose, tmp_path: Path) ->
 def test_size_options_without_effect_are_refused(trained: Path, tmp_path: Path, choice: str) -> None:
     with pytest.raises(ConfigError, match=r"^data\.\w+ does nothing with inference=tiled: give inference\.scale"):
         _evaluate(trained, tmp_path, "inference=tiled", choice)
+
+
+@pytest.mark.parametrize("kind", ["16 bits", "an alpha channel that is left out"])
+def test_photographs_are_predicted_in_the_channels_that_they_are_scored_with(kind: str, tmp_path: Path) -> None:
+    truth = np.repeat([[0, 1, 2]], 6, 0).repeat(3, 1).astype(np.uint8)
+    pixels = np.eye(3)[truth][..., ::-1]  # in the order of blue, green, red
+    image, mask = tmp_path / "a.tif", tmp_path / "a.png"
+    Image.fromarray(truth).save(mask)
+    if kind == "16 bits":
+        write_tiff(image, Page((pixels * 4095).astype(np.uint16), photometric=2))
+        channels = Channels((3, 2, 1), (0, 4095))
+    else:
+        hidden = np.where(truth == 1, 0, 255)[..., None]
+        Image.fromarray(np.concatenate([pixels * 255, hidden], 2).astype(np.uint8)).save(image)
+        channels = Channels((3, 2, 1))
+    evaluator = Evaluator(TABLE, pictures=1)
+    pair = build_pair("a", image, mask, channels)
+    evaluate_sliding_window(evaluator, predictor(scale=1.0), [pair], MaskEncoding(TABLE))
+    assert evaluator.counts["a"].confusion.tolist() == [[18, 0, 0], [0, 18, 0], [0, 0, 18]]
+    (drawn,), _ = evaluator.best_and_worst()
+    assert drawn.image is not None and (drawn.image == (pixels[..., ::-1] * 255)).all()

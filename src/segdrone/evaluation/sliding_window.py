@@ -14,6 +14,7 @@ from segdrone.data.masks.mask_files import read_pair_mask
 from segdrone.errors import DataError
 from segdrone.evaluation.evaluator import EvalSample, Evaluator
 from segdrone.inference import Predictor
+from segdrone.raster import open_image
 from segdrone.raster.decode import read_image
 from segdrone.utils.launch import rank_and_world_size
 from segdrone.utils.progress import progress_bar
@@ -27,7 +28,7 @@ def evaluate_sliding_window(
     Args:
         evaluator: Counts the photographs.
         predictor: Predicts them.
-        pairs: All photographs with their masks.
+        pairs: All photographs with their masks; their `channels` are predicted, not those of the predictor's model.
         encoding: How the mask files hold classes.
 
     Raises:
@@ -35,9 +36,11 @@ def evaluate_sliding_window(
     """
     rank, world = rank_and_world_size()
     for pair in progress_bar(pairs[rank::world], desc="photographs", disable=rank > 0):
-        prediction = predictor(pair.image, confidence=True, instances=True)
+        bands, stretch = pair.channels
+        source = open_image(pair.image, predictor.backend.spec.interpolation, bands=bands, stretch=stretch)
+        prediction = predictor(source, confidence=True, instances=True)
         truth = read_truth(pair, encoding, prediction.mask.shape)
-        read = partial(read_image, pair.image)
+        read = partial(read_image, pair.image, channels=pair.channels)
         things = evaluator.group(prediction.mask, prediction.planes)
         evaluator.update(EvalSample(pair.id, truth, prediction.mask, prediction.confidence, read, things))
 
