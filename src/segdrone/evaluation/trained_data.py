@@ -90,7 +90,8 @@ def _data_config(
     if trained.get("unlabeled"):
         trained["allow_unpaired"] = True
     trained |= _ONLY_TRAINED
-    trained |= {"split_by": None, "split_distance": None}  # the split of the training is known
+    # The split of the training is known: its lists may have been changed since, or be elsewhere.
+    trained |= {"split_dir": None, "split_by": None, "split_distance": None}
     if not overrides.keys() & {"root", "images"} and trained.get("root") is None and trained.get("images") is None:
         raise ConfigError("the model does not say where its photographs are: give data.root=FOLDER")
     if not isinstance(trained.get("classes"), Mapping):  # an old checkpoint without the classes of the mask files
