@@ -32,6 +32,13 @@ def test_the_legend_names_only_the_classes_that_occur() -> None:
     assert share_of(render(figure), TABLE.colours[0]) == 0
 
 
+def test_hundreds_of_rows_fit_what_matplotlib_can_draw() -> None:
+    few, many = (prediction_grid([sample(90, 60, 0, 1)] * count, TABLE) for count in (1, 120))
+    width, height = few.get_size_inches() * few.dpi
+    assert (round(width), height < 2**16) == (1280, True)
+    assert many.get_size_inches()[1] * many.dpi < 2**16
+
+
 def test_panels_have_titles() -> None:
     figure = prediction_grid([sample(20, 30, 0, 0)._replace(title="598: 0.41")], TABLE)
     assert [axis.get_title() for axis in figure.axes] == ["598: 0.41", "truth", "prediction"]

@@ -18,6 +18,7 @@ from segdrone.figures.text import plain_text
 
 PANEL_WIDTH = 900
 """Width in pixels that images and masks are downscaled to before they are drawn."""
+_MAX_HEIGHT = 60_000  # pixels: matplotlib draws no figure of 65,536 and more
 
 
 PictureRow = Sequence[tuple[str, NDArray[np.uint8] | None]]
@@ -72,7 +73,7 @@ def prediction_grid(samples: Sequence[ImageTruthPrediction], table: ClassTable) 
 
 
 def picture_grid(rows: Sequence[PictureRow], present: Sequence[int], table: ClassTable) -> Figure:
-    """Draws rows of pictures with their titles, above a legend of classes.
+    """Draws rows of pictures with their titles, above a legend of classes; hundreds of rows at a lower resolution.
 
     Args:
         rows: At most as many pictures in each as in the first. At least one row has a picture.
@@ -84,7 +85,8 @@ def picture_grid(rows: Sequence[PictureRow], present: Sequence[int], table: Clas
     heights = [p.shape[0] / p.shape[1] for row in rows for _, p in row if p is not None]
     row_height = 12.6 / columns * max(heights) + 0.35
     height = row_height * len(rows) + 0.28 * math.ceil(len(legend) / 8) + 0.2
-    figure = Figure(figsize=(12.8, height), dpi=100, facecolor="white", layout="constrained")
+    dpi = min(100.0, _MAX_HEIGHT / height)
+    figure = Figure(figsize=(12.8, height), dpi=dpi, facecolor="white", layout="constrained")
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
