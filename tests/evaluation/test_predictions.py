@@ -84,6 +84,12 @@ def test_confidences_that_segdrone_predict_wrote_are_used(predicted: Path, all_s
         cv2.imwrite(str(out / "confidence" / path.name), np.full((64, 96), 204, np.uint8))
     metrics = scored(tmp_path / "scored", f"predictions={out}", f"data.root={all_scenes}")
     assert metrics["ece"] == pytest.approx(abs(metrics["accuracy"] - 0.8))  # type: ignore[operator]
+    cv2.imwrite(str(out / "confidence" / "007.png"), np.full((64, 96, 3), (204, 9, 204), np.uint8))
+    with pytest.raises(DataError, match=r"confidence/007\.png has colors, not confidences"):
+        scored(tmp_path / "colored", f"predictions={out}", f"data.root={all_scenes}")
+    (out / "confidence" / "007.png").unlink()
+    with pytest.raises(DataError, match=r"1 of 20 photographs, 007 first, have no image in .*confidence: add them"):
+        scored(tmp_path / "missing", f"predictions={out}", f"data.root={all_scenes}")
 
 
 def test_instance_maps_of_predictions_are_scored(all_scenes: Path, tmp_path: Path) -> None:

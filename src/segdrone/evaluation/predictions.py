@@ -46,7 +46,7 @@ def find_predictions(folder: Path, pairs: Sequence[ImageMaskPair]) -> dict[str, 
 
     Raises:
         DataError: The folder is missing, a file in it is not an image, or photographs have no predicted mask, or no
-            instance map although others have one.
+            confidence or instance map although others have one.
     """
     masks = find_photographs(folder / "masks" if _is_predict_output(folder) else folder)
     confidence_folder = folder / "confidence"
@@ -58,6 +58,12 @@ def find_predictions(folder: Path, pairs: Sequence[ImageMaskPair]) -> dict[str, 
             f"{len(missing)} of {len(pairs)} photographs, {missing[0]} first, have no mask of the same name in "
             f"predictions={folder}: add the masks, or list the photographs that have one in data.split_dir=FOLDER "
             "and give split=test"
+        )
+    unsure = [pair.id for pair in pairs if pair.id not in confidence_files]
+    if 0 < len(unsure) < len(pairs):
+        raise DataError(
+            f"{len(unsure)} of {len(pairs)} photographs, {unsure[0]} first, have no image in {confidence_folder}: add "
+            "them, or rename the folder to score without confidence"
         )
     instance_files = find_predicted_maps(folder, [pair.id for pair in pairs])
     return {
@@ -90,7 +96,7 @@ def evaluate_predictions(
 
     Raises:
         DataError: A mask cannot be read, differs in size from the true mask, or has the ignored id where the true mask
-            has a class.
+            has a class; or a confidence has colors.
     """
     ignored = encoding.table.ignore_index
     for pair in progress_bar(pairs, desc="photographs"):
@@ -146,7 +152,11 @@ def _resize(mask: NDArray[np.uint8], size: Size | None) -> NDArray[np.uint8]:
 
 
 def _read_gray(path: Path) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(read_image(path)[..., 0])
+    pixels = read_image(path)
+    gray = np.ascontiguousarray(pixels[..., 0])
+    if any((pixels[..., channel] != gray).any() for channel in (1, 2)):
+        raise DataError(f"{path} has colors, not confidences: write a gray image, 0 to 255 for 0 to 1")
+    return gray
 
 
 def _read_image(pair: ImageMaskPair, size: Size) -> NDArray[np.uint8]:
