@@ -43,3 +43,12 @@ def test_tables_that_differ_are_refused(tmp_path: Path) -> None:
     (tmp_path / "labelmap.txt").write_text("grass:1,2,3::\nroad:4,5,6::\n# longer\n")
     with pytest.raises(DataError, match=r"class_dict\.csv and labelmap\.txt name other classes.*data\.classes="):
         find_class_table(tmp_path)
+
+
+def test_tables_that_give_the_same_classes_other_ids_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "class_names.txt").write_text("road\ngrass\n")
+    (tmp_path / "labelmap.csv").write_text("id,name\n0,road\n1,grass\n")
+    assert find_class_table(tmp_path) == tmp_path / "class_names.txt"
+    (tmp_path / "labelmap.csv").write_text("id,name\n1,road\n2,grass\n")
+    with pytest.raises(DataError, match=r"class_names\.txt and labelmap\.csv name the same classes by other ids: say"):
+        find_class_table(tmp_path)

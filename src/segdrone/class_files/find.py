@@ -22,7 +22,7 @@ def find_class_table(folder: str | Path) -> Path | None:
     """Returns the class table in a folder, or None.
 
     Raises:
-        DataError: There are several, none is `classes.csv`, and they name other classes or another order.
+        DataError: There are several, none is `classes.csv`, and they name other classes, another order or other ids.
 
     Example:
         >>> find_class_table("datasets/mine")  # doctest: +SKIP
@@ -37,11 +37,13 @@ def find_class_table(folder: str | Path) -> Path | None:
     )
     if len(found) < 2 or found[0].name.lower() == CLASSES_FILE:
         return found[0] if found else None
-    names = {path: read_class_table(path).names for path in found}
-    other = [path for path in found if names[path] != names[found[0]]]
+    tables = {path: read_class_table(path) for path in found}
+    ids = {path: (table.names, table.mask_values, table.ignored_values) for path, table in tables.items()}
+    other = [path for path in found if ids[path] != ids[found[0]]]
     if other:
+        what = "other classes" if tables[other[0]].names != tables[found[0]].names else "the same classes by other ids"
         raise DataError(
-            f"{found[0]} and {other[0].name} name other classes: say which one the masks are written for with "
+            f"{found[0]} and {other[0].name} name {what}: say which one the masks are written for with "
             f"data.classes={found[0]}"
         )
     return found[0]
