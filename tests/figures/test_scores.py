@@ -67,3 +67,10 @@ def test_differences_show_intervals_and_emphasize_those_without_zero() -> None:
     assert [mark.get_marker() for mark in marks] == ["o", "|", "o"]
     np.testing.assert_array_equal(zero.get_xdata(), [0, 0])
     assert axis.get_ylim()[0] > axis.get_ylim()[1]  # the first row is at the top
+
+
+def test_names_of_folders_with_dollars_are_no_formula() -> None:
+    row = {"name": "car", "difference": 0.2, "interval": [0.1, 0.3]}
+    figure = plot_differences([row], "exp$^1 less exp$^2\udce9")
+    assert figure.axes[0].get_title(loc="left") == r"exp\$^1 less exp\$^2\udce9"
+    render(figure)

@@ -50,3 +50,9 @@ def test_without_failed_runs_there_are_no_crosses() -> None:
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["run", "best run"]
     assert [axis.get_xscale() for axis in figure.axes] == ["linear", "linear"]
     render(figure)
+
+
+def test_values_with_dollars_are_no_formula() -> None:
+    figure = plot_sweep({"size": ["[${a},${b}]", "[1,2]"]}, [0.25, 0.5], best=1, label="val/miou")
+    assert figure.axes[0].get_xticklabels()[0].get_text() == r"[\${a},\${b}]"
+    render(figure)

@@ -78,6 +78,6 @@ def plot_differences(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     axis.set_yticks(range(len(rows)), [plain_text(row["name"]) for row in rows], fontsize=9)
     axis.invert_yaxis()
     axis.set_xlabel("difference (thick line with a dot: more than chance)")
-    axis.set_title(title, loc="left", fontsize=10)
+    axis.set_title(plain_text(title), loc="left", fontsize=10)
     axis.grid(axis="x", alpha=0.3)
     return figure

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
+from segdrone.figures.text import plain_text
+
 
 def plot_sweep(choices: Mapping[str, Sequence[float | str]], scores: Sequence[float], best: int, label: str) -> Figure:
     """Plots the scores of several runs against each option that differs between them, one panel per option.
@@ -38,10 +40,10 @@ def plot_sweep(choices: Mapping[str, Sequence[float | str]], scores: Sequence[fl
         if failed.any():
             axis.plot(x[failed], np.full(failed.sum(), 0.03), "x", color="tab:red", label="without a score",
                       transform=axis.get_xaxis_transform())  # fmt: skip
-        axis.set_xlabel(name)
+        axis.set_xlabel(plain_text(name))
         axis.grid(alpha=0.3)
     for axis in axes[:, 0]:
-        axis.set_ylabel(label)
+        axis.set_ylabel(plain_text(label))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     return figure
 
@@ -51,7 +53,7 @@ def _set_up_axis(axis: Axes, values: Sequence[float | str]) -> NDArray[np.float6
     numbers = [value for value in values if not isinstance(value, str)]
     if len(numbers) < len(values):
         names = list(dict.fromkeys(map(str, values)))
-        axis.set_xticks(range(len(names)), names, rotation=20 if max(map(len, names)) > 8 else 0)
+        axis.set_xticks(range(len(names)), [*map(plain_text, names)], rotation=20 if max(map(len, names)) > 8 else 0)
         axis.set_xlim(-0.5, len(names) - 0.5)
         return np.array([names.index(str(value)) for value in values], np.float64)
     decades = np.log10(max(numbers) / min(numbers)) if min(numbers) > 0 else 0
