@@ -44,7 +44,7 @@ def evaluate_model(
     inference = inference_options(cfg)
     object_classes(cfg, model.spec.classes)  # refused before the photographs are opened
     datamodule = open_split(model, split, data_overrides(cfg), tiled=inference is not None)
-    objects = object_classes(cfg, model.spec.classes, datamodule.encoding.source)
+    objects = object_classes(cfg, model.spec.classes, datamodule.encoding)
     callbacks = [ProgressBar()] if cfg.trainer.get("enable_progress_bar", True) else []
     options: dict[str, Any] = {"logger": board, "enable_checkpointing": False, "use_distributed_sampler": False}
     options["callbacks"] = [*callbacks, MarkProgress()]

@@ -62,7 +62,7 @@ def evaluate_prediction_folder(
     tell_doubts(pairs, dataset.encoding)
     predictions = find_predictions(Path(cfg.predictions), pairs)
     provenance = start_output(cfg, pairs, torch.device("cpu"), results.path)
-    things = object_classes(cfg, dataset.table, dataset.encoding.source)
+    things = object_classes(cfg, dataset.table, dataset.encoding)
     evaluator = Evaluator(dataset.table, cfg.pictures, things, find_instance_maps(dataset.files, pairs))
     size = config.test_image_size if "test_image_size" in overrides else None
     evaluate_predictions(evaluator, pairs, predictions, dataset.encoding, encoding, size, masks_only=masks_only)
