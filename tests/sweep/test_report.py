@@ -93,3 +93,24 @@ def test_the_command_gives_the_same_config_as_a_single_run(tmp_path: Path) -> No
     assert OmegaConf.to_container(cfg) == OmegaConf.to_container(job)
     assert cfg.data.root == "/my photos/it's $HOME"
     assert not any(word in " ".join(overrides) for word in ("sweep", "search", "launcher"))
+
+
+def test_the_command_names_other_configuration_files(tmp_path: Path) -> None:
+    write_job(tmp_path, "0", ["seed=1"], 0.5)
+    sources = [{"path": str(tmp_path), "provider": provider} for provider in ("main", "command-line")]
+    hydra = {"job": {"config_name": "mine"}, "runtime": {"config_sources": sources}}
+    OmegaConf.save(OmegaConf.create({"hydra": hydra}), tmp_path / "0" / ".hydra" / "hydra.yaml")
+    sweep = read_sweep(tmp_path)
+    assert sweep is not None
+    assert shlex.split(winning_command(sweep.scored[0])) == [
+        "segdrone", "train", f"--config-path={tmp_path}", "--config-name=mine", f"--config-dir={tmp_path}", "seed=1",
+    ]  # fmt: skip
+
+
+def test_jobs_that_are_ranked_by_different_scores_are_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_job(tmp_path, "0", ["seed=1"], 0.5)
+    assert "warning" not in report_of(tmp_path, capsys)
+    write_job(tmp_path, "1", ["data.val_share=0"], 0.75, objective="train/miou")
+    assert "warning: jobs are ranked by train/miou, val/miou: some had no val" in report_of(tmp_path, capsys)

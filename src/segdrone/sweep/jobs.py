@@ -15,6 +15,7 @@ from pydantic import BaseModel, FiniteFloat
 from segdrone.errors import ConfigError
 from segdrone.utils.atomic import atomic_write
 from segdrone.utils.bounded import UnreadableError, read_json, read_text, read_yaml, validate
+from segdrone.utils.config import config_dir
 
 T = TypeVar("T")
 
@@ -29,6 +30,32 @@ class _SweepConfig(BaseModel):
 
     objective: str
     direction: str
+
+
+class _Source(BaseModel):
+    """A folder of configuration files."""
+
+    path: str
+    provider: str
+
+
+class _Runtime(BaseModel):
+    config_sources: list[_Source] = []
+
+
+class _HydraJob(BaseModel):
+    config_name: str | None = None
+
+
+class _Hydra(BaseModel):
+    job: _HydraJob = _HydraJob()
+    runtime: _Runtime = _Runtime()
+
+
+class _HydraFile(BaseModel):
+    """What is read of Hydra's own settings of a job."""
+
+    hydra: _Hydra = _Hydra()
 
 
 class _Run(BaseModel):
@@ -54,6 +81,7 @@ class Job:
     Attributes:
         name: Name of its folder.
         overrides: Its Hydra overrides, such as `optimizer.lr=1e-3`.
+        options: Options of the command that name other configuration files, such as `--config-name=mine`.
         choices: The values of the overrides by key: numbers as numbers, anything else as text.
         objective: Metric that the job is ranked by; empty if the job ended before it was known.
         reached: Value of the objective; NaN if unknown.
@@ -63,6 +91,7 @@ class Job:
 
     name: str
     overrides: tuple[str, ...]
+    options: tuple[str, ...]
     choices: dict[str, float | str]
     objective: str
     reached: float
@@ -139,9 +168,10 @@ def clear_failure(folder: Path) -> None:
 
 def _read_job(folder: Path) -> Job:
     """Reads a job; files of it that cannot be read are its failure."""
-    failure, overrides, run, metrics = None, [], _Run(), _Scores()
+    failure, overrides, options, run, metrics = None, [], [], _Run(), _Scores()
     try:
         overrides = validate(list[str], read_yaml(folder / ".hydra" / "overrides.yaml"))
+        options = _read_options(folder / ".hydra" / "hydra.yaml")
         run = _read(_Run, folder / "run.json")
         metrics = _read(_Scores, folder / "metrics.json")
         if (folder / _FAILURE_FILE).exists():
@@ -152,7 +182,22 @@ def _read_job(folder: Path) -> Job:
     except (UnreadableError, HydraException) as error:
         failure, choices = f"its files cannot be read ({' '.join(str(error).split())[:200]})", {}
     scores = {name: _number(getattr(metrics, name)) for name in SCORES}
-    return Job(folder.name, tuple(overrides), choices, run.objective, _number(run.reached), scores, failure)
+    reached = _number(run.reached)
+    return Job(folder.name, tuple(overrides), tuple(options), choices, run.objective, reached, scores, failure)
+
+
+def _read_options(path: Path) -> list[str]:
+    """Returns the options that lead to the configuration files of a job, where they are not those of segdrone."""
+    hydra = validate(_HydraFile, read_yaml(path) if path.exists() else {}).hydra
+    paths = {source.provider: source.path for source in hydra.runtime.config_sources}
+    options = []
+    if paths.get("main", str(config_dir())) != str(config_dir()) and Path(paths["main"]).is_dir():
+        options.append(f"--config-path={paths['main']}")
+    if hydra.job.config_name not in (None, "train"):
+        options.append(f"--config-name={hydra.job.config_name}")
+    if "command-line" in paths:
+        options.append(f"--config-dir={paths['command-line']}")
+    return options
 
 
 def _read(form: type[T], path: Path) -> T:

@@ -29,16 +29,21 @@ def report(sweep: Sweep) -> None:
     for job in sweep.failed:
         print(f"no score: job {job.name}{_choices(sweep, job)}: {job.failure}")
     if sweep.scored:
+        if len({job.objective for job in sweep.scored}) > 1:
+            print(
+                f"warning: jobs are ranked by {sweep.objective}: some had no validation, and their training scores are "
+                "too kind"
+            )
         best = sweep.scored[0]
         print(f"best: job {best.name}{_choices(sweep, best)} with {best.objective} {best.reached:.4f}; its command:")
         print(winning_command(best))
 
 
 def winning_command(job: Job) -> str:
-    """Returns the shell command that trains like a job of a sweep, as a single run."""
+    """Returns the shell command that trains like a job of a sweep, as a single run, with its configuration files."""
     keys = [override.key_or_group for override in OverridesParser.create().parse_overrides(list(job.overrides))]
     kept = [text for key, text in zip(keys, job.overrides, strict=True) if key not in _SWEEP_OVERRIDES]
-    return shlex.join(["segdrone", "train", *kept])
+    return shlex.join(["segdrone", "train", *job.options, *kept])
 
 
 def _choices(sweep: Sweep, job: Job) -> str:
