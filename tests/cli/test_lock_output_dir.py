@@ -108,6 +108,14 @@ def test_training_and_evaluation_do_not_share_a_folder(tmp_path: Path, capsys: p
     assert "contains a training run" in error_of(capsys, "evaluate", tmp_path)
 
 
+def test_an_evaluation_does_not_remove_logs_of_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "tensorboard").mkdir()
+    assert f"{tmp_path}/tensorboard was not written by an evaluation" in error_of(capsys, "evaluate", tmp_path)
+    start("train", tmp_path)
+    (tmp_path / "evaluation.json").touch()
+    start("evaluate", tmp_path)
+
+
 @pytest.mark.parametrize("event", ["on_run_start", "on_multirun_start"])
 def test_second_command_in_a_folder_is_refused_before_anything_is_written(
     tmp_path: Path, event: str, capsys: pytest.CaptureFixture[str]

@@ -17,7 +17,7 @@ from segdrone.utils.console import exit_with_error
 from segdrone.utils.launch import is_rank_zero
 from segdrone.utils.output_dir import exclusive_dir
 
-_EVALUATION, _SCORES = "evaluation.json", "metrics.json"
+_EVALUATION, _SCORES, _LOGS = "evaluation.json", "metrics.json", "tensorboard"
 
 
 class LockOutputDir(Callback):
@@ -48,6 +48,8 @@ class LockOutputDir(Callback):
                 save_config(config, folder)
         elif any(_checkpoints(folder)):
             exit_with_error(f"{folder} contains a training run, with a report of its own: give another output_dir")
+        elif (folder / _LOGS).exists() and not (folder / _EVALUATION).is_file():  # they would be removed
+            exit_with_error(f"{folder / _LOGS} was not written by an evaluation: give another output_dir")
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Locks the folder of a sweep."""
