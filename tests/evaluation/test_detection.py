@@ -147,3 +147,12 @@ def test_an_area_at_a_limit_belongs_to_the_larger_size() -> None:
     truth[:32, :32], truth[100:196, 100:196], truth[100:131, :33] = CAR, CAR, PERSON
     scores = scored({"a": (truth, truth, None)})
     assert [row["truth"] for row in scores["sizes"]] == [1, 1, 1, 0, 0]
+
+
+def test_the_error_of_the_number_has_an_interval_over_images_but_not_of_a_single_one() -> None:
+    one, two = rectangles((CAR, 2, 2, 8, 20)), rectangles((CAR, 2, 2, 8, 20), (CAR, 20, 2, 8, 20))
+    alone = scored({"a": (one, two, None)})["classes"]["car"]
+    assert (alone["count_error"], alone["count_interval"]) == (1, None)
+    several = scored({"a": (one, two, None), "b": (one, one, None)})["classes"]["car"]
+    assert (several["count_error"], several["count_interval"]) == (0.5, [0, 1])
+    assert several["map"] is not None and scored({"a": (ground(), one, None)})["classes"]["car"]["count_error"] is None

@@ -138,7 +138,7 @@ class DetectionScores:
         - `classes`: per thing class its `map`, None without a true object, and the number of true objects (`truth`),
           of predicted objects (`predicted`), and of true objects that were found (`found`); `count_error`, by which
           share of `truth` more objects are predicted, with the `count_interval` of resampled images; both None without
-          a true object.
+          a true object, the interval also for a single image.
         - `sizes`: per class of size, from `from` pixels to below `to` (None for the largest): the number of true
           objects (`truth`) and of found ones (`found`), and their ratio (`recall`), None without true objects.
 
@@ -177,7 +177,9 @@ class DetectionScores:
             for numbers in (counts, [image.num_predicted for image in images])
         )
         totals, errors = truth.sum(0), (predicted - truth).sum(0)
-        ends = ratio_intervals(predicted - truth, truth).T.tolist() if images else [[np.nan, np.nan]] * len(ids)
+        ends = [[np.nan, np.nan]] * len(ids)
+        if len(images) > 1:  # one image says nothing about others
+            ends = ratio_intervals(predicted - truth, truth).T.tolist()
         return {
             class_id: {
                 "count_error": float(error / total) if total else None,
