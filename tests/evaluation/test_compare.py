@@ -105,6 +105,28 @@ def test_evaluations_that_cannot_be_compared_are_errors(tmp_path: Path) -> None:
         compare([first, tmp_path / "d"])
 
 
+def test_classes_in_another_order_are_compared_by_their_names(tmp_path: Path) -> None:
+    first = evaluation(tmp_path / "a", 0.5)
+    path = evaluation(tmp_path / "b", 0.7, seed=2) / "counts.npz"
+    (same,) = compare([first, tmp_path / "b"])
+    with np.load(path) as file:
+        counts = dict(file)
+    order = [2, 0, 1]
+    counts["classes"], counts["boundary"] = counts["classes"][order], counts["boundary"][..., order]
+    counts["confusion"] = counts["confusion"][:, order][:, :, order]
+    np.savez(path, **counts)
+    assert compare([first, tmp_path / "b"]) == [same]
+
+
+def test_photographs_without_a_label_cannot_be_compared(tmp_path: Path) -> None:
+    empty = np.zeros((2, 3, 3), np.int64)
+    other = {"boundary": empty, "confidence": np.zeros((2, 2, 256), np.int64)}
+    for name in ("a", "b"):
+        np.savez(tmp_path / f"{name}.npz", names=["1", "2"], classes=TABLE.names, confusion=empty, **other)
+    with pytest.raises(DataError, match="no pixel of the 2 photographs that the evaluations share is labeled"):
+        compare([tmp_path / "a.npz", tmp_path / "b.npz"])
+
+
 def test_the_command_prints_and_writes_the_comparison(tmp_path: Path, command: Command) -> None:
     first, second = evaluation(tmp_path / "a", 0.5), evaluation(tmp_path / "b", 0.7, seed=2)
     result = command("segdrone", "compare", first, second, "--out", tmp_path / "out")

@@ -28,8 +28,8 @@ def compare(
 
     All must be of the same photographs. These are resampled many times, the
     same way for all evaluations (paired bootstrap). A difference counts as
-    real if it has the same sign in 95 % of the resamples. The intervals of
-    single classes are wider, to correct for their number.
+    real if its interval, of 95 % of the resamples, has one sign. The
+    intervals of single classes are wider, to correct for their number.
 
     Exit code 2 and one line on stderr if the evaluations cannot be compared,
     for example because they were made at different sizes.

@@ -62,8 +62,8 @@ def compare(folders: Sequence[Path]) -> list[Comparison]:
 
     Raises:
         ConfigError: There are fewer than two folders.
-        DataError: A folder has no `counts.npz`, or the evaluations differ in their classes or true masks, or share
-            fewer than two photographs, or a command was killed while it replaced an evaluation.
+        DataError: A folder has no `counts.npz`, or a command was killed while it replaced an evaluation, or as
+            `compare_counts`.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -87,18 +87,21 @@ def compare(folders: Sequence[Path]) -> list[Comparison]:
 
 
 def compare_counts(labels: Sequence[str], evaluations: Sequence[NamedCounts]) -> list[Comparison]:
-    """Compares counts with the first ones, as `compare` does.
+    """Compares counts with the first ones, as `compare` does. Classes in another order are compared by their names.
 
     Args:
         labels: What was scored, for the comparisons and for errors.
         evaluations: The counts of each.
 
     Raises:
-        DataError: They differ in their classes or true masks, or share fewer than two photographs.
+        DataError: They differ in the names of their classes or in their true masks, or share fewer than two
+            photographs, or no labeled pixel.
     """
     names = _common_names(labels, evaluations)
-    subsets = [_select(evaluation, names) for evaluation in evaluations]
+    subsets = [_select(evaluation, names, evaluations[0].classes) for evaluation in evaluations]
     _check_truth(labels, names, subsets)
+    if not subsets[0].confusion.any():
+        raise DataError(f"no pixel of the {len(names)} photographs that the evaluations share is labeled: give others")
     scores, resamples = [score(counts) for counts in subsets], resample(*subsets)
     if len(names) < MIN_IMAGES:
         log.warning(
@@ -121,7 +124,7 @@ def compare_counts(labels: Sequence[str], evaluations: Sequence[NamedCounts]) ->
 def _common_names(labels: Sequence[str], evaluations: Sequence[NamedCounts]) -> list[str]:
     first = evaluations[0]
     for label, evaluation in zip(labels, evaluations, strict=True):
-        if evaluation.classes != first.classes:
+        if {*evaluation.classes} != {*first.classes}:
             raise DataError(
                 f"{label} has the classes {', '.join(evaluation.classes)}, {labels[0]} has "
                 f"{', '.join(first.classes)}: evaluate both with the same classes"
@@ -135,10 +138,12 @@ def _common_names(labels: Sequence[str], evaluations: Sequence[NamedCounts]) -> 
     return names
 
 
-def _select(evaluation: NamedCounts, names: Sequence[str]) -> Counts:
+def _select(evaluation: NamedCounts, names: Sequence[str], classes: Sequence[str]) -> Counts:
+    """Returns the counts of some photographs, with the classes in this order."""
     row = {name: i for i, name in enumerate(evaluation.names)}
-    indices = [row[name] for name in names]
-    return Counts(*(part[indices] for part in evaluation.counts))
+    order = [evaluation.classes.index(name) for name in classes]
+    confusion, boundary, confidence = (part[[row[name] for name in names]] for part in evaluation.counts)
+    return Counts(confusion[:, order][:, :, order], boundary[:, :, order], confidence)
 
 
 def _check_truth(labels: Sequence[str], names: Sequence[str], subsets: Sequence[Counts]) -> None:
