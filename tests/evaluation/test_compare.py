@@ -135,3 +135,8 @@ def test_the_command_prints_and_writes_the_comparison(tmp_path: Path, command: C
     written = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert written["sentence"] in result.stdout
     assert (tmp_path / "out" / "comparison.png").stat().st_size > 5000
+    for name in ("comparison-3.png", "comparison of mine.png", "comparison_2025.json"):
+        (tmp_path / "out" / name).write_text("of somebody")
+    assert command("segdrone", "compare", first, second, "--out", tmp_path / "out").returncode == 0
+    left = {path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")}
+    assert left == {"comparison.json", "comparison.png", "comparison of mine.png", "comparison_2025.json"}

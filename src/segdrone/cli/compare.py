@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+_RESULTS = r"comparison(-[0-9]+)?\.(json|png)"
 
 
 def compare(
@@ -45,7 +48,7 @@ def compare(
         print_comparison(comparison)
     if out is None:
         return
-    earlier = [path.name for path in out.glob("comparison*") if path.suffix in (".json", ".png")]
+    earlier = [path.name for path in out.glob("comparison*") if re.fullmatch(_RESULTS, path.name)]
     with writable_dir(out), exclusive_dir(out), staged_results(out, earlier) as results:
         for number, comparison in enumerate(comparisons, 1):
             name = "comparison" if len(comparisons) == 1 else f"comparison-{number}"
