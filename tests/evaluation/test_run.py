@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 import torch
 
+from segdrone.classes import DRONE, ClassTable
 from segdrone.data.splits.split import random_split
 from segdrone.errors import DataError
 from segdrone.evaluation import evaluate
+from segdrone.evaluation.trained_data import find_split
+from segdrone.spec import ModelSpec
 from tests.helpers.adapting import adapt_config, write_photographs
 from tests.helpers.small_run import Compose, compose_config, fit_config
 
@@ -124,6 +127,27 @@ def test_a_split_is_that_of_the_checkpoint_and_not_of_lists_that_changed(small_c
     assert (metrics["photographs"], metrics["split_by"]) == (1, f"by the lists in {splits}")  # not by the lists of now
     shutil.rmtree(splits)
     assert _evaluate(tmp_path / "run", "split=val")["photographs"] == 1
+
+
+SPEC = ModelSpec(DRONE, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), training_size=(64, 96))
+
+
+def test_other_masks_of_the_same_photographs_have_classes_of_their_own(all_scenes: Path, tmp_path: Path) -> None:
+    training = {"data": {"root": str(all_scenes), "classes": DRONE.to_dict()}, "splits": {}}
+    masks = Path(shutil.copytree(all_scenes / "label_images_semantic", tmp_path / "masks"))
+    (masks / "classes.csv").write_text(ClassTable(DRONE.names[::-1], DRONE.colours[::-1]).to_csv())
+    same: list[dict[str, str]] = [{}, {"root": str(all_scenes)}]
+    for overrides in same:
+        assert find_split(SPEC, training, "all", overrides).encoding.source == DRONE
+        other = find_split(SPEC, training, "all", {**overrides, "masks": str(masks)}).encoding
+        assert (other.source.names, other.table) == (DRONE.names[::-1], DRONE)
+
+
+def test_a_folder_may_be_called_by_a_number(all_scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = {"data": {"root": str(all_scenes), "classes": DRONE.to_dict()}, "splits": {}}
+    (tmp_path / "2024").symlink_to(all_scenes)
+    monkeypatch.chdir(tmp_path)
+    assert len(find_split(SPEC, training, "all", {"root": 2024}).splits["all"]) == 20
 
 
 def test_photographs_that_were_trained_on_are_reported(trained: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -98,8 +98,10 @@ def _data_config(
         trained["classes"] = spec.classes.to_dict()
     if overrides.keys() & {"root", "images"}:
         trained |= _OTHER_FOLDER
-    same_root = "root" in overrides and Path(overrides["root"]).resolve() == Path(trained.get("root") or "").resolve()
-    if overrides.keys() & {"root", "images", "masks"} and not same_root:
+    data = training.get("data", {})
+    root = data.get("root") if data.get("images") is None else None
+    moved = "root" in overrides and (root is None or Path(str(overrides["root"])).resolve() != Path(root).resolve())
+    if moved or overrides.keys() & {"images", "masks"}:  # these masks have classes of their own
         trained["classes"] = None
     scale = {"scale": 1.0} if overrides.get("sampling") == "whole" else {}
     return DataConfig.from_dict({**trained, **scale, **overrides})
