@@ -112,6 +112,15 @@ def test_instance_maps_of_predictions_are_scored(all_scenes: Path, tmp_path: Pat
         scored(tmp_path / "missing", *choices)
 
 
+def test_a_folder_may_be_called_by_a_number(
+    evaluated: Path, all_scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "2024").symlink_to(evaluated / "masks")
+    monkeypatch.chdir(tmp_path)
+    metrics = scored(tmp_path / "out", "predictions=2024", f"data.root={all_scenes}", "pictures=null")
+    assert metrics["miou"] == json.loads((evaluated / "out" / "metrics.json").read_text())["miou"]
+
+
 def test_things_are_those_of_the_table_of_the_masks(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
     (tmp_path / "classes.csv").write_text(replace(DRONE, things=("tree", "car")).to_csv())
     choices = [f"predictions={predicted}", f"data.root={all_scenes}", f"data.classes={tmp_path / 'classes.csv'}"]

@@ -51,16 +51,17 @@ def evaluate_prediction_folder(
             "give the true masks: data.root=FOLDER of a dataset, or data.masks=FOLDER with only the masks"
         )
     config = DataConfig.from_dict({"root": ".", **overrides})
-    predicted = find_prediction_classes(Path(cfg.predictions), cfg.prediction_classes)
+    folder = Path(str(cfg.predictions))  # Hydra reads names of digits alone as numbers
+    predicted = find_prediction_classes(folder, cfg.prediction_classes)
     truth_follows = predicted is not None and config.class_groups is None
     dataset = open_dataset(config, masks_only=masks_only, model=predicted if truth_follows else None)
-    encoding = prediction_encoding(Path(cfg.predictions), predicted, dataset.encoding)
+    encoding = prediction_encoding(folder, predicted, dataset.encoding)
     split = cfg.split or "all"
     if split != "all" and config.split_dir is None:
         raise ConfigError(f"split={split} needs data.split_dir=FOLDER of {split}.txt with predictions=FOLDER")
     pairs = dataset.pairs if split == "all" else dataset.splits[split]
     tell_doubts(pairs, dataset.encoding)
-    predictions = find_predictions(Path(cfg.predictions), pairs)
+    predictions = find_predictions(folder, pairs)
     provenance = start_output(cfg, pairs, torch.device("cpu"), results.path)
     things = object_classes(cfg, dataset.table, dataset.encoding)
     evaluator = Evaluator(dataset.table, cfg.pictures, things, find_instance_maps(dataset.files, pairs))
@@ -68,7 +69,7 @@ def evaluate_prediction_folder(
     evaluate_predictions(evaluator, pairs, predictions, dataset.encoding, encoding, size, masks_only=masks_only)
     evaluator.sync()
     root = str((dataset.files.masks if masks_only else dataset.root).resolve())
-    details = {"split": split, "root": root, "inference": None, "predictions": str(Path(cfg.predictions).resolve())}
+    details = {"split": split, "root": root, "inference": None, "predictions": str(folder.resolve())}
     title = f"{root}, predicted in {cfg.predictions}"
     return write_report(
         evaluator, title, results, provenance=provenance, run=None, loggers=[board], warnings=warnings, **details
