@@ -114,15 +114,15 @@ def test_classes_in_another_order_are_compared_by_their_names(tmp_path: Path) ->
     order = [2, 0, 1]
     counts["classes"], counts["boundary"] = counts["classes"][order], counts["boundary"][..., order]
     counts["confusion"] = counts["confusion"][:, order][:, :, order]
-    np.savez(path, **counts)
+    np.savez(path, allow_pickle=False, **counts)
     assert compare([first, tmp_path / "b"]) == [same]
 
 
 def test_photographs_without_a_label_cannot_be_compared(tmp_path: Path) -> None:
-    empty = np.zeros((2, 3, 3), np.int64)
-    other = {"boundary": empty, "confidence": np.zeros((2, 2, 256), np.int64)}
-    for name in ("a", "b"):
-        np.savez(tmp_path / f"{name}.npz", names=["1", "2"], classes=TABLE.names, confusion=empty, **other)
+    empty, unknown = np.zeros((2, 3, 3), np.int64), np.zeros((2, 2, 256), np.int64)
+    names, classes = np.array(["1", "2"]), np.array(TABLE.names)
+    for file in ("a.npz", "b.npz"):
+        np.savez(tmp_path / file, names=names, classes=classes, confusion=empty, boundary=empty, confidence=unknown)
     with pytest.raises(DataError, match="no pixel of the 2 photographs that the evaluations share is labeled"):
         compare([tmp_path / "a.npz", tmp_path / "b.npz"])
 
