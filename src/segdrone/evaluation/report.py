@@ -85,8 +85,10 @@ def write_report(
         The content of `metrics.json`.
 
     Raises:
-        DataError: No pixel is labeled, or the folder cannot be written to.
+        DataError: No photograph was counted, no pixel is labeled, or the folder cannot be written to.
     """
+    if not evaluator.counts:
+        raise DataError(f"no photograph of {title} was scored: give trainer.limit_test_batches above 0")
     title = f"{len(evaluator.counts)} photographs of {title}"
     counts = NamedCounts.of(evaluator.counts, evaluator.table)
     scores = score(counts.counts)
