@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from segdrone.inference.predict_folder import predict_folder
 from segdrone.inference.predict_videos import predict_videos
 from tests.helpers import video
 from tests.helpers.exported import random_pixels
-from tests.helpers.small_graphs import graph, write
+from tests.helpers.small_graphs import UNIT, graph, write
 
 BOTH = pytest.mark.parametrize("suffix", [".onnx", ".xml"])
 
@@ -46,6 +47,22 @@ def test_a_folder_is_continued_where_it_was_interrupted(tmp_path: Path, flight: 
     expected = predictor(flight / "0.png").mask
     assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / "masks" / "0.png")), expected)
     assert len(np.unique(expected)) > 1
+
+
+@BOTH
+def test_another_description_does_not_continue_a_folder(tmp_path: Path, flight: Path, suffix: str) -> None:
+    images, _ = find_files([str(flight)], tmp_path / "out")
+    model, spec = write(graph(), tmp_path / f"a{suffix}", None), tmp_path / "spec.json"
+
+    def predict() -> int:
+        predictor = Predictor.from_file(model, device="cpu", spec=spec)
+        return predict_folder(predictor, images, tmp_path / "out", progress=False).predicted
+
+    spec.write_text(UNIT.to_json())
+    assert (predict(), predict()) == (3, 0)
+    spec.write_text(replace(UNIT, signature=replace(UNIT.signature, input="normalized")).to_json())
+    with pytest.raises(ConfigError, match=r"another predictor\.description"):
+        predict()
 
 
 @BOTH

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -104,6 +105,11 @@ class Description:
         }
         values = {**vars(self), "spec": self.spec.to_dict(), "signature": signature}
         return json.dumps({"version": VERSION, **values}, allow_nan=False)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the description, for predictions with a model file that does not hold it."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     @classmethod
     def from_json(cls, text: str) -> Description:

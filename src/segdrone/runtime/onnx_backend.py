@@ -60,10 +60,15 @@ class OnnxBackend:
         check_declared(path, self.description, [*map(_declared, inputs)], [*map(_declared, outputs)])
         self._input, self._output = inputs[0].name, outputs[0].name
         self._settings = {"model": file.digest, "runtime": "onnx", "device": self.device.partition(":")[0]}
+        if description is not None:
+            self._settings["description"] = description.digest
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the probabilities depend on besides the spec: SHA-256 of the file, runtime, kind of device."""
+        """What the probabilities depend on besides the spec.
+
+        SHA-256 of the file, and of a given description, runtime, kind of device.
+        """
         return dict(self._settings)
 
     def __call__(self, windows: NDArray[np.uint8]) -> NDArray[np.float32]:

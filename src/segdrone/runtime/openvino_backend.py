@@ -72,10 +72,15 @@ class OpenVinoBackend:
             "model": files.digest, "runtime": "openvino", "device": self.device.partition(".")[0],
             "precision": self.description.precision,
         }  # fmt: skip
+        if description is not None:
+            self._settings["description"] = description.digest
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the probabilities depend on besides the spec: SHA-256 of the files, runtime, device, precision."""
+        """What the probabilities depend on besides the spec.
+
+        SHA-256 of the files, and of a given description, runtime, device and precision.
+        """
         return dict(self._settings)
 
     def __call__(self, windows: NDArray[np.uint8]) -> NDArray[np.float32]:
