@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, external_data_helper, helper
@@ -76,6 +77,15 @@ class TestWeights:
         check_probabilities(backend, WINDOWS, backend(WINDOWS))
         external.with_name("w.data").write_bytes(bytes(external.with_name("w.data").stat().st_size))
         assert open_backend(external, device="cpu").settings != backend.settings
+
+    def test_of_a_link_to_a_model_they_lie_beside_the_model(self, external: Path, tmp_path: Path) -> None:
+        (tmp_path / "links").mkdir()
+        (tmp_path / "links" / "a.onnx").symlink_to(external)
+        weights = external.with_name("w.data").read_bytes()
+        (tmp_path / "links" / "w.data").write_bytes(bytes(len(weights)))
+        linked, backend = (open_backend(path, device="cpu") for path in (tmp_path / "links" / "a.onnx", external))
+        assert linked.settings == backend.settings
+        assert np.array_equal(linked(WINDOWS), backend(WINDOWS))
 
     @pytest.mark.parametrize("location", ["../w.data", "/etc/passwd", "sub/../../w.data", "", ".", "missing", "link"])
     def test_one_that_is_missing_or_elsewhere_is_refused(self, external: Path, location: str) -> None:

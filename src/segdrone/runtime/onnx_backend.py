@@ -54,7 +54,8 @@ class OnnxBackend:
         self.spec, self.stride = self.description.spec, self.description.signature.stride
         self.window = self.description.signature.window
         self._adapter = Adapter(self.description)
-        self._session, self.device = open_session(file.content or str(path), path, device)
+        # Resolved: beside a link, ONNX Runtime would find other weights than `read_onnx`.
+        self._session, self.device = open_session(file.content or str(path.resolve()), path, device)
         self.batch_size = batch_size or (1 if self.device == "cpu" else _GPU_BATCH_SIZE)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         check_declared(path, self.description, [*map(_declared, inputs)], [*map(_declared, outputs)])
