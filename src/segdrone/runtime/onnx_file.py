@@ -70,7 +70,7 @@ def read_onnx(path: Path) -> OnnxFile:
             of weights that are missing or outside of its folder.
     """
     try:
-        with wrap_parse_errors(), open_regular(path) as file:
+        with wrap_parse_errors(CheckpointError), open_regular(path) as file:
             if os.fstat(file.fileno()).st_size > MAX_BYTES:
                 raise UnreadableError(f"it is larger than {MAX_BYTES >> 30} GiB")
             content = file.read()

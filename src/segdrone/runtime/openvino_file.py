@@ -44,7 +44,7 @@ def read_openvino(path: Path) -> OpenVinoFiles:
     _check_file(path, _MAX_GRAPH)
     _check_file(weights, _MAX_WEIGHTS)
     try:
-        with wrap_parse_errors(), path.open("rb") as file:
+        with wrap_parse_errors(CheckpointError), path.open("rb") as file:
             info = _read_graph(path, file, weights.stat().st_size)
     except UnreadableError as error:
         raise CheckpointError(f"{path} is truncated or not an OpenVINO model ({error}): export it again") from None

@@ -39,8 +39,11 @@ class UnreadableError(ValueError):
 
 
 @contextmanager
-def wrap_parse_errors() -> Iterator[None]:
+def wrap_parse_errors(*said: type[Exception]) -> Iterator[None]:
     """Turns any failure to parse a file into an UnreadableError: a broken file can fail in any way.
+
+    Args:
+        *said: Errors of the body that pass as they are: they say themselves what is wrong with the file.
 
     Example:
         >>> with wrap_parse_errors():
@@ -50,7 +53,7 @@ def wrap_parse_errors() -> Iterator[None]:
     """
     try:
         yield
-    except UnreadableError:
+    except (UnreadableError, *said):
         raise
     except RecursionError:
         raise UnreadableError("it is nested too deeply") from None
