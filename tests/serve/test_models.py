@@ -11,11 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import onnx
 import pytest
 
 from segdrone.errors import CheckpointError
 from segdrone.runtime.description import Description, Signature
+from segdrone.runtime.onnx_file import read_onnx
 from segdrone.serve.app import start_service
+from segdrone.serve.models import ModelCopies
 from segdrone.serve.service import Service
 from segdrone.serve.settings import ModelFile, ServeSettings
 from segdrone.spec import ModelSpec
@@ -131,6 +134,17 @@ def test_a_worker_that_is_replaced_opens_the_model_of_the_others(own: Service, m
         os.kill(pid, signal.SIGKILL)
     wait_until(lambda: own.pool.alive == 2 and not {*before} & {*own.pool.pids})
     assert client.post("/v1/segment", content=photograph()).json()["model_digest"] == digest(models["net"])
+
+
+@pytest.mark.parametrize("location", ["net.data", "sub/net.data"])
+def test_weights_in_a_file_of_their_own_are_copied_too(tmp_path: Path, location: str) -> None:
+    path = tmp_path / "net.onnx"
+    (tmp_path / location).parent.mkdir(exist_ok=True)
+    onnx.save(graph(), path, save_as_external_data=True, location=location, size_threshold=0)
+    copied = Path(ModelCopies([ModelFile("net", path)], tmp_path / "spool").paths["net"])
+    assert copied != path
+    assert read_onnx(copied).digest == read_onnx(path).digest
+    assert read_onnx(path).digest != digest(path)
 
 
 def test_the_error_of_a_broken_model_names_its_file(tmp_path: Path) -> None:

@@ -55,11 +55,13 @@ class OnnxFile(NamedTuple):
         content: Its bytes; None if parts of the weights are in files beside it.
         metadata: Its `metadata_props`.
         digest: SHA-256 of the file, with those of its weights.
+        weights: Files of its weights, by what it calls them: a path below its folder.
     """
 
     content: bytes | None
     metadata: dict[str, str]
     digest: str
+    weights: dict[str, Path]
 
 
 def read_onnx(path: Path) -> OnnxFile:
@@ -79,14 +81,15 @@ def read_onnx(path: Path) -> OnnxFile:
                 raise UnreadableError("it has no graph")
             metadata = {entry.key: entry.value for entry in model.metadata_props}
             tensors = [*_walk(model, path)]
-            external = _external_files(tensors, path)
+            weights = _external_files(tensors, path)
+            external = sorted({*weights.values()})
             _check_size([_bytes_of(tensor) for tensor in tensors], [file.stat().st_size for file in external])
             digests = [hashlib.sha256(content).hexdigest(), *map(file_digest, external)]
     except UnreadableError as error:
         raise CheckpointError(f"{path} is truncated or not an ONNX model ({error}): export it again") from None
     if not external:
-        return OnnxFile(content, metadata, digests[0])
-    return OnnxFile(None, metadata, hashlib.sha256("".join(digests).encode()).hexdigest())
+        return OnnxFile(content, metadata, digests[0], weights)
+    return OnnxFile(None, metadata, hashlib.sha256("".join(digests).encode()).hexdigest(), weights)
 
 
 def _walk(model: Any, path: Path) -> Iterator[Any]:
@@ -122,13 +125,13 @@ def _walk(model: Any, path: Path) -> Iterator[Any]:
                 stack += [(inner, depth + 1) for inner in attribute.graphs]
 
 
-def _external_files(tensors: list[Any], path: Path) -> list[Path]:
-    """Returns the files beside a model that hold its weights.
+def _external_files(tensors: list[Any], path: Path) -> dict[str, Path]:
+    """Returns the files beside a model that hold its weights, by what it calls them.
 
     Raises:
         CheckpointError: One is missing, or outside of the model's folder.
     """
-    folder, files = path.resolve().parent, set()
+    folder, files = path.resolve().parent, dict[str, Path]()
     for tensor in (getattr(tensor, "values", tensor) for tensor in tensors):
         if tensor.data_location != 1 and not tensor.external_data:
             continue
@@ -139,8 +142,8 @@ def _external_files(tensors: list[Any], path: Path) -> list[Path]:
                 f"{path} keeps weights in {ascii(location)[1:-1][:100] or 'no file'}, which is no file in its folder: "
                 "copy that file beside it, or export the model again"
             )
-        files.add(file)
-    return sorted(files)
+        files[location] = file
+    return files
 
 
 def _check_size(tensors: list[int], files: list[int]) -> None:

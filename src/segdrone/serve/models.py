@@ -16,6 +16,7 @@ from starlette.requests import Request
 
 from segdrone.classes import ClassTable, thing_classes
 from segdrone.errors import CheckpointError, SegdroneError
+from segdrone.runtime.onnx_file import read_onnx
 from segdrone.serve.problems import Problem
 from segdrone.serve.settings import ModelFile
 from segdrone.serve.task import TaskError
@@ -55,14 +56,17 @@ class ModelCopies:
             CheckpointError: It cannot be read.
         """
         path = self.files[name].path
+        weights = _weights(path)
         folder = self._folder / str(next(self._numbers))
         try:
             check_finished(path.parent)
             folder.mkdir(parents=True)
             shutil.copyfile(path, folder / path.name)
-            weights = path.with_suffix(".bin")
-            if path.suffix.lower() == ".xml" and weights.is_file():
-                shutil.copyfile(weights, folder / weights.name)
+            for place, file in weights.items():
+                copy = (folder / place).resolve()
+                if copy.is_relative_to(folder.resolve()):  # else the model cannot be opened in another folder
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(file, copy)
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise CheckpointError(
@@ -89,6 +93,14 @@ class ModelCopies:
     def remove(path: str) -> None:
         """Removes a copy that nobody opens any more."""
         shutil.rmtree(Path(path).parent, ignore_errors=True)
+
+
+def _weights(path: Path) -> dict[str, Path]:
+    """Returns the files of weights beside a model file, by their paths below its folder."""
+    if path.suffix.lower() == ".onnx":
+        return read_onnx(path).weights
+    weights = path.with_suffix(".bin")
+    return {weights.name: weights} if path.suffix.lower() == ".xml" and weights.is_file() else {}
 
 
 def find_model(request: Request, name: str | None) -> str:
