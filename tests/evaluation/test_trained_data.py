@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from segdrone.classes import ClassTable
 from segdrone.data.masks.mask_files import read_pair_mask
@@ -29,3 +31,21 @@ def test_the_working_folder_is_not_taken_for_that_of_an_exported_model(
     in_order = np.arange(256, dtype=np.uint8)
     in_order[:3] = (2, 0, 1)  # grass, road, roof
     assert np.array_equal(read_pair_mask(pair, opened.encoding), in_order[mask()])
+
+
+@pytest.mark.parametrize(("sampling", "scale", "size"), [("tiles", 0.25, (16, 24)), ("whole", 1.0, (32, 48))])
+def test_a_model_of_another_program_is_scored_on_the_pixels_that_it_describes(
+    tmp_path: Path, sampling: str, scale: float, size: tuple[int, int]
+) -> None:
+    root = write_set(tmp_path / "set")
+    for photograph in [*root.glob("images/*.jpg")]:
+        Image.open(photograph).save(photograph.with_suffix(".png"))
+        photograph.unlink()
+    plain = replace(SPEC, sampling=sampling, scale=scale, interpolation="linear")
+    images = []
+    for spec in (plain, replace(plain, bands=(3, 2, 1))):
+        dataset = find_split(spec, {}, "all", {"root": str(root)}).test_dataset("all")
+        assert [sample.size for sample in dataset.samples] == [size] * 8
+        images.append(dataset.read(dataset.samples[0])[0])
+    assert images[0].shape == (32, 48, 3)
+    assert np.array_equal(images[0][..., ::-1], images[1])

@@ -86,7 +86,8 @@ def _data_config(
         raise ConfigError(
             f"data.{unused[0]} does nothing with inference=tiled: give inference.scale or inference.window"
         )
-    trained = {**training.get("data", {}), **_WRITE_NOTHING, "rare_share": 0.0, "class_groups": None}
+    data = training.get("data") or _as_described(spec, tiled=tiled)
+    trained = {**data, **_WRITE_NOTHING, "rare_share": 0.0, "class_groups": None}
     if trained.get("unlabeled"):
         trained["allow_unpaired"] = True
     trained |= _ONLY_TRAINED
@@ -105,6 +106,16 @@ def _data_config(
         trained["classes"] = None
     scale = {"scale": 1.0} if overrides.get("sampling") == "whole" else {}
     return DataConfig.from_dict({**trained, **scale, **overrides})
+
+
+def _as_described(spec: ModelSpec, *, tiled: bool) -> dict[str, Any]:
+    """Returns the options of `data` that a spec implies, for a model of another program: its training is unknown."""
+    options = {"bands": spec.bands, "stretch": spec.stretch, "interpolation": spec.interpolation}
+    if tiled:  # a `Predictor` has its own size
+        return options
+    sizes = dict.fromkeys(("image_size", "test_image_size", "tile_size", "crop_size"), spec.training_size)
+    scale = {} if spec.sampling == "whole" else {"scale": spec.scale}
+    return {**options, **sizes, **scale, "sampling": spec.sampling}
 
 
 def _model_classes(spec: ModelSpec, training: Mapping[str, Any]) -> ModelClasses:
