@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from segdrone.errors import CheckpointError, ConfigError, DataError
-from segdrone.export.calibration import calibration_windows
-from segdrone.export.int8 import to_int8
+from segdrone.export.calibration import LabeledWindow, calibration_windows
+from segdrone.export.int8 import _score, _warn_of_absent_classes, _warn_of_disagreement, to_int8
 from segdrone.export.quantize import early_convolutions
 from segdrone.export.source import ExportSource
 from segdrone.inference import Predictor
@@ -104,6 +107,31 @@ def test_calibration_sees_the_pixels_of_prediction(root: Path) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(windows, photographs, strict=True))
     tiles = calibration_windows(source, Predictor(predictor.backend, scale=1, window=(32, 32)))
     assert {tile.shape for tile in tiles} == {(32, 32, 3)} and len(tiles) > len(TRAIN)
+
+
+def test_the_planes_of_an_instance_head_are_no_classes(caplog: pytest.LogCaptureFixture) -> None:
+    spec = replace(SPEC, classes=replace(CLASSES, things=("car",)), instances=True)
+
+    class Model:
+        """Predicts the classes in the first channel, and arrows of many pixels."""
+
+        def __init__(self) -> None:
+            self.spec, self.arrow = spec, 50.0
+
+        def __call__(self, windows: NDArray[np.uint8]) -> NDArray[np.float32]:
+            classes = np.eye(4, dtype=np.float32)[windows[..., 0]].transpose(0, 3, 1, 2)
+            arrows = np.full((len(windows), 3, *windows.shape[1:3]), self.arrow, np.float32)
+            self.arrow = -self.arrow
+            return np.concatenate([classes, arrows], 1)
+
+    model: Any = Model()
+    truth = np.arange(48, dtype=np.uint8).reshape(6, 8) % 4
+    window = LabeledWindow(np.stack([truth] * 3, -1), truth)
+    assert _score(model, [window, window], 4, lambda: None).images["miou"].tolist() == [1, 1]
+    _warn_of_absent_classes(model, [window.pixels])
+    assert not caplog.messages
+    _warn_of_disagreement(model, model, [window.pixels])
+    assert caplog.messages[0].endswith("agree at 100.0 % of the pixels")
 
 
 @pytest.mark.parametrize("max_drop", [-0.1, 1.5, float("nan")])

@@ -98,10 +98,10 @@ def _predictor_of(model: Any, adapter: Adapter) -> Predict:
 
 
 def _score(predict: Predict, windows: Sequence[LabeledWindow], classes: int, step: Callable[[], object]) -> Scores:
-    """Scores a model on windows, each as an image; without boundaries and confidence."""
+    """Scores a model on windows, each as an image; without boundaries, confidence and planes of an instance head."""
     confusions = []
     for window in windows:
-        prediction = predict(window.pixels[None])[0].argmax(0).astype(np.uint8)
+        prediction = predict(window.pixels[None])[0, :classes].argmax(0).astype(np.uint8)
         confusions.append(joint_histogram(window.truth, prediction)[:classes, :classes])
         step()
     unknown = [np.zeros((len(confusions), *shape), np.int64) for shape in ((3, classes), (2, 256))]
@@ -132,8 +132,9 @@ def _judge(source: ExportSource, exact: Scores, int8: Scores) -> None:
 
 
 def _warn_of_absent_classes(backend: Backend, calibration: Sequence[NDArray[np.uint8]]) -> None:
-    found = {int(i) for pixels in calibration for i in np.unique(backend(pixels[None])[0].argmax(0))}
-    absent = [name for i, name in enumerate(backend.spec.classes.names) if i not in found]
+    names = backend.spec.classes.names
+    found = {int(i) for pixels in calibration for i in np.unique(backend(pixels[None])[0, : len(names)].argmax(0))}
+    absent = [name for i, name in enumerate(names) if i not in found]
     if absent:
         log.warning(
             "int8 can lose these classes, since the model finds them nowhere in the calibration photographs: %s; give "
@@ -143,6 +144,9 @@ def _warn_of_absent_classes(backend: Backend, calibration: Sequence[NDArray[np.u
 
 
 def _warn_of_disagreement(exact: Backend, int8: Backend, calibration: Sequence[NDArray[np.uint8]]) -> None:
-    same = [exact(pixels[None]).argmax(1) == int8(pixels[None]).argmax(1) for pixels in calibration]
+    classes = len(exact.spec.classes)
+    same = [
+        np.equal(*(model(pixels[None])[:, :classes].argmax(1) for model in (exact, int8))) for pixels in calibration
+    ]
     share = sum(int(part.sum()) for part in same) / sum(part.size for part in same)
     log.warning("on the calibration photographs, int8 and float32 agree at %.1f %% of the pixels", 100 * share)
