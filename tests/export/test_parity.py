@@ -105,6 +105,23 @@ def test_differences_are_those_of_all_windows_and_pixels(photographs: Segmentati
     assert 0 < 1 - np.mean(equal) == pytest.approx(1 - row["agreement"], abs=2e-3)  # windows are blended
 
 
+def test_planes_of_an_instance_head_are_no_probabilities(photographs: SegmentationDataModule) -> None:
+    class Instances(ColorModel):
+        spec = replace(ColorModel.spec, classes=replace(TABLE, things=("roof",)), instances=True)
+
+        def __init__(self, arrows: float) -> None:
+            super().__init__()
+            self.arrows = arrows
+
+        def __call__(self, windows: NDArray[np.uint8]) -> NDArray[np.float32]:
+            planes = np.full((len(windows), 3, *windows.shape[1:3]), self.arrows, np.float32)
+            return np.concatenate([super().__call__(windows), planes], 1)
+
+    models = {"checkpoint": Instances(20.0), "other": Instances(23.0)}
+    row = compare_models(models, photographs.splits["val"][:2], photographs.encoding, progress=False)["other"]
+    assert (row["largest_difference"], row["agreement"]) == (0.0, 1.0)
+
+
 def test_a_damaged_model_is_worse_and_its_class_is_named(photographs: SegmentationDataModule) -> None:
     damage = {"road": (2.5, 0.0, 0.0), "grass": (0.0, 2.5, 0.0), "roof": (0.0, 0.0, 2.5)}
     rows = compare(photographs, {"same": ColorModel(), **{name: ColorModel(errors) for name, errors in damage.items()}})
