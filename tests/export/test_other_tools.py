@@ -16,6 +16,7 @@ from openvino.preprocess import ColorFormat, PrePostProcessor
 
 from segdrone.export.other_tools import deepness_metadata, model_api_info, onnx_metadata
 from segdrone.export.to_openvino import save_model
+from segdrone.reference_statistics import ReferenceStatistics
 from segdrone.runtime.openvino_backend import openvino_core
 from segdrone.runtime.torch_backend import TorchBackend
 from tests.helpers.exported import CLASSES, SPEC, describe, random_pixels, small_network, write_onnx
@@ -110,11 +111,20 @@ def _model_api_preprocessing(model: ov.Model, reverse: bool, mean: list[float], 
     return openvino_core().compile_model(steps.build(), "CPU", exact)
 
 
-def test_the_ground_sampling_distance_is_in_centimeters() -> None:
+def test_the_resolution_is_that_of_the_network_in_centimeters() -> None:
     described = describe(small_network("fpn_mbv2"), WINDOW)
     assert "resolution" not in deepness_metadata(described)
-    spec = replace(SPEC, gsd=(0.01, 0.03))
-    assert json.loads(deepness_metadata(replace(described, spec=spec))["resolution"]) == pytest.approx(2.0)
+    whole = replace(SPEC, gsd=(0.01, 0.03))  # photographs of unknown size, resized to 48 x 64 pixels
+    assert "resolution" not in deepness_metadata(replace(described, spec=whole))
+    megapixels = ReferenceStatistics.from_values({"megapixels": np.full(20, 96 * 128 / 1e6)})
+    specs = {
+        2.0: replace(whole, sampling="tiles"),
+        8.0: replace(whole, sampling="crops", scale=0.25),
+        4.0: replace(whole, reference_statistics=megapixels),
+    }
+    for expected, spec in specs.items():
+        resolution = json.loads(deepness_metadata(replace(described, spec=spec))["resolution"])
+        assert resolution == pytest.approx(expected, rel=2e-3)
 
 
 def test_labels_hold_no_space() -> None:

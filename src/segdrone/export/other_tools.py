@@ -6,7 +6,10 @@ import json
 import logging
 from typing import Any
 
+from segdrone.errors import ConfigError
+from segdrone.inference.ground_scale import training_scale
 from segdrone.runtime.description import Description
+from segdrone.spec import ModelSpec
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +51,22 @@ def deepness_metadata(description: Description) -> dict[str, str]:
         "seg_thresh": 0.0,
         "seg_small_segment": 0,
     }
-    if spec.gsd is not None:
-        values["resolution"] = 100 * sum(spec.gsd) / 2  # cm per pixel
+    if (resolution := _resolution(spec)) is not None:
+        values["resolution"] = resolution
     return {name: json.dumps(value) for name, value in values.items()}
+
+
+def _resolution(spec: ModelSpec) -> float | None:
+    """Returns the centimeters of ground that a pixel of the network covered in training; None if unknown.
+
+    Both programs resize a map to this resolution before they cut it into windows.
+    """
+    if spec.gsd is None:
+        return None
+    try:
+        return 100 * sum(spec.gsd) / 2 / training_scale(spec)  # `gsd` is that of the photographs at their own size
+    except ConfigError:
+        return None
 
 
 def model_api_info(description: Description) -> dict[str, str]:
