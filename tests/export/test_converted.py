@@ -1,21 +1,24 @@
 """Formats that segdrone does not run itself: torch's are read back here; converters run in `make export-trial`."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from segdrone.classes import DRONE
 from segdrone.errors import CheckpointError
 from segdrone.export.converted import CONVERTERS, with_window, write_torch_export, write_torchscript
 from segdrone.export.formats import FORMATS
 from segdrone.export.source import ExportSource
 from segdrone.export.trial import check_difference
+from segdrone.model import SegmentationModule
 from segdrone.runtime.description import KEY, Description
 from segdrone.runtime.torch_backend import TorchBackend
 from tests.helpers.exported import random_pixels
-from tests.helpers.training import tiny_checkpoint
+from tests.helpers.training import MODEL, tiny_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,20 @@ def test_an_exported_program_takes_the_size_of_the_training_and_says_so(
     assert np.abs(model(image).detach().numpy() - expected).max() < 1e-4
     signature = Description.from_json(files[KEY]).signature
     assert (signature.input, signature.window) == ("unit", (64, 96))
+
+
+def test_a_file_of_one_size_returns_classes_alone(tmp_path: Path) -> None:
+    table = replace(DRONE, things=("car",))
+    data = {"root": ".", "image_size": (64, 96), "mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3]}
+    splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    module = SegmentationModule({**MODEL, "instances": True}, table.to_dict(), data, splits)
+    torch.save({"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}, tmp_path / "a.ckpt")
+    source, files = ExportSource(tmp_path / "a.ckpt"), {KEY: ""}
+    assert source.spec.instances
+    write_torch_export(source, source.describe("fp32"), tmp_path / "a.pt2")
+    model = torch.export.load(str(tmp_path / "a.pt2"), extra_files=files).module()
+    assert model(torch.zeros(1, 3, 64, 96)).shape == (1, len(DRONE), 64, 96)
+    assert not Description.from_json(files[KEY]).spec.instances
 
 
 def test_a_window_that_is_given_is_taken_without_a_word(checkpoint: Path, caplog: pytest.LogCaptureFixture) -> None:

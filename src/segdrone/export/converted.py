@@ -103,7 +103,8 @@ def write_converted(source: ExportSource, description: Description, path: Path) 
         (folder / "description.json").write_text(description.to_json(), encoding="utf-8")
         (pixels,) = trial_windows(description.signature)
         image = Adapter(description).to_input(pixels)
-        np.savez(folder / "trial.npz", image=image, probabilities=source.backend(pixels))
+        expected = source.backend(pixels)[:, : description.spec.planes]
+        np.savez(folder / "trial.npz", image=image, probabilities=expected)
         try:
             run_script(converter.environment, converter.script, [str(folder)])
         except CheckpointError as error:
@@ -119,7 +120,10 @@ def write_converted(source: ExportSource, description: Description, path: Path) 
 
 
 def with_window(source: ExportSource, description: Description, suffix: str) -> Description:
-    """Describes a graph of one window: that of the source, or the size of the training."""
+    """Describes a graph of one window: that of the source, or the size of the training.
+
+    It returns classes alone, as programs that take one size expect.
+    """
     window = source.signature.window
     if window is None:
         window = round_up_to_stride(source.network, *source.spec.training_size)
@@ -128,7 +132,8 @@ def with_window(source: ExportSource, description: Description, suffix: str) -> 
             suffix,
             *window[::-1],
         )
-    return replace(description, signature=replace(description.signature, input="unit", window=window))
+    spec = replace(description.spec, instances=False)
+    return replace(description, spec=spec, signature=replace(description.signature, input="unit", window=window))
 
 
 def _check(
@@ -138,4 +143,5 @@ def _check(
     adapter = Adapter(description)
     for pixels in trial_windows(description.signature):
         probabilities = graph(torch.from_numpy(adapter.to_input(pixels))).numpy()
-        check_difference(path, source.path, float(np.abs(probabilities - source.backend(pixels)).max()))
+        expected = source.backend(pixels)[:, : description.spec.planes]
+        check_difference(path, source.path, float(np.abs(probabilities - expected).max()))
