@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from segdrone.errors import ConfigError
 from segdrone.inference.tta import AUGMENTS
+from segdrone.windows import Size
 
 
 def check_options(
@@ -56,3 +58,28 @@ def check_options(
         raise ConfigError(f"batch_size={batch_size} must be a whole number")
     if batch_size is not None and batch_size < 1:
         raise ConfigError(f"batch_size={batch_size} must be 1 or more")
+
+
+def check_window(window: Size, own: Size, augment: str, scales: Sequence[float]) -> None:
+    """Checks that a model of one size takes the windows of `Predictor`, also those of test-time augmentation.
+
+    Args:
+        window: Height and width of a window.
+        own: Those that the model takes.
+        augment: A key of `AUGMENTS`.
+        scales: Factors of TTA.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    if window[0] > own[0] or window[1] > own[1]:
+        raise ConfigError(f"window={window} is larger than the model's own of {own[0]} x {own[1]}: leave it out")
+    height, width = (round(max(scales) * side) for side in window)
+    if any(transform.turns % 2 for transform in AUGMENTS[augment]):
+        height = width = max(height, width)
+    if height > own[0] or width > own[1]:
+        raise ConfigError(
+            f"augment={augment} with scales={[float(scale) for scale in scales]} turns or enlarges windows of "
+            f"{window[0]} x {window[1]} pixels beyond the model's own of {own[0]} x {own[1]}: give a smaller window, "
+            "or augment=flips and scales of at most 1"
+        )

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.errors import ConfigError, DataError
+from segdrone.errors import DataError
 from segdrone.inference.blend import Blender, FinishedTile, WindowSpan, window_spans
 from segdrone.inference.grouping import PlaneCollector
-from segdrone.inference.options import check_options
+from segdrone.inference.options import check_options, check_window
 from segdrone.inference.prediction import Prediction
 from segdrone.inference.tta import AUGMENTS
 from segdrone.inference.window_network import WindowNetwork
@@ -89,14 +89,10 @@ class Predictor:
         )
         self.backend, self.table = backend, backend.spec.classes
         self._spec, self._scale, self._overlap = backend.spec, scale, overlap
-        if window is None:
-            window = backend.window
-        elif backend.window is not None and any(a > b for a, b in zip(window, backend.window, strict=True)):
-            height, width = backend.window
-            raise ConfigError(
-                f"window={tuple(window)} is larger than the model's own of {height} x {width}: leave it out"
-            )
+        window = backend.window if window is None else window
         self._window: Size = backend.spec.training_size if window is None else (window[0], window[1])
+        if backend.window is not None:
+            check_window(self._window, backend.window, augment, scales)
         self._whole = window is None and scale is None and backend.spec.sampling == "whole"
         self._network = WindowNetwork(backend, AUGMENTS[augment], scales, batch_size or backend.batch_size)
         self.settings: dict[str, Any] = {

@@ -1,0 +1,58 @@
+"""Options of `Predictor` that a model of one size takes, and those that it does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from segdrone.classes import ClassTable
+from segdrone.errors import ConfigError
+from segdrone.inference import Predictor
+from segdrone.spec import ModelSpec
+from segdrone.windows import Size
+
+TABLE = ClassTable(("dark", "bright"), ((0, 0, 0), (255, 255, 255)))
+IMAGE = np.random.default_rng(0).integers(0, 256, (90, 130, 3), np.uint8)
+
+
+class OneSize:
+    """The class of a pixel is whether it is bright; windows have at most 40 x 60 pixels."""
+
+    spec = ModelSpec(TABLE, (0.5,) * 3, (0.5,) * 3, training_size=(40, 60), sampling="tiles")
+    stride: Size = (1, 1)
+    device, batch_size = "cpu", 1
+    window: Size | None = (40, 60)
+
+    def __init__(self) -> None:
+        self.settings: dict[str, Any] = {}
+
+    def __call__(self, windows: NDArray[np.uint8]) -> NDArray[np.float32]:
+        assert windows.shape[1] <= 40 and windows.shape[2] <= 60
+        bright = windows[..., 0].astype(np.float32) / 255
+        return np.stack([1 - bright, bright], 1)
+
+
+@pytest.mark.parametrize(
+    "options", [{"augment": "symmetries"}, {"scales": (0.5, 1.25)}, {"augment": "symmetries", "window": (40, 41)}]
+)
+def test_windows_that_augmentation_makes_too_large_are_refused_at_once(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="turns or enlarges windows of 40 x .*beyond the model's own of 40 x 60: "):
+        Predictor(OneSize(), **options)
+
+
+@pytest.mark.parametrize("window", [(41, 60), (40, 61)])
+def test_windows_that_are_larger_than_the_model_takes_are_refused(window: Size) -> None:
+    with pytest.raises(ConfigError, match=r"larger than the model's own of 40 x 60: leave it out"):
+        Predictor(OneSize(), window=window)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"augment": "flips"}, {"augment": "symmetries", "window": (40, 40)}, {"scales": (1.5,), "window": (26, 40)}],
+)
+def test_others_are_predicted(options: dict[str, Any]) -> None:
+    expected = Predictor(OneSize())(IMAGE).mask
+    assert (Predictor(OneSize(), **options)(IMAGE).mask == expected).mean() > 0.7
