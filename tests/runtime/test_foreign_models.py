@@ -14,11 +14,14 @@ from onnx import TensorProto
 from segdrone.errors import CheckpointError
 from segdrone.runtime.backend import check_probabilities
 from segdrone.runtime.open_backend import open_backend
-from tests.helpers.exported import SPEC
+from tests.helpers.exported import SPEC, random_pixels
 from tests.helpers.refused_models import BOTH, WINDOWS, refusal
 from tests.helpers.small_graphs import NORMALIZED, PIXELS, SOFTMAX, UNIT, graph, weights, write
 
 pytestmark = pytest.mark.usefixtures("nothing_is_printed")
+
+
+FLOAT, UINT8 = TensorProto.FLOAT, TensorProto.UINT8
 
 
 def change(description: Any, **changes: Any) -> str:
@@ -47,6 +50,15 @@ class TestNotOurs:
         expected = np.exp(normalized @ onnx.numpy_helper.to_array(weights())[:, :, 0, 0].T)
         expected /= expected.sum(-1, keepdims=True)
         np.testing.assert_allclose(probabilities.transpose(0, 2, 3, 1), expected, rtol=0, atol=1e-4)
+
+    @BOTH
+    @pytest.mark.parametrize("batch", [1, 2, 3])
+    def test_a_graph_of_one_number_of_windows_takes_any(self, tmp_path: Path, suffix: str, batch: int) -> None:
+        sides = {"inputs": [("x", FLOAT, [batch, 3, "h", "w"])], "outputs": [("y", FLOAT, [batch, 4, "h", "w"])]}
+        windows = random_pixels(5, 6, 7)
+        fixed = open_backend(write(graph(**sides), tmp_path / f"a{suffix}"), device="cpu")(windows)
+        expected = open_backend(write(graph(), tmp_path / f"b{suffix}"), device="cpu")(windows)
+        np.testing.assert_allclose(fixed, expected, rtol=0, atol=1e-6)
 
     @pytest.mark.parametrize(
         ("text", "expected"),
@@ -100,7 +112,6 @@ def test_a_description_that_contradicts_itself_is_refused(
     assert str(tmp_path / "a.onnx") in text
 
 
-FLOAT, UINT8 = TensorProto.FLOAT, TensorProto.UINT8
 IMAGE, CLASSES = ("x", FLOAT, ["n", 3, "h", "w"]), ("y", FLOAT, ["n", 4, "h", "w"])
 
 

@@ -60,6 +60,8 @@ class OnnxBackend:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         check_declared(path, self.description, [*map(_declared, inputs)], [*map(_declared, outputs)])
         self._input, self._output = inputs[0].name, outputs[0].name
+        batch = inputs[0].shape[0]
+        self._batch = batch if isinstance(batch, int) and batch > 0 else None  # of models of other programs, often 1
         self._settings = {"model": file.digest, "runtime": "onnx", "device": self.device.partition(":")[0]}
         if description is not None:
             self._settings["description"] = description.digest
@@ -79,6 +81,15 @@ class OnnxBackend:
             OutOfMemory: The device's memory is too small for this number of windows; fewer may fit.
             CheckpointError: The model fails on these windows.
         """
+        batch = self._batch or len(windows)
+        parts = [self._run(windows[first : first + batch], batch) for first in range(0, len(windows), batch)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _run(self, windows: NDArray[np.uint8], batch: int) -> NDArray[np.float32]:
+        """Returns the class probabilities of windows, computed as a batch of this number; the last one fills it up."""
+        number, height, width, _ = windows.shape
+        if number < batch:
+            windows = np.concatenate([windows, windows[-1:].repeat(batch - number, 0)])
         try:
             (output,) = self._session.run([self._output], {self._input: self._adapter.to_input(windows)})
         except Exception as error:  # of somebody's graph, in any way
@@ -89,7 +100,7 @@ class OnnxBackend:
             raise CheckpointError(
                 f"the model cannot predict {shown} pixels ({reason[:300]}): give another model or size"
             ) from None
-        return self._adapter.to_probabilities(output, *windows.shape[1:3])
+        return self._adapter.to_probabilities(output, height, width)[:number]
 
 
 def open_session(model: bytes | str, path: Path, device: str) -> tuple[ort.InferenceSession, str]:
