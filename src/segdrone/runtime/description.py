@@ -153,6 +153,8 @@ class Description:
         """
         try:
             return cls._from_plain({"version": VERSION, **read_json(Path(path))})
+        except CheckpointError as error:
+            raise CheckpointError(f"{path}: {error}") from None
         except (UnreadableError, TypeError) as error:
             raise CheckpointError(f"{path} does not describe a model ({error}): see docs/export.md") from None
 
