@@ -1,6 +1,7 @@
 """Formats that segdrone does not run itself: torch's are read back here; converters run in `make export-trial`."""
 
 import logging
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,18 @@ import torch
 
 from segdrone.classes import DRONE
 from segdrone.errors import CheckpointError
-from segdrone.export.converted import CONVERTERS, with_window, write_torch_export, write_torchscript
+from segdrone.export.converted import (
+    CONVERTERS,
+    Converter,
+    with_window,
+    write_converted,
+    write_torch_export,
+    write_torchscript,
+)
 from segdrone.export.formats import FORMATS
+from segdrone.export.isolated import Environment
 from segdrone.export.source import ExportSource
+from segdrone.export.to_torch import to_torchscript
 from segdrone.export.trial import check_difference
 from segdrone.model import SegmentationModule
 from segdrone.runtime.description import KEY, Description
@@ -88,6 +98,22 @@ def test_a_file_that_computes_something_else_is_refused(difference: float) -> No
 @pytest.mark.parametrize("difference", [0.0, 9e-4])
 def test_a_file_that_computes_the_same_is_kept(difference: float) -> None:
     check_difference(Path("best.tflite"), Path("best.ckpt"), difference)
+
+
+def test_a_converted_file_that_computes_no_numbers_is_refused(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGDRONE_CACHE", str(tmp_path / "cache"))
+    environment = Environment("made", ())
+    (environment.folder / "bin").mkdir(parents=True)
+    (environment.folder / "bin" / "python").symlink_to(sys.executable)
+    (environment.folder / "ready").touch()
+    script = tmp_path / "script.py"
+    script.write_text("import sys\nopen(sys.argv[1] + '/result.json', 'w').write('{\"difference\": NaN}')\n")
+    monkeypatch.setitem(CONVERTERS, ".tflite", Converter(environment, script, "model.pt", to_torchscript))
+    source = ExportSource(checkpoint, (32, 64))
+    with pytest.raises(CheckpointError, match=r"a\.tflite computes other probabilities than .* \(up to nan apart\)"):
+        write_converted(source, source.describe("fp32"), tmp_path / "a.tflite")
 
 
 def test_every_converted_format_has_a_converter_that_needs_nothing_of_ours() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import warnings
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from segdrone.export.trial import check_difference, trial_windows
 from segdrone.model.networks import round_up_to_stride
 from segdrone.runtime.adapter import Adapter
 from segdrone.runtime.description import Description
-from segdrone.utils.bounded import read_json
+from segdrone.utils.bounded import UnreadableError, read_json
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +112,10 @@ def write_converted(source: ExportSource, description: Description, path: Path) 
             raise CheckpointError(
                 f"{source.path} cannot be converted to {path.suffix} ({error}): give another format"
             ) from None
-        difference = read_json(folder / "result.json")["difference"]
+        try:
+            difference = read_json(folder / "result.json")["difference"]
+        except UnreadableError:  # NaN, which is not JSON
+            difference = math.nan
         if difference is not None:  # Core ML runs on Apple systems alone
             check_difference(path, source.path, difference)
         shutil.move(folder / "converted", path)
