@@ -12,7 +12,7 @@ from PIL import Image
 
 from segdrone.classes import ClassTable
 from segdrone.data import DataConfig, SegmentationDataModule
-from segdrone.errors import DataError
+from segdrone.errors import CheckpointError, DataError
 from segdrone.evaluation.evaluator import Evaluator
 from segdrone.evaluation.metrics_files import NamedCounts
 from segdrone.evaluation.scores import score
@@ -138,6 +138,12 @@ def test_a_slightly_damaged_model_is_as_good(photographs: SegmentationDataModule
     row = compare(photographs, {"slight": ColorModel((0.0, 0.0, 0.01))})["slight"]
     assert 0 < row["largest_difference"] < 0.01
     assert row["verdict"] == "as good"
+
+
+def test_a_model_that_overflows_is_named(photographs: SegmentationDataModule) -> None:
+    broken = ColorModel((0.0, float("nan"), 0.0))
+    with pytest.raises(CheckpointError, match=r"^onnx-fp16 does not predict the photographs: .* not a number"):
+        compare(photographs, {"onnx": ColorModel(), "onnx-fp16": broken})
 
 
 def test_one_photograph_gives_scores_and_no_verdict(photographs: SegmentationDataModule) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from segdrone.data import SegmentationDataModule
 from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.masks.mask_encoding import MaskEncoding
+from segdrone.errors import CheckpointError
 from segdrone.evaluation.compare import Comparison, compare_counts
 from segdrone.evaluation.evaluator import EvalSample, Evaluator
 from segdrone.evaluation.metrics_files import NamedCounts, plain_number
@@ -25,7 +26,7 @@ from segdrone.export.peak_memory import peak_memory
 from segdrone.export.source import ExportSource
 from segdrone.inference import Predictor
 from segdrone.raster import TileCollector
-from segdrone.runtime.backend import Backend
+from segdrone.runtime.backend import Backend, check_probabilities
 from segdrone.runtime.open_backend import open_backend
 from segdrone.utils.progress import progress_bar
 from segdrone.windows import Size
@@ -64,6 +65,7 @@ class ComparedModel:
     """A model that predicts photographs with the others in turns, window by window, and is scored.
 
     Args:
+        name: What errors call it.
         backend: The model.
         reference: The model that it is compared with; None for the first one.
         window: Height and width of the windows of all models; None is the model's choice.
@@ -77,8 +79,8 @@ class ComparedModel:
         pixels: Pixels with data.
     """
 
-    def __init__(self, backend: Backend, reference: ComparedModel | None, window: Size | None) -> None:
-        self.backend, self.reference = backend, reference
+    def __init__(self, name: str, backend: Backend, reference: ComparedModel | None, window: Size | None) -> None:
+        self.name, self.backend, self.reference = name, backend, reference
         self.spec, self.stride, self.device, self.window = backend.spec, backend.stride, backend.device, backend.window
         self.batch_size, self.settings = 1, backend.settings
         self.predictor = Predictor(self, window=window)
@@ -87,8 +89,16 @@ class ComparedModel:
         self.outputs: list[NDArray[np.float32]] = []  # since the last tiles
 
     def __call__(self, windows: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Returns the probabilities of the model, and compares them with the first model's of the same windows."""
-        probabilities = self.backend(windows)
+        """Returns the probabilities of the model, and compares them with the first model's of the same windows.
+
+        Raises:
+            CheckpointError: The model fails on these windows, or its output overflows.
+        """
+        try:
+            probabilities = self.backend(windows)
+            check_probabilities(self.backend, windows, probabilities)
+        except CheckpointError as error:
+            raise CheckpointError(f"{self.name} does not predict the photographs: {error}") from None
         self.outputs.append(probabilities)
         if self.reference is not None:
             expected = self.reference.outputs[len(self.outputs) - 1]
@@ -204,8 +214,8 @@ def compare_models(
         DataError: A photograph or a mask cannot be read.
     """
     models: list[ComparedModel] = []
-    for backend in backends.values():
-        models.append(ComparedModel(backend, models[0] if models else None, window))
+    for name, backend in backends.items():
+        models.append(ComparedModel(name, backend, models[0] if models else None, window))
     for pair in progress_bar(pairs, "comparing", disable=not progress):
         score_together(models, pair, encoding)
     counts = [NamedCounts.of(model.evaluator.counts, model.evaluator.table) for model in models]
