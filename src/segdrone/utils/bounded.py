@@ -51,9 +51,10 @@ def wrap_parse_errors(*said: type[Exception]) -> Iterator[None]:
         Traceback (most recent call last):
         segdrone.utils.bounded.UnreadableError: invalid literal for int() with base 10: 'x'
     """
+    passed: tuple[type[Exception], ...] = (UnreadableError, *said)
     try:
         yield
-    except (UnreadableError, *said):
+    except passed:
         raise
     except RecursionError:
         raise UnreadableError("it is nested too deeply") from None
