@@ -290,3 +290,11 @@ def test_totals_are_those_of_all_photographs(predictor: Predictor, photos: Path,
     assert {path: row["captured"] for path, row in rows.items() if row["captured"]} == {
         "small.jpg": "2024-05-01T10:22:33"
     }
+
+
+def test_a_class_that_is_named_twice_has_one_column(predictor: Predictor, photos: Path, tmp_path: Path) -> None:
+    name, out = predictor.table.names[0], tmp_path / "out"
+    assert predict(predictor, [photos], out, objects=[name, name], progress=False)[:2] == (4, 0)
+    assert [*summary(out)["a.jpg"]].count(f"objects_{name}") == 1
+    assert predict(predictor, [photos], out, objects=[name, name], progress=False)[:2] == (0, 4)
+    assert predict(predictor, [photos], out, objects=[name], progress=False)[:2] == (0, 4)

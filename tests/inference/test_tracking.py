@@ -110,7 +110,8 @@ def test_the_folder_says_how_many_and_is_not_mixed(tmp_path: Path) -> None:
     predictor = Predictor(local_backend(seed=6), scale=1.0)
     video = write(tmp_path / "video.mp4", pan(count=4))
     inputs = [InputImage(video, "video.mp4", "video")]
-    predict_videos(predictor, inputs, tmp_path / "out", things=["a"], progress=False)
+    predict_videos(predictor, inputs, tmp_path / "out", things=["a", "a"], progress=False)
+    assert (tmp_path / "out" / "films" / "video.csv").read_text().partition("\n")[0].count("objects_a") == 1
     content = json.loads((tmp_path / "out" / "films" / "video.json").read_text())
     assert content["things"].keys() == {"a"}
     with pytest.raises(ConfigError, match="predicted with other settings"):

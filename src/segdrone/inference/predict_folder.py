@@ -162,7 +162,7 @@ def predict_folder(
         ConfigError: An option does not fit the classes, the folder contains other files or other predictions, or
             another process predicts into it.
     """
-    out = Path(out)
+    out, objects = Path(out), [*dict.fromkeys(objects)]  # a class has one column, however often it is named
     cleanup.check(predictor.table)
     check_things(predictor, objects, panoptic=panoptic)
     outputs = Outputs(out, predictor.table, colours, overlays, confidence, regions, objects, panoptic, places)

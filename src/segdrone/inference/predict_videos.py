@@ -102,7 +102,7 @@ def predict_videos(
     """
     cleanup.check(predictor.table)
     check_video_options(smooth)
-    out = Path(out)
+    out, things = Path(out), [*dict.fromkeys(things)]  # a class has one column, however often it is named
     settings = {
         "segdrone": __version__, "predictor": predictor.settings, "cleanup": cleanup.to_dict(), "smooth": smooth,
         **({"things": [*things]} if things else {}),
