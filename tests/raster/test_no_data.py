@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from segdrone.raster.channels import AS_STORED, Channels
 from segdrone.raster.decode import read_image
 from segdrone.raster.header import read_header
 from segdrone.raster.photograph import PhotographSource
@@ -21,9 +22,9 @@ from tests.helpers.image_files import HEIGHT, WIDTH, gradient_image, palette_ima
 ALPHA = np.random.default_rng(5).choice([0, 1, 128, 255], (HEIGHT, WIDTH)).astype(np.uint8)
 
 
-def validity(path: Path) -> NDArray[np.bool_]:
+def validity(path: Path, channels: Channels = AS_STORED) -> NDArray[np.bool_]:
     """The validity of the whole image at its own size."""
-    source = PhotographSource(path)
+    source = PhotographSource(path, channels=channels)
     assert source.header.marks_no_data
     return source.valid(Window(0, 0, *source.size))
 
@@ -117,6 +118,27 @@ def test_the_transparent_gray_of_a_png_is_no_data_at_every_bit_depth(
     path = tmp_path / "a.png"
     path.write_bytes(png(depth, 0, [row], 4, struct.pack(">H", min(3, 2**depth - 1))))
     assert validity(path).tolist() == [expected]
+
+
+@pytest.mark.parametrize("gray", [0, 7, 255, 2000, 65535])
+@pytest.mark.parametrize("bands", [None, (1, 1, 1)])
+def test_the_transparent_gray_of_a_png_of_16_bits_is_no_data(
+    tmp_path: Path, gray: int, bands: tuple[int, int, int] | None
+) -> None:
+    values = [0, 7, 255, 256, 2000, 65535]
+    (tmp_path / "a.png").write_bytes(png(16, 0, [struct.pack(">6H", *values)], 6, struct.pack(">H", gray)))
+    valid = validity(tmp_path / "a.png", Channels(bands, (0, 65535)))
+    assert valid.tolist() == [[value != gray for value in values]]
+
+
+@pytest.mark.parametrize("color", [(0, 0, 0), (1, 2, 300), (4000, 500, 60)])
+def test_the_transparent_color_of_a_png_of_16_bits_is_no_data(tmp_path: Path, color: tuple[int, int, int]) -> None:
+    values = [(0, 0, 0), (1, 2, 300), (300, 2, 1), (4000, 500, 60), (4000, 500, 61)]
+    row = b"".join(struct.pack(">3H", *value) for value in values)
+    (tmp_path / "a.png").write_bytes(png(16, 2, [row], 5, struct.pack(">3H", *color)))
+    for bands in (None, (3, 2, 1), (1, 1, 1)):
+        valid = validity(tmp_path / "a.png", Channels(bands, (0, 65535)))
+        assert valid.tolist() == [[value != color for value in values]]
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "1", "CMYK"])

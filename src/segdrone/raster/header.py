@@ -18,7 +18,7 @@ from segdrone.errors import DataError
 from segdrone.raster.channels import AS_STORED, Channels
 from segdrone.raster.decode_errors import TooLargeError, decode_errors
 from segdrone.raster.file_kind import identify
-from segdrone.raster.no_data import no_data_marks
+from segdrone.raster.no_data import no_data_marks, transparent_color
 from segdrone.raster.tiff import PHOTOMETRIC, TiffPage, read_pages
 from segdrone.raster.tiff_pages import main_page, mask_page
 from segdrone.raster.tiff_samples import can_decode
@@ -93,13 +93,14 @@ def _read_header(path: Path, channels: Channels) -> Header:
             marks = marks._replace(alpha=False)
         has_mask = page is not None and mask_page(pages, page) is not None
         deep = is_deep(image) if page is None else page.bits > 8
+        has_color = deep and page is None and transparent_color(image) is not None
         mode, bands = image.mode, _bands_of(image.mode)
         sample_type = page.sample_type if page is not None and deep else "uint16" if deep else "uint8"
         return Header(
             size,
             f"{bands} x {sample_type}" if deep else mode,
             orientation,
-            marks_no_data=bool(marks) or has_mask,
+            marks_no_data=bool(marks) or has_mask or has_color,
             bands=bands if page is None else max(bands, page.bands),
             sample_type=sample_type,
             says_colors=page is None or page.says_colors,

@@ -14,6 +14,7 @@ from segdrone.errors import DataError
 from segdrone.raster.channels import Channels, to_eight_bit
 from segdrone.raster.decode_errors import decode_errors
 from segdrone.raster.header import Header, open_file
+from segdrone.raster.no_data import transparent_color
 from segdrone.raster.tiff import TiffPage, read_pages
 from segdrone.raster.tiff_pages import mask_page
 from segdrone.raster.tiff_samples import can_decode, read_samples
@@ -52,11 +53,15 @@ def read_rgb(path: Path, header: Header, channels: Channels) -> Iterator[tuple[P
     bands, alpha = [band - 1 for band in channels.bands or ()], None
     if not channels.bands:
         bands, alpha = [0, 1, 2] if header.bands > 2 else [0], _alpha(header)
-    for values in _rows(path, header, bands if alpha is None else [*bands, alpha]):
+    transparent = None if page is not None else _transparent_color(path)  # a PNG with one has no alpha
+    others = [*range(header.bands)] if transparent is not None else [] if alpha is None else [alpha]
+    for values in _rows(path, header, [*bands, *others]):
         colors, valid = values[..., : len(bands)], None
         if header.marks_no_data:
             valid = _is_valid(colors, None if page is None else page.nodata)
-            if alpha is not None:
+            if transparent is not None:
+                valid &= (values[..., len(bands) :] != transparent).any(axis=2)
+            elif alpha is not None:
                 valid &= values[..., -1] > 0
         pixels = colors if colors.dtype == np.uint8 else to_eight_bit(colors, channels.stretch or (0, 1))
         yield np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3))), valid
@@ -91,6 +96,11 @@ def _alpha(header: Header) -> int | None:
     if header.page is not None:
         return header.page.alpha
     return header.bands - 1 if header.bands in (2, 4) else None
+
+
+def _transparent_color(path: Path) -> tuple[int, ...] | None:
+    with open_file(path) as image:
+        return transparent_color(image)
 
 
 def _is_valid(values: NDArray[Any], nodata: float | None) -> Valid:

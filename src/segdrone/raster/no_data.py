@@ -52,6 +52,12 @@ def no_data_marks(image: Image.Image) -> NoDataMarks:
     return NoDataMarks(alpha, tuple(color for color in colors if all(0 <= value <= 255 for value in color)))
 
 
+def transparent_color(image: Image.Image) -> Color | None:
+    """Returns the transparent color (tRNS chunk) of an open PNG of 16 bits, as it is stored; None if it has none."""
+    color = image.info.get("transparency")
+    return (color,) if isinstance(color, int) else color if isinstance(color, tuple) else None
+
+
 def _transparent_colors(image: Image.Image) -> list[Color]:
     transparency = image.info.get("transparency")
     if isinstance(transparency, bytes):  # alpha by palette index
