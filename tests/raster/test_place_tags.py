@@ -62,3 +62,16 @@ def test_what_is_no_world_file_is_left_alone(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.jgw").write_text(text)
     assert not copy_world_file(tmp_path / "a.jpg", tmp_path / "a.png")
     assert not (tmp_path / "a.pgw").exists()
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_the_world_file_of_a_turned_photograph_does_not_fit_its_upright_mask(
+    tmp_path: Path, orientation: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(random_image(8, 9)).save(tmp_path / "a.jpg", exif=exif)
+    (tmp_path / "a.jgw").write_text(WORLD)
+    assert copy_world_file(tmp_path / "a.jpg", tmp_path / "masks" / "a.png") == (orientation == 1)
+    assert (tmp_path / "masks" / "a.pgw").exists() == (orientation == 1)
+    assert ("a.jgw places the pixels as they are stored" in caplog.text) == (orientation != 1)

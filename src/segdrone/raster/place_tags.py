@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import zlib
 from pathlib import Path
 
 from PIL import Image
 
-from segdrone.raster.header import open_file
+from segdrone.errors import DataError
+from segdrone.raster.header import open_file, read_header
 from segdrone.utils.atomic import atomic_write
 from segdrone.utils.regular_file import open_regular
+
+log = logging.getLogger(__name__)
 
 _GPS = 0x8825  # EXIF tag of the block of positions
 _HEADER = 33  # bytes of a PNG before the chunks that may follow its header
@@ -45,6 +49,9 @@ def add_exif(png: bytes, exif: bytes) -> bytes:
 def copy_world_file(photograph: Path, mask: Path) -> bool:
     """Copies the world file of a photograph, if it has one, beside its mask, which is a PNG of the same size.
 
+    One of a photograph that is turned by its EXIF orientation is not copied, which is said: it places the pixels as
+    they are stored, and the mask has them upright.
+
     Returns:
         Whether there is one: `NAME.jgw`, `NAME.jpgw` or `NAME.wld`, with six numbers.
 
@@ -65,6 +72,19 @@ def copy_world_file(photograph: Path, mask: Path) -> bool:
         return False
     if len(numbers) != _PARTS:
         return False
+    if _is_turned(photograph):
+        log.warning(
+            "%s places the pixels as they are stored, and its mask is turned upright: it gets no world file; turn the "
+            "photograph itself, and its world file, first", found,
+        )  # fmt: skip
+        return False
     with atomic_write(mask.with_suffix(".pgw"), sync=False) as partial:
         partial.write_text(text, encoding="ascii", newline="")
     return True
+
+
+def _is_turned(photograph: Path) -> bool:
+    try:
+        return read_header(photograph).orientation in range(2, 9)
+    except DataError:
+        return False
