@@ -173,6 +173,14 @@ def test_masks_of_a_dataset_are_skipped(folder: Path) -> None:
     assert names("dataset") == {"a.jpg": "a"}
 
 
+def test_films_of_other_runs_in_a_dataset_are_skipped(folder: Path) -> None:
+    for name in ("original_images/a.jpg", "label_images_semantic/a.png", "flight.mp4", "._flight.mp4"):
+        make(folder / "dataset" / name)
+    for name in ("predict.json", "films/flight.mp4"):
+        make(folder / "dataset" / "predicted" / name)
+    assert [video.path for video in find_files(["dataset"], "out").videos] == ["flight.mp4"]
+
+
 def test_the_folder_of_a_given_photograph_is_not_written_to(folder: Path) -> None:
     with pytest.raises(ConfigError, match="is the folder of the photographs"):
         find_inputs(["photos/a.jpg"], "photos")

@@ -172,24 +172,33 @@ def _find(given: str, out: Path) -> Iterator[tuple[str, Path]]:
     if path.is_dir() and (photographs := dataset_photographs(path)):
         for folder in {file.parent for file in photographs}:
             _refuse_as_out(folder, out)
-        videos = {file: file.relative_to(path).with_suffix("").as_posix() for file in _walk(path) if is_video(file)}
+        is_left_out = _left_out(path)
+        films = [file for file in _walk(path) if is_video(file) and not is_left_out(file)]
+        videos = {file: file.relative_to(path).with_suffix("").as_posix() for file in films}
         found = photographs | videos
         yield from ((name + file.suffix, file) for file, name in found.items() if not _is_inside(out, file))
         return
     base, files = (path, _walk_photographs(path)) if path.is_dir() else _match(path)
     _refuse_as_out(base, out)
+    is_left_out = _left_out(base)
+    excluded = out if base.resolve() in out.parents else None
+    for file in files:
+        is_known = is_image(file) or is_video(file) or file.suffix.lower() in _MAPS
+        if is_known and not is_left_out(file) and (excluded is None or not _is_inside(excluded, file)):
+            yield file.relative_to(base).as_posix(), file
+
+
+def _left_out(base: Path) -> Callable[[Path], bool]:
+    """Returns a function that tells whether a file below a folder is hidden, or made by another run, such as a mask."""
     made_by_us = functools.cache(
         lambda folder: any((base / folder / name).is_file() for name in (SETTINGS, SEGMENT_SETTINGS, PICK_SETTINGS))
     )
-    excluded = out if base.resolve() in out.parents else None
-    for file in files:
+
+    def is_left_out(file: Path) -> bool:
         below = file.relative_to(base)
-        hidden = any(part.startswith(".") for part in below.parts)
-        if any(map(made_by_us, below.parents)):  # masks and overlays of another run
-            continue
-        is_known = is_image(file) or is_video(file) or file.suffix.lower() in _MAPS
-        if not hidden and is_known and (excluded is None or not _is_inside(excluded, file)):
-            yield below.as_posix(), file
+        return any(part.startswith(".") for part in below.parts) or any(map(made_by_us, below.parents))
+
+    return is_left_out
 
 
 def _refuse_as_out(folder: Path, out: Path) -> None:
