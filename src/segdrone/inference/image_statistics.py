@@ -66,10 +66,11 @@ def image_statistics(pixels: NDArray[np.uint8], valid: NDArray[np.bool_]) -> dic
     center = pixels[_middle(len(pixels)), _middle(pixels.shape[1])]
     step = reduction(valid.shape)
     if step > 1:
-        size = pixels.shape[1] // step, pixels.shape[0] // step
-        cropped = pixels[: size[1] * step, : size[0] * step]  # by a whole number, OpenCV is five times as fast
+        down, across = (min(step, side) for side in valid.shape)
+        size = pixels.shape[1] // across, pixels.shape[0] // down
+        cropped = pixels[: size[1] * down, : size[0] * across]  # by a whole number, OpenCV is five times as fast
         pixels = np.asarray(cv2.resize(cropped, size, interpolation=cv2.INTER_AREA), np.uint8)
-        valid = valid[step // 2 : size[1] * step : step, step // 2 : size[0] * step : step]
+        valid = valid[down // 2 : size[1] * down : down, across // 2 : size[0] * across : across]
     if not valid.any():
         return {}
     gray, counted = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8), valid.view(np.uint8)
