@@ -90,6 +90,13 @@ def test_things_are_counted_once_and_flickers_are_not() -> None:
     assert tracker.counts() == {CAR: 1}
 
 
+def test_the_things_of_a_film_of_one_frame_are_counted() -> None:
+    tracker = ThingTracker()
+    assert tracker.counts() == {}
+    tracker(*block(10))
+    assert tracker.counts() == {CAR: 1}
+
+
 def test_films_show_and_count_things(tmp_path: Path) -> None:
     predictor = Predictor(local_backend(seed=6), scale=1.0)
     video = write(tmp_path / "video.mp4", pan())

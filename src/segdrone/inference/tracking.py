@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 _LEAST_IOU = 0.2  # of a thing with where it was, after the motion of the camera
 _PATIENCE = 5  # frames that a thing may be hidden
-_LEAST_FRAMES = 3  # in which a thing must be seen to be counted
+_LEAST_FRAMES = 3  # in which a thing must be seen to be counted; all of a shorter film
 _SIDE = 256  # pixels of the longer side of the frames that the motion is estimated from
 
 
@@ -38,6 +38,7 @@ class ThingTracker:
         self._class: dict[int, int] = {}
         self._hidden: dict[int, int] = {}  # frames since a thing was seen
         self._frames: Counter[int] = Counter()
+        self._length = 0
 
     def __call__(
         self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], numbers: NDArray[np.uint16]
@@ -49,6 +50,7 @@ class ThingTracker:
             mask: Class ids, uint8 `[H, W]`.
             numbers: Number of the thing in this frame, uint16 `[H, W]`, each of one class; 0 for none.
         """
+        self._length += 1
         before = self._move(frame)
         present, first, areas = np.unique(numbers, return_index=True, return_counts=True)
         classes = {int(n): int(mask.ravel()[i]) for n, i in zip(present, first, strict=True) if n}
@@ -69,7 +71,8 @@ class ThingTracker:
 
     def counts(self) -> Counter[int]:
         """Returns the number of things of each class id that were seen in several frames."""
-        return Counter(self._class[number] for number, frames in self._frames.items() if frames >= _LEAST_FRAMES)
+        least = min(_LEAST_FRAMES, self._length)
+        return Counter(self._class[number] for number, frames in self._frames.items() if frames >= least)
 
     def _move(self, frame: NDArray[np.uint8]) -> NDArray[np.int32]:
         """Returns where things were, shifted by the motion of the camera."""
