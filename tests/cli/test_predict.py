@@ -182,6 +182,19 @@ def test_videos_and_photographs_together(run: Run, photos: Path) -> None:
     assert errors[0].startswith("error: broken.mov")
 
 
+def test_options_that_videos_do_not_have_are_said(
+    run: Run, photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(Path("flight.mp4"), pan(1))
+    missing = tmp_path / "missing.ckpt"
+    assert run(photos, "flight.mp4", "--out", "o", "--gsd", "2", "--objects", "--regions", ckpt=missing)[0] == 2
+    assert "--objects, --regions, --gsd: not for videos" in caplog.text
+    caplog.clear()
+    run("flight.mp4", "--out", "o", "--objects", "--panoptic", ckpt=missing)
+    run(photos, "--out", "o", "--gsd", "2", "--objects", ckpt=missing)
+    assert "not for videos" not in caplog.text
+
+
 @pytest.mark.parametrize(("given", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
 def test_threads_sleep_while_they_wait_unless_the_user_decides(
     given: str | None, expected: str, run: Run, monkeypatch: pytest.MonkeyPatch

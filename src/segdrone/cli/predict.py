@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,8 @@ from segdrone.cli.map_options import MapOptions
 from segdrone.cli.size import parse_size
 from segdrone.errors import ConfigError
 from segdrone.utils.console import one_line
+
+log = logging.getLogger(__name__)
 
 
 def predict(
@@ -173,6 +176,12 @@ def predict(
     whole_masks = {"--min-area": min_area != "0", "--fill-holes": fill_holes > 0, "--refine": refine > 0}
     others = {"--objects": objects, "--panoptic": panoptic, "--regions": regions}
     for_maps.check(bool(images), bool(maps), scale, _given(whole_masks), _given(others))
+    not_of_videos = {"--objects": objects and not panoptic, "--regions": regions, "--confidence": confidence}
+    if videos and (unused := _given(not_of_videos | {"--gsd": gsd is not None})):
+        log.warning(
+            "%s: not for videos, which are predicted without; --panoptic counts their things, --scale sets their scale",
+            ", ".join(unused),
+        )
     from segdrone.classes import thing_classes
     from segdrone.inference import Predictor
     from segdrone.inference.cleanup import Cleanup, parse_min_area
