@@ -99,6 +99,10 @@ def test_without_thing_classes_an_object_class_must_be_named(run: Run, photos: P
     assert code == 2
     assert "--objects: no class of the model is an object such as person or car: name one with --object-class" in line
     assert run(photos, "--out", "o", "--objects", "--object-class", "water", ckpt=ground)[0] == 0
+    video = write(Path("flight.mp4"), pan(1))
+    code, _, (line,) = run(video, "--out", "films", "--panoptic", ckpt=ground)
+    assert code == 2
+    assert "--panoptic: no class of the model is an object such as person or car" in line
 
 
 def test_a_photograph_that_fails_is_reported_and_counted(run: Run, photos: Path) -> None:
@@ -190,7 +194,7 @@ def test_options_that_videos_do_not_have_are_said(
     assert run(photos, "flight.mp4", "--out", "o", "--gsd", "2", "--objects", "--regions", ckpt=missing)[0] == 2
     assert "--objects, --regions, --gsd: not for videos" in caplog.text
     caplog.clear()
-    run("flight.mp4", "--out", "o", "--objects", "--panoptic", ckpt=missing)
+    run("flight.mp4", "--out", "o", "--objects", "--panoptic", "--object-class", "car", ckpt=missing)
     run(photos, "--out", "o", "--gsd", "2", "--objects", ckpt=missing)
     assert "not for videos" not in caplog.text
 

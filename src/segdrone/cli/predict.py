@@ -176,8 +176,9 @@ def predict(
     whole_masks = {"--min-area": min_area != "0", "--fill-holes": fill_holes > 0, "--refine": refine > 0}
     others = {"--objects": objects, "--panoptic": panoptic, "--regions": regions}
     for_maps.check(bool(images), bool(maps), scale, _given(whole_masks), _given(others))
-    not_of_videos = {"--objects": objects and not panoptic, "--regions": regions, "--confidence": confidence}
-    if videos and (unused := _given(not_of_videos | {"--gsd": gsd is not None})):
+    counted = {"--objects": objects, "--object-class": bool(object_class)} if not panoptic else {}
+    not_of_videos = counted | {"--regions": regions, "--confidence": confidence, "--gsd": gsd is not None}
+    if videos and (unused := _given(not_of_videos)):
         log.warning(
             "%s: not for videos, which are predicted without; --panoptic counts their things, --scale sets their scale",
             ", ".join(unused),
@@ -206,9 +207,10 @@ def predict(
         print(note, file=sys.stderr)
     predictor = Predictor.from_file(model, window=size, device=device, spec=spec, **options)
     classes = object_class or (thing_classes(predictor.table) if objects or panoptic else [])
-    if objects and not classes:
+    if (objects or (panoptic and videos)) and not classes:
         raise ConfigError(
-            "--objects: no class of the model is an object such as person or car: name one with --object-class"
+            f"{'--objects' if objects else '--panoptic'}: no class of the model is an object such as person or car: "
+            "name one with --object-class"
         )
     summaries: list[PredictSummary] = []
     shared: dict[str, Any] = {"cleanup": cleanup, "redo": redo, "progress": not quiet}
