@@ -121,5 +121,7 @@ def test_the_folder_says_how_many_and_is_not_mixed(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "films" / "video.csv").read_text().partition("\n")[0].count("objects_a") == 1
     content = json.loads((tmp_path / "out" / "films" / "video.json").read_text())
     assert content["things"].keys() == {"a"}
+    with pytest.raises(ConfigError, match="there is no class unicorn"):
+        predict_videos(predictor, inputs, tmp_path / "other", things=["unicorn"], progress=False)
     with pytest.raises(ConfigError, match="predicted with other settings"):
         predict_videos(predictor, inputs, tmp_path / "out", progress=False)

@@ -20,6 +20,7 @@ from segdrone.inference.cleanup import Cleanup
 from segdrone.inference.ground_scale import ground_scale
 from segdrone.inference.grouping import tell_apart
 from segdrone.inference.inputs import InputImage, is_image
+from segdrone.inference.instances import check_classes
 from segdrone.inference.manifest import Manifest
 from segdrone.inference.outputs import Outputs
 from segdrone.inference.prediction import Prediction
@@ -212,6 +213,7 @@ def check_things(predictor: Predictor, things: Sequence[str], *, panoptic: bool)
         return
     if not things:
         raise ConfigError("no class of the model is a thing such as person or car: name one with --object-class")
+    check_classes(things, predictor.table)
     if not predictor.backend.spec.instances:
         log.warning(
             "the model does not tell things apart (train it with model.instances=true): each connected component "
