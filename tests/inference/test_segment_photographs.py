@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,29 @@ def test_outlines_and_numbers_are_written(photographs: Path, tmp_path: Path) -> 
     assert [(row["path"], row["segments"]) for row in rows] == [("sub/0.png", "24"), ("sub/1.png", "24")]
     settings = json.loads((tmp_path / "out" / "segment.json").read_text())
     assert settings["options"] == {"spacing": 24, "compactness": 0.0, "smoothing": 1.0}
+
+
+def test_rows_of_earlier_photographs_stay(photographs: Path, tmp_path: Path) -> None:
+    table = tmp_path / "out" / "segments.csv"
+    segment(photographs / "sub" / "0.png", tmp_path / "out")
+    first = table.read_text().splitlines()
+    segment(photographs / "sub" / "1.png", tmp_path / "out")
+    assert table.read_text().splitlines()[:2] == first
+    both = table.read_text()
+    assert [line.partition(",")[0] for line in both.splitlines()] == ["path", "0.png", "1.png"]
+    segment(photographs / "sub" / "0.png", tmp_path / "out")
+    assert table.read_text() == both
+    Image.open(photographs / "sub" / "0.png").save(tmp_path / "1.tif")  # whose files replace those of 1.png
+    segment(tmp_path / "1.tif", tmp_path / "out")
+    assert [line.partition(",")[0] for line in table.read_text().splitlines()] == ["path", "0.png", "1.tif"]
+
+
+def test_names_that_are_not_utf8_are_written(tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff.png")
+    Image.fromarray(patches(0)[0]).save(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(tmp_path / name)
+    assert segment(tmp_path / name, tmp_path / "out") == {}
+    assert (tmp_path / "out" / "segments.csv").read_bytes().splitlines()[1].startswith(b"\xff.png,")
 
 
 def test_large_photographs_are_reduced_for_the_method(tmp_path: Path) -> None:

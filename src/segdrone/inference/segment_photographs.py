@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from segdrone.utils.atomic import atomic_write, writable_dir
 from segdrone.utils.console import one_line
 from segdrone.utils.output_dir import claim_dir, exclusive_dir
 from segdrone.utils.progress import progress_bar
+from segdrone.utils.regular_file import open_regular
 from segdrone.windows import Size, Window
 
 DEFAULT_PIXELS = 1_000_000
@@ -30,7 +32,7 @@ DEFAULT_PIXELS = 1_000_000
 
 _MOST_PIXELS, _MOST_SEGMENTS = 50_000_000, 65_535
 _LINE = (255, 255, 0)
-_TABLE = "segments.csv"
+_TABLE, _COLUMNS = "segments.csv", ["path", "segments", "median_pixels"]
 _RESULTS = ("outlines", "labels", _TABLE)
 
 
@@ -111,7 +113,8 @@ def segment_photographs(
 ) -> dict[str, str]:
     """Divides photographs into segments, and writes outlines, label maps and `segments.csv` to a folder.
 
-    A photograph that cannot be read is left out, and the others are done.
+    A photograph that cannot be read is left out, and the others are done. Rows of other photographs, which an earlier
+    call wrote, stay in the table.
 
     Args:
         method: A key of `METHODS`.
@@ -136,9 +139,9 @@ def segment_photographs(
     out, failed = Path(out), dict[str, str]()
     parts: Any = segmenter
     settings = {"segdrone": __version__, "method": method, "options": _plain(vars(parts)), "max_pixels": max_pixels}
-    rows: list[dict[str, Any]] = []
     with writable_dir(out), exclusive_dir(out):
         claim_dir(out, SEGMENT_SETTINGS, settings, _RESULTS, "segdrone segment")
+        rows = _earlier_rows(out / _TABLE, images)
         for image in progress_bar(images, unit="photograph", disable=not progress):
             try:
                 found = segment_photograph(open_image(image.file), segmenter, max_pixels)
@@ -152,11 +155,32 @@ def segment_photographs(
             area = np.sort(found.areas[found.areas > 0])
             median = int(area[len(area) // 2]) if len(area) else 0
             rows.append({"path": image.path, "segments": len(area), "median_pixels": median})
-        with atomic_write(out / _TABLE) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, ["path", "segments", "median_pixels"])
+        with (
+            atomic_write(out / _TABLE) as partial,
+            partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+        ):
+            writer = csv.DictWriter(file, _COLUMNS)
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows(sorted(rows, key=lambda row: str(row["path"])))
     return failed
+
+
+def _earlier_rows(table: Path, images: Sequence[InputImage]) -> list[dict[str, Any]]:
+    """Returns the rows of a table but those of photographs whose files are written now."""
+    paths, names = {image.path for image in images}, {image.name for image in images}
+    try:
+        with open_regular(table) as file:
+            found = [*csv.DictReader(io.TextIOWrapper(file, newline="", encoding="utf-8", errors="surrogateescape"))]
+    except (OSError, csv.Error):
+        return []
+    return [
+        row
+        for row in found
+        if [*row] == _COLUMNS
+        and None not in row.values()
+        and row["path"] not in paths
+        and names.isdisjoint((row["path"], str(PurePosixPath(row["path"]).parent / PurePosixPath(row["path"]).stem)))
+    ]
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
