@@ -142,7 +142,8 @@ def test_other_masks_of_the_same_photographs_have_classes_of_their_own(all_scene
     same: list[dict[str, str]] = [{}, {"root": str(all_scenes)}]
     for overrides in same:
         assert find_split(SPEC, training, "all", overrides).encoding.source == DRONE
-        other = find_split(SPEC, training, "all", {**overrides, "masks": str(masks)}).encoding
+        folders = {"images": str(all_scenes / "original_images"), "masks": str(masks)}
+        other = find_split(SPEC, training, "all", {**overrides, **folders}).encoding
         assert (other.source.names, other.table) == (DRONE.names[::-1], DRONE)
 
 
