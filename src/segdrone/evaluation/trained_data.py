@@ -99,7 +99,6 @@ def _data_config(
         trained["classes"] = spec.classes.to_dict()
     if overrides.keys() & {"root", "images"}:
         trained |= _OTHER_FOLDER
-    data = training.get("data", {})
     root = data.get("root") if data.get("images") is None else None
     moved = "root" in overrides and (root is None or Path(str(overrides["root"])).resolve() != Path(root).resolve())
     if moved or overrides.keys() & {"images", "masks"}:  # these masks have classes of their own
