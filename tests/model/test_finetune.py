@@ -85,17 +85,18 @@ def test_a_checkpoint_that_does_not_exist_is_named(tmp_path: Path) -> None:
         load_pretrained(tiny_module(), tmp_path / "none.ckpt")
 
 
-def test_another_normalization_is_warned_about(
-    pretrained: SegmentationModule, tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(("key", "other"), [("mean", [0.3, 0.2, 0.1]), ("std", [0.1, 0.2, 0.3]), ("bands", [4, 3, 2])])
+def test_other_pixels_are_warned_about(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, key: str, other: list[float]
 ) -> None:
-    def module(mean: list[float]) -> SegmentationModule:
-        return SegmentationModule(MODEL, _table("roof").to_dict(), {**DATA, "mean": mean}, {})
+    def module(**data: list[float]) -> SegmentationModule:
+        return SegmentationModule(MODEL, _table("roof").to_dict(), {**DATA, **data}, {})
 
-    path = _save(module([0.5, 0.5, 0.5]), tmp_path / "b.ckpt")
-    load_pretrained(module([0.5, 0.5, 0.5]), path)
-    assert "normalized" not in caplog.text
-    load_pretrained(module([0.4, 0.5, 0.6]), path)
-    assert "normalized with data.mean=[0.5, 0.5, 0.5], now it is [0.4, 0.5, 0.6]" in caplog.text
+    path = _save(module(), tmp_path / "b.ckpt")
+    load_pretrained(module(), path)
+    assert "was trained with" not in caplog.text
+    load_pretrained(module(**{key: other}), path)
+    assert f"was trained with data.{key}={DATA.get(key)}, now it is {other}: " in caplog.text
 
 
 def test_photographs_that_were_trained_on_are_warned_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -136,8 +136,8 @@ def test_class_weights_are_not_in_the_checkpoint() -> None:
     assert build_loss("ce", ignore_index=255, class_weights=[1.0, 2.0]).state_dict() == {}
 
 
-@pytest.mark.parametrize("weights", [[1.0, -1.0], [0.0, 0.0]])
-def test_invalid_class_weights_are_refused(weights: list[float]) -> None:
+@pytest.mark.parametrize("weights", [[1.0, -1.0], [0.0, 0.0], [1.0, math.nan], [1.0, math.inf], [1.0, "two"]])
+def test_invalid_class_weights_are_refused(weights: list[Any]) -> None:
     with pytest.raises(ConfigError, match="loss.class_weights="):
         build_loss("ce", ignore_index=255, class_weights=weights)
 

@@ -56,7 +56,7 @@ def load_pretrained(module: SegmentationModule, path: str | Path) -> str:
             f"init_from={path} has the network {settings['model']}, whose weights do not fit "
             f"{dict(module.hparams['model'])}: give the same model"
         )
-    _compare_normalization(settings["data"], module.hparams["data"])
+    _compare_pixels(settings["data"], module.hparams["data"])
     compare_splits("the checkpoint", settings["splits"], module.hparams["splits"])
     rows = {name: row for row, name in enumerate(pretrained_names)}
     for key, tensor in state.items():
@@ -98,12 +98,13 @@ def _tensors_per_class(module: SegmentationModule) -> set[str]:
     return {f"network.{key}" for key, tensor in state.items() if tensor.shape != larger[key].shape}
 
 
-def _compare_normalization(pretrained: Mapping[str, Any], current: Mapping[str, Any]) -> None:
-    for key in ("mean", "std"):
+def _compare_pixels(pretrained: Mapping[str, Any], current: Mapping[str, Any]) -> None:
+    """Warns if the network learned from other bands, or from pixels that were normalized otherwise."""
+    for key in ("mean", "std", "bands"):
         if pretrained.get(key) != current.get(key):
             log.warning(
-                "the checkpoint's photographs were normalized with data.%s=%s, now it is %s: its weights expect the "
-                "same value", key, pretrained.get(key), current.get(key),
+                "the checkpoint was trained with data.%s=%s, now it is %s: its weights expect the same value",
+                key, pretrained.get(key), current.get(key),
             )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -23,15 +24,16 @@ class CrossEntropyLoss(nn.Module):
             al. 2016, "Rethinking the Inception Architecture", section 7).
 
     Raises:
-        ConfigError: A weight is negative, all weights are 0, or `label_smoothing` is out of range.
+        ConfigError: A weight is negative, not finite or no number, all weights are 0, or `label_smoothing` is out of
+            range.
     """
 
     weights: Tensor | None
 
     def __init__(self, class_weights: Sequence[float] | None = None, label_smoothing: float = 0.0) -> None:
         super().__init__()
-        if class_weights is not None and (min(class_weights) < 0 or max(class_weights) == 0):
-            raise ConfigError(f"loss.class_weights={list(class_weights)} must be 0 or more, and not all 0")
+        if class_weights is not None and not (all(map(_is_weight, class_weights)) and any(class_weights)):
+            raise ConfigError(f"loss.class_weights={list(class_weights)} must be numbers of 0 or more, and not all 0")
         if not 0 <= label_smoothing < 1:
             raise ConfigError(f"loss.label_smoothing={label_smoothing} must be at least 0 and below 1")
         self.label_smoothing = label_smoothing
@@ -77,3 +79,7 @@ class FocalLoss(nn.Module):
         """Returns the scalar loss."""
         wrong = -torch.expm1(-inputs.nll)
         return inputs.mean(wrong.clamp(min=1e-6) ** self.gamma * inputs.nll)  # the power has no finite slope at 0
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value < math.inf
