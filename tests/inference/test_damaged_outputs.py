@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.helpers.prediction_folder import OTHER, image, refusal, run
 from tests.helpers.predictions import contents
@@ -179,3 +181,22 @@ def test_a_power_cut_loses_only_what_was_not_flushed(tmp_path: Path, stop: int) 
         (tmp_path / "out" / "summary.csv").write_bytes(bytes(500))
     assert run(tmp_path / "out", *images, **ALL) == [one.path for one in images[max(0, stop - 1) :]]
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_a_mask_that_somebody_changed_is_kept_beside_the_one_that_is_predicted_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(tmp_path, image("a.jpg"), image("sub/b.jpg"))
+    before = contents(tmp_path)
+    for number, name in [(1, "a"), (2, "a"), (1, "sub/b")]:
+        mask = np.full((2, 3), number, np.uint8)
+        Image.fromarray(mask).save(tmp_path / "masks" / f"{name}.png")
+        assert run(tmp_path, image("a.jpg"), image("sub/b.jpg")) == [f"{name}.jpg"]
+        kept = tmp_path / "changed" / f"{name}-{number}.png"
+        assert np.array_equal(np.asarray(Image.open(kept)), mask)
+        assert f"{name}.jpg was changed after it was predicted: the changed one is now {kept}" in caplog.text
+    after = contents(tmp_path)
+    assert {name: content for name, content in after.items() if not name.startswith("changed/")} == before
+    Image.fromarray(mask).save(tmp_path / "masks" / "a.png")
+    run(tmp_path, image("a.jpg"), image("sub/b.jpg"), redo=True)
+    assert contents(tmp_path) == after

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 from segdrone.class_files import CLASSES_FILE
 from segdrone.errors import ConfigError, DataError
 from segdrone.inference.inputs import SETTINGS, InputImage
-from segdrone.inference.output_places import check_place, clear_place
+from segdrone.inference.output_places import check_place, clear_place, is_same_image, set_aside
 from segdrone.inference.outputs import SUFFIXES, Outputs
 from segdrone.inference.records import (
     MANIFEST,
@@ -37,6 +39,8 @@ from segdrone.utils.bounded import UnreadableError, read_json
 from segdrone.utils.digest import is_unchanged, measure_file
 from segdrone.utils.progress import progress_bar
 
+log = logging.getLogger(__name__)
+
 _LOST: dict[str, Any] = {}  # settings that cannot be read
 _THREADS = 4
 
@@ -47,6 +51,7 @@ class Manifest:
     `predict.json` has the settings. `manifest.jsonl` has a record for each finished photograph, added when all its
     files are written; `summary.csv` shows the rows of the records. While photographs are predicted, none of these is
     flushed to disk: what a power cut leaves is recognized by sizes and digests, and made again. `finish` flushes all.
+    A mask that somebody has changed is made again, too, and the changed one is kept as `changed/NAME-1.png`.
 
     Args:
         outputs: The files in the folder.
@@ -65,6 +70,7 @@ class Manifest:
             self._records = {path: record for path, record in self._records.items() if is_row(record.row, outputs)}
         self._lines = {path: csv_line(record.row.values()) for path, record in self._records.items()}
         self._written: list[Path] = []
+        self._changed: dict[str, Path] = {}  # masks that are predicted anew, where they are kept
 
     def begin(self, images: Sequence[InputImage], *, redo: bool, progress: bool = False) -> list[InputImage]:
         """Writes the settings to the folder, and returns the photographs that are not done.
@@ -97,6 +103,9 @@ class Manifest:
             check_place(file, self._folder)
         for file in places:
             clear_place(file)
+        if not redo:
+            for image in todo:
+                self._set_aside(image)
         if replaces:
             self._clear(images)
         for image in todo:
@@ -120,6 +129,7 @@ class Manifest:
         append_record(record, self._folder / MANIFEST)
         self._records[image.path], self._lines[image.path] = record, csv_line(cells)
         self._written += files
+        self._compare_changed(image)
         self._write_summary(sync=False)
 
     def drop(self, image: InputImage) -> None:
@@ -133,12 +143,32 @@ class Manifest:
         self._outputs.remove(image.name)
 
     def finish(self) -> None:
-        """Flushes to disk what was written, and writes `totals.csv`."""
+        """Flushes to disk what was written, writes `totals.csv`, and tells which masks had been changed."""
+        for path, kept in sorted(self._changed.items()):
+            log.warning("the mask of %s was changed after it was predicted: the changed one is now %s", path, kept)
         sync_files(file for file in self._written if file.exists())
         write_records(self._records.values(), self._folder / MANIFEST)
         self._write_summary(sync=True)
         rows = [record.row for _, record in sorted(self._records.items())]
         write_lines(total_lines(self._outputs, rows), self._folder / TOTALS, sync=True)
+
+    def _set_aside(self, image: InputImage) -> None:
+        """Keeps the mask of a photograph that is predicted anew, if it is not the one that was predicted."""
+        record, mask = self._records.get(image.path), self._outputs.file("masks", image.name)
+        facts = None if record is None else record.files.get(self._relative(mask))
+        if record is None or record.row["digest"] != image.digest or is_unchanged(mask, facts):
+            return
+        if (kept := set_aside(mask, self._folder / "masks")) is not None:
+            self._changed[image.path] = kept
+
+    def _compare_changed(self, image: InputImage) -> None:
+        """Removes a mask that was kept but has the pixels of the one that is predicted."""
+        kept = self._changed.get(image.path)
+        if kept is not None and is_same_image(kept, self._outputs.file("masks", image.name)):
+            kept.unlink()
+            with suppress(OSError):  # has other files
+                kept.parent.rmdir()
+            del self._changed[image.path]
 
     def _rewrite(self) -> None:
         """Writes the rows, and then the records without the lines that are unfinished or replaced by later ones."""

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 
-from segdrone.errors import ConfigError
+import numpy as np
+
+from segdrone.errors import ConfigError, DataError
+from segdrone.raster.decode import read_image
+
+_CHANGED = "changed"
 
 
 def check_place(file: Path, folder: Path) -> None:
@@ -31,6 +37,34 @@ def clear_place(file: Path) -> None:
     """Removes an empty folder in the place of a file."""
     if _is_folder(file):
         file.rmdir()
+
+
+def set_aside(mask: Path, masks: Path) -> Path | None:
+    """Moves a mask that somebody changed to a folder `changed` beside that of the masks, before it is predicted anew.
+
+    Returns:
+        Where it is now; None if it stays, since it is no whole image, as after a power cut.
+    """
+    if not mask.is_file():
+        return None
+    try:
+        read_image(mask)
+    except DataError:
+        return None
+    place = masks.parent / _CHANGED / mask.relative_to(masks)
+    numbered = (place.with_name(f"{place.stem}-{number}{place.suffix}") for number in count(1))
+    free = next(path for path in numbered if not path.exists())
+    free.parent.mkdir(parents=True, exist_ok=True)
+    return mask.rename(free)
+
+
+def is_same_image(one: Path, other: Path) -> bool:
+    """Whether two images have the same pixels.
+
+    Raises:
+        DataError: One cannot be read.
+    """
+    return np.array_equal(read_image(one), read_image(other))
 
 
 def _is_folder(path: Path) -> bool:
