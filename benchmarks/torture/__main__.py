@@ -83,9 +83,7 @@ def _run(options: argparse.Namespace, work: Path) -> int:
     limits |= {name: options.rounds for name in chosen if options.rounds}
     deadline = started + (24 * 3600 if options.full else 60 * options.minutes)
     journal = Journal(options.journal)
-    outcomes = run_campaign(
-        {name: kinds[name] for name in chosen}, first, deadline, options.workers, limits, journal
-    )
+    outcomes = run_campaign({name: kinds[name] for name in chosen}, first, deadline, options.workers, limits, journal)
     journal.rewrite(outcomes)
     outcomes = {name: outcomes[name] for name in chosen if outcomes.get(name)}
     print(report.table(outcomes), *report.failures(outcomes), sep="\n")

@@ -6,7 +6,6 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import groupby
 from pathlib import Path
 
 from benchmarks.torture.outcome import Outcome
@@ -49,7 +48,18 @@ class Journal:
 
 def _lines(name: str, results: Sequence[Outcome]) -> Iterator[str]:
     """Yields a line for each run of seeds that held, and for each seed that did not."""
-    in_order = enumerate(sorted(results))
-    for _, group in groupby(in_order, key=lambda item: (item[1].held, item[1].seed - item[0] if item[1].held else item)):
-        seeds = [outcome for _, outcome in group]
-        yield json.dumps([name, seeds[0].seed, seeds[-1].seed, None if seeds[0].held else seeds[0].detail]) + "\n"
+    run: list[int] = []
+    for outcome in sorted(results):
+        if run and not (outcome.held and outcome.seed == run[-1] + 1):
+            yield _line(name, run[0], run[-1], None)
+            run = []
+        if outcome.held:
+            run.append(outcome.seed)
+        else:
+            yield _line(name, outcome.seed, outcome.seed, outcome.detail)
+    if run:
+        yield _line(name, run[0], run[-1], None)
+
+
+def _line(*values: str | int | None) -> str:
+    return json.dumps(values) + "\n"
