@@ -15,11 +15,13 @@ from typing import Any
 from fastapi import FastAPI
 from onnx import numpy_helper
 from PIL import Image
+from pytest import MonkeyPatch
 from starlette.testclient import TestClient
 
 from segdrone.classes import ClassTable
 from segdrone.runtime.description import Description, Signature
 from segdrone.serve.app import create_app
+from segdrone.serve.process import WorkerProcess
 from segdrone.serve.server import bound_socket, make_server
 from segdrone.serve.service import Service
 from segdrone.serve.settings import ServeSettings
@@ -105,6 +107,26 @@ def detail(response: Any, status: int) -> str:
     assert "\n" not in text
     assert "/tmp" not in text
     return text
+
+
+@contextmanager
+def held_opening(monkeypatch: MonkeyPatch, worker: Callable[[], object] | None = None) -> Iterator[threading.Event]:
+    """Holds the answers of workers, or of one, that have opened models until the body ends; yields when one has."""
+    receive, reached, free = WorkerProcess.receive, threading.Event(), threading.Event()
+
+    def held(self: WorkerProcess, deadline: float | None = None) -> dict[str, Any]:
+        message = receive(self, deadline)
+        if "models" in message and (worker is None or worker() is self) and not free.is_set():
+            reached.set()
+            free.wait(60)
+        return message
+
+    with monkeypatch.context() as patched:
+        patched.setattr(WorkerProcess, "receive", held)
+        try:
+            yield reached
+        finally:
+            free.set()
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:

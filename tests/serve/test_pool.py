@@ -19,9 +19,10 @@ from PIL import Image
 from segdrone.errors import CheckpointError
 from segdrone.inference import Predictor
 from segdrone.serve.pool import WorkerPool
+from segdrone.serve.process import WorkerProcess
 from segdrone.serve.task import QueueFullError, Task, TaskError
 from segdrone.serve.worker import WorkerOptions
-from tests.helpers.serving import photograph, slow_photograph, wait_until, write_model
+from tests.helpers.serving import held_opening, photograph, slow_photograph, wait_until, write_model
 
 OPTIONS = {"augment": "none", "min_area": "0", "fill_holes": 0, "refine": 0, "objects": False, "kinds": []}
 
@@ -112,6 +113,22 @@ def test_a_running_task_is_cancelled_at_the_next_window(pool: WorkerPool, tmp_pa
     assert pool.pids == before
 
 
+def test_a_task_is_cancelled_while_it_is_sent(
+    pool: WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = WorkerProcess.send
+
+    def slowly(worker: WorkerProcess, given: dict[str, Any]) -> None:
+        time.sleep(0 if given["do"] == "cancel" else 0.3)
+        send(worker, given)
+
+    monkeypatch.setattr(WorkerProcess, "send", slowly)
+    task = pool.submit(slow(tmp_path))
+    wait_until(lambda: task.worker)
+    pool.cancel(task)
+    assert failure(task).kind == "cancelled"
+
+
 def test_a_waiting_task_is_cancelled_without_running(pool: WorkerPool, tmp_path: Path) -> None:
     first, second = pool.submit(slow(tmp_path / "a")), pool.submit(message(tmp_path / "b"))
     wait_until(lambda: first.progress[0])
@@ -153,6 +170,18 @@ def test_the_queue_is_bounded(pool: WorkerPool, tmp_path: Path) -> None:
     pool.cancel(first)
     assert all(task.answer.result(60) for task in waiting)
     assert not pool.is_full
+
+
+def test_a_model_that_waits_to_be_opened_takes_no_place(
+    pool: WorkerPool, models: dict[str, str], tmp_path: Path
+) -> None:
+    first = pool.submit(slow(tmp_path))
+    wait_until(lambda: first.progress[0])
+    reload = pool.reload("net", models["net"])
+    assert pool.waiting == 0
+    waiting = [pool.submit(message(tmp_path / str(i))) for i in range(pool.max_queue)]
+    pool.cancel(first)
+    assert all(task.answer.result(60) for task in (reload, *waiting))
 
 
 def test_a_killed_worker_costs_its_task_alone(two: WorkerPool, tmp_path: Path) -> None:
@@ -257,6 +286,24 @@ def test_a_model_is_replaced_in_all_workers(two: WorkerPool, models: dict[str, s
     assert running.answer.result(60)["model_digest"] == before
     assert two.submit(message(tmp_path / "again")).answer.result(60)["model_digest"] != before
     two.reload("net", models["net"]).answer.result(60)
+    assert two.descriptions["net"]["digest"] == before
+
+
+def test_a_worker_that_opens_a_former_model_does_not_bring_it_back(
+    two: WorkerPool, models: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = two.descriptions["net"]["digest"]
+    running = two.submit(slow(tmp_path / "slow"))
+    wait_until(lambda: running.progress[0])
+    with held_opening(monkeypatch, lambda: running.worker) as reached:
+        two.reload("net", models["other"]).answer.result(60)
+        two.cancel(running)
+        assert reached.wait(60)  # the worker of the slow task has opened it too, and says so later
+        two.reload("net", models["net"]).answer.result(60)
+        assert two.descriptions["net"]["digest"] == before
+    wait_until(lambda: not two.running)
+    tasks = [two.submit(message(tmp_path / str(i))) for i in range(4)]
+    assert {task.answer.result(60)["model_digest"] for task in tasks} == {before}
     assert two.descriptions["net"]["digest"] == before
 
 

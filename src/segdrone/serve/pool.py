@@ -54,6 +54,7 @@ class WorkerPool:
         self._models, self._options = dict(models), options
         self._changed = threading.Condition()
         self._queue: deque[Task] = deque()
+        self._reloads: deque[Task] = deque()  # before all others, and beside the queue that requests fill
         self._processes: dict[int, WorkerProcess] = {}  # by slot
         self._up: set[int] = set()  # slots whose process has the models open
         self._running: dict[int, Task] = {}  # by slot
@@ -157,10 +158,21 @@ class WorkerPool:
         with self._changed:
             if self.is_draining:
                 raise TaskError("stopped", _STOPPED)
-            task = Task({"do": "open", "models": {**self._models, name: path}})
-            self._queue.appendleft(task)
+            task = Task({"do": "open", "models": {**self._models, name: path}, "replaces": name})
+            self._reloads.append(task)
             self._changed.notify_all()
         return task
+
+    def adopt(self, name: str, path: str) -> None:
+        """Has each worker open a model that another pool has opened, in the place of one, after the task that it runs.
+
+        Args:
+            name: Name of the model.
+            path: The model.
+        """
+        with self._changed:
+            self._models = {**self._models, name: path}
+            self._changed.notify_all()
 
     def drain(self) -> None:
         """Takes no more tasks; those that wait or run go on."""
@@ -169,7 +181,8 @@ class WorkerPool:
     def close(self, *, kill: bool = False) -> None:
         """Ends the processes, once the tasks that they run have ended, or at once; tasks that wait fail."""
         with self._changed:
-            waiting, self._queue = self._queue, deque()
+            waiting = [*self._reloads, *self._queue]
+            self._reloads, self._queue = deque(), deque()
             self.is_draining = self._ended = True
             self._changed.notify_all()
             for worker in self._processes.values() if kill else ():
@@ -239,7 +252,9 @@ class WorkerPool:
                 self._changed.notify_all()
             raise WorkerLostError(text)
         with self._changed:
-            worker.models, self.descriptions = models, answer["models"]
+            worker.models = models
+            if models is self._models:  # else others have opened another one meanwhile
+                self.descriptions = answer["models"]
             self._up.add(slot)
             self._changed.notify_all()
 
@@ -250,16 +265,18 @@ class WorkerPool:
             WorkerLostError: The process has ended.
         """
         with self._changed:
-            while not (self._ended or self._queue or worker.models is not self._models):
+            while not (self._ended or self._reloads or self._queue or worker.models is not self._models):
                 worker.check()
                 self._changed.wait(_LOOK_SECONDS)
             if self._ended:
                 return None
             worker.check()
             is_current = worker.models is self._models
-            task = self._queue.popleft() if is_current else Task({"do": "open", "models": self._models})
+            queue = self._reloads or self._queue
+            task = queue.popleft() if is_current else Task({"do": "open", "models": self._models})
             task.begin(worker)
             self._running[slot] = task
+            worker.send(task.message)  # before `cancel` can send that it is not wanted
             return task
 
     def _run_task(self, slot: int, worker: WorkerProcess, task: Task) -> None:
@@ -270,12 +287,11 @@ class WorkerPool:
         """
         start, answer = time.monotonic(), {"error": "lost", "text": "its progress could not be noted"}
         try:
-            worker.send(task.message)
             while "progress" in (message := worker.receive(start + self.timeout)):
                 task.advance(*message["progress"])
             answer = message
             if task.message["do"] == "open":
-                self._commit(worker, task.message["models"], answer)
+                self._commit(worker, task.message, answer)
             else:
                 self._mean_seconds += 0.2 * (time.monotonic() - start - self._mean_seconds)
         except TimeoutError:
@@ -289,12 +305,21 @@ class WorkerPool:
                 del self._running[slot]
             task.finish(answer)
 
-    def _commit(self, worker: WorkerProcess, models: dict[str, str], answer: Message) -> None:
-        """Has all processes open the models that one has opened."""
-        if "error" not in answer:
-            with self._changed:
-                worker.models = self._models = models
+    def _commit(self, worker: WorkerProcess, message: Message, answer: Message) -> None:
+        """Notes the models that a process has opened; if it is the first one to replace a model, the others follow.
+
+        Raises:
+            WorkerLostError: It cannot open what another process has opened.
+        """
+        models = message["models"]
+        with self._changed:
+            if "error" in answer:
+                if models is self._models:
+                    raise WorkerLostError(answer["text"])
+                return
+            worker.models = models
+            if "replaces" in message:
+                self._models = models
+            if models is self._models:  # else another model was replaced meanwhile, and is opened next
                 self.descriptions = answer["models"]
-                self._changed.notify_all()
-        elif models is self._models:  # which another process has opened
-            raise WorkerLostError(answer["text"])
+            self._changed.notify_all()

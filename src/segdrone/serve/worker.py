@@ -3,7 +3,7 @@
 It talks to `WorkerPool` in JSON over a pipe. The photographs that it decodes come from anybody: nothing that it sends
 can run code in the process that accepts requests. Messages to it:
 
-    {"do": "open", "models": {name: path}}                                       answered by "models"
+    {"do": "open", "models": {name: path}, "replaces"}                           answered by "models"
     {"do": "segment", "task", "model", "folder", "file", "options"}              answered by "row"
     {"do": "infer", "task", "model", "file", "header", "answer"}                 answered by "header"
     {"do": "predict", "task", "model", "folder", "options"}                      a job, answered by "failed"
