@@ -23,7 +23,7 @@ from segdrone.serve.job_store import Job, JobStore
 from segdrone.serve.pool import WorkerPool
 from segdrone.serve.prediction_log import PredictionLog
 from segdrone.serve.worker import WorkerOptions
-from tests.helpers.serving import photograph, slow_photograph, wait_until
+from tests.helpers.serving import held_opening, photograph, slow_photograph, wait_until
 
 OPTIONS: dict[str, Any] = {
     "augment": "none", "min_area": "0", "fill_holes": 0, "refine": 0, "objects": True, "smooth": 1, "confidence": True,
@@ -221,6 +221,27 @@ def test_a_job_whose_model_was_replaced_is_begun_anew(service: Service, models: 
     assert json.loads((out / "predict.json").read_text())["classes"]["names"][-1] == "car"
     summary = (out / "summary.csv").read_text().splitlines()
     assert len(summary) == 3 and "share_car" in summary[0]
+
+
+def test_a_job_names_the_model_that_computed_it(
+    service: Service, models: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = service.add(photograph())
+    wait_until(lambda: service.state(first) == "done")
+    pool = service.queue.pool
+    assert pool is not None
+    with held_opening(monkeypatch) as reached:
+        replaced = pool.reload("net", models["other"])
+        assert reached.wait(60)
+        job = service.add(photograph())  # while the other model is being opened
+        wait_until(lambda: service.state(job) == "running")
+    replaced.answer.result(60)
+    wait_until(lambda: service.state(job) == "done")
+    digests = [found.digest for found in (service.store.get(first.id), service.store.get(job.id)) if found]
+    settings = json.loads((service.store.folder(job.id) / "out" / "predict.json").read_text())
+    assert digests[1] == settings["predictor"]["model"] == pool.descriptions["net"]["digest"] != digests[0]
+    statistics = service.folder.parent / "statistics"
+    wait_until(lambda: len([*statistics.iterdir()]) == 2)
 
 
 def test_a_job_whose_model_is_gone_fails(service: Service, models: dict[str, str]) -> None:

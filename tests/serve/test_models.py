@@ -105,6 +105,39 @@ def test_a_model_is_replaced_under_load_without_a_lost_request(own: Service, mod
     assert left_in_spool(own) == []
 
 
+def test_a_model_is_replaced_for_jobs_too(tmp_path: Path, models: dict[str, str]) -> None:
+    """Also while their workers start; and a job that runs is not waited for."""
+    file = ModelFile("net", Path(shutil.copy(models["net"], tmp_path / "net.onnx")))
+    before, after = digest(models["net"]), digest(models["other"])
+    with start_service(ServeSettings([file], spool=tmp_path / "spool")) as service:
+        client, jobs = make_client(service), service.jobs
+        assert jobs is not None
+
+        def begin(content: bytes) -> str:
+            address: str = client.post("/v1/jobs", content=content).headers["location"]
+            return address
+
+        def end(address: str) -> str:
+            wait_until(lambda: client.get(address).json()["state"] == "done", 60)
+            used: str = client.get(f"{address}/files/predict.json").json()["predictor"]["model"]
+            assert client.get(address).json()["model_digest"] == used
+            return used
+
+        first = begin(photograph())
+        shutil.copy(models["other"], file.path)
+        assert client.post("/v1/models/net/reload").json()["digest"] == after
+        assert end(first) in (before, after)
+        assert end(begin(photograph())) == after
+        slow = begin(slow_photograph())
+        wait_until(lambda: client.get(slow).json()["progress"]["done"])
+        shutil.copy(models["net"], file.path)
+        assert client.post("/v1/models/net/reload").json()["digest"] == before
+        assert client.get(slow).json()["state"] == "running"
+        assert end(slow) == after
+        assert end(begin(photograph())) == before
+        assert len([*(service.spool / "models").iterdir()]) == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x07", None])
 def test_a_broken_file_leaves_the_former_model(own: Service, models: dict[str, str], content: bytes | None) -> None:
     path, client = own.models.files["net"].path, make_client(own)

@@ -120,12 +120,13 @@ class Computer:
 
     def _predict(self, message: Message) -> Message:
         predictor, cleanup, objects = self._prepare(message)
-        return predict_job(
+        answer = predict_job(
             predictor, Path(message["folder"]), cleanup, objects,
             smooth=message["options"]["smooth"], confidence=message["options"]["confidence"],
             regions=message["options"].get("regions", False),  # none in a job that an older version has left
             on_progress=self._progress(message["task"]),
         )  # fmt: skip
+        return {**answer, "model_digest": _digest(predictor.backend.settings)}
 
     def _prepare(self, message: Message) -> tuple[Predictor, Cleanup, list[str]]:
         """Returns what the options of a message ask for, and the classes of objects.

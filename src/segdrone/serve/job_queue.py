@@ -109,6 +109,12 @@ class JobQueue:
             if self.pool is not None:
                 self.pool.cancel(task)
 
+    def adopt(self, name: str, path: str) -> None:
+        """Has the workers open a model in the place of one, as those of requests have, after the jobs that run."""
+        with self._starting:  # a pool that starts has opened the former one
+            if self.pool is not None:
+                self.pool.adopt(name, path)
+
     def stop(self, *, kill: bool = False) -> None:
         """Ends the jobs that run at their next window, or at once; the next service goes on with them."""
         with self._changed:
@@ -164,7 +170,7 @@ class JobQueue:
             self._end(job, state="failed", error=f"the model {job.model} is not served any more: send it again")
             return
         with self._changed:
-            if not (folder := self.store.folder(job.id)).is_dir():  # cancelled meanwhile
+            if self._stopping or not (folder := self.store.folder(job.id)).is_dir():  # or cancelled meanwhile
                 return
             if job.digest not in ("", digest):  # of the former model, which masks of another would join
                 shutil.rmtree(folder / "out", ignore_errors=True)
@@ -174,7 +180,9 @@ class JobQueue:
             except TaskError:
                 return  # it waits on disk
         try:
-            changes: dict[str, Any] = {"state": "done", "failed": task.answer.result()["failed"]}
+            answer = task.answer.result()
+            # The model may have been replaced after the job was begun and before a worker had time for it.
+            changes = {"state": "done", "failed": answer["failed"], "digest": answer["model_digest"]}
         except TaskError as error:
             changes = self._failure(job, error)
         with self._changed:
@@ -184,7 +192,7 @@ class JobQueue:
                 self.store.remove(job)
                 return
             if "state" in changes:
-                self._end(job, **changes)
+                job = self._end(job, **changes)
             else:
                 job = self.store.change(job, state="queued", **changes)
                 if not self._stopping:
@@ -201,9 +209,11 @@ class JobQueue:
                 self.pool = self._make_pool().__enter__()
             return self.pool
 
-    def _end(self, job: Job, **changes: Any) -> None:
+    def _end(self, job: Job, **changes: Any) -> Job:
+        job = self.store.change(job, finished=time.time(), **changes)
         self.ended[changes["state"]] += 1
-        self._expire(self.store.change(job, finished=time.time(), **changes))
+        self._expire(job)
+        return job
 
     def _keep_statistics(self, job: Job, description: Mapping[str, Any] | None, out: Path) -> None:
         is_same = description is not None and job.digest == description["digest"]

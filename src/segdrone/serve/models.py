@@ -156,8 +156,8 @@ async def show_model(request: Request, name: Name) -> dict[str, Any]:
 async def reload_model(request: Request, name: Name) -> dict[str, Any]:
     """Opens the model's file again, in all workers, and returns what the model now is.
 
-    Requests that run end with the former model; none is lost. If the file cannot be opened, the former model stays
-    (409).
+    Requests and jobs that run end with the former model; none is lost. If the file cannot be opened, the former model
+    stays (409).
     """
     service, name = request.app.state.service, find_model(request, name)
     models: ModelCopies = service.models
@@ -167,9 +167,7 @@ async def reload_model(request: Request, name: Name) -> dict[str, Any]:
         except SegdroneError as error:
             raise Problem(409, f"the former model stays: {error}") from None
         try:
-            for pool in (service.pool, service.jobs and service.jobs.pool):
-                if pool is not None:
-                    await asyncio.wrap_future(pool.reload(name, path).answer)
+            await asyncio.wrap_future(service.pool.reload(name, path).answer)
         except TaskError as error:
             text = models.with_own_paths(str(error))
             models.remove(path)
@@ -177,5 +175,7 @@ async def reload_model(request: Request, name: Name) -> dict[str, Any]:
                 raise Problem(503, text) from None
             raise Problem(409, f"the former model stays: {text}") from None
         former, models.paths[name] = models.paths[name], path
+        if service.jobs is not None:
+            await asyncio.to_thread(service.jobs.adopt, name, path)
         models.remove(former)
     return describe(request, name)
