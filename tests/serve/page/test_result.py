@@ -181,6 +181,47 @@ def test_a_large_photograph_is_a_job_that_reports_its_windows(opened: Opened, se
     wait_until(lambda: not [*jobs.store])
 
 
+def test_a_job_is_removed_when_the_page_is_left_and_begun_again_when_it_is_back(
+    opened: Opened, service: Service, tmp_path: Path
+) -> None:
+    page, jobs = opened(expected="ERR_ABORTED"), service.jobs
+    assert jobs is not None
+    page.set_input_files("#file", {"name": "large.jpg", "mimeType": "", "buffer": photograph(1300, 1600)})
+    page.locator("#stage", has_text="Window").wait_for()
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
+    wait_until(lambda: not [*jobs.store])
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    page.locator("[data-state=done]").wait_for()
+    assert download(page, "^Overlay", tmp_path)[1]
+    page.get_by_role("button", name="Another photograph").click()
+    page.set_input_files("#file", {"name": "large.jpg", "mimeType": "", "buffer": photograph(1300, 1600)})
+    page.locator("#stage", has_text="Window").wait_for()
+    page.goto("about:blank")
+    wait_until(lambda: not [*jobs.store])
+
+
+def test_a_prediction_that_comes_late_is_not_shown(opened: Opened) -> None:
+    page = opened(expected="ERR_ABORTED")
+    page.evaluate(
+        """async () => {
+          const { Viewer } = await import("/page/viewer.js");
+          const setMask = Viewer.prototype.setMask;
+          Viewer.prototype.setMask = async function (blob) {
+            await setMask.call(this, blob);
+            Viewer.prototype.setMask = setMask;
+            await new Promise((resolve) => { window.free = resolve; });
+          };
+        }"""
+    )
+    page.set_input_files("#file", {"name": "a.jpg", "mimeType": "", "buffer": photograph()})
+    wait_until(lambda: page.evaluate("Boolean(window.free)"))
+    page.route("**/v1/segment*", lambda _: None)  # never answered
+    page.evaluate("document.querySelector('#options').requestSubmit()")
+    page.evaluate("(free(), new Promise((resolve) => setTimeout(resolve, 200)))")
+    assert page.evaluate("document.body.dataset.state") == "running"
+    page.get_by_role("button", name="Cancel").click()
+
+
 def test_files_are_of_the_model_that_is_shown(opened: Opened, service: Service) -> None:
     page = opened()
     give(page, photograph(), model="replaced")

@@ -122,6 +122,8 @@ async function start(file, name) {
       return;
     }
     prediction = result;
+    await viewer.setMask(result.mask);
+    if (own.signal.aborted) return; // while the mask was decoded
     await showResult();
   } catch (error) {
     if (own.signal.aborted) return;
@@ -144,8 +146,7 @@ function showProgress(stage, share) {
 }
 
 async function showResult() {
-  const { answer, mask } = prediction;
-  await viewer.setMask(mask);
+  const { answer } = prediction;
   const { width, height } = answer.size;
   const seconds = answer.seconds.predicted;
   find("#about").textContent = [
@@ -226,9 +227,10 @@ for (const button of document.querySelectorAll("[data-kind]"))
   button.addEventListener("click", async () => {
     hideProblem();
     button.disabled = true;
-    await download(prediction, button.dataset.kind, photograph.name).catch((error) => showProblem(error));
+    const own = prediction;
+    await download(own, button.dataset.kind, photograph.name).catch((error) => own === prediction && showProblem(error));
     button.disabled = false;
-    button.focus();
+    if (own === prediction) button.focus();
   });
 options.addEventListener("change", showModel);
 options.addEventListener("submit", (event) => {
@@ -237,6 +239,12 @@ options.addEventListener("submit", (event) => {
 });
 find("#cancel").addEventListener("click", leave);
 find("#another").addEventListener("click", leave);
-window.addEventListener("pagehide", () => prediction?.close());
+window.addEventListener("pagehide", () => {
+  running?.abort(); // a job that runs is removed too
+  closePrediction();
+});
+window.addEventListener("pageshow", ({ persisted }) => {
+  if (persisted && photograph) start(photograph.file, photograph.name); // the page was kept, its job was not
+});
 
 begin();
