@@ -42,12 +42,13 @@ def write_predictions(
     cleanup: Mapping[str, Any] = CLEANUP,
     predictor: Mapping[str, Any] | None = None,
     gsd: str | None = None,
+    panoptic: bool = False,
 ) -> Path:
     """Writes the tables of a folder of predictions, without masks."""
     folder.mkdir(parents=True, exist_ok=True)
     options = {"scale": None, "augment": "none", "scales": [1.0], **(predictor or {})}
     settings = {"segdrone": "1", "classes": table.to_dict(), "predictor": options, "cleanup": dict(cleanup)}
-    settings |= {} if gsd is None else {"gsd": gsd}
+    settings |= {"outputs": {"panoptic": panoptic}} | ({} if gsd is None else {"gsd": gsd})
     (folder / "predict.json").write_text(json.dumps(settings))
     columns = Outputs(folder, table).columns
     count = len(next(iter(values.values())))

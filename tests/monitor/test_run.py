@@ -257,6 +257,16 @@ def test_other_options_than_those_of_the_reference_are_refused(
     assert not monitor(folder, None, same).drift.alarm
 
 
+def test_things_told_apart_by_an_instance_head_change_the_masks(tmp_path: Path, model: Path) -> None:
+    table = replace(CLASSES, things=CLASSES.names[-1:])
+    folder = write_predictions(tmp_path / "p", drawn(50), table, panoptic=True)
+    usual = write_predictions(tmp_path / "usual", drawn(54, 1), table)
+    with pytest.raises(ConfigError, match="panoptic=True, the reference with panoptic=False"):
+        monitor(folder, None, usual)
+    assert not monitor(folder, model).drift.alarm  # which has no such head
+    assert not monitor(folder, model, usual).drift.alarm
+
+
 def test_predictions_are_not_overwritten(tmp_path: Path, model: Path) -> None:
     folder = predicted(tmp_path / "p")
     with pytest.raises(ConfigError, match="holds predictions: give another --out"):

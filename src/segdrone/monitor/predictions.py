@@ -31,6 +31,7 @@ class _Settings(BaseModel):
     classes: ClassTable
     predictor: dict[str, Any] = {}
     cleanup: dict[str, Any] = {}
+    outputs: dict[str, Any] = {}
     gsd: str | None = None
 
 
@@ -102,7 +103,9 @@ def model_digests(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _options(settings: _Settings) -> dict[str, Any]:
     """Returns the options that change masks and confidences of the same model on any device."""
     predictor = {name: settings.predictor.get(name) for name in ("scale", "augment", "scales")}
-    return {**predictor, **settings.cleanup, "gsd": settings.gsd}
+    # The pixels of a thing that is told apart get the class of most of them.
+    panoptic = bool(settings.classes.things) and settings.outputs.get("panoptic") is True
+    return {**predictor, **settings.cleanup, "gsd": settings.gsd, "panoptic": panoptic}
 
 
 def _read_rows(path: Path) -> list[dict[str, str]]:

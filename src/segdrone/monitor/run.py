@@ -22,6 +22,7 @@ _STRANGEST = 12
 _FEW = 30  # photographs: of fewer, only large changes are found
 _AS_TRAINED = {
     "scale": None, "augment": "none", "scales": [1.0], "gsd": None, "min_area": 0, "fill_holes": 0, "refine": 0,
+    "panoptic": False,
 }  # fmt: skip
 
 
@@ -81,6 +82,8 @@ def monitor(source: Path, model: Path | None, reference: Path | None = None, lev
         _check_names(photographs, other.table.names, f"--reference {reference}")
         _compare_models(photographs, other.digests, f"that of --reference {reference}")
         known, origin, options = other.reference(), str(reference), other.options
+    if spec is not None and not spec.instances:  # connected components are things then, and masks stay as they are
+        options = {name: value for name, value in options.items() if name != "panoptic"}
     _check_options(photographs, options)
     drift = compare(known, photographs.values, level)
     if drift.photographs < _FEW:
