@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from tests.serve.test_health import read_metrics
 
 REFERENCE = ReferenceStatistics.from_values(draw_values(200))
 SPEC = ModelSpec(TABLE, (0.5,) * 3, (0.5,) * 3, training_size=(64, 96), reference_statistics=REFERENCE)
-MODEL: dict[str, Any] = {"digest": "0123456789abcdef", "spec": SPEC.to_dict()}
+MODEL: dict[str, Any] = {"digest": "0123456789abcdef", "runtime": "onnx", "spec": SPEC.to_dict()}
 
 
 def add(log: PredictionLog, count: int, model: dict[str, Any] = MODEL, **changes: float) -> None:
@@ -85,6 +86,12 @@ def test_the_files_are_read_by_monitor(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.values["sharpness"], draw_values(40, seed=9)["sharpness"], atol=1e-6)
 
 
+@pytest.mark.parametrize(("runtime", "key"), [("onnx", "model"), ("openvino", "model"), ("torch", "checkpoint")])
+def test_they_name_the_model_as_segdrone_predict_does(tmp_path: Path, runtime: str, key: str) -> None:
+    add(PredictionLog(tmp_path), 1, {**MODEL, "runtime": runtime})
+    assert read_predictions(file_of(tmp_path).parent).digests == {key: MODEL["digest"]}
+
+
 def test_a_line_that_a_killed_service_left_is_removed(tmp_path: Path) -> None:
     add(PredictionLog(tmp_path), 3)
     file = file_of(tmp_path)
@@ -137,3 +144,4 @@ def test_a_service_keeps_the_statistics_of_photographs_and_jobs(tmp_path: Path) 
     found = monitor(day, model)
     assert found.drift.alarm and found.drift.photographs == 31
     assert found.photographs.paths[-1] == f"{job['id']}-0"
+    assert found.photographs.digests == {"model": hashlib.sha256(model.read_bytes()).hexdigest()}

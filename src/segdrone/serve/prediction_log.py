@@ -104,7 +104,8 @@ class PredictionLog:
         file = self._file(folder / datetime.now(UTC).strftime("%Y-%m-%d"), csv_line(row))
         day = file.parent
         if not file.exists():
-            settings = {"scale": None, "augment": "none", "scales": [1.0]}
+            key = "checkpoint" if description["runtime"] == "torch" else "model"  # as in the settings of a backend
+            settings = {key: description["digest"], "scale": None, "augment": "none", "scales": [1.0]}
             cleanup = {"min_area": 0, "fill_holes": 0, "refine": 0}
             classes = description["spec"]["classes"]
             day.mkdir(parents=True, exist_ok=True)
