@@ -59,6 +59,7 @@ def finished(client: TestClient, job: dict[str, Any]) -> dict[str, Any]:
 def test_a_photograph_gets_the_mask_of_v1_segment(client: TestClient) -> None:
     job = finished(client, add(client, photograph(), "image/jpeg", fill_holes=9, confidence=True))
     assert (job["state"], job["model"], job["photographs"], job["failed"]) == ("done", "net", 1, {})
+    assert job["progress"] == {"done": 1, "total": 1}
     assert job["files"] == [
         "colours/photograph.png", "confidence/photograph.png", "manifest.jsonl", "masks/classes.csv",
         "masks/photograph.png", "overlays/photograph.jpg", "predict.json", "summary.csv", "totals.csv",
@@ -99,6 +100,20 @@ def test_a_film_becomes_a_film(client: TestClient, tmp_path: Path) -> None:
     predicted.write_bytes(client.get(f"/v1/jobs/{job['id']}/files/films/film.mp4").content)
     with open_video(predicted) as video:
         assert len([*video.frames()]) == 4
+
+
+def test_a_job_of_a_killed_service_waits_until_it_is_begun_again(service: Service, client: TestClient) -> None:
+    slow, jobs = add(client, slow_photograph()), service.jobs
+    assert jobs is not None
+    wait_until(lambda: client.get(f"/v1/jobs/{slow['id']}").json()["state"] == "running")
+    waiting = add(client, photograph())
+    found = jobs.store.get(waiting["id"])
+    assert found is not None
+    jobs.store.change(found, state="running", started=1.0)  # as it was left
+    now = client.get(f"/v1/jobs/{waiting['id']}").json()
+    assert (now["state"], now["place"]) == ("queued", 0)
+    client.delete(f"/v1/jobs/{slow['id']}")
+    assert finished(client, waiting)["state"] == "done"
 
 
 def test_progress_and_place_are_told_and_a_job_can_be_cancelled(client: TestClient) -> None:

@@ -134,16 +134,16 @@ def _finished(request: Request, job_id: str) -> Job:
 
 def _describe(request: Request, job: Job) -> dict[str, Any]:
     _, queue, store = _parts(request)
-    done, total = queue.progress(job)
-    is_done = job.state == "done"
+    is_done, place = job.state == "done", queue.place(job)
+    done, total = (job.photographs, job.photographs) if is_done else queue.progress(job)
     return {
         "id": job.id,
-        "state": job.state,
+        "state": job.state if place is None else "queued",  # it ran when the service was killed
         "model": job.model,
         "model_digest": job.digest or None,
         "photographs": job.photographs,
-        "place": queue.place(job),
-        "progress": {"done": total if is_done else done, "total": total},
+        "place": place,
+        "progress": {"done": done, "total": total},
         **{name: _time(getattr(job, name)) for name in ("created", "started", "finished")},
         "error": job.error,
         "failed": job.failed,
