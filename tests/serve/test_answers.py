@@ -11,7 +11,6 @@ from segdrone.serve.problems import Problem
 @pytest.mark.parametrize(
     ("accept", "kind"),
     [
-        (None, ""),
         ("", ""),
         ("*/*", ""),
         ("application/json", ""),
@@ -34,7 +33,7 @@ from segdrone.serve.problems import Problem
         ("image/png," * 700, "masks"),
     ],
 )
-def test_the_preferred_answer(accept: str | None, kind: str) -> None:
+def test_the_preferred_answer(accept: str, kind: str) -> None:
     assert choose_answer(accept).kind == kind
 
 

@@ -41,7 +41,7 @@ ANSWERS = (  # wildcards get the first that fits
 )
 
 
-def choose_answer(accept: str | None) -> Answer:
+def choose_answer(accept: str) -> Answer:
     """Returns the answer that a client prefers; JSON if it says nothing.
 
     Raises:
@@ -51,7 +51,7 @@ def choose_answer(accept: str | None) -> Answer:
         >>> choose_answer("image/png;profile=colours, */*;q=0.1").kind
         'colours'
     """
-    if not accept or not accept.strip():
+    if not accept.strip():
         return ANSWERS[0]
     ranges = [part for part in (_parse_range(text) for text in accept.split(",")) if part[0] > 0]
     for _, kind, profile in sorted(ranges, key=lambda part: -part[0]):

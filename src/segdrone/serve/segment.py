@@ -95,7 +95,7 @@ async def segment(request: Request, options: Annotated[Options, Query()]) -> Res
     """Predicts a JPEG, PNG, TIFF or WebP photograph: the bytes of the body, or the field `photograph` of a form."""
     service: Service = request.app.state.service
     record = record_of(request)
-    answer = choose_answer(request.headers.get("accept"))
+    answer = choose_answer(", ".join(request.headers.getlist("accept")))  # lines of one header are one list
     kinds = [answer.kind] if answer.kind else []
     model = record.model = find_model(request, options.model)
     check_options(options, kinds, describe(request, model))
