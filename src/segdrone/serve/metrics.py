@@ -35,7 +35,10 @@ class Metrics:
         self._predicted = Histogram(
             "segdrone_predicted_seconds", "Time to predict.", ("model",), buckets=_SECONDS, registry=registry
         )
-        self._megapixels = Counter("segdrone_megapixels", "Megapixels predicted.", ("model",), registry=registry)
+        self._megapixels = Counter(
+            "segdrone_megapixels", "Megapixels that requests had predicted; those of jobs do not count.", ("model",),
+            registry=registry,
+        )  # fmt: skip
         registry.register(_State(pool, jobs))
         registry.register(_DriftState(pool, predictions))
 
