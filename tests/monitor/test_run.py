@@ -163,6 +163,23 @@ def test_true_masks_give_scores(tmp_path: Path, model: Path, right: bool, verdic
     assert words in (tmp_path / "out" / "monitor.html").read_text()
 
 
+def test_only_classes_that_both_have_are_compared(tmp_path: Path) -> None:
+    """Without the class that the model is worst at, the mean over all would rise although nothing is better."""
+    ious = {"road": 0.98, "grass": 0.98, "car": 0.1}
+    reference = ReferenceStatistics.from_values(drawn(60, 9), miou=0.69, miou_interval=(0.66, 0.71), class_ious=ious)
+    model = model_file(tmp_path / "model.onnx", reference)
+    folder, truth = write_masks(predicted(tmp_path / "p")), tmp_path / "truth"
+    truth.mkdir()
+    for i in [number for number in range(50) if number % 4 != 2]:  # no car, and trees, which the reference has not
+        Image.fromarray(np.full((20, 30), i % 4, np.uint8)).save(truth / f"{i:03d}.png")
+    _, output = run(folder, "--model", model, "--truth", truth, "--out", tmp_path / "out")
+    scores = json.loads((tmp_path / "out" / "monitor.json").read_text())["truth"]
+    assert (scores["miou"], scores["compared"], scores["left_out"]) == (1, 1, ["car", "tree"])
+    assert scores["reference"] == pytest.approx(0.98)
+    assert scores["verdict"] == "cannot tell"
+    assert "; without car, tree, which only one of both has, 1.000, 0.980 on the reference: a difference" in output
+
+
 def test_pixels_without_data_do_not_count(tmp_path: Path, model: Path) -> None:
     folder, truth = write_masks(predicted(tmp_path / "p")), write_truth(tmp_path / "truth", range(4), True)
     mask = np.full((20, 30), 3, np.uint8)

@@ -14,6 +14,7 @@ from segdrone.inference.photo_statistics import describe_statistic
 from segdrone.monitor.run import Monitoring
 
 _SHOWN = 12  # statistics on the screen
+_NAMED = 3  # classes in a sentence
 
 
 def to_dict(found: Monitoring) -> dict[str, Any]:
@@ -86,6 +87,9 @@ def describe_truth(truth: Mapping[str, Any]) -> str:
     text = f"mIoU {truth['miou']:.3f}{ends} on {truth['photographs']} photographs with a true mask"
     if truth["reference"] is None:
         return text
+    if names := truth["left_out"]:
+        others = f"{', '.join(names[:_NAMED])}{f' and {len(names) - _NAMED} more' if len(names) > _NAMED else ''}"
+        text = f"{text}; without {others}, which only one of both has, {truth['compared']:.3f}"
     text = f"{text}, {truth['reference']:.3f} on the reference"
     if not truth["verdict"]:
         return text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -36,15 +36,19 @@ class TruthScores:
         photographs: Number of photographs with a true mask.
         miou: mIoU over them.
         interval: Its interval of 95 %; None for a single photograph.
-        reference: mIoU of the reference; None if unknown.
-        difference: Interval of 95 % of `miou` less `reference`; None if unknown.
+        compared: mIoU over the classes that the true masks and the reference both have; None if unknown.
+        reference: That of the reference; None if unknown.
+        left_out: Classes that only one of both has.
+        difference: Interval of 95 % of `compared` less `reference`; None if unknown.
         verdict: `lower`, `higher` or `cannot tell`; empty if there is nothing to compare with.
     """
 
     photographs: int
     miou: float
     interval: tuple[float, float] | None
+    compared: float | None
     reference: float | None
+    left_out: tuple[str, ...]
     difference: tuple[float, float] | None
     verdict: str
 
@@ -52,8 +56,9 @@ class TruthScores:
 def score_truth(photographs: PredictedPhotographs, folder: Path, reference: ReferenceStatistics) -> TruthScores:
     """Scores the photographs that have a true mask of the same name in a folder.
 
-    The difference to the reference is that of two independent sets of photographs: the resamples of this one less a
-    normal distribution as wide as the interval of the reference. Pixels without data do not count.
+    Only classes that the true masks and the reference both have are compared: the mean over others says nothing of the
+    model. The difference to the reference is that of two independent sets of photographs: the resamples of this one
+    less a normal distribution as wide as the interval of the reference. Pixels without data do not count.
 
     Args:
         photographs: The predictions.
@@ -74,18 +79,34 @@ def score_truth(photographs: PredictedPhotographs, folder: Path, reference: Refe
     counts = NamedCounts.of(evaluator.counts, encoding.table).counts
     if not counts.confusion.any():
         raise DataError(f"the masks in {folder} have no pixel of a class: give masks that are labeled")
-    miou, few = score(counts).overall["miou"], len(pairs) < 2
-    resampled = resample(counts)[0].overall["miou"]
-    ends = None if few else _ends(interval(resampled))
-    if few or reference.miou is None or reference.miou_interval is None:
-        return TruthScores(len(pairs), miou, ends, reference.miou, None, "")
+    scores, few = score(counts), len(pairs) < 2
+    miou, resampled = scores.overall["miou"], resample(counts)[0]
+    ends = None if few else _ends(interval(resampled.overall["miou"]))
+    names = np.array(encoding.table.names)
+    shared, left_out = _shared_classes(names[scores.classes["truth_share"] > 0], reference)
+    if reference.miou is None or not shared:
+        return TruthScores(len(pairs), miou, ends, None, None, (), None, "")
+    columns = np.isin(names, shared)
+    compared = float(np.nanmean(scores.classes["iou"][columns]))
+    expected = float(np.mean([reference.class_ious[name] for name in shared])) if left_out else reference.miou
+    if few or reference.miou_interval is None:
+        return TruthScores(len(pairs), miou, ends, compared, expected, left_out, None, "")
     if len(pairs) < MIN_IMAGES:
         log.warning("only %d photographs have a true mask: the interval of their mIoU is too narrow", len(pairs))
     deviation = (reference.miou_interval[1] - reference.miou_interval[0]) / _INTERVAL_WIDTH
-    others = np.random.default_rng(0).normal(reference.miou, deviation, len(resampled))
-    low, high = _ends(interval(resampled - others))
+    ious = np.ma.masked_invalid(resampled.classes["iou"][:, columns]).mean(1).filled(np.nan)
+    others = np.random.default_rng(0).normal(expected, deviation, len(ious))
+    low, high = _ends(interval(ious - others))
     verdict = "lower" if high < 0 else "higher" if low > 0 else "cannot tell"
-    return TruthScores(len(pairs), miou, ends, reference.miou, (low, high), verdict)
+    return TruthScores(len(pairs), miou, ends, compared, expected, left_out, (low, high), verdict)
+
+
+def _shared_classes(names: Iterable[str], reference: ReferenceStatistics) -> tuple[list[str], tuple[str, ...]]:
+    """Returns the classes of the true masks that the reference has too, and those that only one of both has."""
+    found = [str(name) for name in names]
+    if not reference.class_ious:  # an older one, which does not say which it has
+        return found, ()
+    return [name for name in found if name in reference.class_ious], tuple(sorted({*found} ^ {*reference.class_ious}))
 
 
 def _ends(ends: np.ndarray) -> tuple[float, float]:
