@@ -123,6 +123,20 @@ def test_geojson_is_cut_at_the_antimeridian(tmp_path: Path) -> None:
     assert fields["area_m2"][0] == pytest.approx(8 * 12309e6, rel=1e-3)
 
 
+@pytest.mark.parametrize("suffix", ["gpkg", "fgb", "geojson"])
+def test_a_shift_to_another_datum_places_polygons_as_their_centroids(tmp_path: Path, suffix: str) -> None:
+    shift = "+proj=utm +zone=33 +ellps=bessel +towgs84=598.1,73.7,418.2,0.202,0.045,-2.455,6.7 +units=m +type=crs"
+    write(tmp_path / f"map.{suffix}", MASK, place(pyproj.CRS(shift).to_wkt()))
+    of_objects = ("map.gpkg", "objects_car_van") if suffix == "gpkg" else (f"map_objects_car_van.{suffix}", None)
+    fields, polygons, crs = read(tmp_path / of_objects[0], of_objects[1])
+    to_degrees = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    centers = shapely.get_coordinates(shapely.centroid(polygons))
+    assert np.stack(to_degrees.transform(*centers.T)) == pytest.approx(
+        np.stack([fields["lon"], fields["lat"]]), abs=2e-7
+    )
+    assert fields["lon"][0] != pytest.approx(15, abs=1e-3)
+
+
 def test_flatgeobuf_and_geoparquet_keep_the_system(tmp_path: Path) -> None:
     for suffix in ("gpkg", "fgb", "parquet"):
         write(tmp_path / f"map.{suffix}", MASK, place())

@@ -18,7 +18,7 @@ from segdrone.geo.areas import PixelAreas
 from segdrone.geo.polygon_batch import PolygonBatch
 from segdrone.geo.styles import write_style
 from segdrone.geo.vector_formats import FORMATS, append_features, convert_layer
-from segdrone.raster.crs import WGS84, horizontal_crs, transform_between
+from segdrone.raster.crs import WGS84, read_crs, transform_between
 from segdrone.raster.geo_libraries import library
 from segdrone.raster.georeference import Georeference
 from segdrone.utils.atomic import atomic_write
@@ -125,7 +125,7 @@ class PolygonWriter:
         self._names = np.array(table.names, object)
         a, b, _, d, e, _ = place.transform
         self._is_mirrored = a * e < b * d
-        self.crs = horizontal_crs(place.crs) if place.crs else None
+        self.crs = read_crs(place.crs) if place.crs else None
         self.layers = {REGIONS: -1, **object_layers(table)}
         self.count = 0
         self.count_by_class = np.zeros(256, np.int64)
