@@ -35,10 +35,10 @@ def ortho(tmp_path: Path) -> Path:
     return write_map(tmp_path / "ortho.tif", bands, colors="red green blue alpha")
 
 
-def predict(path: Path, out: Path, **options: Any) -> Path:
-    predictor = Predictor(local_backend(2, sampling="tiles"), scale=1, window=(48, 48))
+def predict(path: Path, out: Path, redo: bool = False, overlap: float = 0.25, **options: Any) -> Path:
+    predictor = Predictor(local_backend(2, sampling="tiles"), scale=1, window=(48, 48), overlap=overlap)
     summary = predict_maps(
-        predictor, [MapInput(str(path), path.stem)], out, layers=LayerOptions(**options), progress=False
+        predictor, [MapInput(str(path), path.stem)], out, layers=LayerOptions(**options), redo=redo, progress=False
     )
     assert summary.failed == {}
     return out / "maps"
@@ -133,6 +133,20 @@ def test_layers_follow_the_mask_without_predicting_again(tmp_path: Path, ortho: 
     document = json.loads((folder / "ortho_polygons.geojson").read_text())
     lon, lat = document["features"][0]["geometry"]["coordinates"][0][0]
     assert (round(lon, 2), round(lat, 2)) == (15.0, 46.95)
+
+
+def test_no_layer_of_a_former_mask_stays_beside_a_new_one(tmp_path: Path, ortho: Path) -> None:
+    out, own = tmp_path / "out", tmp_path / "own.fgb"
+    predict(ortho, out, polygons=str(own))
+    predict(ortho, out, polygons="gpkg")
+    folder = predict(ortho, out, polygons="geojson")
+    predict(ortho, out, redo=True)  # the same mask
+    polygons = {"ortho_polygons.geojson", "ortho_polygons.gpkg", "ortho_polygons.qml"}
+    assert {file.name for file in folder.glob("*_polygons*")} == polygons
+    predict(ortho, out, redo=True, overlap=0.5)
+    assert not [*folder.glob("*_polygons*")]
+    assert own.exists()
+    assert (folder / "ortho_areas.csv").exists()
 
 
 def test_a_map_without_a_place_has_pixels_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

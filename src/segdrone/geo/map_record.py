@@ -19,7 +19,8 @@ class MapRecord:
     Attributes:
         path: The JSON file.
         stages: By name, such as `mask`: `made_from`, plain values that its files depend on; `files`, the size and
-            SHA-256 of each; and what else the stage wants to know again.
+            SHA-256 of each; `earlier`, names of files that it made from other values; and what else the stage wants to
+            know again.
     """
 
     path: Path
@@ -68,8 +69,30 @@ class MapRecord:
             OSError: A file cannot be read, or the record cannot be written.
         """
         measured = {_relative(file, self.path.parent): measure_file(file) for file in files}
-        self.stages[stage] = {"made_from": made_from, "files": measured, **more}
+        earlier = [name for name in self._files_of(stage) if name not in measured]
+        self.stages[stage] = {"made_from": made_from, "files": measured, "earlier": earlier, **more}
         write_json({"stages": self.stages}, self.path)
+
+    def discard(self, stage: str) -> None:
+        """Removes the files that a stage has ever written below the folder of the record; others are no longer done.
+
+        Raises:
+            OSError: A file cannot be removed.
+        """
+        kept = {}
+        for name, facts in self._files_of(stage).items():
+            if Path(name).is_absolute() or ".." in Path(name).parts:
+                kept[name] = facts
+            else:
+                (self.path.parent / name).unlink(missing_ok=True)
+        self.stages[stage] = {"files": kept}
+
+    def _files_of(self, stage: str) -> dict[str, Any]:
+        """Returns the files of a stage, and those that it had before, each with what is known of it."""
+        known = self.stages.get(stage, {})
+        files, earlier = known.get("files"), known.get("earlier")
+        names = [name for name in earlier if isinstance(name, str)] if isinstance(earlier, list) else []
+        return dict.fromkeys(names) | (files if isinstance(files, dict) else {})
 
 
 def _relative(file: Path, folder: Path) -> str:

@@ -202,6 +202,8 @@ def _predict(
             predictor, source, files.mask, files.confidence, files.work, made_from, progress=progress
         )
         damaged = [list(part) for part in source.damaged]
+        if known != made_from:
+            record.discard("layers")  # those of the former mask
         record.finish("mask", made_from, written, damaged=damaged)
         shutil.rmtree(files.work, ignore_errors=True)
         return_freed_memory()
