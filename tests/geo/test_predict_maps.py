@@ -30,7 +30,7 @@ class Killed(BaseException):
 
 
 def predictor(**options: Any) -> Predictor:
-    return Predictor(local_backend(1, sampling="tiles"), scale=1, **{"window": (32, 32), **options})
+    return Predictor(local_backend(1, sampling="tiles"), **{"scale": 1, "window": (32, 32), **options})
 
 
 def holey_map(path: Path) -> tuple[Path, np.ndarray, np.ndarray]:
@@ -124,6 +124,32 @@ def test_a_finished_map_is_done_until_something_changes(tmp_path: Path) -> None:
     assert mask.read_bytes() == whole
     assert predict(path, out, redo=True).predicted == 1
     assert mask.read_bytes() != whole
+
+
+def test_a_redo_that_was_killed_continues_without_redo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    maps = [MapInput(str(holey_map(tmp_path / f"{name}.tif")[0]), name) for name in "abc"]
+    out, model = tmp_path / "out", predictor(overlap=0.5)
+    predict_maps(predictor(), maps, out, progress=False)
+    with pytest.raises(ConfigError, match="--gsd auto"):
+        predict_maps(predictor(scale=None), maps, out, redo=True, gsd="auto", progress=False)
+    assert predict_maps(predictor(), maps, out, progress=False) == PredictSummary(0, 3, {})
+    add, strips = StripStore.add, list[int]()
+
+    def kill_in_the_second_map(store: Any, strip: Any) -> None:
+        strips.append(strip.top)
+        if strips.count(0) == 2 and strip.top == 36 and -1 not in strips:
+            strips.append(-1)
+            raise Killed
+        add(store, strip)
+
+    monkeypatch.setattr(StripStore, "add", kill_in_the_second_map)
+    with pytest.raises(Killed):
+        predict_maps(model, maps, out, redo=True, progress=False)
+    assert predict_maps(model, maps, out, progress=False) == PredictSummary(2, 1, {})
+    assert strips.count(0) == 3  # the second map went on
+    predict_maps(model, maps, tmp_path / "whole", progress=False)
+    masks = [folder / "maps" / f"{name}_mask.tif" for folder in (out, tmp_path / "whole") for name in "abc"]
+    assert [mask.read_bytes() for mask in masks[:3]] == [mask.read_bytes() for mask in masks[3:]]
 
 
 def test_blocks_that_cannot_be_decoded_are_named_also_after_an_interruption(

@@ -73,6 +73,18 @@ class MapRecord:
         self.stages[stage] = {"made_from": made_from, "files": measured, "earlier": earlier, **more}
         write_json({"stages": self.stages}, self.path)
 
+    def reopen(self) -> None:
+        """Writes down that no stage is done; what each was made from becomes its `former`.
+
+        Raises:
+            OSError: The record cannot be written.
+        """
+        for stage in self.stages.values():
+            if (made_from := stage.pop("made_from", None)) is not None:
+                stage["former"] = made_from
+        if self.stages:
+            write_json({"stages": self.stages}, self.path)
+
     def discard(self, stage: str) -> None:
         """Removes the files that a stage has ever written below the folder of the record; others are no longer done.
 

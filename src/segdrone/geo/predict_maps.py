@@ -90,6 +90,7 @@ def predict_maps(
         for given in maps[1:]:  # an option that one of them lacks is said before hours are spent on the others
             with suppress(DataError):
                 _open(given, predictor, channels, remote)
+        reopened = [MapFiles(folder, given.name) for given in maps] if redo else []
         for given in maps:
             name = shown_address(given.source)
             files = MapFiles(folder, given.name)
@@ -99,8 +100,10 @@ def predict_maps(
                 areas = _areas(source)
                 described, zones = layers.describe(), check_layers(source, layers, areas)
                 model = _at_scale_of(source, predictor, areas, gsd)
-                is_new, damage = _predict(model, source, given.source, files, redo, progress)
-                is_new |= _write_layers(source, files, model, layers, described, areas, zones, redo, progress)
+                while reopened:  # so that the command continues without --redo after an interruption
+                    MapRecord.read(reopened.pop().record).reopen()
+                is_new, damage = _predict(model, source, given.source, files, progress)
+                is_new |= _write_layers(source, files, model, layers, described, areas, zones, progress)
             except DataError as error:
                 damage = str(error) if name in str(error) else f"{name}: {error}"
             else:
@@ -167,22 +170,19 @@ def _write_layers(
     described: dict[str, Any],
     areas: PixelAreas | None,
     zones: Zones | None,
-    redo: bool,
     progress: bool,
 ) -> bool:
     """Writes the layers of a map unless they are done; returns whether they were not."""
     record = MapRecord.read(files.record)
     made_from = {"mask": record.stages["mask"]["files"][files.mask.name], **described}
-    if not redo and record.is_done("layers", made_from):
+    if record.is_done("layers", made_from):
         return False
     written = write_layers(source, files, predictor.table, options, areas, zones, progress=progress)
     record.finish("layers", made_from, written)
     return True
 
 
-def _predict(
-    predictor: Predictor, source: MapSource, given: str, files: MapFiles, redo: bool, progress: bool
-) -> tuple[bool, str]:
+def _predict(predictor: Predictor, source: MapSource, given: str, files: MapFiles, progress: bool) -> tuple[bool, str]:
     """Predicts a map unless it is done; returns whether it was not, and what could not be decoded."""
     record = MapRecord.read(files.record)
     made_from = {
@@ -192,17 +192,17 @@ def _predict(
         "channels": str(source.channels),
         "map": _content(source, given),
     }
-    is_done = not redo and record.is_done("mask", made_from)
+    is_done = record.is_done("mask", made_from)
     if not is_done:
         known = record.made_from("mask")
-        if known not in (None, made_from) and not redo:
+        if known not in (None, made_from):
             what = "of another file" if _map_of(known) != made_from["map"] else "with other settings"
             raise ConfigError(f"{files.mask} is the prediction {what}: give another --out, or --redo to replace it")
         written = predict_mask(
             predictor, source, files.mask, files.confidence, files.work, made_from, progress=progress
         )
         damaged = [list(part) for part in source.damaged]
-        if known != made_from:
+        if (known or record.stages.get("mask", {}).get("former")) != made_from:
             record.discard("layers")  # those of the former mask
         record.finish("mask", made_from, written, damaged=damaged)
         shutil.rmtree(files.work, ignore_errors=True)
