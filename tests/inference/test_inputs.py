@@ -167,6 +167,20 @@ def test_predictions_of_other_runs_are_skipped(folder: Path) -> None:
     assert list(names("photos/**")) == ["a.jpg", "b.JPG", "sub/deep/c.png"]
 
 
+def test_maps_and_films_of_other_runs_are_skipped(folder: Path) -> None:
+    for name in ("maps/a/ortho_mask.tif", "maps/a/ortho_confidence.tif", "films/flight.mp4"):
+        make(folder / "photos" / "old" / name)
+    for name in ("my_mask.tif", "flight.mp4"):
+        make(folder / "photos" / "own" / name)
+    make(folder / "photos" / "own" / "flight.json", b'{"telemetry": []}')
+    make(folder / "photos" / "old" / "maps" / "a" / "ortho_record.json", b'{"stages": {}}')
+    make(folder / "photos" / "old" / "films" / "flight.json", b'{"made_with": {}}')
+    for given in ("photos", "photos/**"):
+        found = find_files([given], "out")
+        assert [image.path for image in found.photographs] == ["a.jpg", "b.JPG", "own/my_mask.tif", "sub/deep/c.png"]
+        assert [video.path for video in found.videos] == ["own/flight.mp4"]
+
+
 def test_masks_of_a_dataset_are_skipped(folder: Path) -> None:
     for name in ("original_images/a.jpg", "label_images_semantic/a.png"):
         make(folder / "dataset" / name)

@@ -8,6 +8,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,7 @@ from segdrone.data.discovery.mask_names import masks_among
 from segdrone.errors import ConfigError, DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
 from segdrone.raster.map_file import MAP_SUFFIXES
+from segdrone.utils.bounded import UnreadableError, read_json
 from segdrone.utils.digest import file_digest
 
 log = logging.getLogger(__name__)
@@ -25,7 +27,11 @@ log = logging.getLogger(__name__)
 SETTINGS = "predict.json"  # the file by which a folder of predictions is recognized
 SEGMENT_SETTINGS = "segment.json"  # and one of segments
 PICK_SETTINGS = "pick.json"  # and one of photographs to label next
-
+_RECORDS = (  # ends of names of predicted maps and films, those of the records beside them, and a key of these
+    ("_mask.tif", "_record.json", "stages"),
+    ("_confidence.tif", "_record.json", "stages"),
+    (".mp4", ".json", "made_with"),
+)
 
 _MAPS = (".jp2", ".j2k")  # found in folders; the sources of a VRT lie beside it
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")  # in lower case
@@ -196,9 +202,20 @@ def _left_out(base: Path) -> Callable[[Path], bool]:
 
     def is_left_out(file: Path) -> bool:
         below = file.relative_to(base)
-        return any(part.startswith(".") for part in below.parts) or any(map(made_by_us, below.parents))
+        is_hidden = any(part.startswith(".") for part in below.parts)
+        return is_hidden or any(map(made_by_us, below.parents)) or _is_predicted(file)
 
     return is_left_out
+
+
+def _is_predicted(file: Path) -> bool:
+    """Whether a file is a predicted map or film: maps and films alone leave no settings in the folder of a run."""
+    for end, record, key in _RECORDS:
+        if file.name.endswith(end):
+            with suppress(UnreadableError):
+                content = read_json(file.with_name(file.name.removesuffix(end) + record))
+                return isinstance(content, dict) and key in content
+    return False
 
 
 def _refuse_as_out(folder: Path, out: Path) -> None:
