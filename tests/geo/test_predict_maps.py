@@ -126,6 +126,20 @@ def test_a_finished_map_is_done_until_something_changes(tmp_path: Path) -> None:
     assert mask.read_bytes() != whole
 
 
+def test_statistics_of_a_gis_beside_a_map_leave_it_the_same(tmp_path: Path) -> None:
+    path, *_ = holey_map(tmp_path / "ortho.tif")
+    predict(path, tmp_path / "out")
+    with rasterio.open(path) as file:
+        file.stats()
+    beside = tmp_path / "ortho.tif.aux.xml"
+    assert "STATISTICS_MEAN" in beside.read_text()
+    assert predict(path, tmp_path / "out") == PredictSummary(0, 1, {})
+    text = beside.read_text()
+    beside.write_text(text.replace("<PAMDataset>", "<PAMDataset><SRS>EPSG:32634</SRS>"))
+    with pytest.raises(ConfigError, match="of another file"):
+        predict(path, tmp_path / "out")
+
+
 def test_a_redo_that_was_killed_continues_without_redo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     maps = [MapInput(str(holey_map(tmp_path / f"{name}.tif")[0]), name) for name in "abc"]
     out, model = tmp_path / "out", predictor(overlap=0.5)

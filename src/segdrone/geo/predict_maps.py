@@ -28,11 +28,11 @@ from segdrone.inference.ground_scale import ground_scale
 from segdrone.inference.predict_folder import PredictSummary
 from segdrone.inference.predictor import Predictor
 from segdrone.raster import Channels, MapSource
+from segdrone.raster.files_of_map import measure_file_of_map
 from segdrone.raster.map_address import is_remote, shown_address
 from segdrone.raster.vector_file import split_layer
 from segdrone.utils.atomic import writable_dir
 from segdrone.utils.console import one_line
-from segdrone.utils.digest import measure_file
 from segdrone.utils.memory import return_freed_memory
 from segdrone.utils.output_dir import exclusive_dir
 from segdrone.windows import Window
@@ -218,7 +218,7 @@ def _content(source: MapSource, given: str) -> dict[str, Any]:
         middle = Window(height // 2, width // 2, min(_PART, height - height // 2), min(_PART, width - width // 2))
         pixels = hashlib.sha256(source.read(middle).tobytes()).hexdigest()
         return {"address": source.path, "query": query, "size": [height, width], "middle": pixels}
-    return {"files": [[file.name, *measure_file(file)] for file in source.files]}
+    return {"files": [[file.name, *measure_file_of_map(file)] for file in source.files]}
 
 
 def _map_of(made_from: Any) -> Any:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from segdrone.errors import DataError
-from segdrone.raster.files_of_map import with_sources
+from segdrone.raster.files_of_map import measure_file_of_map, with_sources
 from segdrone.raster.gdal import gdal_options
 from segdrone.raster.map_file import MAP_SUFFIXES, map_driver
-from segdrone.utils.digest import file_digest, file_state
+from segdrone.utils.digest import file_state
 
 
 class SourceFile(NamedTuple):
@@ -19,7 +19,7 @@ class SourceFile(NamedTuple):
     Attributes:
         path: Its absolute path.
         state: Its `file_state`, by which it is known again without being read.
-        sha256: Its content.
+        sha256: Its content, as `measure_file_of_map` has it.
     """
 
     path: str
@@ -66,10 +66,13 @@ def _measure(file: Path, known: Mapping[str, SourceFile]) -> SourceFile:
     state, earlier = file_state(file), known.get(str(file))
     if earlier is not None and earlier.state == state:
         return earlier
-    digest = file_digest(file)
+    try:
+        _, digest = measure_file_of_map(file)
+    except OSError:
+        digest = ""
     if not digest or file_state(file) != state:
         raise DataError(f"{file} cannot be read, or changes while it is read: wait until it is written")
-    return SourceFile(str(file), state, digest)
+    return SourceFile(str(file), state, str(digest))
 
 
 def known_files(manifest: Mapping[str, Any]) -> dict[str, SourceFile]:
