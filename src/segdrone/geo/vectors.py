@@ -148,7 +148,7 @@ class PolygonWriter:
         if corners.max() > _CORNERS:
             raise DataError(
                 f"a region of {self._names[batch.class_id[corners.argmax()]]} has {corners.max():,} corners, more than "
-                "a GeoPackage holds: simplify the borders (--simplify), or predict with --min-area"
+                "a GeoPackage holds: simplify the borders (--simplify)"
             )
         polygons = batch.to_shapely(self._place.coordinates(batch.points))
         if self._is_mirrored:  # exteriors run counterclockwise in the system of the map
