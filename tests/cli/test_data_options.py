@@ -16,7 +16,8 @@ def test_options_of_a_dataset_are_described_by_the_config() -> None:
         helps = {option.name: option.help for option in group.commands[name].params}  # type: ignore[attr-defined]
         shared = {key: text for key, text in helps.items() if key in DataConfig.model_fields and key != "image_size"}
         assert shared.keys() >= {"root", "classes", "mask_encoding", "split_dir", "split_by", "split_distance"}, name
-        assert shared == {key: describe(key) for key in shared}
+        assert shared == {key: name_options(describe(key)) for key in shared}
+        assert not any("data." in text for text in shared.values())
 
 
 def test_error_messages_name_the_options_of_the_command() -> None:

@@ -156,3 +156,4 @@ def test_every_option_has_a_description_without_a_period() -> None:
     fields = [*DataConfig.model_fields.values(), *SampleScenes.model_fields.values()]
     assert all(field.description and not field.description.endswith(".") for field in fields)
     assert describe("batch_size") == "Samples per batch."
+    assert all("null" not in describe(name) for name in ("images", "masks", "layout"))  # a word of YAML

@@ -3,10 +3,13 @@
 import os
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
+from rich.text import Text
 
 from segdrone.cli.main import commands
 from tests.helpers.commands import REPO, Command
@@ -37,6 +40,21 @@ def test_help_does_not_import_torch(script: str, parts: list[str], command: Comm
 def test_segdrone_help(command: Command) -> None:
     assert "sample" in command("segdrone", "data", "--help").stdout
     assert "--size" in command("segdrone", "data", "sample", "--help").stdout
+
+
+def _texts(command: Any) -> Iterator[tuple[str, str]]:
+    """Yields the name and the text of a command and those below it."""
+    yield command.name, "\n".join([command.help or "", *(getattr(part, "help", "") or "" for part in command.params)])
+    for below in getattr(command, "commands", {}).values():
+        yield from _texts(below)
+
+
+@pytest.mark.parametrize(
+    "text", [pytest.param(text, id=name) for name, text in _texts(typer.main.get_command(commands))]
+)
+def test_help_loses_no_word_in_brackets(text: str) -> None:
+    shown = Text.from_markup(text).plain  # as --help is printed: [labels] would be a style
+    assert shown == text.replace("\\[", "[")
 
 
 def test_predict_help_does_not_import_torch(command: Command, tmp_path: Path) -> None:

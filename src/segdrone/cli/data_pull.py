@@ -16,7 +16,7 @@ def pull(
     project: Annotated[str, typer.Option(metavar="NAME_OR_NUMBER", help="Project in Label Studio, task in CVAT.")],
     out: Annotated[Path, typer.Option(help="File to write: .json of Label Studio, .xml of CVAT. It is replaced.")],
 ) -> None:
-    """Fetch annotations from a labeling tool that runs, to import them.
+    r"""Fetch annotations from a labeling tool that runs, to import them.
 
     For example, with the token of Account & Settings, or of CVAT's profile:
 
@@ -29,7 +29,7 @@ def pull(
 
     Photographs are not fetched: give the import those that were sent. Label
     Studio's predictions that nobody has accepted are not in the file. CVAT
-    needs the extra labels: pip install 'segdrone[labels]'.
+    needs the extra labels: pip install 'segdrone\[labels]'.
 
     Exit code 0 if the file is written; 2 and one line on stderr if not.
     """

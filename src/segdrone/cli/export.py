@@ -36,7 +36,7 @@ HELP = f"""Export a checkpoint to files that run without torch.
 
 def export(
     checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="Checkpoint written by segdrone train.")],
-    to: Annotated[list[str], typer.Option(metavar="FORMAT", help="A format below; can be given several times.")],
+    to: Annotated[list[str], typer.Option(metavar="FORMAT", help="A format above; can be given several times.")],
     out: Annotated[Path, typer.Option(help="Folder to write to; created if it does not exist.")],
     window: Annotated[
         str | None, typer.Option(help="WIDTHxHEIGHT in pixels that the file takes (default: any).")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -242,8 +243,10 @@ def describe(name: str) -> str:
     Example:
         >>> describe("mask_threshold")
         'Largest gray level of class 0 in binary masks.'
+        >>> describe("layout")
+        'Name of the layout of the folders, such as voc (default: the one that fits).'
     """
-    text = str(DataConfig.model_fields[name].description)
+    text = re.sub("; null: (.+)", r" (default: \1)", str(DataConfig.model_fields[name].description))
     return f"{text[0].upper()}{text[1:]}."
 
 

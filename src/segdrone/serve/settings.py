@@ -126,7 +126,7 @@ class ServeSettings:
     label_studio: str | None = field(
         default=None,
         metadata=_help(
-            "Address of a Label Studio whose uploads are labeled, at http://HOST:PORT/v1/models/NAME/label-studio; "
+            "Address of a Label Studio whose uploads are labeled, at /v1/models/NAME/label-studio of the service; "
             "needs its token as LABEL_STUDIO_TOKEN in the environment."
         ),
     )
