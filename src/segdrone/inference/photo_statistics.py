@@ -1,4 +1,4 @@
-"""Measure a photograph and its prediction for monitoring: the last columns of `summary.csv`."""
+"""Measure a photograph and its prediction for monitoring: columns of `summary.csv`."""
 
 from __future__ import annotations
 
