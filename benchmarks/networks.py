@@ -213,6 +213,7 @@ def page(records: dict[str, tuple[Record | None, Record | None]], pictured: bool
         else f"\nNot measured yet: {' and '.join(['accuracy'] * (not trained) + ['time'] * (not timed))}."
     )
     picture = "\n![mIoU against milliseconds, by network](networks.svg)\n" if pictured else ""
+    by_hand = "\n## The included model\n"  # and what follows it on the page
     columns = ", multiply-adds in billions and milliseconds" if timed else " and multiply-adds in billions"
     return f"""# Networks
 
@@ -232,7 +233,7 @@ head that its paper trains with: networks here have one output.
 
 `model.context=tu-vit_small_patch14_dinov2` adds the features of DINOv2, which is not trained, to those of the encoder,
 in any network of smp here but DPT; `fpn_lite0_dinov2` is one. What it takes, and what it costs: [context](context.md).
-"""
+{by_hand}{(REPO / "docs" / "networks.md").read_text(encoding="utf-8").partition(by_hand)[2]}"""
 
 
 def main() -> None:

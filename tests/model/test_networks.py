@@ -7,6 +7,7 @@ import pytest
 import segmentation_models_pytorch as smp
 import torch
 import yaml
+from benchmarks.networks import page
 from torch import Tensor, nn
 
 from segdrone.classes import ClassTable
@@ -240,3 +241,9 @@ def test_normalization_follows_the_encoder(encoder: str, mean: tuple[float, ...]
 def test_weights_that_timm_does_not_have_are_refused_with_those_it_has() -> None:
     with pytest.raises(ConfigError, match=r"tu-resnet18\.typo is not among timm's weights: .*resnet18\.a1_in1k"):
         pretrained_normalization("tu-resnet18.typo")
+
+
+def test_the_page_of_networks_is_written_again_with_all_its_sections() -> None:
+    _, _, written = (REPO / "docs" / "networks.md").read_text(encoding="utf-8").partition("A short training")
+    assert "## The included model" in written
+    assert page({}, False).partition("A short training")[2] == written
