@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-_WIDTH = 180  # characters of the table in a file or a pipe
+_WIDTH = 240  # characters of the table in a file or a pipe: no name is folded
 
 commands = typer.Typer(
     no_args_is_help=True, help="ImageNet weights of encoders: which there are, with license and size, and fetch them."
@@ -23,11 +23,14 @@ def list_weights() -> None:
     model of timm, works as well, from the hub.
     """
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from segdrone.model.weights_catalog import CATALOG, cached_weights
 
-    table = Table("encoder", "hub", "package", "license", "MB", "cached", box=None, header_style="bold")
+    titles = ("encoder", "hub", "package", "license", "MB", "cached")
+    table = Table(
+        *(Column(title, overflow="fold") for title in titles), box=None, header_style="bold"
+    )  # names are whole
     for name, weights in CATALOG.items():
         package = "" if weights.package is None else f"{weights.package.name} {weights.package.version}"
         cached = "yes" if cached_weights(name).is_file() else ""
