@@ -94,7 +94,10 @@ class DatasetFolder:
         if self.ids is not None:
             return Split({split: [*self.ids.get(split, [])] for split in SPLITS}, "given", "as given")
         pairs, unlabeled = self.pairs, self.unlabeled
-        split = split_unlabeled(self.config, pairs, unlabeled) if unlabeled else assign_splits(self.config, pairs)
+        by = self.files.split_by
+        split = (
+            split_unlabeled(self.config, pairs, unlabeled, by) if unlabeled else assign_splits(self.config, pairs, by)
+        )
         for note in split.notes:
             log.warning("%s", note)
         return split

@@ -60,7 +60,7 @@ def check_dataset(root: Path, *, workers: int | None = None, progress: bool = Tr
             ImageMaskPair(p.id, p.image, None, (0, 0), channels=channels, group=p.group, split=p.split)
             for p in files.pairs
         ]
-        split, split_error = assign_splits(config, pairs), ""
+        split, split_error = assign_splits(config, pairs, files.split_by), ""
     except DataError as error:
         split, split_error = Split({}, config.split_dir or config.split_by or "random", ""), str(error)
     images, scanned_masks = scan_dataset(

@@ -94,7 +94,7 @@ def test_the_folder_is_a_dataset_with_its_split(site: Path, capsys: pytest.Captu
     dataset = open_dataset(DataConfig(root=str(site / "out")))
     assert dataset.table.names == ("grass", "road", "roof")
     assert {split: len(pairs) for split, pairs in dataset.splits.items()} == {**summary.tiles, "all": 48}
-    assert dataset.split.source == "folders"
+    assert (dataset.split.source, dataset.split.by) == ("folders", f"by the lists in {site / 'out'}")
     assert not dataset.split.notes
     assert not check_dataset(site / "out", workers=1, progress=False).failed
     print_summary(summary)

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from segdrone.data import open_dataset
 from segdrone.data.config import DataConfig
 from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.splits.assign_splits import Split, assign_splits, split_unlabeled
@@ -95,12 +98,29 @@ def test_split_folders_are_the_split() -> None:
     assert (split.source, split.by, split.notes) == ("folders", "by the folders train, val, test", ())
 
 
+def test_lists_in_a_dataset_are_not_called_folders(tmp_path: Path) -> None:
+    for name in "abcdefgh":
+        for folder, values in (("images", (9, 200)), ("masks", (0, 1))):
+            path = tmp_path / folder / f"{name}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(np.array([values] * 6, np.uint8)).save(path)
+    (tmp_path / "classes.csv").write_text("name\nsoil\ncrop\n")
+    (tmp_path / "train.txt").write_text("a\nb\nc\nd\ne\nf\n")
+    (tmp_path / "test.txt").write_text("g\nh\n")
+    lists = f"the lists in {tmp_path}"
+    split = open_dataset(DataConfig(root=str(tmp_path))).split
+    assert split.by == f"by {lists}, val at random from train, data.split_seed=42"
+    assert split.notes[0].startswith(f"{lists} hold no validation photographs: 1 of train validate")
+    anew = open_dataset(DataConfig(root=str(tmp_path), split_by=".+")).split
+    assert anew.notes[0] == f"data.split_by=.+ splits anew: {lists} are not the split"
+
+
 def test_without_a_val_folder_photographs_of_train_validate() -> None:
     ids = [f"{i:02d}" for i in range(30)]
     folders = {name: "test" if int(name) < 10 else "train" for name in ids}
     split = assign(ids, folders)
     assert (split.ids["test"], len(split.ids["val"]), len(split.ids["train"])) == (ids[:10], 3, 17)
-    assert "no folder of validation photographs" in split.notes[0]
+    assert "the folders train, test hold no validation photographs: 3 of train validate" in split.notes[0]
     assert len(split.notes) == 1
     assert assign(ids, folders, val_share=0.0).ids == {"train": ids[10:], "val": [], "test": ids[:10]}
 

@@ -33,11 +33,16 @@ class Split(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def assign_splits(config: DataConfig, pairs: Sequence[ImageMaskPair]) -> Split:
+def assign_splits(config: DataConfig, pairs: Sequence[ImageMaskPair], stated_by: str = "") -> Split:
     """Splits photographs: by lists of `config.split_dir`, by `config.split_by`, by split folders, or else at random.
 
     The random split by photograph is that of the tutorial. It is one by group if names tell augmented copies of one
     photograph, so that copies are never divided.
+
+    Args:
+        config: The choices of the user.
+        pairs: The photographs.
+        stated_by: What states the split of the pairs, as in `DatasetFiles.split_by`; empty for their folders.
 
     Raises:
         DataError: As `read_split`, `random_split` and `group_photographs`; or there are too few groups.
@@ -49,18 +54,21 @@ def assign_splits(config: DataConfig, pairs: Sequence[ImageMaskPair]) -> Split:
         split = Split(read_split(Path(config.split_dir), ids), config.split_dir, f"by the lists in {config.split_dir}")
     elif config.split_by is not None:
         groups = group_photographs(pairs, config.split_by, config.split_distance)
-        return _by_group(config, groups, f"data.split_by={config.split_by}", ignored=sorted(folders))
+        ignored = stated_by or f"the folders {', '.join(sorted(folders))}" if folders else ""
+        return _by_group(config, groups, f"data.split_by={config.split_by}", ignored)
     elif len(folders) > 1:
-        split = _by_folders(config, pairs)
+        split = _as_stated(config, pairs, stated_by)
     else:
         return _at_random(config, pairs)
     return split._replace(notes=(*split.notes, *_told_by_names(split.ids)))
 
 
-def split_unlabeled(config: DataConfig, labeled: Sequence[ImageMaskPair], unlabeled: Sequence[ImageMaskPair]) -> Split:
+def split_unlabeled(
+    config: DataConfig, labeled: Sequence[ImageMaskPair], unlabeled: Sequence[ImageMaskPair], stated_by: str = ""
+) -> Split:
     """Splits photographs of which some or none have a mask: those without train, the others validate and test.
 
-    Lists and split folders are taken as they are.
+    Lists and split folders are taken as they are; `stated_by` is that of `assign_splits`.
 
     Raises:
         DataError: As `assign_splits`; or a photograph without a mask is listed for validation or test.
@@ -77,7 +85,7 @@ def split_unlabeled(config: DataConfig, labeled: Sequence[ImageMaskPair], unlabe
     if not labeled:
         return Split({"train": without, "val": [], "test": []}, "unlabeled", "no photograph has a mask: all train")
     if len({pair.split for pair in labeled} - {None}) > 1:
-        split = assign_splits(config, labeled)
+        split = assign_splits(config, labeled, stated_by)
         return split._replace(ids={**split.ids, "train": sorted([*split.ids["train"], *without])})
     by = f"those without masks train, the {len(labeled)} others validate and test"
     if config.split_by is None:
@@ -88,7 +96,7 @@ def split_unlabeled(config: DataConfig, labeled: Sequence[ImageMaskPair], unlabe
     return Split(ids, "unlabeled", f"{by}, {split.by}", split.notes)
 
 
-def _by_group(config: DataConfig, groups: Mapping[str, str], what: str, ignored: Sequence[str] = ()) -> Split:
+def _by_group(config: DataConfig, groups: Mapping[str, str], what: str, ignored: str = "") -> Split:
     try:
         ids = split_groups(groups, test=config.test_share, val=config.val_share, seed=config.split_seed)
     except DataError as error:
@@ -99,7 +107,7 @@ def _by_group(config: DataConfig, groups: Mapping[str, str], what: str, ignored:
     count = len(set(groups.values()))
     notes = []
     if ignored:
-        notes.append(f"{what} splits anew: the folders {', '.join(ignored)} are not the split")
+        notes.append(f"{what} splits anew: {ignored} are not the split")
     for name, share in (("test", config.test_share), ("val", (1 - config.test_share) * config.val_share)):
         reached = len(ids[name]) / len(groups)
         if share and not share / _FACTOR <= reached <= share * _FACTOR and count < len(groups) / 2:
@@ -111,10 +119,11 @@ def _by_group(config: DataConfig, groups: Mapping[str, str], what: str, ignored:
     return Split(ids, config.split_by or "random", by, tuple(notes))
 
 
-def _by_folders(config: DataConfig, pairs: Sequence[ImageMaskPair]) -> Split:
-    """Takes split folders as they are. Without a val folder, photographs of train validate."""
+def _as_stated(config: DataConfig, pairs: Sequence[ImageMaskPair], stated_by: str) -> Split:
+    """Takes split folders, or lists in a dataset, as they are. If they have no val, photographs of train validate."""
     ids = {name: [pair.id for pair in pairs if (pair.split or "train") == name] for name in SPLITS}
-    by, notes = f"by the folders {', '.join(name for name in SPLITS if ids[name])}", []
+    stated_by = stated_by or f"the folders {', '.join(name for name in SPLITS if ids[name])}"
+    by, notes = f"by {stated_by}", []
     if outside := [pair.id for pair in pairs if pair.split is None]:
         notes.append(
             f"{len(outside)} photographs are in no split folder and train, such as {outside[0]}: data.split_dir=FOLDER "
@@ -129,7 +138,7 @@ def _by_folders(config: DataConfig, pairs: Sequence[ImageMaskPair]) -> Split:
         ids = {**ids, "train": held["train"], "val": held["val"]}
         by += f", val at random from train, data.split_seed={config.split_seed}"
         notes.append(
-            f"there is no folder of validation photographs: {len(ids['val'])} of train validate (data.val_share="
+            f"{stated_by} hold no validation photographs: {len(ids['val'])} of train validate (data.val_share="
             f"{config.val_share}); data.val_share=0 trains on them instead"
         )
         folders = {pair.id: folder_of(pair) for pair in pairs if (pair.split or "train") == "train"}
