@@ -13,7 +13,8 @@ from segdrone.raster.gdal import import_rasterio
 from segdrone.raster.geo_libraries import library
 
 START = """
-import os
+import logging, os
+logging.basicConfig()
 from segdrone.raster.geo_libraries import library
 for name in {order}:
     library(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -67,16 +68,24 @@ def _skipped_drivers() -> Iterator[None]:
     """Keeps GDAL, which starts in the body, from drivers of the network.
 
     An overview file beside a raster is opened by any driver, whatever the raster is. The variable is removed again: the
-    GDAL of pyogrio lacks some of the drivers, and would warn of them.
+    GDAL of pyogrio lacks some of the drivers, and would warn of them, as that of rasterio does in the log.
     """
     if "GDAL_SKIP" in os.environ:
         yield
         return
     os.environ["GDAL_SKIP"] = _NETWORK_DRIVERS
+    logger = logging.getLogger("rasterio._env")
+    logger.addFilter(_tells_no_missing_driver)
     try:
         yield
     finally:
         del os.environ["GDAL_SKIP"]
+        logger.removeFilter(_tells_no_missing_driver)
+
+
+def _tells_no_missing_driver(record: logging.LogRecord) -> bool:
+    """Whether a record is something else than that a driver to skip is not there at all."""
+    return "GDAL_SKIP" not in record.getMessage()
 
 
 @contextmanager
