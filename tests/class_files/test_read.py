@@ -127,6 +127,29 @@ def test_names_may_be_of_several_words(tmp_path: Path) -> None:
     assert read_class_table(write(tmp_path, "moving car\nlow vegetation\n")).names == ("moving car", "low vegetation")
 
 
+@pytest.mark.parametrize(
+    ("content", "values"),
+    [
+        ("1 road\n2 tall tree\n", (1, 2)),
+        ("id name\n1 road\n2 tall tree\n", (1, 2)),
+        ("road 1\ntall tree 2\n", (1, 2)),
+        ("128 64 128 road\n0 255 0 tall tree\n", None),
+        ("#804080 road\n#00ff00 tall tree\n", None),
+    ],
+)
+def test_numbers_between_spaces_are_no_part_of_names(
+    tmp_path: Path, content: str, values: tuple[int, ...] | None
+) -> None:
+    table = read_class_table(write(tmp_path, content, "labels.txt"))
+    assert (table.names, table.mask_values) == (("road", "tall tree"), values)
+    if values is None:
+        assert table.colours == ((128, 64, 128), (0, 255, 0))
+
+
+def test_lines_of_numbers_alone_are_no_names(tmp_path: Path) -> None:
+    assert "is no header row" in refusal(tmp_path, "1 128 64 128\n2 0 102 0\n", "colors.txt")
+
+
 def test_ansi_is_read_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     table = read_class_table(write(tmp_path, "name;r;g;b\nGeb\u00e4ude;1;2;3\n".encode("cp1252")))
     assert table.names == ("Geb\u00e4ude",)
@@ -197,7 +220,7 @@ def test_colors_without_a_label_are_kept(tmp_path: Path) -> None:
         (b"PK\x03\x04\x14\x00", ("is a spreadsheet: save it as CSV",)),
         (b"\x81\x00\xff\xfe\x01", ("neither UTF-8 nor UTF-16 nor ANSI",)),
         ("x" * 70 + "\n", ("too long",)),
-        ("This is a text about a dataset and how it was labeled\n", ("begin the file with one",)),
+        ("This is a text about a dataset and how it was labeled\n", ("too long for names",)),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_its_cause(

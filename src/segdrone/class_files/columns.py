@@ -72,7 +72,12 @@ def is_header(cells: Sequence[str]) -> bool:
         (True, False)
     """
     keys = {_key(cell) for cell in cells}
-    return bool(keys & {*_NAMES} or len(keys & _KNOWN) > 1) and not any(map(_is_value, cells))
+    return bool(keys & {*_NAMES} or len(keys & _KNOWN) > 1) and not any(map(is_value, cells))
+
+
+def is_value(cell: str) -> bool:
+    """Whether a cell is a whole number or a color."""
+    return _is_whole(cell) or _is_color(cell)
 
 
 def is_known(cell: str) -> bool:
@@ -208,10 +213,6 @@ def _is_color(cell: str) -> bool:
 
 def _match_triple(cell: str) -> re.Match[str] | None:
     return _TRIPLE.fullmatch(" ".join(cell.split()))
-
-
-def _is_value(cell: str) -> bool:
-    return _is_whole(cell) or _is_color(cell)
 
 
 def _is_byte(cell: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from segdrone.class_files.columns import ColumnsError, Entry, Row, is_header, read_entries
+from segdrone.class_files.columns import ColumnsError, Entry, Row, is_header, is_value, read_entries
 from segdrone.class_files.json_table import read_json_rows
 from segdrone.class_files.text import SEPARATORS, Grid, read_grids, read_text
 from segdrone.classes import BUILT_IN, IGNORE_INDEX, ClassTable, generate_colors
@@ -118,13 +118,15 @@ def _read_grid(grid: Grid) -> list[Entry]:
         raise ColumnsError("its lines hold another separator")
     if header is None and any(len(line.cells) == 1 and not _could_be_name(line.cells[0]) for line in lines):
         raise ColumnsError(
-            "its lines are too long for names of classes: give a table with the columns id, name, r, g, b"
+            "its lines are too long for names of classes, or hold numbers only: give a table with the columns id, "
+            "name, r, g, b"
         )
     return read_entries(header, [Row(f"line {number}", cells) for number, cells in lines])
 
 
 def _could_be_name(text: str) -> bool:
-    return len(text) <= _LONGEST_NAME and len(text.split()) <= _MOST_WORDS
+    words = text.split()
+    return len(text) <= _LONGEST_NAME and len(words) <= _MOST_WORDS and not all(map(is_value, words))
 
 
 def _names_columns(grid: Grid) -> bool:

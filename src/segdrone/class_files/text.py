@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import logging
 import re
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from segdrone.class_files.columns import ColumnsError
+from segdrone.class_files.columns import ColumnsError, is_header, is_value
 from segdrone.errors import DataError
 from segdrone.utils.bounded import UnreadableError, read_bytes
 
@@ -139,5 +140,15 @@ def _divide(separator: str, rows: list[tuple[int, str]], comment: str) -> Grid:
 
 def _cells(line: str, separator: str) -> list[str]:
     if separator == " ":
-        return line.split()
+        words = line.split()
+        return words if is_header(words) else _join_words(words)
     return [cell.strip() for cell in next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])]
+
+
+def _join_words(words: list[str]) -> list[str]:
+    """Returns the cells of a line that spaces divide: each number and each color, and the words of a name together."""
+    cells: list[str] = []
+    for known, group in groupby(words, is_value):
+        part = [*group]
+        cells += part if known else [" ".join(part)]
+    return cells
