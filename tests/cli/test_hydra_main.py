@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from tests.helpers.commands import REPO, Command, assert_one_line
 
@@ -48,6 +50,7 @@ objective: val/miou
 direction: maximize
 output_dir: sweep
 hydra:
+  output_subdir: null
   searchpath: ["file://{REPO}/conf"]
   run: {{dir: "${{output_dir}}"}}
   sweep: {{dir: "${{output_dir}}", subdir: "${{hydra.job.num}}"}}
@@ -126,6 +129,25 @@ def test_a_sweep_without_any_score_fails(by: list[str], sweep: Sweep) -> None:
     assert "Traceback" not in result.stderr
     assert error_lines(result)[-1].endswith("jobs has a score: fix the errors above")
     assert "best" not in result.stdout
+
+
+@pytest.mark.parametrize("by", [[], ["search=optuna", "hydra.sweeper.n_trials=3"]], ids=["basic", "optuna"])
+def test_a_job_in_the_folder_of_another_one_is_not_started(by: list[str], sweep: Sweep, tmp_path: Path) -> None:
+    result = sweep(*by, "x=1.0,2.0,3.0", "hydra.sweep.subdir=${kind}")
+    assert result.returncode == 0
+    assert error_lines(result)[0].startswith("error: job 1: hydra.sweep.subdir=fine is the folder of another job")
+    (row,) = csv.DictReader((tmp_path / "sweep" / "comparison.csv").open())
+    assert float(row["reached"]) == json.loads((tmp_path / "sweep" / "fine" / "run.json").read_text())["reached"]
+    assert f"x={row['reached']}" in OmegaConf.load(tmp_path / "sweep" / "fine" / ".hydra" / "overrides.yaml")
+
+
+def test_jobs_that_would_not_be_compared_are_not_started(sweep: Sweep, tmp_path: Path) -> None:
+    result = sweep("x=1.0,2.0", "hydra.sweep.subdir=x/${x}")
+    assert result.returncode == 2
+    first, _, last = error_lines(result)
+    assert first.startswith("error: job 0: hydra.sweep.subdir=x/1.0 names a folder in a folder")
+    assert last == "error: 2 of the jobs failed: fix the errors above"
+    assert not [*tmp_path.rglob("run.json")]
 
 
 def test_a_sweep_without_a_comparison_fails_if_a_job_failed(sweep: Sweep) -> None:

@@ -56,6 +56,10 @@ def test_a_sweeper_of_another_direction_is_refused(tmp_path: Path, capsys: pytes
         ({"direction": "minimize"}, "takes the worst val/miou for the best: give direction=maximize"),
         ({"objective": "val/loss"}, "takes the worst val/loss for the best: give direction=minimize"),
         ({"n_trials": 0}, "n_trials=0 must be a whole number of 1 or more"),
+        (
+            {"overrides": ("objective=val/miou,val/dice",)},
+            "objective=val/miou,val/dice: jobs are compared by one objective",
+        ),
         ({"n_trials": 3, "overrides": ("seed=1",)}, "search=optuna has nothing to search"),
     ],
 )

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser  # hydra.main's own
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -26,6 +27,7 @@ from segdrone.cli.hydra_help import print_help
 from segdrone.cli.lock_output_dir import LockOutputDir
 from segdrone.errors import ConfigError, ProcessLostError, SegdroneError, explain_error
 from segdrone.sweep import UNFINISHED, CompareAtEnd, Sweep, clear_failure, note_failure, read_sweep, report
+from segdrone.utils.bounded import read_yaml
 from segdrone.utils.config import config_dir, save_config
 from segdrone.utils.console import exit_with_error, one_line, protect_console
 from segdrone.utils.launch import silence_nonzero_ranks, single_job_argv, wait_for_rank_zero
@@ -47,6 +49,9 @@ def task_wrapper(task: Callable[[DictConfig], float]) -> Callable[[DictConfig], 
     def wrapped(cfg: DictConfig) -> float | None:
         hydra = HydraConfig.get()
         if hydra.mode == RunMode.MULTIRUN:
+            if "objective" in cfg and (reason := _refuse_job_folder(hydra)):  # evaluations may be repeated
+                _tell_failure(hydra.job.num, reason)
+                return None
             save_config(cfg, Path(hydra.runtime.output_dir))  # the comparison reads it, also that of a killed job
         cfg.output_dir = hydra.runtime.output_dir
         if hydra.mode == RunMode.MULTIRUN:
@@ -132,6 +137,19 @@ def _parse_arguments() -> argparse.Namespace:
     return arguments
 
 
+def _refuse_job_folder(hydra: HydraConf) -> str:
+    """Returns why a job cannot be written to the folder that the user chose for it; nothing if it can."""
+    subdir, other = str(hydra.sweep.subdir), Path(hydra.runtime.output_dir) / ".hydra" / "overrides.yaml"
+    if len(Path(subdir).parts) > 1:
+        return f"hydra.sweep.subdir={subdir} names a folder in a folder, where no job is compared: give one without /"
+    if other.exists() and read_yaml(other) != [*hydra.overrides.task]:  # SLURM may start the same job again
+        return (
+            f"hydra.sweep.subdir={subdir} is the folder of another job, which would be lost: name all that differs "
+            "between jobs, or leave it out"
+        )
+    return ""
+
+
 def _run_sweep_job(
     task: Callable[[DictConfig], float], cfg: DictConfig, number: int, *, show_traceback: bool
 ) -> float | None:
@@ -153,12 +171,16 @@ def _run_sweep_job(
             return score
         reason, details = f"{cfg.get('objective', 'the score')} came out as {score}", ""
     note_failure(folder, reason, details)
-    _failed_jobs.append(number)
-    sys.stderr.write(f"error: job {number}: {one_line(reason)}\n")  # one write, because jobs may run in parallel
+    _tell_failure(number, reason)
     if show_traceback:
         print(details, file=sys.stderr)
     gc.collect()  # networks contain reference cycles, and the next job may need their memory
     return None
+
+
+def _tell_failure(number: int, reason: str) -> None:
+    _failed_jobs.append(number)
+    sys.stderr.write(f"error: job {number}: {one_line(reason)}\n")  # one write, because jobs may run in parallel
 
 
 def _config_options() -> Sequence[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, ClassVar
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
@@ -34,6 +36,10 @@ class CompareAtEnd(Callback):
             exit_with_error(
                 f"direction={config.direction} takes the worst {config.objective} for the best: give direction={best}"
             )
+        overrides = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
+        for override in overrides:
+            if override.key_or_group in ("objective", "direction") and override.is_sweep_override():
+                exit_with_error(f"{override.input_line}: jobs are compared by one {override.key_or_group}: give one")
         sweeper_direction = config.hydra.sweeper.get("direction", config.direction)
         if isinstance(sweeper_direction, Enum):
             sweeper_direction = sweeper_direction.name
@@ -43,18 +49,17 @@ class CompareAtEnd(Callback):
                 "which sets both"
             )
         if "n_trials" in config.hydra.sweeper:
-            _check_optuna(config.hydra)
+            _check_optuna(config.hydra, overrides)
         folder = Path(config.hydra.sweep.dir).absolute()
         if any(folder.glob("*/.hydra")):
             exit_with_error(f"{folder} contains the jobs of an earlier sweep: give another output_dir, or remove it")
         CompareAtEnd.folder = folder
 
 
-def _check_optuna(hydra: DictConfig) -> None:
+def _check_optuna(hydra: DictConfig, overrides: Sequence[Override]) -> None:
     trials = hydra.sweeper.n_trials
     if type(trials) is not int or trials < 1:
         exit_with_error(f"hydra.sweeper.n_trials={trials} must be a whole number of 1 or more")
-    overrides = OverridesParser.create().parse_overrides(list(hydra.overrides.task))
     configured = hydra.sweeper.get("params") or hydra.sweeper.get("custom_search_space")
     if not configured and not any(override.is_sweep_override() for override in overrides):
         exit_with_error(
