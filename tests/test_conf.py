@@ -76,6 +76,13 @@ def test_every_file_composes(choice: str) -> None:
         _assert_contains(part, {key: value for key, value in _file(group, name).items() if key != "root"})
 
 
+@pytest.mark.parametrize("choice", [f"experiment={name}" for name in _names("experiment")] + ["debug=overfit"])
+def test_a_recipe_leaves_nothing_of_its_augmentation_behind_when_another_one_is_chosen(choice: str) -> None:
+    other = "experiment=laptop" if choice == "debug=overfit" else "augment=none"
+    cfg = compose_config("train", "data.root=x", choice, other)
+    assert cfg.augment == compose_config("train", "augment=none").augment
+
+
 def _assert_contains(config: Any, expected: Any, key: str = "") -> None:
     """Assert that every value of a file is the value in the config."""
     if isinstance(expected, dict):
