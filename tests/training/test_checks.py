@@ -5,6 +5,7 @@ import pytest
 
 from segdrone.errors import ConfigError
 from segdrone.training import train
+from segdrone.training.build_trainer import instantiate_all
 from segdrone.training.checks import check_callbacks, check_metric, check_trainer, monitorable_metrics
 from tests.helpers.small_run import Compose
 from tests.helpers.training import THREE
@@ -40,6 +41,15 @@ def test_callbacks_can_only_monitor_logged_metrics(caplog: pytest.LogCaptureFixt
         check_callbacks({"stop": {**stop, "monitor": "val/mIoU"}}, THREE, has_val=True)
     with pytest.raises(ConfigError, match=r"callbacks\.stop\.patience=x must be a whole number of 0 or more"):
         check_callbacks({"stop": {**stop, "patience": "x"}}, THREE, has_val=True)
+
+
+@pytest.mark.parametrize("part", [{"epochs": 5}, {"_target_": None}, True, [1], "ema"])
+def test_options_of_a_callback_that_was_left_out_are_reported(part: Any) -> None:
+    message = r"callbacks\.freeze_encoder=.* has no _target_.*: add freeze_encoder to callbacks=\[\.\.\.\], or"
+    with pytest.raises(ConfigError, match=message):
+        check_callbacks({"checkpoint": CHECKPOINT, "freeze_encoder": part}, THREE, has_val=False)
+    with pytest.raises(ConfigError, match=r"logger\.csv=.* has no _target_"):
+        instantiate_all({"csv": part}, "logger")
 
 
 def test_the_worst_epoch_is_not_taken_for_the_best() -> None:

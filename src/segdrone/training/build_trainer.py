@@ -21,7 +21,7 @@ from segdrone.model.distributed import check_processes
 from segdrone.model.stall import MarkProgress
 from segdrone.training.adapt_batch_norm import AdaptBatchNorm
 from segdrone.training.checkpoint_io import AtomicCheckpointIO
-from segdrone.training.checks import check_callbacks
+from segdrone.training.checks import check_callbacks, used_parts
 from segdrone.training.precision import choose_precision
 from segdrone.training.self_training import SelfTraining
 from segdrone.utils.config import to_container, without
@@ -95,14 +95,14 @@ def build_callbacks(cfg: DictConfig, datamodule: SegmentationDataModule) -> list
 
 
 def instantiate_all(configs: Mapping[str, Any] | None, group: str) -> list[Any]:
-    """Instantiates every config with a `_target_`; entries that are null are skipped.
+    """Instantiates every config; entries that are null are skipped.
 
     Args:
         configs: Configs by name.
         group: Config group, for errors.
 
     Raises:
-        ConfigError: An object does not accept its options.
+        ConfigError: An object does not accept its options, or a config has no `_target_`.
 
     Example:
         >>> configs = {"stop": {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "val/miou"}}
@@ -110,12 +110,11 @@ def instantiate_all(configs: Mapping[str, Any] | None, group: str) -> list[Any]:
         ['EarlyStopping']
     """
     parts = []
-    for name, config in (configs or {}).items():
-        if config:
-            try:
-                parts.append(hydra.utils.instantiate(config))
-            except InstantiationException as error:
-                raise ConfigError(f"{group}.{name} cannot be built ({_reason(error)}): fix its options") from error
+    for name, config in used_parts(configs or {}, group).items():
+        try:
+            parts.append(hydra.utils.instantiate(config))
+        except InstantiationException as error:
+            raise ConfigError(f"{group}.{name} cannot be built ({_reason(error)}): fix its options") from error
     return parts
 
 

@@ -134,10 +134,10 @@ def check_callbacks(callbacks: Mapping[str, Any], table: ClassTable, *, has_val:
     """Checks which metrics callbacks monitor, and warns if none of them keeps checkpoints.
 
     Raises:
-        ConfigError: A metric is not logged, its worst value would be taken for the best, or the patience is not an
-            integer.
+        ConfigError: A metric is not logged, its worst value would be taken for the best, the patience is not an
+            integer, or a callback has options and no `_target_`.
     """
-    used = {name: part for name, part in callbacks.items() if part}
+    used = used_parts(callbacks, "callbacks")
     for name, part in used.items():
         if part.get("monitor") is not None:
             check_metric(f"callbacks.{name}.monitor", part["monitor"], table, has_val=has_val)
@@ -145,6 +145,22 @@ def check_callbacks(callbacks: Mapping[str, Any], table: ClassTable, *, has_val:
         _check_integer(f"callbacks.{name}.patience", part.get("patience"), 0)
     if not any("ModelCheckpoint" in part.get("_target_", "") for part in used.values()):
         log.warning("no checkpoint is kept: callbacks=[default,...] adds those that keep the best and the last one")
+
+
+def used_parts(configs: Mapping[str, Any], group: str) -> dict[str, Options]:
+    """Returns the parts of a group, such as callbacks, that are not null.
+
+    Raises:
+        ConfigError: A part has no `_target_`, as its options have that a recipe sets while another list leaves it out.
+    """
+    used = {name: part for name, part in configs.items() if part}
+    for name, part in used.items():
+        if not isinstance(part, Mapping) or not isinstance(part.get("_target_"), str):
+            raise ConfigError(
+                f"{group}.{name}={part} has no _target_, which says what it is: add {name} to {group}=[...], or give "
+                f"{group}.{name}=null to do without"
+            )
+    return used
 
 
 def _check_mode(key: str, part: Options) -> None:
