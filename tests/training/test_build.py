@@ -89,6 +89,35 @@ def test_masks_beside_photographs_without_masks_score_them(trained_run: Path, al
 @pytest.mark.parametrize(
     ("choices", "told"),
     [
+        ([], []),
+        (["data.tile_size=[32,48]"], ["data.tile_size has no effect without data.sampling=tiles"]),
+        (["data.sampling=tiles", "data.tile_size=[32,48]"], []),
+        (
+            ["data.sampling=tiles", "data.crop_size=[32,48]", "data.samples_per_image=2"],
+            [f"data.{key} has no effect without data.sampling=crops" for key in ("crop_size", "samples_per_image")],
+        ),
+        (
+            ["data.sampling=crops", "data.crop_size=[32,48]", "data.rare_classes=[dog]"],
+            ["data.rare_classes has no effect without data.rare_share"],
+        ),
+        (["data.sampling=crops", "data.crop_size=[32,48]", "data.rare_classes=[dog]", "data.rare_share=0.5"], []),
+        (
+            ["augment.combine.paste_classes=[dog]"],
+            ["augment.combine.paste_classes has no effect without augment.combine.copy_paste"],
+        ),
+        (["augment.combine.paste_classes=[dog]", "augment.combine.copy_paste=0.5"], []),
+    ],
+)
+def test_settings_that_another_one_leaves_without_effect_are_told(
+    choices: list[str], told: list[str], small_config: Compose, caplog: pytest.LogCaptureFixture
+) -> None:
+    build_datamodule(small_config(*choices))
+    assert [record.message for record in caplog.records if "no effect" in record.message] == told
+
+
+@pytest.mark.parametrize(
+    ("choices", "told"),
+    [
         ([], False),
         (["data.test_image_size=[80,120]"], False),
         (["data.test_image_size=[192,288]"], True),

@@ -79,6 +79,7 @@ def open_datamodule(cfg: DictConfig, config: DataConfig) -> SegmentationDataModu
     datamodule = SegmentationDataModule(
         config, to_container(cfg.augment), seed=cfg.seed, model=model, replay_ids=replayed, instances=instances
     )
+    _tell_unused(cfg, config)
     _tell_scales(config)
     datamodule.prepare_data()
     if config.rasters is not None:  # the run is one on the folder of tiles, also when it is resumed
@@ -93,6 +94,26 @@ def open_datamodule(cfg: DictConfig, config: DataConfig) -> SegmentationDataModu
     counts = ", ".join(f"{len(datamodule.splits[split])} {split}" for split in SPLITS)
     log.info("%s: %s photographs, split %s", datamodule.config.root, counts, datamodule.dataset.split.by)
     return datamodule
+
+
+def _tell_unused(cfg: DictConfig, config: DataConfig) -> None:
+    """Warns of settings that another one leaves without effect."""
+    fields = DataConfig.model_fields
+    owners = {"tile_size": "tiles"}
+    if config.rasters is None:  # conf/data/geo sets those of crops
+        owners |= {"crop_size": "crops", "samples_per_image": "crops"}
+    unused = {
+        f"data.{key}": f"data.sampling={owner}"
+        for key, owner in owners.items()
+        if config.sampling != owner and getattr(config, key) != fields[key].default
+    }
+    if config.rare_classes is not None and config.rare_share == 0:
+        unused["data.rare_classes"] = "data.rare_share"
+    combine = cfg.augment.get("combine") or {}
+    if combine.get("paste_classes", "rare") != "rare" and not combine.get("copy_paste"):
+        unused["augment.combine.paste_classes"] = "augment.combine.copy_paste"
+    for key, owner in unused.items():
+        log.warning("%s has no effect without %s", key, owner)
 
 
 def _tell_scales(config: DataConfig) -> None:
