@@ -92,7 +92,7 @@ def test_the_json_is_the_row_of_the_summary(client: TestClient, models: dict[str
 def test_an_accept_header_may_have_several_lines(client: TestClient) -> None:
     for lines in ("text/html", "image/png"), ("application/json;q=0.5", "image/png"):
         headers = [("accept", line) for line in lines]
-        answer = client.post("/v1/segment", content=photograph(), headers=headers)  # type: ignore[arg-type]
+        answer = client.post("/v1/segment", content=photograph(), headers=headers)
         assert answer.headers["content-type"] == "image/png"
 
 
