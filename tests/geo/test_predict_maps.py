@@ -12,6 +12,7 @@ import rasterio
 
 from segdrone.errors import ConfigError
 from segdrone.geo.inputs import MapInput
+from segdrone.geo.layers import LayerOptions
 from segdrone.geo.predict_maps import predict_maps
 from segdrone.geo.strip_store import StripStore
 from segdrone.inference import Predictor
@@ -124,6 +125,29 @@ def test_a_finished_map_is_done_until_something_changes(tmp_path: Path) -> None:
     assert mask.read_bytes() == whole
     assert predict(path, out, redo=True).predicted == 1
     assert mask.read_bytes() != whole
+
+
+def test_layers_that_somebody_changed_are_kept_beside_those_that_are_made_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, *_ = holey_map(tmp_path / "ortho.tif")
+    out, options = tmp_path / "out", {"layers": LayerOptions(polygons="geojson")}
+    predict(path, out, **options)
+    layer = out / "maps" / "ortho_polygons.geojson"
+    kept = out / "maps" / "changed" / "ortho_polygons-1.geojson"
+    whole = layer.read_bytes()
+    layer.write_bytes(whole.replace(b"}", b"} "))
+    changed = layer.read_bytes()
+    assert predict(path, out, **options).predicted == 1
+    assert (layer.read_bytes(), (out / "maps" / "changed" / "ortho_polygons-1.geojson").read_bytes()) == (
+        whole,
+        changed,
+    )
+    assert f"{layer} was changed after it was written: the changed one is now " in caplog.text
+    layer.write_bytes(changed)
+    assert predict(path, out, redo=True, **options).predicted == 1
+    assert layer.read_bytes() == whole
+    assert [*kept.parent.iterdir()] == [kept]
 
 
 def test_statistics_of_a_gis_beside_a_map_leave_it_the_same(tmp_path: Path) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from segdrone.inference.output_places import CHANGED, set_aside
 from segdrone.utils.atomic import write_json
 from segdrone.utils.bounded import UnreadableError, read_json
 from segdrone.utils.digest import is_unchanged, measure_file
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -61,6 +65,19 @@ class MapRecord:
             (folder / name).is_file() if name.endswith(".aux.xml") else is_unchanged(folder / name, facts)
             for name, facts in files.items()
         )
+
+    def keep_changed(self, stage: str) -> None:
+        """Moves files of a stage that somebody changed to `changed/`, before they are made anew, and tells it.
+
+        Those of a stage that is reopened are not kept.
+        """
+        known, folder = self.stages.get(stage, {}), self.path.parent
+        files = known.get("files") if "made_from" in known else None
+        for name, facts in files.items() if isinstance(files, dict) else ():
+            file = folder / name
+            if file.is_file() and not name.endswith(".aux.xml") and not is_unchanged(file, facts):
+                kept = set_aside(file, file.parent / CHANGED / file.name)
+                log.warning("%s was changed after it was written: the changed one is now %s", file, kept)
 
     def finish(self, stage: str, made_from: Mapping[str, Any], files: list[Path], **more: Any) -> None:
         """Writes down that the files of a stage are finished.

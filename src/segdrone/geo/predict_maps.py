@@ -177,6 +177,7 @@ def _write_layers(
     made_from = {"mask": record.stages["mask"]["files"][files.mask.name], **described}
     if record.is_done("layers", made_from):
         return False
+    record.keep_changed("layers")
     written = write_layers(source, files, predictor.table, options, areas, zones, progress=progress)
     record.finish("layers", made_from, written)
     return True
@@ -198,6 +199,7 @@ def _predict(predictor: Predictor, source: MapSource, given: str, files: MapFile
         if known not in (None, made_from):
             what = "of another file" if _map_of(known) != made_from["map"] else "with other settings"
             raise ConfigError(f"{files.mask} is the prediction {what}: give another --out, or --redo to replace it")
+        record.keep_changed("mask")
         written = predict_mask(
             predictor, source, files.mask, files.confidence, files.work, made_from, progress=progress
         )

@@ -14,7 +14,7 @@ from typing import Any
 from segdrone.class_files import CLASSES_FILE
 from segdrone.errors import ConfigError, DataError
 from segdrone.inference.inputs import SETTINGS, InputImage
-from segdrone.inference.output_places import check_place, clear_place, is_same_image, set_aside
+from segdrone.inference.output_places import CHANGED, check_place, clear_place, is_same_image, is_whole_image, set_aside
 from segdrone.inference.outputs import SUFFIXES, Outputs
 from segdrone.inference.records import (
     MANIFEST,
@@ -158,8 +158,9 @@ class Manifest:
         facts = None if record is None else record.files.get(self._relative(mask))
         if record is None or record.row["digest"] != image.digest or is_unchanged(mask, facts):
             return
-        if (kept := set_aside(mask, self._folder / "masks")) is not None:
-            self._changed[image.path] = kept
+        if mask.is_file() and is_whole_image(mask):
+            place = self._folder / CHANGED / mask.relative_to(self._folder / "masks")
+            self._changed[image.path] = set_aside(mask, place)
 
     def _compare_changed(self, image: InputImage) -> None:
         """Removes a mask that was kept but has the pixels of the one that is predicted."""

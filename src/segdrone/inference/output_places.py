@@ -10,7 +10,8 @@ import numpy as np
 from segdrone.errors import ConfigError, DataError
 from segdrone.raster.decode import read_image
 
-_CHANGED = "changed"
+CHANGED = "changed"
+"""Folder of files that somebody changed before they were made anew."""
 
 
 def check_place(file: Path, folder: Path) -> None:
@@ -39,23 +40,29 @@ def clear_place(file: Path) -> None:
         file.rmdir()
 
 
-def set_aside(mask: Path, masks: Path) -> Path | None:
-    """Moves a mask that somebody changed to a folder `changed` beside that of the masks, before it is predicted anew.
+def set_aside(file: Path, place: Path) -> Path:
+    """Moves a file that somebody changed, before it is made anew.
+
+    Args:
+        file: The file.
+        place: Where to; `-1` is added to the name, or `-2` if there is one, and so on.
 
     Returns:
-        Where it is now; None if it stays, since it is no whole image, as after a power cut.
+        Where it is now.
     """
-    if not mask.is_file():
-        return None
-    try:
-        read_image(mask)
-    except DataError:
-        return None
-    place = masks.parent / _CHANGED / mask.relative_to(masks)
     numbered = (place.with_name(f"{place.stem}-{number}{place.suffix}") for number in count(1))
     free = next(path for path in numbered if not path.exists())
     free.parent.mkdir(parents=True, exist_ok=True)
-    return mask.rename(free)
+    return file.rename(free)
+
+
+def is_whole_image(file: Path) -> bool:
+    """Whether an image can be decoded, unlike what a power cut leaves."""
+    try:
+        read_image(file)
+    except DataError:
+        return False
+    return True
 
 
 def is_same_image(one: Path, other: Path) -> bool:
