@@ -14,6 +14,7 @@ from pathlib import Path
 import onnx
 import pytest
 
+from segdrone.classes import ClassTable
 from segdrone.errors import CheckpointError
 from segdrone.runtime.description import Description, Signature
 from segdrone.runtime.onnx_file import read_onnx
@@ -189,3 +190,15 @@ def test_the_error_of_a_broken_model_names_its_file(tmp_path: Path) -> None:
     assert str(path) in str(caught.value)
     assert "spool" not in str(caught.value).replace(str(tmp_path), "")
     assert [*(tmp_path / "spool").iterdir()] == []
+
+
+def test_the_error_of_one_of_two_models_of_one_name_names_its_file(tmp_path: Path, models: dict[str, str]) -> None:
+    for folder in ("good", "bad"):
+        (tmp_path / folder).mkdir()
+    good = Path(shutil.copy(models["net"], tmp_path / "good" / "best.onnx"))
+    spec = replace(TILED, classes=ClassTable(("a", "b"), TILED.classes.colours[:2]))  # of four that it predicts
+    bad = write(graph(), tmp_path / "bad" / "best.onnx", Description(spec, Signature("unit", "probabilities")))
+    settings = ServeSettings([ModelFile("good", good), ModelFile("bad", bad)], spool=tmp_path / "spool")
+    with pytest.raises(CheckpointError) as caught, start_service(settings):
+        raise AssertionError
+    assert str(bad) in str(caught.value)

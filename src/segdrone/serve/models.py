@@ -45,6 +45,7 @@ class ModelCopies:
 
     def __init__(self, files: Sequence[ModelFile], folder: Path) -> None:
         self._folder, self._numbers = folder, itertools.count()
+        self._sources: dict[str, str] = {}  # paths of the files by those of their copies
         self.files = {file.name: file for file in files}
         self.reloading = asyncio.Lock()
         self.paths = {name: self.copy(name) for name in self.files}
@@ -58,6 +59,7 @@ class ModelCopies:
         path = self.files[name].path
         weights = _weights(path)
         folder = self._folder / str(next(self._numbers))
+        self._sources[str(folder / path.name)] = str(path)
         try:
             check_finished(path.parent)
             folder.mkdir(parents=True)
@@ -76,9 +78,8 @@ class ModelCopies:
 
     def with_own_paths(self, text: str) -> str:
         """Returns a text with the paths of the files in the place of those of their copies."""
-        for number in self._folder.iterdir():
-            for file in self.files.values():
-                text = text.replace(str(number / file.path.name), str(file.path))
+        for copy, path in self._sources.items():
+            text = text.replace(copy, path)
         return text
 
     @contextmanager
