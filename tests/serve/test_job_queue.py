@@ -186,6 +186,14 @@ def test_a_job_that_kills_its_workers_ends(service: Service, monkeypatch: pytest
     assert found is not None and "1 workers have ended while they computed it (signal 9)" in str(found.error)
 
 
+def test_a_record_that_cannot_be_read_costs_no_result(service: Service) -> None:
+    job = service.add(slow_photograph())
+    wait_until(lambda: service.queue.progress(job)[0] > 0)
+    (service.store.folder(job.id) / "job.json").write_text("")
+    assert service.state(job) is None
+    wait_until(lambda: service.state(job) == "done")
+
+
 def test_photographs_that_fail_are_named_without_their_place(service: Service) -> None:
     job, none = service.add(photograph(), photograph()[:-300]), service.add(b"no photograph")
     wait_until(lambda: service.state(none) == "failed")

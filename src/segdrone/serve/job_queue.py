@@ -188,7 +188,7 @@ class JobQueue:
         with self._changed:
             del self._tasks[job.id]
             now = self.store.get(job.id)
-            if now is None or now.state == "cancelled":
+            if now is not None and now.state == "cancelled":  # one that cannot be read now is written again
                 self.store.remove(job)
                 return
             if "state" in changes:
