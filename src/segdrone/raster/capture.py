@@ -59,8 +59,8 @@ class Capture:
         position: Latitude and longitude in degrees (WGS 84); None if unknown.
         height: Height above the place of takeoff, or above the ground, in meters; None if unknown. The altitude in
             EXIF data is no such height: it is one above the sea, or what the firmware took for it.
-        footprint: Width of the ground that the photograph shows in meters, if it was taken straight down; None if
-            the height or the focal length is unknown.
+        footprint: Longer side of the ground that the photograph shows in meters, if it was taken straight down; None
+            if the height or the focal length is unknown.
         height_source: What the height is, such as `relative altitude`; empty if unknown.
         above_ground: Whether the height is one above the ground below, not above the place of takeoff.
         altitude: Altitude above the sea in meters, or the ellipsoid: drones write either; None if unknown.
@@ -130,7 +130,7 @@ def _read(image: Image.Image, header: Header) -> Capture:
         time=_time(details.get(_DATE_TIME_ORIGINAL) or exif.get(_DATE_TIME), details.get(_OFFSET_TIME_ORIGINAL)),
         position=position,
         height=None if height is None else height.meters,
-        footprint=None if height is None or focal is None else size[1] / focal.pixels * height.meters,
+        footprint=None if height is None or focal is None else max(size) / focal.pixels * height.meters,
         height_source="" if height is None else height.source,
         above_ground=height is not None and height.above_ground,
         altitude=_altitude(gps, xmp),

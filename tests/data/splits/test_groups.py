@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
@@ -84,6 +85,16 @@ def test_low_flights_have_small_footprints(tmp_path: Path) -> None:
     low = {"a": (47.0, 15.0), "b": (47.0002, 15.0)}
     pairs = [pair(name, save_with_exif(tmp_path / f"{name}.jpg", place, height=10)) for name, place in low.items()]
     assert len(by_group(group_photographs(pairs, "gps"))) == 2  # 15 m wide, 22 m apart
+
+
+def test_upright_photographs_overlap_along_their_longer_side(tmp_path: Path) -> None:
+    places = {"a": (47.0, 15.0), "b": (47.0002, 15.0)}  # 22 m apart, 27 m high, 18 m wide
+    pixels = np.full((9, 6, 3), 90, np.uint8)
+    pairs = [
+        pair(name, save_with_exif(tmp_path / f"{name}.jpg", place, height=18, pixels=pixels))
+        for name, place in places.items()
+    ]
+    assert len(by_group(group_photographs(pairs, "gps"))) == 1
 
 
 def test_a_photograph_without_position_is_named(tmp_path: Path) -> None:

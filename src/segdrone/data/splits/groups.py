@@ -124,7 +124,7 @@ def _places(pairs: Sequence[ImageMaskPair], distance: float | None) -> list[int]
 def overlapping_places(captures: Sequence[Capture], distance: float | None = None) -> list[tuple[int, int]]:
     """Returns pairs of photographs that show the same ground, as indices; those without a position are in no pair.
 
-    Two photographs overlap if they are closer than the mean width of their footprints.
+    Two photographs overlap if they are closer than the mean of the longer sides of their footprints.
 
     Args:
         captures: When and where they were taken.
