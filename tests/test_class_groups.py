@@ -107,6 +107,11 @@ def test_ignored_and_unused_ids_become_the_ignored_id() -> None:
             "data.class_groups must give lists of classes, one group per line: `GROUP: [CLASS, CLASS]`",
         ),
         ({"animal": None}, "data.class_groups must give lists"),
+        ({"ignore": ["dog"]}, "is called ignored, not ignore"),
+        ({"animal": ["cat"], "Ignored": ["dog"]}, "is called ignored, not Ignored"),
+        ({False: ["dog"]}, "holds a name that YAML takes for true, false or null"),
+        ({"animal": ["dog", None]}, "holds a name that YAML takes for true, false or null"),
+        ({1: ["dog"], "1": ["cat"]}, "has a group twice, with and without quotes"),
         ({"animal": {"dog": 1}}, "data.class_groups must give lists"),
     ],
 )

@@ -18,6 +18,8 @@ from segdrone.utils.bounded import UnreadableError, parse_yaml, read_yaml
 IGNORED_GROUP = "ignored"
 """The group whose classes become the ignored id: they are neither learned nor scored."""
 
+_IGNORED = ("ignored", "ignore")
+
 _PRESETS = {path.name.removesuffix(".yaml"): path for path in (files("segdrone") / "class_group_presets").iterdir()}
 
 _SHOWN = 10  # names in a message
@@ -33,7 +35,8 @@ def load_class_groups(source: str | Path | Mapping[str, Any]) -> dict[str, list[
         source: A preset (`drone12`, `landing_zone`), the path of a YAML file `GROUP: [CLASS, ...]`, or such a mapping.
 
     Raises:
-        DataError: The file does not exist, does not map names to lists of names, or has a very long name.
+        DataError: The file does not exist, does not map names to lists of names, has a very long name, or
+            calls the group `ignored` otherwise.
 
     Example:
         >>> load_class_groups("landing_zone")["landing-zone"]
@@ -44,6 +47,12 @@ def load_class_groups(source: str | Path | Mapping[str, Any]) -> dict[str, list[
     if not isinstance(content, Mapping) or not all(isinstance(names, list | tuple) for names in content.values()):
         raise DataError(f"{where} must give lists of classes, one group per line: `GROUP: [CLASS, CLASS]`")
     groups = {str(group): [str(name) for name in names] for group, names in content.items()}
+    if any(isinstance(name, bool | None) for group, names in content.items() for name in (group, *names)):
+        raise DataError(f"{where} holds a name that YAML takes for true, false or null: put yes, no, ... into quotes")
+    if len(groups) < len(content):
+        raise DataError(f"{where} has a group twice, with and without quotes: give its classes in one list")
+    if called := [name for name in groups if name != IGNORED_GROUP and name.strip("_ ").casefold() in _IGNORED]:
+        raise DataError(f"{where}: the group of the classes that are left out is called ignored, not {called[0]}")
     if any(len(name) > MAX_NAME for group, names in groups.items() for name in (group, *names)):
         raise DataError(f"{where} holds a name of more than {MAX_NAME} characters: shorten it")
     return groups
