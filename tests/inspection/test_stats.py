@@ -84,6 +84,16 @@ def test_weights_and_shares_are_given_per_split(tiny: Path, capsys: pytest.Captu
     assert ["width", "x", "height", "6", "x", "4", "(2)"] in rows
 
 
+def test_a_narrow_console_shows_all_digits_of_the_weights(
+    tiny: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    stats = measured(tiny)
+    print_stats(stats)
+    rows = [line.replace("│", " ").split() for line in capsys.readouterr().out.splitlines()]
+    assert ["grass", *(f"{weights[1]:.3f}" for weights in stats.weights.values())] in rows
+
+
 def test_weights_come_from_the_train_split_of_a_rule_too(tmp_path: Path) -> None:
     (tmp_path / "classes.csv").write_text("name,r,g,b\nroad,200,10,40\ngrass,10,180,60\n")
     for name, grass in {"a1": 1, "a2": 1, "b1": 2, "b2": 3, "c1": 10, "c2": 20}.items():

@@ -35,7 +35,9 @@ def print_stats(stats: Stats) -> None:
         **{f"{split} %": stats.pixels_of(split) for split in stats.splits if stats.pixels_of(split).size},
     }
     classes = Table("class", *(f"{name:>8}" for name in shares), "photographs", "regions")
-    weights = Table("class", *WEIGHTINGS)
+    weights = Table("class")
+    for scheme in WEIGHTINGS:  # a narrow console folds the long names, and leaves the numbers whole
+        weights.add_column(scheme, justify="right", overflow="fold", min_width=7)
     for i in order:
         name = Text(stats.table.names[i])  # brackets in it are no markup
         percent = [
@@ -45,7 +47,7 @@ def print_stats(stats: Stats) -> None:
         classes.add_row(
             name, *(f"{v:>8}" for v in percent), f"{stats.photographs[i]:>11}", f"{stats.regions[:, i].sum():>7}"
         )
-        weights.add_row(name, *(f"{values[i]:>{len(scheme)}.3f}" for scheme, values in stats.weights.items()))
+        weights.add_row(name, *(f"{values[i]:.3f}" for values in stats.weights.values()))
     console.print(classes)
     source = "the train split" if stats.splits else "all photographs"
     console.print(f"\nclass weights from {source}, mean 1; auto is {RECOMMENDED}", soft_wrap=True, highlight=False)
