@@ -7,7 +7,19 @@ import pytest
 from PIL import Image
 
 from segdrone.data.splits.split import random_split
-from tests.helpers.small_dataset import HEIGHT, MASKS, NAMES, WIDTH, check, get_check, mask, single_finding, write_set
+from tests.helpers.small_dataset import (
+    HEIGHT,
+    IMAGES,
+    MASKS,
+    NAMES,
+    WIDTH,
+    check,
+    get_check,
+    mask,
+    photograph,
+    single_finding,
+    write_set,
+)
 
 
 @pytest.fixture
@@ -26,6 +38,25 @@ def test_pixels_are_counted_per_class(root: Path) -> None:
     assert (facts["masks"], facts["ignored"]) == (8, 8 * WIDTH)
     assert (roof["id"], roof["name"], roof["photographs"], road["photographs"]) == (2, "roof", 7, 8)
     assert sum(row["share"] for row in facts["classes"]) == pytest.approx(1)
+
+
+def test_pixels_that_a_photograph_marks_as_no_data_are_ignored(root: Path) -> None:
+    for name in NAMES:
+        (root / IMAGES / f"{name}.jpg").unlink()
+        alpha = np.full((HEIGHT, WIDTH), 255, np.uint8)
+        alpha[HEIGHT // 2 :, WIDTH // 2 :] = 0  # the roof
+        Image.fromarray(np.dstack([photograph(int(name)), alpha])).save(root / IMAGES / f"{name}.png")
+    facts = get_check(check(root), "classes").facts
+    quarter = HEIGHT // 2 * WIDTH // 2
+    assert [row["pixels"] for row in facts["classes"]] == [8 * (2 * quarter - WIDTH), 8 * quarter, 0]
+    assert facts["ignored"] == 8 * (WIDTH + quarter)
+
+
+def test_photograph_whose_labels_are_all_under_no_data_has_none(root: Path) -> None:
+    (root / IMAGES / "000.jpg").unlink()
+    hidden = np.zeros((HEIGHT, WIDTH, 1), np.uint8)
+    Image.fromarray(np.concatenate([photograph(0), hidden], axis=2)).save(root / IMAGES / "000.png")
+    assert single_finding(check(root), "content")[2] == ["masks/000.png"]
 
 
 def test_masks_of_equal_names_in_two_splits_are_all_listed(tmp_path: Path) -> None:

@@ -63,8 +63,9 @@ def check_dataset(root: Path, *, workers: int | None = None, progress: bool = Tr
         split, split_error = assign_splits(config, pairs, files.split_by), ""
     except DataError as error:
         split, split_error = Split({}, config.split_dir or config.split_by or "random", ""), str(error)
+    photograph_of = {pair.mask: pair.image for pair in files.pairs}
     images, scanned_masks = scan_dataset(
-        photographs, masks, dataset.encoding, channels, workers=workers, progress=progress
+        photographs, masks, photograph_of, dataset.encoding, channels, workers=workers, progress=progress
     )
     scan = DatasetScan(
         images=images,

@@ -56,6 +56,13 @@ class DatasetScan:
 
     @cached_property
     def counts(self) -> dict[str, NDArray[np.int64]]:
-        """Pixels per id after merging classes, int64 `[256]`, of each mask that could be counted, by id."""
-        masks = {name: mask for name, (_, mask) in self.pairs.items()}
-        return {name: self.encoding.remap_counts(m.counts) for name, m in masks.items() if m.counts is not None}
+        """Pixels per id after merging classes, int64 `[256]`, of each mask that could be counted, by id.
+
+        Those that the photograph marks as no data are ignored, as in training.
+        """
+        counts = {}
+        for name, (_, mask) in self.pairs.items():
+            if mask.counts is not None:
+                counts[name] = self.encoding.remap_counts(mask.counts - mask.hidden)
+                counts[name][self.encoding.table.ignore_index] += mask.hidden.sum()
+        return counts

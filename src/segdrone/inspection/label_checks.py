@@ -70,7 +70,7 @@ def content(scan: DatasetScan) -> Check:
     empty, single = [], []
     for mask in scan.masks:
         if mask.counts is not None:
-            labeled = scan.encoding.remap_counts(mask.counts)[: len(scan.encoding.table)]
+            labeled = scan.encoding.remap_counts(mask.counts - mask.hidden)[: len(scan.encoding.table)]
             if not labeled.any():
                 empty.append(short_path(mask.path))
             elif np.count_nonzero(mask.counts) == 1:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,13 +18,17 @@ from segdrone.data.discovery.mask_names import stem
 from segdrone.data.masks.label_judgment import SeenMask, look_at_mask
 from segdrone.data.masks.label_lookup import label_name
 from segdrone.data.masks.mask_encoding import MaskEncoding
+from segdrone.data.masks.mask_files import decode_file
 from segdrone.data.splits.hashes import SIDE, perceptual_hashes
 from segdrone.errors import DataError
 from segdrone.raster.capture import Capture, read_capture
 from segdrone.raster.channels import AS_STORED, Channels
 from segdrone.raster.decode import read_image
 from segdrone.raster.header import Header, read_header
+from segdrone.raster.photograph import PhotographSource
+from segdrone.raster.pixels import count_values
 from segdrone.utils.progress import progress_bar
+from segdrone.windows import Window
 
 
 @dataclass
@@ -58,6 +62,7 @@ class ScannedMask:
         error: Why the file cannot be read, in one line; empty if it can.
         seen: What was found in it; None if it cannot be read.
         accepts_unknown: Whether values that no class has are left out.
+        hidden: Pixels per id, int64 `[256]`, that its photograph marks as no data, so that training ignores them.
     """
 
     path: Path
@@ -65,6 +70,7 @@ class ScannedMask:
     error: str = ""
     seen: SeenMask | None = None
     accepts_unknown: bool = False
+    hidden: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
 
     @property
     def unknown(self) -> dict[str, int]:
@@ -83,6 +89,7 @@ class ScannedMask:
 def scan_dataset(
     photographs: Sequence[Path],
     masks: Sequence[Path],
+    photograph_of: Mapping[Path, Path],
     encoding: MaskEncoding,
     channels: Channels = AS_STORED,
     *,
@@ -94,6 +101,7 @@ def scan_dataset(
     Args:
         photographs: Files of photographs.
         masks: Files of masks.
+        photograph_of: Photographs of the masks that have one.
         encoding: How the masks hold classes.
         channels: Which bands of the photographs are red, green and blue, and how more than 8 bits become 8.
         workers: Number of threads; None is one per usable core.
@@ -103,7 +111,13 @@ def scan_dataset(
     mask_paths = {*masks}
 
     def scan(path: Path) -> ScannedImage | ScannedMask:
-        return scan_mask(path, encoding) if path in mask_paths else scan_image(path, channels)
+        if path not in mask_paths:
+            return scan_image(path, channels)
+        mask = scan_mask(path, encoding)
+        if mask.seen is not None and path in photograph_of:
+            with suppress(Exception):  # what is wrong with the photograph, its own scan records
+                mask.hidden = _count_hidden(path, encoding, photograph_of[path], channels)
+        return mask
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's; whether a file can be decoded is recorded anyway
@@ -140,6 +154,15 @@ def scan_mask(path: Path, encoding: MaskEncoding) -> ScannedMask:
         mask.header = read_header(path)
         mask.seen, mask.accepts_unknown = look_at_mask(path, encoding), encoding.unknown == "ignore"
     return mask
+
+
+def _count_hidden(path: Path, encoding: MaskEncoding, photograph: Path, channels: Channels) -> NDArray[np.int64]:
+    """Counts the pixels per id of a mask that its photograph marks as no data: int64 `[256]`."""
+    source = PhotographSource(photograph, channels=channels)
+    if not source.header.marks_no_data:
+        return np.zeros(256, np.int64)
+    valid = source.valid(Window(0, 0, *source.size))
+    return count_values(decode_file(path, encoding).mask[~valid][:, None])
 
 
 @contextmanager
