@@ -14,6 +14,7 @@ from segdrone.data.discovery.pairs import ImageMaskPair, find_pairs, find_photog
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_mask
 from segdrone.errors import DataError
+from segdrone.raster.channels import Channels
 from segdrone.raster.decode import read_image
 from tests.helpers.dataset_folders import SIZE, write_dataset, write_mask, write_photograph
 
@@ -212,6 +213,14 @@ def test_photographs_with_transparency_are_reported_once(tmp_path: Path, caplog:
             "0.png, 1.png, 2.png and 1 more; if their fourth band is near infrared, not alpha, give data.bands=[1,2,3]",
         )
     ]
+
+
+def test_bands_that_were_chosen_are_not_advised_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    root = write_dataset(tmp_path, ["a.png"], ["a.png"])
+    Image.new("RGB", SIZE[::-1]).save(root / "images" / "a.png", transparency=(0, 0, 0))
+    find_pairs(find_dataset(root, "images", "masks"), channels=Channels(bands=(3, 2, 1)))
+    assert "which are not trained on: a.png" in caplog.text
+    assert "data.bands" not in caplog.text
 
 
 @pytest.mark.parametrize("mode", ["I;16", "F", "I"])

@@ -19,6 +19,8 @@ from segdrone.windows import Size
 
 log = logging.getLogger(__name__)
 
+_MAYBE_INFRARED = "; if their fourth band is near infrared, not alpha, give data.bands=[1,2,3]"
+
 
 @dataclass(frozen=True)
 class ImageMaskPair:
@@ -83,10 +85,10 @@ def tell_choices(pairs: Sequence[ImageMaskPair]) -> None:
     transparent = [pair.image.name for pair in pairs if pair.marks_no_data]
     if transparent:
         log.warning(
-            "%d photographs may have transparent or no-data pixels, which are not trained on: %s; if their fourth band "
-            "is near infrared, not alpha, give data.bands=[1,2,3]",
+            "%d photographs may have transparent or no-data pixels, which are not trained on: %s%s",
             len(transparent),
             _shorten(transparent, 3),
+            "" if pairs[0].channels.bands else _MAYBE_INFRARED,
         )
     turned = [pair.image.name for pair in pairs if pair.turned]
     if turned:
