@@ -159,11 +159,14 @@ def test_jobs_of_a_killed_service_are_found_again(service: Service) -> None:
     (service.folder / "not-a-job").mkdir()
     broken = store.begin()
     broken_job = store.add(broken, "net", OPTIONS, 1)
+    cancelled = store.add(store.begin(), "net", OPTIONS, 1)
+    store.change(cancelled, state="cancelled", finished=time.time())
     (store.folder(broken_job.id) / "job.json").write_text('{"id": ')
     store.close()
     service.start()
     wait_until(lambda: service.state(job) == "done")
     assert not unfinished.exists()
+    assert not service.store.folder(cancelled.id).exists()
     assert service.state(broken_job) is None
 
 

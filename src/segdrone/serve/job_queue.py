@@ -61,7 +61,10 @@ class JobQueue:
         self._stopping = False
         self.ended: Counter[str] = Counter()
         for job in store:
-            if job.has_ended:
+            if job.state == "cancelled":  # while it ran, before the service was killed
+                with suppress(OSError):
+                    store.remove(job)
+            elif job.has_ended:
                 self._expire(job)
             else:
                 self._waiting.append(job)
