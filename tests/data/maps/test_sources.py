@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,21 @@ def test_folders_stand_for_their_maps(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="has no map"):
         find_rasters([str(tmp_path / "empty")])
+
+
+def test_labels_and_what_a_vrt_reads_are_no_further_maps_of_a_folder(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a.tif", "b.tif", "mask.tif"):
+        write_map(tmp_path / name, random_image(8, 9).transpose(2, 0, 1))
+    mask = str(tmp_path / "mask.tif")
+    assert [path.name for path in find_rasters([str(tmp_path)], [mask])] == ["a.tif", "b.tif"]
+    with pytest.raises(DataError, match="mask.tif is given as a map and as labels"):
+        find_rasters([mask], [mask])
+    caplog.set_level(logging.INFO, "segdrone")
+    vrt(tmp_path / "whole.vrt", "a.tif")
+    assert [path.name for path in find_rasters([str(tmp_path)], [mask])] == ["b.tif", "whole.vrt"]
+    assert "read by a VRT there are not cut once more: 1, such as a.tif" in caplog.text
 
 
 def test_what_belongs_to_a_file_counts_too(tmp_path: Path) -> None:

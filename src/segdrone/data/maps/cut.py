@@ -55,7 +55,7 @@ def cut_maps(options: CutOptions, out: Path | None = None, *, progress: bool = T
             the folder holds something else or cannot be written to.
         ConfigError: An option is missing or out of its range, or the extra `geo` is missing.
     """
-    rasters = find_rasters(options.rasters)
+    rasters = find_rasters(options.rasters, options.labels)
     sources = _measure(options, rasters, out)
     request = _request(options, sources)
     root = out or _default_root(rasters, request)

@@ -129,7 +129,7 @@ def plan_cut(options: CutOptions) -> Plan:
 
 def _open_rasters(options: CutOptions) -> list[PlannedRaster]:
     opened: list[PlannedRaster] = []
-    for path in find_rasters(options.rasters):
+    for path in find_rasters(options.rasters, options.labels):
         file = MapSource(path, channels=options.channels)
         place, size = file.georeference, file.size
         if place is None or not place.crs:

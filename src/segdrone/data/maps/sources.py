@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +11,10 @@ from segdrone.errors import DataError
 from segdrone.raster.files_of_map import measure_file_of_map, with_sources
 from segdrone.raster.gdal import gdal_options
 from segdrone.raster.map_file import MAP_SUFFIXES, map_driver
+from segdrone.raster.vector_file import split_layer
 from segdrone.utils.digest import file_state
+
+log = logging.getLogger(__name__)
 
 
 class SourceFile(NamedTuple):
@@ -27,24 +31,45 @@ class SourceFile(NamedTuple):
     sha256: str
 
 
-def find_rasters(given: Sequence[str]) -> list[Path]:
+def find_rasters(given: Sequence[str], labels: Sequence[str] = ()) -> list[Path]:
     """Returns the files that are given, and those of folders, by name.
 
+    Of a folder, masks that are labels are left out, and so is what a VRT there reads: its ground would be cut twice.
+
+    Args:
+        given: Files and folders.
+        labels: Files of labels, `FILE` or `FILE|layername=NAME`.
+
     Raises:
-        DataError: A file does not exist, or a folder has no map.
+        DataError: A folder has no map, or a file is given twice, or as a map and as labels.
     """
+    masks = {split_layer(label)[0].resolve() for label in labels}
     found: list[Path] = []
     for path in map(Path, given):
         if path.is_dir():
-            members = sorted(member for member in path.iterdir() if member.suffix.lower() in MAP_SUFFIXES)
+            members = _maps_of_folder(path, masks)
             if not members:
                 raise DataError(f"{path} has no map ({', '.join(MAP_SUFFIXES)}): give files of maps")
             found += members
+        elif path.resolve() in masks:
+            raise DataError(f"{path} is given as a map and as labels: leave it out of one of them")
         else:
             found.append(path)
     if repeated := [path for i, path in enumerate(found) if path in found[:i]]:
         raise DataError(f"{repeated[0]} is given twice: give each map once")
     return found
+
+
+def _maps_of_folder(folder: Path, masks: set[Path]) -> list[Path]:
+    maps = [file for file in folder.iterdir() if file.suffix.lower() in MAP_SUFFIXES and file.resolve() not in masks]
+    virtual = [file for file in maps if file.suffix.lower() == ".vrt"]
+    read = {source.resolve() for file in virtual for source in with_sources([file]) if source != file}
+    if parts := sorted(file for file in maps if file.resolve() in read):
+        log.info(
+            "%s: files that are read by a VRT there are not cut once more: %d, such as %s", folder, len(parts),
+            parts[0].name,
+        )  # fmt: skip
+    return sorted(file for file in maps if file not in parts)
 
 
 def raster_files(path: Path) -> list[Path]:
