@@ -89,6 +89,15 @@ def test_a_given_table_with_exchanged_colors_is_told(root: Path, caplog: pytest.
     assert not warnings(caplog)
 
 
+def test_classes_may_share_a_color_where_masks_hold_ids(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (root / "classes.csv").write_text("name,r,g,b\nsoil,0,0,0\ncrop,0,0,0\nweed,0,0,0\n")
+    for options in ({}, {"classes": str(root / "classes.csv")}, {"classes": opened(root).encoding.source.to_dict()}):
+        dataset = opened(root, **options)
+        assert dataset.table.names == ("soil", "crop", "weed")
+        assert set(read_pair_mask(dataset.pairs[0], dataset.encoding).flat) == {1}
+    assert not warnings(caplog)
+
+
 def test_masks_without_a_table_are_read_as_the_drone_classes_with_a_warning(
     root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from segdrone.class_files import find_class_table, load_class_table, read_class_table
 from segdrone.class_groups import ClassGroups
-from segdrone.classes import DRONE, ClassTable
+from segdrone.classes import DRONE, ClassTable, Color
 from segdrone.data.config import DataConfig
 from segdrone.data.discovery.dataset_files import DatasetFiles
 from segdrone.data.masks.mask_encoding import MaskEncoding
@@ -130,9 +131,11 @@ def _own_table_file(config: DataConfig, files: DatasetFiles) -> Path | None:
 
 def _contradict(first: ClassTable, second: ClassTable) -> bool:
     """Returns whether two tables read the same masks as other classes: by the order of their ids, or by a color."""
-    owner = dict(zip(first.colours, first.names, strict=True))
+    owners: dict[Color, set[str]] = defaultdict(set)  # classes may share a color where masks hold ids
+    for color, name in zip(first.colours, first.names, strict=True):
+        owners[color].add(name)
     return (first.names, first.mask_values) != (second.names, second.mask_values) or any(
-        owner.get(color, name) != name for color, name in zip(second.colours, second.names, strict=True)
+        color in owners and name not in owners[color] for color, name in zip(second.colours, second.names, strict=True)
     )
 
 
