@@ -54,3 +54,9 @@ def test_it_is_left_out_if_it_would_hide_too_much(size: tuple[int, int]) -> None
 
 def test_it_is_left_out_if_it_is_higher_than_the_picture() -> None:
     assert (draw_on_gray(FEW, 12, 4000) == 128).all()
+
+
+@pytest.mark.parametrize("names", [("ß", "ø"), ("сад", "лес"), ("δρυς", "οδός")])
+def test_letters_of_other_alphabets_are_drawn(names: tuple[str, str]) -> None:
+    first, second = (draw_on_gray(ClassTable((name,), ((200, 10, 40),)), 720, 1280) for name in names)
+    assert first.shape == second.shape and (first != second).any()  # an empty box would stand for each letter

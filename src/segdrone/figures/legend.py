@@ -80,7 +80,7 @@ class InsetLegend:
 
 def _inset_panel(table: ClassTable, text: int, max_height: int) -> NDArray[np.uint8]:
     """Returns the legend, uint8 `[h, w, 3]`, in as few columns as `max_height` in pixels allows."""
-    font, line = ImageFont.load_default(text), round(1.35 * text)
+    font, line = load_font(text), round(1.35 * text)
     columns = math.ceil(len(table) / max(1, max_height // line))
     rows = math.ceil(len(table) / columns)
     width = math.ceil(max(font.getlength(name) for name in table.names)) + 2 * line
