@@ -11,6 +11,7 @@ from PIL import Image
 
 from segdrone.classes import ClassTable
 from segdrone.data.masks.mask_files import read_pair_mask
+from segdrone.errors import ConfigError
 from segdrone.evaluation.trained_data import find_split
 from segdrone.spec import ModelSpec
 from tests.helpers.small_dataset import mask, write_set
@@ -49,3 +50,17 @@ def test_a_model_of_another_program_is_scored_on_the_pixels_that_it_describes(
         images.append(dataset.read(dataset.samples[0])[0])
     assert images[0].shape == (32, 48, 3)
     assert np.array_equal(images[0][..., ::-1], images[1])
+
+
+@pytest.mark.parametrize(
+    ("sampling", "key"),
+    [("whole", "tile_size"), ("whole", "crop_size"), ("tiles", "test_image_size"), ("crops", "tile_size")],
+)
+def test_a_size_of_another_sampling_is_refused(tmp_path: Path, sampling: str, key: str) -> None:
+    root = str(write_set(tmp_path / "set"))
+    spec = replace(SPEC, sampling=sampling)
+    with pytest.raises(ConfigError, match=rf"data\.{key} does nothing with data\.sampling={sampling}: leave it out"):
+        find_split(spec, {}, "all", {"root": root, key: [16, 24]})
+    given = {"test_image_size": "whole", "tile_size": "tiles", "crop_size": "crops"}[key]
+    dataset = find_split(spec, {}, "all", {"root": root, key: [16, 24], "sampling": given}).test_dataset("all")
+    assert {image.shape[:2] for image, _ in map(dataset.read, dataset.samples)} == {(16, 24)}

@@ -28,6 +28,9 @@ _WRITE_NOTHING: dict[str, Any] = {"sample": None, "download": False, "cache_dir"
 # Options that say what is trained on besides photographs with masks.
 _ONLY_TRAINED: dict[str, Any] = {"unlabeled": False, "replay": None}
 
+_SIZES = {"test_image_size": "whole", "tile_size": "tiles", "crop_size": "crops"}
+"""The sampling that each size is for."""
+
 
 def open_split(
     model: ScoredModel, split: str, overrides: Mapping[str, Any], *, tiled: bool = False
@@ -53,7 +56,7 @@ def find_split(
 
     Raises:
         DataError: The folder does not exist, the split is empty, or the masks have classes that the model lacks.
-        ConfigError: An option is out of its range, or does nothing with `tiled`.
+        ConfigError: An option is out of its range, or does nothing with `tiled` or with the sampling.
     """
     config = _data_config(spec, training, overrides, tiled=tiled)
     splits = training.get("splits")
@@ -104,7 +107,14 @@ def _data_config(
     if moved or overrides.keys() & {"images", "masks"}:  # these masks have classes of their own
         trained["classes"] = None
     scale = {"scale": 1.0} if overrides.get("sampling") == "whole" else {}
-    return DataConfig.from_dict({**trained, **scale, **overrides})
+    config = DataConfig.from_dict({**trained, **scale, **overrides})
+    for key, sampling in _SIZES.items():
+        if key in overrides and sampling != config.sampling:
+            raise ConfigError(
+                f"data.{key} does nothing with data.sampling={config.sampling}: leave it out, or give "
+                f"data.sampling={sampling} too"
+            )
+    return config
 
 
 def _as_described(spec: ModelSpec, *, tiled: bool) -> dict[str, Any]:
