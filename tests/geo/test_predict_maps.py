@@ -131,21 +131,21 @@ def test_layers_that_somebody_changed_are_kept_beside_those_that_are_made_anew(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path, *_ = holey_map(tmp_path / "ortho.tif")
-    out, options = tmp_path / "out", {"layers": LayerOptions(polygons="geojson")}
-    predict(path, out, **options)
+    out, layers = tmp_path / "out", LayerOptions(polygons="geojson")
+    predict(path, out, layers=layers)
     layer = out / "maps" / "ortho_polygons.geojson"
     kept = out / "maps" / "changed" / "ortho_polygons-1.geojson"
     whole = layer.read_bytes()
     layer.write_bytes(whole.replace(b"}", b"} "))
     changed = layer.read_bytes()
-    assert predict(path, out, **options).predicted == 1
+    assert predict(path, out, layers=layers).predicted == 1
     assert (layer.read_bytes(), (out / "maps" / "changed" / "ortho_polygons-1.geojson").read_bytes()) == (
         whole,
         changed,
     )
     assert f"{layer} was changed after it was written: the changed one is now " in caplog.text
     layer.write_bytes(changed)
-    assert predict(path, out, redo=True, **options).predicted == 1
+    assert predict(path, out, redo=True, layers=layers).predicted == 1
     assert layer.read_bytes() == whole
     assert [*kept.parent.iterdir()] == [kept]
 
