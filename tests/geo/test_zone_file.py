@@ -38,6 +38,7 @@ def test_formats(tmp_path: Path, suffix: str) -> None:
 
 def test_zones_are_named_by_a_field_or_their_place(tmp_path: Path) -> None:
     assert read_layer(str(write(tmp_path / "a.gpkg", id=[7, 8]))).names == ["7", "8"]
+    assert read_layer(str(write(tmp_path / "d.gpkg", id=[7.0, np.nan]))).names == ["7", "2"]
     assert read_layer(str(write(tmp_path / "b.gpkg", owner=np.array(["x", None], object)))).names == ["x", "2"]
     assert read_layer(str(write(tmp_path / "c.gpkg"))).names == ["1", "2"]
 

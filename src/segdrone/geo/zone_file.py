@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segdrone.errors import DataError
 from segdrone.raster.crs import read_crs
-from segdrone.raster.vector_file import LAYER, Layer, find_layers, read_features
+from segdrone.raster.vector_file import LAYER, Layer, find_layers, read_features, text_of
 from segdrone.utils.console import one_line
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ def _names(fields: Mapping[str, NDArray[Any]], count: int, layer: Layer) -> list
     found = [by_name[name] for name in _NAMES if name in by_name]
     found += [name for name, values in fields.items() if values.dtype == object]
     for name in found:
-        values = [None if value is None or value != value else one_line(value).strip() for value in fields[name]]
+        values = [one_line(text_of(value)).strip() for value in fields[name]]
         if any(values):
             log.info("%s: zones are named by the field %s", layer, name)
             return [value[:200] if value else str(number) for number, value in enumerate(values, 1)]

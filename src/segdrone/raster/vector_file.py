@@ -161,6 +161,22 @@ def read_features(
     return Features(ids, shapes, dict(zip(map(str, meta["fields"]), values, strict=True)))
 
 
+def text_of(value: Any) -> str:
+    """Returns the value of an attribute as text; whole numbers without decimals, nothing for none.
+
+    Whole numbers come as decimals from fields of which one is empty, and from many Shapefiles.
+
+    Example:
+        >>> text_of(7.0), text_of(float("nan")), text_of(" north ")
+        ('7', '', 'north')
+    """
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
 def list_names(names: Sequence[str]) -> str:
     """Returns names for a message, not more than 12 of them."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

@@ -13,7 +13,7 @@ from segdrone.raster.crs import transform_between
 from segdrone.raster.geo_libraries import library
 from segdrone.raster.georeference import Georeference
 from segdrone.raster.polygons import FARTHEST, extent_around, mend, points_of, reproject
-from segdrone.raster.vector_file import Layer, read_features
+from segdrone.raster.vector_file import Layer, read_features, text_of
 from segdrone.windows import Size
 
 
@@ -66,15 +66,6 @@ def read_polygons(layer: Layer, attribute: str | None, grid: Grid) -> Polygons:
     shapes = shapely.transform(shapes, inverse_transform(grid.place))
     bounds = shapely.bounds(shapes).reshape(len(shapes), 4)
     drawn = (np.abs(bounds) < FARTHEST).all(axis=1)  # NaN is not
-    values = [""] * len(shapes) if attribute is None else [_text(value) for value in found.fields[attribute]]
+    values = [""] * len(shapes) if attribute is None else [text_of(value) for value in found.fields[attribute]]
     kept = [value for value, keep in zip(values, drawn.tolist(), strict=True) if keep]
     return Polygons(shapes[drawn], kept, areas[drawn])
-
-
-def _text(value: Any) -> str:
-    """Returns the value of an attribute as text; whole numbers without decimals, nothing for none."""
-    if value is None or value != value:
-        return ""
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value).strip()
