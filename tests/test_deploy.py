@@ -48,6 +48,15 @@ def test_options_of_the_service_exist() -> None:
     assert documented - others <= KNOWN
 
 
+def test_the_user_of_the_container_may_write_to_its_volumes() -> None:
+    """A new volume has the mode of the folder of the image, or is of root where there is none."""
+    (compose,) = _read("compose.yaml")
+    volumes = (entry.split(":")[:2] for entry in compose["services"]["segdrone"]["volumes"])
+    written = [target for name, target in volumes if name in compose["volumes"]]
+    (made,) = re.findall(r"mkdir --mode=1777 (.*)$", _text("Containerfile"), re.M)
+    assert written and {*written} <= {*made.split()}
+
+
 def test_probes_ask_for_addresses_that_exist(client: TestClient) -> None:
     (container,) = _read("deploy/kubernetes.yaml")[0]["spec"]["template"]["spec"]["containers"]
     probes = [container[name]["httpGet"]["path"] for name in ("startupProbe", "readinessProbe", "livenessProbe")]
