@@ -10,8 +10,9 @@ from typing import Any
 
 from segdrone.errors import ConfigError, DataError
 from segdrone.inference.cleanup import Cleanup
-from segdrone.inference.inputs import find_files
+from segdrone.inference.inputs import InputImage, find_files
 from segdrone.inference.predict_folder import PredictSummary, predict_folder
+from segdrone.inference.predict_video import check_video_options
 from segdrone.inference.predict_videos import predict_videos
 from segdrone.inference.predictor import Predictor, Progress
 from segdrone.utils.atomic import atomic_write
@@ -49,11 +50,13 @@ def predict_job(
 
     Raises:
         DataError: None could be predicted, or the folder cannot be written to.
-        ConfigError: An option does not fit the classes.
+        ConfigError: An option does not fit the classes, or the folder has videos alone and PyAV is not installed.
     """
     source, out = folder / "input", folder / "out"
     was_begun = out.exists()
     photographs, videos = find_files([source], out)
+    left_out = _left_out(videos, smooth, required=not photographs)
+    videos = [] if left_out else videos
     shared: dict[str, Any] = {"cleanup": cleanup, "progress": False, "on_progress": on_progress}
     files: dict[str, Any] = {"confidence": confidence, "regions": regions, "objects": objects}
 
@@ -71,11 +74,27 @@ def predict_job(
         summaries = predict()
     failed = {
         path: reason.replace(f"{source}/", "") for summary in summaries for path, reason in summary.failed.items()
-    }
+    } | left_out
     if failed and not any(summary.predicted + summary.skipped for summary in summaries):
         raise DataError(next(iter(failed.values())))
     _pack(out, folder / RESULT)
     return {"failed": failed}
+
+
+def _left_out(videos: Sequence[InputImage], smooth: int, *, required: bool) -> dict[str, str]:
+    """Returns why videos cannot be predicted here, by path; photographs beside them can.
+
+    Raises:
+        ConfigError: `smooth` is out of its range, or PyAV is not installed and videos are all there is.
+    """
+    try:
+        if videos:  # before the photographs, which may take hours
+            check_video_options(smooth)
+    except ConfigError as error:
+        if required or "PyAV" not in str(error):
+            raise
+        return {video.path: str(error) for video in videos}
+    return {}
 
 
 def _pack(folder: Path, target: Path) -> None:
