@@ -70,7 +70,7 @@ def test_entries_that_training_ignores_are_reported(root: Path) -> None:
     status, text, where = single_finding(check(root), "files")
     assert (status, where) == ("WARNING", ["images/clip.gif", "images/flight.MP4"])
     assert "2 files ignored" in text
-    assert "1 film (flight.MP4): predict them by `segdrone predict`" in text
+    assert "1 video (flight.MP4): predict them by `segdrone predict`" in text
     assert "1 image of another format (clip.gif): convert them to PNG or TIFF" in text
 
 

@@ -23,10 +23,10 @@ from tests.helpers.image_files import image_error
         (b"II*\0\x10\0\0\0CR\x02\0", "a raw file of a Canon camera (CR2)", "develop it"),
         (b"FUJIFILMCCD-RAW 0201", "a raw file of a Fujifilm camera (RAF)", "develop it"),
         (b"IIRS\x08\0\0\0", "a raw file of an Olympus camera (ORF)", "develop it"),
-        (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41", "a film", "segdrone predict"),
-        (b"\0\0\0\x14ftypqt  \0\0\2\0qt  ", "a film", "ffmpeg -i a.jpg"),
-        (b"RIFF\x24\0\0\0AVI LIST", "a film", "frames"),
-        (b"\x1aE\xdf\xa3\x93B\x82", "a film", "frames"),
+        (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41", "a video", "segdrone predict"),
+        (b"\0\0\0\x14ftypqt  \0\0\2\0qt  ", "a video", "ffmpeg -i a.jpg"),
+        (b"RIFF\x24\0\0\0AVI LIST", "a video", "frames"),
+        (b"\x1aE\xdf\xa3\x93B\x82", "a video", "frames"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 image", "gdal_translate a.jpg a.tif"),
         (b"BM\x36\x10\0\0", "a BMP image", "magick a.jpg a.png"),
         (b"GIF89a\1\0\1\0", "a GIF image", "magick"),
@@ -68,7 +68,7 @@ def test_other_files_are_described_by_kind() -> None:
     assert lines == [
         "4 raw photographs (a.dng, b.NEF, e.DNG and 1 more): develop them to JPEG, e.g. by darktable-cli",
         "1 HEIC photograph (c.heic): convert them to JPEG, e.g. by heif-convert",
-        "2 films (DJI_1.MOV, DJI_2.mp4): predict them by `segdrone predict`, or take frames by ffmpeg",
+        "2 videos (DJI_1.MOV, DJI_2.mp4): predict them by `segdrone predict`, or take frames by ffmpeg",
         "1 image of another format (d.bmp): convert them to PNG or TIFF, e.g. by magick or gdal_translate",
     ]
     assert describe_others([Path("notes.txt")]) == []

@@ -92,8 +92,8 @@ def test_content_that_was_changed_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        ([("notes.txt", b"x")], "has no photograph or film"),
-        ([], "has no photograph or film"),
+        ([("notes.txt", b"x")], "has no photograph or video"),
+        ([], "has no photograph or video"),
         ([("A.jpg", b"1"), ("a.jpg", b"2")], "has two files a.jpg"),
         ([("a.jpg", b"1"), ("a.jpg/b.jpg", b"2")], "a file and a folder of one name"),
         ([("a.jpg/b.jpg", b"1"), ("a.jpg", b"2")], "a file and a folder of one name"),

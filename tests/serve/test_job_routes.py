@@ -147,7 +147,7 @@ def test_a_photograph_that_cannot_be_decoded_fails_in_one_line(client: TestClien
         (b"some text", "application/octet-stream", 415, "the body is not an image"),
         (b"\x1f\x8b" + bytes(90), "application/octet-stream", 415, "a gzip archive"),
         (photograph(), "text/html", 415, "send image/..., video/..., application/zip"),
-        (pack(), "application/zip", 422, "has no photograph or film"),
+        (pack(), "application/zip", 422, "has no photograph or video"),
         (pack(a=photograph())[:-40], "application/zip", 422, "the archive is damaged"),
         (b"\x89PNG" + bytes(50), "image/png", 422, "the photograph"),
     ],

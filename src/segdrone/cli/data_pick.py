@@ -26,7 +26,9 @@ def pick(
     ],
     model: Annotated[
         Path,
-        typer.Option(metavar="MODEL", help="Checkpoint of segdrone train, trained on what is labeled; or .onnx, .xml."),
+        typer.Option(
+            metavar="MODEL", help="Checkpoint of segdrone train, trained on what is labeled; or .onnx, .xml, .npz."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to write to; created if it does not exist.")],
     count: Annotated[int, typer.Option(help="How many photographs, or windows, to choose.")] = 20,

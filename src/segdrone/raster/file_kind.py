@@ -12,7 +12,7 @@ _START = 4096  # bytes
 
 _TO_PNG = "convert it to PNG or JPEG (magick {name} {stem}.png)"
 RAW_REMEDY = "develop it to JPEG or 8-bit TIFF first (darktable-cli {name} {stem}.jpg, or the camera maker's program)"
-_FRAMES = "it is a film: predict it by `segdrone predict`, or take frames (ffmpeg -i {name} -r 1 {stem}_%04d.jpg)"
+_FRAMES = "it is a video: predict it by `segdrone predict`, or take frames (ffmpeg -i {name} -r 1 {stem}_%04d.jpg)"
 _HEIC = "convert it to JPEG (heif-convert {name} {stem}.jpg), or set the camera to JPEG"
 _UNPACK = "unpack it"
 _REPLACE = "replace or remove it"
@@ -33,7 +33,7 @@ class FileKind(NamedTuple):
 _NOT_KNOWN = FileKind("not an image (JPEG, PNG, TIFF or WebP) despite its name", _REPLACE)
 _HEIC_KIND = FileKind("a HEIC photograph", _HEIC)
 _RAW_KIND = FileKind("a raw file of a camera", RAW_REMEDY)
-_FILM = FileKind("a film", _FRAMES)
+_VIDEO = FileKind("a video", _FRAMES)
 
 _BRANDS = {  # of ISO media files, at byte 8
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), _HEIC_KIND),
@@ -57,11 +57,11 @@ _MAGIC: tuple[tuple[int, bytes, FileKind], ...] = (  # position, bytes, kind
     (0, b"\x76\x2f\x31\x01", FileKind("an OpenEXR image", _TO_PNG)),
     (0, b"%PDF", FileKind("a PDF document", _TO_PNG)),
     (0, b"%!PS", FileKind("a PostScript document", _TO_PNG)),
-    (0, b"\x1a\x45\xdf\xa3", _FILM),
-    (4, b"moov", _FILM),
-    (4, b"mdat", _FILM),
-    (4, b"wide", _FILM),
-    (8, b"AVI ", _FILM),
+    (0, b"\x1a\x45\xdf\xa3", _VIDEO),
+    (4, b"moov", _VIDEO),
+    (4, b"mdat", _VIDEO),
+    (4, b"wide", _VIDEO),
+    (8, b"AVI ", _VIDEO),
     (0, b"PK\x03\x04", FileKind("a ZIP archive", _UNPACK)),
     (0, b"\x1f\x8b", FileKind("a gzip archive", _UNPACK)),
     (0, b"7z\xbc\xaf\x27\x1c", FileKind("a 7z archive", _UNPACK)),
@@ -75,14 +75,14 @@ _MAGIC: tuple[tuple[int, bytes, FileKind], ...] = (  # position, bytes, kind
 _SUFFIXES = {  # what files of other suffixes are
     "raw photograph": (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".raw", ".srw", ".pef"),
     "HEIC photograph": (".heic", ".heif", ".hif"),
-    "film": (".mov", ".mp4", ".avi", ".mkv", ".m4v", ".mts", ".webm", ".lrv", ".insv"),
+    "video": (".mov", ".mp4", ".avi", ".mkv", ".m4v", ".mts", ".webm", ".lrv", ".insv"),
     "image of another format": (".bmp", ".gif", ".jp2", ".j2k", ".jxl", ".avif", ".ecw", ".sid", ".img", ".psd", ".pgm",
                                 ".ppm", ".exr", ".hdr", ".tga", ".svg", ".jfif", ".npy"),
 }  # fmt: skip
 _REMEDIES = {
     "raw photograph": "develop them to JPEG, e.g. by darktable-cli",
     "HEIC photograph": "convert them to JPEG, e.g. by heif-convert",
-    "film": "predict them by `segdrone predict`, or take frames by ffmpeg",
+    "video": "predict them by `segdrone predict`, or take frames by ffmpeg",
     "image of another format": "convert them to PNG or TIFF, e.g. by magick or gdal_translate",
 }
 
@@ -110,7 +110,7 @@ def _identify(start: bytes, path: Path) -> FileKind:
         return FileKind("not an image but a file of zeros, such as a failed copy leaves", "copy it again or remove it")
     if start[4:8] == b"ftyp":
         brands = (start[8:12], *(start[i : i + 4] for i in range(16, 64, 4)))
-        return next((_BRANDS[brand] for brand in brands if brand in _BRANDS), _FILM)
+        return next((_BRANDS[brand] for brand in brands if brand in _BRANDS), _VIDEO)
     for position, magic, kind in _MAGIC:
         if start[position : position + len(magic)] == magic:
             return kind
@@ -127,7 +127,7 @@ def describe_others(paths: Iterable[Path]) -> list[str]:
     Example:
         >>> describe_others([Path("a.DNG"), Path("b.dng"), Path("c.mov"), Path("notes.txt")])
         ['2 raw photographs (a.DNG, b.dng): develop them to JPEG, e.g. by darktable-cli', \
-'1 film (c.mov): predict them by `segdrone predict`, or take frames by ffmpeg']
+'1 video (c.mov): predict them by `segdrone predict`, or take frames by ffmpeg']
     """
     lines, listed = [], [*paths]
     for name, suffixes in _SUFFIXES.items():

@@ -1,4 +1,4 @@
-"""Unpack the photographs and films of a ZIP archive from anybody, within limits."""
+"""Unpack the photographs and videos of a ZIP archive from anybody, within limits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def unpack(archive: Path, folder: Path, max_bytes: int) -> int:
-    """Unpacks the photographs and films of an archive.
+    """Unpacks the photographs and videos of an archive.
 
     Names that leave the folder are refused, as are links, passwords, and two files of one name. Other files, and
     hidden ones, are left out.
@@ -37,7 +37,7 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> int:
         max_bytes: Bytes that all files together may have, unpacked.
 
     Returns:
-        Number of photographs and films.
+        Number of photographs and videos.
 
     Raises:
         DataError: It cannot be unpacked, or has none.
@@ -60,7 +60,7 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> int:
         raise DataError(f"the archive is damaged ({one_line(error)}): pack it again") from None
     if not wanted:
         raise DataError(
-            f"the archive has no photograph or film ({', '.join(IMAGE_SUFFIXES + VIDEO_SUFFIXES)}): pack some"
+            f"the archive has no photograph or video ({', '.join(IMAGE_SUFFIXES + VIDEO_SUFFIXES)}): pack some"
         )
     return len(wanted)
 
@@ -76,7 +76,7 @@ def _check_directory(archive: Path) -> None:
 
 
 def _wanted(file: zipfile.ZipFile) -> Iterator[tuple[str, zipfile.ZipInfo]]:
-    """Yields the photographs and films of an archive with their names, which are safe below a folder."""
+    """Yields the photographs and videos of an archive with their names, which are safe below a folder."""
     seen: dict[str, str] = {}
     for entry in file.infolist():
         name = entry.filename

@@ -1,4 +1,4 @@
-"""`/v1/jobs`: predict what takes long, such as large photographs, films and whole flights."""
+"""`/v1/jobs`: predict what takes long, such as large photographs, videos and whole flights."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class JobOptions(Options):
 
     confidence: bool = Field(False, description="Also write the probability of each pixel's class.")
     regions: bool = Field(False, description="Also write the regions of photographs as polygons, in GeoJSON.")
-    smooth: int = Field(1, ge=1, le=255, description="Films: majority vote of each pixel over this many frames.")
+    smooth: int = Field(1, ge=1, le=255, description="Videos: majority vote of each pixel over this many frames.")
 
 
 @router.post(
     "",
     status_code=202,
-    summary="Have photographs or a film predicted",
+    summary="Have photographs or a video predicted",
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -48,7 +48,7 @@ class JobOptions(Options):
     },
 )
 async def add_job(request: Request, options: Annotated[JobOptions, Query()]) -> JSONResponse:
-    """Takes a photograph, a film, or a ZIP archive of them, and returns the job that predicts them.
+    """Takes a photograph, a video, or a ZIP archive of them, and returns the job that predicts them.
 
     Jobs are kept on disk: they survive the service. Their results are kept for some time after their end.
     """

@@ -32,7 +32,7 @@ class Job:
         id: Its name, which cannot be guessed: who knows it may see and cancel the job.
         model: Name of the model.
         options: Of the prediction.
-        photographs: Number of photographs and films that were uploaded.
+        photographs: Number of photographs and videos that were uploaded.
         state: `queued`, `running`, `done`, `failed` or `cancelled`.
         created: Seconds since 1970, as are the next two.
         started: When it was begun last; None if it was not.
@@ -68,7 +68,7 @@ class JobStore:
     """The jobs in a folder, each in a folder of its own.
 
         ID/job.json     a `Job`
-        ID/input/       the photographs and films
+        ID/input/       the photographs and videos
         ID/out/         what `segdrone predict` writes
         ID/result.zip   the same, when the job is done
 

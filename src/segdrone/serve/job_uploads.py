@@ -1,4 +1,4 @@
-"""Receive what a job is to predict: a photograph, a film, or a ZIP archive of them."""
+"""Receive what a job is to predict: a photograph, a video, or a ZIP archive of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FILMS = {b"\x1a\x45\xdf\xa3": ".mkv", b"RIFF": ".avi"}
 
 
 async def receive_job(request: Request, folder: Path, settings: ServeSettings) -> int:
-    """Writes the photographs and films of a request's body, or of its form, into `input/` of a folder.
+    """Writes the photographs and videos of a request's body, or of its form, into `input/` of a folder.
 
     Returns:
         How many there are.
@@ -63,11 +63,11 @@ def _unpack(file: Path, target: Path, settings: ServeSettings) -> int:
 
 def _move_film(file: Path, target: Path, start: bytes) -> None:
     kind = identify(file)
-    if kind.name != "a film":
+    if kind.name != "a video":
         remedy = kind.remedy.replace(file.name, "FILE").replace(file.stem, "FILE")
         raise Problem(
             415, f"the body is {kind.name.removesuffix(' despite its name')}: {remedy}; a job takes a photograph, a "
-            "film or a ZIP archive of them"
+            "video or a ZIP archive of them"
         )  # fmt: skip
     suffix = next((suffix for magic, suffix in _FILMS.items() if start.startswith(magic)), ".mp4")
     file.rename(target / f"film{suffix}")
