@@ -138,7 +138,7 @@ def predict(
         overlays/sub/NAME.jpg    photograph, mask and legend
         confidence/sub/NAME.png  with --confidence
         regions/sub/NAME.geojson with --regions
-        objects/sub/NAME.json    with --objects
+        objects/sub/NAME.json    with --objects or --panoptic
         instances/sub/NAME.png   with --panoptic: number of the thing, 16 bit
         panoptic/sub/NAME.png, .json  with --panoptic: COCO panoptic
         labels/                  with --labels: files to import into the labeling tool

@@ -83,11 +83,12 @@ def split_unlabeled(
             )
         return split
     if not labeled:
-        return Split({"train": without, "val": [], "test": []}, "unlabeled", "no photograph has a mask: all train")
+        ids = {"train": without, "val": [], "test": []}
+        return Split(ids, "unlabeled", "by masks: no photograph has one, all train")
     if len({pair.split for pair in labeled} - {None}) > 1:
         split = assign_splits(config, labeled, stated_by)
         return split._replace(ids={**split.ids, "train": sorted([*split.ids["train"], *without])})
-    by = f"those without masks train, the {len(labeled)} others validate and test"
+    by = f"by masks: photographs without one train, the {len(labeled)} others validate and test"
     if config.split_by is None:
         held = random_split([pair.id for pair in labeled], test=config.test_share, val=0, seed=config.split_seed)
         return Split({"train": without, "val": held["train"], "test": held["test"]}, "unlabeled", by)
