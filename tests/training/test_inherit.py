@@ -15,7 +15,8 @@ from segdrone.errors import ConfigError
 from segdrone.model import read_checkpoint
 from segdrone.model.weights_file import save_plain
 from segdrone.training import inherit_options
-from segdrone.utils.config import to_container
+from segdrone.training.inherit import _parse
+from segdrone.utils.config import config_dir, to_container
 from tests.helpers.small_run import compose_config
 from tests.helpers.training import tiny_checkpoint
 
@@ -94,6 +95,25 @@ def test_a_recipe_given_here_wins_with_all_it_sets(run: Path) -> None:
     )  # fmt: skip
     assert cfg["model"]["encoder_name"] != "tu-test_efficientnet"
     assert cfg["seed"] == 5
+
+
+def test_a_recipe_wins_with_what_it_takes_from_other_files(run: Path, tmp_path: Path) -> None:
+    cfg = resume(run, "experiment=landing_zone")  # starts from baseline
+    assert (cfg["loss"]["name"], cfg["data"]["image_size"], cfg["trainer"]["max_epochs"]) == ("sum", [704, 1056], 15)
+    start = [f"init_from={run}/checkpoints/last.ckpt"]
+    assert composed(*start, "data=sample_crowded").data.image_size == [256, 384]  # of sample
+    assert composed(*start, "data=folder", "data.root=x").data.image_size == [64, 96]  # not of base
+    assert resume(run, "trainer=ddp")["trainer"]["max_epochs"] == 33  # not of default
+
+
+def test_a_recipe_of_the_user_wins_with_the_one_that_it_starts_from(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "own" / "experiment").mkdir(parents=True)
+    for name, base in {"mine": "best", "absolute": "/experiment/best"}.items():
+        recipe = f"# @package _global_\ndefaults:\n  - {base}\ntrainer:\n  max_epochs: 9\n"
+        (tmp_path / "own" / "experiment" / f"{name}.yaml").write_text(recipe)
+        given = _parse([f"experiment={name}"], [config_dir(), tmp_path / "own"])
+        assert {"trainer.max_epochs", "optimizer.encoder_lr"} <= given.keys
+        assert {"model", "loss"} <= given.groups
 
 
 def test_a_run_file_cannot_choose_what_is_imported(run: Path, caplog: pytest.LogCaptureFixture) -> None:

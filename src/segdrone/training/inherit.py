@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -35,6 +35,7 @@ _OF_A_MODEL = (  # of `data`: what the weights of a checkpoint are used to
 )  # fmt: skip
 _PLACES = ("dirpath", "folder", "save_dir")  # of callbacks and loggers: folders that they write to
 _SETS_MANY = ("experiment", "debug")  # groups whose files set keys of other groups
+_STARTS = ("_self_", "base", "default")  # of files: what each run has without being given
 _SHOWN = 6  # options in the message
 
 
@@ -238,14 +239,13 @@ def _known_targets() -> frozenset[str]:
     return frozenset(target for content in files for target in _find_targets(content))
 
 
-def _parse(overrides: Sequence[str], folders: Iterable[Path]) -> Given:
+def _parse(overrides: Sequence[str], folders: Sequence[Path]) -> Given:
     given = Given()
     for override in OverridesParser.create().parse_overrides([*overrides]):
         key = override.key_or_group
-        files = [folder / key / f"{override.value()}.yaml" for folder in folders]
-        file = next((file for file in files if file.is_file()), None)
+        file = _find_file(f"{key}/{override.value()}", folders)
         if key in _SETS_MANY or (key in _BY_KEY and file is not None):
-            _add_file(given, file, "" if key in _SETS_MANY else f"{key}.")
+            _add_file(given, file, key, folders)
         elif any((folder / key).is_dir() for folder in folders):
             given.groups.add(key)
         else:
@@ -253,14 +253,25 @@ def _parse(overrides: Sequence[str], folders: Iterable[Path]) -> Given:
     return given
 
 
-def _add_file(given: Given, file: Path | None, prefix: str) -> None:
-    """Adds what a configuration file sets itself, and the groups that it chooses."""
+def _find_file(name: str, folders: Sequence[Path]) -> Path | None:
+    files = [folder / f"{name}.yaml" for folder in folders]
+    return next((file for file in files if file.is_file()), None)
+
+
+def _add_file(given: Given, file: Path | None, group: str, folders: Sequence[Path]) -> None:
+    """Adds what a configuration file sets, and the groups that it chooses; also those of the files it starts from."""
     content = OmegaConf.to_container(OmegaConf.load(file)) if file is not None else {}
     assert isinstance(content, dict)
     defaults = content.pop("defaults", [])
     chosen = (str(name) for entry in defaults if isinstance(entry, dict) for name in entry)
     given.groups |= {name.removeprefix("override ").strip("/ ") for name in chosen}
+    prefix = "" if group in _SETS_MANY else f"{group}."
     given.keys |= {prefix + key for key, value in _flatten(content).items() if value is not None}
+    for entry in defaults:
+        if isinstance(entry, str) and entry not in _STARTS:
+            _add_file(
+                given, _find_file(entry[1:] if entry.startswith("/") else f"{group}/{entry}", folders), group, folders
+            )
 
 
 def _flatten(values: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
