@@ -150,6 +150,12 @@ def test_lines_of_numbers_alone_are_no_names(tmp_path: Path) -> None:
     assert "is no header row" in refusal(tmp_path, "1 128 64 128\n2 0 102 0\n", "colors.txt")
 
 
+@pytest.mark.parametrize("other", ["", ', "label2id": {"road": 0, "grass": 1}'])
+def test_a_table_within_another_one_is_no_class(tmp_path: Path, other: str) -> None:
+    text = refusal(tmp_path, f'{{"id2label": {{"0": "road", "1": "grass"}}{other}}}', "config.json")
+    assert "id2label holds a table of its own" in text
+
+
 def test_ansi_is_read_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     table = read_class_table(write(tmp_path, "name;r;g;b\nGeb\u00e4ude;1;2;3\n".encode("cp1252")))
     assert table.names == ("Geb\u00e4ude",)

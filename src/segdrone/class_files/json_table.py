@@ -43,10 +43,21 @@ def _records(content: Any) -> list[dict[str, str]]:
         if lists:
             records = _records(content[lists[0]])
             return _add_colors(records, content)
+        if tables := [key for key, value in content.items() if _is_table(value)]:
+            raise ColumnsError(f"{tables[0]} holds a table of its own: save that as the file")
         return [_named_record(str(key), value) for key, value in content.items()]
     if isinstance(content, list):
         return [_record(value) for value in content]
     raise ColumnsError("it is neither a list nor an object: give a list of names")
+
+
+def _is_table(value: Any) -> bool:
+    """Whether a value maps ids to names or names to ids, as `id2label` and `label2id` do."""
+    if not isinstance(value, Mapping) or any(map(is_known, value)):
+        return False
+    names = all(str(key).isdigit() and isinstance(name, str) for key, name in value.items())
+    ids = all(type(number) is int for number in value.values()) and sorted(value.values()) == [*range(len(value))]
+    return bool(value) and (names or ids)
 
 
 def _add_colors(records: list[dict[str, str]], content: Mapping[str, Any]) -> list[dict[str, str]]:
