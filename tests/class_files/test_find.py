@@ -45,6 +45,21 @@ def test_tables_that_differ_are_refused(tmp_path: Path) -> None:
         find_class_table(tmp_path)
 
 
+def test_of_several_tables_one_with_colors_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("road\ngrass\n")
+    (tmp_path / "labelmap.txt").write_text("road:1,2,3::\ngrass:4,5,6::\n")
+    assert find_class_table(tmp_path) == tmp_path / "labelmap.txt"
+
+
+def test_tables_that_exchange_colors_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "class_dict.csv").write_text(TABLE)
+    (tmp_path / "labelmap.txt").write_text("road:4,5,6::\ngrass:1,2,3::\n")
+    with pytest.raises(DataError, match=r"class_dict\.csv and labelmap\.txt give the same colors to other classes"):
+        find_class_table(tmp_path)
+    (tmp_path / "labelmap.txt").write_text("road:7,8,9::\ngrass:7,8,9::\n")
+    assert find_class_table(tmp_path) == tmp_path / "class_dict.csv"
+
+
 def test_tables_that_give_the_same_classes_other_ids_are_refused(tmp_path: Path) -> None:
     (tmp_path / "class_names.txt").write_text("road\ngrass\n")
     (tmp_path / "labelmap.csv").write_text("id,name\n0,road\n1,grass\n")

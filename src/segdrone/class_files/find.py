@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from segdrone.class_files.read import read_class_table
+from segdrone.classes import ClassTable, generate_colors
 from segdrone.errors import DataError
 
 CLASSES_FILE = "classes.csv"
@@ -19,10 +20,11 @@ _SUFFIXES = (".csv", ".tsv", ".txt", ".json")
 
 
 def find_class_table(folder: str | Path) -> Path | None:
-    """Returns the class table in a folder, or None.
+    """Returns the class table in a folder, or None; of several one with colors.
 
     Raises:
-        DataError: There are several, none is `classes.csv`, and they name other classes, another order or other ids.
+        DataError: There are several, none is `classes.csv`, and they name other classes, another order or other ids,
+            or exchange colors.
 
     Example:
         >>> find_class_table("datasets/mine")  # doctest: +SKIP
@@ -46,7 +48,19 @@ def find_class_table(folder: str | Path) -> Path | None:
             f"{found[0]} and {other[0].name} name {what}: say which one the masks are written for with "
             f"data.classes={found[0]}"
         )
-    return found[0]
+    chosen = next((path for path in found if tables[path].colours != generate_colors(len(tables[path]))), found[0])
+    if exchanged := [path for path in found if _exchanges_colors(tables[chosen], tables[path])]:
+        raise DataError(
+            f"{chosen} and {exchanged[0].name} give the same colors to other classes: say which one the masks are "
+            f"written for with data.classes={chosen}"
+        )
+    return chosen
+
+
+def _exchanges_colors(first: ClassTable, second: ClassTable) -> bool:
+    pairs = {*zip(first.colours, first.names, strict=True)}
+    own = zip(second.colours, second.names, strict=True)
+    return any(color in first.colours and (color, name) not in pairs for color, name in own)
 
 
 def _is_table_name(path: Path) -> bool:
