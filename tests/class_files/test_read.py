@@ -66,6 +66,7 @@ def refusal(folder: Path, content: str | bytes, name: str = "classes.csv") -> st
         '{"0": {"name": "road", "color": "#804080"}, "1": {"name": "grass", "color": {"r": 0, "g": 102, "b": 0}}}',
         '{"#804080": "road", "#006600": "grass"}',
         '{"names": ["road", "grass"], "palette": [[128, 64, 128], [0, 102, 0]]}',
+        '{"names": ["road", "grass"], "colors": {"grass": "#006600", "road": [128, 64, 128]}}',
     ],
 )
 def test_a_table_is_read_in_any_usual_form(tmp_path: Path, content: str | bytes) -> None:

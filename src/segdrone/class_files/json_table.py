@@ -62,9 +62,11 @@ def _is_table(value: Any) -> bool:
 
 def _add_colors(records: list[dict[str, str]], content: Mapping[str, Any]) -> list[dict[str, str]]:
     """Adds colors that are a list of their own beside the names."""
-    lists = [value for key, value in content.items() if key.lower() in _COLOR_LISTS and isinstance(value, list)]
+    lists = [value for key, value in content.items() if key.lower() in _COLOR_LISTS and isinstance(value, list | dict)]
     if not lists:
         return records
+    if isinstance(lists[0], Mapping):
+        lists = [[lists[0].get(record.get("name")) for record in records]]
     if not all(map(_is_cell, lists[0])):
         raise ColumnsError("a color is neither a text nor a list: write #RRGGBB or [red, green, blue]")
     if len(lists[0]) != len(records):
