@@ -124,6 +124,25 @@ def test_clean_datasets_are_silent(
     assert both(write(tmp_path / "set", kind, table), caplog, **options) == ([], [])
 
 
+def test_a_black_mask_among_ids_in_three_channels_is_asked_about(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = write(tmp_path / "set", "ids", "four")
+    (root / "classes.csv").write_text("name,r,g,b\nground,90,60,0\ngrass,30,120,40\nroof,160,60,50\nrest,0,0,0\n")
+    for i, mask in enumerate([*masks("ids")[:5], masks("all 0")[0]]):
+        Image.fromarray(np.dstack([mask] * 3)).save(root / "masks" / f"{i:03}.png")
+    (error,), _ = both(root, caplog)
+    assert error == (
+        "1 mask is rest by color and ground by id, and 5 others hold ids in three equal channels (005): say which with "
+        "data.mask_encoding=ids or colours"
+    )
+    assert both(root, caplog, mask_encoding="ids")[0] == []
+    for i, mask in enumerate(masks("ids")[:5]):  # colors beside a black mask are no doubt
+        colors = np.array([[90, 60, 0], [30, 120, 40], [160, 60, 50], [0, 0, 0]], np.uint8)
+        Image.fromarray(colors[mask]).save(root / "masks" / f"{i:03}.png")
+    assert both(root, caplog) == ([], [])
+
+
 def test_a_class_that_does_not_occur_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     errors, (warning,) = both(write(tmp_path / "set", "ids without water", "four"), caplog)
     assert not errors

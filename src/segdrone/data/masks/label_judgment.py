@@ -30,6 +30,7 @@ class SeenMask(NamedTuple):
         levels: With `binary`, the number of pixels by gray level, int64 `[256]`; else None.
         lossy: Name of the compression that changed values; empty if none did.
         nodata_class: Class whose value the file calls no data; None if there is none.
+        meaning: What three equal channels were taken for, as in `Decoded`.
     """
 
     counts: Counts
@@ -37,6 +38,7 @@ class SeenMask(NamedTuple):
     levels: Counts | None
     lossy: str
     nodata_class: str | None
+    meaning: str = ""
 
 
 def look_at_mask(path: Path, encoding: MaskEncoding) -> SeenMask:
@@ -57,7 +59,7 @@ def look_at_mask(path: Path, encoding: MaskEncoding) -> SeenMask:
         class_id = encoding.lookup.values.get(stored.nodata, encoding.source.ignore_index)  # type: ignore[call-overload]
         counts_here = class_id < len(encoding.source) and bool((stored.values == stored.nodata).any())
         nodata_class = encoding.source.names[class_id] if counts_here else None
-    return SeenMask(count_known(decoded), decoded.unknown, levels, stored.lossy, nodata_class)
+    return SeenMask(count_known(decoded), decoded.unknown, levels, stored.lossy, nodata_class, decoded.meaning)
 
 
 class Remark(NamedTuple):
@@ -132,6 +134,8 @@ def judge_labels(seen: SeenLabels, encoding: MaskEncoding) -> list[Remark]:
         return []
     everything = seen.classes(encoding)
     train = seen.classes(encoding, seen.train) if seen.train else everything
+    if mixed := _mixed_meanings(seen, encoding):
+        return [mixed, *_doubts(seen, encoding)]
     for counts, where in ((everything, "all masks"), (train, "the training masks")):
         present = np.flatnonzero(counts[: len(table)])
         if len(present) == 1:
@@ -145,6 +149,18 @@ def judge_labels(seen: SeenLabels, encoding: MaskEncoding) -> list[Remark]:
     noun = "1 class is" if len(absent) == 1 else f"{len(absent)} classes are"
     what = f"{noun} absent from all {len(seen.masks)} masks and cannot be learned"
     return [Remark("absent", what, _check_table(encoding), absent), *_doubts(seen, encoding)]
+
+
+def _mixed_meanings(seen: SeenLabels, encoding: MaskEncoding) -> Remark | None:
+    """Finds masks that are read by their black color where other masks hold ids in three channels, 0 among them."""
+    black = {name: mask for name, mask in seen.masks.items() if mask.meaning == "black"}
+    ids, names = sum(mask.meaning == "ids" for mask in seen.masks.values()), encoding.source.names
+    if not black or not ids:
+        return None
+    by_color = names[int(next(iter(black.values())).counts[: len(names)].argmax())]
+    noun, verb = ("1 mask", "is") if len(black) == 1 else (f"{len(black)} masks", "are")
+    what = f"{noun} {verb} {by_color} by color and {names[0]} by id, and {ids} others hold ids in three equal channels"
+    return Remark("error", what, "say which with data.mask_encoding=ids or colours", tuple(black))
 
 
 def _single_class(name: str, where: str, seen: SeenLabels, encoding: MaskEncoding) -> Remark:

@@ -32,11 +32,14 @@ class Decoded(NamedTuple):
         mask: Ids of the table, uint8 `[H, W]`; the ignored id where the value is unknown.
         unknown: Number of pixels by value or color that no class has.
         lossy: Name of the compression that changed values in the file; empty if none did.
+        meaning: What three equal channels were taken for: `ids`; `black`, the color of a class, though 0 is the id of
+            another; empty if there are none, or if ids and colors are the same classes.
     """
 
     mask: NDArray[np.uint8]
     unknown: Counter[Label]
     lossy: str = ""
+    meaning: str = ""
 
     @property
     def unknown_share(self) -> float:

@@ -73,12 +73,12 @@ def _decode_either(stored: StoredMask, encoding: MaskEncoding) -> Decoded:
     ids = lookup.ids(values, stored.nodata)
     if colors is None:
         return lookup.colors(stored.painted) if ids.unknown else _check_lossless(ids, stored, encoding)
-    differ = (colors.mask != ids.mask) & (ids.mask != 0) & (ids.mask != lookup.table.ignore_index)
-    if not colors.unknown and not ids.unknown and differ.any():
+    differ = (colors.mask != ids.mask) & (ids.mask != lookup.table.ignore_index)
+    if not colors.unknown and not ids.unknown and (differ & (ids.mask != 0)).any():
         raise DataError(_two_meanings(ids, colors, encoding))
     if not colors.unknown or colors.unknown_share <= ids.unknown_share:
-        return colors
-    return _check_lossless(ids, stored, encoding)
+        return colors._replace(meaning="black" if not ids.unknown and differ.any() else "")
+    return _check_lossless(ids, stored, encoding)._replace(meaning="ids")
 
 
 def _decode_gray(stored: StoredMask, encoding: MaskEncoding) -> Decoded:
