@@ -98,6 +98,19 @@ def test_other_settings_or_another_video_need_redo(predictor: Predictor, video: 
     assert json.loads((tmp_path / "out" / "films" / "flight.json").read_text())["made_with"]["smooth"] == 3
 
 
+def test_a_redo_that_was_interrupted_continues_without_redo(
+    predictor: Predictor, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    predict_videos(predictor, files(video), tmp_path / "out", progress=False)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("segdrone.inference.predict_videos.predict_video", interrupt)
+        predict_videos(predictor, files(video), tmp_path / "out", smooth=3, redo=True, progress=False)
+    assert predict_videos(predictor, files(video), tmp_path / "out", smooth=3, progress=False)[:2] == (1, 0)
+
+
 def test_a_broken_video_is_reported_and_the_others_are_predicted(
     predictor: Predictor, video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

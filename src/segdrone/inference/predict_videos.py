@@ -114,6 +114,8 @@ def predict_videos(
             _Target(video, out, settings | {"film": video.file.name, "digest": video.digest}) for video in videos
         ]
         done = [target.is_done(redo=redo) for target in targets]  # refuses before anything is predicted
+        for target in targets if redo else ():
+            target.reopen()
         shared: dict[str, Any] = {
             "cleanup": cleanup,
             "smooth": smooth,
@@ -174,6 +176,11 @@ class _Target:
                 "to replace it"
             )
         return is_whole
+
+    def reopen(self) -> None:
+        """Marks files of an earlier prediction as unfinished, so that an interrupted `redo` continues without it."""
+        if not self.is_too_long and self._manifest.exists():
+            self.begin()
 
     def begin(self) -> None:
         """Marks the files as those of an unfinished prediction."""
