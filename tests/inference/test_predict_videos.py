@@ -104,11 +104,13 @@ def test_a_redo_that_was_interrupted_continues_without_redo(
     def interrupt(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    predict_videos(predictor, files(video), tmp_path / "out", progress=False)
+    write(tmp_path / "second.mp4", pan(2))
+    videos = files(video, tmp_path / "second.mp4")
+    predict_videos(predictor, videos, tmp_path / "out", progress=False)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("segdrone.inference.predict_videos.predict_video", interrupt)
-        predict_videos(predictor, files(video), tmp_path / "out", smooth=3, redo=True, progress=False)
-    assert predict_videos(predictor, files(video), tmp_path / "out", smooth=3, progress=False)[:2] == (1, 0)
+        predict_videos(predictor, videos, tmp_path / "out", smooth=3, redo=True, progress=False)
+    assert predict_videos(predictor, videos, tmp_path / "out", smooth=3, progress=False)[:2] == (2, 0)
 
 
 def test_a_broken_video_is_reported_and_the_others_are_predicted(
