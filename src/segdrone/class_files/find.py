@@ -34,7 +34,7 @@ def find_class_table(folder: str | Path) -> Path | None:
     if not folder.is_dir():
         return None
     found = sorted(
-        (path for path in folder.iterdir() if _is_table_name(path) and path.is_file()),
+        (path for path in folder.iterdir() if is_table_name(path) and path.is_file()),
         key=lambda path: (path.name.lower() != CLASSES_FILE, path.name),
     )
     if len(found) < 2 or found[0].name.lower() == CLASSES_FILE:
@@ -63,5 +63,6 @@ def _exchanges_colors(first: ClassTable, second: ClassTable) -> bool:
     return any(color in first.colours and (color, name) not in pairs for color, name in own)
 
 
-def _is_table_name(path: Path) -> bool:
+def is_table_name(path: Path) -> bool:
+    """Whether a file is named as class tables are."""
     return path.stem.lower() in _STEMS and path.suffix.lower() in _SUFFIXES

@@ -49,6 +49,13 @@ def test_films_and_other_files_are_named_in_one_line(tmp_path: Path, caplog: pyt
     assert "has the layout images_masks: 2 photographs in images, masks in masks" in caplog.text
 
 
+def test_the_class_table_beside_masks_is_not_passed_over(tmp_path: Path) -> None:
+    write_pairs(tmp_path, *numbered("{}_sat.jpg", "{}_mask.png"))
+    for name in ("_classes.csv", "notes.txt"):
+        (tmp_path / name).write_text("name\nground\nroad\n")
+    assert find_dataset(tmp_path).other_files == [tmp_path / "notes.txt"]
+
+
 def test_folders_without_masks_are_passed_over(tmp_path: Path) -> None:
     write_pairs(
         tmp_path,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import product
 from pathlib import Path, PurePosixPath
 
+from segdrone.class_files import is_table_name
 from segdrone.data.discovery.dataset_files import DatasetFiles, FilePair, pair_files
 from segdrone.data.discovery.file_kinds import other_files, say_unreadable
 from segdrone.data.discovery.file_patterns import FoundFile, is_pattern, match_files, pattern_base
@@ -266,6 +267,7 @@ def _complete(root: Path, images: str | None, masks: str | None) -> DatasetFiles
 
 
 def _add_others(files: DatasetFiles) -> DatasetFiles:
-    """Adds the files beside photographs and masks that are no images."""
+    """Adds the files beside photographs and masks that are no images, without class tables beside masks."""
     folders = dict.fromkeys(file.parent for pair in files.pairs for file in (pair.image, pair.mask))
-    return replace(files, other_files=[file for folder in folders for file in other_files(folder)])
+    others, masks = [file for folder in folders for file in other_files(folder)], {p.mask.parent for p in files.pairs}
+    return replace(files, other_files=[f for f in others if not (is_table_name(f) and f.parent in masks)])
