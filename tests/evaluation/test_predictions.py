@@ -139,6 +139,16 @@ def test_both_masks_are_resized_to_one_size(predicted: Path, all_scenes: Path, t
     assert 0.85 < metrics["accuracy"] < 0.95  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("options", [[], ["data.test_image_size=[32,48]"]])
+def test_turned_masks_are_not_squeezed_into_the_true_ones(
+    predicted: Path, all_scenes: Path, tmp_path: Path, options: list[str]
+) -> None:
+    for path in predicted.iterdir():
+        cv2.imwrite(str(path), np.rot90(cv2.resize(read_mask(path), (49, 32), interpolation=cv2.INTER_NEAREST_EXACT)))
+    with pytest.raises(DataError, match=r"is 32 x 49 pixels and .* 96 x 64, so one of them is turned"):
+        scored(tmp_path / "out", f"predictions={predicted}", f"data.root={all_scenes}", *options)
+
+
 def test_a_split_of_the_photographs_is_scored(predicted: Path, all_scenes: Path, tmp_path: Path) -> None:
     splits = tmp_path / "splits"
     splits.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -95,8 +96,8 @@ def evaluate_predictions(
         masks_only: There are no photographs to show: `image` of each pair is its mask.
 
     Raises:
-        DataError: A mask cannot be read, differs in size from the true mask, or has the ignored id where the true mask
-            has a class; or a confidence has colors.
+        DataError: A mask cannot be read, differs in size from the true mask or has its proportions turned, or has the
+            ignored id where the true mask has a class; or a confidence has colors.
     """
     ignored = encoding.table.ignore_index
     for pair in progress_bar(pairs, desc="photographs"):
@@ -104,6 +105,11 @@ def evaluate_predictions(
         target = None if size is None else proportional_size(pair.size, size)
         truth = _resize(read_pair_mask(pair, encoding), target)
         stored = predicted_encoding.remap(read_mask(files.mask, predicted_encoding))
+        if _is_turned(stored.shape, pair.size):
+            raise DataError(
+                f"{files.mask} is {stored.shape[1]} x {stored.shape[0]} pixels and {pair.mask} {pair.size[1]} x "
+                f"{pair.size[0]}, so one of them is turned, as by a program that ignores EXIF: turn it upright"
+            )
         mask = _resize(stored, target)
         numbers = None if files.instances is None else _read_numbers(files, stored, target, evaluator)
         confidence = None if files.confidence is None else _resize(_read_gray(files.confidence), target)
@@ -145,6 +151,14 @@ def _read_numbers(
 
 def _is_predict_output(folder: Path) -> bool:
     return (folder / "predict.json").is_file() and (folder / "masks").is_dir()
+
+
+def _is_turned(size: tuple[int, ...], other: Size) -> bool:
+    """Whether one size has the proportions of the other with height and width exchanged; none of both is a square."""
+    (height, width), (other_height, other_width) = size, other
+    if (height < width) == (other_height < other_width):
+        return False
+    return math.isclose(height / width, other_width / other_height, rel_tol=0.03) and height != width
 
 
 def _resize(mask: NDArray[np.uint8], size: Size | None) -> NDArray[np.uint8]:
