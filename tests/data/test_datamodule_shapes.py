@@ -72,7 +72,18 @@ def test_padding_of_a_batch_is_ignored(root: Path, loader: str) -> None:
             assert (mask[: size[0], : size[1]] != 255).all()
             assert int((mask != 255).sum()) == size[0] * size[1]
             padded += size != (height, width)
-    assert padded > 0
+    assert (padded > 0) == (loader == "train")  # what is scored is not padded by others
+
+
+@pytest.mark.parametrize("loop", ["validate", "test"])
+def test_scores_of_a_mixed_set_do_not_depend_on_the_batch_size(root: Path, loop: str) -> None:
+    scores = []
+    for batch_size in (1, 4):
+        datamodule = opened(root, batch_size=batch_size)
+        loader = datamodule.test_dataloader() if loop == "test" else datamodule.val_dataloader()
+        trainer = L.Trainer(use_distributed_sampler=False, **TRAINER)
+        scores += getattr(trainer, loop)(new_module(datamodule), loader, verbose=False)
+    assert scores[0] == scores[1]
 
 
 @pytest.mark.parametrize("combine", [{}, {"mosaic": 0.5, "cutmix": 0.5}], ids=["alone", "combined"])

@@ -174,7 +174,7 @@ class SegmentationDataModule(L.LightningDataModule):
         """
         samples = grid_samples(self.config, self._pairs(split), self.config.test_image_size)
         if self.config.sampling == "whole":
-            samples.sort(key=lambda sample: sample.size)  # a batch is padded to its largest sample
+            samples.sort(key=lambda sample: sample.size)  # OpenVINO compiles a graph for each size
         return SegmentationDataset(samples, self._new_reader(), Pipeline([], self.mean, self.std), count_once=True)
 
     def plain_dataset(self, split: str) -> SegmentationDataset:
@@ -262,6 +262,8 @@ class SegmentationDataModule(L.LightningDataModule):
         )
 
     def _batch_size(self, dataset: SegmentationDataset) -> int:
+        if dataset.count_once and len({*dataset.shapes}) > 1:
+            return 1  # padding by others in a batch would change what a network says of a photograph that is scored
         return min(self.config.batch_size, len(dataset))  # workers allocate shared memory for a full batch
 
     def _fit_loader(self, dataset: SegmentationDataset, *, shuffle: bool) -> BatchLoader:
