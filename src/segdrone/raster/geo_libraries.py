@@ -52,7 +52,7 @@ def library(module: str, extra: str = "geo") -> Any:
         elif package == "pyproj":
             import_module("pyproj.network").set_network_enabled(False)
     except ImportError as error:
-        name = error.name or module
+        name = (error.name or module).partition(".")[0]
         raise ConfigError(f"this needs {name} of the extra {extra}: pip install 'segdrone[{extra}]'") from None
     return found
 
