@@ -15,7 +15,7 @@ from segdrone.errors import ConfigError
 from segdrone.model import read_checkpoint
 from segdrone.model.weights_file import save_plain
 from segdrone.training import inherit_options
-from segdrone.training.inherit import _parse
+from segdrone.training.given import parse_given
 from segdrone.utils.config import config_dir, to_container
 from tests.helpers.small_run import compose_config
 from tests.helpers.training import tiny_checkpoint
@@ -111,7 +111,7 @@ def test_a_recipe_of_the_user_wins_with_the_one_that_it_starts_from(run: Path, t
     for name, base in {"mine": "best", "absolute": "/experiment/best"}.items():
         recipe = f"# @package _global_\ndefaults:\n  - {base}\ntrainer:\n  max_epochs: 9\n"
         (tmp_path / "own" / "experiment" / f"{name}.yaml").write_text(recipe)
-        given = _parse([f"experiment={name}"], [config_dir(), tmp_path / "own"])
+        given = parse_given([f"experiment={name}"], [config_dir(), tmp_path / "own"])
         assert {"trainer.max_epochs", "optimizer.encoder_lr"} <= given.keys
         assert {"model", "loss"} <= given.groups
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pydantic import BaseModel, ConfigDict, InstanceOf
 
@@ -20,13 +18,13 @@ from segdrone.data.config import MAPS
 from segdrone.errors import ConfigError
 from segdrone.model import read_checkpoint
 from segdrone.training.checks import check_classic
+from segdrone.training.given import BY_KEY, Given, flatten, parse_given
 from segdrone.utils.bounded import UnreadableError, read_json, to_plain, validate
 from segdrone.utils.config import config_dir, to_container
 
 log = logging.getLogger(__name__)
 
 _WHOLE = ("augment", "model", "loss", "optimizer", "scheduler", "callbacks", "logger")  # taken over as they are
-_BY_KEY = ("data", "trainer")  # keys that the earlier run did not know keep their defaults
 _SINGLE = ("seed", "distil_from", "compile", "objective", "direction", "pictures", "objects", "inference", "export")
 _WRITE = ("sample", "download", "cache_dir", *MAPS)  # of `data`: what has files written is never taken from a file
 _OF_A_MODEL = (  # of `data`: what the weights of a checkpoint are used to
@@ -34,8 +32,6 @@ _OF_A_MODEL = (  # of `data`: what the weights of a checkpoint are used to
     "mean", "std",
 )  # fmt: skip
 _PLACES = ("dirpath", "folder", "save_dir")  # of callbacks and loggers: folders that they write to
-_SETS_MANY = ("experiment", "debug")  # groups whose files set keys of other groups
-_STARTS = ("_self_", "base", "default")  # of files: what each run has without being given
 _SHOWN = 6  # options in the message
 
 
@@ -57,19 +53,6 @@ class _Config(BaseModel):
 
 class _Run(BaseModel):
     config: _Config
-
-
-@dataclass
-class Given:
-    """What the command line gives.
-
-    Attributes:
-        keys: Keys such as `data.root`.
-        groups: Groups such as `model`, which are then not taken over.
-    """
-
-    keys: set[str] = field(default_factory=set)
-    groups: set[str] = field(default_factory=set)
 
 
 def inherit_options(cfg: DictConfig, overrides: Sequence[str], folders: Sequence[str | Path] = ()) -> None:
@@ -95,8 +78,8 @@ def inherit_options(cfg: DictConfig, overrides: Sequence[str], folders: Sequence
         check_classic(to_container(cfg))
     if Path(source).suffix.lower() == SUFFIX:
         raise ConfigError(f"{source} is a classical model, which is fitted anew and not trained on: leave it out")
-    given = _parse(overrides, [config_dir(), *map(Path, folders)])
-    before = _flatten(to_container(cfg))
+    given = parse_given(overrides, [config_dir(), *map(Path, folders)])
+    before = flatten(to_container(cfg))
     file = Path(source).resolve().parent.parent / "run.json"
     if cfg.ckpt_path is not None and file.is_file():
         name, saved = str(file), _read_run(file, str(cfg.output_dir))
@@ -119,7 +102,7 @@ def inherit_options(cfg: DictConfig, overrides: Sequence[str], folders: Sequence
         saved = {"model": model, "data": {key: hparams["data"][key] for key in keys if key in hparams["data"]}}
     _refuse_interpolations(saved, name)
     _merge(cfg, saved, given)
-    after = _flatten(to_container(cfg))
+    after = flatten(to_container(cfg))
     changed = [f"{key}={_show(value)}" for key, value in after.items() if before.get(key, "") != value]
     if changed:
         more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
@@ -138,7 +121,7 @@ def _read_run(file: Path, output_dir: str) -> dict[str, Any]:
             f"{file} cannot be read ({error}): restore it, or remove it and give all options again"
         ) from None
     moved = _replace_folder(content["config"], old, output_dir)
-    return {key: moved[key] for key in (*_WHOLE, *_BY_KEY, *_SINGLE) if key in moved}
+    return {key: moved[key] for key in (*_WHOLE, *BY_KEY, *_SINGLE) if key in moved}
 
 
 def _replace_folder(value: Any, old: str, new: str) -> Any:
@@ -165,11 +148,11 @@ def _refuse_interpolations(value: Any, name: str) -> None:
 
 def _merge(cfg: DictConfig, saved: Mapping[str, Any], given: Given) -> None:
     for section, value in saved.items():
-        if section in given.groups and section not in _BY_KEY:
+        if section in given.groups and section not in BY_KEY:
             continue
         current = cfg.get(section)
         merged = value
-        if section in _BY_KEY:
+        if section in BY_KEY:
             kept = {key: part for key, part in value.items() if not (section == "data" and key in _WRITE)}
             if section == "trainer":  # is instantiated: a file must not choose what is run, or how
                 kept = {key: part for key, part in kept.items() if not (key.startswith("_") or _has_mapping(part))}
@@ -237,49 +220,6 @@ def _find_targets(part: Any) -> Iterator[str]:
 def _known_targets() -> frozenset[str]:
     files = (OmegaConf.to_container(OmegaConf.load(path)) for path in config_dir().rglob("*.yaml"))
     return frozenset(target for content in files for target in _find_targets(content))
-
-
-def _parse(overrides: Sequence[str], folders: Sequence[Path]) -> Given:
-    given = Given()
-    for override in OverridesParser.create().parse_overrides([*overrides]):
-        key = override.key_or_group
-        file = _find_file(f"{key}/{override.value()}", folders)
-        if key in _SETS_MANY or (key in _BY_KEY and file is not None):
-            _add_file(given, file, key, folders)
-        elif any((folder / key).is_dir() for folder in folders):
-            given.groups.add(key)
-        else:
-            given.keys.add(key)
-    return given
-
-
-def _find_file(name: str, folders: Sequence[Path]) -> Path | None:
-    files = [folder / f"{name}.yaml" for folder in folders]
-    return next((file for file in files if file.is_file()), None)
-
-
-def _add_file(given: Given, file: Path | None, group: str, folders: Sequence[Path]) -> None:
-    """Adds what a configuration file sets, and the groups that it chooses; also those of the files it starts from."""
-    content = OmegaConf.to_container(OmegaConf.load(file)) if file is not None else {}
-    assert isinstance(content, dict)
-    defaults = content.pop("defaults", [])
-    chosen = (str(name) for entry in defaults if isinstance(entry, dict) for name in entry)
-    given.groups |= {name.removeprefix("override ").strip("/ ") for name in chosen}
-    prefix = "" if group in _SETS_MANY else f"{group}."
-    given.keys |= {prefix + key for key, value in _flatten(content).items() if value is not None}
-    for entry in defaults:
-        if isinstance(entry, str) and entry not in _STARTS:
-            _add_file(
-                given, _find_file(entry[1:] if entry.startswith("/") else f"{group}/{entry}", folders), group, folders
-            )
-
-
-def _flatten(values: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        is_branch = isinstance(value, Mapping) and bool(value)
-        flat |= _flatten(value, f"{prefix}{key}.") if is_branch else {f"{prefix}{key}": value}
-    return flat
 
 
 def _show(value: Any) -> str:

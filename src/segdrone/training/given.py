@@ -1,0 +1,112 @@
+"""Read what the command line gives: keys, and groups of configuration files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+
+from segdrone.utils.config import config_dir
+
+log = logging.getLogger(__name__)
+
+BY_KEY = ("data", "trainer")
+"""Groups that a recipe, or an earlier run, adds to; of others it replaces all."""
+
+_RECIPES = ("experiment", "debug")  # groups whose files set keys of other groups
+_REPLACED = ("augment", "model", "loss", "optimizer", "scheduler")  # groups of which a choice is a whole
+_STARTS = ("_self_", "base", "default")  # of files: what each run has without being given
+
+
+@dataclass
+class Given:
+    """What the command line gives.
+
+    Attributes:
+        keys: Keys such as `data.root`.
+        groups: Groups such as `model`, which are then not taken over.
+    """
+
+    keys: set[str] = field(default_factory=set)
+    groups: set[str] = field(default_factory=set)
+
+
+def parse_given(overrides: Sequence[str], folders: Sequence[Path]) -> Given:
+    """Reads Hydra's overrides of the command line.
+
+    Args:
+        overrides: The overrides.
+        folders: Folders of configuration files, which hold what a recipe gives.
+    """
+    given = Given()
+    for override in OverridesParser.create().parse_overrides([*overrides]):
+        key = override.key_or_group
+        file = _find_file(f"{key}/{override.value()}", folders)
+        if key in _RECIPES or (key in BY_KEY and file is not None):
+            _add_file(given, file, key, folders)
+        elif any((folder / key).is_dir() for folder in folders):
+            given.groups.add(key)
+        else:
+            given.keys.add(key)
+    return given
+
+
+def tell_recipe_keys(cfg: DictConfig, overrides: Sequence[str], folders: Sequence[str | Path] = ()) -> None:
+    """Warns of keys that a recipe sets in a group whose file the command line chooses, such as `model=unet_mbv2`.
+
+    Args:
+        cfg: The composed config.
+        overrides: Hydra's overrides of the command line.
+        folders: Folders of configuration files besides `conf/`.
+    """
+    parsed = OverridesParser.create().parse_overrides([*overrides])
+    chosen = {override.key_or_group: override.value() for override in parsed}
+    for recipe in (f"{name}={chosen[name]}" for name in _RECIPES if name in chosen):
+        keys = parse_given([recipe], [config_dir(), *map(Path, folders)]).keys
+        for group in (group for group in _REPLACED if group in chosen):
+            kept = sorted(key for key in keys if key.startswith(f"{group}.") and key not in chosen)
+            if kept:
+                log.warning(
+                    "%s sets %s, also with %s=%s: give what is to change",
+                    recipe, ", ".join(f"{key}={OmegaConf.select(cfg, key)}" for key in kept), group, chosen[group],
+                )  # fmt: skip
+
+
+def flatten(values: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns values by keys such as `data.root`.
+
+    Example:
+        >>> flatten({"data": {"root": "a", "bands": None}, "seed": 1})
+        {'data.root': 'a', 'data.bands': None, 'seed': 1}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        is_branch = isinstance(value, Mapping) and bool(value)
+        flat |= flatten(value, f"{prefix}{key}.") if is_branch else {f"{prefix}{key}": value}
+    return flat
+
+
+def _find_file(name: str, folders: Sequence[Path]) -> Path | None:
+    files = [folder / f"{name}.yaml" for folder in folders]
+    return next((file for file in files if file.is_file()), None)
+
+
+def _add_file(given: Given, file: Path | None, group: str, folders: Sequence[Path]) -> None:
+    """Adds what a configuration file sets, and the groups that it chooses; also those of the files it starts from."""
+    content = OmegaConf.to_container(OmegaConf.load(file)) if file is not None else {}
+    assert isinstance(content, dict)
+    defaults = content.pop("defaults", [])
+    chosen = (str(name) for entry in defaults if isinstance(entry, dict) for name in entry)
+    given.groups |= {name.removeprefix("override ").strip("/ ") for name in chosen}
+    prefix = "" if group in _RECIPES else f"{group}."
+    given.keys |= {prefix + key for key, value in flatten(content).items() if value is not None}
+    for entry in defaults:
+        if isinstance(entry, str) and entry not in _STARTS:
+            _add_file(
+                given, _find_file(entry[1:] if entry.startswith("/") else f"{group}/{entry}", folders), group, folders
+            )
