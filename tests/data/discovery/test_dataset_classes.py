@@ -52,6 +52,18 @@ def test_the_table_in_the_root_is_used_and_named(root: Path, caplog: pytest.LogC
     assert not warnings(caplog)
 
 
+def test_a_class_whose_name_says_no_label_is_told(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_table(root / "classes.csv", "No Data", "crop", "weed")
+    assert opened(root).table.names == ("No Data", "crop", "weed")
+    assert warnings(caplog) == [
+        "the class table has No Data as a class, which is trained on and scored; if such pixels have no label, give "
+        "data.class_groups={ignored: [No Data]}"
+    ]
+    caplog.clear()
+    assert opened(root, class_groups={"ignored": ["No Data"]}).table.names == ("crop", "weed")
+    assert not warnings(caplog)
+
+
 def test_the_table_nearest_to_the_masks_is_used(root: Path) -> None:
     write_table(root / "classes.csv", "soil", "crop")
     write_table(root / "masks/classes.csv", "crop", "soil")

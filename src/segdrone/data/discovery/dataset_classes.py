@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segdrone.class_files import find_class_table, load_class_table, read_class_table
+from segdrone.class_files.read import means_no_label
 from segdrone.class_groups import ClassGroups
 from segdrone.classes import DRONE, ClassTable, Color
 from segdrone.data.config import DataConfig
@@ -57,6 +58,8 @@ def find_encoding(config: DataConfig, files: DatasetFiles, model: ModelClasses |
     table = _choose(config, files, own_file, own, model)
     encoding = MaskEncoding.from_config(config, table)
     if model is None:
+        if table.names != DRONE.names:
+            _tell_no_label(encoding.table)
         return encoding
     try:
         return encoding.map_to(model.table, model.groups, names=(f"the masks in {files.masks}", model.name))
@@ -106,6 +109,15 @@ def _choose(
             "data.classes=FILE.csv with name, r, g, b (or data.classes=drone)", files.masks,
         )  # fmt: skip
     return DRONE
+
+
+def _tell_no_label(table: ClassTable) -> None:
+    """Warns of classes whose names say that their pixels have no label; rows of such a name and id 255 are no class."""
+    if named := [name for name in table.names if means_no_label(name)]:
+        log.warning(
+            "the class table has %s as a class, which is trained on and scored; if such pixels have no label, give "
+            "data.class_groups={ignored: [%s]}", " and ".join(named), ", ".join(named),
+        )  # fmt: skip
 
 
 def _own_table_file(config: DataConfig, files: DatasetFiles) -> Path | None:
