@@ -18,7 +18,6 @@ from segdrone.data.discovery.mask_names import stem
 from segdrone.data.masks.label_judgment import SeenMask, look_at_mask
 from segdrone.data.masks.label_lookup import label_name
 from segdrone.data.masks.mask_encoding import MaskEncoding
-from segdrone.data.masks.mask_files import decode_file
 from segdrone.data.splits.hashes import SIDE, perceptual_hashes
 from segdrone.errors import DataError
 from segdrone.raster.capture import Capture, read_capture
@@ -26,7 +25,6 @@ from segdrone.raster.channels import AS_STORED, Channels
 from segdrone.raster.decode import read_image
 from segdrone.raster.header import Header, read_header
 from segdrone.raster.photograph import PhotographSource
-from segdrone.raster.pixels import count_values
 from segdrone.utils.progress import progress_bar
 from segdrone.windows import Window
 
@@ -62,7 +60,6 @@ class ScannedMask:
         error: Why the file cannot be read, in one line; empty if it can.
         seen: What was found in it; None if it cannot be read.
         accepts_unknown: Whether values that no class has are left out.
-        hidden: Pixels per id, int64 `[256]`, that its photograph marks as no data, so that training ignores them.
     """
 
     path: Path
@@ -70,7 +67,6 @@ class ScannedMask:
     error: str = ""
     seen: SeenMask | None = None
     accepts_unknown: bool = False
-    hidden: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
 
     @property
     def unknown(self) -> dict[str, int]:
@@ -84,6 +80,11 @@ class ScannedMask:
         if self.seen is None or (self.seen.unknown and not self.accepts_unknown):
             return None
         return self.seen.counts
+
+    @property
+    def hidden(self) -> NDArray[np.int64]:
+        """Those of `counts` that its photograph marks as no data, so that training ignores them, int64 `[256]`."""
+        return np.zeros(256, np.int64) if self.seen is None else self.seen.hidden
 
 
 def scan_dataset(
@@ -113,11 +114,7 @@ def scan_dataset(
     def scan(path: Path) -> ScannedImage | ScannedMask:
         if path not in mask_paths:
             return scan_image(path, channels)
-        mask = scan_mask(path, encoding)
-        if mask.seen is not None and path in photograph_of:
-            with suppress(Exception):  # what is wrong with the photograph, its own scan records
-                mask.hidden = _count_hidden(path, encoding, photograph_of[path], channels)
-        return mask
+        return scan_mask(path, encoding, photograph_of.get(path), channels)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's; whether a file can be decoded is recorded anyway
@@ -147,22 +144,24 @@ def scan_image(path: Path, channels: Channels = AS_STORED) -> ScannedImage:
     return image
 
 
-def scan_mask(path: Path, encoding: MaskEncoding) -> ScannedMask:
+def scan_mask(
+    path: Path, encoding: MaskEncoding, photograph: Path | None = None, channels: Channels = AS_STORED
+) -> ScannedMask:
     """Decodes a mask completely and counts the pixels of every id, or of every value not in the class table."""
     mask = ScannedMask(path)
     with _record_error(mask):
         mask.header = read_header(path)
-        mask.seen, mask.accepts_unknown = look_at_mask(path, encoding), encoding.unknown == "ignore"
+        valid = None if photograph is None else _read_valid(photograph, channels)
+        mask.seen, mask.accepts_unknown = look_at_mask(path, encoding, valid), encoding.unknown == "ignore"
     return mask
 
 
-def _count_hidden(path: Path, encoding: MaskEncoding, photograph: Path, channels: Channels) -> NDArray[np.int64]:
-    """Counts the pixels per id of a mask that its photograph marks as no data: int64 `[256]`."""
-    source = PhotographSource(photograph, channels=channels)
-    if not source.header.marks_no_data:
-        return np.zeros(256, np.int64)
-    valid = source.valid(Window(0, 0, *source.size))
-    return count_values(decode_file(path, encoding).mask[~valid][:, None])
+def _read_valid(photograph: Path, channels: Channels) -> NDArray[np.bool_] | None:
+    """Returns which pixels of a photograph are not no data, bool `[H, W]`; None if all are, or it cannot be read."""
+    with suppress(Exception):  # what is wrong with the photograph, its own scan records
+        source = PhotographSource(photograph, channels=channels)
+        return source.valid(Window(0, 0, *source.size)) if source.header.marks_no_data else None
+    return None
 
 
 @contextmanager

@@ -143,6 +143,20 @@ def test_a_black_mask_among_ids_in_three_channels_is_asked_about(
     assert both(root, caplog) == ([], [])
 
 
+def test_labels_under_no_data_alone_are_refused_before_the_training(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = write(tmp_path / "set", "ids", "four")
+    for path in (root / "images").iterdir():
+        Image.fromarray(np.dstack([np.asarray(Image.open(path)), np.zeros(SIZE, np.uint8)])).save(path)
+    (error,), _ = both(root, caplog)
+    assert error.startswith("the photographs mark as no data all that all masks label, so there is nothing to learn")
+    assert both(root, caplog, bands=[1, 2, 3]) == ([], [])
+    for path in (root / "images").iterdir():
+        Image.open(path).convert("RGB").convert("RGBA").save(path)  # an alpha channel that hides nothing
+    assert both(root, caplog) == ([], [])
+
+
 def test_a_class_that_does_not_occur_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     errors, (warning,) = both(write(tmp_path / "set", "ids without water", "four"), caplog)
     assert not errors

@@ -31,6 +31,7 @@ class SeenMask(NamedTuple):
         lossy: Name of the compression that changed values; empty if none did.
         nodata_class: Class whose value the file calls no data; None if there is none.
         meaning: What three equal channels were taken for, as in `Decoded`.
+        hidden: Number of pixels by id, as `counts`, that the photograph marks as no data, so that they are ignored.
     """
 
     counts: Counts
@@ -39,10 +40,16 @@ class SeenMask(NamedTuple):
     lossy: str
     nodata_class: str | None
     meaning: str = ""
+    hidden: Counts = np.zeros(256, np.int64)
 
 
-def look_at_mask(path: Path, encoding: MaskEncoding) -> SeenMask:
+def look_at_mask(path: Path, encoding: MaskEncoding, valid: NDArray[np.bool_] | None = None) -> SeenMask:
     """Reads a mask and counts its values.
+
+    Args:
+        path: The mask.
+        encoding: How it is read.
+        valid: Which pixels of its photograph are not marked as no data, bool `[H, W]`; None if all.
 
     Raises:
         DataError: As `segdrone.data.masks.mask_files.decode_file`.
@@ -59,7 +66,10 @@ def look_at_mask(path: Path, encoding: MaskEncoding) -> SeenMask:
         class_id = encoding.lookup.values.get(stored.nodata, encoding.source.ignore_index)  # type: ignore[call-overload]
         counts_here = class_id < len(encoding.source) and bool((stored.values == stored.nodata).any())
         nodata_class = encoding.source.names[class_id] if counts_here else None
-    return SeenMask(count_known(decoded), decoded.unknown, levels, stored.lossy, nodata_class, decoded.meaning)
+    seen = SeenMask(count_known(decoded), decoded.unknown, levels, stored.lossy, nodata_class, decoded.meaning)
+    if valid is None or valid.shape != decoded.mask.shape:
+        return seen
+    return seen._replace(hidden=count_values(decoded.mask[~valid][:, None]))
 
 
 class Remark(NamedTuple):
@@ -104,7 +114,8 @@ class SeenLabels:
     def classes(self, encoding: MaskEncoding, ids: Iterable[str] | None = None) -> Counts:
         """Returns the number of pixels by id of `encoding.table`, int64 `[256]`, of some or all masks."""
         seen = self.masks.values() if ids is None else [self.masks[name] for name in ids if name in self.masks]
-        return encoding.remap_counts(sum((mask.counts for mask in seen), start=np.zeros(256, np.int64)))
+        counts = (mask.counts - mask.hidden for mask in seen)
+        return encoding.remap_counts(sum(counts, start=np.zeros(256, np.int64)))
 
     def has_several_classes(self, encoding: MaskEncoding) -> bool:
         """Whether two classes occur, among all masks and in the training split."""
@@ -142,7 +153,11 @@ def judge_labels(seen: SeenLabels, encoding: MaskEncoding) -> list[Remark]:
             return [_single_class(table.names[int(present[0])], where, seen, encoding), *_doubts(seen, encoding)]
         if not len(present):
             what = f"no pixel of {where} is labeled, so there is nothing to learn"
-            return [Remark("error", what, _check_table(encoding)), *_doubts(seen, encoding)]
+            remedy = _check_table(encoding)
+            if any(mask.hidden[: len(encoding.source)].any() for mask in seen.masks.values()):
+                what = f"the photographs mark as no data all that {where} label, so there is nothing to learn"
+                remedy = "if they are not transparent there, leave alpha out with data.bands=[1,2,3]"
+            return [Remark("error", what, remedy), *_doubts(seen, encoding)]
     absent = tuple(name for i, name in enumerate(table.names) if not everything[i])
     if not absent or not seen.complete:
         return _doubts(seen, encoding)

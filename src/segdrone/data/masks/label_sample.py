@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.masks.label_judgment import SeenLabels, SeenMask, judge_labels, look_at_mask
 from segdrone.data.masks.mask_encoding import MaskEncoding
+from segdrone.data.masks.mask_files import read_valid
 from segdrone.data.masks.mask_remedies import describe_unknown
 from segdrone.errors import DataError
 
@@ -69,7 +70,7 @@ def sample_labels(pairs: Sequence[ImageMaskPair], train: Iterable[str], encoding
 
 def _look(pair: ImageMaskPair, encoding: MaskEncoding) -> SeenMask:
     assert pair.mask is not None
-    mask = look_at_mask(pair.mask, encoding)
+    mask = look_at_mask(pair.mask, encoding, read_valid(pair) if pair.marks_no_data else None)
     if mask.unknown and encoding.unknown == "error":
         raise DataError(describe_unknown(pair.mask, mask.unknown, mask.counts, encoding, mask.lossy))
     return mask
