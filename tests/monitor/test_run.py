@@ -225,6 +225,34 @@ def test_true_masks_of_other_classes_are_refused_by_name(tmp_path: Path, model: 
         run(folder, "--model", model, "--truth", truth)
 
 
+def test_true_masks_are_read_by_the_table_beside_their_folder(tmp_path: Path, model: Path) -> None:
+    folder, truth = write_masks(predicted(tmp_path / "p")), tmp_path / "set" / "masks"
+    (tmp_path / "set").mkdir()
+    write_truth(truth, range(24), True)
+    for i in range(24):  # written for a table in another order
+        Image.fromarray(np.full((20, 30), 3 - i % 4, np.uint8)).save(truth / f"{i:03d}.png")
+    rows = [f"{name},{i},0,0" for i, name in enumerate(reversed(CLASSES.names))]
+    (truth.parent / "classes.csv").write_text("\n".join(["name,r,g,b", *rows]))
+    run(folder, "--model", model, "--truth", truth, "--out", tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "monitor.json").read_text())["truth"]["miou"] == 1
+
+
+def test_true_masks_are_merged_as_the_model_merged_them(tmp_path: Path, model: Path) -> None:
+    folder, truth = write_masks(predicted(tmp_path / "p")), write_truth(tmp_path / "truth", range(24), True)
+    last = CLASSES.names[-1]
+    settings = json.loads((folder / "predict.json").read_text())
+    settings["class_groups"] = {**{name: [name] for name in CLASSES.names[:-1]}, last: ["van", "bus"]}
+    (folder / "predict.json").write_text(json.dumps(settings))
+    with pytest.raises(DataError, match="before or after the model merged them"):
+        run(folder, "--model", model, "--truth", truth)
+    rows = [f"{name},{i},0,0" for i, name in enumerate(("bus", *CLASSES.names[:-1], "van"))]
+    (truth / "classes.csv").write_text("\n".join(["name,r,g,b", *rows]))
+    for i in range(24):
+        Image.fromarray(np.full((20, 30), i % 4 + 1 if i % 8 != 3 else 0, np.uint8)).save(truth / f"{i:03d}.png")
+    run(folder, "--model", model, "--truth", truth, "--out", tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "monitor.json").read_text())["truth"]["miou"] == 1
+
+
 @pytest.mark.parametrize(
     ("count", "expected"),
     [(1, "1 photograph is too few to compare with the 60"), (3, "3 photographs are too few to compare with the 60")],

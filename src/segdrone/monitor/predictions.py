@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
+from segdrone.class_groups import ClassGroups
 from segdrone.classes import ClassTable
 from segdrone.errors import DataError
 from segdrone.inference.inputs import SETTINGS
@@ -29,6 +30,7 @@ class _Settings(BaseModel):
     """What is read of `predict.json`."""
 
     classes: ClassTable
+    class_groups: dict[str, list[str]] | None = None
     predictor: dict[str, Any] = {}
     cleanup: dict[str, Any] = {}
     outputs: dict[str, Any] = {}
@@ -42,6 +44,7 @@ class PredictedPhotographs:
     Attributes:
         folder: The folder.
         table: Classes of the predictions.
+        groups: Classes that each of them merges; None if none were merged.
         options: What the masks depend on beside the model, as in `predict.json`.
         digests: SHA-256 of the model, by `checkpoint` or, of another file, `model`.
         paths: Paths of the photographs, N.
@@ -51,6 +54,7 @@ class PredictedPhotographs:
 
     folder: Path
     table: ClassTable
+    groups: ClassGroups | None
     options: Mapping[str, Any]
     digests: Mapping[str, Any]
     paths: tuple[str, ...]
@@ -87,6 +91,7 @@ def read_predictions(folder: Path) -> PredictedPhotographs:
     return PredictedPhotographs(
         folder,
         settings.classes,
+        settings.class_groups,
         _options(settings),
         model_digests(settings.predictor),
         tuple(row["path"] for row in rows),

@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from segdrone.class_files import find_class_table, read_class_table
+from segdrone.class_files import find_class_table
+from segdrone.data.discovery.dataset_classes import read_own_table
 from segdrone.data.discovery.pairs import ImageMaskPair, find_photographs
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_mask, read_pair_mask
@@ -62,7 +63,8 @@ def score_truth(photographs: PredictedPhotographs, folder: Path, reference: Refe
 
     Args:
         photographs: The predictions.
-        folder: True masks, named as the photographs, with a class table if their ids are those of other classes.
+        folder: True masks, named as the photographs, with a class table in or beside the folder if their ids are those
+            of other classes; classes that the model merged are merged.
         reference: May know the mIoU of the validation photographs.
 
     Raises:
@@ -114,15 +116,22 @@ def _ends(ends: np.ndarray) -> tuple[float, float]:
 
 
 def _encoding(photographs: PredictedPhotographs, folder: Path) -> MaskEncoding:
-    file = find_class_table(folder)
+    """Returns how true masks hold the classes of the predictions, by the table with the masks or beside their folder.
+
+    Raises:
+        DataError: They have other classes, or it is unknown which ones while the model merged some.
+    """
+    file = find_class_table(folder) or find_class_table(folder.resolve().parent)
+    if file is None and photographs.groups:
+        raise DataError(
+            f"{folder} has no class table, so its ids may be classes before or after the model merged them: write "
+            "classes.csv with name, r, g, b beside the masks"
+        )
     if file is None:
         log.warning("%s has no class table: its ids are read as those of the predictions", folder)
         return MaskEncoding(photographs.table)
-    table = read_class_table(file)
-    if table == photographs.table:
-        return MaskEncoding(table)
     names = (f"the masks in {folder}", f"the predictions in {photographs.folder}")
-    return MaskEncoding(table).map_to(photographs.table, None, names=names)
+    return MaskEncoding(read_own_table(file)).map_to(photographs.table, photographs.groups, names=names)
 
 
 def _match(photographs: PredictedPhotographs, folder: Path) -> tuple[list[ImageMaskPair], Mapping[str, Path]]:

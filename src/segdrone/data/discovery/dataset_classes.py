@@ -54,7 +54,7 @@ def find_encoding(config: DataConfig, files: DatasetFiles, model: ModelClasses |
         DataError: A class table or groups cannot be read or do not fit, or the masks have classes that the model lacks.
     """
     own_file = _own_table_file(config, files)
-    own = None if own_file is None else _read_own_table(own_file)
+    own = None if own_file is None else read_own_table(own_file)
     table = _choose(config, files, own_file, own, model)
     encoding = MaskEncoding.from_config(config, table)
     if model is None:
@@ -151,7 +151,7 @@ def _contradict(first: ClassTable, second: ClassTable) -> bool:
     )
 
 
-def _read_own_table(file: Path) -> ClassTable:
+def read_own_table(file: Path) -> ClassTable:
     """Reads a table; Kaggle's of the Semantic Drone Dataset without its last row, which no mask uses."""
     table = read_class_table(file)
     return (
