@@ -81,17 +81,22 @@ def _run(options: argparse.Namespace, work: Path) -> int:
     print(f"seeds from {first} on (--seed {first} tries them again)", flush=True)
     limits = {name: -(-kinds[name].full // kinds[name].batch) for name in chosen} if options.full else {}
     limits |= {name: options.rounds for name in chosen if options.rounds}
-    deadline = started + (24 * 3600 if options.full else 60 * options.minutes)
+    minutes = options.minutes if options.minutes is not None else 24 * 60 if options.full else 10
+    deadline = started + 60 * minutes
     journal = Journal(options.journal)
     outcomes = run_campaign({name: kinds[name] for name in chosen}, first, deadline, options.workers, limits, journal)
     journal.rewrite(outcomes)
     outcomes = {name: outcomes[name] for name in chosen if outcomes.get(name)}
     print(report.table(outcomes), *report.failures(outcomes), sep="\n")
     if options.write:
-        command = f"python -m benchmarks.torture {' '.join(sys.argv[1:])} --seed {first}"
+        seed = "" if options.seed is not None else f" --seed {first}"
+        command = f"python -m benchmarks.torture {' '.join(sys.argv[1:])}{seed}"
         path = REPO / "benchmarks" / "results" / "torture.md"
-        minutes = None if options.journal else (time.monotonic() - started) / 60
-        path.write_text(report.page(outcomes, command, minutes))
+        spent = f"{(time.monotonic() - started) / 60:.0f} minutes"
+        if options.full:
+            tried = sum(map(len, outcomes.values()))
+            spent = f"{tried:,} of {sum(kinds[name].full for name in chosen):,} trials"
+        path.write_text(report.page(outcomes, command, spent))
         print(f"written to {path}")
     return int(any(not outcome.held for results in outcomes.values() for outcome in results))
 
@@ -111,7 +116,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.torture", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--minutes", type=float, default=10, help="no trial is started later (default: 10)")
+    parser.add_argument("--minutes", type=float, help="no trial is started later (default: 10; with --full, a day)")
     parser.add_argument("--seed", type=int, help="seed of the first trial of each kind (default: random, and printed)")
     parser.add_argument("--only", nargs="+", default=[""], metavar="WORD", help="only kinds with one of these words")
     parser.add_argument("--rounds", type=int, help="batches of each kind (default: as many as there is time for)")

@@ -39,13 +39,12 @@ def _reason(detail: str) -> str:
     return detail.rpartition("(")[2] if detail.startswith("other exception") else detail[:40]
 
 
-def page(outcomes: Mapping[str, Sequence[Outcome]], command: str, minutes: float | None) -> str:
-    """Returns the Markdown file of a campaign, which took some minutes, or went on several times."""
+def page(outcomes: Mapping[str, Sequence[Outcome]], command: str, spent: str) -> str:
+    """Returns the Markdown file of a campaign, with what was spent on it, such as `55 minutes`."""
     failing = "\n".join(failures(outcomes))
-    spent = "" if minutes is None else f"{minutes:.0f} minutes "
     return (
         "# Torture\n\n"
-        f"`{command}`: {spent}on {len(os.sched_getaffinity(0))} cores, {platform.system()}, "
+        f"`{command}`: {spent}, on {len(os.sched_getaffinity(0))} cores, {platform.system()}, "
         f"Python {platform.python_version()}. What is tried, and what must hold, is in docs/reliability.md.\n\n"
         f"{table(outcomes)}\n" + (f"\nFailing:\n\n```\n{failing}\n```\n" if failing else "\nNone failed.\n")
     )
