@@ -185,7 +185,7 @@ WRONG = {
     "notes.txt": (b"three trees\n", "not an image (JPEG, PNG, TIFF or WebP)"),
     "cut.jpg": (photograph(300, 450)[:2000], "The photograph"),
     "empty.jpg": (b"", "The body is empty"),
-    "film.mp4": (b"\0\0\0\x18ftypmp42" + bytes(99), "film"),
+    "film.mp4": (b"\0\0\0\x18ftypmp42" + bytes(99), "video"),
 }
 
 
