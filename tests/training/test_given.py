@@ -17,10 +17,10 @@ from tests.helpers.small_run import compose_config
         (["experiment=baseline", "data=sample", "callbacks=[default]", "augment=strong"], []),
         (["model=unet_mbv2", "optimizer=sgd"], []),
         (["experiment=baseline", "optimizer=sgd"],
-         ["optimizer.encoder_lr=0.001, optimizer.lr=0.004, also with optimizer=sgd"]),
+         ["optimizer.encoder_lr=0.001, optimizer.lr=0.004, which optimizer=sgd"]),
         (["experiment=baseline", "optimizer=sgd", "optimizer.lr=0.1", "optimizer.encoder_lr=null"], []),
         (["experiment=demo", "model=fpn_mbv2", "model.decoder_pyramid_channels=64"],
-         ["model.decoder_segmentation_channels=64, also with model=fpn_mbv2"]),
+         ["model.decoder_segmentation_channels=64, which model=fpn_mbv2"]),
     ],
 )  # fmt: skip
 def test_what_a_recipe_sets_in_a_group_that_is_chosen_is_told(
@@ -29,5 +29,5 @@ def test_what_a_recipe_sets_in_a_group_that_is_chosen_is_told(
     caplog.set_level(logging.WARNING)
     tell_recipe_keys(compose_config("train", *overrides), overrides)
     assert [record.getMessage() for record in caplog.records] == [
-        f"{overrides[0]} sets {text}: give what is to change" for text in told
+        f"{overrides[0]} sets {text} does not change: give those that you want otherwise" for text in told
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -32,12 +31,11 @@ from segdrone.model import (
 )
 from segdrone.model.checkpoint import read_spec
 from segdrone.model.origin import describe_origin, trained_elsewhere
+from segdrone.training.checks import tell_scales, tell_unused
 from segdrone.training.distillation import teacher_paths
 from segdrone.utils.config import to_container
 
 log = logging.getLogger(__name__)
-
-_OTHER_SCALE = 1.5  # times the scale of training: beyond, a network predicts much worse
 
 
 def build_datamodule(cfg: DictConfig) -> SegmentationDataModule:
@@ -79,8 +77,8 @@ def open_datamodule(cfg: DictConfig, config: DataConfig) -> SegmentationDataModu
     datamodule = SegmentationDataModule(
         config, to_container(cfg.augment), seed=cfg.seed, model=model, replay_ids=replayed, instances=instances
     )
-    _tell_unused(cfg, config)
-    _tell_scales(config)
+    tell_unused(cfg, config)
+    tell_scales(config)
     datamodule.prepare_data()
     if config.rasters is not None:  # the run is one on the folder of tiles, also when it is resumed
         for key in {"root", "classes", "bands", "stretch", *MAPS} & {*cfg.data}:
@@ -94,38 +92,6 @@ def open_datamodule(cfg: DictConfig, config: DataConfig) -> SegmentationDataModu
     counts = ", ".join(f"{len(datamodule.splits[split])} {split}" for split in SPLITS)
     log.info("%s: %s photographs, split %s", datamodule.config.root, counts, datamodule.dataset.split.by)
     return datamodule
-
-
-def _tell_unused(cfg: DictConfig, config: DataConfig) -> None:
-    """Warns of settings that another one leaves without effect."""
-    fields = DataConfig.model_fields
-    owners = {"tile_size": "tiles"}
-    if config.rasters is None:  # conf/data/geo sets those of crops
-        owners |= {"crop_size": "crops", "samples_per_image": "crops"}
-    unused = {
-        f"data.{key}": f"data.sampling={owner}"
-        for key, owner in owners.items()
-        if config.sampling != owner and getattr(config, key) != fields[key].default
-    }
-    if config.rare_classes is not None and config.rare_share == 0:
-        unused["data.rare_classes"] = "data.rare_share"
-    combine = cfg.augment.get("combine") or {}
-    if combine.get("paste_classes", "rare") != "rare" and not combine.get("copy_paste"):
-        unused["augment.combine.paste_classes"] = "augment.combine.copy_paste"
-    for key, owner in unused.items():
-        log.warning("%s has no effect without %s", key, owner)
-
-
-def _tell_scales(config: DataConfig) -> None:
-    """Warns of whole photographs that are tested at quite another scale than they are trained on."""
-    ratio = math.sqrt(math.prod(config.test_image_size) / math.prod(config.image_size))
-    if config.sampling == "whole" and not 1 / _OTHER_SCALE < ratio < _OTHER_SCALE:
-        (test_height, test_width), (height, width) = config.test_image_size, config.image_size
-        log.warning(
-            "photographs are tested at %d x %d pixels, %.2g times their scale in training (%d x %d): give "
-            "data.test_image_size=[%d,%d], unless it is meant",
-            test_height, test_width, ratio, height, width, height, width,
-        )  # fmt: skip
 
 
 def build_module(cfg: DictConfig, datamodule: SegmentationDataModule) -> SegmentationModule:

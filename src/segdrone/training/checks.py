@@ -1,14 +1,17 @@
-"""Validate options that Lightning checks late or never."""
+"""Validate options that Lightning checks late or never, and tell of those without effect."""
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
+from omegaconf import DictConfig
 from torch import nn
 
 from segdrone.classes import ClassTable
+from segdrone.data import DataConfig
 from segdrone.errors import ConfigError
 from segdrone.model import model_settings
 from segdrone.model.losses import build_loss
@@ -20,6 +23,7 @@ log = logging.getLogger(__name__)
 
 Options = Mapping[str, Any]
 
+_OTHER_SCALE = 1.5  # times the scale of training: beyond, a network predicts much worse
 _MINIMUM = {  # of the Trainer's integer options
     "max_epochs": -1,
     "max_steps": -1,
@@ -161,6 +165,38 @@ def used_parts(configs: Mapping[str, Any], group: str) -> dict[str, Options]:
                 f"{group}.{name}=null to do without"
             )
     return used
+
+
+def tell_unused(cfg: DictConfig, config: DataConfig) -> None:
+    """Warns of settings that another one leaves without effect."""
+    fields = DataConfig.model_fields
+    owners = {"tile_size": "tiles"}
+    if config.rasters is None:  # conf/data/geo sets those of crops
+        owners |= {"crop_size": "crops", "samples_per_image": "crops"}
+    unused = {
+        f"data.{key}": f"data.sampling={owner}"
+        for key, owner in owners.items()
+        if config.sampling != owner and getattr(config, key) != fields[key].default
+    }
+    if config.rare_classes is not None and config.rare_share == 0:
+        unused["data.rare_classes"] = "data.rare_share"
+    combine = cfg.augment.get("combine") or {}
+    if combine.get("paste_classes", "rare") != "rare" and not combine.get("copy_paste"):
+        unused["augment.combine.paste_classes"] = "augment.combine.copy_paste"
+    for key, owner in unused.items():
+        log.warning("%s has no effect without %s", key, owner)
+
+
+def tell_scales(config: DataConfig) -> None:
+    """Warns of whole photographs that are tested at quite another scale than they are trained on."""
+    ratio = math.sqrt(math.prod(config.test_image_size) / math.prod(config.image_size))
+    if config.sampling == "whole" and not 1 / _OTHER_SCALE < ratio < _OTHER_SCALE:
+        (test_height, test_width), (height, width) = config.test_image_size, config.image_size
+        log.warning(
+            "photographs are tested at %d x %d pixels, %.2g times their scale in training (%d x %d): give "
+            "data.test_image_size=[%d,%d], unless it is meant",
+            test_height, test_width, ratio, height, width, height, width,
+        )  # fmt: skip
 
 
 def _check_mode(key: str, part: Options) -> None:

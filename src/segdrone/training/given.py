@@ -72,7 +72,7 @@ def tell_recipe_keys(cfg: DictConfig, overrides: Sequence[str], folders: Sequenc
             kept = sorted(key for key in keys if key.startswith(f"{group}.") and key not in chosen)
             if kept:
                 log.warning(
-                    "%s sets %s, also with %s=%s: give what is to change",
+                    "%s sets %s, which %s=%s does not change: give those that you want otherwise",
                     recipe, ", ".join(f"{key}={OmegaConf.select(cfg, key)}" for key in kept), group, chosen[group],
                 )  # fmt: skip
 
