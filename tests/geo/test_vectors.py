@@ -212,7 +212,7 @@ def test_what_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.
         write(tmp_path / "map.shp", MASK, place())
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.delitem(sys.modules, "pyarrow.parquet", raising=False)
-    with pytest.raises(ConfigError, match=r"pyarrow.parquet of the extra geoparquet.*'segdrone\[geoparquet\]'"):
+    with pytest.raises(ConfigError, match=r"needs pyarrow of the extra geoparquet.*'segdrone\[geoparquet\]'"):
         write(tmp_path / "map.parquet", MASK, place())
 
 
