@@ -9,12 +9,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
 
 from segdrone.classes import ClassTable
 from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation import evaluate
-from tests.helpers.commands import REPO
+from tests.helpers.small_run import compose_config
 
 TRUTH = np.repeat(np.array([[0, 1, 2, 1]], np.uint8), 12, axis=0).repeat(4, axis=1)  # soil, crop, weed, crop
 NAMES = ("soil", "crop", "weed")
@@ -39,8 +38,7 @@ def write_predict_json(out: Path, names: tuple[str, ...], groups: dict[str, list
 
 def scored(out: Path, truth: Path, predicted: Path, *choices: str) -> dict[str, Any]:
     options = [f"output_dir={out}", "pictures=null", f"data.masks={truth}", f"predictions={predicted}", *choices]
-    with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
-        return evaluate(compose("evaluate", options))
+    return evaluate(compose_config("evaluate", *options))
 
 
 @pytest.fixture

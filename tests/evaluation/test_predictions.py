@@ -10,20 +10,18 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
 
 from segdrone.classes import DRONE
 from segdrone.errors import ConfigError, DataError, SegdroneError
 from segdrone.evaluation import evaluate
 from segdrone.raster.header import read_header
-from tests.helpers.commands import REPO
 from tests.helpers.image_files import read_mask
 from tests.helpers.shared import make_once
+from tests.helpers.small_run import compose_config
 
 
 def scored(out: Path, *choices: str) -> dict[str, object]:
-    with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
-        return evaluate(compose("evaluate", [f"output_dir={out}", "pictures=1", *choices]))
+    return evaluate(compose_config("evaluate", f"output_dir={out}", "pictures=1", *choices))
 
 
 @pytest.fixture(scope="module")

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, open_dict
 
 from tests.helpers.commands import REPO
 
 Compose = Callable[..., DictConfig]
+CONF = REPO / "conf"
 
 # Drawing takes more than half of the time of a run on small photographs: tests of figures do not use these.
 UNDRAWN = ["logger.tensorboard=null", "callbacks.curves=null", "callbacks.pictures=null", "pictures=null"]
@@ -49,9 +55,36 @@ def small(root: Path, output_dir: Path, network: Sequence[str] = TINY) -> list[s
 
 
 def compose_config(name: str, *overrides: str) -> DictConfig:
-    """Return conf/`name`.yaml with overrides applied."""
-    with initialize_config_dir(str(REPO / "conf"), version_base="1.3"):
-        return compose(name, list(overrides))
+    """Return conf/`name`.yaml with overrides applied, as `hydra.compose` does.
+
+    Hydra reads some thirty files, which takes longer than many a test: here once for each choice of files.
+    """
+    files, values = _split(overrides)
+    cfg = copy.deepcopy(_compose_files(name, files))
+    with open_dict(cfg):
+        del cfg["hydra"]
+    ConfigLoaderImpl._apply_overrides_to_config(values, cfg)
+    return cfg
+
+
+def chosen_files(name: str, *overrides: str) -> dict[str, str]:
+    """Return the file that is chosen in each group of conf/, as Hydra sees it."""
+    choices = _compose_files(name, _split(overrides)[0]).hydra.runtime.choices
+    return {str(group): str(file) for group, file in choices.items()}
+
+
+def _split(overrides: Sequence[str]) -> tuple[tuple[str, ...], list[Override]]:
+    """Tell the overrides that choose files, as given, from those of values."""
+    parsed = OverridesParser.create().parse_overrides([*overrides])
+    of_files = [(CONF / override.key_or_group).is_dir() for override in parsed]
+    files = tuple(text for text, is_file in zip(overrides, of_files, strict=True) if is_file)
+    return files, [override for override, is_file in zip(parsed, of_files, strict=True) if not is_file]
+
+
+@functools.cache
+def _compose_files(name: str, files: tuple[str, ...]) -> DictConfig:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose(name, [*files], return_hydra_config=True)
 
 
 def fit_config(cfg: DictConfig) -> dict[str, Any]:

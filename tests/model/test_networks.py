@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from segdrone.classes import ClassTable
 from segdrone.errors import ConfigError
 from segdrone.model import SegmentationModule, load_module
-from segdrone.model.flops import count_macs, count_parameters, summarize
+from segdrone.model.flops import count_macs, count_parameters
 from segdrone.model.losses import build_loss
 from segdrone.model.networks import (
     NETWORKS,
@@ -25,7 +25,6 @@ from segdrone.model.networks import (
 )
 from segdrone.training import train
 from tests.helpers.commands import REPO
-from tests.helpers.network_files import NETWORK_FILES
 from tests.helpers.small_run import compose_config, small
 from tests.helpers.training import DATA
 
@@ -118,13 +117,6 @@ class TestEveryNetwork:
         trainer.save_checkpoint(tmp_path / "a.ckpt")
         image = torch.randn(1, 3, 61, 93)
         assert torch.equal(load_module(tmp_path / "a.ckpt")(image), module(image))
-
-
-@pytest.mark.parametrize("path", NETWORK_FILES, ids=lambda path: path.stem)
-def test_the_comment_of_a_config_states_its_cost(path: Path) -> None:
-    text = path.read_text()
-    network = build_network(**model_settings(yaml.safe_load(text)), classes=23)
-    assert text.splitlines()[1] == f"# {summarize(network, (512, 768))}."
 
 
 @pytest.mark.parametrize("name", ["fpn", "pspnet", "deeplabv3", "pan", "upernet"])
