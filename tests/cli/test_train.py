@@ -60,29 +60,18 @@ def test_a_rendered_sample_can_be_trained_on_and_scored_in_an_empty_folder(tmp_p
     assert {**metrics[0], "warnings": []} == metrics[1]
 
 
-def test_two_processes_train_with_a_recipe_of_another_folder(
-    all_scenes: Path, recipes: Path, tmp_path: Path, command: Command
-) -> None:
-    overrides = [override for override in small(all_scenes, tmp_path / "run") if override != "trainer=cpu"]
-    result = command("segdrone", "train", "experiment=mine", *DDP, *overrides, "--config-dir", recipes.name)
-    assert result.returncode == 0, result.stderr
-    settings = run_settings(tmp_path / "run")
-    assert (settings["processes"], settings["seed"]) == (2, 7)
-    assert str(settings["command"]).startswith("segdrone train --config-dir 'my recipes' experiment=mine trainer=ddp ")
-    assert result.stdout.count("photographs of the test split") == 1
-    assert {path.name for path in tmp_path.iterdir()} == {"my recipes", "run"}
-
-
-def test_each_job_of_a_sweep_trains_in_two_processes_with_the_same_recipe(
+def test_each_job_of_a_sweep_trains_in_two_processes_with_the_recipe_of_another_folder(
     all_scenes: Path, recipes: Path, tmp_path: Path, command: Command
 ) -> None:
     overrides = [override for override in small(all_scenes, tmp_path / "sweep") if override != "trainer=cpu"]
     search = ["search=optuna", "hydra.sweeper.n_trials=2", "optimizer.lr=1e-3,2e-3"]
-    result = command("segdrone", "train", "--config-dir", recipes, "experiment=mine", *DDP, *overrides, *search)
+    result = command("segdrone", "train", "experiment=mine", *DDP, *overrides, *search, "--config-dir", recipes.name)
     assert result.returncode == 0, result.stderr
     for job in ("0", "1"):
         settings = run_settings(tmp_path / "sweep" / job)
         assert (settings["processes"], settings["seed"]) == (2, 7)
+        assert f"segdrone train '--config-dir={recipes}' " in str(settings["command"])
+    assert result.stdout.count("photographs of the test split") == 2
     assert "best: job " in result.stdout
     assert (tmp_path / "sweep" / "comparison.csv").is_file()
     assert {path.name for path in tmp_path.iterdir()} == {"my recipes", "sweep"}

@@ -45,7 +45,8 @@ def test_two_processes_learn_and_score_what_one_process_does(
     choices = [  # a network without batch-norm, whose statistics each process has of its own
         "model.encoder_name=tu-test_convnext", "model.decoder_channels=[32,16,16,16,16]",
         "+model.decoder_use_norm=false", "trainer.precision=64-true", "optimizer=sgd", "scheduler=constant",
-        "trainer.max_epochs=2", "trainer.log_every_n_steps=1", *QUIET,
+        "callbacks=[default,freeze_encoder]", "callbacks.freeze_encoder.epochs=1",
+        "trainer.max_epochs=2", "trainer.log_every_n_steps=1", "trainer.gradient_clip_val=1.0", *QUIET,
     ]  # fmt: skip
     pair, one = tmp_path / "pair", tmp_path / "one"
     result = command("train.py", *two(drawn(all_scenes, pair)), *choices[:-2], "data.batch_size=1")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.commands import REPO, Command
+from tests.helpers.small_run import UNDRAWN
 
 ROOT = REPO.parent / "shared" / "semantic_drone_768"
 WEIGHTS = REPO.parent / "shared" / "weights" / "mobilenet_v2_imagenet.safetensors"
@@ -18,7 +19,7 @@ def test_photographs_weights_and_split_files_work_together(tmp_path: Path, comma
     result = command(
         "train.py", f"data.root={ROOT}", f"data.split_dir={ROOT / 'splits'}", f"model.encoder_weights={WEIGHTS}",
         "data.image_size=[64,96]", "data.test_image_size=[64,96]", "trainer=cpu", "trainer.max_epochs=1",
-        "trainer.limit_train_batches=4", f"output_dir={run}", "pictures=1",
+        "trainer.limit_train_batches=4", f"output_dir={run}", *UNDRAWN,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "306 train, 54 val, 0 test" in result.stdout

@@ -7,7 +7,6 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from segdrone.training import FreezeEncoder
-from tests.helpers.commands import REPO, Command
 from tests.helpers.training import StopAfter, fit, tiny_module, weights
 
 
@@ -55,32 +54,3 @@ def test_run_resumed_within_a_frozen_epoch_stays_frozen(tmp_path: Path) -> None:
     fit(tmp_path, FreezeEncoder(epochs=1), record, module=resumed, ckpt_path=tmp_path / "step=2.ckpt")
     assert torch.equal(record.encoder[0], frozen)
     assert not torch.equal(record.encoder[1], frozen)
-
-
-TWO_PROCESSES = f"""
-import sys
-from pathlib import Path
-
-sys.path.insert(0, {str(REPO)!r})
-import torch
-from segdrone.training import FreezeEncoder, SWA
-from tests.helpers.training import fit, tiny_module, weights
-from tests.training.test_freeze import Record
-
-module, record = tiny_module(optimizer={{"name": "adamw", "lr": 1e-2}}), Record()
-before = weights(module.encoder)
-trainer = fit(
-    Path(sys.argv[1]), FreezeEncoder(epochs=1), SWA(0.0), record, module=module,
-    max_epochs=3, strategy="ddp", devices=2, gradient_clip_val=1.0,
-)
-everyone = trainer.strategy.all_gather(weights(module))
-if trainer.global_rank == 0:
-    frozen, thawed = torch.equal(record.encoder[0], before), not torch.equal(record.encoder[1], before)
-    print("seen", trainer.world_size, frozen, thawed, torch.equal(everyone[0], everyone[1]))
-"""
-
-
-def test_processes_have_equal_weights_after_unfreezing(tmp_path: Path, command: Command) -> None:
-    (tmp_path / "script.py").write_text(TWO_PROCESSES)
-    result = command(str(tmp_path / "script.py"), tmp_path / "out")
-    assert "seen 2 True True True" in result.stdout, result.stderr
