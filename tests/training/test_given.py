@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
-from segdrone.training.given import tell_recipe_keys
+from segdrone.training.given import settle_recipe_keys
 from tests.helpers.small_run import compose_config
 
 
@@ -27,7 +29,49 @@ def test_what_a_recipe_sets_in_a_group_that_is_chosen_is_told(
     overrides: list[str], told: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    tell_recipe_keys(compose_config("train", *overrides), overrides)
+    settle_recipe_keys(compose_config("train", *overrides), overrides)
     assert [record.getMessage() for record in caplog.records] == [
         f"{overrides[0]} sets {text} does not change: give those that you want otherwise" for text in told
     ]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "file", "left_out", "kept"),
+    [
+        (
+            ["experiment=baseline", "model=unet_mbv2"],
+            "model=unet_mbv2",
+            "model.decoder_dropout, model.decoder_pyramid_channels, model.decoder_segmentation_channels",
+            {"encoder_name": "tu-tf_efficientnet_lite0", "decoder_channels": [256, 128, 64, 32, 16]},
+        ),
+        (["experiment=scenes", "loss=ce"], "loss=ce", "loss.terms.ce.class_weights", {"name": "ce"}),
+    ],
+)
+def test_what_a_chosen_file_does_not_have_is_left_out(
+    overrides: list[str], file: str, left_out: str, kept: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    cfg = compose_config("train", *overrides)
+    settle_recipe_keys(cfg, overrides)
+    group = file.split("=")[0]
+    assert cfg[group].keys() == compose_config("train", file)[group].keys()
+    assert kept.items() <= dict(cfg[group]).items()
+    assert f"{overrides[0]} sets {left_out}, which {file} does not have: left out" in caplog.messages
+
+
+def test_what_is_given_is_never_left_out() -> None:
+    overrides = ["experiment=baseline", "model=unet_mbv2", "++model.decoder_dropout=0.1"]
+    cfg = compose_config("train", *overrides)
+    settle_recipe_keys(cfg, overrides)
+    assert cfg.model.decoder_dropout == 0.1  # refused when the network is built
+
+
+def test_a_recipe_of_another_folder_chooses_a_file_there(tmp_path: Path) -> None:
+    for name, text in {
+        "experiment/mine.yaml": "model: {depth: 3, width: 4}",
+        "model/own.yaml": "name: own\nwidth: 1\n",
+    }.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+    cfg = OmegaConf.create({"model": {"name": "own", "width": 4, "depth": 3}})
+    settle_recipe_keys(cfg, ["experiment=mine", "model=own"], [tmp_path])
+    assert cfg.model == {"name": "own", "width": 4}

@@ -18,7 +18,7 @@ def train(cfg: DictConfig) -> float:
 
     hydra_config = HydraConfig.get()
     folders = [source.path for source in hydra_config.runtime.config_sources if source.schema == "file"]
-    training.tell_recipe_keys(cfg, hydra_config.overrides.task, folders)
+    training.settle_recipe_keys(cfg, hydra_config.overrides.task, folders)
     training.inherit_options(cfg, hydra_config.overrides.task, folders)
     metrics, _ = training.train(cfg)
     return training.objective(cfg, metrics)

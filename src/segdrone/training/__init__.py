@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from segdrone.training.adapt_batch_norm import AdaptBatchNorm
     from segdrone.training.freeze import FreezeEncoder
-    from segdrone.training.given import tell_recipe_keys
+    from segdrone.training.given import settle_recipe_keys
     from segdrone.training.inherit import inherit_options
     from segdrone.training.log_predictions import LogPredictions
     from segdrone.training.lr_finder import LearningRateFinder
@@ -32,7 +32,7 @@ __all__ = [
     "TerminateOnNaN",
     "inherit_options",
     "objective",
-    "tell_recipe_keys",
+    "settle_recipe_keys",
     "train",
 ]
 
@@ -48,7 +48,7 @@ _MODULES = {
     "TerminateOnNaN": "terminate_on_nan",
     "inherit_options": "inherit",
     "objective": "sweep_objective",
-    "tell_recipe_keys": "given",
+    "settle_recipe_keys": "given",
     "train": "run",
 }
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from segdrone.utils.config import config_dir
 
@@ -56,25 +56,36 @@ def parse_given(overrides: Sequence[str], folders: Sequence[Path]) -> Given:
     return given
 
 
-def tell_recipe_keys(cfg: DictConfig, overrides: Sequence[str], folders: Sequence[str | Path] = ()) -> None:
-    """Warns of keys that a recipe sets in a group whose file the command line chooses, such as `model=unet_mbv2`.
+def settle_recipe_keys(cfg: DictConfig, overrides: Sequence[str], folders: Sequence[str | Path] = ()) -> None:
+    """Fits what a recipe sets in a group to the file that the command line chooses there, such as `model=unet_mbv2`.
+
+    Keys that the file does not have are left out; of those that it has too, the recipe's values stay. Both are told.
 
     Args:
-        cfg: The composed config.
+        cfg: The composed config; changed in place.
         overrides: Hydra's overrides of the command line.
         folders: Folders of configuration files besides `conf/`.
     """
+    places = [config_dir(), *map(Path, folders)]
     parsed = OverridesParser.create().parse_overrides([*overrides])
     chosen = {override.key_or_group: override.value() for override in parsed}
     for recipe in (f"{name}={chosen[name]}" for name in _RECIPES if name in chosen):
-        keys = parse_given([recipe], [config_dir(), *map(Path, folders)]).keys
+        keys = parse_given([recipe], places).keys
         for group in (group for group in _REPLACED if group in chosen):
-            kept = sorted(key for key in keys if key.startswith(f"{group}.") and key not in chosen)
+            known = _nodes(f"{group}/{chosen[group]}", group, places)
+            of_group = sorted(key for key in keys if key.startswith(f"{group}.") and key not in chosen)
+            kept = [key for key in of_group if key in known]
             if kept:
                 log.warning(
                     "%s sets %s, which %s=%s does not change: give those that you want otherwise",
                     recipe, ", ".join(f"{key}={OmegaConf.select(cfg, key)}" for key in kept), group, chosen[group],
                 )  # fmt: skip
+            if len(kept) < len(of_group):
+                foreign = [key for key in of_group if key not in known]
+                for key in foreign:
+                    _remove(cfg, key, known)
+                log.warning("%s sets %s, which %s=%s does not have: left out",
+                            recipe, ", ".join(foreign), group, chosen[group])  # fmt: skip
 
 
 def flatten(values: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
@@ -94,6 +105,28 @@ def flatten(values: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
 def _find_file(name: str, folders: Sequence[Path]) -> Path | None:
     files = [folder / f"{name}.yaml" for folder in folders]
     return next((file for file in files if file.is_file()), None)
+
+
+def _nodes(name: str, group: str, folders: Sequence[Path]) -> set[str]:
+    """Returns the keys of a file of configuration, also those of branches, and of the files it starts from."""
+    file = _find_file(name, folders)
+    content = OmegaConf.to_container(OmegaConf.load(file)) if file is not None else {}
+    assert isinstance(content, dict)
+    bases = [entry for entry in content.pop("defaults", []) if isinstance(entry, str) and entry != "_self_"]
+    nodes = set().union(*(_nodes(f"{group}/{base}", group, folders) for base in bases))
+    for key in flatten(content, f"{group}."):
+        parts = key.split(".")
+        nodes |= {".".join(parts[:end]) for end in range(1, len(parts) + 1)}
+    return nodes
+
+
+def _remove(cfg: DictConfig, key: str, known: Collection[str]) -> None:
+    """Removes a key from a config, with the branches above it that are not known."""
+    parts = key.split(".")
+    end = next(end for end in range(1, len(parts) + 1) if ".".join(parts[:end]) not in known)
+    parent = OmegaConf.select(cfg, ".".join(parts[: end - 1]))
+    with open_dict(cfg):
+        parent.pop(parts[end - 1], None)  # two keys of one branch
 
 
 def _add_file(given: Given, file: Path | None, group: str, folders: Sequence[Path]) -> None:
