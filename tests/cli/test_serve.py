@@ -78,7 +78,7 @@ def test_a_signal_lets_running_work_end(model: Path, tmp_path: Path, number: sig
         wait_until(lambda: not can_connect(address))
         assert not running.done()
         assert running.result(60)[0] == 200
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert [*(tmp_path / "spool").iterdir()] == []
     assert (tmp_path / "err").read_text().count("\n") == 1
     lines = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
@@ -92,8 +92,8 @@ def test_a_second_ctrl_c_ends_at_once(model: Path, tmp_path: Path) -> None:
         os.killpg(process.pid, signal.SIGINT)
         wait_until(lambda: not can_connect(address))
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(5) == 130
-        assert running.exception(10) or running.result()[0] == 500
+        assert process.wait(15) == 130
+        assert running.exception(30) or running.result()[0] == 500
     assert [*(tmp_path / "spool").iterdir()] == []
     assert "Traceback" not in (tmp_path / "err").read_text()
 
@@ -107,7 +107,7 @@ def test_a_signal_while_it_starts(model: Path, tmp_path: Path, number: signal.Si
     )  # fmt: skip
     wait_until(lambda: [*spool.glob("*/models/0/net.onnx")])
     os.killpg(process.pid, number)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == code, errors
     assert "Traceback" not in errors
     assert [*spool.iterdir()] == []

@@ -91,7 +91,7 @@ def left_in_spool(service: Service) -> list[str]:
         return [path.name for path in service.spool.iterdir() if path.name not in ("lock", "models", "jobs")]
 
     with suppress(TimeoutError):
-        wait_until(lambda: not left(), 5)
+        wait_until(lambda: not left(), 30)
     return left()
 
 
@@ -129,7 +129,7 @@ def held_opening(monkeypatch: MonkeyPatch, worker: Callable[[], object] | None =
             free.set()
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 120.0) -> None:
     """Waits until a condition holds.
 
     Raises:
