@@ -142,6 +142,15 @@ def test_skipped_results_are_counted(folder: Path) -> None:
     }
 
 
+def test_regions_on_two_images_of_a_task_are_refused(folder: Path) -> None:
+    infrared = region("polygon", "b", SQUARE["value"], to_name="infrared")
+    one = {**task(SQUARE, infrared), "data": {"image": "a.png", "infrared": "a_ir.png"}}
+    path = document(folder / "a.json", [one])
+    text = refusal(folder, folder.parent / "out")
+    assert text.startswith(f"{path}: [0].annotations[0].result[1] is on another image of its task")
+    assert "('image', 'infrared'): give each photograph a task of its own" in text
+
+
 def brush(rle: Any) -> dict[str, Any]:
     return region("brush", "a", {"format": "rle", "rle": rle})
 

@@ -22,6 +22,7 @@ from segdrone.annotations.label_studio_regions import NO_AREA_TYPES, OUTLINES, i
 from segdrone.annotations.people import name_of
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Shape
 from segdrone.classes import Color
+from segdrone.errors import DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
 from segdrone.windows import Size
 
@@ -41,8 +42,8 @@ def read(document: Any, path: Path) -> Annotations:
     """Returns the annotations of a document, or the labels of a labeling configuration.
 
     Raises:
-        DataError: Something is missing or has a wrong type, a region has several labels or an unknown kind, or a
-            photograph was rotated in the tool.
+        DataError: Something is missing or has a wrong type, a region has several labels or an unknown kind, regions of
+            a task are on several images, or a photograph was rotated in the tool.
     """
     if isinstance(document, Element):
         return _read_configuration(document, path)
@@ -92,6 +93,7 @@ def _priority(annotation: CheckedNode) -> tuple[bool, str]:
 def _read_task(task: CheckedNode, annotation: CheckedNode, skipped: Counter[str]) -> AnnotatedImage:
     shapes: list[Shape] = []
     size: Size | None = None
+    images: dict[str, None] = {}
     for result in annotation["result"].items():
         value = result.get("value")
         kind = next((key for key in ("rle", "imageDataURL", *OUTLINES) if value and value.get(key)), None)
@@ -112,6 +114,12 @@ def _read_task(task: CheckedNode, annotation: CheckedNode, skipped: Counter[str]
         if (rotation := result.get("image_rotation")) and rotation.number() % 360:
             raise result.error("is on a photograph that was rotated in the tool: rotate it back there")
         size = own_size
+        images[result.word("to_name")] = None
+        if len(images) > 1:
+            raise DataError(
+                f"{result.where} is on another image of its task than earlier regions "
+                f"({', '.join(map(ascii, images))}): give each photograph a task of its own"
+            )
         label = labels[0].label()
         scale = size[1] / 100, size[0] / 100
         if kind in ("rle", "imageDataURL"):
