@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segdrone.annotations import import_annotations
 from tests.annotations.conftest import document, imported, mask, photograph, refusal
 
 SQUARE = "1 0.125 0.25 0.5 0.25 0.5 0.75 0.125 0.75"  # columns 12 to 48, rows 16 to 48
@@ -83,6 +84,22 @@ def test_an_empty_line_between_names_is_no_name(folder: Path) -> None:
     (folder / "data.yaml").unlink()
     path = document(folder / "classes.txt", "car\n\ntree\n\n")  # tools number the lines: tree is 2
     assert f"{path} has an empty line 2, but the id of a class" in refusal(folder, folder.parent / "out")
+
+
+def test_exports_whose_ids_are_of_other_classes_are_sources_of_their_own(folder: Path) -> None:
+    photograph(folder / "valid" / "images" / "b.jpg")
+    for split, name, names in (("train", "a", "car\ntree\n"), ("valid", "b", "tree\ncar\n")):
+        document(folder / split / "labels" / f"{name}.txt", SQUARE)
+        document(folder / split / "classes.txt", names)
+    text = refusal(folder, folder.parent / "out")
+    assert (
+        f"{folder / 'train' / 'classes.txt'} and {folder / 'valid' / 'classes.txt'} give ids to other classes" in text
+    )
+    import_annotations([folder / "train", folder / "valid"], folder.parent / "out", progress=False)
+    assert [mask(folder.parent / "out", name)[20, 20] for name in "ab"] == [1, 0]
+    document(folder / "valid" / "classes.txt", "car\ntree\n\n")
+    imported(folder, folder.parent / "out")
+    assert [mask(folder.parent / "out", name)[20, 20] for name in "ab"] == [1, 1]
 
 
 def test_boxes_are_told_to_be_boxes(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

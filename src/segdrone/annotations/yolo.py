@@ -48,23 +48,38 @@ def read_without_config(source: Path) -> Annotations | None:
     """Returns the annotations below a folder without `data.yaml`, or None if it has no YOLO labels.
 
     Raises:
-        DataError: There are labels but no names of the classes, or labels are broken.
+        DataError: There are labels but no names of the classes, or several lists of them differ, or labels are broken.
     """
     if not source.is_dir() or not any(_first_line_matches(path) for path in _text_files(source)):
         return None
-    found = (path for path in _text_files(source, (".txt", ".names")) if path.name.lower() in _NAMES_FILES)
-    if (path := next(found, None)) is None:
+    lists = [path for path in _text_files(source, (".txt", ".names")) if path.name.lower() in _NAMES_FILES]
+    if not lists:
         raise DataError(
             f"{source} holds YOLO labels but no names of their classes: put data.yaml or classes.txt (one name per "
             "line, in the order of the ids) beside them"
         )
+    names = _read_names(lists[0])
+    if other := next((path for path in lists[1:] if _read_names(path) != names), None):
+        raise DataError(
+            f"{lists[0]} and {other} give ids to other classes: give the folder of each as a source of its own, or "
+            "remove the one that the labels do not follow"
+        )
+    return _read_labels(source, names, lists[0])
+
+
+def _read_names(path: Path) -> dict[int, str]:
+    """Returns the names by id in a text file, one per line.
+
+    Raises:
+        DataError: It cannot be read, or has an empty line between others.
+    """
     lines = "\n".join(_read_lines(path)).rstrip().split("\n")
     if (empty := next((number for number, line in enumerate(lines, 1) if not line.strip()), None)) is not None:
         raise DataError(
             f"{path} has an empty line {empty}, but the id of a class is the number of its line: remove the line if "
             "those after it have the ids that follow without it, or write a name there"
         )
-    return _read_labels(source, _class_names(CheckedNode(lines, path)), path)
+    return _class_names(CheckedNode(lines, path))
 
 
 def _class_names(names: CheckedNode) -> dict[int, str]:
