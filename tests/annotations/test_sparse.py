@@ -196,3 +196,16 @@ def test_points_on_tiles_are_put_together(folder: Path) -> None:
         label(photo, place, points=[[20, 30]], suffix=".png", shapes=[shape("car", [[20, 30]], "point")])
     found = drawn(folder)
     assert ((found == 0) != (near(20, 30, 4) | near(68, 30, 4))).sum() <= 8
+
+
+def test_labels_spread_within_the_tiles_that_are_there(folder: Path) -> None:
+    pytest.importorskip("skimage")
+    photo = folder / "a.png"
+    Image.fromarray(np.full((64, 96, 3), 40, np.uint8)).save(photo)
+    left = places(photo)[0]
+    label(photo, left, points=[[45, 30]], suffix=".png", shapes=[shape("car", [[45, 30]], "point")])
+    summary = imported(folder, folder / "out", sparse=Sparse(4, 32), allow_missing_tiles=True)
+    assert "spread: the labels of 1 superpixels, about 32 pixels wide" in summary.notes
+    assert not any("not spread" in note for note in summary.notes)
+    found = mask(folder / "out")
+    assert 200 < (found[:, :48] == 0).sum() < 48 * 64 and (found[:, 48:] == 255).all()

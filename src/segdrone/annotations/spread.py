@@ -14,7 +14,7 @@ from segdrone.annotations.embedded import EmbeddedImage
 from segdrone.annotations.orientation import MaskFrame
 from segdrone.annotations.photographs import Annotated
 from segdrone.annotations.sparse import only_strokes
-from segdrone.annotations.tiles import draw_mask
+from segdrone.annotations.tiles import draw_mask, missing_pixels
 from segdrone.classic.clusters import Slic
 from segdrone.classic.libraries import library
 from segdrone.raster.decode import read_image
@@ -54,13 +54,15 @@ class Superpixels:
         value = {shape.label: 1 for shape in one.shapes}
         images = one.annotated, only_strokes(one.annotated)
         drawn, strokes = (frame.turn(draw_mask(image, frame.size, value, 0, 1)) > 0 for image in images)
+        if (missing := missing_pixels(one.annotated, frame.size)) is not None:  # nobody has seen them, and they stay
+            drawn, strokes = drawn & ~missing, strokes & ~missing
         if not strokes.any():
             return mask
         segments = divide(_read(one.photograph), self.width)
-        mask, spread, mixed = spread_labels(mask, drawn, strokes, segments)
+        labeled, spread, mixed = spread_labels(mask, drawn, strokes, segments)
         self.spread += spread
         self.mixed += mixed
-        return mask
+        return labeled if missing is None else np.where(missing, mask, labeled)
 
     def notes(self) -> list[str]:
         """Returns what to tell."""

@@ -154,6 +154,17 @@ def check_tiles(image: AnnotatedImage, photograph: Path, size: Size, digest: str
     return missing
 
 
+def missing_pixels(image: AnnotatedImage, size: Size) -> NDArray[np.bool_] | None:
+    """Returns which pixels of a photograph are of tiles that it lacks, bool `[H, W]`; None if it has all."""
+    windows = [window for place in image.tiles if (window := place.window(size)) is not None]
+    if sum(window.height * window.width for window in windows) == size[0] * size[1] or not image.tiles:
+        return None
+    missing = np.ones(size, bool)
+    for window in windows:
+        missing[window.rows, window.columns] = False
+    return missing
+
+
 def draw_mask(
     image: AnnotatedImage, size: Size, ids: Mapping[str, int], fill: int, ignore_index: int
 ) -> NDArray[np.uint8]:

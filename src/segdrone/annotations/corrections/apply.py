@@ -20,7 +20,6 @@ from segdrone.annotations.corrections.drawing import (
     draw_version,
     keep_numbers,
     merge_masks,
-    missing_tiles,
     number_version,
     shows_same_things,
 )
@@ -32,6 +31,7 @@ from segdrone.annotations.corrections.versions import (
     NamedSource,
     read_sources,
 )
+from segdrone.annotations.tiles import missing_pixels
 from segdrone.classes import ClassTable
 from segdrone.data.config import DataConfig
 from segdrone.data.dataset_folder import open_dataset
@@ -169,7 +169,7 @@ class _Run:
         if pair.marks_no_data:
             after = np.where(read_valid(pair), after, old)
         for version in correction.chosen:
-            if (missing := missing_tiles(version, pair)) is not None:
+            if (missing := missing_pixels(version.image, pair.size)) is not None:
                 after = np.where(missing, old, after)
         change = Change(
             pair.id,
@@ -201,7 +201,7 @@ class _Run:
         numbers = number_version(version, frame, mask)
         if path.exists():
             before = read_instance_map(path, correction.target.pair.size)
-            if (missing := missing_tiles(version, correction.target.pair)) is not None:
+            if (missing := missing_pixels(version.image, correction.target.pair.size)) is not None:
                 numbers = keep_numbers(numbers, before, missing)
             if shows_same_things(before, numbers, mask, self._table):
                 return False

@@ -58,18 +58,6 @@ def number_version(version: Version, frame: MaskFrame, mask: Mask) -> Numbers:
     return frame.turn(draw_numbers(version.image, mask if version.image.tiles else size))
 
 
-def missing_tiles(version: Version, pair: ImageMaskPair) -> NDArray[np.bool_] | None:
-    """Returns which pixels are of tiles that an annotation lacks, bool `[H, W]`; None if it has all."""
-    tiles = version.image.tiles
-    windows = [window for place in tiles if (window := place.window(pair.size)) is not None]
-    if sum(window.height * window.width for window in windows) == pair.size[0] * pair.size[1] or not tiles:
-        return None
-    missing = np.ones(pair.size, bool)
-    for window in windows:
-        missing[window.rows, window.columns] = False
-    return missing
-
-
 def keep_numbers(numbers: Numbers, before: Numbers, kept: NDArray[np.bool_]) -> Numbers:
     """Returns numbers of things with those of an earlier map, counted on, in the pixels that are kept.
 
