@@ -10,7 +10,9 @@ import pytest
 
 from segdrone.annotations.corrections import CorrectionOptions, compare_annotators
 from segdrone.annotations.tile_names import TilePlace, tile_places
+from segdrone.errors import DataError
 from segdrone.utils.digest import file_digest
+from tests.annotations.conftest import document
 from tests.annotations.corrections.conftest import (
     CAR,
     ROAD,
@@ -24,6 +26,7 @@ from tests.annotations.corrections.conftest import (
     stored_mask,
     write_image,
 )
+from tests.annotations.corrections.test_versions import annotation, task
 
 WHOLE_TILE = (0, 0, 18, 24)
 
@@ -67,6 +70,45 @@ def test_tiles_of_several_people_are_put_together_apart(dataset: Path, tiles: li
     assert summary.agreement.pairs["anna", "ben"].pixel_agreement == 0.5
     corrected(sources, dataset, prefer=["ben"])
     assert (read(dataset / "masks" / "a.png")[:, 18:] == SOIL).all()
+
+
+def shared_tasks(tiles: list[TilePlace], *answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Tasks of Label Studio, one for each tile."""
+    for one in answers:
+        for answer in one:
+            for result in answer["result"]:
+                result |= {"original_width": 18}
+    return [task(*one, image=f"{place.name('a')}.png") for place, one in zip(tiles, answers, strict=True)]
+
+
+def test_tiles_that_people_shared_out_are_one_correction(dataset: Path, tiles: list[TilePlace], tmp_path: Path) -> None:
+    tasks = shared_tasks(tiles, [annotation("anna", "road")], [annotation("ben", "car")])
+    source = document(tmp_path / "tasks.json", tasks)
+    summary = corrected(source, dataset)
+    mask = read(dataset / "masks" / "a.png")
+    assert (mask[:, :18] == ROAD).all() and (mask[:, 18:] == CAR).all()
+    assert summary.changed[0].by == ["anna, ben"] and not summary.agreement.photographs
+    with pytest.raises(DataError, match="no photograph has annotations of two people"):
+        options = CorrectionOptions(images=dataset / "images")
+        compare_annotators([source], tmp_path / "out", options, progress=False)
+
+
+def test_tiles_of_several_sources_are_one_correction(dataset: Path, tiles: list[TilePlace], tmp_path: Path) -> None:
+    for place, label in zip(tiles, ("road", "car"), strict=True):
+        tile(tmp_path / label, place, label)
+    named = [Path(f"{by}={tmp_path / label}") for by, label in (("anna", "road"), ("ben", "car"))]
+    corrected(named, dataset, background="soil", prefer=["ben"])
+    mask = read(dataset / "masks" / "a.png")
+    assert (mask[:, :18] == ROAD).all() and (mask[:, 18:] == CAR).all()
+
+
+def test_an_empty_annotation_of_a_tile_of_two_people_is_an_opinion(
+    dataset: Path, tiles: list[TilePlace], tmp_path: Path
+) -> None:
+    answers = [annotation("anna", "road"), annotation("ben", "road", result=[])], [annotation("anna", "car")]
+    source = document(tmp_path / "tasks.json", shared_tasks(tiles, *map(list, answers)))
+    corrected(source, dataset)  # without a background, ben says nothing
+    assert "have several corrections (anna, ben)" in refusal(source, dataset, background="soil")
 
 
 def test_a_tile_of_another_photograph_is_refused(dataset: Path, tiles: list[TilePlace], tmp_path: Path) -> None:

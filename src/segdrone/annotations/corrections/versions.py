@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
+from segdrone.annotations.people import join_names
 from segdrone.annotations.shapes import AnnotatedImage
 from segdrone.annotations.sources import Source, read_source
 from segdrone.annotations.sparse import take_strokes
+from segdrone.annotations.tile_names import TilePlace
 from segdrone.annotations.tiles import join_tiles, recognize_tiles
 from segdrone.errors import DataError
 
@@ -79,6 +82,8 @@ def collect_versions(
 ) -> Collected:
     """Finds the photograph of every annotation, and groups annotations by photographs.
 
+    Tiles of a photograph are one annotation, whoever drew them, if nobody drew on a tile of another.
+
     An annotation without shapes says nothing, unless pixels outside of shapes are `background`; and then only if no
     other one has shapes, since parts of a project list all photographs, or if it is one of several of a task, or if the
     user says who made it.
@@ -108,7 +113,7 @@ def collect_versions(
         for path, people in tiles.items():
             groups[path].append(_Group([*people.values()], bool(by)))
     for path in sorted(groups):
-        drawn = [*_drawn(groups[path], background)]
+        drawn = [*_drawn(_join_shares(groups[path], background), background)]
         if drawn:
             collected.versions[path] = _with_unique_names(drawn)
         else:
@@ -124,6 +129,23 @@ def _add_tiles(people: dict[str, Version], versions: Sequence[Version]) -> None:
     """
     for by, image in versions:
         people[by] = Version(by, join_tiles(people[by].image, image) if by in people else image)
+
+
+def _join_shares(groups: Sequence[_Group], background: bool) -> Sequence[_Group]:
+    """Joins the tiles of people who shared a photograph out, and annotated no tile twice: they are one annotation."""
+    versions = [version for group in groups for version in group.versions]
+    if len(versions) < 2 or not all(version.image.tiles for version in versions):
+        return groups
+    said: Counter[TilePlace] = Counter()
+    for group in groups:
+        drawn = [(place, tile) for version in group.versions for place, tile in version.image.tiles.items()]
+        times = Counter(place for place, _ in drawn)  # several: an empty one is an opinion too
+        said.update(p for p, tile in drawn if tile.shapes or (background and (group.is_named or times[p] > 1)))
+    if max(said.values(), default=0) > 1:
+        return groups
+    by = join_names(version.by for version in versions)
+    image = reduce(join_tiles, (version.image for version in versions))
+    return [_Group([Version(by, image)], any(group.is_named for group in groups))]
 
 
 def _drawn(groups: Sequence[_Group], background: bool) -> Iterator[Version]:
@@ -170,7 +192,8 @@ def choose_versions(collected: Collected, prefer: Sequence[str], merge: str | No
         DataError: A photograph has several, and nothing says which to take; or nobody has a name of `prefer`.
     """
     known = {version.by for versions in collected.versions.values() for version in versions}
-    if unknown := [name for name in prefer if name not in known]:
+    together = {name for names in known for name in names.split(", ")}  # who shared a photograph out
+    if unknown := [name for name in prefer if name not in known | together]:
         names = ", ".join(sorted(filter(None, known))) or "nobody is named"
         raise DataError(f"--prefer {unknown[0]} made none of the corrections: choose from {names}")
     chosen, undecided = {}, []
