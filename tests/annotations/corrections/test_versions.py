@@ -211,6 +211,23 @@ def test_numbers_of_people_differ_from_the_names_of_others(dataset: Path, tmp_pa
     assert (read(dataset / "masks" / "a.png") == SOIL).all()
 
 
+def test_files_of_equal_names_have_the_same_number_on_all_photographs(dataset: Path, tmp_path: Path) -> None:
+    labels = {"anna": {"a": "soil", "c": "soil"}, "ben": {"a": "road", "b": "road"}, "eva": {"b": "car", "c": "car"}}
+    sources = [
+        document(
+            tmp_path / by / "tasks.json",
+            [task(annotation(None, label), image=f"{name}.png") for name, label in photographs.items()],
+        )
+        for by, photographs in labels.items()
+    ]
+    assert "have several corrections (tasks 1, tasks 2, tasks 3)" in refusal(sources, dataset)
+    summary = corrected(sources, dataset, prefer=["tasks 2", "tasks 3"])
+    assert [read(dataset / "masks" / f"{name}.png")[0, 0] for name in "abc"] == [ROAD, ROAD, CAR]
+    assert {name: [*pairs] for name, pairs in summary.agreement.photographs.items()} == {
+        "a": [("tasks 1", "tasks 2")], "b": [("tasks 2", "tasks 3")], "c": [("tasks 1", "tasks 3")],
+    }  # fmt: skip
+
+
 def test_a_point_corrects_nothing(dataset: Path, tmp_path: Path) -> None:
     one = annotation(1, "car")
     one["result"][0] |= {"type": "keypointlabels", "value": {"x": 10, "y": 10, "width": 0.5, "keypointlabels": ["car"]}}

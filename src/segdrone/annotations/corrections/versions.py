@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 
+from segdrone.annotations.formats import ANNOTATION_FORMATS
 from segdrone.annotations.people import join_names
 from segdrone.annotations.shapes import AnnotatedImage
 from segdrone.annotations.sources import Source, read_source
@@ -95,7 +96,10 @@ def collect_versions(
     """
     collected = Collected()
     groups: defaultdict[Path, list[_Group]] = defaultdict(list)
+    origins: dict[Path, Path] = {}
     for by, source in sources:
+        is_single = ANNOTATION_FORMATS[source.format].per_photograph
+        origins |= {one.path: one.path.parent if is_single else one.path for one in source.annotations.images}
         fallback = source.path.stem if len(sources) > 1 else ""
         tiles: defaultdict[Path, dict[str, Version]] = defaultdict(dict)
         for image in source.annotations.images:
@@ -112,12 +116,9 @@ def collect_versions(
                 groups[path].append(_Group(versions, bool(by)))
         for path, people in tiles.items():
             groups[path].append(_Group([*people.values()], bool(by)))
-    for path in sorted(groups):
-        drawn = [*_drawn(_join_shares(groups[path], background), background)]
-        if drawn:
-            collected.versions[path] = _with_unique_names(drawn)
-        else:
-            collected.empty.append(path)
+    drawn = {path: [*_drawn(_join_shares(groups[path], background), background)] for path in sorted(groups)}
+    collected.versions = _with_unique_names({path: found for path, found in drawn.items() if found}, origins)
+    collected.empty = [path for path, found in drawn.items() if not found]
     return collected
 
 
@@ -163,21 +164,35 @@ def _drawn(groups: Sequence[_Group], background: bool) -> Iterator[Version]:
                 yield version
 
 
-def _with_unique_names(versions: Sequence[Version]) -> list[Version]:
-    """Names several versions of a photograph apart."""
-    if len(versions) == 1:
-        return [*versions]
-    named = [version._replace(by=version.by or "annotation") for version in versions]
-    counts = Counter(version.by for version in named)
-    taken = {*counts}
-    result = []
-    for version in named:
-        by = version.by
-        if counts[by] > 1:
-            by = next(name for number in count(1) if (name := f"{version.by} {number}") not in taken)
-            taken.add(by)
-        result.append(version._replace(by=by))
-    return result
+def _with_unique_names(drawn: Mapping[Path, list[Version]], origins: Mapping[Path, Path]) -> dict[Path, list[Version]]:
+    """Names several versions of a photograph apart; those of one file have one number on all photographs.
+
+    Args:
+        drawn: The versions of each photograph.
+        origins: Of each annotation file: itself, or its folder if it describes one photograph.
+    """
+    place = {origin: i for i, origin in enumerate(dict.fromkeys(origins.values()))}
+    several = {
+        path: [(version.by or "annotation", place[origins[version.image.path]]) for version in versions]
+        for path, versions in drawn.items()
+        if len(versions) > 1
+    }
+    files: defaultdict[str, set[int]] = defaultdict(set)
+    for by, origin in chain.from_iterable(several.values()):
+        files[by].add(origin)
+    shared = {by for keys in several.values() for by, n in Counter(by for by, _ in {*keys}).items() if n > 1}
+    named = {path: [*versions] for path, versions in drawn.items()}
+    for path, keys in several.items():
+        counts = Counter(by for by, _ in keys)
+        taken = {*counts}
+        for i, (by, origin) in enumerate(keys):
+            name = by
+            if counts[by] > 1 or by in shared:
+                first = sorted(files[by]).index(origin) + 1 if by in shared else 1
+                name = next(name for number in count(first) if (name := f"{by} {number}") not in taken)
+                taken.add(name)
+            named[path][i] = drawn[path][i]._replace(by=name)
+    return named
 
 
 def choose_versions(collected: Collected, prefer: Sequence[str], merge: str | None) -> dict[Path, list[Version]]:
