@@ -85,14 +85,14 @@ def find_photographs(sources: Sequence[Source], images: Path | None, out: Path) 
                 continue
             if path is not None:
                 check_digest(image, path)
-            if path is not None and image.file_bytes not in (None, path.stat().st_size):
+            if path is not None and is_changed(image, path):
                 changed.append(path)
             key = path or image.path
             one = Annotated(path or _embedded(image), image, key.stem, split or _photograph_split(path, folder))
             found[key] = _merge(found[key], one) if key in found else one
     if missing:
         raise _missing([*missing], sources)
-    _warn_of_changed(changed)
+    warn_of_changed(changed)
     warn_of_doubtful([doubt for folder in folders.values() for doubt in folder.doubtful])
     names = unique_names(found)
     annotated = sorted((replace(one, name=names[key]) for key, one in found.items()), key=lambda one: one.name)
@@ -192,7 +192,13 @@ def _missing(missing: Sequence[tuple[str, ImageFolder]], sources: Sequence[Sourc
     return DataError(text)
 
 
-def _warn_of_changed(changed: Sequence[Path]) -> None:
+def is_changed(image: AnnotatedImage, path: Path) -> bool:
+    """Whether a file has another number of bytes than the tool wrote down."""
+    return image.file_bytes not in (None, path.stat().st_size)
+
+
+def warn_of_changed(changed: Sequence[Path]) -> None:
+    """Warns of photographs that may be others than those that were annotated, as `is_changed` says."""
     if changed:
         log.warning(
             "%d photographs have another number of bytes than when they were annotated, %s first: if they are others "

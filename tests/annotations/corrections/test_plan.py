@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segdrone.annotations.corrections import CorrectionOptions, compare_annotators
 from segdrone.data import DataConfig, open_dataset
 from segdrone.data.masks.instance_maps import find_instance_maps
 from tests.annotations.corrections.conftest import (
@@ -22,6 +23,7 @@ from tests.annotations.corrections.conftest import (
     refusal,
     write_image,
 )
+from tests.annotations.test_via import region, via
 
 THINGS = "name,r,g,b,thing\nsoil,90,60,30,0\nroad,90,90,90,0\ncar,200,0,0,1\n"
 
@@ -96,3 +98,24 @@ def test_a_dataset_that_is_not_corrected_has_no_new_folders(dataset: Path, fixed
     correction(fixed, "a", box("pool", 0, 0, 2, 2), CAR_BOX)
     refusal(fixed, dataset, instances=instances)
     assert sorted(path.name for path in dataset.iterdir()) == ["classes.csv", "images", "masks"]
+
+
+def test_a_photograph_of_another_size_than_the_tool_saw_is_told(
+    dataset: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, told = (
+        dataset / "images" / "a.png",
+        "1 photographs have another number of bytes than when they were annotated",
+    )
+    for by in ("anna", "ben"):
+        path = via(tmp_path / f"{by}.json", region(label="car"))
+        path.write_text(path.read_text().replace('"size": -1', f'"size": {file.stat().st_size}'))
+    sources, options = [tmp_path / "anna.json", tmp_path / "ben.json"], CorrectionOptions(images=dataset / "images")
+    corrected(sources, dataset, prefer=["anna"])
+    assert "another number of bytes" not in caplog.text
+    file.write_bytes(file.read_bytes() + b"more")
+    corrected(sources, dataset, prefer=["ben"])
+    assert told in caplog.text
+    caplog.clear()
+    compare_annotators(sources, tmp_path / "out", options, progress=False)
+    assert told in caplog.text

@@ -23,7 +23,13 @@ from segdrone.annotations.corrections.versions import (
 )
 from segdrone.annotations.image_folder import ImageFolder
 from segdrone.annotations.importer import check_shapes
-from segdrone.annotations.photographs import annotated_split, check_digest, warn_of_doubtful
+from segdrone.annotations.photographs import (
+    annotated_split,
+    check_digest,
+    is_changed,
+    warn_of_changed,
+    warn_of_doubtful,
+)
 from segdrone.annotations.shapes import AnnotatedImage
 from segdrone.annotations.sources import Source
 from segdrone.annotations.tiles import check_all_tiles
@@ -166,11 +172,14 @@ def _collect(sources: Sequence[NamedSource], folder: ImageFolder, options: Corre
     Raises:
         DataError: A photograph is missing.
     """
+    changed: dict[Path, None] = {}
 
     def find(image: AnnotatedImage, source: Source) -> Path | None:
         found = folder.find(image.names, image.where, annotation=image.path, split=annotated_split(image, source))
         if found is not None:
             check_digest(image, found)
+            if is_changed(image, found):
+                changed[found] = None
         return found
 
     collected = collect_versions(sources, find, background=options.background is not None)
@@ -180,6 +189,7 @@ def _collect(sources: Sequence[NamedSource], folder: ImageFolder, options: Corre
             f"{len(missing)} annotated photographs are not in {folder.root}: {names}; give their folder with --images"
         )
     warn_of_doubtful(folder.doubtful)
+    warn_of_changed([*changed])
     return collected
 
 

@@ -21,7 +21,7 @@ from segdrone.annotations.corrections.versions import (
 )
 from segdrone.annotations.importer import check_shapes
 from segdrone.annotations.orientation import MaskFrame, warn_of_turned
-from segdrone.annotations.photographs import Annotated, warn_of_doubtful
+from segdrone.annotations.photographs import Annotated, warn_of_changed, warn_of_doubtful
 from segdrone.annotations.tiles import check_all_tiles
 from segdrone.classes import ClassTable
 from segdrone.data.masks.instance_maps import find_instance_maps, instance_map_place
@@ -59,6 +59,7 @@ def collect_corrections(
     if collected.missing:
         raise target.missing(collected.missing)
     warn_of_doubtful(target.doubtful)
+    warn_of_changed([*target.changed])
     shapes = [shape for versions in collected.versions.values() for one in versions for shape in one.image.shapes]
     check_shapes([source for _, source in sources], shapes, count_unread(sources), options.background)
     if not collected.versions:

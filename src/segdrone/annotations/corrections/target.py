@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segdrone.annotations.image_folder import ImageFolder
-from segdrone.annotations.photographs import annotated_split, check_digest
+from segdrone.annotations.photographs import annotated_split, check_digest, is_changed
 from segdrone.annotations.shapes import AnnotatedImage
 from segdrone.annotations.sources import Source
 from segdrone.data.dataset_folder import DatasetFolder
@@ -46,6 +46,7 @@ class TargetDataset:
 
     Attributes:
         doubtful: Photographs that were found by their names alone, with the paths in the annotations.
+        changed: Photographs of another number of bytes than when they were annotated.
     """
 
     def __init__(self, dataset: DatasetFolder, images: Path | None) -> None:
@@ -55,6 +56,7 @@ class TargetDataset:
         self._inside = [path for path in files.photographs if path.is_relative_to(files.images)]
         self._folder = ImageFolder(files.images, files=self._inside) if images is None else ImageFolder(images)
         self._is_other_folder = images is not None
+        self.changed: dict[Path, None] = {}
 
     @property
     def doubtful(self) -> list[tuple[str, Path]]:  # noqa: D102
@@ -71,6 +73,8 @@ class TargetDataset:
         if found is None:
             return None
         check_digest(image, found)
+        if is_changed(image, found):
+            self.changed[found] = None
         return self._of_same_content(found, image) if self._is_other_folder else self._by_resolved_path[found]
 
     def missing(self, images: Sequence[AnnotatedImage]) -> DataError:
