@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,55 @@ def test_an_empty_annotation_of_a_tile_of_two_people_is_an_opinion(
     source = document(tmp_path / "tasks.json", shared_tasks(tiles, *map(list, answers)))
     corrected(source, dataset)  # without a background, ben says nothing
     assert "have several corrections (anna, ben)" in refusal(source, dataset, background="soil")
+
+
+def test_people_are_chosen_tile_by_tile(dataset: Path, tmp_path: Path) -> None:
+    tiles = tile_places(SIZE, (24, 12), file_digest(dataset / "images" / "a.png"))
+    labels = {"anna": ("road", "road", None), "ben": (None, "car", "car"), "eva": (None, "car", None)}
+    for by, drawn in labels.items():
+        for place, label in zip(tiles, drawn, strict=True):
+            if label is not None:
+                correction(tmp_path / by, place.name("a"), box(label, 0, 0, 12, 24), imageWidth=12)
+    sources = [tmp_path / by for by in labels]
+    assert "have several corrections (anna, ben, eva)" in refusal(sources, dataset)
+    options = CorrectionOptions(images=dataset / "images")
+    agreement = compare_annotators(sources, tmp_path / "out", options, progress=False).agreement
+    assert {people: int(counts.confusion.sum()) for people, counts in agreement.pairs.items()} == {
+        ("anna", "ben"): 12 * 24, ("anna", "eva"): 12 * 24, ("ben", "eva"): 12 * 24,
+    }  # fmt: skip
+    for choice, by, expected in (
+        ({"prefer": ["anna"]}, ["anna, ben"], [ROAD, ROAD, CAR]),
+        ({"merge": "majority"}, ["anna", "ben", "eva"], [ROAD, CAR, CAR]),
+        ({"prefer": ["eva", "anna"]}, ["anna, ben, eva"], [ROAD, CAR, CAR]),
+    ):
+        write_image(stored_mask(), dataset / "masks" / "a.png")
+        summary = corrected(sources, dataset, **choice)
+        assert summary.changed[0].by == by
+        assert read(dataset / "masks" / "a.png")[0, ::12].tolist() == expected
+    (tmp_path / "ben" / f"{tiles[2].name('a')}.json").unlink()
+    assert "1 of 3 tiles of" in refusal(sources, dataset, merge="majority")
+    write_image(stored_mask(), dataset / "masks" / "a.png")
+    corrected(sources, dataset, merge="majority", allow_missing_tiles=True)
+    mask = read(dataset / "masks" / "a.png")
+    assert (mask[:, :12] == ROAD).all() and (mask[:, 12:24] == CAR).all()
+    np.testing.assert_array_equal(mask[:, 24:], stored_mask()[:, 24:])
+
+
+def test_an_empty_tile_of_a_part_of_a_project_says_nothing(
+    dataset: Path, tiles: list[TilePlace], tmp_path: Path
+) -> None:
+    tile(tmp_path / "anna", tiles[0], "road")
+    for by, place in (("anna", tiles[1]), ("ben", tiles[1])):
+        tile(tmp_path / by, place, "car")
+    path = tile(tmp_path / "ben", tiles[0], "car")
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "shapes": []}))
+    corrected([tmp_path / "anna", tmp_path / "ben"], dataset, background="soil", prefer=["ben"])
+    mask = read(dataset / "masks" / "a.png")
+    assert (mask[:, :18] == ROAD).all() and (mask[:, 18:] == CAR).all()
+    named = [Path(f"{by}={tmp_path / by}") for by in ("anna", "ben")]
+    corrected(named, dataset, background="soil", prefer=["ben"])
+    assert (read(dataset / "masks" / "a.png")[:, :18] == SOIL).all()
 
 
 def test_a_tile_of_another_photograph_is_refused(dataset: Path, tiles: list[TilePlace], tmp_path: Path) -> None:

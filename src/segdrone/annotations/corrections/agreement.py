@@ -174,12 +174,13 @@ class Agreement:
         }
 
 
-def majority(masks: Sequence[Mask], ignore_index: int) -> Mask:
+def majority(masks: Sequence[Mask], ignore_index: int, gaps: Sequence[NDArray[np.bool_] | None] = ()) -> Mask:
     """Returns the class that more than half of the masks give a pixel, and the ignored id where none has so many.
 
     Args:
         masks: One for each person, uint8 `[H, W]`; a pixel without a label is a vote for none.
         ignore_index: The ignored id.
+        gaps: Pixels of each mask that are no vote at all, bool `[H, W]`; None if all are.
 
     Example:
         >>> masks = [np.array([row], np.uint8) for row in ([1, 1, 2], [1, 2, 2], [1, 0, 0])]
@@ -187,11 +188,16 @@ def majority(masks: Sequence[Mask], ignore_index: int) -> Mask:
         [[1, 255, 2]]
     """
     result = np.full(masks[0].shape, ignore_index, np.uint8)
-    for mask in masks[: len(masks) // 2 + 1]:  # a majority has one of them
+    half = np.full(masks[0].shape, len(masks), np.uint8)
+    for gap in gaps:
+        if gap is not None:
+            half -= gap
+    half //= 2
+    for mask in masks if any(gap is not None for gap in gaps) else masks[: len(masks) // 2 + 1]:  # one has a majority
         votes = np.zeros(mask.shape, np.uint8)
         for other in masks:
             votes += mask == other
-        np.copyto(result, mask, where=votes > len(masks) // 2)
+        np.copyto(result, mask, where=(votes > half) & (mask != ignore_index))
     return result
 
 

@@ -27,10 +27,8 @@ from segdrone.annotations.corrections.options import CorrectionOptions
 from segdrone.annotations.corrections.pictures import MOST, changes_sheet, cut_part
 from segdrone.annotations.corrections.plan import Correction, collect_corrections, plan_corrections
 from segdrone.annotations.corrections.target import TargetDataset, TargetMask
-from segdrone.annotations.corrections.versions import (
-    NamedSource,
-    read_sources,
-)
+from segdrone.annotations.corrections.versions import NamedSource, Version, read_sources
+from segdrone.annotations.orientation import MaskFrame
 from segdrone.annotations.tiles import missing_pixels
 from segdrone.classes import ClassTable
 from segdrone.data.config import DataConfig
@@ -163,18 +161,20 @@ class _Run:
         masks = {v.by: draw_version(v, f, self._table, self._options.background) for v, f in correction.versions}
         if len(masks) > 1:
             self._agreement.add(pair.id, masks)
-        after = merge_masks([masks[version.by] for version in correction.chosen], self._table)
+        chosen = [version for version, _ in correction.chosen]
+        gaps = [missing_pixels(version.image, pair.size) for version in chosen]
+        after = merge_masks([self._mask_of(one, correction, masks) for one in correction.chosen], gaps, self._table)
         before = None if pair.mask is None else read_mask(pair.mask, self._encoding)
         old = np.full_like(after, self._table.ignore_index) if before is None else before
         if pair.marks_no_data:
             after = np.where(read_valid(pair), after, old)
-        for version in correction.chosen:
-            if (missing := missing_pixels(version.image, pair.size)) is not None:
-                after = np.where(missing, old, after)
+        missing = [gap for gap in gaps if gap is not None]
+        if len(missing) == len(gaps):
+            after = np.where(np.logical_and.reduce(missing), old, after)
         change = Change(
             pair.id,
-            [version.by for version in correction.chosen if version.by],
-            [version.image.where for version in correction.chosen],
+            [version.by for version in chosen if version.by],
+            [version.image.where for version in chosen],
             target.path.relative_to(self._root),
             count_changes(old, after),
             is_new=before is None,
@@ -184,6 +184,12 @@ class _Run:
         if correction.instances is not None and self._stage_instances(correction, correction.instances, after, staged):
             change = replace(change, instances=correction.instances.relative_to(self._root))
         return change
+
+    def _mask_of(self, one: tuple[Version, MaskFrame], correction: Correction, drawn: Mapping[str, Mask]) -> Mask:
+        """Returns the mask of one of the chosen annotations, which may be one of those that are drawn."""
+        if any(version is one[0] for version, _ in correction.versions):
+            return drawn[one[0].by]
+        return draw_version(*one, self._table, self._options.background)
 
     def _stage_mask(self, target: TargetMask, before: Mask | None, after: Mask, staged: Path) -> None:
         path = staged / target.path.relative_to(self._root)
@@ -196,8 +202,7 @@ class _Run:
         record.keep(target.path, staged / self._folder, self._root)
 
     def _stage_instances(self, correction: Correction, path: Path, mask: Mask, staged: Path) -> bool:
-        (version,) = correction.chosen
-        frame = next(frame for one, frame in correction.versions if one is version)
+        ((version, frame),) = correction.chosen
         numbers = number_version(version, frame, mask)
         if path.exists():
             before = read_instance_map(path, correction.target.pair.size)

@@ -78,9 +78,15 @@ def keep_numbers(numbers: Numbers, before: Numbers, kept: NDArray[np.bool_]) -> 
     return result
 
 
-def merge_masks(masks: Sequence[Mask], table: ClassTable) -> Mask:
-    """Returns the only mask, or what the majority of masks says."""
-    return masks[0] if len(masks) == 1 else majority(masks, table.ignore_index)
+def merge_masks(masks: Sequence[Mask], gaps: Sequence[NDArray[np.bool_] | None], table: ClassTable) -> Mask:
+    """Returns the only mask, or what the majority of masks says.
+
+    Args:
+        masks: Class ids, uint8 `[H, W]`.
+        gaps: Which pixels nobody has seen of each, bool `[H, W]`; None if there are none.
+        table: The classes.
+    """
+    return masks[0] if len(masks) == 1 else majority(masks, table.ignore_index, gaps)
 
 
 def shows_same_things(before: Numbers, after: Numbers, mask: Mask, table: ClassTable) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segdrone.annotations.class_table import check_labels
@@ -22,6 +22,7 @@ from segdrone.annotations.corrections.versions import (
 from segdrone.annotations.importer import check_shapes
 from segdrone.annotations.orientation import MaskFrame, warn_of_turned
 from segdrone.annotations.photographs import Annotated, warn_of_changed, warn_of_doubtful
+from segdrone.annotations.shapes import AnnotatedImage
 from segdrone.annotations.tiles import check_all_tiles
 from segdrone.classes import ClassTable
 from segdrone.data.masks.instance_maps import find_instance_maps, instance_map_place
@@ -37,13 +38,13 @@ class Correction:
     Attributes:
         target: Its mask.
         versions: All corrections, each with the frame that it was drawn in.
-        chosen: Those that the mask is made of.
+        chosen: Those that the mask is made of, likewise; of tiles also one of several people's.
         instances: Its instance map, which may not exist; None if things are not numbered.
     """
 
     target: TargetMask
     versions: Sequence[tuple[Version, MaskFrame]]
-    chosen: Sequence[Version]
+    chosen: Sequence[tuple[Version, MaskFrame]]
     instances: Path | None
 
 
@@ -90,13 +91,24 @@ def plan_corrections(collected: Collected, target: TargetDataset, options: Corre
     maps = _instance_maps(target, targets, options)
     corrections = []
     for path, one in targets.items():
-        frames = [(version, frame_of(version, one.pair, options.orientation)) for version in collected.versions[path]]
-        corrections.append(Correction(one, frames, chosen[path], maps.get(path)))
+        frames, taken = (
+            [(version, frame_of(version, one.pair, options.orientation)) for version in versions]
+            for versions in (collected.versions[path], chosen[path])
+        )
+        corrections.append(Correction(one, frames, taken, maps.get(path)))
     drawn = [(one.target.pair.image, version, frame) for one in corrections for version, frame in one.versions]
-    check_all_tiles([(version.image, image) for image, version, _ in drawn], allow_missing=options.allow_missing_tiles)
+    check_all_tiles([(version.image, image) for image, version, _ in drawn], allow_missing=True)
+    together = [(_join_tiles(chosen[path]), one.pair.image) for path, one in targets.items()]
+    check_all_tiles(together, allow_missing=options.allow_missing_tiles)
     doubtful = [Annotated(image, version.image, "") for image, version, frame in drawn if frame.is_doubtful]
     warn_of_turned(doubtful, options.orientation)
     return sorted(corrections, key=lambda correction: correction.target.pair.id)
+
+
+def _join_tiles(versions: Sequence[Version]) -> AnnotatedImage:
+    """Returns an annotation with the tiles of all."""
+    tiles = {place: tile for version in versions for place, tile in version.image.tiles.items()}
+    return replace(versions[0].image, tiles=tiles)
 
 
 def _instance_maps(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import chain, count
 from pathlib import Path
@@ -133,17 +133,27 @@ def _add_tiles(people: dict[str, Version], versions: Sequence[Version]) -> None:
 
 
 def _join_shares(groups: Sequence[_Group], background: bool) -> Sequence[_Group]:
-    """Joins the tiles of people who shared a photograph out, and annotated no tile twice: they are one annotation."""
+    """Joins the tiles of people who shared a photograph out, and annotated no tile twice: they are one annotation.
+
+    If they did annotate some tiles twice, each keeps those of which the annotation says something.
+    """
     versions = [version for group in groups for version in group.versions]
     if len(versions) < 2 or not all(version.image.tiles for version in versions):
         return groups
-    said: Counter[TilePlace] = Counter()
+    drawn = {place for version in versions for place, tile in version.image.tiles.items() if tile.shapes}
+    opinions: Counter[TilePlace] = Counter()
+    kept: list[_Group] = []
     for group in groups:
-        drawn = [(place, tile) for version in group.versions for place, tile in version.image.tiles.items()]
-        times = Counter(place for place, _ in drawn)  # several: an empty one is an opinion too
-        said.update(p for p, tile in drawn if tile.shapes or (background and (group.is_named or times[p] > 1)))
-    if max(said.values(), default=0) > 1:
-        return groups
+        times = Counter(place for version in group.versions for place in version.image.tiles)
+        counts = {place for place in times if background and (group.is_named or times[place] > 1)}  # empty ones too
+        own = []
+        for by, image in group.versions:
+            opinions.update(place for place, tile in image.tiles.items() if tile.shapes or place in counts)
+            tiles = {p: tile for p, tile in image.tiles.items() if tile.shapes or p in counts or p not in drawn}
+            own += [Version(by, replace(image, tiles=tiles))] if tiles else []
+        kept.append(_Group(own, group.is_named))
+    if max(opinions.values(), default=0) > 1:
+        return kept
     by = join_names(version.by for version in versions)
     image = reduce(join_tiles, (version.image for version in versions))
     return [_Group([Version(by, image)], any(group.is_named for group in groups))]
@@ -200,7 +210,7 @@ def choose_versions(collected: Collected, prefer: Sequence[str], merge: str | No
 
     Args:
         collected: All annotations.
-        prefer: Names of people; the first one who annotated a photograph is taken.
+        prefer: Names of people; the first one who annotated a photograph, or a tile of it, is taken.
         merge: `majority`, or None.
 
     Raises:
@@ -213,7 +223,7 @@ def choose_versions(collected: Collected, prefer: Sequence[str], merge: str | No
         raise DataError(f"--prefer {unknown[0]} made none of the corrections: choose from {names}")
     chosen, undecided = {}, []
     for path, versions in collected.versions.items():
-        preferred = next((v for name in prefer for v in versions if v.by == name), None)
+        preferred = _choose(versions, prefer)
         if len(versions) == 1 or merge == MAJORITY:
             chosen[path] = versions
         elif preferred is not None:
@@ -229,6 +239,31 @@ def choose_versions(collected: Collected, prefer: Sequence[str], merge: str | No
             "(pixels without a majority are ignored)"
         )
     return chosen
+
+
+def _choose(versions: Sequence[Version], prefer: Sequence[str]) -> Version | None:
+    """Returns the annotation of the first of `prefer`; None if there is none.
+
+    Of a photograph in tiles, each tile is that of the first one who annotated it, or of the only one.
+    """
+    rank = {name: i for i, name in reversed([*enumerate(prefer)])}
+    known = sorted((version for version in versions if version.by in rank), key=lambda version: rank[version.by])
+    if not known or not all(version.image.tiles for version in versions):
+        return known[0] if known else None
+    taken: dict[TilePlace, Version] = {}
+    for place in dict.fromkeys(place for version in versions for place in version.image.tiles):
+        own = [version for version in versions if place in version.image.tiles]
+        if first := next((version for version in known if place in version.image.tiles), None):
+            taken[place] = first
+        elif len(own) == 1 or not any(version.image.tiles[place].shapes for version in own):
+            taken[place] = own[0]
+        else:
+            return None
+    if len(people := {version.by: version for version in taken.values()}) == 1:
+        return next(iter(people.values()))
+    tiles = {place: version.image.tiles[place] for place, version in taken.items()}
+    shapes = [shape for tile in tiles.values() for shape in tile.shapes]
+    return Version(join_names(people), replace(known[0].image, tiles=tiles, shapes=shapes))
 
 
 def annotation_files(sources: Sequence[NamedSource]) -> list[Path]:
