@@ -46,6 +46,20 @@ def test_shapes_are_drawn_by_z_order_then_file_order(folder: Path, z_order: int,
     assert summary.table.colours[::2] == ((0xFA, 0x32, 0x53), (0x34, 0xD1, 0xB7))
 
 
+def test_shapes_of_one_layer_that_overlap_are_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    beside = CAR.format(0).replace("20.00", "60.00").replace("30.00", "70.00")
+    for shapes in ((STREET, CAR.format(1)), (STREET, STREET.replace("10.00,", "12.00,")), (STREET, beside)):
+        cvat(folder / "annotations.xml", *shapes)
+        imported(folder, folder.parent / "out")
+    assert "overlap on one layer" not in caplog.text
+    cvat(folder / "annotations.xml", STREET, CAR.format(0), CAR.format(2).replace("30.00", "25.00"))
+    imported(folder, folder.parent / "out")
+    assert (
+        "1 photographs, a first, have shapes of other labels that overlap on one layer (z_order), in 75 pixels: CVAT"
+        in caplog.text
+    )
+
+
 def test_labels_without_a_color_or_in_white_get_one(folder: Path) -> None:
     cvat(folder / "a.xml", STREET, STREET.replace("street", "plain"), STREET.replace("street", "white"))
     colours = imported(folder, folder.parent / "out").table.colours

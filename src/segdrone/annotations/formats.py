@@ -34,12 +34,15 @@ class AnnotationFormat(NamedTuple):
         matches: Whether a document has this format.
         read: Returns the annotations of a document and its file.
         per_photograph: Whether a file describes one photograph, so that its name says nothing about a split.
+        keeps_order: Whether shapes of one layer are in the order in which they were drawn. CVAT sorts what its database
+            returns by frame and z_order alone.
     """
 
     suffixes: tuple[str, ...]
     matches: Callable[[Any], bool]
     read: Callable[[Any, Path], Annotations]
     per_photograph: bool = False
+    keeps_order: bool = True
 
 
 _JSON, _XML = (".json",), (".xml",)
@@ -49,8 +52,8 @@ ANNOTATION_FORMATS = {
     "labelme-xml": AnnotationFormat(_XML, labelme_xml.matches, labelme_xml.read, per_photograph=True),
     "coco": AnnotationFormat(_JSON, coco.matches, coco.read),
     "coco-panoptic": AnnotationFormat(_JSON, coco_panoptic.matches, coco_panoptic.read),
-    "cvat": AnnotationFormat(_XML, cvat.matches, cvat.read),
-    "cvat-video": AnnotationFormat(_XML, cvat_video.matches, cvat_video.read),
+    "cvat": AnnotationFormat(_XML, cvat.matches, cvat.read, keeps_order=False),
+    "cvat-video": AnnotationFormat(_XML, cvat_video.matches, cvat_video.read, keeps_order=False),
     "label-studio": AnnotationFormat((*_JSON, *_XML), label_studio.matches, label_studio.read),
     "labelbox": AnnotationFormat((*_JSON, ".ndjson", ".jsonl"), labelbox.matches, labelbox.read),
     "darwin": AnnotationFormat(_JSON, darwin.matches, darwin.read, per_photograph=True),

@@ -6,12 +6,14 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from segdrone.annotations import write
 from segdrone.annotations.class_table import build_class_table
+from segdrone.annotations.formats import ANNOTATION_FORMATS
 from segdrone.annotations.orientation import MaskFrame, check_orientation, mask_frame, warn_of_turned
 from segdrone.annotations.photograph_paths import telling
 from segdrone.annotations.photographs import Annotated, find_photographs, splits_of
@@ -21,6 +23,7 @@ from segdrone.annotations.sparse import Sparse, take_strokes
 from segdrone.annotations.spread import Superpixels
 from segdrone.annotations.summary import ImportSummary
 from segdrone.annotations.tiles import check_all_tiles, draw_mask, draw_numbers, recognize_tiles
+from segdrone.annotations.unordered import UnorderedShapes
 from segdrone.class_files import CLASSES_FILE
 from segdrone.classes import ClassTable
 from segdrone.data.masks.instance_maps import INSTANCES
@@ -125,7 +128,10 @@ def import_annotations(
     kept = [] if splits else write.split_lists(out)  # without a split in the export, they may be the user's own
     owned = [CLASSES_FILE, INSTANCES, *(f"{split}.txt" for split in SPLITS if splits)]
     with exclusive_dir(out, "folder"), staged_results(out, owned) as results:
-        pixels = _write_pairs(drawn, frames, table, background, results.path, instances, superpixels, progress)
+        keeps_order = ANNOTATION_FORMATS[sources[0].format].keeps_order
+        pixels = _write_pairs(
+            drawn, frames, table, background, results.path, instances, superpixels, keeps_order, progress
+        )
         write.write_split(splits, results.path)
         write.write_class_table(table, results.path)
         write.commit(results)
@@ -143,15 +149,20 @@ def _write_pairs(
     out: Path,
     instances: bool,
     superpixels: Superpixels | None,
+    keeps_order: bool,
     progress: bool,
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Writes all pairs; returns how many pixels have each value, int64 `[256]`."""
     fill = table.ignore_index if background is None else table.names.index(background)
     ids = {name: i for i, name in enumerate(table.names)}
     pixels = np.zeros(256, np.int64)
+    unordered = UnorderedShapes()
     pairs = zip(drawn, frames, strict=True)
     for one, frame in progress_bar(pairs, desc="masks", unit="photograph", total=len(drawn), disable=not progress):
-        as_annotated = draw_mask(one.annotated, frame.size, ids, fill, table.ignore_index)
+        draw = partial(draw_mask, size=frame.size, ids=ids, fill=fill, ignore_index=table.ignore_index)
+        as_annotated = draw(one.annotated)
+        if not keeps_order:
+            unordered.add(one.name, one.annotated, as_annotated, draw)
         mask = frame.turn(as_annotated)
         if superpixels is not None:
             mask = superpixels(one, frame, mask)
@@ -159,6 +170,7 @@ def _write_pairs(
         if instances:
             write.write_instances(frame.turn(draw_numbers(one.annotated, as_annotated)), one.name, out)
         pixels += count_values(mask)
+    unordered.warn()
     return pixels
 
 

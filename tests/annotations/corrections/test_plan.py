@@ -119,3 +119,23 @@ def test_a_photograph_of_another_size_than_the_tool_saw_is_told(
     caplog.clear()
     compare_annotators(sources, tmp_path / "out", options, progress=False)
     assert told in caplog.text
+
+
+def test_shapes_of_cvat_that_overlap_on_one_layer_are_told(
+    dataset: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    road = '<polygon label="road" points="0,0;36,0;36,24;0,24" z_order="0"/>'
+    car = '<polygon label="car" points="2,2;10,2;10,8;2,8" z_order="{}"/>'
+    for by, layer in (("anna", 0), ("ben", 1)):
+        image = f'<image id="0" name="a.png" width="36" height="24">{road}{car.format(layer)}</image>'
+        (tmp_path / f"{by}.xml").write_text(f"<annotations><version>1.1</version><meta/>{image}</annotations>")
+    anna, ben = tmp_path / "anna.xml", tmp_path / "ben.xml"
+    told = "1 photographs, a first, have shapes of other labels that overlap on one layer (z_order), in 48 pixels"
+    corrected(ben, dataset)
+    assert "overlap on one layer" not in caplog.text
+    corrected(anna, dataset)
+    assert told in caplog.text
+    caplog.clear()
+    options = CorrectionOptions(images=dataset / "images")
+    compare_annotators([anna, ben], tmp_path / "out", options, progress=False)
+    assert told in caplog.text

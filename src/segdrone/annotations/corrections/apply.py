@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,11 @@ from segdrone.annotations.corrections.pictures import MOST, changes_sheet, cut_p
 from segdrone.annotations.corrections.plan import Correction, collect_corrections, plan_corrections
 from segdrone.annotations.corrections.target import TargetDataset, TargetMask
 from segdrone.annotations.corrections.versions import NamedSource, Version, read_sources
+from segdrone.annotations.formats import ANNOTATION_FORMATS
 from segdrone.annotations.orientation import MaskFrame
+from segdrone.annotations.shapes import AnnotatedImage
 from segdrone.annotations.tiles import missing_pixels
+from segdrone.annotations.unordered import UnorderedShapes
 from segdrone.classes import ClassTable
 from segdrone.data.config import DataConfig
 from segdrone.data.dataset_folder import open_dataset
@@ -129,6 +133,8 @@ class _Run:
         self._now = datetime.now()
         self._folder = record.new_folder(self._root, self._now)
         self._agreement = Agreement(self._table)
+        self._keeps_order = all(ANNOTATION_FORMATS[source.format].keeps_order for _, source in sources)
+        self._unordered = UnorderedShapes()
 
     def write(self, corrections: Sequence[Correction], empty: int) -> CorrectionSummary:
         """Replaces the files that change, all of them or none.
@@ -152,13 +158,18 @@ class _Run:
                     f"{self._root} cannot be written to ({error.strerror or error}): no mask has changed; free some "
                     "disk space or fix its permissions, and run again"
                 ) from None
+        self._unordered.warn()
         folder = self._folder if changed else None
         return CorrectionSummary(self._root, self._table, changes, folder, empty, self._agreement)
 
     def _stage(self, correction: Correction, staged: Path) -> Change:
         """Writes the new files of a photograph that change to `staged`, with copies of the earlier ones."""
         target, pair = correction.target, correction.target.pair
-        masks = {v.by: draw_version(v, f, self._table, self._options.background) for v, f in correction.versions}
+        masks = {version.by: self._draw_version(version, frame) for version, frame in correction.versions}
+        if not self._keeps_order:
+            for version, frame in correction.versions:
+                draw = partial(self._draw_image, version, frame)
+                self._unordered.add(pair.id, version.image, masks[version.by], draw)
         if len(masks) > 1:
             self._agreement.add(pair.id, masks)
         chosen = [version for version, _ in correction.chosen]
@@ -189,7 +200,13 @@ class _Run:
         """Returns the mask of one of the chosen annotations, which may be one of those that are drawn."""
         if any(version is one[0] for version, _ in correction.versions):
             return drawn[one[0].by]
-        return draw_version(*one, self._table, self._options.background)
+        return self._draw_version(*one)
+
+    def _draw_version(self, version: Version, frame: MaskFrame) -> Mask:
+        return draw_version(version, frame, self._table, self._options.background)
+
+    def _draw_image(self, version: Version, frame: MaskFrame, image: AnnotatedImage) -> Mask:
+        return self._draw_version(version._replace(image=image), frame)
 
     def _stage_mask(self, target: TargetMask, before: Mask | None, after: Mask, staged: Path) -> None:
         path = staged / target.path.relative_to(self._root)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from segdrone import figures
@@ -21,6 +22,7 @@ from segdrone.annotations.corrections.versions import (
     count_unread,
     read_sources,
 )
+from segdrone.annotations.formats import ANNOTATION_FORMATS
 from segdrone.annotations.image_folder import ImageFolder
 from segdrone.annotations.importer import check_shapes
 from segdrone.annotations.photographs import (
@@ -33,6 +35,7 @@ from segdrone.annotations.photographs import (
 from segdrone.annotations.shapes import AnnotatedImage
 from segdrone.annotations.sources import Source
 from segdrone.annotations.tiles import check_all_tiles
+from segdrone.annotations.unordered import UnorderedShapes
 from segdrone.classes import ClassTable
 from segdrone.data.discovery.pairs import ImageMaskPair, build_photographs
 from segdrone.errors import DataError
@@ -109,10 +112,13 @@ def compare_annotators(
     compared = {pair.id: _Compared(pair, several[names[pair.id]], table, options) for pair in build_photographs(names)}
     files = [(version.image, names[name]) for name, one in compared.items() for version in one.versions]
     check_all_tiles(files, allow_missing=True)
-    agreement = Agreement(table)
+    agreement, unordered = Agreement(table), UnorderedShapes()
+    keeps_order = all(ANNOTATION_FORMATS[source.format].keeps_order for _, source in sources)
     with exclusive_dir(out), staged_results(out, [JSON_FILE, CSV_FILE, PICTURES_FILE]) as results:
         for name, one in progress_bar(compared.items(), desc="photographs", disable=not progress):
-            agreement.add(name, one.draw())
+            agreement.add(name, masks := one.draw())
+            for version in () if keeps_order else one.versions:
+                unordered.add(name, version.image, masks[version.by], partial(one.draw_image, version))
         parts = {name: compared[name].part() for name in agreement.least_agreed()[:MOST]}
         try:
             _write(agreement, parts, results.path)
@@ -121,6 +127,7 @@ def compare_annotators(
             raise DataError(
                 f"{out} cannot be written to ({error.strerror or error}): free some disk space, or give another --out"
             ) from None
+    unordered.warn()
     return AgreementSummary(agreement, out, len(collected.versions) - len(several), bool(parts))
 
 
@@ -135,15 +142,12 @@ class _Compared:
 
     def draw(self) -> dict[str, Mask]:
         """Returns the mask of each person, uint8 `[H, W]`."""
-        return {
-            version.by: draw_version(
-                version,
-                frame_of(version, self.pair, self.options.orientation),
-                self.table,
-                self.options.background,
-            )
-            for version in self.versions
-        }
+        return {version.by: self.draw_image(version, version.image) for version in self.versions}
+
+    def draw_image(self, version: Version, image: AnnotatedImage) -> Mask:
+        """Returns the mask of an annotation that is drawn in the frame of a version, uint8 `[H, W]`."""
+        frame = frame_of(version, self.pair, self.options.orientation)
+        return draw_version(version._replace(image=image), frame, self.table, self.options.background)
 
     def part(self) -> Part:
         """Returns the part in which they differ, with the masks of the first few of them."""
