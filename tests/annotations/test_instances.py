@@ -81,7 +81,7 @@ def test_segments_of_coco_panoptic(folder: Path) -> None:
     assert np.array_equal(found > 0, mask(out) != 255)
 
 
-def test_crowds_are_no_things(folder: Path) -> None:
+def test_crowds_are_no_things(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     def annotation(left: int, crowd: int, *, runs: bool = False) -> dict[str, Any]:
         polygon = [left, 10, left + 10, 10, left + 10, 20, left, 20]
         area = {"counts": [10 * 64 * left // 10, 640, 64 * 96 - 640 * (left // 10 + 1)], "size": [64, 96]}
@@ -93,7 +93,10 @@ def test_crowds_are_no_things(folder: Path) -> None:
         "annotations": [annotation(10, 0), annotation(30, 1, runs=True), annotation(50, 1)],
     }
     document(folder / "coco.json", content)
+    imported(folder, folder.parent / "out")
+    assert "crowds" not in caplog.text
     imported(folder, folder.parent / "out", instances=True)
+    assert "2 shapes are crowds (iscrowd), and no things in instances/" in caplog.text
     found, drawn = numbers(folder.parent / "out"), mask(folder.parent / "out")
     assert found[15, [15, 35, 55]].tolist() == [1, 0, 0]
     assert drawn[15, [15, 35, 55]].tolist() == [0, 0, 0]

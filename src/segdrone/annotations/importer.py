@@ -108,6 +108,8 @@ def import_annotations(
     shapes = [shape for one in annotated for shape in one.shapes]
     unread = sum((one.annotations.unread for one in sources), Counter[str]())
     check_shapes(sources, shapes, unread, background)
+    if instances:
+        warn_of_crowds(shapes)
     if not drawn:
         skipped = ", ".join(f"{count} {what}" for one in sources for what, count in one.annotations.skipped.items())
         raise DataError(
@@ -194,6 +196,17 @@ def check_shapes(
             "objects are not rectangles",
             len(boxes),
             boxes[0].where,
+        )
+
+
+def warn_of_crowds(shapes: Sequence[Shape]) -> None:
+    """Warns of shapes that are no things in instance maps, as the tool marks them as crowds."""
+    if crowds := [shape for shape in shapes if shape.is_crowd]:
+        log.warning(
+            "%d shapes are crowds (iscrowd), and no things in instances/, %s first: CVAT and Datumaro mark each mask "
+            "so in COCO; if these are single things, export CVAT for images, or Datumaro's own format",
+            len(crowds),
+            crowds[0].where,
         )
 
 

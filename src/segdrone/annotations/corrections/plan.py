@@ -19,7 +19,7 @@ from segdrone.annotations.corrections.versions import (
     collect_versions,
     count_unread,
 )
-from segdrone.annotations.importer import check_shapes
+from segdrone.annotations.importer import check_shapes, warn_of_crowds
 from segdrone.annotations.orientation import MaskFrame, warn_of_turned
 from segdrone.annotations.photographs import Annotated, warn_of_changed, warn_of_doubtful
 from segdrone.annotations.shapes import AnnotatedImage
@@ -63,6 +63,8 @@ def collect_corrections(
     warn_of_changed([*target.changed])
     shapes = [shape for versions in collected.versions.values() for one in versions for shape in one.image.shapes]
     check_shapes([source for _, source in sources], shapes, count_unread(sources), options.background)
+    if options.instances:
+        warn_of_crowds(shapes)
     if not collected.versions:
         raise DataError(
             f"{sources[0].source.path} has no shape on any photograph: give --background CLASS if there is nothing else"
