@@ -124,6 +124,13 @@ def test_names_alone_are_told_to_have_no_ids(tmp_path: Path, caplog: pytest.LogC
     assert "data.classes=FILE.csv" in line
 
 
+@pytest.mark.parametrize("content", ["road\n\ngrass\n", "# classes\n\nname,\nroad,\n,\ngrass,"])
+def test_an_empty_line_between_names_is_refused(tmp_path: Path, content: str) -> None:
+    assert "is empty, but the id of a class is its place among the names" in refusal(tmp_path, content, "classes.txt")
+    assert read_class_table(write(tmp_path, "\n# classes\n\nroad\ngrass\n\n,\n", "a.txt")).names == ("road", "grass")
+    assert read_class_table(write(tmp_path, PLAIN.replace("grass", "\ngrass"))) == ROAD  # colors say what is meant
+
+
 def test_names_may_be_of_several_words(tmp_path: Path) -> None:
     assert read_class_table(write(tmp_path, "moving car\nlow vegetation\n")).names == ("moving car", "low vegetation")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from segdrone.class_files.columns import ColumnsError, Entry, Row, is_header, is_value, read_entries
 from segdrone.class_files.json_table import read_json_rows
-from segdrone.class_files.text import SEPARATORS, Grid, read_grids, read_text
+from segdrone.class_files.text import SEPARATORS, Grid, is_comment, read_grids, read_text
 from segdrone.classes import BUILT_IN, IGNORE_INDEX, ClassTable, generate_colors
 from segdrone.errors import DataError
 from segdrone.utils.digest import file_state
@@ -73,11 +73,29 @@ def _read(path: Path, version: object) -> ClassTable:
         if text.lstrip().startswith(("{", "[{", '["', "[\n", "[ ")) or path.suffix.lower() == ".json":
             return _build(path, read_entries(*read_json_rows(text)))
         problem += f" as {encoding}"
-        return _build(path, _read_lines(text))
+        entries = _read_lines(text)
+        if entries[0].id is None and entries[0].color is None:
+            _check_no_gap(text)
+        return _build(path, entries)
     except (ColumnsError, csv.Error, ValueError) as error:  # csv refuses some separators
         raise DataError(f"{problem}: {error}") from None
     except DataError as error:
         raise DataError(f"class table {path}: {error}") from None
+
+
+def _check_no_gap(text: str) -> None:
+    """Checks that there is no empty line between names, whose places are ids.
+
+    Raises:
+        ColumnsError: There is one.
+    """
+    lines = [line.strip(" \t,;|") for line in text.splitlines()]
+    filled = [i for i, line in enumerate(lines) if line and not is_comment(line)]
+    if (empty := next((i for i in range(filled[0], filled[-1]) if not lines[i]), None)) is not None:
+        raise ColumnsError(
+            f"line {empty + 1} is empty, but the id of a class is its place among the names: remove the line if the "
+            "masks count on without it, or give a table with the columns id and name"
+        )
 
 
 def _read_lines(text: str) -> list[Entry]:

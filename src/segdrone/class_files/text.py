@@ -113,8 +113,8 @@ def read_grids(text: str) -> list[Grid]:
         lines, separators = lines[1:], [hint[1]]
     else:
         separators = [*SEPARATORS][:-1]
-    comments = [line for line in lines if _is_comment(line[1])]
-    rows = [line for line in lines if not _is_comment(line[1])]
+    comments = [line for line in lines if is_comment(line[1])]
+    rows = [line for line in lines if not is_comment(line[1])]
     comment = next((line for number, line in reversed(comments) if rows and number < rows[0][0]), "").strip("#/ \t")
     used = [separator for separator in separators if any(separator in line for _, line in rows)]
     if not used:
@@ -123,7 +123,8 @@ def read_grids(text: str) -> list[Grid]:
     return [_divide(separator, rows, comment) for separator in used]
 
 
-def _is_comment(line: str) -> bool:
+def is_comment(line: str) -> bool:
+    """Whether a line is a comment: it begins with # or //, and no color."""
     start = line.lstrip().lower()
     return start.startswith(("#", "//")) and not _HEX_COLOR.match(start)
 
