@@ -84,6 +84,14 @@ def test_photographs_are_ordered_by_their_worst_pair() -> None:
     assert agreement.least_agreed() == ["worst", "bad"]
 
 
+def test_people_who_differ_most_are_first() -> None:
+    agreement = Agreement(TABLE)
+    drawn = {name: np.zeros((1, 4), np.uint8) for name in "abcdef"}
+    drawn["e"][0, :1], drawn["f"][0, 1:] = 1, 1
+    agreement.add("x", drawn)
+    assert agreement.people("x") == ["e", "f", "a", "b", "c", "d"]
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 6))
 def test_a_majority_is_more_than_half_of_all(seed: int, count: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -136,11 +136,13 @@ class Agreement:
 
     def least_agreed(self) -> list[str]:
         """Returns the names of photographs, those with the largest share of different pixels first."""
-        worst = {
-            name: min(1.0 if math.isnan(share := counts.pixel_agreement) else share for counts in pairs.values())
-            for name, pairs in self.photographs.items()
-        }
+        worst = {name: min(map(_share, pairs.values())) for name, pairs in self.photographs.items()}
         return sorted((name for name in worst if worst[name] < 1), key=lambda name: worst[name])
+
+    def people(self, name: str) -> list[str]:
+        """Returns who annotated a photograph, those who differ most first."""
+        pairs = self.photographs[name]
+        return [*dict.fromkeys(chain.from_iterable(sorted(pairs, key=lambda pair: _share(pairs[pair]))))]
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yields a row of `COLUMNS` for each photograph, two people and a class that one of them has there."""
@@ -199,6 +201,11 @@ def majority(masks: Sequence[Mask], ignore_index: int, gaps: Sequence[NDArray[np
             votes += mask == other
         np.copyto(result, mask, where=(votes > half) & (mask != ignore_index))
     return result
+
+
+def _share(counts: PairCounts) -> float:
+    """Returns the pixel agreement of two people, 1 if they have no labeled pixel in common."""
+    return 1.0 if math.isnan(share := counts.pixel_agreement) else share
 
 
 def _mean(values: Sequence[float]) -> float:

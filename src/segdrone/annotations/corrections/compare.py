@@ -119,7 +119,7 @@ def compare_annotators(
             agreement.add(name, masks := one.draw())
             for version in () if keeps_order else one.versions:
                 unordered.add(name, version.image, masks[version.by], partial(one.draw_image, version))
-        parts = {name: compared[name].part() for name in agreement.least_agreed()[:MOST]}
+        parts = {name: compared[name].part(agreement.people(name)) for name in agreement.least_agreed()[:MOST]}
         try:
             _write(agreement, parts, results.path)
             results.commit()
@@ -149,10 +149,10 @@ class _Compared:
         frame = frame_of(version, self.pair, self.options.orientation)
         return draw_version(version._replace(image=image), frame, self.table, self.options.background)
 
-    def part(self) -> Part:
-        """Returns the part in which they differ, with the masks of the first few of them."""
+    def part(self, people: Sequence[str]) -> Part:
+        """Returns the part in which they differ, with the masks of the first few of `people`."""
         masks = self.draw()
-        return cut_part(read_image(self.pair.image), {name: masks[name] for name in sorted(masks)[:_MOST_PEOPLE]})
+        return cut_part(read_image(self.pair.image), {name: masks[name] for name in sorted(people[:_MOST_PEOPLE])})
 
 
 def _common_folder(sources: Sequence[NamedSource], images: Path | None, out: Path) -> ImageFolder:
