@@ -228,6 +228,20 @@ def test_files_of_equal_names_have_the_same_number_on_all_photographs(dataset: P
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("is_one", [False, True])
+def test_folders_of_equal_names_have_the_same_number_on_all_photographs(
+    dataset: Path, tmp_path: Path, is_one: bool
+) -> None:
+    for by, names in {"anna": "ab", "ben": "abc", "eva": "bc"}.items():
+        for name in names:
+            correction(tmp_path / "all" / by / "json" / f"flight {name}", name, ALL_SOIL)
+    sources = [tmp_path / "all"] if is_one else [tmp_path / "all" / by / "json" for by in ("anna", "ben", "eva")]
+    name = "annotation" if is_one else "json"
+    summary = corrected(sources, dataset, merge="majority")
+    assert {*summary.agreement.photographs["c"]} == {(f"{name} 2", f"{name} 3")}
+    assert {*summary.agreement.pairs} == {(f"{name} {i}", f"{name} {j}") for i, j in ((1, 2), (1, 3), (2, 3))}
+
+
 def test_a_point_corrects_nothing(dataset: Path, tmp_path: Path) -> None:
     one = annotation(1, "car")
     one["result"][0] |= {"type": "keypointlabels", "value": {"x": 10, "y": 10, "width": 0.5, "keypointlabels": ["car"]}}

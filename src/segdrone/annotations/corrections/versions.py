@@ -98,8 +98,7 @@ def collect_versions(
     groups: defaultdict[Path, list[_Group]] = defaultdict(list)
     origins: dict[Path, Path] = {}
     for by, source in sources:
-        is_single = ANNOTATION_FORMATS[source.format].per_photograph
-        origins |= {one.path: one.path.parent if is_single else one.path for one in source.annotations.images}
+        origins |= {one.path: _origin(one.path, source, len(sources)) for one in source.annotations.images}
         fallback = source.path.stem if len(sources) > 1 else ""
         tiles: defaultdict[Path, dict[str, Version]] = defaultdict(dict)
         for image in source.annotations.images:
@@ -120,6 +119,18 @@ def collect_versions(
     collected.versions = _with_unique_names({path: found for path, found in drawn.items() if found}, origins)
     collected.empty = [path for path, found in drawn.items() if not found]
     return collected
+
+
+def _origin(path: Path, source: Source, count: int) -> Path:
+    """Returns what one person is likely to have made: a source or, of a single one, each file or folder in it.
+
+    Files that describe one photograph each are not told apart.
+    """
+    if count > 1 or path == source.path:
+        return source.path
+    first, *others = path.relative_to(source.path).parts
+    is_part = others or not ANNOTATION_FORMATS[source.format].per_photograph
+    return source.path / first if is_part else source.path
 
 
 def _add_tiles(people: dict[str, Version], versions: Sequence[Version]) -> None:
@@ -175,11 +186,11 @@ def _drawn(groups: Sequence[_Group], background: bool) -> Iterator[Version]:
 
 
 def _with_unique_names(drawn: Mapping[Path, list[Version]], origins: Mapping[Path, Path]) -> dict[Path, list[Version]]:
-    """Names several versions of a photograph apart; those of one file have one number on all photographs.
+    """Names several versions of a photograph apart; those of one origin have one number on all photographs.
 
     Args:
         drawn: The versions of each photograph.
-        origins: Of each annotation file: itself, or its folder if it describes one photograph.
+        origins: The origin of each annotation file, as of `_origin`.
     """
     place = {origin: i for i, origin in enumerate(dict.fromkeys(origins.values()))}
     several = {
