@@ -85,6 +85,16 @@ def test_what_is_wrong_is_listed(
     assert where in files[0]
 
 
+def test_pixels_without_data_are_no_things(root: Path) -> None:
+    write(root, unnumbered)
+    opaque = Image.open(root / "images" / f"{NAMES[3]}.jpg").convert("RGBA")
+    opaque.paste((0, 0, 0, 0), (72, 0, 96, 64))
+    opaque.save(root / "images" / f"{NAMES[3]}.png")
+    (root / "images" / f"{NAMES[3]}.jpg").unlink()
+    found = get_check(check(root), "instances")
+    assert (found.status, found.facts) == (OK, {"things": {"roof": 15}})
+
+
 def test_numbers_that_cross_classes_are_listed(root: Path) -> None:
     (root / "classes.csv").write_text(CLASSES.format(road=1))
     write(root)

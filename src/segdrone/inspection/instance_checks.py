@@ -43,7 +43,7 @@ class _Numbered(NamedTuple):
 def instances(scan: DatasetScan) -> Check:
     """Compares the numbers of things with the masks."""
     pairs = [
-        ImageMaskPair(name, image.path, mask.path, mask.header.size, channels=scan.channels)
+        ImageMaskPair(name, image.path, mask.path, mask.header.size, bool(mask.hidden.any()), channels=scan.channels)
         for name, (image, mask) in scan.pairs.items()
         if mask.counts is not None and mask.header is not None
     ]
