@@ -70,9 +70,11 @@ def compare(
 
 
 def _of_labeled(predictor: Predictor, file: Path) -> Features:
+    """Returns the features of a labeled photograph, `[1, D]`; `[0, D]` of one without data."""
     source = predictor.open(file)
     if has_encoder(predictor):
-        return encoder_features(predictor, source, np.array([Window(0, 0, *source.size)]))
+        found = encoder_features(predictor, source, np.array([Window(0, 0, *source.size)]))
+        return found[found.any(axis=1)]
     scores = score_photograph(predictor, source)
     return color_features(source, scores.parts, scores.shares)
 

@@ -84,4 +84,4 @@ def color_features(source: ImageSource, parts: NDArray[np.int64], shares: NDArra
         side = _THUMBNAIL[0] // _BLOCKS
         blocks = lab.reshape(_BLOCKS, side, _BLOCKS, side, 3)
         colors.append(np.concatenate([blocks.mean((1, 3)).ravel(), blocks.std((1, 3)).ravel()]))
-    return np.hstack([np.sqrt(np.maximum(shares, 0)), np.array(colors).reshape(len(parts), -1)])
+    return np.hstack([np.sqrt(np.maximum(shares, 0)), np.array(colors).reshape(len(parts), 6 * _BLOCKS**2)])
