@@ -60,6 +60,18 @@ def test_an_exported_model_picks_and_its_masks_go_out(call: Call, tmp_path: Path
     assert code == 2 and "is there already, and may be corrected" in errors
 
 
+@pytest.mark.parametrize("options", [(), ("--quiet",)])
+def test_a_pick_that_cannot_be_predicted_is_a_failure(call: Call, tmp_path: Path, options: tuple[str, ...]) -> None:
+    photographs = sorted((tmp_path / "flight").iterdir())
+    odd = photographs[0].rename(tmp_path / "flight" / "00.jfif")  # which predict takes for no photograph
+    out = ("--model", "model.onnx", "--count", "4", "--out", "next", "--labels", "cvat")
+    code, text, errors = call(str(odd), *map(str, photographs[1:]), *out, *options)
+    assert code == 1
+    assert errors.count("does not have the suffix of a photograph") == 1
+    assert options or "4 of 4 picked, 1 failed: see next" in text
+    assert (tmp_path / "next" / "labels" / "annotations.xml").read_text().count("<image ") == 3
+
+
 def test_windows_go_out_as_tiles_and_come_back_in_their_places(call: Call, tmp_path: Path) -> None:
     flight = tmp_path / "large"
     flight.mkdir()

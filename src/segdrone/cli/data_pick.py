@@ -122,7 +122,7 @@ def pick(
             predictor, images, out, count=count, by=by, window=size, labeled=labeled, progress=not quiet
         )
         if labels is not None:
-            _write_labels(predictor, found.picks, out, labels, size, quiet)
+            found.failed.update(_write_labels(predictor, found.picks, out, labels, size, quiet))
     except KeyboardInterrupt:
         print(f"interrupted: run the same command again to continue in {out}", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -141,8 +141,12 @@ def _has_files(folder: Path) -> bool:
 
 def _write_labels(
     predictor: Predictor, picks: list[Pick], out: Path, labels: str, window: Size | None, quiet: bool
-) -> None:
-    """Predicts the photographs of what was picked, and writes the masks of that as shapes of a labeling tool."""
+) -> dict[str, str]:
+    """Predicts the photographs of what was picked, and writes the masks of that as shapes of a labeling tool.
+
+    Returns:
+        Why each photograph that has no mask could not be predicted, by path, one line each.
+    """
     from segdrone.annotations.export import export_labels
     from segdrone.inference.predict_folder import predict_folder
     from segdrone.utils.output_dir import claim_dir
@@ -154,7 +158,7 @@ def _write_labels(
     if any(mask.relative_to(masks).with_suffix("").as_posix() not in names for mask in masks.rglob("*.png")):
         shutil.rmtree(predicted)  # of other picks, before photographs were added
         claim_dir(predicted, _CLAIM, {}, [], "segdrone data pick")
-    predict_folder(predictor, images, predicted, colours=False, overlays=False, progress=not quiet)
+    done = predict_folder(predictor, images, predicted, colours=False, overlays=False, progress=not quiet)
     tiles: dict[str, Any] = {}
     if window is not None:
         windows: dict[str, list[Window]] = {image.path: [] for image in images}
@@ -166,3 +170,4 @@ def _write_labels(
         print("\n".join(written.lines()))
         if window is not None:
             print("segdrone data import --allow-missing-tiles puts the windows in their places, and ignores the rest")
+    return done.failed
