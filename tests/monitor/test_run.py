@@ -54,6 +54,21 @@ def run(*arguments: object) -> tuple[int, str]:
     return result.exit_code, " ".join(result.output.split())
 
 
+def test_a_narrow_console_shows_whole_numbers(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    folder = predicted(tmp_path / "p", unsure=3.0)
+    _, output = run(folder, "--model", model)
+    (column,) = (found for found in monitor(folder, model).drift.columns if found.column == "unsure")
+    for number in (
+        f"{column.reference:.3g}",
+        f"{column.median:.3g}",
+        f"{column.psi:.2f}",
+        f"{column.psi_by_chance:.2f}",
+    ):
+        assert f" {number} " in output
+    assert "\u2026" not in output
+
+
 def test_photographs_like_those_of_the_model_raise_no_alarm(tmp_path: Path, model: Path) -> None:
     code, output = run(predicted(tmp_path / "p"), "--model", model)
     assert code == 0

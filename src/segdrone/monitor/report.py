@@ -59,8 +59,9 @@ def verdict(report: Mapping[str, Any]) -> str:
 def print_report(report: Mapping[str, Any]) -> None:
     """Prints the content of `monitor.json` as a short table, and the verdict."""
     console = Console()
-    table = Table("statistic", "reference", "now", "KS", "p", "PSI", "by chance")
-    table.columns[0].no_wrap = True
+    table = Table("statistic")
+    for name in ("reference", "now", "KS", "p", "PSI", "by chance"):
+        table.add_column(name, no_wrap=True)  # a narrow console folds names, and leaves the numbers whole
     shown = [column for column in report["statistics"] if column["adjusted"] <= report["false_alarms"]]
     for column in (shown or report["statistics"])[:_SHOWN]:
         medians = (f"{column[key]:.3g}" for key in ("reference", "median"))
