@@ -4,8 +4,10 @@ import csv
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,6 +16,7 @@ from segdrone.annotations import import_annotations
 from segdrone.annotations.tile_names import TilePlace, parse_tile_name
 from segdrone.class_files import load_class_table
 from segdrone.cli.main import app
+from segdrone.runtime.description import Description, Signature
 from segdrone.selection.uncertainty import DEFAULT_WAY, WAYS
 from tests.helpers.exported import SPEC
 from tests.helpers.picking import write_pool
@@ -108,6 +111,24 @@ def test_windows_go_out_as_tiles_and_come_back_in_their_places(call: Call, tmp_p
         assert np.array_equal(names[found[kept]], np.array(SPEC.classes.names)[expected[kept]])
         assert len(np.unique(found[kept])) > 1
         assert (found[~kept] == 255).all()
+
+
+def test_windows_are_cut_as_the_model_reads_photographs(call: Call, tmp_path: Path) -> None:
+    spec = replace(SPEC, bands=(3, 2, 1), stretch=(0, 4080))
+    write(graph(), tmp_path / "deep.onnx", Description(spec, Signature("unit", "probabilities")))
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 15, 3), np.uint8).repeat(10, 0).repeat(10, 1)
+    (tmp_path / "deep").mkdir()
+    cv2.imwrite(str(tmp_path / "deep" / "a.tif"), pixels.astype(np.uint16) * 16)  # in reverse order
+    options = ["--model", "deep.onnx", "--window", "96x64", "--count", "1", "--out", "next", "--labels", "coco"]
+    code, _, errors = call("deep", *options)
+    assert code == 0, errors
+    (tile,) = (tmp_path / "next" / "labels" / "images").iterdir()
+    named = parse_tile_name(tile.stem)
+    assert named is not None
+    place = named[1]
+    found = np.array(Image.open(tile))
+    height, width = found.shape[:2]
+    assert np.array_equal(found, pixels[place.top : place.top + height, place.left : place.left + width])
 
 
 def test_an_export_that_was_interrupted_is_done_again(call: Call, tmp_path: Path) -> None:

@@ -149,6 +149,7 @@ def _write_labels(
     """
     from segdrone.annotations.export import export_labels
     from segdrone.inference.predict_folder import predict_folder
+    from segdrone.raster.channels import Channels
     from segdrone.utils.output_dir import claim_dir
 
     images = [*{pick.image.path: pick.image for pick in picks}.values()]
@@ -164,7 +165,9 @@ def _write_labels(
         windows: dict[str, list[Window]] = {image.path: [] for image in images}
         for pick in picks:
             windows[pick.image.path] += [pick.window] if pick.window else []
+        spec = predictor.backend.spec
         tiles = {"tile": window, "windows": windows, "images": {image.path: image.file for image in images}}
+        tiles["channels"] = Channels(spec.bands, spec.stretch)
     written = export_labels(predicted, out / "labels", labels, **tiles, progress=not quiet)
     if not quiet:
         print("\n".join(written.lines()))

@@ -25,6 +25,7 @@ from segdrone.annotations.export.regions import mask_regions, outline_regions
 from segdrone.annotations.export.summary import LabelSummary
 from segdrone.annotations.export.tiles import PhotographFolder
 from segdrone.errors import DataError
+from segdrone.raster.channels import AS_STORED, Channels
 from segdrone.utils.output_dir import exclusive_dir, staged_results
 from segdrone.utils.progress import progress_bar
 from segdrone.windows import Size, Window
@@ -44,6 +45,7 @@ def export_labels(
     max_shapes: int | None = None,
     tile: Size | None = None,
     windows: Mapping[str, Collection[Window]] | None = None,
+    channels: Channels = AS_STORED,
     min_confidence: float = 0,
     predictions: bool = False,
     classes: str | None = None,
@@ -69,6 +71,7 @@ def export_labels(
         tile: Largest height and width of what the tool opens: larger photographs are cut into tiles, which are written
             too, as `segdrone.windows.divide` does. `import_annotations` puts them together again.
         windows: The tiles to write, by path of their photograph; None writes all.
+        channels: Which bands of photographs are red, green and blue in tiles, and how more than 8 bits become 8.
         min_confidence: Regions of a lower mean confidence, 0 to 1, have no shape. Needs `confidence/` of `segdrone
             predict --confidence`.
         predictions: Write predictions for Label Studio, not annotations.
@@ -111,7 +114,9 @@ def export_labels(
     with exclusive_dir(out), ExitStack() as stack:  # which has moved what a killed export left to be moved
         check_unchanged(out)
         results = stack.enter_context(staged_results(out, owned))
-        photographs = None if tile is None else PhotographFolder(results.path, out, chosen.images, tile, windows)
+        photographs = (
+            None if tile is None else PhotographFolder(results.path, out, chosen.images, tile, windows, channels)
+        )
         try:
             writer = chosen.write(Export(results.path, out, found.table, predictions, kind != MASKS))
             for mask in progress_bar(found.masks, desc="labels", unit="photograph", disable=not progress):

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from segdrone.annotations.export.mask_to_export import MaskToExport, Part
 from segdrone.annotations.tile_names import tile_places
 from segdrone.errors import DataError
+from segdrone.raster.channels import AS_STORED, Channels
 from segdrone.raster.decode import read_image
 from segdrone.raster.encode import write_jpeg, write_rgb_png
 from segdrone.utils.atomic import atomic_write, is_too_long
@@ -28,12 +29,20 @@ class PhotographFolder:
         name: Name of the folder of the photographs there.
         tile: Largest height and width of a photograph that is not cut.
         chosen: Windows of the tiles to write, by name of the photograph; None writes all.
+        channels: Which bands of the photographs are red, green and blue, and how more than 8 bits become 8.
     """
 
     def __init__(
-        self, folder: Path, final: Path, name: str, tile: Size, chosen: Mapping[str, Collection[Window]] | None = None
+        self,
+        folder: Path,
+        final: Path,
+        name: str,
+        tile: Size,
+        chosen: Mapping[str, Collection[Window]] | None = None,
+        channels: Channels = AS_STORED,
     ) -> None:
         self._folder, self._final, self._tile, self._chosen = folder / name, final / name, tile, chosen
+        self._channels = channels
 
     def write(self, mask: MaskToExport, size: Size) -> Iterator[Part]:
         """Writes a photograph, and yields its tiles, or itself, as they are written.
@@ -56,7 +65,7 @@ class PhotographFolder:
                 shutil.copyfile(mask.photograph, partial)
             yield whole._replace(photograph=self._final / whole.name)
             return
-        pixels, digest = read_image(mask.photograph), file_digest(mask.photograph)
+        pixels, digest = read_image(mask.photograph, channels=self._channels), file_digest(mask.photograph)
         if pixels.shape[:2] != size or not digest:
             raise DataError(f"{mask.photograph} changed while it was exported: run again")
         suffix = PurePosixPath(mask.name).suffix
