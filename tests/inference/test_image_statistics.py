@@ -93,7 +93,7 @@ def test_pixels_without_data_do_not_count() -> None:
     valid = np.ones(SCENE.shape[:2], bool)
     valid[:, :100] = False
     pixels = np.where(valid[..., None], SCENE, 255).astype(np.uint8)
-    outside = ("noise", "blockiness")  # of the center, with its edge
+    outside = ("blockiness",)  # blocks begin elsewhere in the part
     measured, expected = measure(pixels, valid), measure(np.ascontiguousarray(SCENE[:, 100:]))
     same = [name for name in measured if name not in outside and "sharp" not in name]
     assert [measured[name] for name in same] == pytest.approx([expected[name] for name in same])
@@ -114,3 +114,20 @@ def test_every_size_is_measured(size: tuple[int, int]) -> None:
     values = measure(np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8))
     assert all(math.isfinite(value) for value in values.values())
     assert len(values) == len(IMAGE_STATISTICS)
+
+
+def test_noise_and_blocks_are_those_of_pixels_with_data() -> None:
+    pixels = jpeg(SCENE, 10).copy()
+    whole, valid = measure(pixels[:, :96]), np.zeros(pixels.shape[:2], bool)
+    valid[:, :96] = True
+    pixels[:, 96:] = 0  # three quarters have no data
+    values = measure(pixels, valid)
+    for name in ("noise", "blockiness"):
+        assert values[name] == pytest.approx(whole[name], rel=0.05)
+
+
+def test_a_center_without_data_tells_nothing_of_noise() -> None:
+    valid = np.ones((1200, 1200), bool)
+    valid[80:1120, 80:1120] = False
+    values = measure(np.full((1200, 1200, 3), 90, np.uint8), valid)
+    assert [*values] == [name for name in IMAGE_STATISTICS if name not in ("noise", "blockiness")]

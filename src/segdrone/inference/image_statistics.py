@@ -55,7 +55,8 @@ def image_statistics(pixels: NDArray[np.uint8], valid: NDArray[np.bool_]) -> dic
         valid: Which pixels are valid, bool `[H, W]`.
 
     Returns:
-        A finite value for each of `IMAGE_STATISTICS`; empty if no pixel is valid.
+        A finite value for each of `IMAGE_STATISTICS`, but for noise and blockiness of a center without valid pixels;
+        empty if no pixel is valid.
 
     Example:
         >>> gray = np.full((16, 16, 3), 51, np.uint8)
@@ -63,7 +64,8 @@ def image_statistics(pixels: NDArray[np.uint8], valid: NDArray[np.bool_]) -> dic
         >>> round(values["brightness"], 3), values["contrast"], values["red_green"]
         (0.2, 0.0, 0.0)
     """
-    center = pixels[_middle(len(pixels)), _middle(pixels.shape[1])]
+    middle = _middle(len(pixels)), _middle(pixels.shape[1])
+    center, center_valid = pixels[middle], valid[middle]
     step = reduction(valid.shape)
     if step > 1:
         down, across = (min(step, side) for side in valid.shape)
@@ -91,7 +93,7 @@ def image_statistics(pixels: NDArray[np.uint8], valid: NDArray[np.bool_]) -> dic
         "blue_green": math.log(blue / green),
         "sharpness": sharpness,
         "relative_sharpness": sharpness / max(float(contrast), 1 / 255),
-        **_fine_statistics(center),
+        **_fine_statistics(center, center_valid),
     }
 
 
@@ -111,15 +113,27 @@ def _middle(length: int) -> slice:
     return slice(start, start + _CENTER)
 
 
-def _fine_statistics(center: NDArray[np.uint8]) -> dict[str, float]:
-    """Measures noise and blockiness of the center, uint8 `[h, w, 3]`, whose blocks begin at its corner."""
-    if min(center.shape[:2]) < 2 * _BLOCK:
+def _fine_statistics(center: NDArray[np.uint8], valid: NDArray[np.bool_]) -> dict[str, float]:
+    """Measures noise and blockiness of the valid pixels of the center, `[h, w]`, whose blocks begin at its corner."""
+    if min(valid.shape) < 2 * _BLOCK:
         return {"noise": 0.0, "blockiness": 0.0}
     luma = np.asarray(cv2.cvtColor(center.astype(np.float32), cv2.COLOR_RGB2GRAY), np.float32)
-    residual = np.abs(cv2.filter2D(luma, cv2.CV_32F, _NOISE)[1:-1:2, 1:-1:2])
-    noise = float(np.median(residual)) / (_MEDIAN_OF_NORMAL * _NOISE_NORM)
-    steps = [np.abs(np.diff(luma, axis=axis)).mean(1 - axis, dtype=np.float64) for axis in (0, 1)]
+    residual = np.abs(cv2.filter2D(luma, cv2.CV_32F, _NOISE))
+    inside = cv2.erode(valid.view(np.uint8), np.ones((3, 3), np.uint8)).view(np.bool_)
+    known = residual[1:-1:2, 1:-1:2][inside[1:-1:2, 1:-1:2]]
+    steps = [_mean_steps(luma, valid, axis) for axis in (0, 1)]
     at_border = np.concatenate([values[_BLOCK - 1 :: _BLOCK] for values in steps])
     within = np.concatenate([values[_BLOCK // 2 - 1 :: _BLOCK] for values in steps])
+    if not known.size or np.isnan(at_border).all() or np.isnan(within).all():
+        return {}
+    noise = float(np.median(known)) / (_MEDIAN_OF_NORMAL * _NOISE_NORM)
     floor = 0.1  # gray levels: a flat image has no blocks
-    return {"noise": noise, "blockiness": math.log((at_border.mean() + floor) / (within.mean() + floor))}
+    return {"noise": noise, "blockiness": math.log((np.nanmean(at_border) + floor) / (np.nanmean(within) + floor))}
+
+
+def _mean_steps(luma: NDArray[np.float32], valid: NDArray[np.bool_], axis: int) -> NDArray[np.float64]:
+    """Returns the mean step from each row (axis 0) or column to the next one; NaN without two valid neighbors."""
+    first, second = (valid[:-1], valid[1:]) if axis == 0 else (valid[:, :-1], valid[:, 1:])
+    steps = np.where(first & second, np.abs(np.diff(luma, axis=axis)), 0)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(steps.sum(1 - axis, dtype=np.float64) / (first & second).sum(1 - axis))
