@@ -47,3 +47,14 @@ def test_colors_and_classes_stand_in_for_an_encoder() -> None:
     assert np.linalg.norm(one - brighter) < np.linalg.norm(one - other) / 3
     changed = color_features(ArraySource(images[0]), whole, shares[:, ::-1])[0]
     assert np.linalg.norm(one - changed) == pytest.approx(2**0.5 * (0.5**0.5 - 0.2**0.5))
+
+
+def test_colors_of_pixels_without_data_do_not_count() -> None:
+    image, valid = photograph(1), np.ones((64, 96), np.bool_)
+    valid[:, 60:] = False
+    whole, shares = np.array([[0, 0, 64, 96]]), np.array([[0.2, 0.3, 0.5]])
+    black, white = (
+        color_features(ArraySource(np.where(valid[..., None], image, np.uint8(fill)), valid), whole, shares)
+        for fill in (0, 255)
+    )
+    assert np.abs(black - white).max() < 0.02

@@ -59,6 +59,8 @@ def encoder_features(predictor: Predictor, source: ImageSource, parts: NDArray[n
 def color_features(source: ImageSource, parts: NDArray[np.int64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
     """Returns what can be said of parts of a photograph without an encoder: the classes and colors that they show.
 
+    Pixels without data have the mean color of the others.
+
     Args:
         source: The photograph.
         parts: Windows in its pixels, int64 `[K, 4]`: top, left, height, width.
@@ -81,6 +83,9 @@ def color_features(source: ImageSource, parts: NDArray[np.int64], shares: NDArra
     for part in parts.tolist():
         thumbnail = source.read(Window(*part), _THUMBNAIL)
         lab = np.asarray(cv2.cvtColor(thumbnail, cv2.COLOR_RGB2LAB), np.float64) / 255
+        valid = source.valid(Window(*part), _THUMBNAIL)
+        if valid.any():
+            lab[~valid] = lab[valid].mean(0)
         side = _THUMBNAIL[0] // _BLOCKS
         blocks = lab.reshape(_BLOCKS, side, _BLOCKS, side, 3)
         colors.append(np.concatenate([blocks.mean((1, 3)).ravel(), blocks.std((1, 3)).ravel()]))
