@@ -120,6 +120,14 @@ def test_broken_photographs_are_left_out(photographs: Path, tmp_path: Path, caps
     assert (tmp_path / "out" / "labels" / "sub" / "1.png").exists()
 
 
+def test_files_of_a_photograph_that_broke_are_removed(photographs: Path, tmp_path: Path) -> None:
+    segment(photographs, tmp_path / "out")
+    (photographs / "sub" / "0.png").write_bytes(b"broken")
+    assert list(segment(photographs, tmp_path / "out")) == ["sub/0.png"]
+    left = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("sub/*")}
+    assert left == {"outlines/sub/1.jpg", "labels/sub/1.png"}
+
+
 def test_other_files_are_never_replaced(photographs: Path, tmp_path: Path) -> None:
     segment(photographs, tmp_path / "out")
     segment(photographs, tmp_path / "out")

@@ -113,8 +113,8 @@ def segment_photographs(
 ) -> dict[str, str]:
     """Divides photographs into segments, and writes outlines, label maps and `segments.csv` to a folder.
 
-    A photograph that cannot be read is left out, and the others are done. Rows of other photographs, which an earlier
-    call wrote, stay in the table.
+    A photograph that cannot be read leaves no files, and the others are done. Rows of other photographs, which an
+    earlier call wrote, stay in the table.
 
     Args:
         method: A key of `METHODS`.
@@ -143,15 +143,18 @@ def segment_photographs(
         claim_dir(out, SEGMENT_SETTINGS, settings, _RESULTS, "segdrone segment")
         rows = _earlier_rows(out / _TABLE, images)
         for image in progress_bar(images, unit="photograph", disable=not progress):
+            outlines, labels = out / "outlines" / f"{image.name}.jpg", out / "labels" / f"{image.name}.png"
             try:
                 found = segment_photograph(open_image(image.file), segmenter, max_pixels)
             except DataError as error:
                 text = str(error) if str(image.file) in str(error) else f"{image.file}: {error}"
                 failed[image.path] = " ".join(text.split())
                 print(f"error: {one_line(failed[image.path])}", file=sys.stderr)
+                for outdated in (outlines, labels):  # of an earlier call, when it could be read
+                    outdated.unlink(missing_ok=True)
                 continue
-            write_jpeg(found.outlines, out / "outlines" / f"{image.name}.jpg")
-            write_gray_png(found.labels, out / "labels" / f"{image.name}.png")
+            write_jpeg(found.outlines, outlines)
+            write_gray_png(found.labels, labels)
             area = np.sort(found.areas[found.areas > 0])
             median = int(area[len(area) // 2]) if len(area) else 0
             rows.append({"path": image.path, "segments": len(area), "median_pixels": median})
