@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from segdrone.errors import ConfigError, DataError
+from segdrone.errors import CheckpointError, ConfigError, DataError
 from segdrone.inference import Predictor
 from segdrone.model import load_module, read_checkpoint
 from segdrone.training import FreezeEncoder, SelfTraining
+from segdrone.training.build import build_datamodule
 from segdrone.training.self_training import paste_classes
 from tests.helpers.adapting import adapt_config, write_photographs
 from tests.helpers.small_run import Compose, fit_config
@@ -169,11 +171,13 @@ def test_a_resumed_run_has_the_teacher_of_one_without_interruption(
     root = write_photographs(tmp_path / "photographs", all_scenes, 3)
     options = ["callbacks.averaging.confidence=0", f"data.replay={all_scenes}", "trainer.limit_train_batches=2"]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    fit_config(adapt_config(trained_run, root, whole, *options, "trainer.max_epochs=2"))
+    made = fit_config(adapt_config(trained_run, root, whole, *options, "trainer.max_epochs=2"))
     fit_config(adapt_config(trained_run, root, parts, *options))
     last = parts / "checkpoints" / "last.ckpt"
     again = [*options, "trainer.max_epochs=2", "init_from=null", f"ckpt_path={last}"]
-    fit_config(adapt_config(trained_run, root, parts, *again))
+    continued = fit_config(adapt_config(trained_run, root, parts, *again))
+    replayed, replayed_again = ([pair.id for pair in run["datamodule"].splits["replay"]] for run in (made, continued))
+    assert replayed == replayed_again  # in the order that decides which are drawn
     expected, resumed = (torch.load(run / "checkpoints" / "last.ckpt", weights_only=True) for run in (whole, parts))
     for part in ("state_dict", "current_model_state"):
         for name, tensor in expected[part].items():
@@ -181,6 +185,11 @@ def test_a_resumed_run_has_the_teacher_of_one_without_interruption(
     assert not torch.equal(expected["state_dict"]["network.segmentation_head.0.bias"],
                            expected["current_model_state"]["network.segmentation_head.0.bias"])  # fmt: skip
     assert expected["hyper_parameters"]["origin"] == resumed["hyper_parameters"]["origin"]
+    fewer = shutil.copytree(all_scenes, tmp_path / "fewer")
+    for file in fewer.rglob(f"{replayed[0]}.*"):
+        file.unlink()
+    with pytest.raises(CheckpointError, match="photographs of data.replay, of which some are missing in .*fewer"):
+        build_datamodule(adapt_config(trained_run, root, parts, *again, f"data.replay={fewer}"))
 
 
 def test_labeled_photographs_alone_are_told(

@@ -18,7 +18,7 @@ from segdrone.data.discovery.dataset_classes import ModelClasses
 from segdrone.data.gsd import find_gsd
 from segdrone.data.masks.label_sample import check_labels, tell_doubts
 from segdrone.data.splits.split import SPLITS
-from segdrone.errors import ConfigError
+from segdrone.errors import CheckpointError, ConfigError
 from segdrone.evaluation import object_classes
 from segdrone.model import (
     SegmentationModule,
@@ -73,7 +73,7 @@ def open_datamodule(cfg: DictConfig, config: DataConfig) -> SegmentationDataModu
             "model.instances=false to adapt the classes alone"
         )
     model = find_model_classes(source) if config.unlabeled else None
-    replayed = trained_photographs(source, config.replay) if source is not None and config.replay is not None else None
+    replayed = _replayed_photographs(cfg, config.replay) if source is not None and config.replay is not None else None
     datamodule = SegmentationDataModule(
         config, to_container(cfg.augment), seed=cfg.seed, model=model, replay_ids=replayed, instances=instances
     )
@@ -84,6 +84,11 @@ def open_datamodule(cfg: DictConfig, config: DataConfig) -> SegmentationDataModu
         for key in {"root", "classes", "bands", "stretch", *MAPS} & {*cfg.data}:
             cfg.data[key] = getattr(datamodule.config, key)
     datamodule.setup("fit")
+    if cfg.ckpt_path is not None and replayed and replayed != [pair.id for pair in datamodule.splits["replay"]]:
+        raise CheckpointError(
+            f"{cfg.ckpt_path} was trained with {len(replayed)} photographs of data.replay, of which some are missing "
+            f"in {config.replay}: restore them, or start from its weights with init_from={cfg.ckpt_path}"
+        )
     train = [pair.id for pair in datamodule.splits["train"]]
     if not config.unlabeled:
         check_labels(datamodule.splits["all"], train, datamodule.encoding)
@@ -201,6 +206,16 @@ def trained_photographs(checkpoint: str | Path, root: str | Path) -> list[str] |
     if own is not None and Path(own).resolve() == Path(root).resolve():
         return list(hparams["splits"].get("train", []))
     return sorted(trained_elsewhere(hparams, root)) or None
+
+
+def _replayed_photographs(cfg: DictConfig, root: str) -> list[str] | None:
+    """Returns the photographs of `data.replay` to train on: those of the run that is resumed, in the same order."""
+    if cfg.ckpt_path is not None:
+        hparams = read_checkpoint(cfg.ckpt_path)["hyper_parameters"]
+        trained = (hparams.get("origin") or {}).get("trained_on")
+        if trained and hparams["data"].get("replay") is not None:
+            return list(trained[-1]["photographs"])  # `describe_origin` adds them last
+    return trained_photographs(cfg.init_from or cfg.ckpt_path, root)
 
 
 def _origin(cfg: DictConfig, datamodule: SegmentationDataModule) -> dict[str, Any] | None:
