@@ -100,11 +100,16 @@ def test_other_pixels_are_warned_about(
 
 
 def test_photographs_that_were_trained_on_are_warned_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    def module(**splits: list[str]) -> SegmentationModule:
-        return SegmentationModule(MODEL, _table("roof").to_dict(), DATA, splits)
+    def module(earlier: list[str] | None = None, **splits: list[str]) -> SegmentationModule:
+        trained = [{"root": "/elsewhere", "photographs": earlier}]
+        origin = None if earlier is None else {"checkpoint": None, "sha256": None, "trained_on": trained}
+        return SegmentationModule(MODEL, _table("roof").to_dict(), DATA, splits, origin=origin)
 
     path = _save(module(train=["a", "b", "c"], val=["d"]), tmp_path / "b.ckpt")
     load_pretrained(module(train=["a", "b"], val=["d"], test=["e"]), path)
     assert "trained on" not in caplog.text
     load_pretrained(module(train=["d"], val=["a"], test=["b", "e"]), path)
     assert "2 photographs for validation and test have names that the checkpoint was trained on" in caplog.text
+    caplog.clear()
+    load_pretrained(module(train=["a"], val=["x"], test=["y"]), _save(module(["y", "z"], train=["b"]), path))
+    assert "1 photographs for validation and test have names that the checkpoint was trained on" in caplog.text

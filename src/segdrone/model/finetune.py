@@ -14,6 +14,7 @@ from segdrone.model.checkpoint import read_checkpoint, read_spec
 from segdrone.model.ensemble import ENSEMBLE
 from segdrone.model.module import SegmentationModule
 from segdrone.model.networks import build_network
+from segdrone.model.origin import trained_anywhere
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def load_pretrained(module: SegmentationModule, path: str | Path) -> str:
             f"{dict(module.hparams['model'])}: give the same model"
         )
     _compare_pixels(settings["data"], module.hparams["data"])
-    compare_splits("the checkpoint", settings["splits"], module.hparams["splits"])
+    compare_splits("the checkpoint", settings, module.hparams["splits"])
     rows = {name: row for row, name in enumerate(pretrained_names)}
     for key, tensor in state.items():
         if key in per_class:
@@ -108,15 +109,15 @@ def _compare_pixels(pretrained: Mapping[str, Any], current: Mapping[str, Any]) -
             )  # fmt: skip
 
 
-def compare_splits(whose: str, pretrained: Mapping[str, list[str]], current: Mapping[str, list[str]]) -> None:
-    """Warns if a model was trained on photographs that another is now scored on.
+def compare_splits(whose: str, pretrained: Mapping[str, Any], current: Mapping[str, list[str]]) -> None:
+    """Warns if a model was trained, now or earlier, on photographs that another is now scored on.
 
     Args:
         whose: What the model is to this training, for the warning.
-        pretrained: Names of photographs by split, of the model.
-        current: Likewise, of this training.
+        pretrained: Hyper-parameters of the model.
+        current: Names of photographs by split, of this training.
     """
-    if leaked := {*pretrained.get("train", [])} & {*current.get("val", []), *current.get("test", [])}:
+    if leaked := trained_anywhere(pretrained) & {*current.get("val", []), *current.get("test", [])}:
         log.warning(
             "%d photographs for validation and test have names that %s was trained on: if they are the same "
             "photographs, give its split (data.split_seed, data.split_dir), or scores will be too high",

@@ -49,7 +49,7 @@ class Distillation(L.Callback):
             if spec.instances:
                 raise ConfigError(f"distil_from={path} tells things apart: give a checkpoint without an instance head")
             _compare_pixels(path, spec, module.spec)
-            compare_splits(f"distil_from={path}", hparams["splits"], module.hparams["splits"])
+            compare_splits(f"distil_from={path}", hparams, module.hparams["splits"])
             networks.append(network)
             normalizations.append((spec.mean, spec.std))
         teacher = Ensemble(networks, normalizations, (module.spec.mean, module.spec.std))
