@@ -33,7 +33,12 @@ def test_fastest_descent_is_found_despite_noise_at_low_rates() -> None:
 def test_too_few_points_suggest_nothing() -> None:
     assert suggest(RATES[:12], [1.0] * 12) is None
     assert suggest(RATES, [1.0] * 12 + [float("nan")] * 88) is None
-    assert suggest(RATES[:13], [1.0] * 13) is not None
+    assert suggest(RATES[:13], [*[1.0] * 12, 0.9]) is not None
+
+
+@pytest.mark.parametrize("losses", [[0.0] * 100, [1 + step / 100 for step in range(100)]])
+def test_a_loss_that_never_falls_suggests_nothing(losses: list[float]) -> None:
+    assert suggest(RATES, losses) is None
 
 
 def test_constant_loss_stays_constant_after_unbias() -> None:
@@ -94,7 +99,7 @@ def test_too_few_steps_change_nothing(tmp_path: Path, caplog: pytest.LogCaptureF
     module, reference = tiny_module(**_options(1e-3)), tiny_module(**_options(1e-3))
     fit(tmp_path / "a", _finder(tmp_path), module=module)
     fit(tmp_path / "b", module=reference)
-    assert "8 steps are too few to suggest a learning rate: it stays 0.001" in caplog.text
+    assert "the learning rate stays 0.001: the loss fell at none of 8 tested rates, or these are too few" in caplog.text
     assert torch.equal(weights(module), weights(reference))
 
 

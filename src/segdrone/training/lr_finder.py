@@ -64,7 +64,10 @@ class LearningRateFinder(callbacks.LearningRateFinder):
         rates, losses = self.optimal_lr.results["lr"], unbias(self.optimal_lr.results["loss"])
         rate, before = suggest(rates, losses), trainer.optimizers[0].defaults["lr"]
         if rate is None:
-            log.warning("%d steps are too few to suggest a learning rate: it stays %s", len(rates), before)
+            log.warning(
+                "the learning rate stays %s: the loss fell at none of %d tested rates, or these are too few",
+                before, len(rates),
+            )  # fmt: skip
             return
         if trainer.is_global_zero:
             figures.save(figures.plot_learning_rates(rates, losses, rate), self.folder / "lr_finder.png")
@@ -97,7 +100,7 @@ def suggest(rates: Sequence[float], losses: Sequence[float]) -> float | None:
         losses: Smoothed loss per rate; values that are not finite are skipped.
 
     Returns:
-        The rate, or None if there are too few points.
+        The rate, or None if there are too few points, or the loss never falls, as that of photographs without masks.
 
     Example:
         >>> rates = [10.0 ** (step / 4 - 6) for step in range(20)]
@@ -113,4 +116,4 @@ def suggest(rates: Sequence[float], losses: Sequence[float]) -> float | None:
     if len(points) < _MIN_POINTS:
         return None
     slopes = torch.gradient(torch.tensor([loss for _, loss in points]))[0]
-    return points[int(slopes.argmin())][0]
+    return points[int(slopes.argmin())][0] if slopes.min() < 0 else None
