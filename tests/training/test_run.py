@@ -12,7 +12,7 @@ from segdrone.classes import DRONE
 from segdrone.errors import ConfigError
 from segdrone.model import load_module
 from segdrone.training import objective, train
-from tests.helpers.small_run import Compose, fit_config
+from tests.helpers.small_run import Compose, compose_config, fit_config
 from tests.helpers.training import weights as flat_weights
 
 
@@ -118,6 +118,16 @@ def test_objective_can_be_the_iou_of_a_class(small_config: Compose, run: Path) -
     cfg = small_config("objective=val/iou/paved-area", "trainer.limit_train_batches=1")
     metrics, _ = train(cfg)
     assert objective(cfg, metrics) == metrics["val/iou/paved-area"]
+
+
+@pytest.mark.parametrize("model", [[], ["model=classic_pixel_mean"]], ids=["a network", "a classical model"])
+def test_a_class_that_no_photograph_validates_is_no_objective(
+    model: list[str], small_config: Compose, all_scenes: Path
+) -> None:
+    cfg = compose_config("train", f"data.root={all_scenes}", *model) if model else small_config()
+    cfg.objective = "val/iou/water"
+    with pytest.raises(ConfigError, match="objective=val/iou/water: none of the 3 photographs for validation"):
+        train(cfg)
 
 
 class FullMemory(L.Callback):

@@ -188,13 +188,13 @@ class SegmentationDataModule(L.LightningDataModule):
         samples = grid_samples(self.config, self._pairs(split), self.config.image_size)
         return SegmentationDataset(samples, self._fit_reader, Pipeline([], self.mean, self.std), count_once=True)
 
-    def class_pixels(self) -> NDArray[np.int64]:
-        """Counts the labeled pixels per training photograph and class, at the scale of training: int64 `[N, C]`.
+    def class_pixels(self, split: str = "train") -> NDArray[np.int64]:
+        """Counts the labeled pixels per photograph of `train` or `val` and class, at the scale of training: `[N, C]`.
 
         Raises:
             DataError: The split is empty, or a mask cannot be read.
         """
-        samples = [sample for sample in self._fit_samples("train") if sample.pair.mask is not None]
+        samples = [sample for sample in self._fit_samples(split) if sample.pair.mask is not None]
         counts = count_class_pixels(samples, self._new_reader(fit=True))
         return np.array([*counts.values()], np.int64).reshape(-1, 256)[:, : len(self.table)]
 

@@ -21,7 +21,7 @@ from segdrone.model.distributed import check_processes
 from segdrone.model.stall import MarkProgress
 from segdrone.training.adapt_batch_norm import AdaptBatchNorm
 from segdrone.training.checkpoint_io import AtomicCheckpointIO
-from segdrone.training.checks import check_callbacks, used_parts
+from segdrone.training.checks import check_callbacks, check_validated, used_parts
 from segdrone.training.precision import choose_precision
 from segdrone.training.self_training import SelfTraining
 from segdrone.utils.config import to_container, without
@@ -64,12 +64,14 @@ def build_callbacks(cfg: DictConfig, datamodule: SegmentationDataModule) -> list
     """Builds the callbacks. Without validation, training metrics choose the best epoch and nothing stops early.
 
     Raises:
-        ConfigError: The last epochs would not be validated, a callback cannot be built from its options, or none
-            learns from the photographs without masks that there are.
+        ConfigError: The last epochs would not be validated, a callback monitors a class that is not, it cannot be
+            built from its options, or none learns from the photographs without masks that there are.
     """
     callbacks = to_container(cfg.get("callbacks") or OmegaConf.create())
     has_val = has_validation(cfg, datamodule)
     check_callbacks(callbacks, datamodule.table, has_val=has_val)
+    for name, part in used_parts(callbacks, "callbacks").items():
+        check_validated(f"callbacks.{name}.monitor", part.get("monitor"), datamodule)
     epochs, every = cfg.trainer.max_epochs, cfg.trainer.get("check_val_every_n_epoch") or 1
     if has_val and epochs is not None and epochs > 0 and epochs % every:
         raise ConfigError(

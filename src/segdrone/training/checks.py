@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from segdrone.classes import ClassTable
-from segdrone.data import DataConfig
+from segdrone.data import DataConfig, SegmentationDataModule
 from segdrone.errors import ConfigError
 from segdrone.model import model_settings
 from segdrone.model.losses import build_loss
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 Options = Mapping[str, Any]
 
+_IOU = "val/iou/"
 _OTHER_SCALE = 1.5  # times the scale of training: beyond, a network predicts much worse
 _MINIMUM = {  # of the Trainer's integer options
     "max_epochs": -1,
@@ -63,6 +64,30 @@ def check_metric(key: str, name: Any, table: ClassTable, *, has_val: bool) -> No
     if name not in names:
         general = [name for name in names if "/iou/" not in name] + ["val/iou/CLASS"] * has_val
         raise ConfigError(f"{key}={name} is not a metric that can select a run: choose one of {', '.join(general)}")
+
+
+def check_validated(key: str, name: Any, datamodule: SegmentationDataModule) -> None:
+    """Checks that the class whose IoU may select an epoch or a run is in the masks for validation.
+
+    Its IoU would be 0 or NaN: no epoch would be better than the first, and `EarlyStopping` ends a run at NaN.
+
+    Args:
+        key: Config key of the metric, such as `objective`.
+        name: The metric, one of `monitorable_metrics`.
+        datamodule: The photographs.
+
+    Raises:
+        ConfigError: No mask has the class.
+        DataError: A mask cannot be read.
+    """
+    if not str(name).startswith(_IOU) or not datamodule.splits["val"]:
+        return
+    class_name = str(name).removeprefix(_IOU)
+    if not datamodule.class_pixels("val")[:, datamodule.table.names.index(class_name)].any():
+        raise ConfigError(
+            f"{key}={name}: none of the {len(datamodule.splits['val'])} photographs for validation shows {class_name}: "
+            "choose another metric, or another split"
+        )
 
 
 def check_trainer(options: Mapping[str, Any]) -> None:

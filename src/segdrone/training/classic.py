@@ -34,7 +34,7 @@ from segdrone.model.hparams import spec_from_hparams
 from segdrone.runtime.description import Description, Signature
 from segdrone.training.build import describe_data, open_datamodule, scored_split
 from segdrone.training.build_trainer import build_trainer, has_validation, instantiate_all
-from segdrone.training.checks import check_classic, check_metric, check_seed
+from segdrone.training.checks import check_classic, check_metric, check_seed, check_validated
 from segdrone.training.loggers import log_hyperparameters, open_loggers
 from segdrone.training.reference import add_reference
 from segdrone.training.sweep_objective import objective, objective_name
@@ -77,6 +77,7 @@ def train_classic(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, f
     datamodule = open_datamodule(cfg, _data_config(cfg))
     table, has_val = datamodule.table, has_validation(cfg, datamodule)
     check_metric("objective", cfg.objective, table, has_val=has_val)
+    check_validated("objective", cfg.objective, datamodule)
     object_classes(cfg, table)  # refused here, not after the fit
     split = scored_split(datamodule)
     assert split is not None  # there are masks: data.unlabeled is refused

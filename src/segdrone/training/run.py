@@ -32,7 +32,7 @@ from segdrone.model import SegmentationModule, check_resumable, load_module
 from segdrone.model.distributed import how_to_resume, supervise
 from segdrone.training.build import build_datamodule, build_module, scored_split
 from segdrone.training.build_trainer import build_callbacks, build_trainer, has_validation, instantiate_all
-from segdrone.training.checks import check_learning, check_metric, check_seed, check_trainer
+from segdrone.training.checks import check_learning, check_metric, check_seed, check_trainer, check_validated
 from segdrone.training.classic import train_classic
 from segdrone.training.distillation import Distillation, teacher_paths
 from segdrone.training.export_best import check_export, export_best
@@ -90,6 +90,7 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
     folder = Path(cfg.output_dir)
     datamodule = build_datamodule(cfg)
     check_metric("objective", cfg.objective, datamodule.table, has_val=has_validation(cfg, datamodule))
+    check_validated("objective", cfg.objective, datamodule)
     object_classes(cfg, datamodule.table)  # refused here, not after the training
     if (scored := scored_split(datamodule)) is not None:
         find_instance_maps(datamodule.dataset.files, datamodule.splits[scored])
