@@ -62,12 +62,13 @@ def test_photographs_without_masks_need_a_model(small_config: Compose) -> None:
 
 
 def test_a_replay_has_the_photographs_that_the_checkpoint_was_trained_on(
-    trained_run: Path, all_scenes: Path, small_config: Compose, tmp_path: Path
+    trained_run: Path, all_scenes: Path, small_config: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     checkpoint, own = trained_run / "checkpoints" / "best.ckpt", tmp_path / "own"
     shutil.copytree(all_scenes, own)
     cfg = small_config(f"init_from={checkpoint}", f"data.root={own}", f"data.replay={all_scenes}", "data.split_seed=1")
     datamodule = build_datamodule(cfg)
+    assert "cannot be learned" not in caplog.text  # absent from all masks of the folder, and maybe not from others
     trained = load_module(checkpoint).hparams["splits"]["train"]
     assert [pair.id for pair in datamodule.splits["replay"]] == trained
     module = build_module(cfg, datamodule)

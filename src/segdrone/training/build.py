@@ -91,7 +91,7 @@ def open_datamodule(cfg: DictConfig, config: DataConfig) -> SegmentationDataModu
         )
     train = [pair.id for pair in datamodule.splits["train"]]
     if not config.unlabeled:
-        check_labels(datamodule.splits["all"], train, datamodule.encoding)
+        check_labels(datamodule.splits["all"], train, datamodule.encoding, others=config.replay is not None)
     elif scoring := [*datamodule.splits["val"], *datamodule.splits["test"]]:  # masks of `train` are not read
         tell_doubts(scoring, datamodule.encoding)
     counts = ", ".join(f"{len(datamodule.splits[split])} {split}" for split in SPLITS)

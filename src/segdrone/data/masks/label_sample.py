@@ -20,7 +20,9 @@ _PIXELS = 100_000_000  # that are looked at if the masks are smaller: about a se
 _THREADS = 2
 
 
-def check_labels(pairs: Sequence[ImageMaskPair], train: Iterable[str], encoding: MaskEncoding) -> None:
+def check_labels(
+    pairs: Sequence[ImageMaskPair], train: Iterable[str], encoding: MaskEncoding, *, others: bool = False
+) -> None:
     """Looks at masks spread over a dataset, and warns of what `judge_labels` finds.
 
     All masks are looked at if they have 100 megapixels together or hold a single class, else a part of them.
@@ -29,6 +31,7 @@ def check_labels(pairs: Sequence[ImageMaskPair], train: Iterable[str], encoding:
         pairs: All photographs with their masks.
         train: Ids of the training split.
         encoding: How the masks are read.
+        others: Whether masks of another dataset are trained on too, which may have the classes that are absent.
 
     Raises:
         DataError: Nothing can be learned from these masks, or one of them cannot be read.
@@ -36,7 +39,8 @@ def check_labels(pairs: Sequence[ImageMaskPair], train: Iterable[str], encoding:
     for remark in judge_labels(sample_labels(pairs, train, encoding), encoding):
         if remark.kind == "error":
             raise DataError(str(remark))
-        log.warning("%s", remark)
+        if not (others and remark.kind == "absent"):
+            log.warning("%s", remark)
 
 
 def tell_doubts(pairs: Sequence[ImageMaskPair], encoding: MaskEncoding) -> None:
