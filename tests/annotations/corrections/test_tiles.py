@@ -126,14 +126,14 @@ def test_people_are_chosen_tile_by_tile(dataset: Path, tmp_path: Path) -> None:
     assert {people: int(counts.confusion.sum()) for people, counts in agreement.pairs.items()} == {
         ("anna", "ben"): 12 * 24, ("anna", "eva"): 12 * 24, ("ben", "eva"): 12 * 24,
     }  # fmt: skip
-    for choice, by, expected in (
+    for choice, people, expected in (
         ({"prefer": ["anna"]}, ["anna, ben"], [ROAD, ROAD, CAR]),
         ({"merge": "majority"}, ["anna", "ben", "eva"], [ROAD, CAR, CAR]),
         ({"prefer": ["eva", "anna"]}, ["anna, ben, eva"], [ROAD, CAR, CAR]),
     ):
         write_image(stored_mask(), dataset / "masks" / "a.png")
         summary = corrected(sources, dataset, **choice)
-        assert summary.changed[0].by == by
+        assert summary.changed[0].by == people
         assert read(dataset / "masks" / "a.png")[0, ::12].tolist() == expected
     (tmp_path / "ben" / f"{tiles[2].name('a')}.json").unlink()
     assert "1 of 3 tiles of" in refusal(sources, dataset, merge="majority")
