@@ -141,8 +141,8 @@ class Agreement:
 
     def people(self, name: str) -> list[str]:
         """Returns who annotated a photograph, those who differ most first."""
-        pairs = self.photographs[name]
-        return [*dict.fromkeys(chain.from_iterable(sorted(pairs, key=lambda pair: _share(pairs[pair]))))]
+        pairs = sorted(self.photographs[name].items(), key=lambda item: _share(item[1]))
+        return [*dict.fromkeys(chain.from_iterable(people for people, _ in pairs))]
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yields a row of `COLUMNS` for each photograph, two people and a class that one of them has there."""
