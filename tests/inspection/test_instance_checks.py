@@ -85,8 +85,11 @@ def test_what_is_wrong_is_listed(
     assert where in files[0]
 
 
-def test_pixels_without_data_are_no_things(root: Path) -> None:
-    write(root, unnumbered)
+@pytest.mark.parametrize("change", [unnumbered, lambda numbers: numbers])
+def test_pixels_without_data_are_no_things(
+    change: Callable[[NDArray[np.uint16]], NDArray[np.uint16]], root: Path
+) -> None:
+    write(root, change)
     opaque = Image.open(root / "images" / f"{NAMES[3]}.jpg").convert("RGBA")
     opaque.paste((0, 0, 0, 0), (72, 0, 96, 64))
     opaque.save(root / "images" / f"{NAMES[3]}.png")

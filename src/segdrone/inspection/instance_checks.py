@@ -102,7 +102,8 @@ def _compare(scan: DatasetScan, maps: InstanceMaps, pair: ImageMaskPair, ids: Se
     codes = np.unique(mask[thing & (numbers > 0)].astype(np.uint32) << 16 | numbers[thing & (numbers > 0)])
     classes, numbered = codes >> 16, codes & 0xFFFF
     _, times = np.unique(numbered, return_counts=True)
-    elsewhere = np.setdiff1d(numbers[~thing & (numbers > 0)], numbered)
+    stuff = ~thing & (mask != scan.encoding.table.ignore_index)
+    elsewhere = np.setdiff1d(numbers[stuff & (numbers > 0)], numbered)
     return _Numbered(
         pair.id,
         "",
