@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -49,6 +50,16 @@ def test_the_summary_names_the_first_region(found: Audit, capsys: pytest.Capture
     print_summary(found)
     text = capsys.readouterr().out
     assert f"{len(found.labels)} labeled regions of 12 photographs" in text and WRONG in text
+
+
+def test_a_narrow_console_cuts_no_name(
+    found: Audit, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "64")
+    long = [replace(pair, id=f"DJI_20260101_flight_{pair.id}_of_the_northern_field") for pair in found.pairs]
+    print_summary(replace(found, pairs=long))
+    cells = [line.split("│")[2].strip() for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    assert long[found.photographs[0]].id in "".join(cells)
 
 
 def test_numbered_things_are_judged_one_by_one(tmp_path: Path) -> None:

@@ -46,7 +46,10 @@ def print_summary(found: Audit) -> None:
         f"{len(found.labels)} labeled regions of {len(found.pairs)} photographs, the most doubtful first:",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
-    table = Table("rank", "photograph", "at (left, top)", "pixels", "class", "suggested", "score")
+    table = Table()
+    for title in ("rank", "photograph", "at (left, top)", "pixels", "class", "suggested", "score"):
+        is_name = title in ("photograph", "class", "suggested")
+        table.add_column(title, overflow="fold", no_wrap=not is_name)  # a narrow console folds names, and cuts none
     for _, row in zip(range(_FIRST), rows(found), strict=False):
         rank, name, left, top, _, _, pixels, given, suggested, score, _ = row
         texts = (escape(one_line(text)) for text in (name, given, suggested))
