@@ -111,6 +111,13 @@ def test_brackets_in_the_name_of_a_class_are_printed(tiny: Path, capsys: pytest.
     assert printed.count("tree [low]") == printed.count("grass[/old]") == 2
 
 
+def test_photographs_without_any_data_have_no_statistics(tiny: Path) -> None:
+    for name in ("a", "b"):
+        Image.new("RGBA", (6, 4)).save(tiny / "images" / f"{name}.png")
+    with pytest.raises(DataError, match=r"mark all of their pixels as no data: .* data\.bands=\[1,2,3\]"):
+        measured(tiny)
+
+
 def test_mean_and_std_are_over_all_pixels(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256 - 40 * i, (20 + i, 30, 3), np.uint8) for i in range(3)]

@@ -18,6 +18,7 @@ from segdrone.data import DataConfig, ImageMaskPair, open_dataset
 from segdrone.data.class_weights import WEIGHTINGS, class_weights, mask_states
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_pair_mask, read_valid
+from segdrone.errors import DataError
 from segdrone.raster.decode import read_image
 from segdrone.raster.pixels import count_values
 from segdrone.utils.progress import progress_bar
@@ -110,7 +111,7 @@ def dataset_stats(root: Path, *, workers: int | None = None, progress: bool = Tr
             and class weights come from the train split alone.
 
     Raises:
-        DataError: The dataset or the split cannot be read.
+        DataError: The dataset or the split cannot be read, or no photograph has data.
         ConfigError: An option is unknown or out of range.
 
     Example:
@@ -128,6 +129,11 @@ def dataset_stats(root: Path, *, workers: int | None = None, progress: bool = Tr
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:  # decoding and counting release Python's lock
         results = pool.map(partial(_count, encoding=encoding), pairs)
         counts = list(progress_bar(results, "statistics", total=len(pairs), unit="photograph", disable=not progress))
+    if not any(pair.values.any() for pair in counts):
+        raise DataError(
+            f"the photographs in {root} mark all of their pixels as no data: if they are not transparent, leave alpha "
+            "out with data.bands=[1,2,3]"
+        )
     return Stats(
         table=encoding.table,
         ids=ids,
