@@ -37,6 +37,17 @@ def test_values_come_back(tmp_path: Path) -> None:
         np.testing.assert_allclose(column, values[name], atol=1e-6)
 
 
+def test_a_photograph_without_data_has_no_shares_and_no_confidence(tmp_path: Path) -> None:
+    values = draw_values(3)
+    for name in values:
+        if name in ("no_data", "confidence") or name.startswith("share_"):
+            values[name][1] = name == "no_data"
+    found = read_predictions(write_predictions(tmp_path, values)).values
+    assert found["no_data"].tolist() == [0, 1, 0]
+    for name in ("confidence", "share_road", "share_grass"):
+        assert np.isnan(found[name]).tolist() == [False, True, False]
+
+
 def test_the_rows_of_segdrone_predict_are_read(tmp_path: Path) -> None:
     outputs = Outputs(tmp_path, TABLE, overlays=False)
     manifest = Manifest(outputs, {"segdrone": "1", "classes": TABLE.to_dict(), "predictor": {}, "cleanup": {}})

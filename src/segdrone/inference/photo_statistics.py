@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,22 @@ def statistics_columns(table: ClassTable) -> list[str]:
 def monitored_columns(table: ClassTable) -> list[str]:
     """Returns the columns of `summary.csv` that monitoring compares: the statistics, and older ones."""
     return ["confidence", "no_data", *statistics_columns(table), *(f"share_{name}" for name in table.names)]
+
+
+def forget_empty(values: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    """Returns monitored columns `[N]` with NaN for the shares and the confidence of photographs without any data.
+
+    In `summary.csv` these are 0, which is neither rare nor unsure.
+
+    Example:
+        >>> forget_empty({"no_data": np.array([0.5, 1.0]), "confidence": np.array([0.9, 0.0])})["confidence"].tolist()
+        [0.9, nan]
+    """
+    empty = values["no_data"] == 1
+    return {
+        name: np.where(empty, np.nan, column) if name == "confidence" or name.startswith("share_") else column
+        for name, column in values.items()
+    }
 
 
 def describe_statistic(column: str) -> str:

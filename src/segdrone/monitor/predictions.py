@@ -17,7 +17,7 @@ from segdrone.class_groups import ClassGroups
 from segdrone.classes import ClassTable
 from segdrone.errors import DataError
 from segdrone.inference.inputs import SETTINGS
-from segdrone.inference.photo_statistics import monitored_columns
+from segdrone.inference.photo_statistics import forget_empty, monitored_columns
 from segdrone.inference.records import is_mask
 from segdrone.inference.summary import SUMMARY
 from segdrone.reference_statistics import ReferenceStatistics, Values
@@ -96,7 +96,7 @@ def read_predictions(folder: Path) -> PredictedPhotographs:
         model_digests(settings.predictor),
         tuple(row["path"] for row in rows),
         tuple(row["mask"] for row in rows),
-        {column: np.array([_number(row[column], row, folder) for row in rows]) for column in columns},
+        forget_empty({column: np.array([_number(row[column], row, folder) for row in rows]) for column in columns}),
     )
 
 

@@ -22,7 +22,7 @@ from segdrone.evaluation.metrics_files import NamedCounts
 from segdrone.evaluation.scores import score
 from segdrone.evaluation.sliding_window import read_truth
 from segdrone.inference import Predictor
-from segdrone.inference.photo_statistics import measure_photograph, monitored_columns
+from segdrone.inference.photo_statistics import forget_empty, measure_photograph, monitored_columns
 from segdrone.model.checkpoint import read_checkpoint
 from segdrone.reference_statistics import MIN_PHOTOGRAPHS, ReferenceStatistics
 from segdrone.runtime.classic_backend import ClassicBackend
@@ -97,7 +97,7 @@ def measure_reference(
         rows.append(measure_photograph(pair.image, pixels, mask, confidence, table)[1])
         evaluator.update(EvalSample(pair.id, read_truth(pair, encoding, mask.shape), mask, None, None))
     columns = {name: np.array([row.get(name, np.nan) for row in rows]) for name in monitored_columns(table)}
-    return ReferenceStatistics.from_values(columns, **_scores(evaluator))
+    return ReferenceStatistics.from_values(forget_empty(columns), **_scores(evaluator))
 
 
 def _scores(evaluator: Evaluator) -> dict[str, Any]:
