@@ -30,16 +30,39 @@ def test_a_run_resumed_with_more_epochs_follows_the_longer_schedule(schedule: di
     fit(tmp_path / "a", module=tiny_module(scheduler=schedule), max_epochs=1)
     rates = Rates()
     fit(tmp_path / "b", rates, module=tiny_module(scheduler=schedule), max_epochs=3, ckpt_path=tmp_path / "a/last.ckpt")
+    assert len(rates.values) == 8
+    assert rates.values[1:] == pytest.approx(
+        _planned(schedule, 12)[5:]
+    )  # the first step has the rate in the checkpoint
+
+
+def _planned(schedule: dict[str, Any], steps: int) -> list[float]:
+    """Returns the rate of each step of a run without interruption."""
     layer = torch.nn.Linear(1, 1)
     optimizer = build_optimizer(layer, layer, "adamw")
-    scheduler = build_scheduler(optimizer, **schedule, steps=12)
-    expected = []
-    for _ in range(12):
-        expected.append(optimizer.param_groups[0]["lr"])
+    scheduler = build_scheduler(optimizer, **schedule, steps=steps)
+    planned = []
+    for _ in range(steps):
+        planned.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         scheduler.step()
-    assert len(rates.values) == 8
-    assert rates.values[1:] == pytest.approx(expected[5:])  # the first step has the rate in the checkpoint
+    return planned
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES[:3], ids=lambda schedule: schedule["name"])
+@pytest.mark.parametrize(("before", "now"), [(1, 2), (4, 1)])
+def test_a_run_resumed_with_other_steps_per_epoch_is_at_the_same_epoch_of_its_schedule(
+    schedule: dict[str, Any], before: int, now: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As with another batch size: a rate that is 0 for the rest of the run would teach nothing."""
+    options: dict[str, Any] = {"max_epochs": 4}
+    fit(tmp_path / "a", StopAfter(2), module=tiny_module(scheduler=schedule), accumulate_grad_batches=before, **options)
+    rates, resumed = Rates(), {"ckpt_path": tmp_path / "a/last.ckpt", "accumulate_grad_batches": now}
+    fit(tmp_path / "b", rates, module=tiny_module(scheduler=schedule), **options, **resumed)
+    steps = 4 // now
+    assert len(rates.values) == 2 * steps
+    assert rates.values[1:] == pytest.approx(_planned(schedule, 4 * steps)[2 * steps + 1 :])
+    assert f"resumed with {steps} steps per epoch instead of {4 // before}: the schedule goes on at" in caplog.text
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES[1:3], ids=lambda schedule: schedule["name"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +28,8 @@ from segdrone.model.optim import build_optimizer, build_scheduler
 from segdrone.model.stall import COMPUTING
 from segdrone.spec import INSTANCE_PLANES
 from segdrone.utils.stall import mark_progress
+
+log = logging.getLogger(__name__)
 
 Batch = Mapping[str, Any]
 Options = Mapping[str, Any]
@@ -116,6 +120,7 @@ class SegmentationModule(L.LightningModule):
             ConfigError: The network cannot train on one image, and the last batch has one.
         """
         self.started = True
+        self._align_schedule()
         if supports_batch_of_one(self.network):
             return
         loader: Any = self.trainer.train_dataloader
@@ -127,6 +132,18 @@ class SegmentationModule(L.LightningModule):
                 f"follows a global pooling), and {samples} samples in batches of {batch_size} leave one: give another "
                 "data.batch_size"
             )
+
+    def _align_schedule(self) -> None:
+        """Lets the schedule go on at the epoch where a run resumes with other steps per epoch, as by its batch size."""
+        scheduler: Any = self.trainer.lr_scheduler_configs[0].scheduler
+        steps = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
+        first = self.trainer.current_epoch * steps
+        if not first <= scheduler.last_epoch <= first + steps:
+            log.warning(
+                "resumed with %d steps per epoch instead of %.4g: the schedule goes on at epoch %d", steps,
+                scheduler.last_epoch / max(1, self.trainer.current_epoch), self.trainer.current_epoch + 1,
+            )  # fmt: skip
+            scheduler.last_epoch = first
 
     def on_train_epoch_start(self) -> None:
         """Seeds dropout and stochastic depth by epoch, so that a resumed run equals one without interruption."""
