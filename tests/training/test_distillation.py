@@ -122,3 +122,19 @@ def test_paths_are_a_name_or_a_list_of_names(value: object) -> None:
     with pytest.raises(ConfigError, match="must be a checkpoint"):
         teacher_paths(value)
     assert teacher_paths(["a.ckpt", "b.ckpt"]) == ["a.ckpt", "b.ckpt"]
+
+
+def test_a_teacher_of_classes_that_were_merged_otherwise_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def module(*merged: str) -> SegmentationModule:
+        return SegmentationModule(MODEL, THREE.to_dict(), {**DATA, "class_groups": {"roof": [*merged]}}, {})
+
+    path = tiny_checkpoint(tmp_path / "a.ckpt", THREE, 1)
+    content = read_checkpoint(path)
+    content["hyper_parameters"]["data"] |= {"class_groups": {"roof": ["roof", "wall"]}, "image_size": (32, 32)}
+    torch.save(content, path)
+    Distillation([path], module("roof", "wall"))
+    assert "class_groups" not in caplog.text
+    Distillation([path], module("roof"))
+    assert "was trained with class_groups={'roof': ['roof', 'wall']}, here it is {'roof': ['roof']}" in caplog.text

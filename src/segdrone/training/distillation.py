@@ -72,8 +72,10 @@ class Distillation(L.Callback):
 
 
 def _compare_pixels(path: str | Path, teacher: ModelSpec, own: ModelSpec) -> None:
-    """Warns if a teacher was trained on other bands, or at another scale, than those of this training."""
-    keys = ("bands", "stretch", "sampling", "scale", *(["training_size"] if own.sampling == "whole" else []))
+    """Warns if a teacher was trained on other bands, at another scale, or on classes that were merged otherwise."""
+    merged = teacher.class_groups is not None and own.class_groups is not None
+    keys = ["bands", "stretch", "sampling", "scale", *(["class_groups"] if merged else [])]
+    keys += ["training_size"] if own.sampling == "whole" else []
     differences = [
         f"{key}={getattr(teacher, key)}, here it is {getattr(own, key)}"
         for key in keys
