@@ -183,6 +183,8 @@ def test_same_seed_gives_same_network_and_seed_0_is_valid(
 def test_resumed_run_keeps_the_earlier_log(trained_run: Path, small_config: Compose, run: Path) -> None:
     shutil.copytree(trained_run, run)
     earlier = (run / "metrics.csv").read_text()
-    train(small_config("trainer.max_epochs=2", f"ckpt_path={run}/checkpoints/last.ckpt"))
+    given = ["trainer.max_epochs=2", "optimizer.lr=1e-5"]
+    train(small_config(*given, f"ckpt_path={run}/checkpoints/last.ckpt"))
+    assert json.loads((run / "run.json").read_text())["config"]["optimizer"]["lr"] == 1e-3  # it stays, as a line says
     assert (run / "metrics.1.csv").read_text() == earlier
     assert {row["epoch"] for row in csv.DictReader((run / "metrics.csv").open()) if row["val/miou"]} == {"1"}

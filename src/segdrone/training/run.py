@@ -123,6 +123,8 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
         save_config(cfg, folder)
     with supervise(trainer):
         fit(cfg, trainer, module, datamodule)
+        cfg.optimizer = module.optimizer_options  # a found learning rate, and those that a resumed run keeps
+        provenance |= {"config": to_container(cfg)} if provenance else {}
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         report = _score_best(cfg, trainer, module, datamodule, folder, provenance, warnings)
     best = getattr(trainer.checkpoint_callback, "best_model_score", None)
