@@ -8,6 +8,7 @@ from typing import Any
 import lightning.pytorch as L
 import pytest
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 
 from segdrone import __version__
 from segdrone.classes import DRONE, ClassTable
@@ -181,6 +182,16 @@ def test_options_that_are_kept_are_those_of_the_next_checkpoint(trained: Path, t
     assert trainer.optimizers[0].param_groups[0]["max_lr"] == 1e-3
     kept = torch.load(tmp_path / "last.ckpt", weights_only=True)
     assert kept["optimisation"]["optimizer"] == {"name": "adamw", "lr": 1e-3}
+
+
+def test_a_resumed_run_has_the_patience_that_is_given(tmp_path: Path) -> None:
+    """As where a run that stopped early is to go on."""
+    stops = [EarlyStopping("val/loss", patience=patience, min_delta=100) for patience in (1, 3)]
+    first = fit(tmp_path / "a", stops[0], module=_new_module(), max_epochs=9)
+    assert first.current_epoch == 2
+    resumed = fit(tmp_path / "b", stops[1], module=_new_module(), max_epochs=9, ckpt_path=tmp_path / "a" / "last.ckpt")
+    assert stops[1].patience == 3
+    assert resumed.current_epoch == 4
 
 
 @pytest.mark.parametrize(

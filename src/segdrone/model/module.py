@@ -239,9 +239,9 @@ class SegmentationModule(L.LightningModule):
         checkpoint["optimisation"] = {"optimizer": self.optimizer_options, "scheduler": self.scheduler_options}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restores the optimizer's options, and keeps the length of the schedule that `max_epochs` gives now.
+        """Restores the optimizer's options, and keeps the patience, and the length of the schedule, that are given now.
 
-        OneCycleLR would restore the length of the first run, and fail after its end.
+        OneCycleLR would restore the length of the first run, and fail after its end; `EarlyStopping` its patience.
 
         Raises:
             CheckpointError: A state of a loop or a callback has another type than now.
@@ -256,6 +256,9 @@ class SegmentationModule(L.LightningModule):
         expected = {"callbacks": states, "loops": {"fit_loop": trainer.fit_loop.state_dict()}}
         if place := _find_other_type({key: checkpoint.get(key, {}) for key in expected}, expected):
             raise CheckpointError(f"the checkpoint cannot be resumed ({place}): start from its weights by init_from")
+        for key, state in states.items():
+            if "patience" in state and key in checkpoint.get("callbacks", {}):
+                checkpoint["callbacks"][key]["patience"] = state["patience"]
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         """Steps the schedule.
