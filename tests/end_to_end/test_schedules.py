@@ -57,8 +57,9 @@ def test_a_run_resumed_with_other_steps_per_epoch_is_at_the_same_epoch_of_its_sc
     """As with another batch size: a rate that is 0 for the rest of the run would teach nothing."""
     options: dict[str, Any] = {"max_epochs": 4}
     fit(tmp_path / "a", StopAfter(2), module=tiny_module(scheduler=schedule), accumulate_grad_batches=before, **options)
-    rates, resumed = Rates(), options | {"ckpt_path": tmp_path / "a/last.ckpt", "accumulate_grad_batches": now}
-    fit(tmp_path / "b", rates, module=tiny_module(scheduler=schedule), **resumed)
+    rates = Rates()
+    resumed: dict[str, Any] = {"ckpt_path": tmp_path / "a/last.ckpt", "accumulate_grad_batches": now}
+    fit(tmp_path / "b", rates, module=tiny_module(scheduler=schedule), **options, **resumed)
     steps = 4 // now
     assert len(rates.values) == 2 * steps
     assert rates.values[1:] == pytest.approx(_planned(schedule, 4 * steps)[2 * steps + 1 :])
