@@ -24,6 +24,8 @@ CHECKPOINT = {"_target_": "lightning.pytorch.callbacks.ModelCheckpoint", "monito
         ("check_val_every_n_epoch", -1),
         ("gradient_clip_val", -1),
         ("gradient_clip_val", "x"),
+        ("limit_train_batches", 0),
+        ("limit_train_batches", 0.0),
     ],
 )
 def test_invalid_numbers_of_the_trainer_are_reported(key: str, value: Any) -> None:
