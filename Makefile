@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lifecycle scenes-weights train test coverage lint types wheel-trial export-trial label-trial bench torture tensorboard lock clean
+.PHONY: help setup demo lifecycle scenes-weights train test test-slow coverage lint types wheel-trial export-trial label-trial bench torture tensorboard lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -30,12 +30,15 @@ scenes-weights: $(READY) ## train the included model `scenes` anew, on rendered 
 train: $(READY) ## train on the Semantic Drone Dataset: ARGS="data.root=FOLDER ..."
 	$(BIN)/segdrone train $(ARGS)
 
-test: $(READY) ## run all tests
+test: $(READY) ## run the tests
 	$(BIN)/python -m pytest $(ARGS)
+
+test-slow: $(READY) ## run the tests that make test leaves out
+	$(BIN)/python -m pytest -m slow $(ARGS)
 
 coverage: $(READY) ## run all tests and report which lines and branches they run
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage run -m pytest -m "" $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

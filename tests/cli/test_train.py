@@ -60,6 +60,7 @@ def test_a_rendered_sample_can_be_trained_on_and_scored_in_an_empty_folder(tmp_p
     assert {**metrics[0], "warnings": []} == metrics[1]
 
 
+@pytest.mark.slow
 def test_each_job_of_a_sweep_trains_in_two_processes_with_the_recipe_of_another_folder(
     all_scenes: Path, recipes: Path, tmp_path: Path, command: Command
 ) -> None:

@@ -75,6 +75,7 @@ def epoch(checkpoint: Path) -> int:
     return int(torch.load(checkpoint, weights_only=True)["epoch"])
 
 
+@pytest.mark.slow
 def test_a_lost_process_ends_the_run_and_it_resumes_from_its_last_epoch(
     all_scenes: Path, tmp_path: Path, command: Command
 ) -> None:

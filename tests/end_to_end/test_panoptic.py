@@ -45,6 +45,7 @@ def metrics(run: Path) -> Any:
     return json.loads((run / "metrics.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_run_compares_the_head_with_connected_components(run: Path) -> None:
     panoptic = metrics(run)["panoptic"]
     assert panoptic["truth"] == panoptic["prediction"] == "instance maps"

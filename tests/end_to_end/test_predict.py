@@ -50,6 +50,7 @@ def kill(arguments: list[str | Path], out: Path, rows: int) -> int:
         return process.wait(60)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.ckpt", "a.onnx"])
 def test_a_folder_predicted_with_two_kills_has_the_same_bytes(
     name: str, photos: Path, tmp_path: Path, command: Command

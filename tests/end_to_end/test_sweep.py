@@ -105,6 +105,7 @@ def test_a_sweep_can_be_compared_again(searched: Searched, command: Command, tmp
     assert_one_line(command("segdrone", "sweep", tmp_path / "empty"), "contains no job of segdrone train -m")
 
 
+@pytest.mark.slow
 def test_jobs_run_in_parallel_and_are_compared(all_scenes: Path, tmp_path: Path, command: Command) -> None:
     sweep = tmp_path / "sweep"
     result = command(

@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from segdrone.evaluation import evaluate
 from tests.helpers.commands import REPO, Command
 from tests.helpers.small_run import compose_config
@@ -11,6 +13,7 @@ from tests.helpers.small_run import compose_config
 CHECKPOINT = REPO / "tests" / "fixtures" / "checkpoint-0.1.0.ckpt"
 
 
+@pytest.mark.slow
 def test_two_processes_predict_half_of_the_photographs_each(all_scenes: Path, tmp_path: Path, command: Command) -> None:
     windows = ["inference=tiled", "inference.window=[32,48]"]
     options = [f"ckpt_path={CHECKPOINT}", f"data.root={all_scenes}", "split=all", "pictures=1", *windows,

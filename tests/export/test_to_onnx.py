@@ -21,6 +21,7 @@ from segdrone.runtime.openvino_backend import OpenVinoBackend, openvino_core
 from segdrone.runtime.torch_backend import TorchBackend
 from tests.helpers.exported import CONFIGS, SPEC, describe, random_pixels, small_network, write_onnx
 
+QUICK = {"unet_mbv2", "fpn_mbv2", "realtime", "segformer_mit_b0", "dpt_vit_tiny", "enet"}
 SHAPES = [(1, 61, 131), (3, 17, 5)]  # batch, height, width
 
 
@@ -50,7 +51,9 @@ def compare(
     assert largest > 0.7  # not a network of equal classes, which every other would agree with
 
 
-@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize(
+    "config", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in CONFIGS]
+)
 def test_every_network_computes_the_same_for_any_size_and_batch(config: str, tmp_path: Path) -> None:
     compare(small_network(config), tmp_path, SHAPES, None)
 

@@ -222,6 +222,7 @@ for video in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
     frames = pan(40, 240, 320)
     videos = [

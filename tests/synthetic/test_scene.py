@@ -45,6 +45,7 @@ def test_a_larger_image_shows_the_same_scene(seed: int) -> None:
     assert np.abs(shrunk - image).mean() < 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "count"), [(0, 40), (1000, 20)])
 def test_every_class_occurs_in_one_of_twenty_scenes(first: int, count: int) -> None:
     present = np.array([np.bincount(mask.ravel(), minlength=len(DRONE)) > 0 for _, mask, _ in scenes(first, count)])

@@ -135,6 +135,7 @@ def test_tests_at_quite_another_scale_are_told(
     assert not told or "(64 x 96): give data.test_image_size=[64,96]" in said[0]
 
 
+@pytest.mark.slow
 def test_compiled_run_writes_a_normal_checkpoint(
     small_config: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,7 @@ def test_a_batch_gets_the_mean_probabilities_of_the_teachers(tmp_path: Path) -> 
     assert torch.allclose(both, (first + second) / 2, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_network_learns_what_its_teacher_predicts(tmp_path: Path) -> None:
     """Masks of one class alone teach nothing of the others, so what the student knows of them is the teacher's."""
     teacher = tiny_module(seed=1)
