@@ -182,7 +182,7 @@ def majority(masks: Sequence[Mask], ignore_index: int, gaps: Sequence[NDArray[np
     Args:
         masks: One for each person, uint8 `[H, W]`; a pixel without a label is a vote for none.
         ignore_index: The ignored id.
-        gaps: Pixels of each mask that are no vote at all, bool `[H, W]`; None if all are.
+        gaps: Which pixels of each mask do not count, bool `[H, W]`; None if all do.
 
     Example:
         >>> masks = [np.array([row], np.uint8) for row in ([1, 1, 2], [1, 2, 2], [1, 0, 0])]
