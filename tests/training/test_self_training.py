@@ -97,6 +97,21 @@ def test_without_a_photograph_to_label_a_batch_stays_as_it_is() -> None:
     assert label(batch)[0].keys() == batch.keys()
 
 
+def test_the_share_of_pseudo_labels_is_that_of_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in a process that had no photograph without a mask, which must log when the others do."""
+    module = tiny_module()
+    callback = SelfTraining(decay=0.9, confidence=0.9, color=0.4, paste=False)
+    trainer = L.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    callback.setup(trainer, module, "fit")
+    logged: dict[str, float] = {}
+    monkeypatch.setattr(module, "log", lambda name, value, **_: logged.update({name: value}))
+    callback.on_train_epoch_end(trainer, module)
+    assert logged == {}
+    monkeypatch.setattr(trainer.strategy, "reduce", lambda counts, reduce_op: counts + torch.tensor([3, 4]))
+    callback.on_train_epoch_end(trainer, module)
+    assert logged == {"train/pseudo_labels": 0.75}
+
+
 def test_half_of_the_classes_of_a_labeled_photograph_are_pasted() -> None:
     torch.manual_seed(0)
     batch = {"image": torch.stack([torch.ones(3, 4, 4), torch.zeros(3, 4, 4)]), "mask": torch.full((2, 4, 4), 9)}

@@ -55,7 +55,7 @@ class SelfTraining(EMA):
         self.confidence, self.paste = confidence, paste
         jitter = v2.ColorJitter(color, color, color, color / 4)
         self._change = v2.Compose([jitter, v2.RandomApply([v2.GaussianBlur(5, (0.15, 1.15))], 0.5)])
-        self._confident = self._unlabeled = 0  # pixels of an epoch
+        self._confident = self._unlabeled = 0  # pixels of an epoch, in this process
         self._warned = False
 
     @property
@@ -122,18 +122,21 @@ class SelfTraining(EMA):
         return torch.stack(changed)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Logs the share of pixels that the teacher is confident of, and warns once if there are few."""
+        """Logs the share of pixels that the teacher is confident of, of all processes; warns once if there are few."""
         super().on_train_epoch_end(trainer, pl_module)
-        share = self._confident / max(1, self._unlabeled)
-        if self._unlabeled:
-            pl_module.log("train/pseudo_labels", share, sync_dist=True)
-        if self._unlabeled and share < FEW and not self._warned:
+        counts = torch.tensor([self._confident, self._unlabeled], device=pl_module.device)
+        confident, unlabeled = trainer.strategy.reduce(counts, reduce_op="sum").tolist()
+        self._confident = self._unlabeled = 0
+        if not unlabeled:
+            return
+        share = confident / unlabeled
+        pl_module.log("train/pseudo_labels", share, sync_dist=True)
+        if share < FEW and not self._warned:
             self._warned = True
             log.warning(
                 "the teacher is confident of %.1f %% of the pixels of photographs without masks, so that little is "
                 "learned from them: give a lower callbacks.averaging.confidence than %g", 100 * share, self.confidence,
             )  # fmt: skip
-        self._confident = self._unlabeled = 0
 
 
 def paste_classes(batch: dict[str, Any], source: int, target: int, ignore_index: int) -> None:
