@@ -127,7 +127,10 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="print the names of all kinds")
     parser.add_argument("--keep", action="store_true", help="keep the working folder")
     parser.add_argument("--write", action="store_true", help="write benchmarks/results/torture.md")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.journal is not None and not options.journal.absolute().parent.is_dir():
+        parser.error(f"the folder of --journal {options.journal} does not exist: make it first")
+    return options
 
 
 if __name__ == "__main__":
