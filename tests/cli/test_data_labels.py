@@ -11,7 +11,9 @@ from typer.testing import CliRunner
 
 from segdrone.annotations.export import LABEL_FORMATS
 from segdrone.cli.data import commands
+from segdrone.cli.data_options import name_options
 from segdrone.cli.main import app
+from segdrone.errors import ConfigError
 from tests.annotations.export.conftest import blobs, write_masks
 
 
@@ -55,3 +57,19 @@ def test_tiles_go_out_and_come_back(tmp_path: Path) -> None:
     result = CliRunner().invoke(commands, ["import", out, back, "--images", photographs, *classes])
     assert result.exit_code == 0 and "put together: 1 photographs of 2 tiles" in result.output
     np.testing.assert_array_equal(np.array(Image.open(tmp_path / "back" / "masks" / "a.png")), blobs(1, (64, 100)))
+
+
+def test_tiles_of_16_bit_photographs_have_the_stretch_that_is_given(tmp_path: Path) -> None:
+    masks = write_masks(tmp_path, {"a": blobs(1, (64, 100))})
+    photographs, out = tmp_path / "photographs", tmp_path / "out"
+    next(photographs.iterdir()).unlink()
+    Image.fromarray(np.full((64, 100), 2000, np.uint16)).save(photographs / "a.png")
+    arguments = [str(masks), "--to", "coco", "--out", str(out), "-q", "--images", str(photographs)]
+    needs_tile = CliRunner().invoke(commands, ["export-labels", *arguments, "--stretch", "0,4000"])
+    assert isinstance(needs_tile.exception, ConfigError) and "--tile" in str(needs_tile.exception)
+    arguments += ["--tile", "64x70"]
+    assert "--stretch" in name_options(str(CliRunner().invoke(commands, ["export-labels", *arguments]).exception))
+    result = CliRunner().invoke(commands, ["export-labels", *arguments, "--stretch", "0,4000"])
+    assert result.exit_code == 0
+    tiles = [np.array(Image.open(file)) for file in sorted((out / "images").iterdir())]
+    assert len(tiles) == 2 and all(np.abs(tile.astype(int) - 128).max() <= 1 for tile in tiles)

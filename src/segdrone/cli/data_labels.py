@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from segdrone.cli.data_options import Quiet
+from segdrone.cli.data_options import Bands, Quiet, Stretch, parse_channels
 from segdrone.cli.size import parse_size
 from segdrone.errors import ConfigError
 
@@ -61,6 +61,8 @@ def export_labels(
             "together again. OUT gets the tiles, and the photographs that are not cut. Needs --images.",
         ),
     ] = None,
+    bands: Bands = None,
+    stretch: Stretch = None,
     min_confidence: Annotated[
         float,
         typer.Option(
@@ -146,6 +148,8 @@ def export_labels(
     from segdrone.annotations.export import export_labels as export
     from segdrone.utils.console import one_line
 
+    if tile is None and (bands is not None or stretch is not None):
+        raise ConfigError("--bands and --stretch are of the tiles that --tile cuts: give it, or leave them out")
     write = partial(
         export,
         masks,
@@ -157,6 +161,7 @@ def export_labels(
         min_area=min_area,
         max_shapes=max_shapes,
         tile=None if tile is None else parse_size(tile, "--tile"),
+        channels=parse_channels(bands, stretch),
         min_confidence=min_confidence,
         predictions=predictions,
         classes=classes,
