@@ -148,7 +148,7 @@ def predict(
         predict.json             the options of the predictions
         manifest.jsonl           sizes and digests of the files, by which finished ones are known
         films/sub/NAME.mp4, .csv video with its masks; one row per frame: share of each class
-        films/sub/NAME.json      with --panoptic also how many different things were seen
+        films/sub/NAME.json      settings, statistics, number of things (--panoptic)
         maps/sub/NAME_mask.tif, NAME_confidence.tif   maps: GeoTIFFs on the same grid
         maps/sub/NAME_areas.csv, .json, NAME_map.html square meters of each class, a page to look at
         maps/sub/NAME_polygons.gpkg                   with --polygons

@@ -25,6 +25,7 @@ from segdrone.utils.digest import file_digest
 log = logging.getLogger(__name__)
 
 SETTINGS = "predict.json"  # the file by which a folder of predictions is recognized
+VIDEOS = "films"  # folder of the predicted videos in it
 SEGMENT_SETTINGS = "segment.json"  # and one of segments
 PICK_SETTINGS = "pick.json"  # and one of photographs to label next
 _RECORDS = (  # ends of names of predicted maps and films, those of the records beside them, and a key of these

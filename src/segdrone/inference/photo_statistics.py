@@ -93,26 +93,41 @@ def measure_photograph(
         of `monitored_columns` and `GROUND_COLUMNS`, with six decimals as in `summary.csv`; those that are unknown are
         missing.
     """
-    texts, values = _measure_file(file, mask.shape)
-    values |= _shares(mask, confidence, table)
+    texts, known = _measure_file(file, mask.shape)
+    return texts, {**_rounded(known), **measure_pixels(pixels, mask, confidence, table)}
+
+
+def measure_pixels(
+    pixels: NDArray[np.uint8], mask: NDArray[np.uint8], confidence: NDArray[np.uint8], table: ClassTable
+) -> dict[str, float]:
+    """Measures what does not depend on the file, such as of a frame of a video; as `measure_photograph` takes it.
+
+    Returns:
+        Finite values by the names of `monitored_columns`, with six decimals; those that are unknown are missing.
+    """
+    values = {"megapixels": mask.size / 1e6, **_shares(mask, confidence, table)}
     values |= image_statistics(pixels, mask != table.ignore_index) | prediction_statistics(mask, confidence, table)
-    return texts, {name: round(value, _DECIMALS) for name, value in values.items()}
+    return _rounded(values)
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, _DECIMALS) for name, value in values.items()}
 
 
 def _measure_file(file: Path, size: tuple[int, ...]) -> tuple[dict[str, str], dict[str, float]]:
+    """Returns the texts of `measure_photograph`, and what the header of a photograph says in numbers."""
     pixels = size[0] * size[1]
-    megapixels = {"megapixels": pixels / 1e6}
     try:
         capture, quality = read_capture(file), read_jpeg_quality(file)
     except DataError:
-        return {"captured": "", "gsd_source": ""}, megapixels
+        return {"captured": "", "gsd_source": ""}, {}
     view = view_ground(capture)
     area = view.area if view.area is not None and view.area < min(_MAX_AREA, _MAX_GSD**2 * pixels) else None
     gsd = None if area is None or view.gsd is None else (area / pixels) ** 0.5
     known = {"jpeg_quality": quality, "gsd": gsd, "ground_area": area}
     known["gsd_uncertainty"] = None if area is None else view.uncertainty
     texts = {"captured": capture.time, "gsd_source": "" if area is None else view.source}
-    return texts, megapixels | {name: value for name, value in known.items() if value is not None}
+    return texts, {name: value for name, value in known.items() if value is not None}
 
 
 def _shares(mask: NDArray[np.uint8], confidence: NDArray[np.uint8], table: ClassTable) -> dict[str, float]:

@@ -17,6 +17,7 @@ from segdrone.errors import ConfigError, DataError
 from segdrone.figures import InsetLegend, draw_things, overlay
 from segdrone.inference.cleanup import Cleanup
 from segdrone.inference.grouping import tell_apart
+from segdrone.inference.photo_statistics import measure_pixels
 from segdrone.inference.predictor import Predictor, Progress
 from segdrone.inference.temporal import TemporalMajority
 from segdrone.inference.tracking import ThingTracker
@@ -28,6 +29,9 @@ _TOLERANCE = 1  # frame: a header may announce one too many, since videos are cu
 
 log = logging.getLogger(__name__)
 
+MEASURED_SECONDS = 5.0
+"""Time between two frames that are measured for monitoring: those beside each other show the same ground."""
+
 
 class VideoSummary(NamedTuple):
     """Result of predicting a video.
@@ -38,6 +42,8 @@ class VideoSummary(NamedTuple):
         shares: Share of the area per class, mean over all frames: float64 `[C]`, 0 to 1.
         missing: Number of frames that the video's header announces and that could not be read.
         things: Number of different things of each class that were seen; empty if they are not told apart.
+        statistics: Of a frame in every `MEASURED_SECONDS`: `seconds` from the first frame on, and the statistics for
+            monitoring, as `measure_pixels` returns them.
     """
 
     frames: int
@@ -45,6 +51,7 @@ class VideoSummary(NamedTuple):
     shares: NDArray[np.float64]
     missing: int
     things: dict[str, int]
+    statistics: list[dict[str, float]]
 
 
 def check_video_options(smooth: int) -> None:
@@ -110,6 +117,7 @@ def predict_video(
     smoother, table, tracker = TemporalMajority(smooth), predictor.table, ThingTracker()
     ids = [table.names.index(name) for name in things]
     frames, sums = 0, np.zeros(len(table))
+    statistics: list[dict[str, float]] = []
     try:
         with (
             open_video(source) as video,
@@ -124,7 +132,8 @@ def predict_video(
             rows, legend = csv.writer(file), InsetLegend(table, video.size)
             rows.writerow(["frame", "seconds", *table.names, *(f"objects_{name}" for name in things)])
             for image, seconds in images:
-                prediction = predictor(image, instances=bool(things))
+                is_measured = not statistics or seconds >= statistics[-1]["seconds"] + MEASURED_SECONDS
+                prediction = predictor(image, confidence=is_measured, instances=bool(things))
                 mask = smoother(cleanup(prediction.mask, image, table))
                 numbers = np.zeros(0, np.int32)
                 if things:
@@ -138,6 +147,9 @@ def predict_video(
                 shares = np.bincount(mask.ravel(), minlength=len(table)) / mask.size
                 numbered = [len(np.unique(numbers[mask == class_id])) for class_id in ids]
                 rows.writerow([frames, f"{seconds:.3f}", *(f"{share:.6f}" for share in shares), *numbered])
+                if prediction.confidence is not None:
+                    measured = measure_pixels(image, mask, prediction.confidence, table)
+                    statistics.append({"seconds": round(seconds, 3), **measured})
                 sums += shares
                 frames += 1
                 if on_progress is not None:
@@ -156,4 +168,4 @@ def predict_video(
         )  # fmt: skip
     counts = tracker.counts()
     counted = {name: counts[class_id] for name, class_id in zip(things, ids, strict=True)}
-    return VideoSummary(frames, video.rate, sums / frames, missing, counted)
+    return VideoSummary(frames, video.rate, sums / frames, missing, counted, statistics)

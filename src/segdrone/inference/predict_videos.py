@@ -15,8 +15,9 @@ from tqdm import tqdm
 from segdrone import __version__
 from segdrone.errors import ConfigError, DataError
 from segdrone.inference.cleanup import Cleanup
-from segdrone.inference.inputs import InputImage
+from segdrone.inference.inputs import VIDEOS, InputImage
 from segdrone.inference.output_places import check_place, clear_place
+from segdrone.inference.photo_statistics import monitored_columns
 from segdrone.inference.predict_folder import PredictSummary, check_things
 from segdrone.inference.predict_video import VideoSummary, check_video_options, predict_video
 from segdrone.inference.predictor import Predictor, Progress
@@ -29,7 +30,6 @@ from segdrone.utils.output_dir import exclusive_dir
 
 log = logging.getLogger(__name__)
 
-FOLDER = "films"  # below the output folder
 _PREDICTED, _SKIPPED = "predicted", "done before"
 _NO_CLEANUP = Cleanup()
 
@@ -79,7 +79,7 @@ def predict_videos(
     progress: bool = True,
     on_progress: Progress | None = None,
 ) -> PredictSummary:
-    """Writes for each video `films/NAME.mp4`, `.csv`, and `.json` with its settings, sizes and digests.
+    """Writes for each video `films/NAME.mp4`, `.csv`, and `.json` with its settings, sizes, digests and statistics.
 
     The `.json` is written first, without sizes and digests, and last. A video is done when its files have these. One
     that cannot be read is reported, and the others are predicted.
@@ -109,7 +109,7 @@ def predict_videos(
     }  # fmt: skip
     check_things(predictor, things, panoptic=bool(things))
     with writable_dir(out), exclusive_dir(out):
-        remove_stale_partials(out / FOLDER, deep=True)
+        remove_stale_partials(out / VIDEOS, deep=True)
         targets = [
             _Target(video, out, settings | {"film": video.file.name, "digest": video.digest}) for video in videos
         ]
@@ -145,7 +145,7 @@ class _Target:
         self.video, self._out = video, out
         self._settings = json.loads(json.dumps(settings))
         self.film, self._table, self._manifest = (
-            out / FOLDER / (video.name + suffix) for suffix in (".mp4", ".csv", ".json")
+            out / VIDEOS / (video.name + suffix) for suffix in (".mp4", ".csv", ".json")
         )
         self.is_too_long = any(map(is_too_long, (self.film, self._table, self._manifest)))
 
@@ -191,12 +191,20 @@ class _Target:
         if not self.film.exists() and not self._table.exists():
             self._manifest.unlink(missing_ok=True)
 
-    def finish(self, summary: VideoSummary) -> None:
-        """Records the finished files."""
-        files = {file.suffix: measure_file(file) for file in (self.film, self._table)}
+    def finish(self, summary: VideoSummary, predictor: Predictor) -> None:
+        """Records the finished files, and the statistics for monitoring: a list of each column, None where unknown."""
         frames: dict[str, Any] = {"frames": summary.frames, "missing_frames": summary.missing}
         frames |= {"things": summary.things} if summary.things else {}
-        write_json({"made_with": self._settings, **frames, "files": files}, self._manifest)
+        columns = ["seconds", *monitored_columns(predictor.table)]
+        content = {
+            "made_with": self._settings,
+            **frames,
+            "files": {file.suffix: measure_file(file) for file in (self.film, self._table)},
+            "classes": predictor.table.to_dict(),
+            "class_groups": predictor.backend.spec.class_groups,
+            "statistics": {name: [frame.get(name) for frame in summary.statistics] for name in columns},
+        }
+        write_json(content, self._manifest)
 
     def _read_manifest(self) -> dict[str, Any] | None:
         if not self._manifest.exists():
@@ -216,7 +224,7 @@ def _predict(predictor: Predictor, target: _Target, *, progress: bool, **options
     source = target.video.file
     try:
         if target.is_too_long:
-            raise DataError(f"{source}: the names of its files in {FOLDER}/ would be too long: rename the video")
+            raise DataError(f"{source}: the names of its files in {VIDEOS}/ would be too long: rename the video")
         target.begin()
         summary = predict_video(predictor, source, target.film, progress=progress, **options)
     except DataError as error:
@@ -225,5 +233,5 @@ def _predict(predictor: Predictor, target: _Target, *, progress: bool, **options
         if not target.is_too_long:
             target.drop()
         return str(error)
-    target.finish(summary)
+    target.finish(summary, predictor)
     return _PREDICTED

@@ -72,7 +72,7 @@ def _thumbnail(found: Monitoring, row: int) -> str | None:
     """Returns an overlay as a small data URI; None if the folder has none."""
     name = found.photographs.masks[row].removeprefix("masks/").removesuffix(SUFFIXES["masks"])
     file = found.photographs.folder / "overlays" / (name + SUFFIXES["overlays"])
-    if not file.is_file():
+    if not name or not file.is_file():  # frames of videos have no name
         return None
     try:
         with open_upright(file) as image:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ from pydantic import BaseModel
 from segdrone.class_groups import ClassGroups
 from segdrone.classes import ClassTable
 from segdrone.errors import DataError
-from segdrone.inference.inputs import SETTINGS
+from segdrone.inference.inputs import SETTINGS, VIDEOS
 from segdrone.inference.photo_statistics import forget_empty, monitored_columns
 from segdrone.inference.records import is_mask
 from segdrone.inference.summary import SUMMARY
+from segdrone.monitor.videos import VideoStatistics, read_videos
 from segdrone.reference_statistics import ReferenceStatistics, Values
 from segdrone.utils.bounded import UnreadableError, read_json, read_text, validate
 
@@ -47,8 +48,8 @@ class PredictedPhotographs:
         groups: Classes that each of them merges; None if none were merged.
         options: What the masks depend on beside the model, as in `predict.json`.
         digests: SHA-256 of the model, by `checkpoint` or, of another file, `model`.
-        paths: Paths of the photographs, N.
-        masks: Paths of their masks below the folder, N.
+        paths: Paths of the photographs, and places of frames in videos, N.
+        masks: Paths of their masks below the folder, N; empty for frames, whose masks are not kept.
         values: Values of each monitored column, `[N]`, NaN where unknown.
     """
 
@@ -67,16 +68,40 @@ class PredictedPhotographs:
 
 
 def read_predictions(folder: Path) -> PredictedPhotographs:
-    """Reads a folder that `segdrone predict` wrote.
+    """Reads a folder that `segdrone predict` wrote; of videos, frames some seconds apart count as photographs.
 
     Raises:
-        DataError: It is no such folder, holds no photograph, its `summary.csv` was written by an older segdrone or
-            another program, or a value is not a number.
+        DataError: It is no such folder, holds no photograph, its tables were written by an older segdrone or another
+            program, a value is not a number, or photographs and videos were predicted with other options.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder: give one that segdrone predict wrote")
+    parts = [*_photographs(folder), *(_of_video(folder, video) for video in read_videos(folder))]
+    if not parts:
+        raise DataError(
+            f"{folder} holds no {SETTINGS} and {SUMMARY}, and no finished videos in {VIDEOS}/: give a folder that "
+            "segdrone predict wrote"
+        )
+    first = parts[0]
+    for other in parts[1:]:
+        for name in ("table", "groups", "options", "digests"):
+            if getattr(first, name) != getattr(other, name):
+                raise DataError(
+                    f"{folder} holds {other.paths[0]}, which was predicted by another model or with other options than "
+                    f"{first.paths[0]}: give a folder of one of them"
+                )
+    return replace(
+        first,
+        paths=tuple(path for part in parts for path in part.paths),
+        masks=tuple(mask for part in parts for mask in part.masks),
+        values={name: np.concatenate([part.values[name] for part in parts]) for name in first.values},
+    )
+
+
+def _photographs(folder: Path) -> Iterator[PredictedPhotographs]:
+    """Yields what `predict.json` and `summary.csv` say, if they are there."""
     if not (folder / SETTINGS).is_file() or not (folder / SUMMARY).is_file():
-        raise DataError(f"{folder} holds no {SETTINGS} and {SUMMARY}: give a folder that segdrone predict wrote")
+        return
     try:
         settings = validate(_Settings, read_json(folder / SETTINGS))
     except (UnreadableError, DataError) as error:
@@ -88,7 +113,7 @@ def read_predictions(folder: Path) -> PredictedPhotographs:
         raise DataError(
             f"{folder / SUMMARY} has no column {missing[0]}, as those of an older segdrone: predict again with --redo"
         )
-    return PredictedPhotographs(
+    yield PredictedPhotographs(
         folder,
         settings.classes,
         settings.class_groups,
@@ -97,6 +122,24 @@ def read_predictions(folder: Path) -> PredictedPhotographs:
         tuple(row["path"] for row in rows),
         tuple(row["mask"] for row in rows),
         forget_empty({column: np.array([_number(row[column], row, folder) for row in rows]) for column in columns}),
+    )
+
+
+def _of_video(folder: Path, video: VideoStatistics) -> PredictedPhotographs:
+    made_with = video.made_with
+    outputs = {"panoptic": bool(made_with.things)}
+    settings = _Settings(
+        classes=video.classes, predictor=made_with.predictor, cleanup=made_with.cleanup, outputs=outputs
+    )
+    return PredictedPhotographs(
+        folder,
+        video.classes,
+        video.class_groups,
+        {**_options(settings), "smooth": made_with.smooth},
+        model_digests(made_with.predictor),
+        tuple(video.paths),
+        ("",) * len(video.paths),
+        forget_empty({name: np.array(video.statistics[name], np.float64) for name in monitored_columns(video.classes)}),
     )
 
 
@@ -110,7 +153,7 @@ def _options(settings: _Settings) -> dict[str, Any]:
     predictor = {name: settings.predictor.get(name) for name in ("scale", "augment", "scales")}
     # The pixels of a thing that is told apart get the class of most of them.
     panoptic = bool(settings.classes.things) and settings.outputs.get("panoptic") is True
-    return {**predictor, **settings.cleanup, "gsd": settings.gsd, "panoptic": panoptic}
+    return {**predictor, **settings.cleanup, "gsd": settings.gsd, "panoptic": panoptic, "smooth": 1}
 
 
 def _read_rows(path: Path) -> list[dict[str, str]]:

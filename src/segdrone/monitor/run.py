@@ -22,7 +22,7 @@ _STRANGEST = 12
 _FEW = 30  # photographs: of fewer, only large changes are found
 _AS_TRAINED = {
     "scale": None, "augment": "none", "scales": [1.0], "gsd": None, "min_area": 0, "fill_holes": 0, "refine": 0,
-    "panoptic": False,
+    "panoptic": False, "smooth": 1,
 }  # fmt: skip
 
 

@@ -136,7 +136,9 @@ def _encoding(photographs: PredictedPhotographs, folder: Path) -> MaskEncoding:
 
 def _match(photographs: PredictedPhotographs, folder: Path) -> tuple[list[ImageMaskPair], Mapping[str, Path]]:
     masks = {pair.id: pair for pair in find_photographs(folder)}
-    predicted = {_name(mask): photographs.folder / mask for mask in photographs.masks}
+    predicted = {_name(mask): photographs.folder / mask for mask in photographs.masks if mask}
+    if not predicted:
+        raise DataError(f"{photographs.folder} holds videos alone, whose masks are not kept: leave out --truth")
     shared = [name for name in predicted if name in masks]
     if not shared:
         raise DataError(
