@@ -3,6 +3,7 @@
 pip install -e '.[serve]' httpx2
 python benchmarks/serving.py --model best.onnx                     200 clients for two minutes
 python benchmarks/serving.py --model best.onnx --clients 20 --seconds 30 --megapixels 0.3 2
+python benchmarks/serving.py --model best.onnx larger.onnx         also photographs a second of another model
 
 Starts `segdrone serve` on loopback. Each client sends rendered photographs, most of them small, one after the other,
 and compares each mask with the bytes that `segdrone predict` wrote before. A client that is told to wait (429) waits.
@@ -167,8 +168,8 @@ def time_alone(address: str, model: Path, photograph: Path, out: Path, rounds: i
     return statistics.median(served[1:]), statistics.median(predicted[1:])
 
 
-def measure_rates(model: Path, workers: int, photograph: Path, spool: Path) -> tuple[float, float]:
-    """Returns photographs a second: the service's with four clients for each worker, and of the network alone.
+def measure_rates(model: Path, workers: int, photograph: Path, spool: Path) -> str:
+    """Returns a row with photographs a second: the service's with four clients for each worker, and the network's.
 
     Medians over rounds of ten seconds each, in turns. The network alone computes the windows again and again, with as
     many threads as it takes; nothing is decoded, blended or written.
@@ -204,7 +205,10 @@ def measure_rates(model: Path, workers: int, photograph: Path, spool: Path) -> t
     finally:
         server.terminate()
         server.wait(60)
-    return statistics.median(served), statistics.median(computed)
+    rates = statistics.median(served), statistics.median(computed)
+    height, width = resized.size
+    cells = [model.name, f"{height} x {width}", str(workers), *(f"{rate:.2f}" for rate in rates)]
+    return f"| {' | '.join(cells)} | {rates[0] / rates[1]:.2f} |"
 
 
 def quantiles(values: list[float]) -> str:
@@ -215,28 +219,27 @@ def quantiles(values: list[float]) -> str:
 def main() -> None:
     """Measures, and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, required=True, help="exported model or checkpoint")
+    parser.add_argument("--model", type=Path, nargs="+", required=True, help="exported model or checkpoint")
     parser.add_argument("--clients", type=int, default=200, help="at once (200)")
     parser.add_argument("--seconds", type=float, default=120, help="for which requests are begun (120)")
     parser.add_argument("--workers", type=int, default=1, help="of the service (1)")
     parser.add_argument("--megapixels", type=float, nargs="+", default=[0.3, 2, 12, 24], help="(0.3 2 12 24)")
     parser.add_argument("--rounds", type=int, default=20, help="requests of one client (20); of the largest, 2")
     options = parser.parse_args()
+    model = options.model[0]
     keep_freed_memory()
     sleep_while_waiting()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         (place / "photographs").mkdir()
         photographs = make_photographs(place / "photographs", options.megapixels)
-        masks = predict_masks(options.model, place / "photographs", place / "out", options.megapixels)
-        server, address = start_server(options.model, options.workers, options.clients, place / "spool")
+        masks = predict_masks(model, place / "photographs", place / "out", options.megapixels)
+        server, address = start_server(model, options.workers, options.clients, place / "spool")
         try:
             idle = processes_memory(server.pid)
             small, large = min(photographs), max(photographs)
             alone = {
-                size: time_alone(
-                    address, options.model, place / "photographs" / f"{size:g}.jpg", place / "alone", rounds
-                )
+                size: time_alone(address, model, place / "photographs" / f"{size:g}.jpg", place / "alone", rounds)
                 for size, rounds in ((small, options.rounds), (large, 2))
             }
             seen = asyncio.run(load(address, server.pid, photographs, masks, options))
@@ -245,14 +248,19 @@ def main() -> None:
             code = server.wait(60)
         photograph = place / "photographs" / f"{small:g}.jpg"
         counts = sorted({1, os.cpu_count() or 1})
-        rates = {count: measure_rates(options.model, count, photograph, place / f"spool-{count}") for count in counts}
+        rates = [
+            measure_rates(one, count, photograph, place / f"spool-{number}-{count}")
+            for number, one in enumerate(options.model)
+            for count in counts
+        ]
     rows = [f"| {size:g} | {len(times)} | {quantiles(times)} |" for size, times in sorted(seen.seconds.items())]
     others = {status: count for status, count in seen.statuses.items() if status != 200}
     sizes = " ".join(f"{size:g}" for size in options.megapixels)
+    names = " ".join(one.name for one in options.model)
     command = f"--clients {options.clients} --seconds {options.seconds:g} --workers {options.workers}"
     table = f"""# The service under load
 
-`python benchmarks/serving.py --model {options.model.name} {command} --megapixels {sizes}`:
+`python benchmarks/serving.py --model {names} {command} --megapixels {sizes}`:
 {os.cpu_count()} CPU cores, {platform.machine()}; clients, service and workers on the same machine.
 
 | megapixels | answers | seconds: median | 95 % | 99 % |
@@ -272,9 +280,9 @@ One client alone, in turns with `predict_folder` of the same photograph in one p
 Photographs of {small:g} megapixels a second, in turns: by the service with four clients for each worker, which decodes,
 predicts and writes, and by the network alone in a loop, with all threads:
 
-| workers | service | network | ratio |
-|---|---|---|---|
-{chr(10).join(f"| {count} | {a:.2f} | {b:.2f} | {a / b:.2f} |" for count, (a, b) in rates.items())}
+| model | it sees | workers | service | network | ratio |
+|---|---|---|---|---|---|
+{chr(10).join(rates)}
 """
     print(table)
     with atomic_write(REPO / "benchmarks" / "results" / "serving.md") as partial:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
 from segdrone.raster import ImageSource
+from segdrone.raster.encode import PNG_OPTIONS
 from segdrone.utils.atomic import atomic_write
 from segdrone.utils.console import printable
 from segdrone.windows import Size, Window
@@ -58,8 +59,8 @@ class PagePictures(NamedTuple):
             picture: The map.
             ids: Class ids, uint8 `[h, w]`; the ignored id is not shown.
         """
-        photo = _encode(".jpg", picture[..., ::-1], cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY)
-        return cls((ids.shape[0], ids.shape[1]), photo, _encode(".png", ids, cv2.IMWRITE_PNG_COMPRESSION, 9))
+        photo = _encode(".jpg", picture[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
+        return cls((ids.shape[0], ids.shape[1]), photo, _encode(".png", ids, PNG_OPTIONS))
 
 
 def write_map_page(
@@ -125,8 +126,8 @@ def format_area(area: float) -> str:
     return f"{area:,.0f} m²" if area >= 10 else f"{area:.2f} m²"
 
 
-def _encode(suffix: str, pixels: NDArray[np.uint8], option: int, value: int) -> str:
-    _, content = cv2.imencode(suffix, np.ascontiguousarray(pixels), (option, value))
+def _encode(suffix: str, pixels: NDArray[np.uint8], options: Sequence[int]) -> str:
+    _, content = cv2.imencode(suffix, np.ascontiguousarray(pixels), options)
     return b64encode(content.tobytes()).decode("ascii")
 
 

@@ -12,8 +12,13 @@ from PIL import Image
 from segdrone.raster.place_tags import add_exif
 from segdrone.utils.atomic import atomic_write
 
-# For images of even areas, run-length encoding is faster than PNG's default, and the files are smaller.
-_PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
+PNG_OPTIONS = (
+    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
+)
+"""Options of `cv2.imencode` for images of even areas, such as masks: run-length encoding is faster than PNG's default,
+and files are smaller; one filter takes a quarter of the time in which all are tried for each row."""
 
 
 def write_gray_png(
@@ -27,7 +32,7 @@ def write_gray_png(
         OSError: The file cannot be written.
     """
     with atomic_write(path, sync=sync) as partial:
-        is_encoded, content = cv2.imencode(".png", pixels, _PNG_OPTIONS)
+        is_encoded, content = cv2.imencode(".png", pixels, PNG_OPTIONS)
         if is_encoded:
             partial.write_bytes(add_exif(content.tobytes(), exif))
         else:  # OpenCV writes no side of more than a million pixels
@@ -59,7 +64,7 @@ def write_rgb_png(image: NDArray[np.uint8], path: Path, *, sync: bool = True) ->
         OSError: The file cannot be written.
     """
     with atomic_write(path, sync=sync) as partial:
-        is_encoded, content = cv2.imencode(".png", image[..., ::-1], _PNG_OPTIONS)
+        is_encoded, content = cv2.imencode(".png", image[..., ::-1], PNG_OPTIONS)
         if is_encoded:
             partial.write_bytes(content.tobytes())
         else:
