@@ -9,6 +9,7 @@ import socket
 import tempfile
 import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
@@ -140,7 +141,8 @@ def _raw(service: Service, rng: random.Random) -> str:
         try:
             connection.sendall(head.encode("latin-1") + b"\r\n" + body[: rng.choice((len(body), len(body), 10))])
             if rng.random() < 0.5:
-                connection.shutdown(socket.SHUT_WR)
+                with suppress(OSError):  # answered and closed already
+                    connection.shutdown(socket.SHUT_WR)
             answer = connection.recv(65536)
         except ConnectionError:
             return "closed"
