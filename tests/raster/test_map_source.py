@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from segdrone.errors import DataError
-from segdrone.raster import Channels, MapSource
+from segdrone.raster import Channels, MapSource, PhotographSource
 from segdrone.raster.gdal import import_rasterio
 from segdrone.raster.pixels import resize_image
 from segdrone.windows import Window
@@ -92,6 +92,21 @@ def test_sixteen_bits_are_stretched_by_the_given_values(tmp_path: Path) -> None:
     np.testing.assert_array_equal(pixels, np.rint(values[[2, 1, 0]].transpose(1, 2, 0) / 4095 * 255))
     with pytest.raises(DataError, match=r"bands \[6, 2, 1\] cannot"):
         MapSource(path, channels=Channels((6, 2, 1), (0, 4095)))
+
+
+def test_a_map_whose_zero_is_white_has_the_pixels_of_a_photograph(tmp_path: Path) -> None:
+    gray = random_image(128, 128)[..., :1]
+    path = write_map(tmp_path / "a.tif", planes(gray), overviews=(2,), photometric="MINISWHITE", nodata=0)
+    source, window = MapSource(path), Window(0, 0, 128, 128)
+    np.testing.assert_array_equal(source.read(window), np.broadcast_to(255 - gray, (128, 128, 3)))
+    for image in (source, PhotographSource(path)):
+        np.testing.assert_array_equal(image.read(window), source.read(window))
+        np.testing.assert_array_equal(image.valid(window), gray[..., 0] != 0)
+    copy, exact = (
+        source.resized((64, 64)).read(Window(0, 0, 64, 64)),
+        resize_image(source.read(window), (64, 64), "area"),
+    )
+    assert np.abs(copy.astype(int) - exact).mean() < 2  # GDAL leaves no data out of the means
 
 
 def test_a_smaller_copy_in_the_file_is_read_where_it_is_large_enough(tmp_path: Path) -> None:

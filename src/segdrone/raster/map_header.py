@@ -81,6 +81,11 @@ def read_palette(dataset: Any, name: str, band: int) -> NDArray[np.uint8] | None
     return palette
 
 
+def is_white_zero(dataset: Any) -> bool:
+    """Whether 0 is white, which GDAL tells and does not apply: such a gray TIFF is inverted to be shown."""
+    return bool(dataset.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES")
+
+
 def find_masks(dataset: Any, band: int) -> tuple[int, bool]:
     """Returns the number of the alpha band, 0 for none, and whether the file has a mask of its own."""
     rasterio = import_rasterio()

@@ -19,7 +19,14 @@ from segdrone.raster.gdal import gdal_errors, gdal_options
 from segdrone.raster.map_address import is_remote, shown_address, without_keys
 from segdrone.raster.map_beside import check_beside
 from segdrone.raster.map_file import map_driver
-from segdrone.raster.map_header import check_blocks, choose_bands, find_masks, read_georeference, read_palette
+from segdrone.raster.map_header import (
+    check_blocks,
+    choose_bands,
+    find_masks,
+    is_white_zero,
+    read_georeference,
+    read_palette,
+)
 from segdrone.raster.map_vrt import check_vrt
 from segdrone.raster.resample import ResampledSource
 from segdrone.raster.source import ImageSource
@@ -82,6 +89,7 @@ class MapSource:
                 self._bands = choose_bands(self._dataset, self.path, channels)
                 self._palette = read_palette(self._dataset, self.path, self._bands[0])
                 self._alpha, self._has_mask = find_masks(self._dataset, self._bands[0])
+                self._is_white_zero = is_white_zero(self._dataset)
             except gdal_errors() as error:
                 raise self._unreadable(error) from None
 
@@ -108,6 +116,7 @@ class MapSource:
         else:
             if values.dtype != np.uint8:
                 values = to_eight_bit(values, self.channels.stretch or (0, 1))
+            values = 255 - values if self._is_white_zero else values
             pixels = np.ascontiguousarray(np.broadcast_to(values.transpose(1, 2, 0), (*values.shape[1:], 3)))
         if size in (None, pixels.shape[:2]):
             return pixels

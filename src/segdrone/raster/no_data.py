@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 _GDAL_NODATA = 42113  # TIFF tag: a number as ASCII text
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # TIFF tag, and its value for gray that Pillow inverts
 _GRAY_STEP = {"L;2": 85, "L;4": 17}  # Pillow scales gray values of 2 and 4 bits to 0..255, but not those of tRNS
 
 Color = tuple[int, ...]
@@ -77,7 +78,10 @@ def _nodata_colors(image: Image.Image) -> list[Color]:
     if not value.is_integer():  # NaN, infinity and fractions are no value of a uint8 pixel
         return []
     channels = 3 if image.mode == "YCbCr" else len(image.getbands()) - ("A" in image.getbands())
-    return [(int(value) * (255 if image.mode == "1" else 1),) * channels]
+    color = int(value) * (255 if image.mode == "1" else 1)
+    if image.mode in ("1", "L") and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        color = 255 - color
+    return [(color,) * channels]
 
 
 def _color_values(image: Image.Image) -> NDArray[np.uint8]:
