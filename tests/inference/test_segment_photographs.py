@@ -75,8 +75,7 @@ def test_large_photographs_are_reduced_for_the_method(tmp_path: Path) -> None:
     found = segment_photograph(ArraySource(image), _watershed(), max_pixels=5000)
     assert found.labels.shape == (384, 576)
     assert found.outlines.shape[0] * found.outlines.shape[1] <= 5100
-    assert found.areas.sum() == found.outlines.shape[0] * found.outlines.shape[1]
-    assert len(found.areas) == found.labels.max()
+    assert np.array_equal(found.areas, np.unique(found.labels, return_counts=True)[1])
 
 
 def _watershed() -> Any:

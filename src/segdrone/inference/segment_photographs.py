@@ -42,7 +42,7 @@ class Segments(NamedTuple):
     Attributes:
         labels: Number of each pixel's segment, uint16 `[H, W]`, from 1; 0 where the photograph has no data.
         outlines: The photograph at the size of the method, with the outlines of the segments, uint8 `[h, w, 3]`.
-        areas: Pixels with data of each segment at the size of the method, int64 `[S]`.
+        areas: Pixels of each segment in `labels`, int64 `[S]`.
     """
 
     labels: NDArray[np.uint16]
@@ -81,11 +81,9 @@ def segment_photograph(source: ImageSource, segmenter: Segmenter, max_pixels: in
         )
     numbers = labels.astype(np.uint16)
     full = numbers if small == size else resize_mask(numbers, size)
-    counted = labels
     if not source.fully_valid:
         full[~source.valid(Window(0, 0, *size))] = 0
-        counted = np.where(source.valid(Window(0, 0, *size), small), labels, 0)
-    areas = np.bincount(counted.ravel(), minlength=int(labels.max()) + 1)[1:]
+    areas = np.bincount(full.ravel(), minlength=int(labels.max()) + 1)[1:]
     return Segments(full, draw_outlines(image, labels), areas)
 
 
