@@ -128,6 +128,24 @@ def test_a_video_without_time_stamps_has_those_of_its_rate(tmp_path: Path) -> No
         assert [frame.seconds for frame in video.frames()] == pytest.approx([number / 10 for number in range(12)])
 
 
+def test_frames_that_an_avi_cannot_time_are_written_one_after_another(tmp_path: Path) -> None:
+    path = tmp_path / "in.avi"  # of H.264 with B-frames, it holds the times in the order in which they are decoded
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"bf": "3"})
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
+        for frame in FRAMES:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame).reformat(format="yuv420p")))
+        container.mux(stream.encode(None))
+    with open_video(path) as video, video_writer(tmp_path / "out.mp4", (64, 96), video.rate) as add:
+        for read in video.frames():
+            add(*read)
+    with open_video(tmp_path / "out.mp4") as written:
+        frames = list(written.frames())
+    assert np.diff([frame.seconds for frame in frames]).min() > 0.03
+    for frame, expected in zip(frames, FRAMES, strict=True):
+        assert np.abs(frame.pixels.astype(int) - expected).mean() < 15
+
+
 @pytest.mark.parametrize(
     ("size", "matrix", "flagged"),
     [

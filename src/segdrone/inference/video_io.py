@@ -36,7 +36,7 @@ _MAX_PIXELS = 80_000_000  # of a frame, as cameras of 12K have; decoders keep up
 _OPTIONS = {"format_whitelist": "mov,matroska,avi", "max_pixels": str(_MAX_PIXELS)}
 _BUFFER = 1 << 18  # bytes
 _MAX_RATE = 1001  # frames per second; also the denominator of 30000/1001
-_MAX_GAP = 86_400.0  # seconds between two frames
+_MIN_GAP, _MAX_GAP = 1e-4, 86_400.0  # seconds between two frames
 _UNSPECIFIED = 2  # of a frame's color space
 _HD_WIDTH, _SD_HEIGHT = 1280, 576  # pixels
 _TICKS = 90_000  # of a time stamp, per second, or up to half as many: a multiple of the frame rate
@@ -105,7 +105,7 @@ class VideoReader:
             if start is None:
                 start = frame.time
             seconds = float(number / self.rate) if frame.time is None or start is None else frame.time - start
-            if not last < seconds < last + _MAX_GAP:  # a damaged time stamp
+            if not last + _MIN_GAP < seconds < last + _MAX_GAP:  # a damaged time stamp
                 seconds = last + float(1 / self.rate)
             last = seconds
             converted = frame.reformat(width, height, "rgb24", src_colorspace=_color_matrix(frame))
