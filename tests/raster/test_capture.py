@@ -78,6 +78,18 @@ def test_the_position_in_xmp_counts_where_exif_has_none(tmp_path: Path, name: st
     assert read_capture(path).position == (None if expected is None else (47.0, expected))
 
 
+def test_degrees_without_their_references_are_told(tmp_path: Path) -> None:
+    gps = {2: (33.0, 30.0, 0.0), 4: (151.0, 15.0, 0.0)}
+    capture = read_capture(save_with_exif(tmp_path / "a.jpg", gps=gps, height=20))
+    assert (capture.position, capture.notes) == (
+        (33.5, 151.25),
+        ("GPS without N or S, or E or W: taken as north, or east",),
+    )
+    packet = xmp_packet(DJI, {"GpsLatitude": "-33.5", "GpsLongitude": "+151.25"})
+    capture = read_capture(save_with_exif(tmp_path / "b.jpg", gps=gps, xmp=packet))
+    assert (capture.position, capture.notes) == ((-33.5, 151.25), ("no height above the ground",))
+
+
 def test_positions_that_differ_are_told(tmp_path: Path) -> None:
     xmp = dji_xmp(20, GpsLatitude="47.0", GpsLongitude="15.6")
     capture = read_capture(save_with_exif(tmp_path / "a.jpg", (47.0, 15.5), xmp=xmp))

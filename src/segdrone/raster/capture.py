@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from segdrone.windows import Size
 _MODEL, _SOFTWARE, _DATE_TIME, _EXIF_IFD, _GPS_IFD = 0x0110, 0x0131, 0x0132, 0x8769, 0x8825  # EXIF tags
 _DATE_TIME_ORIGINAL, _OFFSET_TIME_ORIGINAL = 0x9003, 0x9011
 _LATITUDE, _LONGITUDE = (1, 2), (3, 4)  # GPS tags: reference, and degrees, minutes, seconds
+_HEMISPHERES = tuple(product("NS", "EW"))
 _ALTITUDE_REFERENCE, _ALTITUDE = 5, 6
 _XMP_MODEL = "{http://ns.adobe.com/tiff/1.0}Model"
 _DATE = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)")
@@ -116,7 +118,7 @@ def _read(image: Image.Image, header: Header) -> Capture:
     camera = (str(model) if model else xmp.get(_XMP_MODEL, "")).strip("\0 ")
     software = str(exif.get(_SOFTWARE, "")).lower()
     notes = [f"written again by {name}: it may be turned or cut" for name in _EDITORS if name in software][:1]
-    position = _choose_position(_position(gps), read_position(xmp), notes)
+    position = _choose_position(gps, read_position(xmp), notes)
     height = read_height(xmp, camera)
     if height is not None and not _HEIGHTS[0] <= height.meters <= _HEIGHTS[1]:
         notes.append(f"{height.source} of {height.meters:g} m")
@@ -159,9 +161,18 @@ def _position(gps: Mapping[int, Any]) -> tuple[float, float] | None:
 
 
 def _choose_position(
-    exif: tuple[float, float] | None, xmp: tuple[float, float] | None, notes: list[str]
+    gps: Mapping[int, Any], xmp: tuple[float, float] | None, notes: list[str]
 ) -> tuple[float, float] | None:
-    """Returns the position in the EXIF data, else that in the XMP data, and notes where they differ by 100 m."""
+    """Returns the position in the EXIF data, else that in the XMP data, and notes where they differ by 100 m.
+
+    Programs such as ExifTool write degrees without their references if they are not told to write these, too.
+    """
+    exif = _position(gps)
+    letters = _letter(gps.get(_LATITUDE[0])), _letter(gps.get(_LONGITUDE[0]))
+    if exif is not None and letters not in _HEMISPHERES:
+        if xmp is not None:
+            return xmp
+        notes.append("GPS without N or S, or E or W: taken as north, or east")
     if exif is None or xmp is None:
         return exif or xmp
     if math.dist(exif, xmp) > _FAR:
@@ -187,5 +198,10 @@ def _degrees(parts: Any, reference: Any, negative: str) -> float | None:
     if len(known) < len(numbers):
         return None
     value = sum(number / 60.0**power for power, number in enumerate(known))
-    letter = reference.decode("ascii", "ignore") if isinstance(reference, bytes) else str(reference)
-    return -value if letter.strip("\0 ").upper().startswith(negative) else value
+    return -value if _letter(reference) == negative else value
+
+
+def _letter(reference: Any) -> str:
+    """Returns the first letter of a GPS reference, such as N; empty if there is none."""
+    text = reference.decode("ascii", "ignore") if isinstance(reference, bytes) else str(reference or "")
+    return text.strip("\0 ").upper()[:1]
