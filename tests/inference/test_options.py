@@ -43,6 +43,15 @@ def test_windows_that_augmentation_makes_too_large_are_refused_at_once(options: 
         Predictor(OneSize(), **options)
 
 
+@pytest.mark.parametrize("window", [(1, 40), (40, 2), (0, 40)])
+def test_windows_that_are_too_small_to_overlap_are_refused(window: Size) -> None:
+    with pytest.raises(ConfigError, match="must be a height and a width of 3 pixels or more"):
+        Predictor(OneSize(), window=window)
+    image = np.random.default_rng(0).integers(0, 256, (21, 17, 3)).astype(np.uint8)
+    mask = Predictor(OneSize(), window=(3, 3), scale=0.6)(image).mask
+    np.testing.assert_array_equal(mask, Predictor(OneSize(), scale=0.6)(image).mask)
+
+
 @pytest.mark.parametrize("window", [(41, 60), (40, 61)])
 def test_windows_that_are_larger_than_the_model_takes_are_refused(window: Size) -> None:
     with pytest.raises(ConfigError, match=r"larger than the model's own of 40 x 60: leave it out"):

@@ -9,6 +9,8 @@ from segdrone.errors import ConfigError
 from segdrone.inference.tta import AUGMENTS
 from segdrone.windows import Size
 
+_LEAST_WINDOW = 3  # pixels: neighbors overlap by 2, to interpolate between them
+
 
 def check_options(
     *,
@@ -44,8 +46,8 @@ def check_options(
         isinstance(window, list | tuple) and len(window) == 2 and all(type(side) is int for side in window)
     ):
         raise ConfigError(f"window={window} must be [height, width] in whole pixels")
-    if window is not None and min(window) < 1:
-        raise ConfigError(f"window={window} must be a height and a width of 1 pixel or more")
+    if window is not None and min(window) < _LEAST_WINDOW:
+        raise ConfigError(f"window={window} must be a height and a width of {_LEAST_WINDOW} pixels or more")
     if not 0 <= overlap <= 0.9:
         raise ConfigError(f"overlap={overlap} must be between 0 and 0.9 of a window")
     if augment not in AUGMENTS:
