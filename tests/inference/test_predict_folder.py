@@ -118,6 +118,25 @@ def test_what_is_done_is_skipped_and_what_is_missing_is_predicted(
     assert contents(out) == whole
 
 
+def test_a_mask_has_the_world_file_that_its_photograph_has_now(
+    predictor: Predictor, photos: Path, tmp_path: Path
+) -> None:
+    world, copied = photos / "a.jgw", tmp_path / "out" / "masks" / "a.pgw"
+
+    def run(*, skipped: int, redo: bool = False) -> str:
+        summary = predict(predictor, [photos / "a.jpg"], tmp_path / "out", places=True, redo=redo, progress=False)
+        assert summary.skipped == skipped
+        return copied.read_text() if copied.exists() else ""
+
+    assert run(skipped=0) == ""
+    world.write_text(first := "0.05 0 0 -0.05 500000 5200000")
+    assert run(skipped=1) == first
+    copied.unlink()
+    assert run(skipped=1) == first
+    world.unlink()
+    assert run(skipped=0, redo=True) == ""
+
+
 def test_another_folder_with_the_same_settings_adds_to_the_summary(
     predictor: Predictor, photos: Path, tmp_path: Path
 ) -> None:

@@ -134,6 +134,16 @@ class Outputs:
                 file.unlink(missing_ok=True)
         self.file("masks", name).with_suffix(".pgw").unlink(missing_ok=True)
 
+    def keep_place(self, image: InputImage) -> None:
+        """Copies the world file that a photograph has now beside its mask, if `places`; removes one that it had before.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        mask = self.file("masks", image.name)
+        if self.places and not copy_world_file(image.file, mask):
+            mask.with_suffix(".pgw").unlink(missing_ok=True)
+
     def write(self, image: InputImage, pixels: NDArray[np.uint8], prediction: Prediction) -> list[str]:
         """Writes the files of a photograph, each whole or not at all; they are not flushed to disk.
 
@@ -155,8 +165,7 @@ class Outputs:
         shares = [values[f"share_{name}"] for name in self.table.names]
         file = self.file("masks", image.name)
         write_gray_png(mask, file, exif=gps_block(image.file) if self.places else b"", sync=False)
-        if self.places:
-            copy_world_file(image.file, file)
+        self.keep_place(image)
         if self.colours:
             write_palette_png(mask, self.table.palette, self.file("colours", image.name), sync=False)
         if self.overlays:

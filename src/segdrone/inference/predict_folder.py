@@ -189,6 +189,8 @@ def predict_folder(
     with writable_dir(out), exclusive_dir(out):
         manifest = Manifest(outputs, settings)
         todo = manifest.begin(named, redo=redo, progress=progress)
+        for image in {*named} - {*todo} if places else ():  # world files are no part of the digests
+            outputs.keep_place(image)
         failed = _predict_all(todo, len(named), read, predict, outputs, manifest, progress, on_progress)
         manifest.finish()
     for reason in too_long.values() if progress else ():
