@@ -6,6 +6,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from segdrone.inference import Predictor
 from segdrone.inference.predict_video import predict_video
 from segdrone.inference.video_io import open_video
 from tests.helpers.local_network import CLASSES, TABLE, local_backend
-from tests.helpers.video import Frames, full_disk, pan, write
+from tests.helpers.video import Frames, full_disk, pan, turned, write
 from tests.inference.test_temporal import brute_force
 
 
@@ -90,6 +91,22 @@ def test_odd_sizes_and_broadcast_rates_are_kept(predictor: Predictor, tmp_path: 
     predict_video(predictor, source, tmp_path / "out.mp4", progress=False)
     with open_video(tmp_path / "out.mp4") as video:
         assert (video.size, video.rate, len(list(video))) == ((65, 97), Fraction(30000, 1001), 5)
+
+
+@pytest.mark.parametrize(("quarters", "shown"), [(0, Fraction(4, 3)), (1, Fraction(3, 4))])
+def test_pixels_that_are_not_square_are_shown_so(
+    predictor: Predictor, tmp_path: Path, quarters: int, shown: Fraction
+) -> None:
+    with av.open(str(tmp_path / "in.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+        for frame in pan(2):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame).reformat(format="yuv420p")))
+        container.mux(stream.encode(None))
+    predict_video(predictor, turned(tmp_path / "in.mp4", quarters), tmp_path / "out.mp4", progress=False)
+    with av.open(str(tmp_path / "out.mp4")) as video:
+        assert video.streams.video[0].sample_aspect_ratio == shown
 
 
 def test_a_legend_is_drawn_where_it_fits(predictor: Predictor, tmp_path: Path) -> None:

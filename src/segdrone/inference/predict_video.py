@@ -123,7 +123,7 @@ def predict_video(
             open_video(source) as video,
             atomic_write(target.with_suffix(".csv")) as table_path,
             atomic_write(target) as video_path,
-            video_writer(video_path, video.size, video.rate) as write,
+            video_writer(video_path, video.size, video.rate, video.pixel_aspect) as write,
             table_path.open("w", newline="", encoding="utf-8") as file,
             progress_bar(
                 video.frames(), source.name, total=video.expected_frames or None, unit="frame", disable=not progress

@@ -37,6 +37,7 @@ _OPTIONS = {"format_whitelist": "mov,matroska,avi", "max_pixels": str(_MAX_PIXEL
 _BUFFER = 1 << 18  # bytes
 _MAX_RATE = 1001  # frames per second; also the denominator of 30000/1001
 _MIN_GAP, _MAX_GAP = 1e-4, 86_400.0  # seconds between two frames
+_SQUARE = Fraction(1)
 _UNSPECIFIED = 2  # of a frame's color space
 _HD_WIDTH, _SD_HEIGHT = 1280, 576  # pixels
 _TICKS = 90_000  # of a time stamp, per second, or up to half as many: a multiple of the frame rate
@@ -63,6 +64,7 @@ class VideoReader:
     Attributes:
         size: Height and width in pixels as displayed, i.e. rotated as the video says.
         rate: Frames per second, on average.
+        pixel_aspect: Width of a pixel as displayed, divided by its height: 4/3 of HDV, else mostly 1.
         expected_frames: Least number of frames by the header, which may be wrong; 0 if it gives none.
     """
 
@@ -77,7 +79,10 @@ class VideoReader:
             raise DataError(f"{path} has no frame that can be decoded: copy it again or remove it")
         self._frames = chain([first], decoded)
         self._coded_size = first.height, first.width
-        self.size: Size = self._coded_size[::-1] if _quarter_turns(first) % 2 else self._coded_size
+        self.size: Size = self._coded_size
+        self.pixel_aspect = self._stream.sample_aspect_ratio or Fraction(1)
+        if _quarter_turns(first) % 2:
+            self.size, self.pixel_aspect = self._coded_size[::-1], 1 / self.pixel_aspect
         self.rate = (self._stream.average_rate or Fraction(0)).limit_denominator(_MAX_RATE)
         if not 0 < self.rate <= _MAX_RATE:
             raise DataError(f"{path} does not give its frame rate: convert it to another MP4 first")
@@ -158,13 +163,16 @@ def open_video(path: Path) -> Iterator[VideoReader]:
 
 
 @contextmanager
-def video_writer(path: Path, size: Size, rate: Fraction) -> Iterator[Callable[[NDArray[np.uint8], float], None]]:
+def video_writer(
+    path: Path, size: Size, rate: Fraction, pixel_aspect: Fraction = _SQUARE
+) -> Iterator[Callable[[NDArray[np.uint8], float], None]]:
     """Yields a function that writes frames, uint8 `[H, W, 3]`, RGB, to an MP4 file, each at its time in seconds.
 
     Args:
         path: The file.
         size: Height and width of the frames in pixels, also odd ones.
         rate: Frames per second, on average.
+        pixel_aspect: Width of a pixel as displayed, divided by its height.
 
     Raises:
         OSError: The file cannot be written, or lacks frames at the end.
@@ -177,6 +185,7 @@ def video_writer(path: Path, size: Size, rate: Fraction) -> Iterator[Callable[[N
             stream.pix_fmt = "yuv420p"
             context = stream.codec_context
             context.time_base = stream.time_base = Fraction(1, ticks)
+            context.sample_aspect_ratio = pixel_aspect
             context.color_range, context.colorspace = ColorRange.MPEG, Colorspace.ITU709
             context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
 
