@@ -140,10 +140,10 @@ def test_frames_that_an_avi_cannot_time_are_written_one_after_another(tmp_path: 
         for read in video.frames():
             add(*read)
     with open_video(tmp_path / "out.mp4") as written:
-        frames = list(written.frames())
-    assert np.diff([frame.seconds for frame in frames]).min() > 0.03
-    for frame, expected in zip(frames, FRAMES, strict=True):
-        assert np.abs(frame.pixels.astype(int) - expected).mean() < 15
+        found = list(written.frames())
+    assert np.diff([shown.seconds for shown in found]).min() > 0.03
+    for shown, expected in zip(found, FRAMES, strict=True):
+        assert np.abs(shown.pixels.astype(int) - expected).mean() < 15
 
 
 @pytest.mark.parametrize(
