@@ -83,6 +83,19 @@ def test_only_shared_photographs_are_compared(tmp_path: Path, caplog: pytest.Log
     assert "only 10 photographs" in caplog.text
 
 
+def test_what_an_evaluation_warned_of_is_said_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first, second = evaluation(tmp_path / "a", 0.5), evaluation(tmp_path / "b", 0.7, seed=2)
+    trained = "25 of these photographs were trained on: their scores are not a test"
+    (second / "metrics.json").write_text(json.dumps({"miou": 0.7, "warnings": [trained]}))
+    for given in (second, second / "counts.npz"):
+        caplog.clear()
+        compare([first, given])
+        assert caplog.messages == [f"{given}: {trained}"]
+    (second / "metrics.json").write_text("{")
+    compare([first, second])
+    assert "metrics.json cannot be read" in caplog.messages[-1]
+
+
 def test_evaluations_that_cannot_be_compared_are_errors(tmp_path: Path) -> None:
     first = evaluation(tmp_path / "a", 0.5)
     with pytest.raises(ConfigError, match="two or more"):

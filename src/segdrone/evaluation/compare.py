@@ -8,17 +8,26 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import BaseModel
 
 from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation.bootstrap import CONFIDENCE_LEVEL, MIN_IMAGES, Resamples, interval, resample
 from segdrone.evaluation.counts import Counts
-from segdrone.evaluation.metrics_files import NamedCounts, plain_number, read_counts
+from segdrone.evaluation.metrics_files import COUNTS_FILE, NamedCounts, plain_number, read_counts
 from segdrone.evaluation.scores import OVERALL_SCORES, Scores, score
+from segdrone.utils.bounded import UnreadableError, read_json, validate
+from segdrone.utils.console import one_line
 from segdrone.utils.output_dir import check_finished
 
 log = logging.getLogger(__name__)
 
 _LOWER_IS_BETTER = ("ece",)
+
+
+class _Metrics(BaseModel):
+    """What is read of `metrics.json`."""
+
+    warnings: list[str] = []
 
 
 class Comparison(NamedTuple):
@@ -57,6 +66,8 @@ class Comparison(NamedTuple):
 def compare(folders: Sequence[Path]) -> list[Comparison]:
     """Compares evaluations with the first one, by paired bootstrap over the photographs that all of them share.
 
+    What an evaluation warned of, such as photographs that its model was trained on, is logged again.
+
     Args:
         folders: Two or more folders that `evaluate.py` or `train.py` wrote.
 
@@ -83,7 +94,10 @@ def compare(folders: Sequence[Path]) -> list[Comparison]:
         raise ConfigError("give two or more folders of evaluations to compare")
     for folder in folders:
         check_finished(folder)
-    return compare_counts([*map(str, folders)], [read_counts(folder) for folder in folders])
+    evaluations = [read_counts(folder) for folder in folders]
+    for folder in dict.fromkeys(folders):
+        _tell_warnings(folder)
+    return compare_counts([*map(str, folders)], evaluations)
 
 
 def compare_counts(labels: Sequence[str], evaluations: Sequence[NamedCounts]) -> list[Comparison]:
@@ -119,6 +133,19 @@ def compare_counts(labels: Sequence[str], evaluations: Sequence[NamedCounts]) ->
         )
         for i in range(1, len(labels))
     ]
+
+
+def _tell_warnings(folder: Path) -> None:
+    """Logs what the evaluation in a folder, or beside its `counts.npz`, warned of."""
+    if folder.is_file() and folder.name != COUNTS_FILE:
+        return
+    file = (folder if folder.is_dir() else folder.parent) / "metrics.json"
+    try:
+        warnings = validate(_Metrics, read_json(file)).warnings if file.exists() else []
+    except UnreadableError as error:
+        warnings = [f"{file.name} cannot be read ({error}): what the evaluation warned of is unknown"]
+    for warning in warnings:
+        log.warning("%s: %s", folder, one_line(warning))
 
 
 def _common_names(labels: Sequence[str], evaluations: Sequence[NamedCounts]) -> list[str]:
