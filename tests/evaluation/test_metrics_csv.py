@@ -24,3 +24,9 @@ def test_a_resumed_run_has_the_history_of_both_runs(drawn_config: Compose, tmp_p
 
 def test_a_folder_without_a_run_has_no_history(tmp_path: Path) -> None:
     assert read_history(tmp_path) == []
+
+
+def test_epochs_after_the_one_that_was_resumed_are_not_of_the_run(tmp_path: Path) -> None:
+    (tmp_path / "metrics.1.csv").write_text("epoch,val/miou\n0,0.1\n1,0.2\n2,0.3\n3,0.1\n")
+    (tmp_path / "metrics.csv").write_text("epoch,lr,val/miou\n0,0.1,\n2,,0.4\n")
+    assert [(row["epoch"], row["val/miou"]) for row in read_history(tmp_path)] == [(0, 0.1), (1, 0.2), (2, 0.4)]

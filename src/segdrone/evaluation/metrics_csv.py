@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import math
 import re
 from pathlib import Path
 
@@ -17,6 +18,8 @@ _KEYS = [f"{split}/{name}" for split in ("train", "val") for name in ("loss", "m
 
 def read_history(run: Path) -> list[dict[str, float]]:
     """Reads loss, mIoU and accuracy per epoch from `metrics.csv` of a run, and of the runs that it resumed.
+
+    Epochs of an earlier run count up to the one from which it was resumed.
 
     Args:
         run: Folder of the run.
@@ -31,11 +34,14 @@ def read_history(run: Path) -> list[dict[str, float]]:
     for path in [*sorted(earlier, key=earlier.__getitem__), run / "metrics.csv"]:
         if not path.is_file():
             continue
+        found: dict[int, dict[str, float]] = {}
         try:
             with wrap_parse_errors():
-                _add_epochs(epochs, read_text(path))
+                _add_epochs(found, read_text(path))
         except UnreadableError as error:
             log.warning("%s cannot be read (%s): its epochs are not shown", path, error)
+        resumed = min(found, default=math.inf)
+        epochs = {epoch: values for epoch, values in epochs.items() if epoch < resumed} | found
     return [epochs[epoch] for epoch in sorted(epochs)]
 
 
