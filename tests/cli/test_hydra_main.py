@@ -185,6 +185,18 @@ def test_an_earlier_sweep_is_not_overwritten(sweep: Sweep, tmp_path: Path) -> No
     assert not (tmp_path / "sweep" / "0" / "error.txt").exists()
 
 
+def test_folders_whose_names_look_like_numbers_keep_them(command: Command, sweep: Sweep, tmp_path: Path) -> None:
+    (tmp_path / "conf" / "app.yaml").write_text(f"{CONFIG}predictions: null\n")
+    result = sweep("output_dir=2024_05_12", "predictions=2024.10,2024_05,1e3,b/2024_05", "x=1_0")
+    assert result.returncode == 0, result.stderr
+    jobs = [OmegaConf.load(tmp_path / "2024_05_12" / str(i) / ".hydra" / "config.yaml") for i in range(4)]
+    assert [(job.predictions, job.x) for job in jobs] == [
+        ("2024.10", 10), ("2024_05", 10), ("1e3", 10), ("b/2024_05", 10),
+    ]  # fmt: skip
+    assert command(str(tmp_path / "app.py"), "output_dir=2024.10").returncode == 0
+    assert (tmp_path / "2024.10" / "run.json").is_file()
+
+
 def test_a_single_run_ends_with_its_error(command: Command, sweep: Sweep, tmp_path: Path) -> None:
     assert_one_line(command(str(tmp_path / "app.py"), "kind=wrong"), "choose fine")
     unexpected = command(str(tmp_path / "app.py"), "kind=broken")

@@ -8,6 +8,7 @@ import gc
 import logging
 import math
 import os
+import re
 import select
 import sys
 import traceback
@@ -35,6 +36,10 @@ from segdrone.utils.launch import silence_nonzero_ranks, single_job_argv, wait_f
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 # What the user asked for, read before `run` sets HYDRA_FULL_ERROR itself. Processes started by this one inherit it.
 _SHOW_TRACEBACKS = os.environ.setdefault("SEGDRONE_TRACEBACKS", os.environ.get(_FULL_ERROR, "0")) == "1"
+_FOLDERS = (
+    "output_dir", "predictions", "data.root", "data.images", "data.masks", "data.split_dir", "data.cache_dir",
+    "data.replay",
+)  # fmt: skip
 _failed_jobs: list[int] = []  # numbers of the sweep's jobs that failed in this process
 
 
@@ -120,7 +125,7 @@ def _parse_arguments() -> argparse.Namespace:
     """Parses Hydra's command line, and rewrites `sys.argv` with options before overrides.
 
     Lightning appends overrides to `sys.argv` for the processes that it starts, and argparse accepts overrides
-    only in one piece. `--config-path` is taken relative to the working folder.
+    only in one piece. `--config-path` is taken relative to the working folder. Names of folders stay as they are.
     """
     parser = get_args_parser()
     parser.exit_on_error = False
@@ -133,8 +138,16 @@ def _parse_arguments() -> argparse.Namespace:
     options = [argument for argument in sys.argv[1:] if argument not in arguments.overrides]
     if arguments.config_path is not None:
         options.append(f"--config-path={Path(arguments.config_path).absolute()}")
-    sys.argv[1:] = [*options, *arguments.overrides]
+    sys.argv[1:] = [*options, *map(_quote_folder, arguments.overrides)]
     return arguments
+
+
+def _quote_folder(override: str) -> str:
+    """Quotes names of folders that Hydra would read as numbers: 2024_05_12 as 20240512, and 2024.10 as 2024.1."""
+    key, equals, value = override.partition("=")
+    if key not in _FOLDERS:
+        return override
+    return key + equals + re.sub(r"(?<![^,])\d[\d._eE]*(?![^,])", r"'\g<0>'", value)
 
 
 def _refuse_job_folder(hydra: HydraConf) -> str:
