@@ -22,7 +22,7 @@ _SCORES = (
      "photographs."),
     ("fwiou", "Frequency-weighted IoU", "IoU averaged over classes, weighted by their share of the truth."),
     ("ece", "Calibration error", "Difference between the model's confidence and the share of right pixels, averaged "
-     "over pixels (ECE). Lower is better, 0 is perfect."),
+     "over pixels (ECE). Lower is better, 0 is perfect. Its interval is too high, and may lie above it."),
 )  # fmt: skip
 
 
