@@ -17,12 +17,13 @@ def write_job(
     failure: str | None = None,
     direction: str = "maximize",
     objective: str = "val/miou",
+    data: dict[str, Any] | None = None,
     **scores: float | None,
 ) -> None:
     folder = sweep / name
     hydra: dict[str, Any] = {
         "overrides.yaml": overrides,
-        "config.yaml": {"objective": "val/miou", "direction": direction, "output_dir": "x"},
+        "config.yaml": {"objective": "val/miou", "direction": direction, "output_dir": "x", "data": data or {}},
     }
     (folder / ".hydra").mkdir(parents=True)
     for file, content in hydra.items():

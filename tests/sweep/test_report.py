@@ -114,3 +114,17 @@ def test_jobs_that_are_ranked_by_different_scores_are_warned_of(
     assert "warning" not in report_of(tmp_path, capsys)
     write_job(tmp_path, "1", ["data.val_share=0"], 0.75, objective="train/miou")
     assert "warning: jobs are ranked by train/miou, val/miou: some had no val" in report_of(tmp_path, capsys)
+
+
+def test_jobs_that_were_validated_on_different_pixels_are_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = {"root": "a", "sampling": "tiles", "scale": 0.5, "image_size": [64, 96], "batch_size": 2, "split_seed": 1}
+    write_job(tmp_path, "0", ["data.split_seed=1"], 0.5, data=data)
+    write_job(tmp_path, "1", ["data.batch_size=4"], 0.6, data={**data, "batch_size": 4, "image_size": [8, 8]})
+    write_job(tmp_path, "2", ["data.root=c"], data={**data, "root": "c"}, failure="none")
+    assert "warning" not in report_of(tmp_path, capsys)
+    write_job(tmp_path, "3", ["data.split_seed=2"], 0.7, data={**data, "split_seed": 2, "class_groups": "drone12"})
+    assert "warning: jobs differ in data.class_groups, data.split_seed, so their val/miou" in report_of(
+        tmp_path, capsys
+    )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
@@ -23,6 +23,12 @@ _FAILURE_FILE = "error.txt"  # first line: why the job has no score; then the tr
 UNFINISHED = "it did not finish"
 SCORES = ("miou", "miou_per_image", "accuracy", "dice")
 """Scores of the final test that are compared."""
+_VALIDATED = (
+    "root", "images", "masks", "layout", "sample", "rasters", "labels", "class_attribute", "aoi", "block_m", "map_tile",
+    "map_gsd", "classes", "class_groups", "mask_encoding", "colour_tolerance", "mask_threshold", "unknown", "split_dir",
+    "split_by", "split_distance", "split_seed", "test_share", "val_share", "sampling", "image_size", "scale",
+)  # fmt: skip
+"""Options of `data` that decide which photographs are validated, by which classes and at which size."""
 
 
 class _SweepConfig(BaseModel):
@@ -30,6 +36,7 @@ class _SweepConfig(BaseModel):
 
     objective: str
     direction: str
+    data: dict[str, Any] = {}
 
 
 class _Source(BaseModel):
@@ -87,6 +94,7 @@ class Job:
         reached: Value of the objective; NaN if unknown.
         scores: Scores of the final test; NaN if unknown.
         failure: Reason for a missing objective, in one line; None if the job has one.
+        validated: Options of `data` that decide what the objective was measured on.
     """
 
     name: str
@@ -97,6 +105,7 @@ class Job:
     reached: float
     scores: dict[str, float]
     failure: str | None
+    validated: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -126,6 +135,11 @@ class Sweep:
         """Returns the keys whose values differ between jobs, in the order of the overrides."""
         keys = dict.fromkeys(key for job in self.jobs for key in job.choices)
         return [key for key in keys if len({job.choices.get(key, "") for job in self.jobs}) > 1]
+
+    def validated_differently(self) -> list[str]:
+        """Returns the options of `data` by which jobs with an objective were validated on different pixels."""
+        found = [job.validated for job in self.scored]
+        return [f"data.{key}" for key in _VALIDATED if any(one.get(key) != found[0].get(key) for one in found)]
 
 
 def read_sweep(folder: Path) -> Sweep | None:
@@ -169,9 +183,11 @@ def clear_failure(folder: Path) -> None:
 def _read_job(folder: Path) -> Job:
     """Reads a job; files of it that cannot be read are its failure."""
     failure, overrides, options, run, metrics = None, [], [], _Run(), _Scores()
+    validated: dict[str, Any] = {}
     try:
         overrides = validate(list[str], read_yaml(folder / ".hydra" / "overrides.yaml"))
         options = _read_options(folder / ".hydra" / "hydra.yaml")
+        validated = _read_validated(folder / ".hydra" / "config.yaml")
         run = _read(_Run, folder / "run.json")
         metrics = _read(_Scores, folder / "metrics.json")
         if (folder / _FAILURE_FILE).exists():
@@ -183,7 +199,16 @@ def _read_job(folder: Path) -> Job:
         failure, choices = f"its files cannot be read ({' '.join(str(error).split())[:200]})", {}
     scores = {name: _number(getattr(metrics, name)) for name in SCORES}
     reached = _number(run.reached)
-    return Job(folder.name, tuple(overrides), tuple(options), choices, run.objective, reached, scores, failure)
+    return Job(
+        folder.name, tuple(overrides), tuple(options), choices, run.objective, reached, scores, failure, validated
+    )
+
+
+def _read_validated(path: Path) -> dict[str, Any]:
+    """Returns the options that decide what a job was validated on, of those that are in effect."""
+    data = validate(_SweepConfig, read_yaml(path)).data
+    size = "scale" if data.get("sampling") == "whole" else "image_size"  # without effect
+    return {key: data[key] for key in _VALIDATED if key in data and key != size}
 
 
 def _read_options(path: Path) -> list[str]:

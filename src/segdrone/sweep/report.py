@@ -34,6 +34,11 @@ def report(sweep: Sweep) -> None:
                 f"warning: jobs are ranked by {sweep.objective}: some had no validation, and their training scores are "
                 "too kind"
             )
+        if differing := sweep.validated_differently():
+            print(
+                f"warning: jobs differ in {', '.join(differing)}, so their {sweep.objective} is not of the same "
+                "photographs, classes or size: the best of them need not be the best model"
+            )
         best = sweep.scored[0]
         print(f"best: job {best.name}{_choices(sweep, best)} with {best.objective} {best.reached:.4f}; its command:")
         print(winning_command(best))
