@@ -18,7 +18,7 @@ def write_job(
     direction: str = "maximize",
     objective: str = "val/miou",
     data: dict[str, Any] | None = None,
-    **scores: float | None,
+    **scores: float | str | None,
 ) -> None:
     folder = sweep / name
     hydra: dict[str, Any] = {

@@ -128,3 +128,10 @@ def test_jobs_that_were_validated_on_different_pixels_are_warned_of(
     assert "warning: jobs differ in data.class_groups, data.split_seed, so their val/miou" in report_of(
         tmp_path, capsys
     )
+
+
+def test_the_table_says_which_photographs_were_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_job(tmp_path, "0", ["seed=1"], 0.5, miou=0.5, split="test")
+    assert "those of the test photographs" in " ".join(report_of(tmp_path, capsys).split())
+    write_job(tmp_path, "1", ["seed=2"], 0.6, miou=0.6, split="val")
+    assert "those of the test and val photographs" in " ".join(report_of(tmp_path, capsys).split())

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
@@ -22,7 +22,7 @@ T = TypeVar("T")
 _FAILURE_FILE = "error.txt"  # first line: why the job has no score; then the traceback
 UNFINISHED = "it did not finish"
 SCORES = ("miou", "miou_per_image", "accuracy", "dice")
-"""Scores of the final test that are compared."""
+"""Scores at the end of a job, of its test photographs if it has any, that are compared."""
 _VALIDATED = (
     "root", "images", "masks", "layout", "sample", "rasters", "labels", "class_attribute", "aoi", "block_m", "map_tile",
     "map_gsd", "classes", "class_groups", "mask_encoding", "colour_tolerance", "mask_threshold", "unknown", "split_dir",
@@ -75,6 +75,7 @@ class _Run(BaseModel):
 class _Scores(BaseModel):
     """What is read of `metrics.json`."""
 
+    split: Literal["train", "val", "test", "all"] = "test"
     miou: FiniteFloat | None = None
     miou_per_image: FiniteFloat | None = None
     accuracy: FiniteFloat | None = None
@@ -92,8 +93,9 @@ class Job:
         choices: The values of the overrides by key: numbers as numbers, anything else as text.
         objective: Metric that the job is ranked by; empty if the job ended before it was known.
         reached: Value of the objective; NaN if unknown.
-        scores: Scores of the final test; NaN if unknown.
+        scores: Scores at its end; NaN if unknown.
         failure: Reason for a missing objective, in one line; None if the job has one.
+        split: The split that `scores` are of: `test`, or another one if it is empty.
         validated: Options of `data` that decide what the objective was measured on.
     """
 
@@ -105,6 +107,7 @@ class Job:
     reached: float
     scores: dict[str, float]
     failure: str | None
+    split: str = "test"
     validated: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -200,8 +203,9 @@ def _read_job(folder: Path) -> Job:
     scores = {name: _number(getattr(metrics, name)) for name in SCORES}
     reached = _number(run.reached)
     return Job(
-        folder.name, tuple(overrides), tuple(options), choices, run.objective, reached, scores, failure, validated
-    )
+        folder.name, tuple(overrides), tuple(options), choices, run.objective, reached, scores, failure, metrics.split,
+        validated,
+    )  # fmt: skip
 
 
 def _read_validated(path: Path) -> dict[str, Any]:

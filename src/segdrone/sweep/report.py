@@ -74,7 +74,8 @@ def _print_table(sweep: Sweep) -> None:
         )
         for job in sweep.scored
     ]
-    table = Table(caption="best first; the scores on the right are those of the final test")
+    splits = " and ".join(sorted({job.split for job in sweep.scored}))
+    table = Table(caption=f"best first; the scores on the right are those of the {splits} photographs at the end")
     for name, *cells in zip(("job", *parameters, sweep.objective, *SCORES), *rows, strict=True):
         table.add_column(name, overflow="fold", min_width=min(20, max(map(len, cells))))
     for row in rows:
