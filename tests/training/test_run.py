@@ -83,6 +83,13 @@ def test_val_is_scored_if_there_is_no_test_split(small_config: Compose, all_scen
     assert (report["split"], report["photographs"]) == ("val", 2)
 
 
+def test_scores_of_photographs_that_were_trained_on_are_no_test(small_config: Compose, run: Path) -> None:
+    train(small_config("data.test_share=0", "data.val_share=0"))
+    report = json.loads((run / "metrics.json").read_text())
+    assert report["split"] == "train"
+    assert [text for text in report["warnings"] if "their scores are not a test" in text]
+
+
 def test_training_without_validation_runs_all_epochs(small_config: Compose, run: Path) -> None:
     splits = run.parent / "splits"
     splits.mkdir()

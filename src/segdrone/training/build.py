@@ -146,6 +146,15 @@ def scored_split(datamodule: SegmentationDataModule) -> str | None:
     return next((split for split in labeled if datamodule.splits[split]), None)
 
 
+def tell_scored(datamodule: SegmentationDataModule, split: str) -> None:
+    """Warns if a run is scored on the photographs that it trained on, since no others are left."""
+    if split not in ("test", "val"):
+        log.warning(
+            "there is neither a test nor a validation split: the %d photographs that are scored were trained on, and "
+            "their scores are not a test", len(datamodule.splits[split]),
+        )  # fmt: skip
+
+
 def describe_data(datamodule: SegmentationDataModule) -> dict[str, Any]:
     """Returns what a finished model says of its photographs, as plain data: `data`, `splits` and `split_by`."""
     config = datamodule.config

@@ -32,7 +32,7 @@ from segdrone.evaluation.scored_model import open_checkpoint
 from segdrone.evaluation.scores import score
 from segdrone.model.hparams import spec_from_hparams
 from segdrone.runtime.description import Description, Signature
-from segdrone.training.build import describe_data, open_datamodule, scored_split
+from segdrone.training.build import describe_data, open_datamodule, scored_split, tell_scored
 from segdrone.training.build_trainer import build_trainer, has_validation, instantiate_all
 from segdrone.training.checks import check_classic, check_metric, check_seed, check_validated
 from segdrone.training.loggers import log_hyperparameters, open_loggers
@@ -96,6 +96,7 @@ def train_classic(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, f
     for logger in loggers:
         logger.log_metrics(metrics, step=0)
     tell_doubts(datamodule.splits[split], datamodule.encoding)
+    tell_scored(datamodule, split)
     trainer.strategy.precision_plugin = Precision()  # 32-true, as evaluate.py scores
     with staged_results(folder, RESULTS) as results:
         report = score_split(

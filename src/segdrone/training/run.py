@@ -30,7 +30,7 @@ from segdrone.evaluation import (
 from segdrone.evaluation.report import RESULTS
 from segdrone.model import SegmentationModule, check_resumable, load_module
 from segdrone.model.distributed import how_to_resume, supervise
-from segdrone.training.build import build_datamodule, build_module, scored_split
+from segdrone.training.build import build_datamodule, build_module, scored_split, tell_scored
 from segdrone.training.build_trainer import build_callbacks, build_trainer, has_validation, instantiate_all
 from segdrone.training.checks import check_learning, check_metric, check_seed, check_trainer, check_validated
 from segdrone.training.classic import train_classic
@@ -165,6 +165,7 @@ def _score_best(
     options = inference_options(cfg)
     if trainer.is_global_zero:
         tell_doubts(datamodule.splits[split], datamodule.encoding)
+        tell_scored(datamodule, split)
     with staged_results(folder, RESULTS) as results:
         return score_split(
             trainer, scored_module(best, folder), datamodule, split, results, cfg.pictures, options,
