@@ -97,6 +97,21 @@ def test_photographs_that_were_trained_on_in_a_folder_of_another_place_are_named
     assert f"{len(tested)} of these photographs have the names of photographs that were trained on" in caplog.text
 
 
+def test_photographs_that_were_trained_on_earlier_do_not_hide_its_own(
+    trained: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = trained / "checkpoints" / "best.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    splits, root = checkpoint["hyper_parameters"]["splits"], checkpoint["hyper_parameters"]["data"]["root"]
+    earlier = [{"root": root, "photographs": [*splits["test"], splits["train"][0]]}]
+    checkpoint["hyper_parameters"]["origin"] = {"checkpoint": None, "sha256": None, "trained_on": earlier}
+    torch.save(checkpoint, path)
+    _evaluate(trained, "split=all")
+    number, others = len(splits["test"]) + 1, len(splits["train"]) - 1
+    assert f"{number} of these photographs were trained on earlier" in caplog.text
+    assert f"teachers, and {others} others by itself: their scores are not a test" in caplog.text
+
+
 def test_a_split_needs_only_its_own_photographs(trained: Path, scenes: Path) -> None:
     before = json.loads((trained / "metrics.json").read_text())
     tested = random_split([f"{i:03d}" for i in range(20)])["test"]

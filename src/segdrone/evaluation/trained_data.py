@@ -140,13 +140,15 @@ def _warn_of_training_photographs(datamodule: SegmentationDataModule, training: 
     elsewhere = trained_elsewhere(training, datamodule.config.root) & scored
     named = trained_anywhere(training) & scored  # folders are moved, and exported files name none
     root = training.get("data", {}).get("root")
+    own = trained if root is not None and Path(datamodule.config.root).resolve() == Path(root).resolve() else set()
     if elsewhere:
+        others = f", and {len(own - elsewhere)} others by itself" if own - elsewhere else ""
         log.warning(
-            "%d of these photographs were trained on earlier, beside its own or by its teachers: their scores are "
-            "not a test", len(elsewhere),
+            "%d of these photographs were trained on earlier, beside its own or by its teachers%s: their scores are "
+            "not a test", len(elsewhere), others,
         )  # fmt: skip
-    elif trained and root is not None and Path(datamodule.config.root).resolve() == Path(root).resolve():
-        log.warning("%d of these photographs were trained on: their scores are not a test", len(trained))
+    elif own:
+        log.warning("%d of these photographs were trained on: their scores are not a test", len(own))
     elif named:
         log.warning(
             "%d of these photographs have the names of photographs that were trained on: if they are the same, their "
