@@ -112,6 +112,14 @@ def test_photographs_that_were_trained_on_earlier_do_not_hide_its_own(
     assert f"teachers, and {others} others by itself: their scores are not a test" in caplog.text
 
 
+def test_photographs_of_another_folder_are_not_said_to_be_those_of_the_training(
+    trained: Path, scenes: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = [f"data.images={scenes}/original_images", f"data.masks={scenes}/label_images_semantic"]
+    _evaluate(trained, "split=all", *given)  # the root stays that of the training
+    assert "15 of these photographs have the names of photographs that were trained on" in caplog.text
+
+
 def test_a_split_needs_only_its_own_photographs(trained: Path, scenes: Path) -> None:
     before = json.loads((trained / "metrics.json").read_text())
     tested = random_split([f"{i:03d}" for i in range(20)])["test"]

@@ -139,8 +139,7 @@ def _warn_of_training_photographs(datamodule: SegmentationDataModule, training: 
     trained = {*training.get("splits", {}).get("train", [])} & scored
     elsewhere = trained_elsewhere(training, datamodule.config.root) & scored
     named = trained_anywhere(training) & scored  # folders are moved, and exported files name none
-    root = training.get("data", {}).get("root")
-    own = trained if root is not None and Path(datamodule.config.root).resolve() == Path(root).resolve() else set()
+    own = trained if _is_same_folder(datamodule, training.get("data", {})) else set()
     if elsewhere:
         others = f", and {len(own - elsewhere)} others by itself" if own - elsewhere else ""
         log.warning(
@@ -155,3 +154,11 @@ def _warn_of_training_photographs(datamodule: SegmentationDataModule, training: 
             "scores are not a test",
             len(named),
         )
+
+
+def _is_same_folder(datamodule: SegmentationDataModule, data: Mapping[str, Any]) -> bool:
+    """Whether photographs are in the folder of a training, whose options of the dataset are `data`."""
+    images, _ = datamodule.dataset.files.given or (None, None)
+    root = data.get("root")
+    same_root = root is not None and Path(datamodule.config.root).resolve() == Path(root).resolve()
+    return same_root and images == data.get("images")
