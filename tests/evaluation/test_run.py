@@ -123,11 +123,13 @@ def test_photographs_of_another_folder_are_not_said_to_be_those_of_the_training(
 def test_a_split_needs_only_its_own_photographs(trained: Path, scenes: Path) -> None:
     before = json.loads((trained / "metrics.json").read_text())
     tested = random_split([f"{i:03d}" for i in range(20)])["test"]
+    (warning,) = _evaluate(trained, f"data.root={scenes}")["warnings"]
+    assert warning.startswith(f"{len(tested)} of the 20 photographs are scored, which have the names of the test split")
     for path in [*scenes.rglob("*.jpg"), *scenes.rglob("*.png")]:
         if path.stem not in tested:
             path.unlink()
     after = _evaluate(trained, f"data.root={scenes}")
-    assert after["iou"] == before["iou"]
+    assert (after["iou"], after["warnings"]) == (before["iou"], [])
 
 
 def test_tiles_score_every_pixel_once(trained: Path) -> None:

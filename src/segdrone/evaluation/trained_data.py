@@ -35,10 +35,16 @@ _SIZES = {"test_image_size": "whole", "tile_size": "tiles", "crop_size": "crops"
 def open_split(
     model: ScoredModel, split: str, overrides: Mapping[str, Any], *, tiled: bool = False
 ) -> SegmentationDataModule:
-    """Opens a split as `find_split` does, and warns of photographs that the model was trained on."""
+    """Opens a split as `find_split` does, and warns of photographs that the model was trained on, or that are left out.
+
+    Raises:
+        DataError: As `find_split`.
+        ConfigError: As `find_split`.
+    """
     given = {**model.normalization, **overrides}
     datamodule = find_split(model.spec, model.training, split, given, tiled=tiled)
     _warn_of_training_photographs(datamodule, model.training, split)
+    _warn_of_photographs_left_out(datamodule, model.training, split)
     return datamodule
 
 
@@ -154,6 +160,16 @@ def _warn_of_training_photographs(datamodule: SegmentationDataModule, training: 
             "scores are not a test",
             len(named),
         )
+
+
+def _warn_of_photographs_left_out(datamodule: SegmentationDataModule, training: Mapping[str, Any], split: str) -> None:
+    """Warns if the names of the training's split choose photographs in another folder, which may be other ones."""
+    data, scored, found = training.get("data", {}), len(datamodule.splits[split]), len(datamodule.dataset.pairs)
+    if datamodule.ids and data.get("root") is not None and scored < found and not _is_same_folder(datamodule, data):
+        log.warning(
+            "%d of the %d photographs are scored, which have the names of the %s split of the training, in another "
+            "folder: unless they are the same, give split=all", scored, found, split,
+        )  # fmt: skip
 
 
 def _is_same_folder(datamodule: SegmentationDataModule, data: Mapping[str, Any]) -> bool:
