@@ -65,6 +65,15 @@ def test_predicted_masks_get_the_same_scores_and_files_as_a_checkpoint(evaluated
     }  # fmt: skip
 
 
+def test_several_processes_are_refused(evaluated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "metrics.json").write_text("of somebody")
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match="scored by one process, not 2"):
+        scored(tmp_path, f"predictions={evaluated / 'masks'}", "data.root=.")
+    assert (tmp_path / "metrics.json").read_text() == "of somebody"
+
+
 def test_photographs_are_not_needed(evaluated: Path, all_scenes: Path, tmp_path: Path) -> None:
     masks = all_scenes / "label_images_semantic"
     alone = scored(tmp_path / "a", f"predictions={evaluated / 'masks'}", f"data.masks={masks}")

@@ -20,6 +20,7 @@ from segdrone.evaluation.options import SIZE_OPTIONS, data_overrides, inference_
 from segdrone.evaluation.prediction_classes import find_prediction_classes, prediction_encoding
 from segdrone.evaluation.predictions import evaluate_predictions, find_predictions
 from segdrone.evaluation.report import start_output, write_report
+from segdrone.utils.launch import world_size
 from segdrone.utils.output_dir import StagedResults
 
 
@@ -40,6 +41,8 @@ def evaluate_prediction_folder(
     Raises:
         SegdroneError: The masks, the photographs or the configuration cannot be used.
     """
+    if (processes := world_size()) > 1:  # each would write the results
+        raise ConfigError(f"predictions=FOLDER is scored by one process, not {processes}: leave out torchrun and srun")
     if inference_options(cfg) is not None:
         raise ConfigError("inference=tiled does nothing with predictions=FOLDER, which are predicted: leave it out")
     overrides = data_overrides(cfg)
