@@ -165,7 +165,8 @@ def test_a_split_of_the_photographs_is_scored(predicted: Path, all_scenes: Path,
         if path.stem not in ("002", "003", "004"):
             path.unlink()
     choices = [f"predictions={predicted}", f"data.root={all_scenes}"]
-    assert scored(tmp_path / "a", *choices, "split=val", f"data.split_dir={splits}")["photographs"] == 3
+    metrics = scored(tmp_path / "a", *choices, "split=val", f"data.split_dir={splits}")
+    assert (metrics["photographs"], metrics["split_by"]) == (3, f"by the lists in {splits}")
     with pytest.raises(DataError, match=r"17 of 20 photographs, 000 first, have no mask of the same name"):
         scored(tmp_path / "b", *choices)
     with pytest.raises(ConfigError, match=r"split=val needs data\.split_dir"):

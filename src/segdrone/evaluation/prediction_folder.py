@@ -73,6 +73,7 @@ def evaluate_prediction_folder(
     evaluator.sync()
     root = str((dataset.files.masks if masks_only else dataset.root).resolve())
     details = {"split": split, "root": root, "inference": None, "predictions": str(folder.resolve())}
+    details["split_by"] = None if split == "all" else dataset.split.by
     title = f"{root}, predicted in {cfg.predictions}"
     return write_report(
         evaluator, title, results, provenance=provenance, run=None, loggers=[board], warnings=warnings, **details
