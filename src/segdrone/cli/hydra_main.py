@@ -145,7 +145,7 @@ def _parse_arguments() -> argparse.Namespace:
 def _quote_folder(override: str) -> str:
     """Quotes names of folders that Hydra would read as numbers: 2024_05_12 as 20240512, and 2024.10 as 2024.1."""
     key, equals, value = override.partition("=")
-    if key not in _FOLDERS:
+    if key not in _FOLDERS or {*value} & {"'", '"'}:
         return override
     return key + equals + re.sub(r"(?<![^,])\d[\d._eE]*(?![^,])", r"'\g<0>'", value)
 
