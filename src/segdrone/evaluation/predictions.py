@@ -18,6 +18,7 @@ from segdrone.errors import DataError
 from segdrone.evaluation.evaluator import EvalSample, Evaluator
 from segdrone.inference.grouping import Things
 from segdrone.raster.decode import read_image
+from segdrone.raster.header import read_header
 from segdrone.raster.pixels import resize_image, resize_mask
 from segdrone.utils.progress import progress_bar
 from segdrone.windows import Size, proportional_size
@@ -166,6 +167,8 @@ def _resize(mask: NDArray[np.uint8], size: Size | None) -> NDArray[np.uint8]:
 
 
 def _read_gray(path: Path) -> NDArray[np.uint8]:
+    if (kind := read_header(path).sample_type) != "uint8":
+        raise DataError(f"{path} has values of {kind}, not of 8 bits: write a gray image, 0 to 255 for 0 to 1")
     pixels = read_image(path)
     gray = np.ascontiguousarray(pixels[..., 0])
     if any((pixels[..., channel] != gray).any() for channel in (1, 2)):
