@@ -68,9 +68,18 @@ def test_arguments_reach_the_transform() -> None:
     assert noise.std_range == (0.1, 0.2)
 
 
+@pytest.mark.parametrize("name", ["RandomRotate90", "MedianBlur", "ToSepia"])
+def test_transforms_that_albumentations_does_not_validate_are_built(name: str) -> None:
+    (transform,) = build_transforms([{"transform": name, "p": 0.25}], "augment.train")
+    assert type(transform).__name__ == name
+    assert transform.p == 0.25
+
+
 @pytest.mark.parametrize(
     ("step", "message"),
     [
+        ({"transform": "RandomRotate90", "limit": 90}, "RandomRotate90 does not take these arguments"),
+        ({"transform": "RandomRotate90", "p": 2}, "RandomRotate90 does not take these arguments"),
         ({"transform": "HorizontalFlop"}, "HorizontalFlop is not a transform of albumentations: fix the name"),
         ({"transform": "Compose"}, "Compose is not a transform of albumentations: fix the name"),
         ({"transform": "cv2"}, "cv2 is not a transform of albumentations: fix the name"),

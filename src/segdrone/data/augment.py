@@ -52,11 +52,18 @@ def _build_transform(step: Mapping[str, Any], where: str) -> A.BasicTransform:
     fill_mask = inspect.signature(kind).parameters.get("fill_mask")
     if fill_mask is not None and fill_mask.default == 0:
         arguments.setdefault("fill_mask", IGNORE_INDEX)  # pixels from outside the photograph are not class 0
+    strict = {"strict": True} if _is_validated(kind) else {}  # the others refuse unknown arguments themselves
     try:
-        return kind(**arguments, strict=True)
+        return kind(**arguments, **strict)
     except (TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{where}: {name} does not take these arguments ({reason}): fix them") from None
+
+
+def _is_validated(kind: type[A.BasicTransform]) -> bool:
+    """Whether albumentations checks the arguments of a transform against a schema, and takes `strict` beside them."""
+    owner = next(base for base in kind.__mro__ if "__init__" in vars(base))
+    return "InitSchema" in vars(owner)
 
 
 class Pipeline:
