@@ -190,10 +190,16 @@ def test_corners_of_a_rotation_are_ignored() -> None:
     assert sample["mask"][16, 24] != 255
 
 
-def test_masks_are_filled_with_the_ignored_id_by_default() -> None:
-    turned = pipeline({"transform": "Rotate", "p": 1.0, "limit": (40, 50)})
-    mask = turned(0, image=np.zeros((32, 48, 3), np.uint8), mask=np.full((32, 48), 7, np.uint8))["mask"]
-    assert set(mask.unique().tolist()) == {7, 255}
+@pytest.mark.parametrize(
+    "step",
+    [{"transform": "Rotate", "limit": [40, 50]}, {"transform": "TimeMasking"}, {"transform": "FrequencyMasking"}],
+    ids=lambda step: str(step["transform"]),
+)
+def test_masks_are_filled_with_the_ignored_id_by_default(step: dict[str, Any]) -> None:
+    turned = pipeline({**step, "p": 1.0})
+    image, mask = np.zeros((32, 48, 3), np.uint8), np.full((32, 48), 7, np.uint8)
+    masks = [turned(seed, image=image, mask=mask)["mask"] for seed in range(4)]
+    assert set(torch.cat(masks).unique().tolist()) == {7, 255}
 
 
 def test_a_transform_that_fails_on_a_photograph_is_named_in_one_line() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -49,15 +48,16 @@ def _build_transform(step: Mapping[str, Any], where: str) -> A.BasicTransform:
         raise ConfigError(
             f"{where}: samples are normalized by data.mean and data.std after augmentation: leave out {name}"
         )
-    fill_mask = inspect.signature(kind).parameters.get("fill_mask")
-    if fill_mask is not None and fill_mask.default == 0:
-        arguments.setdefault("fill_mask", IGNORE_INDEX)  # pixels from outside the photograph are not class 0
     strict = {"strict": True} if _is_validated(kind) else {}  # the others refuse unknown arguments themselves
     try:
-        return kind(**arguments, **strict)
+        transform: Any = kind(**arguments, **strict)
     except (TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{where}: {name} does not take these arguments ({reason}): fix them") from None
+    if "fill_mask" not in arguments and getattr(transform, "fill_mask", None) == 0:
+        transform.fill_mask = IGNORE_INDEX  # pixels from outside the photograph, or hidden, are not class 0
+    built: A.BasicTransform = transform
+    return built
 
 
 def _is_validated(kind: type[A.BasicTransform]) -> bool:
