@@ -108,6 +108,15 @@ def test_sources_of_different_sizes_are_combined_at_the_size_of_the_first(
         np.testing.assert_array_equal(image[rest][:, :2], np.argwhere(rest))
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_thing_that_shows_twice_has_two_numbers(seed: int) -> None:
+    first = (*source(0), np.arange(1, 1 + SIZE[0] * SIZE[1]).astype(np.uint16).reshape(SIZE))  # each pixel is a thing
+    others = [(*source(number, (4, 4)), np.zeros((4, 4), np.uint16)) for number in range(1, 4)]
+    _, _, instances = mosaic([first, *others], np.random.default_rng(seed))
+    numbers, counts = np.unique(instances[instances > 0], return_counts=True)
+    assert len(numbers) > SIZE[0] * SIZE[1] // 2 and counts.max() == 1
+
+
 def test_cutmix_has_the_published_shares() -> None:
     rng = np.random.default_rng(0)
     first, other = source(0, (100, 150)), source(1, (100, 150))

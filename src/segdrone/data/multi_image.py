@@ -100,8 +100,8 @@ def mosaic(samples: list[LabeledImage], rng: np.random.Generator) -> LabeledImag
     After Bochkovskiy et al., YOLOv4 (2020), section 3.3, but without resizing: drone photographs have similar scales,
     which help to recognize classes. Where a sample is smaller than its cell, the first sample shows.
     """
-    samples = _number_apart(samples)
-    canvases = tuple(pixels.copy() for pixels in samples[0])
+    below, *samples = _number_apart([samples[0], *samples])  # a thing that shows twice has two numbers
+    canvases = tuple(pixels.copy() for pixels in below)
     height, width = canvases[1].shape
     row, column = (int(side * rng.uniform(0.25, 0.75)) for side in (height, width))
     cells = [(0, 0, row, column), (0, column, row, width), (row, 0, height, column), (row, column, height, width)]
