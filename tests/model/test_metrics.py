@@ -6,7 +6,7 @@ from sklearn.metrics import accuracy_score, f1_score, jaccard_score
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score, MulticlassJaccardIndex
 
 from segdrone.classes import ClassTable
-from segdrone.model.metrics import SplitMetrics
+from segdrone.model.metrics import EpochLoss, SplitMetrics
 
 TABLE = ClassTable(names=("a", "b", "c", "d"), colours=((0, 0, 0), (1, 1, 1), (2, 2, 2), (3, 3, 3)))
 
@@ -57,3 +57,24 @@ def test_scores_are_computed_from_all_batches_not_averaged() -> None:
     )
     assert iou[:3].tolist() == pytest.approx(jaccard_score(true, predicted, average=None).tolist())
     assert metrics.confmat.sum().item() == labeled.sum().item()
+
+
+def test_a_batch_counts_in_the_loss_of_an_epoch_by_its_photographs() -> None:
+    loss = EpochLoss()
+    for value, photographs in ((1.0, 8), (4.0, 1), (100.0, 0)):  # the last has padding alone
+        loss(torch.tensor(value), photographs=photographs)
+    assert loss.compute().item() == pytest.approx(12 / 9)
+    loss.reset()
+    loss.update(torch.tensor(math.nan), photographs=1)
+    loss.update(torch.tensor(1.0), photographs=1)
+    assert loss.compute().isnan()  # a training that diverged shows
+
+
+def test_the_loss_of_an_epoch_is_exact_in_a_module_of_half_precision() -> None:
+    loss = EpochLoss()
+    torch.nn.ModuleList([loss]).to(torch.bfloat16)
+    for step in range(1000):  # in bfloat16 a sum stays at 256
+        loss.update(torch.tensor(float(step < 500), dtype=torch.bfloat16), photographs=1)
+    assert loss.compute().item() == 0.5
+    loss.reset()
+    assert loss.total.dtype == torch.float32

@@ -53,3 +53,15 @@ def test_hyper_parameters_are_plain_data(module: SegmentationModule) -> None:
 
     assert set(module.hparams) == {"model", "classes", "data", "splits", "split_by", "origin"}
     assert plain(dict(module.hparams))
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_photographs(
+    module: SegmentationModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "log", lambda *args, **kwargs: None)  # there is no trainer to log to
+    image, mask = torch.randn(4, 3, 32, 32), torch.randint(0, 23, (4, 32, 32))
+    with torch.no_grad():
+        expected = [float(module.loss(module(image[[i]]), mask[[i]])) for i in range(4)]
+    for rows, ids in (([0, 1, 2], ["a", "b", "c"]), ([3], ["d"]), ([0], [""])):  # an empty id is padding
+        module.validation_step({"image": image[rows], "mask": mask[rows], "id": ids}, 0)
+    assert module.epoch_loss("val").compute().item() == pytest.approx(sum(expected) / 4, rel=1e-4)

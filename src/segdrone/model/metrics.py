@@ -1,8 +1,12 @@
-"""Metrics of a split, computed from counts over the whole set, not averaged over batches."""
+"""Metrics of a split, computed from sums and counts over the whole set, not averaged over batches."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+import torch
 from torch import Tensor
+from torchmetrics import Metric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from segdrone.classes import ClassTable
@@ -41,3 +45,41 @@ class SplitMetrics(MulticlassConfusionMatrix):
         iou, dice = correct / (truth_plus_predicted - correct), 2 * correct / truth_plus_predicted
         scores = {"miou": iou.nanmean(), "dice": dice.nanmean(), "accuracy": correct.sum() / counts.sum(), "iou": iou}
         return {name: score.float() for name, score in scores.items()}
+
+
+class EpochLoss(Metric):
+    """Mean loss of an epoch: each batch counts by the number of its photographs.
+
+    `MeanMetric(nan_strategy="disable")` of torchmetrics 1.9 ignores the weights that it is given, and any other
+    strategy hides the NaN of a training that diverged.
+
+    The sums stay in float32 in a module of half precision, in which 256 + 1 is 256.
+
+    Example:
+        >>> loss = EpochLoss()
+        >>> loss.update(torch.tensor(1.0), photographs=3)
+        >>> loss.update(torch.tensor(5.0), photographs=1)
+        >>> loss.compute()
+        tensor(2.)
+    """
+
+    full_state_update = False
+    total: Tensor
+    photographs: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("total", "photographs"):
+            self.add_state(name, default=torch.tensor(0.0, dtype=torch.float32), dist_reduce_fx="sum")
+
+    def update(self, loss: Tensor, photographs: int) -> None:
+        """Adds the loss of a batch, a scalar."""
+        self.total += loss.float() * photographs
+        self.photographs += photographs
+
+    def compute(self) -> Tensor:
+        """Returns the mean, a float32 scalar; NaN without any photograph."""
+        return self.total / self.photographs
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> Metric:
+        return super()._apply(lambda tensor: fn(tensor).float(), exclude_state)

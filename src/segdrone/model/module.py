@@ -12,7 +12,6 @@ import torch
 from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
-from torchmetrics import MeanMetric
 
 from segdrone import __version__
 from segdrone.errors import CheckpointError, ConfigError
@@ -22,7 +21,7 @@ from segdrone.model.hparams import spec_from_hparams
 from segdrone.model.losses import build_loss
 from segdrone.model.losses.distillation import distillation_loss
 from segdrone.model.losses.instance import InstanceLoss
-from segdrone.model.metrics import SplitMetrics
+from segdrone.model.metrics import EpochLoss, SplitMetrics
 from segdrone.model.networks import build_network, forward_any_size, supports_batch_of_one
 from segdrone.model.optim import build_optimizer, build_scheduler
 from segdrone.model.stall import COMPUTING
@@ -95,7 +94,7 @@ class SegmentationModule(L.LightningModule):
         things = [self.table.names.index(name) for name in self.table.things or ()]
         self.instance_loss = InstanceLoss(things, self.table.ignore_index) if self.spec.instances else None
         self.metrics = torch.nn.ModuleDict({f"{split}_metrics": SplitMetrics(self.table) for split in _SPLITS})
-        self.losses = torch.nn.ModuleDict({f"{split}_loss": MeanMetric(nan_strategy="disable") for split in _SPLITS})
+        self.losses = torch.nn.ModuleDict({f"{split}_loss": EpochLoss() for split in _SPLITS})
 
     @property
     def encoder(self) -> torch.nn.Module:
@@ -183,7 +182,7 @@ class SegmentationModule(L.LightningModule):
         prediction = logits.detach().max(1).indices  # twice as fast as argmax in channels-last layout
         training = split == "train"
         epoch_loss = self.epoch_loss(split)
-        epoch_loss(mean, weight=sum(name != "" for name in batch["id"]))  # padding has an empty id
+        epoch_loss(mean, photographs=sum(name != "" for name in batch["id"]))  # padding has an empty id
         self.log(f"{split}/loss", epoch_loss, prog_bar=training, on_step=training, on_epoch=True, batch_size=len(mask))
         self.split_metrics(split).update(prediction, batch.get("truth", mask))  # pseudo-labels are no truth
         return loss, prediction, output
@@ -214,10 +213,10 @@ class SegmentationModule(L.LightningModule):
         assert isinstance(metrics, SplitMetrics)
         return metrics
 
-    def epoch_loss(self, split: str) -> MeanMetric:
+    def epoch_loss(self, split: str) -> EpochLoss:
         """Returns the mean loss of the current epoch of `train`, `val` or `test`."""
         loss = self.losses[f"{split}_loss"]
-        assert isinstance(loss, MeanMetric)
+        assert isinstance(loss, EpochLoss)
         return loss
 
     def _log_scores(self, split: str) -> None:
