@@ -87,3 +87,17 @@ def test_without_things_there_is_a_gradient_and_no_nan(class_id: int) -> None:
     loss.backward()
     assert loss.item() == (200 if class_id == 0 else 0)
     assert planes.grad is not None and planes.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_the_default_precision_changes_nothing(dtype: torch.dtype) -> None:
+    """`trainer.precision=bf16-true` makes it that of the network."""
+    mask, instances = scene(0)
+    expected = targets(mask, instances)
+    torch.set_default_dtype(dtype)
+    try:
+        result = targets(mask, instances)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for found, known in zip(result, expected, strict=True):
+        assert torch.equal(found, known) and found.dtype == known.dtype

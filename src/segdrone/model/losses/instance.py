@@ -53,10 +53,12 @@ def instance_targets(mask: Tensor, instances: Tensor, is_thing: Tensor, ignore_i
     key = (image * 256 + mask[numbered]) * 65536 + instances[numbered]
     things, index, area = key.unique(return_inverse=True, return_counts=True)
     positions = torch.stack([row, column]).float()
-    centers = torch.zeros(2, len(things), device=mask.device).index_add_(1, index, positions) / area
-    offsets = torch.zeros(len(mask), 2, *mask.shape[1:], device=mask.device)
+    centers = (
+        torch.zeros(2, len(things), dtype=torch.float32, device=mask.device).index_add_(1, index, positions) / area
+    )
+    offsets = torch.zeros(len(mask), 2, *mask.shape[1:], dtype=torch.float32, device=mask.device)
     offsets[image, 0, row, column], offsets[image, 1, row, column] = centers[:, index] - positions
-    deviations = (area.sqrt() / _SIDES).clamp(_SMALLEST, _LARGEST)
+    deviations = (area.float().sqrt() / _SIDES).clamp(_SMALLEST, _LARGEST)
     return InstanceTargets(
         _draw_centers(mask.shape, things // (65536 * 256), centers, deviations),
         offsets,
@@ -75,7 +77,7 @@ def _draw_centers(shape: torch.Size, image: Tensor, centers: Tensor, deviations:
         deviations: Their standard deviations in pixels, float32 `[K]`.
     """
     _, height, width = shape
-    canvas = torch.zeros(shape, device=centers.device)
+    canvas = torch.zeros(shape, dtype=torch.float32, device=centers.device)
     reach = torch.arange(-round(3 * _LARGEST), round(3 * _LARGEST) + 1, device=centers.device)
     nearest = centers.round().long()
     rows, columns = (nearest[side][:, None] + reach for side in range(2))
