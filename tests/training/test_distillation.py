@@ -73,6 +73,13 @@ def test_the_teacher_is_in_no_checkpoint_and_stays_as_it_is(tmp_path: Path) -> N
     assert read_checkpoint(tmp_path / "last.ckpt")["state_dict"].keys() == tiny_module().state_dict().keys()
 
 
+@pytest.mark.parametrize("precision", ["bf16-true", "64-true"])
+def test_the_network_may_have_another_precision_than_its_teacher(precision: Any, tmp_path: Path) -> None:
+    callback = Distillation([tiny_checkpoint(tmp_path / "teacher.ckpt", THREE, 1)], tiny_module())
+    trainer = fit(tmp_path, callback, module=tiny_module(), precision=precision, max_epochs=1)
+    assert torch.isfinite(trainer.callback_metrics["train/loss"])
+
+
 def test_ignored_pixels_teach_nothing() -> None:
     logits = torch.randn(1, 3, 4, 4, requires_grad=True)
     mask = torch.zeros(1, 4, 4, dtype=torch.int64)

@@ -68,7 +68,7 @@ class Distillation(L.Callback):
     ) -> None:
         """Puts the probabilities, float32 `[B, C, H, W]`, into the batch."""
         with torch.no_grad(), trainer.precision_plugin.forward_context():
-            batch["teacher"] = forward_any_size(self._teacher, batch["image"]).exp()
+            batch["teacher"] = forward_any_size(self._teacher, batch["image"].float()).exp()  # as the teachers are
 
 
 def _compare_pixels(path: str | Path, teacher: ModelSpec, own: ModelSpec) -> None:
