@@ -109,7 +109,9 @@ class TestEveryNetwork:
             supported = True
         except ValueError:
             supported = False
-        assert supports_batch_of_one(module.network) == supported
+        modes = [part.training for part in module.modules()]
+        assert supports_batch_of_one(module.network, 64, 96) == supported
+        assert [part.training for part in module.modules()] == modes
 
     def test_a_checkpoint_gives_the_same_logits(self, module: SegmentationModule, tmp_path: Path) -> None:
         trainer = L.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu", enable_model_summary=False)
@@ -117,6 +119,13 @@ class TestEveryNetwork:
         trainer.save_checkpoint(tmp_path / "a.ckpt")
         image = torch.randn(1, 3, 61, 93)
         assert torch.equal(load_module(tmp_path / "a.ckpt")(image), module(image))
+
+
+@pytest.mark.parametrize(("encoder", "supported"), [("timm-skresnet18", False), ("resnet18", True)])
+def test_an_encoder_can_need_two_images_too(encoder: str, supported: bool) -> None:
+    network = build_network("unet", classes=2, encoder_name=encoder, **NARROW)
+    assert supports_batch_of_one(network, 64, 96) == supported
+    assert not supports_batch_of_one(network, 32, 32)  # the coarsest map is one pixel
 
 
 @pytest.mark.parametrize("name", ["fpn", "pspnet", "deeplabv3", "pan", "upernet"])
@@ -151,7 +160,9 @@ def test_a_batch_of_one_that_a_network_cannot_train_on_is_refused_before_trainin
     all_scenes: Path, tmp_path: Path
 ) -> None:
     overrides = small(all_scenes, tmp_path / "run", ["model=pan_mbv2"])
-    with pytest.raises(ConfigError, match="model.name=pan cannot train on .* 15 samples .* of 7.*data.batch_size"):
+    with pytest.raises(
+        ConfigError, match="model.name=pan on .* cannot train on .* 15 samples .* of 7.*data.batch_size"
+    ):
         train(compose_config("train", *overrides, "data.batch_size=7"))
 
 

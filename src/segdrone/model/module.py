@@ -120,16 +120,17 @@ class SegmentationModule(L.LightningModule):
         """
         self.started = True
         self._align_schedule()
-        if supports_batch_of_one(self.network):
-            return
         loader: Any = self.trainer.train_dataloader
         samples, batch_size = len(loader.sampler), loader.batch_size
+        if batch_size is None:  # batches of somebody's own loader
+            return
         last_has_one = samples % batch_size == 1 and self.trainer.num_training_batches == len(loader)
-        if batch_size == 1 or last_has_one:
+        if (batch_size == 1 or last_has_one) and not supports_batch_of_one(self.network, *self.spec.training_size):
+            model = self.hparams["model"]
             raise ConfigError(
-                f"model.name={self.hparams['model']['name']} cannot train on a batch of one photograph (its batch norm "
-                f"follows a global pooling), and {samples} samples in batches of {batch_size} leave one: give another "
-                "data.batch_size"
+                f"model.name={model['name']} on {model['encoder_name']} cannot train on a batch of one photograph (a "
+                f"batch norm of it follows a global pooling), and {samples} samples in batches of {batch_size} leave "
+                "one: give another data.batch_size"
             )
 
     def _align_schedule(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 import warnings
@@ -57,9 +58,6 @@ _TIMM_NAMES = {
     "xception": "tu-legacy_xception", "inceptionv4": "tu-inception_v4", "inceptionresnetv2": "tu-inception_resnet_v2",
     "dpn68": "tu-dpn68", "dpn98": "tu-dpn98", "dpn131": "tu-dpn131",
 }  # fmt: skip
-
-# Networks with batch norm after a global pooling, which needs two values per channel in training.
-_NEEDS_BATCH_OF_TWO = (smp.PAN, smp.DeepLabV3, smp.DeepLabV3Plus, smp.UPerNet, ddrnet.DDRNet)
 
 # Networks with an encoder of smp that returns a list of features; those of DPT are a ViT's own.
 _TAKES_CONTEXT = [
@@ -231,9 +229,20 @@ def pad_to_stride(network: nn.Module, image: Tensor) -> Tensor:
     return torch.nn.functional.pad(image, padding, mode="replicate")
 
 
-def supports_batch_of_one(network: nn.Module) -> bool:
-    """Returns whether the network can be trained on a batch of one image; if not, torch raises an error."""
-    return not isinstance(network, _NEEDS_BATCH_OF_TWO)
+@torch.no_grad()
+def supports_batch_of_one(network: nn.Module, height: int, width: int) -> bool:
+    """Returns whether the network can be trained on a batch of one image of this size; if not, torch raises an error.
+
+    A batch norm behind a global pooling, of the network or its encoder, then has one value per channel. A copy without
+    values ("meta") tries it.
+    """
+    copied = copy.deepcopy(network).to("meta").train()
+    size, dtype = round_up_to_stride(network, height, width), next(copied.parameters()).dtype
+    try:
+        copied(torch.empty(1, 3, *size, dtype=dtype, device="meta"))
+    except (ValueError, RuntimeError) as error:
+        return "more than 1 value per channel" not in str(error)
+    return True
 
 
 def pretrained_normalization(encoder_name: str) -> tuple[Sequence[float], Sequence[float]] | None:
