@@ -81,5 +81,5 @@ class EpochLoss(Metric):
         """Returns the mean, a float32 scalar; NaN without any photograph."""
         return self.total / self.photographs
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> Metric:
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> torch.nn.Module:
         return super()._apply(lambda tensor: fn(tensor).float(), exclude_state)
