@@ -40,3 +40,21 @@ def test_only_the_first_process_plots(tmp_path: Path) -> None:
     _epoch(curves, 0, first=False)
     assert len(curves.history) == 1
     assert not (tmp_path / "a").exists()
+
+
+def test_plots_that_were_not_written_after_the_last_epoch_are_written_at_the_end(tmp_path: Path) -> None:
+    """Also if the run is resumed with no epoch left."""
+    curves, folder = PlotMetrics(str(tmp_path / "a")), tmp_path / "a"
+    folder.write_text("in the place of the folder")
+    _epoch(curves, 0)
+    folder.unlink()
+    trainer = SimpleNamespace(is_global_zero=True)
+    curves.on_fit_end(trainer, L.LightningModule())  # type: ignore[arg-type]
+    names = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert names.keys() == {"loss.png", "miou.png", "accuracy.png"}
+    curves.on_fit_end(trainer, L.LightningModule())  # type: ignore[arg-type]
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == names
+    resumed = PlotMetrics(str(tmp_path / "b"))
+    resumed.load_state_dict(curves.state_dict())
+    resumed.on_fit_end(trainer, L.LightningModule())  # type: ignore[arg-type]
+    assert {path.name for path in (tmp_path / "b").iterdir()} == names.keys()

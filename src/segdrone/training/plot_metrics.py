@@ -14,7 +14,8 @@ from segdrone.utils.best_effort import BestEffort
 class PlotMetrics(L.Callback):
     """Plots `loss.png`, `miou.png` and `accuracy.png` after every epoch, for train and, if validated, val.
 
-    The history is stored in the checkpoint, so a resumed run plots the whole curve.
+    The history is stored in the checkpoint, so a resumed run plots the whole curve, also if no epoch was left; what
+    could not be written after the last epoch is plotted again at the end.
 
     Args:
         folder: Folder for the plots.
@@ -24,6 +25,7 @@ class PlotMetrics(L.Callback):
         self.folder = Path(folder)
         self._best_effort = BestEffort("figures/")
         self.history: list[dict[str, float]] = []
+        self._plotted = 0  # epochs of the history that the plots show
         self._splits = ["train"]  # with values of this epoch; values of earlier validations stay logged
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -37,11 +39,20 @@ class PlotMetrics(L.Callback):
         logged = trainer.callback_metrics
         epoch = {"epoch": float(trainer.current_epoch)}
         self.history.append({**epoch, **{key: float(logged[key]) for key in keys if key in logged}})
+        self._plot(trainer)
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Plots the history if the plots do not show it."""
+        if self._plotted < len(self.history):
+            self._plot(trainer)
+
+    def _plot(self, trainer: L.Trainer) -> None:
         if not trainer.is_global_zero:
             return
         with self._best_effort():
             for name in figures.TRAINING_CURVES:
                 figures.save(figures.plot_training_curve(self.history, name), self.folder / f"{name}.png")
+            self._plotted = len(self.history)
 
     @property
     def state_key(self) -> str:
