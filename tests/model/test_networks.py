@@ -29,7 +29,7 @@ from tests.helpers.small_run import compose_config, small
 from tests.helpers.training import DATA
 
 TABLE = ClassTable(names=("a", "b", "c"), colours=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
-NARROW = {"decoder_channels": [16, 16, 8, 8, 8]}
+NARROW: dict[str, Any] = {"decoder_channels": [16, 16, 8, 8, 8]}
 SMALL: dict[str, dict[str, Any]] = {
     "unet": NARROW,
     "unetplusplus": NARROW,
