@@ -280,7 +280,7 @@ One client alone, in turns with `predict_folder` of the same photograph in one p
 Photographs of {small:g} megapixels a second, in turns: by the service with four clients for each worker, which decodes,
 predicts and writes, and by the network alone in a loop, with all threads:
 
-| model | it sees | workers | service | network | ratio |
+| model | network size | workers | service | network | ratio |
 |---|---|---|---|---|---|
 {chr(10).join(rates)}
 """

@@ -87,15 +87,13 @@ def test_photographs_and_videos_of_one_folder_are_read_together(out: Path, predi
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda content: content.pop("statistics"), "has no statistics, as those of an older segdrone: predict again"),
         (lambda content: content["statistics"].pop("noise"), "has statistics that segdrone did not write"),
         (lambda content: content["statistics"]["noise"].pop(), "has statistics that segdrone did not write"),
         (lambda content: content["statistics"].update(noise=[1e999, 0, 0]), "cannot be read|did not write"),
         (lambda content: content["statistics"].update(noise="abc"), "flight.json cannot be read"),
         (lambda content: content["made_with"].update(smooth="x"), "flight.json cannot be read"),
         (lambda content: content.update(classes={"names": ["a"]}), "flight.json cannot be read"),
-        (lambda content: content["made_with"].update(smooth=5), "by another model or with other options than a.jpg"),
-        (lambda content: content["made_with"]["predictor"].update(checkpoint="0"), "by another model"),
+        (lambda content: content["statistics"].update({key: [] for key in content["statistics"]}), "did not write"),
     ],
 )
 def test_what_was_written_by_others_is_refused_in_one_line(
@@ -110,11 +108,28 @@ def test_what_was_written_by_others_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_an_unfinished_video_is_left_out_and_told(out: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda content: [content.pop(key) for key in ("statistics", "frames")],
+            "as its video is not finished",
+        ),
+        (lambda content: content.pop("statistics"), "left out, as its video is of an older segdrone: predict it again"),
+        (lambda content: content["made_with"].update(smooth=5), "by another model or with other options than a.jpg"),
+        (lambda content: content["made_with"]["predictor"].update(checkpoint="0"), "flight.mp4 at 0 s and its other"),
+        (lambda content: content.update(class_groups={"x": ["a"]}), "by another model or with other options than"),
+    ],
+)
+def test_a_video_that_does_not_fit_is_left_out_and_told(
+    out: Path, caplog: pytest.LogCaptureFixture, change: Callable[[Any], object], message: str
+) -> None:
     file = out / "films" / "sub" / "flight.json"
-    file.write_text(json.dumps({"made_with": json.loads(file.read_text())["made_with"]}))
+    content = json.loads(file.read_text())
+    change(content)
+    file.write_text(json.dumps(content))
     assert read_predictions(out).paths == ("a.jpg",)
-    assert "flight.json is of a video that is not finished: it is left out" in caplog.text
+    assert message in caplog.text
 
 
 def test_smoothed_masks_are_not_compared_with_those_of_photographs(

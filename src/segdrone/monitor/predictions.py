@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +25,9 @@ from segdrone.monitor.videos import VideoStatistics, read_videos
 from segdrone.reference_statistics import ReferenceStatistics, Values
 from segdrone.utils.bounded import UnreadableError, read_json, read_text, validate
 
+log = logging.getLogger(__name__)
+
+_ALIKE = ("table", "groups", "options", "digests")  # of what is compared together
 _MAX_BYTES = 1 << 30  # of a table: 500,000 photographs
 
 
@@ -70,9 +74,11 @@ class PredictedPhotographs:
 def read_predictions(folder: Path) -> PredictedPhotographs:
     """Reads a folder that `segdrone predict` wrote; of videos, frames some seconds apart count as photographs.
 
+    Videos of another model or other options than the photographs, or the first video, are left out with a warning.
+
     Raises:
         DataError: It is no such folder, holds no photograph, its tables were written by an older segdrone or another
-            program, a value is not a number, or photographs and videos were predicted with other options.
+            program, or a value is not a number.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder: give one that segdrone predict wrote")
@@ -82,19 +88,20 @@ def read_predictions(folder: Path) -> PredictedPhotographs:
             f"{folder} holds no {SETTINGS} and {SUMMARY}, and no finished videos in {VIDEOS}/: give a folder that "
             "segdrone predict wrote"
         )
-    first = parts[0]
-    for other in parts[1:]:
-        for name in ("table", "groups", "options", "digests"):
-            if getattr(first, name) != getattr(other, name):
-                raise DataError(
-                    f"{folder} holds {other.paths[0]}, which was predicted by another model or with other options than "
-                    f"{first.paths[0]}: give a folder of one of them"
-                )
+    first, alike = parts[0], []
+    for part in parts:
+        if all(getattr(part, name) == getattr(first, name) for name in _ALIKE):
+            alike.append(part)
+            continue
+        log.warning(
+            "%s and its other frames are left out: they were predicted by another model or with other options than %s",
+            part.paths[0], first.paths[0],
+        )  # fmt: skip
     return replace(
         first,
-        paths=tuple(path for part in parts for path in part.paths),
-        masks=tuple(mask for part in parts for mask in part.masks),
-        values={name: np.concatenate([part.values[name] for part in parts]) for name in first.values},
+        paths=tuple(path for part in alike for path in part.paths),
+        masks=tuple(mask for part in alike for mask in part.masks),
+        values={name: np.concatenate([part.values[name] for part in alike]) for name in first.values},
     )
 
 

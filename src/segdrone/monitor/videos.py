@@ -54,28 +54,28 @@ class VideoStatistics(BaseModel):
 
 
 def read_videos(folder: Path) -> Iterator[VideoStatistics]:
-    """Yields the statistics of each finished video of a folder that `segdrone predict` wrote; tells of unfinished ones.
+    """Yields the statistics of each video of a folder that `segdrone predict` wrote.
+
+    Warns of those that are not finished, or were predicted by an older segdrone, and leaves them out.
 
     Raises:
-        DataError: A video was predicted by an older segdrone, or a file is not what it wrote.
+        DataError: A file is not what segdrone wrote.
     """
     for file in sorted((folder / VIDEOS).rglob("*.json")):
         try:
             content = read_json(file)
-            is_unfinished = isinstance(content, dict) and "frames" not in content
-            is_old = isinstance(content, dict) and "statistics" not in content
-            video = None if is_unfinished or is_old else validate(VideoStatistics, content)
+            if isinstance(content, dict) and "statistics" not in content:
+                reason = "of an older segdrone" if "frames" in content else "not finished"
+                log.warning("%s is left out, as its video is %s: predict it again with --redo", file, reason)
+                continue
+            video = validate(VideoStatistics, content)
         except (UnreadableError, DataError) as error:
             raise DataError(f"{file} cannot be read ({error}): predict again with --redo") from None
-        if is_unfinished:
-            log.warning("%s is of a video that is not finished: it is left out", file)
-            continue
-        if video is None:
-            raise DataError(f"{file} has no statistics, as those of an older segdrone: predict again with --redo")
         columns = ["seconds", *monitored_columns(video.classes)]
         values = [video.statistics.get(name, []) for name in columns]
         numbers = [value for column in values for value in column if value is not None]
-        if len({*map(len, values)}) != 1 or None in values[0] or not all(map(math.isfinite, numbers)):
+        is_whole = len({*map(len, values)}) == 1 and values[0] and None not in values[0]
+        if not is_whole or not all(map(math.isfinite, numbers)):
             raise DataError(f"{file} has statistics that segdrone did not write: predict again with --redo")
         path = file.relative_to(folder).with_suffix(".mp4").as_posix()
         yield video.model_copy(update={"path": path, "statistics": dict(zip(columns, values, strict=True))})
