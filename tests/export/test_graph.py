@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from segdrone.export.graph import InferenceGraph, exportable_operations
-from segdrone.model.networks import forward_any_size
+from segdrone.model.any_size import forward_any_size
 from segdrone.runtime.description import Signature
 from tests.helpers.exported import SPEC, small_network
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from segdrone.classes import ClassTable
-from segdrone.model.networks import build_network, model_settings, round_up_to_stride
+from segdrone.model.any_size import round_up_to_stride
+from segdrone.model.networks import build_network, model_settings
 from segdrone.runtime.description import Description, Signature
 from segdrone.spec import ModelSpec
 from tests.helpers.commands import REPO

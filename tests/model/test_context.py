@@ -14,8 +14,9 @@ from torch import Tensor
 
 from segdrone.errors import CheckpointError, ConfigError
 from segdrone.model import SegmentationModule, load_encoder_weights, load_network, read_checkpoint
+from segdrone.model.any_size import round_up_to_stride
 from segdrone.model.context import ContextEncoder, FrozenViT, base_encoder
-from segdrone.model.networks import build_network, model_settings, round_up_to_stride
+from segdrone.model.networks import build_network, model_settings
 from segdrone.model.optim import build_optimizer
 from segdrone.training.build import build_datamodule, build_module
 from tests.helpers.small_run import Compose, fit_config

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from segdrone.errors import ConfigError
-from segdrone.model.networks import build_network, forward_any_size, round_up_to_stride
+from segdrone.model.any_size import forward_any_size, round_up_to_stride
+from segdrone.model.networks import build_network
 
 LITE = {"name": "fpn", "encoder_name": "tu-test_efficientnet"}
 PAN = {"name": "pan", "encoder_name": "tu-test_efficientnet"}

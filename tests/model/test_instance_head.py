@@ -9,7 +9,8 @@ import torch
 
 from segdrone.errors import CheckpointError, ConfigError
 from segdrone.model import SegmentationModule, check_resumable, load_network, load_pretrained
-from segdrone.model.networks import build_network, round_up_to_stride
+from segdrone.model.any_size import round_up_to_stride
+from segdrone.model.networks import build_network
 from tests.helpers.training import DATA, MODEL, THREE, fit
 from tests.model.test_finetune import _save
 from tests.model.test_networks import SMALL

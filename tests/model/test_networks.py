@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from segdrone.classes import ClassTable
 from segdrone.errors import ConfigError
 from segdrone.model import SegmentationModule, load_module
+from segdrone.model.any_size import round_up_to_stride, supports_batch_of_one
 from segdrone.model.flops import count_macs, count_parameters
 from segdrone.model.losses import build_loss
 from segdrone.model.networks import (
@@ -20,8 +21,6 @@ from segdrone.model.networks import (
     build_network,
     model_settings,
     pretrained_normalization,
-    round_up_to_stride,
-    supports_batch_of_one,
 )
 from segdrone.training import train
 from tests.helpers.commands import REPO

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from segdrone.model.networks import round_up_to_stride
+from segdrone.model.any_size import round_up_to_stride
 from segdrone.runtime.fuse import fuse_batch_norms
 from tests.helpers.exported import small_network
 from tests.helpers.network_files import NETWORK_FILES

@@ -20,7 +20,7 @@ from segdrone.export.isolated import Environment, run_script
 from segdrone.export.source import ExportSource
 from segdrone.export.to_torch import to_torch_export, to_torchscript
 from segdrone.export.trial import check_difference, trial_windows
-from segdrone.model.networks import round_up_to_stride
+from segdrone.model.any_size import round_up_to_stride
 from segdrone.runtime.adapter import Adapter
 from segdrone.runtime.description import Description
 from segdrone.utils.bounded import UnreadableError, read_json

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from segdrone.errors import CheckpointError
-from segdrone.model.networks import round_up_to_stride
+from segdrone.model.any_size import round_up_to_stride
 from segdrone.runtime.description import Description, Signature
 from segdrone.spec import ModelSpec
 

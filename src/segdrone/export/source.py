@@ -13,8 +13,8 @@ from segdrone.data import SegmentationDataModule
 from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation.trained_data import find_split
 from segdrone.included import find_model
+from segdrone.model.any_size import round_up_to_stride
 from segdrone.model.checkpoint import load_model
-from segdrone.model.networks import round_up_to_stride
 from segdrone.runtime.description import Description, Precision, Signature
 from segdrone.runtime.torch_backend import TorchBackend
 from segdrone.utils.digest import file_digest

@@ -8,7 +8,7 @@ from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode
 
 from segdrone.errors import ConfigError
-from segdrone.model.networks import round_up_to_stride
+from segdrone.model.any_size import round_up_to_stride
 
 
 def summarize(network: nn.Module, size: tuple[int, int]) -> str:

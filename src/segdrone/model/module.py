@@ -15,6 +15,7 @@ from torch import Tensor
 
 from segdrone import __version__
 from segdrone.errors import CheckpointError, ConfigError
+from segdrone.model.any_size import forward_any_size, supports_batch_of_one
 from segdrone.model.context import base_encoder
 from segdrone.model.distributed import mean_over_processes
 from segdrone.model.hparams import spec_from_hparams
@@ -22,7 +23,7 @@ from segdrone.model.losses import build_loss
 from segdrone.model.losses.distillation import distillation_loss
 from segdrone.model.losses.instance import InstanceLoss
 from segdrone.model.metrics import EpochLoss, SplitMetrics
-from segdrone.model.networks import build_network, forward_any_size, supports_batch_of_one
+from segdrone.model.networks import build_network
 from segdrone.model.optim import build_optimizer, build_scheduler
 from segdrone.model.stall import COMPUTING
 from segdrone.spec import INSTANCE_PLANES

@@ -11,7 +11,7 @@ from timm.layers import BatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from segdrone.model.networks import round_up_to_stride
+from segdrone.model.any_size import round_up_to_stride
 
 _TOLERANCE = 1e-4  # of the logits, relative to the largest one
 

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from segdrone.errors import CheckpointError, ConfigError
 from segdrone.included import find_model
+from segdrone.model.any_size import forward_any_size, pad_to_stride, round_up_to_stride
 from segdrone.model.checkpoint import load_network
-from segdrone.model.networks import forward_any_size, pad_to_stride, round_up_to_stride
 from segdrone.normalize import Normalize
 from segdrone.runtime.backend import OutOfMemory
 from segdrone.runtime.fuse import fuse_batch_norms

@@ -12,10 +12,10 @@ import torch
 
 from segdrone.errors import ConfigError
 from segdrone.model import SegmentationModule
+from segdrone.model.any_size import forward_any_size
 from segdrone.model.checkpoint import load_model
 from segdrone.model.ensemble import Ensemble
 from segdrone.model.finetune import compare_splits
-from segdrone.model.networks import forward_any_size
 from segdrone.spec import ModelSpec
 
 log = logging.getLogger(__name__)
