@@ -92,8 +92,8 @@ def _damage(text: str) -> str:
 @pytest.mark.parametrize(
     ("name", "change", "expected"),
     [
-        ("summary.csv", lambda text: text.splitlines()[0] + "\n", "lists no photographs"),
-        ("summary.csv", lambda text: "", "lists no photographs"),
+        ("summary.csv", lambda text: text.splitlines()[0] + "\n", "has no photographs in"),
+        ("summary.csv", lambda text: "", "has no photographs in"),
         ("summary.csv", _damage, "too many or too few cells in row 1"),
         ("summary.csv", lambda text: text[:-40], "too many or too few cells in row 3"),
         ("summary.csv", lambda text: text.replace("masks/001", "../001"), "names a mask outside of masks/ in row 2"),
@@ -110,7 +110,7 @@ def test_damaged_tables_are_refused(tmp_path: Path, name: str, change: Callable[
 
 
 def test_other_folders_are_refused(tmp_path: Path) -> None:
-    assert "holds no predict.json and summary.csv" in refusal(tmp_path)
+    assert "has no photographs in predict.json and summary.csv" in refusal(tmp_path)
     assert "is not a folder: give one that segdrone predict wrote" in refusal(tmp_path / "missing")
     (tmp_path / "file").write_text("")
     assert "is not a folder" in refusal(tmp_path / "file")

@@ -132,6 +132,13 @@ def test_a_video_that_does_not_fit_is_left_out_and_told(
     assert message in caplog.text
 
 
+def test_videos_are_read_where_no_photograph_could_be_predicted(out: Path, caplog: pytest.LogCaptureFixture) -> None:
+    header, _, _ = (out / "summary.csv").read_text().partition("\n")
+    (out / "summary.csv").write_text(header + "\n")
+    assert read_predictions(out).paths[0] == "films/sub/flight.mp4 at 0 s"
+    assert "summary.csv lists no photographs" in caplog.text
+
+
 def test_smoothed_masks_are_not_compared_with_those_of_photographs(
     predictor: Predictor, source: Path, tmp_path: Path, predicted: Path
 ) -> None:

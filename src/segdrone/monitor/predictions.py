@@ -85,8 +85,8 @@ def read_predictions(folder: Path) -> PredictedPhotographs:
     parts = [*_photographs(folder), *(_of_video(folder, video) for video in read_videos(folder))]
     if not parts:
         raise DataError(
-            f"{folder} holds no {SETTINGS} and {SUMMARY}, and no finished videos in {VIDEOS}/: give a folder that "
-            "segdrone predict wrote"
+            f"{folder} has no photographs in {SETTINGS} and {SUMMARY}, and no finished videos in {VIDEOS}/: give a "
+            "folder that segdrone predict wrote"
         )
     first, alike = parts[0], []
     for part in parts:
@@ -106,7 +106,7 @@ def read_predictions(folder: Path) -> PredictedPhotographs:
 
 
 def _photographs(folder: Path) -> Iterator[PredictedPhotographs]:
-    """Yields what `predict.json` and `summary.csv` say, if they are there."""
+    """Yields what `predict.json` and `summary.csv` say, if they are there and list photographs."""
     if not (folder / SETTINGS).is_file() or not (folder / SUMMARY).is_file():
         return
     try:
@@ -114,6 +114,9 @@ def _photographs(folder: Path) -> Iterator[PredictedPhotographs]:
     except (UnreadableError, DataError) as error:
         raise DataError(f"{folder / SETTINGS} cannot be read ({error}): predict again") from None
     rows = _read_rows(folder / SUMMARY)
+    if not rows:
+        log.warning("%s lists no photographs", folder / SUMMARY)
+        return
     columns = monitored_columns(settings.classes)
     missing = [column for column in ("path", "mask", *columns) if column not in rows[0]]
     if missing:
@@ -169,8 +172,6 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
         rows = [*csv.DictReader(io.StringIO(text, newline=""), restkey="", restval=None)]
     except (UnreadableError, csv.Error) as error:
         raise DataError(f"{path} cannot be read ({error}): predict again") from None
-    if not rows:
-        raise DataError(f"{path} lists no photographs: predict some into the folder")
     for number, row in enumerate(rows, 1):
         if "" in row or None in row.values():
             raise DataError(f"{path} has too many or too few cells in row {number}: predict again with --redo")
