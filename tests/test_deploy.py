@@ -57,6 +57,12 @@ def test_the_user_of_the_container_may_write_to_its_volumes() -> None:
     assert written and {*written} <= {*made.split()}
 
 
+def test_the_base_of_the_container_is_named_once_by_digest() -> None:
+    text = _text("Containerfile")
+    assert re.findall(r"^ARG BASE=docker\.io/library/python:3\.12\.\d+-slim-\w+@sha256:[0-9a-f]{64}$", text, re.M)
+    assert re.findall(r"^FROM (\S+)", text, re.M) == ["${BASE}", "${BASE}"]
+
+
 def test_probes_ask_for_addresses_that_exist(client: TestClient) -> None:
     (container,) = _read("deploy/kubernetes.yaml")[0]["spec"]["template"]["spec"]["containers"]
     probes = [container[name]["httpGet"]["path"] for name in ("startupProbe", "readinessProbe", "livenessProbe")]
