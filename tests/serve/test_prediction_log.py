@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from segdrone.monitor.drift import compare
 from segdrone.monitor.predictions import read_predictions
 from segdrone.monitor.run import monitor
 from segdrone.reference_statistics import ReferenceStatistics
@@ -60,6 +61,20 @@ def test_darker_photographs_raise_an_alarm_and_only_the_latest_count() -> None:
     drift = log.drift(MODEL)
     assert drift is not None and drift.alarm and drift.photographs == WINDOW
     assert drift.columns[0].column == "brightness"
+
+
+def test_photographs_without_any_data_are_none_without_confidence(tmp_path: Path) -> None:
+    log, empty = PredictionLog(tmp_path), {f"share_{name}": 0.0 for name in TABLE.names} | {"confidence": 0.0}
+    add(log, 40)
+    values = draw_values(30, seed=3)
+    for number in range(30):
+        row = {name: "" if np.isnan(column[number]) else f"{column[number]:.6f}" for name, column in values.items()}
+        row |= {name: str(value) for name, value in {**empty, "no_data": 1.0}.items()}
+        log.add("net", MODEL, f"empty{number}", {**row, "digest": f"empty {number}"})
+    drift, read = log.drift(MODEL), read_predictions(file_of(tmp_path).parent)
+    assert drift is not None and drift == compare(REFERENCE, read.values)
+    known = {column.column: column.photographs for column in drift.columns}
+    assert (known["confidence"], known["share_grass"], known["sharpness"]) == (40, 40, 70)
 
 
 def test_a_photograph_that_is_sent_again_counts_once(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from segdrone.classes import ClassTable
 from segdrone.errors import SegdroneError
 from segdrone.inference.inputs import SETTINGS
-from segdrone.inference.photo_statistics import monitored_columns
+from segdrone.inference.photo_statistics import forget_empty, monitored_columns
 from segdrone.inference.summary import SUMMARY, csv_line, read_lines
 from segdrone.monitor.drift import Drift, compare
 from segdrone.spec import ModelSpec
@@ -94,7 +94,7 @@ class PredictionLog:
             columns = [name for name in rows[0] if name not in ("path", "mask")]
             values = {name: np.array([float(row[name] or "nan") for row in rows]) for name in columns}
             try:
-                found = None if reference is None else compare(reference, values)
+                found = None if reference is None else compare(reference, forget_empty(values))
             except SegdroneError as error:
                 log.warning("the photographs cannot be compared with the reference: %s", error)
             self._drift[digest] = time.monotonic(), found
