@@ -150,6 +150,19 @@ def test_layers_that_somebody_changed_are_kept_beside_those_that_are_made_anew(
     assert [*kept.parent.iterdir()] == [kept]
 
 
+def test_polygons_are_written_to_the_working_folder_of_each_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, *_ = holey_map(tmp_path / "ortho.tif")
+    for name, expected in (("first", (1, 0)), ("first", (0, 1)), ("second", (1, 0))):
+        (tmp_path / name).mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / name)
+        summary = predict(path, tmp_path / "out", layers=LayerOptions(polygons="map.geojson"))
+        assert (summary.predicted, summary.skipped) == expected
+    first, second = (tmp_path / name / "map.geojson" for name in ("first", "second"))
+    assert first.read_bytes() == second.read_bytes()
+
+
 def test_statistics_of_a_gis_beside_a_map_leave_it_the_same(tmp_path: Path) -> None:
     path, *_ = holey_map(tmp_path / "ortho.tif")
     predict(path, tmp_path / "out")

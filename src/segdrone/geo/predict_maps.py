@@ -175,7 +175,8 @@ def _write_layers(
     """Writes the layers of a map unless they are done; returns whether they were not."""
     record = MapRecord.read(files.record)
     made_from = {"mask": record.stages["mask"]["files"][files.mask.name], **described}
-    if record.is_done("layers", made_from):
+    target = options.polygon_file(files)  # a name such as map.gpkg is another file in another working folder
+    if record.is_done("layers", made_from) and (target is None or record.names("layers", target)):
         return False
     record.keep_changed("layers")
     written = write_layers(source, files, predictor.table, options, areas, zones, progress=progress)
