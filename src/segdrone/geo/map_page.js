@@ -3,7 +3,7 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const view = document.getElementById("view"), plane = document.getElementById("plane");
   const canvas = document.getElementById("mask"), context = canvas.getContext("2d", { willReadFrequently: true });
-  const source = document.getElementById("ids"), opacity = document.getElementById("opacity");
+  const opacity = document.getElementById("opacity");
   const boxes = [...document.querySelectorAll("input[data-class]")];
   let scale = 1, x = 0, y = 0, ids = null;
 
@@ -41,11 +41,10 @@
     for (let i = 0; i < pixels.length; i++) pixels[i] = colors[ids[i]];
     context.putImageData(image, 0, 0);
   }
-  function read() {
-    context.drawImage(source, 0, 0);
-    const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
-    ids = new Uint8Array(pixels.length / 4);
-    for (let i = 0; i < ids.length; i++) ids[i] = pixels[4 * i];
+  async function read() {
+    const packed = Uint8Array.from(atob(document.getElementById("ids").textContent), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+    ids = new Uint8Array(await new Response(stream).arrayBuffer());
     draw();
   }
 
@@ -84,6 +83,6 @@
   window.addEventListener("resize", fit);
   opacity.addEventListener("input", draw);
   for (const box of boxes) box.addEventListener("change", draw);
-  if (source.complete) read(); else source.addEventListener("load", read);
+  read();
   fit();
 })();

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -19,7 +20,6 @@ from numpy.typing import NDArray
 
 from segdrone.classes import ClassTable
 from segdrone.raster import ImageSource
-from segdrone.raster.encode import PNG_OPTIONS
 from segdrone.utils.atomic import atomic_write
 from segdrone.utils.console import printable
 from segdrone.windows import Size, Window
@@ -45,7 +45,10 @@ def draw_picture(source: ImageSource) -> NDArray[np.uint8]:
 
 
 class PagePictures(NamedTuple):
-    """The map and its mask on the page, in one size: a JPEG and a PNG of class ids, both as base64."""
+    """The map and its mask on the page, in one size: a JPEG, and class ids that are compressed by zlib, as base64.
+
+    The ids are no picture: browsers that guard against fingerprinting add noise to pixels that a script reads back.
+    """
 
     size: Size
     photo: str
@@ -59,8 +62,10 @@ class PagePictures(NamedTuple):
             picture: The map.
             ids: Class ids, uint8 `[h, w]`; the ignored id is not shown.
         """
-        photo = _encode(".jpg", picture[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
-        return cls((ids.shape[0], ids.shape[1]), photo, _encode(".png", ids, PNG_OPTIONS))
+        pixels = np.ascontiguousarray(picture[..., ::-1])
+        _, photo = cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
+        parts = (b64encode(part).decode("ascii") for part in (photo.tobytes(), zlib.compress(ids.tobytes())))
+        return cls((ids.shape[0], ids.shape[1]), *parts)
 
 
 def write_map_page(
@@ -124,11 +129,6 @@ def format_area(area: float) -> str:
     if area >= 10_000:
         return f"{area / 10_000:,.2f} ha"
     return f"{area:,.0f} m²" if area >= 10 else f"{area:.2f} m²"
-
-
-def _encode(suffix: str, pixels: NDArray[np.uint8], options: Sequence[int]) -> str:
-    _, content = cv2.imencode(suffix, np.ascontiguousarray(pixels), options)
-    return b64encode(content.tobytes()).decode("ascii")
 
 
 def _template() -> Any:
