@@ -45,8 +45,10 @@ def test_health_and_descriptions(client: TestClient) -> None:
 @pytest.mark.parametrize("model", ["net", "other"])
 def test_the_probabilities_are_those_of_the_backend(client: TestClient, models: dict[str, str], model: str) -> None:
     expected, url = open_backend(models[model], device="cpu")(WINDOWS), f"/v2/models/{model}/infer"
-    answer = client.post(url, json={**document(), "id": "42"}).json()
-    assert {**answer, "outputs": None} == {"model_name": model, "id": "42", "outputs": None}
+    response = client.post(url, json={**document(), "id": "42"})
+    answer, [version] = response.json(), client.get(f"/v2/models/{model}").json()["versions"]
+    assert answer | {"outputs": None} == {"model_name": model, "model_version": version, "id": "42", "outputs": None}
+    assert (response.headers["x-model"], response.headers["x-model-digest"]) == (model, version)
     (tensor,) = answer["outputs"]
     assert (tensor["name"], tensor["datatype"], tensor["shape"]) == ("probabilities", "FP32", list(expected.shape))
     assert np.abs(np.array(tensor["data"]) - expected.ravel()).max() < 1e-6
@@ -69,6 +71,7 @@ def test_binary_tensors(client: TestClient, models: dict[str, str], wish: dict[s
     (tensor,) = json.loads(response.content[:length])["outputs"]
     assert tensor["parameters"] == {"binary_data_size": expected.nbytes}
     assert response.content[length:] == expected.astype("<f4").tobytes()
+    assert len(response.headers["x-model-digest"]) == 64
     assert response.headers["content-type"] == "application/octet-stream"
 
 

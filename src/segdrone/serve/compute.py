@@ -114,9 +114,10 @@ class Computer:
         probabilities = backend(request.windows)
         check_probabilities(backend, request.windows, probabilities)
         classes = probabilities[:, : len(backend.spec.classes)]
-        header = write_answer(request, message["model"], classes, Path(message["answer"]))
-        megapixels = request.windows.size / 3e6
-        return {"header": header, "megapixels": megapixels, "seconds": time.monotonic() - start}
+        digest = _digest(backend.settings)
+        header = write_answer(request, message["model"], digest, classes, Path(message["answer"]))
+        megapixels, seconds = request.windows.size / 3e6, time.monotonic() - start
+        return {"header": header, "megapixels": megapixels, "seconds": seconds, "model_digest": digest}
 
     def _predict(self, message: Message) -> Message:
         predictor, cleanup, objects = self._prepare(message)

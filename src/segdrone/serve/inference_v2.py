@@ -79,7 +79,8 @@ async def infer(
 ) -> FileResponse:
     """Takes `windows`, UINT8 `[N, height, width, 3]`, and returns `probabilities`, FP32 `[N, classes, height, width]`.
 
-    Tensors are JSON or, as in Triton's extension for binary tensors, bytes after the JSON.
+    Tensors are JSON or, as in Triton's extension for binary tensors, bytes after the JSON. `model_version` is the
+    SHA-256 of the file of the model that answered, as under `versions` of its description.
     """
     service: Service = request.app.state.service
     record = record_of(request)
@@ -100,6 +101,8 @@ async def infer(
     service.metrics.count_prediction(
         model, queued=task.queued or 0.0, predicted=result["seconds"], megapixels=record.megapixels
     )  # fmt: skip
+    headers = {"X-Model": model, "X-Model-Digest": result["model_digest"]}
     if result["header"] is None:
-        return FileResponse(answer, media_type="application/json")
-    return FileResponse(answer, media_type="application/octet-stream", headers={_HEADER: str(result["header"])})
+        return FileResponse(answer, media_type="application/json", headers=headers)
+    headers[_HEADER] = str(result["header"])
+    return FileResponse(answer, media_type="application/octet-stream", headers=headers)

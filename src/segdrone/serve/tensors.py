@@ -114,12 +114,15 @@ def _values(tensor: _Input, binary: bytes) -> NDArray[np.uint8]:
     return values.astype(np.uint8).ravel()
 
 
-def write_answer(request: Inference, model: str, probabilities: NDArray[np.float32], file: Path) -> int | None:
+def write_answer(
+    request: Inference, model: str, digest: str, probabilities: NDArray[np.float32], file: Path
+) -> int | None:
     """Writes the body of an answer to a file.
 
     Args:
         request: What it answers.
         model: Name of the model.
+        digest: SHA-256 of its file, which is its version.
         probabilities: float32 `[N, C, h, w]`.
         file: The file.
 
@@ -127,7 +130,7 @@ def write_answer(request: Inference, model: str, probabilities: NDArray[np.float
         Length of the JSON in bytes, if a binary tensor follows.
     """
     tensor: dict[str, Any] = {"name": OUTPUT, "datatype": "FP32", "shape": list(probabilities.shape)}
-    content: dict[str, Any] = {"model_name": model, "outputs": [tensor]}
+    content: dict[str, Any] = {"model_name": model, "model_version": digest, "outputs": [tensor]}
     if request.id is not None:
         content["id"] = request.id
     if not request.binary:
