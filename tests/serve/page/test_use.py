@@ -248,6 +248,25 @@ def test_a_token_is_asked_for_and_kept_for_the_tab(opened: Opened, service: Serv
         page.context.close()
 
 
+def test_a_file_that_needs_another_token_leaves_the_result_shown(opened: Opened, service: Service) -> None:
+    with listening(dataclasses.replace(service, tokens=[_digest("secret-token")])) as (host, port):
+        page = opened(at=f"http://{host}:{port}/", expected=NO_SUCCESS, wait=False)
+        page.get_by_label("Token").fill("secret-token")
+        page.keyboard.press("Enter")
+        page.get_by_label("Model").locator("option").first.wait_for(state="attached")
+        give(page, photograph())
+        page.evaluate("sessionStorage.setItem('segdrone-token', 'of yesterday')")
+        page.get_by_role("button", name="Color mask").click()
+        page.get_by_text("needs a token").wait_for()
+        assert page.evaluate("document.activeElement.id") == "token-text"
+        page.get_by_label("Token").fill("secret-token")
+        with page.expect_download() as saved:
+            page.keyboard.press("Enter")
+        assert saved.value.suggested_filename == "photograph-colors.png"
+        assert page.locator("[data-state=done]").count() == 1
+        page.context.close()
+
+
 def test_cancel_returns_to_the_choice(opened: Opened) -> None:
     page = opened(expected="ERR_ABORTED")
     content = photograph(1200, 1600)

@@ -181,6 +181,17 @@ async function startSample(button) {
   else showProblem(new Error("The scene cannot be loaded: try again, or give a photograph."));
 }
 
+/** Saves a file of the prediction that is shown, which stays if that fails. */
+async function save(button) {
+  hideProblem();
+  button.disabled = true;
+  const own = prediction;
+  const isOwn = () => own === prediction;
+  await download(own, button.dataset.kind, photograph.name).catch((error) => isOwn() && showProblem(error, () => save(button)));
+  button.disabled = false;
+  if (isOwn() && find("#token").hidden) button.focus();
+}
+
 function closePrediction() {
   prediction?.close();
   prediction = null;
@@ -223,15 +234,7 @@ document.addEventListener("drop", (event) => {
 });
 for (const button of document.querySelectorAll("#samples button"))
   button.addEventListener("click", () => startSample(button));
-for (const button of document.querySelectorAll("[data-kind]"))
-  button.addEventListener("click", async () => {
-    hideProblem();
-    button.disabled = true;
-    const own = prediction;
-    await download(own, button.dataset.kind, photograph.name).catch((error) => own === prediction && showProblem(error));
-    button.disabled = false;
-    if (own === prediction) button.focus();
-  });
+for (const button of document.querySelectorAll("[data-kind]")) button.addEventListener("click", () => save(button));
 options.addEventListener("change", showModel);
 options.addEventListener("submit", (event) => {
   event.preventDefault();
