@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import io
+import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,9 +17,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from segdrone.inference.video_io import open_video, video_writer
+from segdrone.serve import uploads
 from segdrone.serve.service import Service
 from tests.helpers.exported import random_pixels
-from tests.helpers.serving import detail, make_client, photograph, slow_photograph, wait_until
+from tests.helpers.serving import detail, listening, make_client, photograph, slow_photograph, wait_until
 
 
 @pytest.fixture
@@ -174,6 +178,22 @@ def test_options_are_checked_before_the_upload(
     client: TestClient, options: dict[str, Any], status: int, expected: str
 ) -> None:
     assert expected in detail(client.post("/v1/jobs", params=options, content=photograph()), status)
+
+
+def test_an_upload_whose_client_has_left_becomes_no_job(service: Service, client: TestClient) -> None:
+    assert service.jobs is not None
+    free = threading.Event()
+    with listening(service) as address:
+        held = [uploads._CHECKS.submit(free.wait, 60) for _ in range(2)]  # so that the upload is not looked at yet
+        connection = http.client.HTTPConnection(*address)
+        connection.request("POST", "/v1/jobs", pack(a=photograph()))
+        folder = service.jobs.store.folder("lock").parent
+        wait_until(lambda: [*folder.glob("*.new/upload")])
+        connection.close()
+        time.sleep(0.5)
+        free.set()
+        wait_until(lambda: all(future.done() for future in held) and not [*folder.glob("*.new")])
+    assert [*service.jobs.store] == []
 
 
 def test_limits(service: Service) -> None:

@@ -20,7 +20,7 @@ from segdrone.serve.job_uploads import receive_job
 from segdrone.serve.log import record_of
 from segdrone.serve.models import describe, find_model
 from segdrone.serve.predict_job import RESULT
-from segdrone.serve.problems import Problem, disk_errors
+from segdrone.serve.problems import CLIENT_GONE, Problem, disk_errors
 from segdrone.serve.segment import BINARY, BODY, Options, check_options
 from segdrone.serve.service import Service
 
@@ -65,6 +65,8 @@ async def add_job(request: Request, options: Annotated[JobOptions, Query()]) -> 
     try:
         count = await receive_job(request, folder, service.settings)
         record.bytes = sum(path.stat().st_size for path in (folder / "input").rglob("*") if path.is_file())
+        if await request.is_disconnected():  # as while an archive is unpacked: nobody would know the job
+            raise Problem(CLIENT_GONE, "the client left before the answer")
         with disk_errors():
             job = store.add(folder, record.model, options.model_dump(exclude={"model"}), count)
     finally:
