@@ -114,6 +114,14 @@ def test_geojson_has_more_digits_where_a_pixel_is_smaller_than_its_last_one(tmp_
     assert shapely.area(polygons) * 111e3 * 76e3 == pytest.approx(1e-4, rel=0.2)
 
 
+def test_centroids_beyond_the_antimeridian_have_longitudes_up_to_180(tmp_path: Path) -> None:
+    where = Georeference(pyproj.CRS("EPSG:4326").to_wkt(), (1e-5, 0.0, 180.0, 0.0, -1e-5, 10.0))
+    write(tmp_path / "map.gpkg", MASK, where)
+    fields, _, _ = read(tmp_path / "map.gpkg", "objects_car_van")
+    assert fields["x"] == pytest.approx([180.0001, 180.00014])
+    assert fields["lon"] == pytest.approx(fields["x"] - 360, abs=1e-9)
+
+
 def test_geojson_is_cut_at_the_antimeridian(tmp_path: Path) -> None:
     mask = np.zeros((20, 40), np.uint8)
     write(tmp_path / "map.geojson", mask, place("EPSG:4326", (0.1, 0.0, 178.0, 0.0, -0.1, 1.0)))

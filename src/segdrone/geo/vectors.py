@@ -183,7 +183,8 @@ class PolygonWriter:
         points = shapely.get_coordinates(shapely.centroid(polygons))
         degrees = np.full(points.shape, np.nan)
         if self._place.crs:
-            degrees = transform_between(self._place.crs, WGS84)(points)
+            degrees = transform_between(self._place.crs, WGS84)(points).copy()
+            degrees[:, 0] -= 360 * np.round(degrees[:, 0] / 360)  # rasters across the antimeridian go beyond 180
         return {"x": points[:, 0], "y": points[:, 1], "lon": degrees[:, 0], "lat": degrees[:, 1]}
 
 
