@@ -13,6 +13,7 @@ from segdrone.errors import DataError
 from segdrone.raster.capture import Capture, read_capture
 from segdrone.raster.drone_tags import Angles
 from segdrone.raster.focal_length import FocalLength
+from segdrone.raster.ground_view import view_ground
 from tests.helpers.capture import DJI, dji_xmp, save_with_exif, xmp_packet
 
 
@@ -122,6 +123,18 @@ def test_a_height_that_is_none_is_told(tmp_path: Path, height: float) -> None:
     capture = read_capture(save_with_exif(tmp_path / "a.jpg", height=height))
     assert (capture.height, capture.footprint) == (None, None)
     assert capture.notes == (f"relative altitude of {height:g} m",)
+
+
+def test_a_panorama_has_no_ground_sampling_distance(tmp_path: Path) -> None:
+    dji = dji_xmp(50, (0, -90, 0))
+    panorama = (
+        'xmlns:GPano="http://ns.google.com/photos/1.0/panorama/" GPano:ProjectionType="equirectangular" rdf:about'
+    )
+    for xmp, gsd in ((dji, True), (dji.replace(b"rdf:about", panorama.encode(), 1), False)):
+        capture = read_capture(save_with_exif(tmp_path / "a.jpg", (47.1, 15.4), xmp=xmp))
+        view = view_ground(capture)
+        assert (view.gsd is not None, capture.footprint is not None) == (gsd, gsd)
+        assert ("panorama" in view.reason) != gsd
 
 
 def test_the_size_is_that_of_the_stored_pixels(tmp_path: Path) -> None:

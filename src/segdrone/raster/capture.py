@@ -33,6 +33,7 @@ _LATITUDE, _LONGITUDE = (1, 2), (3, 4)  # GPS tags: reference, and degrees, minu
 _HEMISPHERES = tuple(product("NS", "EW"))
 _ALTITUDE_REFERENCE, _ALTITUDE = 5, 6
 _XMP_MODEL = "{http://ns.adobe.com/tiff/1.0}Model"
+_PROJECTION = "{http://ns.google.com/photos/1.0/panorama}ProjectionType"
 _DATE = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)")
 _OFFSET = re.compile(r"[+-]\d\d:\d\d")
 _HEIGHTS = (0.5, 10_000.0)  # meters; a drone on the ground measures noise
@@ -127,6 +128,8 @@ def _read(image: Image.Image, header: Header) -> Capture:
         notes.append("no height above the ground")
     size = (header.size[1], header.size[0]) if header.orientation in _TRANSPOSED else header.size
     focal, problem = find_focal_length(details, camera, read_calibrated_focal(xmp), size)
+    if _PROJECTION in xmp:  # stitched, with the focal length and the direction of one of its photographs
+        focal, problem = None, "a panorama, which is no single view"
     notes += [problem] if problem else []
     return Capture(
         time=_time(details.get(_DATE_TIME_ORIGINAL) or exif.get(_DATE_TIME), details.get(_OFFSET_TIME_ORIGINAL)),
