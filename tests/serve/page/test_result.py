@@ -159,6 +159,23 @@ def test_a_turned_photograph_is_shown_as_the_service_reads_it(opened: Opened, se
     assert np.array_equal(picture(page), np.asarray(upright.convert("RGB")))
 
 
+def test_a_photograph_that_the_browser_does_not_turn_is_not_shown_under_its_mask(
+    opened: Opened, service: Service
+) -> None:
+    upright, exif, file = Image.open(io.BytesIO(photograph(60, 90, "PNG"))), Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6
+    upright.rotate(90, expand=True).save(file, "WEBP", exif=exif, lossless=True)
+    page = opened(400)
+    give(page, file.getvalue(), "turned.webp")
+    page.get_by_role("slider", name="between").fill("0")
+    page.get_by_label("Opacity").fill("100")
+    ids = np.asarray(Image.open(io.BytesIO(ask(service, file.getvalue(), "image/png"))))
+    assert np.array_equal(picture(page), TILED.classes.palette[ids])
+    page.get_by_role("slider", name="between").fill("100")
+    is_turned = np.array_equal(picture(page), np.asarray(upright.convert("RGB")))
+    assert is_turned != ("the mask alone" in page.locator("#about").inner_text())
+
+
 def test_a_large_photograph_is_a_job_that_reports_its_windows(opened: Opened, service: Service, tmp_path: Path) -> None:
     page, content = opened(), photograph(1300, 1600)
     page.set_input_files("#file", {"name": "large.jpg", "mimeType": "", "buffer": content})

@@ -122,8 +122,9 @@ async function start(file, name) {
       return;
     }
     prediction = result;
-    await viewer.setMask(result.mask);
+    const hasPhotograph = await viewer.setMask(result.mask);
     if (own.signal.aborted) return; // while the mask was decoded
+    if (!hasPhotograph) photograph.size = null; // such as a WebP that EXIF data turn, which browsers leave as it is
     await showResult();
   } catch (error) {
     if (own.signal.aborted) return;
@@ -154,7 +155,7 @@ async function showResult() {
     `model ${answer.model}`,
     `mean confidence ${Math.round(100 * answer.confidence)} %`,
     `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`,
-    ...(photograph.size ? [] : ["the browser cannot decode this photograph: the mask alone is seen"]),
+    ...(photograph.size ? [] : ["the browser cannot show this photograph: the mask alone is seen"]),
   ].join(" · ");
   showLegend(find("#shares"), answer, (colors) => viewer.setColors(colors));
   find("[data-kind=objects]").hidden = answer.classes.every(({ objects }) => objects === null);

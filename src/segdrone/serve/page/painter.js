@@ -44,11 +44,12 @@ const actions = {
     const own = turn;
     const decoded = await decodeGrayPng(blob);
     checkTurn(own);
+    if (size && (size.width !== decoded.width || size.height !== decoded.height)) forgetLevels(); // it is not upright
     mask = decoded;
     layerOf = "";
     size = { width: mask.width, height: mask.height };
     schedule();
-    return size;
+    return { ...size, hasPhotograph: levels.length > 0 };
   },
 
   palette: (colors) => {
@@ -76,8 +77,8 @@ const actions = {
   },
 
   clear: () => {
-    for (const { source } of levels) source.close?.();
-    [levels, mask, size] = [[], null, null];
+    forgetLevels();
+    [mask, size] = [null, null];
     turn += 1;
     schedule();
   },
@@ -90,6 +91,11 @@ self.addEventListener("message", async ({ data: { id, action, value } }) => {
     self.postMessage({ id, error: error.message });
   }
 });
+
+function forgetLevels() {
+  for (const { source } of levels) source.close?.();
+  levels = [];
+}
 
 function checkTurn(own) {
   if (own !== turn) throw new Error("Another photograph has come.");

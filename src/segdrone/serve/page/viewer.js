@@ -38,12 +38,13 @@ export class Viewer {
     return this.image;
   }
 
-  /** Puts a mask over the photograph. */
+  /** Puts a mask over the photograph; returns whether that is seen, as the browser decodes it as the service does. */
   async setMask(blob) {
-    const size = await this.call("mask", blob);
+    const { width, height, hasPhotograph } = await this.call("mask", blob);
     this.hasMask = true;
-    if (size.width === this.image?.width && size.height === this.image.height) this.draw();
-    else this.show(size);
+    if (width === this.image?.width && height === this.image.height) this.draw();
+    else this.show({ width, height });
+    return hasPhotograph;
   }
 
   /** Sets the color of each class, null for one that is not shown. */
