@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
 from segdrone.runtime.open_backend import open_backend
+from segdrone.serve.access import _digest
+from segdrone.serve.service import Service
 from tests.helpers.exported import random_pixels
-from tests.helpers.serving import TILED
+from tests.helpers.serving import TILED, make_client
 
 URL = "/v2/models/net/infer"
 HEADER = "inference-header-content-length"
@@ -129,6 +132,16 @@ def test_a_tensor_that_is_cut(client: TestClient) -> None:
     content, headers = binary()
     for wrong in (content[:-1], content + b"x"):
         assert "not the 3600 of its shape" in client.post(URL, content=wrong, headers=headers).json()["error"]
+
+
+def test_refusals_have_the_form_of_the_protocol(service: Service) -> None:
+    client = make_client(dataclasses.replace(service, tokens=[_digest("token")]))
+    refused = client.post(URL, json=document())
+    assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+    assert "Authorization: Bearer TOKEN" in refused.json()["error"]
+    assert "Host header" in make_client(service).get("/v2", headers={"host": "example.org"}).json()["error"]
+    assert "does not take this method" in make_client(service).post("/v2").json()["error"]
+    assert "detail" in client.get("/v1/models").json()
 
 
 def test_an_unknown_model(client: TestClient) -> None:

@@ -90,7 +90,7 @@ class GuardAccess:
                     {"Retry-After": "1"},
                 )  # fmt: skip
         except Problem as problem:
-            await problem_response(problem, record_of(request).id)(scope, receive, send)
+            await problem_response(problem, record_of(request).id, scope["path"])(scope, receive, send)
             return
         is_running = True
         self._running[client] += 1

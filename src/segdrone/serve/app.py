@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from segdrone import __version__
 from segdrone.annotations.servers.label_studio import LabelStudio
@@ -112,9 +112,7 @@ def create_app(service: Service) -> FastAPI:
 
 
 async def _answer_problem(request: Request, error: Any) -> Response:
-    if request.url.path.startswith("/v2/"):  # as the protocol has it
-        return JSONResponse({"error": error.detail}, error.status, error.headers)
-    return problem_response(error, record_of(request).id)
+    return problem_response(error, record_of(request).id, request.url.path)
 
 
 async def _answer_http_error(request: Request, error: Any) -> Response:

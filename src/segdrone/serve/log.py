@@ -109,7 +109,7 @@ class FollowRequests:
             log.exception("request %s failed", record.id)
             if record.status == CLIENT_GONE:
                 problem = Problem(500, "an error in the service: its log has the details under the request_id")
-                await problem_response(problem, record.id)(scope, receive, follow)
+                await problem_response(problem, record.id, scope["path"])(scope, receive, follow)
         finally:
             if record.folder is not None:
                 shutil.rmtree(record.folder, ignore_errors=True)

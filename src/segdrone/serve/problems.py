@@ -40,8 +40,10 @@ class Problem(Exception):
         self.status, self.detail, self.headers = status, one_line(detail), dict(headers or {})
 
 
-def problem_response(problem: Problem, request_id: str) -> JSONResponse:
-    """Returns the answer for a problem."""
+def problem_response(problem: Problem, request_id: str, path: str) -> JSONResponse:
+    """Returns the answer for a problem of a request to a path; of `/v2` in the form of its protocol."""
+    if f"{path}/".startswith("/v2/"):
+        return JSONResponse({"error": problem.detail}, problem.status, problem.headers)
     try:
         title = HTTPStatus(problem.status).phrase
     except ValueError:
