@@ -198,6 +198,25 @@ def test_a_large_photograph_is_a_job_that_reports_its_windows(opened: Opened, se
     wait_until(lambda: not [*jobs.store])
 
 
+def test_a_job_outlives_a_network_that_fails_for_a_moment(opened: Opened, service: Service) -> None:
+    page, jobs, failed = opened(expected="ERR_FAILED"), service.jobs, list[str]()
+    assert jobs is not None
+
+    def fail(route: Any) -> None:
+        if route.request.method == "GET" and len(failed) < 2:
+            failed.append(route.request.url)
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/v1/jobs/*", fail)
+    give(page, photograph(1300, 1600), model="whole")
+    assert len(failed) == 2
+    assert page.locator("#about").inner_text().startswith("1600")
+    page.get_by_role("button", name="Another photograph").click()
+    wait_until(lambda: not [*jobs.store])
+
+
 def test_a_job_is_removed_when_the_page_is_left_and_begun_again_when_it_is_back(
     opened: Opened, service: Service, tmp_path: Path
 ) -> None:

@@ -1,9 +1,10 @@
 /** Have a photograph predicted: a small one at once, a large one by a job that reports its windows. */
 
-import { discard, request, requestJson } from "./api.js";
+import { discard, request, requestJson, ServiceError } from "./api.js";
 import { parseCsv } from "./csv.js";
 
 const POLL = 400; // milliseconds
+const PATIENCE = 30; // seconds in which a service that does not answer is asked again about a job
 const ACCEPT = {
   masks: "image/png",
   colours: "image/png;profile=colours",
@@ -67,7 +68,7 @@ async function predictAsJob(task) {
       if (job.state === "failed") throw new Error(job.error);
       report(job, onProgress);
       await pause(POLL, signal);
-      job = await requestJson("GET", path, { signal });
+      job = await ask(path, signal);
     }
     const loadFile = async (file) => (await request("GET", `${path}/files/${file}`, { accept: "*/*" })).blob;
     const load = (kind) => {
@@ -80,6 +81,18 @@ async function predictAsJob(task) {
   } catch (error) {
     discard(path);
     throw error;
+  }
+}
+
+/** Returns the state of a job; a network that fails, or a service that starts again, does not cost the job. */
+async function ask(path, signal) {
+  for (let left = PATIENCE; ; left--) {
+    try {
+      return await requestJson("GET", path, { signal });
+    } catch (error) {
+      if (!left || !(error instanceof ServiceError) || ![0, 502, 503, 504].includes(error.status)) throw error;
+    }
+    await pause(1000, signal);
   }
 }
 
