@@ -100,6 +100,9 @@ def test_photographs_without_a_footprint_are_named(tmp_path: Path) -> None:
         "other.jpg": "the photograph is another one than that which was predicted",
     }
     assert "cut.png" in mosaic.left_out["cut.jpg"]
+    (predicted / "masks" / "down.png").unlink()
+    with pytest.raises(DataError, match=r"none of 5 masks can be placed"):
+        make_mosaic(predicted, [photographs])
     for name in ("down", "cut"):
         (photographs / f"{name}.jpg").unlink()
     with pytest.raises(DataError, match=r"none of 5 masks can be placed, such as that of ahead.jpg: oblique"):

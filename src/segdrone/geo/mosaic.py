@@ -79,9 +79,7 @@ def make_mosaic(predicted: Path, photographs: Sequence[str | Path], *, progress:
     by_path = {found.image.path: found for found in flight.photographs}
     left_out = {mask.path: problem for mask in masks if (problem := _problem(mask, by_path, flight.failed))}
     placed = [(mask, by_path[mask.path]) for mask in masks if mask.path not in left_out]
-    if not placed:
-        path, reason = min(left_out.items())
-        raise DataError(f"none of {len(masks)} masks can be placed, such as that of {path}: {reason}")
+    _check_any(masks, left_out)
     if doubts := [found for _, found in placed if found.reason]:
         first = doubts[0]
         text = "%d of the masks are placed in doubt, such as that of %s: %s"
@@ -99,6 +97,7 @@ def make_mosaic(predicted: Path, photographs: Sequence[str | Path], *, progress:
             left_out[mask.path] = str(error)
             continue
         _paste(mosaic, nearest, ids, _to_grid(outline, place), _to_grid(below[None], place)[0], table.ignore_index)
+    _check_any(masks, left_out)
     return Mosaic(mosaic, table, place, crs_name, len(masks) - len(left_out), left_out)
 
 
@@ -131,6 +130,12 @@ def write_mosaic(mosaic: Mosaic, out: Path) -> list[Path]:
         with atomic_write(out) as partial:
             image.save(partial, compress_level=1, transparency=mosaic.table.ignore_index)
     return [out, world, projection]
+
+
+def _check_any(masks: Sequence[PredictedMask], left_out: Mapping[str, str]) -> None:
+    if len(left_out) == len(masks):
+        path, reason = min(left_out.items())
+        raise DataError(f"none of {len(masks)} masks can be placed, such as that of {path}: {reason}")
 
 
 def _problem(mask: PredictedMask, by_path: Mapping[str, FlightPhotograph], failed: Mapping[str, str]) -> str:
