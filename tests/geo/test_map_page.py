@@ -85,3 +85,11 @@ def test_classes_are_switched_and_the_map_is_moved_in_a_browser(tmp_path: Path) 
         assert shown.locator("h1").inner_text().startswith("</script>")
     assert problems == []
     assert [url for url in requests if not url.startswith(("data:", path.as_uri()))] == []
+
+
+def test_a_browser_that_cannot_show_the_mask_says_so(tmp_path: Path) -> None:
+    with open_browser() as browser:
+        shown = browser.new_page()
+        shown.add_init_script("delete window.DecompressionStream")
+        shown.goto(page(tmp_path).as_uri())
+        shown.get_by_text("This browser is too old to show the mask").wait_for()

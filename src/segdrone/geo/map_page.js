@@ -83,6 +83,6 @@
   window.addEventListener("resize", fit);
   opacity.addEventListener("input", draw);
   for (const box of boxes) box.addEventListener("change", draw);
-  read();
+  read().catch(() => { document.querySelector("aside .soft").textContent = "This browser is too old to show the mask: update it."; });
   fit();
 })();
