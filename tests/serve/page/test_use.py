@@ -213,6 +213,17 @@ def test_what_can_be_tried_again_is(opened: Opened) -> None:
     assert page.locator("#name").inner_text() == "a.jpg"
 
 
+def test_a_file_that_has_gone_is_not_taken_for_a_network_that_fails(opened: Opened, tmp_path: Path) -> None:
+    page, file = opened(), tmp_path / "photograph.jpg"
+    file.write_bytes(photograph())
+    give(page, file)
+    file.unlink()
+    page.locator("#options summary").click()
+    page.get_by_role("button", name="Predict again").click()
+    page.get_by_role("alert").get_by_text("The file cannot be read").wait_for()
+    assert page.get_by_text("Choose a photograph").is_visible()
+
+
 def test_a_service_without_jobs_predicts_large_photographs_too(opened: Opened, service: Service) -> None:
     with listening(dataclasses.replace(service, jobs=None)) as (host, port):
         page = opened(at=f"http://{host}:{port}/")

@@ -112,7 +112,9 @@ async function start(file, name) {
   showProgress("Opening", null);
   find("#cancel").focus();
   try {
+    await checkReadable(file);
     if (!models.length) await loadModels();
+    if (own.signal.aborted) return; // another photograph has come
     const size = (photograph.size ??= await viewer.open(file));
     const isLarge = takesJobs && size !== null && size.width * size.height > LARGE;
     const task = { photograph: file, query: query(), onProgress: showProgress, signal: own.signal };
@@ -130,6 +132,15 @@ async function start(file, name) {
     if (own.signal.aborted) return;
     leave();
     showProblem(error, () => start(file, name));
+  }
+}
+
+/** Checks that a file can be read: sending one that cannot looks as if the network had failed. */
+async function checkReadable(file) {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+  } catch {
+    throw new Error("The file cannot be read: it is a folder, or has changed since. Choose the photograph again.");
   }
 }
 
