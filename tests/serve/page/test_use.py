@@ -213,6 +213,17 @@ def test_what_can_be_tried_again_is(opened: Opened) -> None:
     assert page.locator("#name").inner_text() == "a.jpg"
 
 
+def test_a_model_that_is_gone_can_be_chosen_no_more(opened: Opened) -> None:
+    page = opened(expected=NO_SUCCESS)
+    names = page.get_by_label("Model").locator("option").all_inner_texts()
+    page.evaluate("document.querySelector('[name=model]').append(new Option('gone', 'gone', true, true))")
+    page.set_input_files("#file", {"name": "a.jpg", "mimeType": "", "buffer": photograph()})
+    page.get_by_role("alert").get_by_text("There is no model 'gone'").wait_for()
+    wait_until(lambda: page.get_by_label("Model").locator("option").all_inner_texts() == names, 20)
+    give(page, photograph(), model=names[-1])
+    assert f"model {names[-1]}" in page.locator("#about").inner_text()
+
+
 def test_a_file_that_has_gone_is_not_taken_for_a_network_that_fails(opened: Opened, tmp_path: Path) -> None:
     page, file = opened(), tmp_path / "photograph.jpg"
     file.write_bytes(photograph())

@@ -61,8 +61,9 @@ function hideProblem() {
 }
 
 async function loadModels() {
+  const { model } = options.elements;
   ({ models, jobs: takesJobs } = await requestJson("GET", "v1/models"));
-  options.elements.model.replaceChildren(...models.map(({ name }) => new Option(name)));
+  model.replaceChildren(...models.map(({ name }) => new Option(name, name, false, name === model.value)));
   showModel();
 }
 
@@ -132,6 +133,7 @@ async function start(file, name) {
     if (own.signal.aborted) return;
     leave();
     showProblem(error, () => start(file, name));
+    if (error.status === 404) await loadModels().catch(() => {}); // the service was started again, with other models
   }
 }
 
