@@ -217,6 +217,20 @@ def test_a_job_outlives_a_network_that_fails_for_a_moment(opened: Opened, servic
     wait_until(lambda: not [*jobs.store])
 
 
+def test_a_job_that_the_service_has_lost_can_be_tried_again(opened: Opened, service: Service) -> None:
+    page, jobs = opened(expected="Failed to load resource"), service.jobs
+    assert jobs is not None
+    page.set_input_files("#file", {"name": "large.jpg", "mimeType": "", "buffer": photograph(1300, 1600)})
+    page.locator("#stage", has_text="Window").wait_for()
+    for job in jobs.store:
+        jobs.cancel(job)
+    page.get_by_role("alert").get_by_text("no longer has the job").wait_for()
+    page.get_by_role("button", name="Try again").click()
+    page.locator("[data-state=done]").wait_for()
+    page.get_by_role("button", name="Another photograph").click()
+    wait_until(lambda: not [*jobs.store])
+
+
 def test_a_job_is_removed_when_the_page_is_left_and_begun_again_when_it_is_back(
     opened: Opened, service: Service, tmp_path: Path
 ) -> None:

@@ -90,6 +90,7 @@ async function ask(path, signal) {
     try {
       return await requestJson("GET", path, { signal });
     } catch (error) {
+      if (error.status === 404) throw new Error("The service no longer has the job, as after a new start: try again.");
       if (!left || !(error instanceof ServiceError) || ![0, 502, 503, 504].includes(error.status)) throw error;
     }
     await pause(1000, signal);
