@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as L
 import pytest
@@ -55,6 +56,10 @@ def test_a_network_without_batch_norm_is_refused(tmp_path: Path) -> None:
 def test_more_than_one_epoch_and_other_shares_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"give trainer\.max_epochs=1"):
         fit(tmp_path, AdaptBatchNorm(0.5), module=tiny_module(), max_epochs=2)
+    early: list[dict[str, Any]] = [{"max_steps": 2}, {"val_check_interval": 0.5}]
+    for options in early:  # what is then validated and kept would be the statistics of these batches alone
+        with pytest.raises(ConfigError, match=r"leave out trainer\.max_steps and trainer\.val_check_interval"):
+            fit(tmp_path, AdaptBatchNorm(0.5), module=tiny_module(), max_epochs=1, **options)
     for share in (0, 1.1, True):
         with pytest.raises(ConfigError, match=f"share={share} must be a number above 0 and up to 1"):
             AdaptBatchNorm(share)

@@ -39,7 +39,7 @@ class AdaptBatchNorm(L.Callback):
 
         Raises:
             ConfigError: The network has no batch norm, several processes would each have statistics of their own, or
-                there is more than one epoch.
+                there is more than one epoch, or one that ends or is validated before its last batch.
         """
         if not batch_norms(pl_module):
             assert isinstance(pl_module, SegmentationModule)
@@ -51,6 +51,11 @@ class AdaptBatchNorm(L.Callback):
             raise ConfigError("batch-norm statistics are adapted in one process: leave out trainer=ddp")
         if trainer.max_epochs != 1:
             raise ConfigError("batch-norm statistics are adapted in one epoch: give trainer.max_epochs=1")
+        if trainer.max_steps != -1 or trainer.val_check_interval != 1.0:
+            raise ConfigError(
+                "batch-norm statistics are mixed after the last batch of the epoch: leave out trainer.max_steps and "
+                "trainer.val_check_interval"
+            )
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Forgets the statistics and freezes all weights. Dropout is off, as in prediction."""
