@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,24 @@ from segdrone.utils.config import to_container, without
 log = logging.getLogger(__name__)
 
 
+class CheckSteps(L.Callback):
+    """Refuses a run that would end within its first epoch: what is kept is chosen by scores, which come after it."""
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Compares `trainer.max_steps` with the steps of an epoch, before the first one.
+
+        Raises:
+            ConfigError: There are fewer.
+        """
+        steps = math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)
+        if 0 < trainer.max_steps < steps and trainer.current_epoch == 0:
+            raise ConfigError(
+                f"trainer.max_steps={trainer.max_steps} ends within the first epoch, of {steps} steps, and nothing "
+                f"would be kept: give trainer.max_epochs=1 and "
+                f"trainer.limit_train_batches={trainer.max_steps * trainer.accumulate_grad_batches} instead"
+            )
+
+
 def build_trainer(cfg: DictConfig, callbacks: list[L.Callback], loggers: list[Logger], folder: Path) -> L.Trainer:
     """Builds the Trainer of `conf/trainer`.
 
@@ -36,7 +55,7 @@ def build_trainer(cfg: DictConfig, callbacks: list[L.Callback], loggers: list[Lo
         ConfigError: Lightning refuses the options, or they do not fit the processes that were started.
     """
     options: dict[str, Any] = {
-        "callbacks": [*callbacks, MarkProgress()],
+        "callbacks": [CheckSteps(), *callbacks, MarkProgress()],
         "logger": loggers,
         "plugins": [AtomicCheckpointIO()],
         "use_distributed_sampler": False,  # the samplers of segdrone.data know about processes
