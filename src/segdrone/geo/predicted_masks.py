@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ class PredictedMask(NamedTuple):
 
 def read_predicted_masks(folder: Path) -> tuple[ClassTable, list[PredictedMask]]:
     """Returns the classes and the masks of a folder that `segdrone predict` wrote, sorted by path.
+
+    Where things were told apart, with `--panoptic`, things are the classes of these.
 
     Raises:
         DataError: It is no such folder, or was changed since.
@@ -46,4 +49,7 @@ def read_predicted_masks(folder: Path) -> tuple[ClassTable, list[PredictedMask]]
             raise DataError(f"{folder / SUMMARY} names a mask outside of masks/ in row {number}: {again}")
     if not masks:
         raise DataError(f"{folder / SUMMARY} lists no photographs: {again}")
-    return ClassTable.from_dict(settings["classes"]), sorted(masks)
+    table, outputs = ClassTable.from_dict(settings["classes"]), settings.get("outputs")
+    if isinstance(outputs, dict) and outputs.get("panoptic") is True and isinstance(outputs.get("objects"), list):
+        table = replace(table, things=tuple(name for name in table.names if name in outputs["objects"]))
+    return table, sorted(masks)

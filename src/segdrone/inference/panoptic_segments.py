@@ -36,7 +36,7 @@ class PanopticSegments:
     def document(self, photograph: str, png: str, things: Collection[str]) -> dict[str, Any]:
         """Returns the JSON document.
 
-        A category's id is its class id + 1, as in `to_coco`.
+        A category's id is its class id + 1, as in `to_coco`. Pixels of a thing class that have no number are a crowd.
 
         Args:
             photograph: Path of the photograph.
@@ -52,7 +52,7 @@ class PanopticSegments:
                 "category_id": int(self.classes[id_]) + 1,
                 "area": int(areas[id_]),
                 "bbox": [int(n) for n in (left[id_], top[id_], right[id_] - left[id_] + 1, bottom[id_] - top[id_] + 1)],
-                "iscrowd": 0,
+                "iscrowd": int(id_ < _FIRST_THING and self.table.names[self.classes[id_]] in things),
             }
             for id_ in map(int, np.flatnonzero(areas))
             if id_ > 0

@@ -76,6 +76,20 @@ def test_things_come_back_as_things(tmp_path: Path, name: str) -> None:
         assert len({*found[mask == 1].tolist()}) == 2 and parts[0] != parts[1] == parts[2], kind
 
 
+@pytest.mark.parametrize("name", ["coco", "coco-panoptic"])
+def test_things_without_a_number_come_back_without_one(tmp_path: Path, name: str) -> None:
+    mask, numbers = np.zeros((12, 20), np.uint8), np.zeros((12, 20), np.uint16)
+    mask[2:8, 2:8], mask[2:8, 12:18] = 1, 1
+    numbers[2:8, 2:8] = 7
+    write_masks(tmp_path, {"a": mask})
+    (tmp_path / "instances").mkdir()
+    Image.fromarray(numbers).save(tmp_path / "instances" / "a.png")
+    exported(tmp_path, name)
+    np.testing.assert_array_equal(read_back(tmp_path, instances=True)["a"], mask)
+    found = np.array(Image.open(tmp_path / "back" / "instances" / "a.png"))
+    assert found[3, 3] > 0 and not found[2:8, 12:18].any()
+
+
 def test_a_dataset_is_its_own_input(folder: Path) -> None:
     exported(folder, "cvat")
     read_back(folder)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from segdrone.annotations.export.inputs import Masks
-from segdrone.classes import ClassTable
+from segdrone.classes import ClassTable, thing_classes
 from segdrone.errors import DataError
 from segdrone.inference import Prediction
 from segdrone.inference.inputs import InputImage
@@ -17,10 +17,17 @@ from segdrone.inference.outputs import Outputs
 from tests.annotations.export.conftest import TABLE, blobs, exported, write_masks
 
 
-def predict(folder: Path, photographs: Path, *names: str, things: bool = False, confidence: bool = False) -> Path:
+def predict(
+    folder: Path,
+    photographs: Path,
+    *names: str,
+    things: bool = False,
+    confidence: bool = False,
+    objects: tuple[str, ...] = ("car",),
+) -> Path:
     """Writes a folder as `segdrone predict` does, of photographs that it makes."""
     outputs = Outputs(
-        folder, TABLE, colours=False, overlays=False, objects=["car"], panoptic=things, confidence=confidence
+        folder, TABLE, colours=False, overlays=False, objects=objects, panoptic=things, confidence=confidence
     )
     images = []
     for name in names:
@@ -28,7 +35,7 @@ def predict(folder: Path, photographs: Path, *names: str, things: bool = False, 
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.random.default_rng(len(name)).integers(0, 255, (48, 64, 3), np.uint8)).save(file)
         images.append(InputImage(file, name, name.rpartition(".")[0]))
-    manifest = Manifest(outputs, {"segdrone": "1", "classes": TABLE.to_dict()})
+    manifest = Manifest(outputs, {"segdrone": "1", "classes": TABLE.to_dict(), "outputs": outputs.settings})
     for image in manifest.begin(images, redo=False):
         mask, sure = blobs(7), np.full((48, 64), 200, np.uint8)
         numbers = np.where(mask == 1, np.uint16(3), np.uint16(0)) if things else None
@@ -57,6 +64,13 @@ def test_predictions_know_the_names_of_their_photographs(tmp_path: Path) -> None
         numbers = mask.numbers((48, 64))
         assert numbers is not None and {*np.unique(numbers).tolist()} == {0, 3}
     assert Masks([folder], tmp_path / "flights").masks[1].photograph == (tmp_path / "flights" / "2" / "a.png").resolve()
+
+
+def test_things_are_what_was_told_apart(tmp_path: Path) -> None:
+    folder = predict(tmp_path / "predicted", tmp_path / "flights", "a.png", things=True, objects=("grass", "road"))
+    assert thing_classes(Masks([folder]).table) == ["road", "grass"]
+    counted = predict(tmp_path / "counted", tmp_path / "flights", "a.png", objects=("grass",))
+    assert Masks([counted]).table.things is None
 
 
 def test_another_photograph_of_the_same_name_is_refused(tmp_path: Path) -> None:

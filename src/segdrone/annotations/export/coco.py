@@ -9,7 +9,10 @@ from segdrone.classes import ClassTable, thing_classes
 
 
 class CocoWriter:
-    """The id of a category is that of its class + 1. All small regions of a class together are a crowd."""
+    """The id of a category is that of its class + 1.
+
+    All small regions of a class together are a crowd; so is what has no number, of a thing class, where things have.
+    """
 
     def __init__(self, export: Export) -> None:
         self._export = export
@@ -19,7 +22,8 @@ class CocoWriter:
     def add(self, image: LabeledImage) -> None:
         """Keeps the annotations of a photograph."""
         height, width = image.size
-        number = len(self._images) + 1
+        number, things = len(self._images) + 1, {*thing_classes(self._export.table)}
+        is_numbered = any(shape.thing for shape in image.shapes)
         self._images.append(compact({"id": number, "file_name": image.name, "width": width, "height": height}))
         for shape in image.shapes:
             segmentation: JsonObject | list[list[int | float]] = [flat_points(outline) for outline in shape.outlines]
@@ -32,7 +36,10 @@ class CocoWriter:
                 "segmentation": segmentation,
                 "area": shape.pixels,
                 "bbox": [*bounding_box(shape, image.size, by_columns=True)],
-                "iscrowd": int(shape.is_rest),
+                "iscrowd": int(
+                    shape.is_rest
+                    or (is_numbered and not shape.thing and self._export.table.names[shape.class_id] in things)
+                ),
             }
             self._annotations.append(compact(annotation))
 
