@@ -5,7 +5,7 @@ Shapes are drawn tile by tile, and what reaches out of a tile is cut off, so tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -209,7 +209,7 @@ def draw_numbers(image: AnnotatedImage, mask: NDArray[np.uint8]) -> NDArray[np.u
         drawn = number_shapes(shapes, (window.height, window.width), groups, count)
         numbers[window.rows, window.columns] = drawn
         count = max(count, int(drawn.max()), *groups.values())
-    return _join_parts(numbers, mask, next(iter(image.tiles)), {*groups.values()})
+    return join_parts(numbers, mask, next(iter(image.tiles)), {*groups.values()})
 
 
 def _windows(image: AnnotatedImage, size: Size) -> list[tuple[Window, Sequence[Shape]]]:
@@ -217,16 +217,31 @@ def _windows(image: AnnotatedImage, size: Size) -> list[tuple[Window, Sequence[S
     return [(window, shapes) for window, shapes in found if window is not None]
 
 
-def _join_parts(
-    numbers: NDArray[np.uint16], mask: NDArray[np.uint8], grid: TilePlace, grouped: set[int]
+def join_parts(
+    numbers: NDArray[np.uint16],
+    mask: NDArray[np.uint8],
+    grid: TilePlace,
+    grouped: Collection[int] = (),
+    kept: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint16]:
-    """Gives parts of a thing, on both sides of a border of tiles, one number."""
+    """Gives parts of a thing, on both sides of a border of tiles, one number.
+
+    Args:
+        numbers: Numbers of things, uint16 `[H, W]`, other ones in each tile.
+        mask: Class ids, uint8 `[H, W]`.
+        grid: One of the tiles.
+        grouped: Numbers of groups, which are not joined with one another.
+        kept: Pixels of an earlier map, bool `[H, W]`: only borders between these and others are looked at.
+    """
     root = np.arange(int(numbers.max()) + 1)
+    sides = (numbers, mask, np.zeros_like(mask, bool) if kept is None else kept)
     tops, lefts = grid.starts((mask.shape[0], mask.shape[1]))
-    seams = [(numbers[y - 1 : y + 1], mask[y - 1 : y + 1]) for y in tops[1:]]
-    seams += [(numbers[:, x - 1 : x + 1].T, mask[:, x - 1 : x + 1].T) for x in lefts[1:]]
-    for (one, other), (class_id, other_class) in seams:
+    seams = [tuple(side[y - 1 : y + 1] for side in sides) for y in tops[1:]]
+    seams += [tuple(side[:, x - 1 : x + 1].T for side in sides) for x in lefts[1:]]
+    for (one, other), (class_id, other_class), (is_kept, other_is_kept) in seams:
         meet = (one > 0) & (other > 0) & (class_id == other_class)
+        if kept is not None:
+            meet &= is_kept != other_is_kept
         pairs, together = np.unique(np.stack([one[meet], other[meet]]), axis=1, return_counts=True)
         lengths = np.bincount(one, minlength=len(root)), np.bincount(other, minlength=len(root))
         for a, b, common in zip(*pairs.tolist(), together.tolist(), strict=True):

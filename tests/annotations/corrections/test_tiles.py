@@ -181,12 +181,14 @@ def test_things_of_tiles_are_joined(dataset: Path, tiles: list[TilePlace], tmp_p
 def test_things_of_missing_tiles_stay(dataset: Path, tiles: list[TilePlace], tmp_path: Path) -> None:
     mask, numbers = np.full(SIZE, CAR, np.uint8), np.ones(SIZE, np.uint16)
     numbers[:, 30:] = 2
+    numbers[5:9, 18:30] = 3
     for name in "abc":
         write_image(mask, dataset / "masks" / f"{name}.png")
         write_image(numbers, dataset / "instances" / f"{name}.png")
     tile(tmp_path / "fixed", tiles[0], "car")
     corrected(tmp_path / "fixed", dataset, instances=True, allow_missing_tiles=True)
     after, left = read(dataset / "instances" / "a.png"), tiles[0].window(SIZE)
-    assert left is not None and left.width < 30
-    right = after[:, left.width :]
-    assert (right > 0).all() and len(np.unique(right)) == 2 and not {*right.flat} & {*after[:, : left.width].flat}
+    assert left is not None and left.width == 18
+    assert len({*after[:, :18].flat}) == 1 and (after > 0).all()
+    assert after[0, 17] == after[0, 18]  # a thing that the border cuts is one again
+    assert len({after[0, 18], after[6, 18], after[0, 30]}) == 3  # others stay apart, also those that touch it

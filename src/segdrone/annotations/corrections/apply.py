@@ -32,7 +32,7 @@ from segdrone.annotations.corrections.versions import NamedSource, Version, read
 from segdrone.annotations.formats import ANNOTATION_FORMATS
 from segdrone.annotations.orientation import MaskFrame
 from segdrone.annotations.shapes import AnnotatedImage
-from segdrone.annotations.tiles import missing_pixels
+from segdrone.annotations.tiles import join_parts, missing_pixels
 from segdrone.annotations.unordered import UnorderedShapes
 from segdrone.classes import ClassTable
 from segdrone.data.config import DataConfig
@@ -225,6 +225,7 @@ class _Run:
             before = read_instance_map(path, correction.target.pair.size)
             if (missing := missing_pixels(version.image, correction.target.pair.size)) is not None:
                 numbers = keep_numbers(numbers, before, missing)
+                numbers = join_parts(numbers, mask, next(iter(version.image.tiles)), kept=missing)
             if shows_same_things(before, numbers, mask, self._table):
                 return False
         out = staged / path.relative_to(self._root)
