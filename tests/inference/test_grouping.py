@@ -50,6 +50,17 @@ def test_most_pixels_of_a_thing_decide_its_class() -> None:
     np.testing.assert_array_equal(things.mask[numbers != 1], mask[numbers != 1])
 
 
+def test_things_of_one_class_are_those_of_all_classes() -> None:
+    mask, numbers = crowd()
+    planes, noisy = perfect(mask, numbers), mask.copy()
+    noisy[numbers == 1] = np.where(np.arange(120) % 3, THING, OTHER)
+    both = group_things(noisy, planes, [THING, OTHER])
+    one = group_things(noisy, planes, [OTHER], learned=[THING, OTHER])
+    np.testing.assert_array_equal(one.mask, both.mask)
+    assert partition(one.numbers) == partition(np.where(both.mask == OTHER, both.numbers, 0))
+    assert np.unique(one.numbers).tolist() == [*range(len(partition(one.numbers)) + 1)]
+
+
 def test_a_thing_in_two_parts_is_one() -> None:
     mask, numbers = np.zeros((20, 60), np.uint8), np.zeros((20, 60), np.uint16)
     mask[5:15, 10:50], numbers[5:15, 10:50] = THING, 1

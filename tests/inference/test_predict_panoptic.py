@@ -115,6 +115,21 @@ def test_the_summary_counts_and_measures_things(out: Path) -> None:
     assert rows["none.tif"]["objects_car"] == "0"
 
 
+def test_a_part_of_a_car_that_looks_like_a_person_is_none_if_only_people_are_counted(tmp_path: Path) -> None:
+    mask, numbers = crowd()
+    pixels = paint(mask, numbers)
+    car = np.argwhere(numbers == numbers[mask == CAR][0])[::3]
+    pixels[*car.T, 0] += 100
+    Image.fromarray(pixels).save(tmp_path / "a.tif")
+    for objects in (["car", "person"], ["person"]):
+        predict(tmp_path / "a.tif", tmp_path / "o", objects=objects, redo=True)
+        predicted, found = read(tmp_path / "o", "a.png")
+        np.testing.assert_array_equal(predicted, mask)
+        assert len(np.unique(found[mask == PERSON])) == 11
+        assert summary(tmp_path / "o")["a.tif"]["objects_person"] == "11"
+    np.testing.assert_array_equal(found > 0, mask == PERSON)
+
+
 def test_objects_are_the_things(out: Path) -> None:
     document = json.loads((out / "objects" / "crowd.json").read_text())
     assert len(document["annotations"]) == 35

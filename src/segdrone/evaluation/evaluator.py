@@ -22,7 +22,7 @@ from segdrone.evaluation.scores import score
 from segdrone.evaluation.thing_errors import find_thing_errors
 from segdrone.evaluation.worst_things import WorstThings
 from segdrone.figures import ImageTruthPrediction
-from segdrone.inference.grouping import Planes, Things, group_things, number_things
+from segdrone.inference.grouping import Planes, Things, number_things, tell_apart
 from segdrone.utils.launch import rank_and_world_size
 from segdrone.utils.stall import mark_progress
 
@@ -95,9 +95,8 @@ class Evaluator:
 
     def group(self, mask: Mask, planes: Planes | None) -> Things | None:
         """Tells the counted things of a prediction apart by the output of an instance head; None without one."""
-        learned = [self.table.names.index(name) for name in self.table.things or ()]
-        ids = self._thing_ids
-        return group_things(mask, planes, ids, learned) if planes is not None and ids else None
+        things = self.objects.things
+        return tell_apart(mask, planes, things, self.table) if planes is not None and things else None
 
     def update(self, sample: EvalSample) -> None:
         """Counts one image."""

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segdrone.classes import ClassTable
 from segdrone.inference.components import connected_components
 from segdrone.raster.pixels import resize_mask
 from segdrone.spec import INSTANCE_PLANES
@@ -69,9 +70,19 @@ def _middles(starts: Sequence[int], length: int, side: int) -> dict[int, tuple[i
     return dict(zip(ordered, pairwise(cuts), strict=True))
 
 
-def tell_apart(mask: NDArray[np.uint8], planes: Planes | None, things: Sequence[int]) -> Things:
-    """Tells things apart as `group_things` does, or as `number_things` without the planes of an instance head."""
-    return number_things(mask, things) if planes is None else group_things(mask, planes, things)
+def tell_apart(mask: NDArray[np.uint8], planes: Planes | None, things: Sequence[str], table: ClassTable) -> Things:
+    """Tells things apart as `group_things` does, or as `number_things` without the planes of an instance head.
+
+    Args:
+        mask: Class ids, uint8 `[H, W]`.
+        planes: Of the instance head, which has learned the things that the table names.
+        things: Names of the classes whose things are numbered.
+        table: The classes.
+    """
+    ids = [table.names.index(name) for name in things]
+    if planes is None:
+        return number_things(mask, ids)
+    return group_things(mask, planes, ids, [table.names.index(name) for name in table.things or ()])
 
 
 def number_things(mask: NDArray[np.uint8], things: Sequence[int]) -> Things:
@@ -99,9 +110,10 @@ def group_things(
     Args:
         mask: Class ids, uint8 `[H, W]`.
         planes: Of the instance head.
-        things: Ids of the thing classes.
-        learned: Those of them whose centers the head has learned; connected components are the things of the others.
-            None is all of them.
+        things: Ids of the thing classes whose things are numbered.
+        learned: Ids of the classes whose centers the head has learned, also of others: a part of a car that looks like
+            a person belongs to the car, whether cars are numbered or not. Connected components are the things of the
+            classes that it has not learned. None is `things`.
 
     Example:
         >>> mask = np.array([[0, 1, 1, 1, 1, 1, 1]], np.uint8)
@@ -111,17 +123,19 @@ def group_things(
         >>> group_things(mask, planes, [1]).numbers.tolist()
         [[0, 1, 1, 1, 2, 2, 2]]
     """
+    learned = things if learned is None else learned
+    grouped = [*dict.fromkeys([*things, *learned])]
     is_thing = np.zeros(256, np.uint8)
-    is_thing[list(things)] = 1
+    is_thing[grouped] = 1
     numbers, missed = _nearest_centers(planes)
     size: Size = (mask.shape[0], mask.shape[1])
     if numbers.shape != size:
         numbers, missed = resize_mask(numbers, size), resize_mask(missed, size)
     np.multiply(numbers, cv2.LUT(mask, is_thing), out=numbers)  # a quarter of the time of NumPy's indexing
-    if learned is not None:
-        missed[np.isin(mask, [class_id for class_id in things if class_id not in learned])] = 1
-    _number_components(mask, numbers, missed, things)
-    return _settle(mask, numbers)
+    if others := [class_id for class_id in things if class_id not in learned]:
+        missed[np.isin(mask, others)] = 1
+    _number_components(mask, numbers, missed, grouped)
+    return _settle(mask, numbers, things)
 
 
 def _nearest_centers(planes: Planes) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
@@ -165,14 +179,16 @@ def _number_components(
                 numbers[window.rows, window.columns][pixels] = last
 
 
-def _settle(mask: NDArray[np.uint8], numbers: NDArray[np.uint16]) -> Things:
-    """Gives all pixels of a thing the most frequent class among them, and closes gaps in the numbers."""
+def _settle(mask: NDArray[np.uint8], numbers: NDArray[np.uint16], things: Sequence[int]) -> Things:
+    """Gives all pixels of a thing the most frequent class among them, and numbers the things of some classes."""
     place = np.flatnonzero(numbers)
     found = numbers.ravel()[place]
     used = np.bincount(found, minlength=1) > 0
     index = (np.cumsum(used) - 1)[found]
     votes = np.bincount(index * 256 + mask.ravel()[place], minlength=256 * int(used.sum())).reshape(-1, 256)
+    classes = votes.argmax(1)
+    is_kept = np.isin(classes, things)
     voted, numbered = mask.copy(), np.zeros(mask.shape, np.uint16)
-    voted.ravel()[place] = votes.argmax(1)[index]
-    numbered.ravel()[place] = index + 1
+    voted.ravel()[place] = classes[index]
+    numbered.ravel()[place] = (np.cumsum(is_kept) * is_kept)[index]
     return Things(voted, numbered)

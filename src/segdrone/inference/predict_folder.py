@@ -95,8 +95,7 @@ def predict_photograph(
     mask = cleanup(prediction.mask, pixels, predictor.table)
     if not things:
         return prediction._replace(mask=mask)
-    ids = [predictor.table.names.index(name) for name in things]
-    told = tell_apart(mask, prediction.planes, ids)
+    told = tell_apart(mask, prediction.planes, things, predictor.table)
     return prediction._replace(mask=told.mask, numbers=told.numbers, planes=None)
 
 

@@ -137,7 +137,7 @@ def predict_video(
                 mask = smoother(cleanup(prediction.mask, image, table))
                 numbers = np.zeros(0, np.int32)
                 if things:
-                    told = tell_apart(mask, prediction.planes, ids)
+                    told = tell_apart(mask, prediction.planes, things, table)
                     mask, numbers = told.mask, tracker(image, told.mask, told.numbers)
                 picture = overlay(image, mask, table, opacity)
                 if things:
