@@ -84,10 +84,11 @@ def test_things_without_a_number_come_back_without_one(tmp_path: Path, name: str
     write_masks(tmp_path, {"a": mask})
     (tmp_path / "instances").mkdir()
     Image.fromarray(numbers).save(tmp_path / "instances" / "a.png")
-    exported(tmp_path, name)
-    np.testing.assert_array_equal(read_back(tmp_path, instances=True)["a"], mask)
-    found = np.array(Image.open(tmp_path / "back" / "instances" / "a.png"))
-    assert found[3, 3] > 0 and not found[2:8, 12:18].any()
+    for kind in LABEL_FORMATS[name].kinds:
+        exported(tmp_path, name, kind=kind)
+        np.testing.assert_array_equal(read_back(tmp_path, instances=True)["a"], mask)
+        found = np.array(Image.open(tmp_path / "back" / "instances" / "a.png"))
+        assert found[3, 3] > 0 and not found[2:8, 12:18].any(), kind
 
 
 def test_a_dataset_is_its_own_input(folder: Path) -> None:
