@@ -91,6 +91,8 @@ def test_confidences_that_segdrone_predict_wrote_are_used(predicted: Path, all_s
         cv2.imwrite(str(out / "confidence" / path.name), np.full((64, 96), 204, np.uint8))
     metrics = scored(tmp_path / "scored", f"predictions={out}", f"data.root={all_scenes}")
     assert metrics["ece"] == pytest.approx(abs(metrics["accuracy"] - 0.8))  # type: ignore[operator]
+    its_masks = scored(tmp_path / "scored", f"predictions={out / 'masks'}", f"data.root={all_scenes}")
+    assert its_masks["ece"] == metrics["ece"]
     cv2.imwrite(str(out / "confidence" / "007.png"), np.full((64, 96), 52_000, np.uint16))
     with pytest.raises(DataError, match=r"confidence/007\.png has values of uint16, not of 8 bits: write a gray image"):
         scored(tmp_path / "scored", f"predictions={out}", f"data.root={all_scenes}")

@@ -42,8 +42,8 @@ def find_predictions(folder: Path, pairs: Sequence[ImageMaskPair]) -> dict[str, 
     """Returns the predicted mask of each photograph, by id.
 
     Args:
-        folder: Masks with the names of the photographs, or a folder that `segdrone predict` wrote. `instances/` in it
-            may number the things.
+        folder: Masks with the names of the photographs, or a folder that `segdrone predict` wrote, or its `masks` or
+            `colours`. `instances/` in it may number the things.
         pairs: The photographs.
 
     Raises:
@@ -51,6 +51,8 @@ def find_predictions(folder: Path, pairs: Sequence[ImageMaskPair]) -> dict[str, 
             confidence or instance map although others have one.
     """
     masks = find_photographs(folder / "masks" if _is_predict_output(folder) else folder)
+    if folder.name in ("masks", "colours") and _is_predict_output(folder.parent):
+        folder = folder.parent
     confidence_folder = folder / "confidence"
     confidences = find_photographs(confidence_folder) if confidence_folder.is_dir() else []
     mask_files, confidence_files = ({pair.id: pair.image for pair in found} for found in (masks, confidences))
