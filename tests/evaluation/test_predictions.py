@@ -15,6 +15,7 @@ from segdrone.classes import DRONE
 from segdrone.errors import ConfigError, DataError, SegdroneError
 from segdrone.evaluation import evaluate
 from segdrone.raster.header import read_header
+from segdrone.utils.digest import file_digest
 from tests.helpers.image_files import read_mask
 from tests.helpers.shared import make_once
 from tests.helpers.small_run import compose_config
@@ -102,6 +103,23 @@ def test_confidences_that_segdrone_predict_wrote_are_used(predicted: Path, all_s
     (out / "confidence" / "007.png").unlink()
     with pytest.raises(DataError, match=r"1 of 20 photographs, 007 first, have no image in .*confidence: add them"):
         scored(tmp_path / "missing", f"predictions={out}", f"data.root={all_scenes}")
+
+
+def test_predictions_of_other_photographs_of_the_same_names_are_told(
+    predicted: Path, all_scenes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    out = tmp_path / "written"
+    out.mkdir()
+    predicted.rename(out / "masks")
+    (out / "predict.json").write_text(json.dumps({"classes": DRONE.to_dict()}))
+    photographs = sorted((all_scenes / "original_images").iterdir())
+    for other in (False, True):
+        digests = {file: file_digest(file) for file in photographs} | ({photographs[7]: "0" * 64} if other else {})
+        rows = [f"{file.name},masks/{file.stem}.png,{digest}\n" for file, digest in digests.items()]
+        (out / "summary.csv").write_text("".join(["path,mask,digest\n", *rows]))
+        caplog.clear()
+        scored(tmp_path / "scored", f"predictions={out / 'masks'}", f"data.root={all_scenes}", "pictures=null")
+        assert (f"1 of 20 photographs, {photographs[7]} first, are not the files that" in caplog.text) == other
 
 
 def test_instance_maps_of_predictions_are_scored(all_scenes: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from segdrone.errors import ConfigError
 from segdrone.evaluation.evaluator import Evaluator
 from segdrone.evaluation.options import SIZE_OPTIONS, data_overrides, inference_options, object_classes
 from segdrone.evaluation.prediction_classes import find_prediction_classes, prediction_encoding
-from segdrone.evaluation.predictions import evaluate_predictions, find_predictions
+from segdrone.evaluation.predictions import evaluate_predictions, find_predictions, warn_of_other_photographs
 from segdrone.evaluation.report import start_output, write_report
 from segdrone.utils.launch import world_size
 from segdrone.utils.output_dir import StagedResults
@@ -65,6 +65,8 @@ def evaluate_prediction_folder(
     pairs = dataset.pairs if split == "all" else dataset.splits[split]
     tell_doubts(pairs, dataset.encoding)
     predictions = find_predictions(folder, pairs)
+    if not masks_only:
+        warn_of_other_photographs(folder, pairs)
     provenance = start_output(cfg, pairs, torch.device("cpu"), results.path)
     things = object_classes(cfg, dataset.table, dataset.encoding)
     evaluator = Evaluator(dataset.table, cfg.pictures, things, find_instance_maps(dataset.files, pairs))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,12 +18,18 @@ from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_mask, read_pair_mask
 from segdrone.errors import DataError
 from segdrone.evaluation.evaluator import EvalSample, Evaluator
+from segdrone.geo.predicted_masks import read_predicted_masks
 from segdrone.inference.grouping import Things
 from segdrone.raster.decode import read_image
 from segdrone.raster.header import read_header
 from segdrone.raster.pixels import resize_image, resize_mask
+from segdrone.utils.digest import file_digest
 from segdrone.utils.progress import progress_bar
 from segdrone.windows import Size, proportional_size
+
+log = logging.getLogger(__name__)
+
+_THREADS = 4
 
 
 class PredictedMask(NamedTuple):
@@ -51,8 +59,7 @@ def find_predictions(folder: Path, pairs: Sequence[ImageMaskPair]) -> dict[str, 
             confidence or instance map although others have one.
     """
     masks = find_photographs(folder / "masks" if _is_predict_output(folder) else folder)
-    if folder.name in ("masks", "colours") and _is_predict_output(folder.parent):
-        folder = folder.parent
+    folder = _predict_output(folder) or folder
     confidence_folder = folder / "confidence"
     confidences = find_photographs(confidence_folder) if confidence_folder.is_dir() else []
     mask_files, confidence_files = ({pair.id: pair.image for pair in found} for found in (masks, confidences))
@@ -74,6 +81,34 @@ def find_predictions(folder: Path, pairs: Sequence[ImageMaskPair]) -> dict[str, 
         pair.id: PredictedMask(mask_files[pair.id], confidence_files.get(pair.id), instance_files.get(pair.id))
         for pair in pairs
     }
+
+
+def warn_of_other_photographs(folder: Path, pairs: Sequence[ImageMaskPair]) -> None:
+    """Warns of photographs that are other files than those of the same name that `segdrone predict` predicted.
+
+    Drones reuse file names in every flight. Copies that were converted or resized differ too.
+
+    Args:
+        folder: As of `find_predictions`.
+        pairs: The photographs.
+    """
+    output = _predict_output(folder)
+    if output is None:
+        return
+    try:
+        _, predicted = read_predicted_masks(output)
+    except DataError:  # the tables were removed or changed
+        return
+    digests = {one.file.relative_to(output / "masks").with_suffix("").as_posix(): one.digest for one in predicted}
+    known = [pair for pair in pairs if digests.get(pair.id)]
+    with ThreadPoolExecutor(_THREADS) as pool:  # digests release Python's lock
+        found = pool.map(lambda pair: file_digest(pair.image), known)
+        others = [pair for pair, digest in zip(known, found, strict=True) if digest != digests[pair.id]]
+    if others:
+        log.warning(
+            "%d of %d photographs, %s first, are not the files that predictions=%s was made of: unless they are copies of "
+            "these, scores mean nothing", len(others), len(pairs), others[0].image, folder,
+        )  # fmt: skip
 
 
 def evaluate_predictions(
@@ -150,6 +185,12 @@ def _read_numbers(
             f"({', '.join(things)}): number every predicted thing"
         )
     return numbers if size is None or numbers.shape == size else resize_mask(numbers, size)
+
+
+def _predict_output(folder: Path) -> Path | None:
+    """Returns the folder that `segdrone predict` wrote, of which `folder` may be a part; None if it is none."""
+    output = folder.parent if folder.name in ("masks", "colours") else folder
+    return output if _is_predict_output(output) else None
 
 
 def _is_predict_output(folder: Path) -> bool:
