@@ -106,8 +106,8 @@ def warn_of_other_photographs(folder: Path, pairs: Sequence[ImageMaskPair]) -> N
         others = [pair for pair, digest in zip(known, found, strict=True) if digest != digests[pair.id]]
     if others:
         log.warning(
-            "%d of %d photographs, %s first, are not the files that predictions=%s was made of: unless they are copies of "
-            "these, scores mean nothing", len(others), len(pairs), others[0].image, folder,
+            "%d of %d photographs, %s first, are not the files that predictions=%s was made of: unless they are copies "
+            "of these, scores mean nothing", len(others), len(pairs), others[0].image, folder,
         )  # fmt: skip
 
 
