@@ -181,6 +181,20 @@ def test_without_groups_masks_and_counts_are_unchanged() -> None:
     np.testing.assert_array_equal(labels.remap_counts(np.arange(256)), np.arange(256))
 
 
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [({"ignored": ["tree"]}, [0, 1, 77, 3, 77]), ({"grass": ["grass", "tree"]}, [0, 1, 1, 3, 77])],
+)
+def test_groups_of_the_masks_apply_where_a_model_has_the_classes_before_merging(
+    groups: dict[str, list[str]], expected: list[int]
+) -> None:
+    labels = MaskEncoding(FOUR, groups).map_to(FOUR, None, names=("the masks", "the model"))
+    mask = np.array([[0, 1, 2, 3, 77]], np.uint8)
+    assert labels.remap(mask).tolist() == [expected]
+    counts = labels.remap_counts(np.bincount(mask.ravel(), minlength=256))
+    np.testing.assert_array_equal(counts, np.bincount(expected, minlength=256))
+
+
 def test_counts_above_32_bits_are_exact() -> None:
     counts = np.zeros(256, np.int64)
     counts[[0, 1, 2, 3]] = 2**40 + 1

@@ -190,10 +190,15 @@ class MaskEncoding:
         """
         return repr((_VERSION, self.source, self.kind, self.colour_tolerance, self.threshold, self.unknown))
 
+    @cached_property
+    def _changes_ids(self) -> bool:
+        """Whether an id of `source` becomes another one; the tables may be equal, and a class ignored or merged."""
+        ids = [*range(len(self.source)), self.source.ignore_index]
+        return self._remapped[1][ids].tolist() != ids
+
     def remap(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Turns ids of `source` into ids of `table`, both uint8 `[H, W]`."""
-        table, lookup = self._remapped
-        return mask if table == self.source.dense else np.asarray(cv2.LUT(mask, lookup), np.uint8)
+        return np.asarray(cv2.LUT(mask, self._remapped[1]), np.uint8) if self._changes_ids else mask
 
     def remap_counts(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """Turns pixel counts by id of `source`, int64 `[256]`, into counts by id of `table`."""
