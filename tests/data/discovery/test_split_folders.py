@@ -84,6 +84,18 @@ def test_names_in_lists_may_have_dots(tmp_path: Path) -> None:
     assert splits == {f"flight.{i}": "train" if i < 2 else "val" for i in range(4)}
 
 
+def test_lists_tell_photographs_of_one_name_apart_by_their_folders(tmp_path: Path) -> None:
+    for flight in ("a", "b", "c"):
+        write_pairs(tmp_path, *numbered(f"JPEGImages/{flight}/{{}}.jpg", f"SegmentationClass/{flight}/{{}}.png", 3))
+    (tmp_path / "ImageSets").mkdir()
+    (tmp_path / "ImageSets" / "train.txt").write_text("a/0\na/1\nJPEGImages/a/2.jpg\nb/2.jpg 1\n")
+    (tmp_path / "ImageSets" / "val.txt").write_text("b/0\nb/1\n")
+    files = find_dataset(tmp_path)
+    expected = {**{f"a/{i}": "train" for i in range(3)}, "b/0": "val", "b/1": "val", "b/2": "train"}
+    assert {p.id: p.split for p in files.pairs} == expected
+    assert files.passed_over["photographs in no list"] == [tmp_path / "JPEGImages" / "c" / f"{i}.jpg" for i in range(3)]
+
+
 def test_lists_of_few_photographs_are_told_and_not_used(tmp_path: Path) -> None:
     write_pairs(tmp_path, *numbered("JPEGImages/{}.jpg", "SegmentationClass/{}.png", 5))
     (tmp_path / "ImageSets").mkdir()

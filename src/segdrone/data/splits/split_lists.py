@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -33,27 +33,53 @@ def apply_lists(files: DatasetFiles, folders: Sequence[str]) -> DatasetFiles:
 
 
 def _apply(files: DatasetFiles, lists: dict[str, str], folder: Path) -> DatasetFiles:
-    splits = {pair.id: lists.get(pair.id) or lists.get(PurePosixPath(pair.id).name) for pair in files.pairs}
-    unlisted = [pair.image for pair in files.pairs if splits[pair.id] is None]
+    splits = _split_ids([pair.id for pair in files.pairs], lists)
+    unlisted = [pair.image for pair in files.pairs if pair.id not in splits]
     if 2 * len(unlisted) > len(files.pairs):
         note = f"the lists in {folder} name {len(files.pairs) - len(unlisted)} of {len(files.pairs)} photographs and "
         note += f"are not taken as the split: give data.split_dir={folder} to use them"
         return replace(files, notes=(*files.notes, note))
     return replace(
         files,
-        pairs=[pair._replace(split=split) for pair in files.pairs if (split := splits[pair.id]) is not None],
+        pairs=[pair._replace(split=splits[pair.id]) for pair in files.pairs if pair.id in splits],
         passed_over=files.passed_over | ({_UNLISTED: unlisted} if unlisted else {}),
         split_by=f"the lists in {folder}",
     )
 
 
 def _read(folder: Path) -> dict[str, str]:
-    """Returns the split of each name that is in exactly one of the lists."""
+    """Returns the split of each line that is in exactly one of the lists."""
     splits: dict[str, set[str]] = {}
     for split, words in SPLIT_WORDS.items():
         for file in (folder / f"{word}.txt" for word in words):
             for line in filter(None, map(str.strip, read_lines(file))):
-                for name in {line, line.split()[0]}:  # a name may contain spaces, and a label may follow it
-                    is_file = name.lower().endswith(IMAGE_SUFFIXES)  # flight.0001 is a name without a suffix
-                    splits.setdefault(stem(PurePosixPath(name if is_file else f"{name}.png")), set()).add(split)
+                splits.setdefault(line, set()).add(split)
+    return {line: next(iter(found)) for line, found in splits.items() if len(found) == 1}
+
+
+def _split_ids(ids: Sequence[str], lists: Mapping[str, str]) -> dict[str, str]:
+    """Returns the split of each photograph that lines of exactly one list name."""
+    by_end: dict[str, list[str]] = {}  # a line may have fewer folders than an id
+    for name in ids:
+        parts = name.split("/")
+        for start in range(len(parts)):
+            by_end.setdefault("/".join(parts[start:]), []).append(name)
+    known, splits = {*ids}, dict[str, set[str]]()
+    for line, split in lists.items():
+        for text in dict.fromkeys((line, line.split()[0])):  # a name may contain spaces, and a label may follow it
+            names = _names(text)
+            if found := next(([name] for name in names if name in known), by_end.get(names[0])):
+                for name in found:
+                    splits.setdefault(name, set()).add(split)
+                break
     return {name: next(iter(found)) for name, found in splits.items() if len(found) == 1}
+
+
+def _names(path: str) -> list[str]:
+    """Returns the ids that a path in a list may mean: with all of its folders, all but one, or those at its end."""
+    is_file = path.lower().endswith(IMAGE_SUFFIXES)  # flight.0001 is a name without a suffix
+    name = stem(PurePosixPath(path if is_file else f"{path}.png"))
+    folders = PurePosixPath(path).parts[:-1]
+    but_one = [(*folders[:i], *folders[i + 1 :]) for i in range(len(folders))]
+    ends = [folders[start:] for start in range(1, len(folders) + 1)]
+    return ["/".join((*above, name)) for above in (folders, *but_one, *ends)]
