@@ -149,6 +149,13 @@ def test_a_line_may_be_a_path(tmp_path: Path, line: str) -> None:
         read_split(tmp_path, ids)
 
 
+def test_a_path_means_the_photograph_in_that_folder(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("f1/001.jpg\nimages/001.jpg\n")
+    (tmp_path / "val.txt").write_text("data/images/2.jpg\n")
+    ids = ["001", "f1/001", "2"]
+    assert read_split(tmp_path, ids) == {"train": ["f1/001", "001"], "val": ["2"], "test": []}
+
+
 def test_valid_txt_is_the_list_of_val(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("a\n")
     (tmp_path / "valid.txt").write_text("b\n")

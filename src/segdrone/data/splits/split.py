@@ -181,7 +181,8 @@ def _list_of(folder: Path, split: str) -> Path:
 
 def _find_id(line: str, ids: set[str], by_name: Mapping[str, str]) -> str:
     """Returns the id that a line means: an id, a file name, or a path of which one folder is not in the id."""
-    for exact in (line, stem(PurePosixPath(line.removesuffix("\r")))):  # names may have spaces and backslashes
+    path = PurePosixPath(line.removesuffix("\r"))
+    for exact in (line, (path.parent / stem(path)).as_posix()):  # names may have spaces and backslashes
         if exact in ids:
             return exact
     name = line.strip()
@@ -191,4 +192,7 @@ def _find_id(line: str, ids: set[str], by_name: Mapping[str, str]) -> str:
         for candidate in (parts, *shorter):
             if (text := "/".join(candidate)) in ids:
                 return text
-    return by_name.get(stem(path), by_name.get(path.name, name)) if len(path.parts) == 1 else name
+    only = by_name.get(stem(path))
+    if len(path.parts) == 1:
+        return only or by_name.get(path.name, name)
+    return only if only == stem(path) else name  # the id has no folders
