@@ -21,6 +21,7 @@ from segdrone.errors import ConfigError, DataError
 from segdrone.inspection.check import check_dataset
 from segdrone.raster.crs import transform_between
 from segdrone.raster.georeference import Georeference
+from tests.helpers.commands import REPO
 from tests.helpers.labeled_maps import LAND, PLACE, box, halves, moved, read_tiles, write_layer, write_ortho
 from tests.helpers.maps import UTM, write_map
 from tests.helpers.vrt_files import BAND, VRT
@@ -103,11 +104,14 @@ def test_the_folder_is_a_dataset_with_its_split(site: Path, capsys: pytest.Captu
     )
 
 
-def test_another_split_needs_no_other_tiles(site: Path) -> None:
-    cut(site, tile=64, block=45.0)
-    config = DataConfig(root=str(site / "out"), split_by="_b(.+)$", split_seed=1)
+def test_another_split_by_the_expression_of_the_docs_needs_no_other_tiles(site: Path) -> None:
+    (site / "a.tif").rename(site / "area_b2.tif")
+    cut(site, rasters=("area_b2.tif",), tile=64, block=45.0)
+    page = (REPO / "docs" / "maps_training.md").read_text("utf-8")
+    [expression] = re.findall(r'data\.split_by="([^"]+)"', page)
+    config = DataConfig(root=str(site / "out"), split_by=expression, split_seed=1)
     ids = open_dataset(config).split.ids
-    blocks = {split: {name.split("_b")[1] for name in names} for split, names in ids.items()}
+    blocks = {split: {name.split("_b")[-1] for name in names} for split, names in ids.items()}
     assert not blocks["train"] & blocks["test"]
     assert not blocks["train"] & blocks["val"]
     assert sum(map(len, ids.values())) > sum(map(len, blocks.values()))
