@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from segdrone.data.discovery.find_dataset import dataset_photographs, find_dataset, find_masks
 from tests.helpers.dataset_folders import numbered, write_dataset, write_mask, write_pairs, write_photograph
@@ -133,6 +135,18 @@ def test_a_folder_without_a_dataset_says_why(tmp_path: Path, files: Sequence[str
     assert "allow_unpaired" not in text
     for part in parts:
         assert part in text
+
+
+@pytest.mark.parametrize(
+    "files", [("images/a.jpg", "masks/b.png"), ("left/a.jpg", "right/a.png"), ("0.jpg", "0_mask.png", "0_lab.png")]
+)
+def test_patterns_that_an_error_suggests_can_be_typed(tmp_path: Path, files: Sequence[str]) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write_mask(tmp_path / name)
+    words = [word for word in shlex.split(refusal(tmp_path)) if word.startswith("data.") and "{id}" in word]
+    assert words
+    assert all("{id}" in str(override.value()) for override in OverridesParser.create().parse_overrides(words))
 
 
 def test_a_missing_root_is_refused(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_two_sets_of_masks_of_one_photograph_are_refused(tmp_path: Path) -> None
     )
     text = refusal(tmp_path)
     assert "0 has several masks (0_lab, 0_mask)" in text
-    assert "data.masks='FOLDER/{id}_lab.png'" in text
+    assert "'data.masks=\"FOLDER/{id}_lab.png\"'" in text
 
 
 def test_the_same_photographs_in_two_formats_are_refused(tmp_path: Path) -> None:

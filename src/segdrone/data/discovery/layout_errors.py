@@ -56,7 +56,7 @@ def why_none(root: Path, layout: str | None) -> str:
     known = f"not the layout {layout}" if layout else f"none of the known layouts ({', '.join(LAYOUTS)})"
     return (
         f"data.root={root} has {known}; folders with images: {listed}: name those of photographs and masks with "
-        "data.images=FOLDER data.masks=FOLDER, or patterns such as data.masks='labels/{id}_gt.png'"
+        "data.images=FOLDER data.masks=FOLDER, or patterns such as 'data.masks=\"labels/{id}_gt.png\"'"
     )
 
 
@@ -94,5 +94,5 @@ def why_no_pairs(images: Path, masks: Path) -> str:
     example = f"{names[0]} and {names[1]}" if images != masks else names[0]
     return (
         f"the names of {where} do not pair ({example}): give each mask the name of its photograph, or say where the "
-        f"names agree, such as data.images='{images}/{{id}}.jpg' data.masks='{masks}/{{id}}_mask.png'"
+        f"names agree, such as 'data.images=\"{images}/{{id}}.jpg\"' 'data.masks=\"{masks}/{{id}}_mask.png\"'"
     )

@@ -220,7 +220,7 @@ def find_rule(
         names = [str(rule.mask_of(pairs[0][1])) for rule in plain[:3]]
         raise DataError(
             f"{pairs[0][1]} has several masks ({', '.join(names)}): say which ones to use with a pattern, such as "
-            f"data.masks='FOLDER/{plain[0].mask_start}{{id}}{plain[0].mask_end}.png'"
+            f"'data.masks=\"FOLDER/{plain[0].mask_start}{{id}}{plain[0].mask_end}.png\"'"
         )
     return plain[0]
 
