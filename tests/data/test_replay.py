@@ -52,6 +52,31 @@ def test_masks_of_both_are_read_by_their_own_tables(tmp_path: Path) -> None:
     assert [pair.id for pair in datamodule.splits["all"]] == ["0", "1", "2"]
 
 
+def write_black_and_white(root: Path) -> Path:
+    write_set(root, ["grass", "roof"], 6)
+    for file in (root / "masks").iterdir():
+        Image.fromarray(np.pad(np.full((8, 12), 255, np.uint8), ((0, 8), (12, 0)))).save(file)
+    return root
+
+
+def test_masks_of_both_are_black_and_white(tmp_path: Path) -> None:
+    own, other = write_black_and_white(tmp_path / "own"), write_black_and_white(tmp_path / "other")
+    config = DataConfig(
+        root=str(own), replay=str(other), mask_encoding="binary", image_size=(16, 24), num_workers=0, cache="memory"
+    )
+    datamodule = SegmentationDataModule(config)
+    datamodule.setup()
+    dataset = datamodule.fit_dataset("train")
+    assert {np.bincount(dataset.read(sample)[1].ravel()).tolist()[1] for sample in dataset.samples} == {96}
+
+
+def test_masks_that_may_be_read_wrongly_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    own, other = write_set(tmp_path / "own", ["grass", "roof"], 4), write_black_and_white(tmp_path / "other")
+    opened(own, other)
+    assert f"data.replay={other}: every labeled pixel of all masks is grass" in caplog.text
+    assert "give data.mask_encoding=binary" in caplog.text
+
+
 @pytest.mark.parametrize(("share", "expected"), [(0.5, (6, 6)), (0.25, (18, 6)), (0.8, (2, 8))])
 def test_replay_has_its_share_of_the_samples(tmp_path: Path, share: float, expected: tuple[int, int]) -> None:
     own = write_set(tmp_path / "own", ["grass", "road"], 2)
