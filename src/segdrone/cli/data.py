@@ -229,4 +229,4 @@ def cache(
         files, nbytes = cache_files.clear(folder, root)
         print(f"removed {files} files, {format_bytes(nbytes)}, from {folder}")
     else:
-        cache_files.print_info(folder, cache_files.info(folder, root))
+        cache_files.print_info(folder, cache_files.info(folder, root), root)

@@ -46,6 +46,20 @@ def test_clear_removes_only_the_files_of_the_cache(tmp_path: Path) -> None:
     assert (two / "a.png").exists()
 
 
+def test_photographs_that_links_lead_to_are_of_the_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cache, elsewhere, root = tmp_path / "cache", tmp_path / "elsewhere", tmp_path / "root"
+    for name in ("images/a.jpg", "masks/a.png", "masks/b.png"):
+        cache_pixels(cache, elsewhere / name, PIXELS.shape, PIXELS)
+    (root / "masks").mkdir(parents=True)
+    (root / "images").symlink_to(elsewhere / "images")
+    (root / "masks" / "a.png").symlink_to(elsewhere / "masks" / "a.png")
+    assert [(row.folder.name, row.files) for row in info(cache, root)] == [("images", 1), ("masks", 1)]
+    assert clear(cache, root)[0] == 2
+    assert [(row.folder.name, row.files) for row in info(cache)] == [("masks", 1)]
+    print_info(cache, info(cache, root), root)
+    assert capsys.readouterr().out == f"the cache in {cache} holds nothing of {root}\n"
+
+
 def test_the_listing_has_a_row_per_folder_and_a_total(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cache = tmp_path / "cache"
     print_info(cache, info(cache))

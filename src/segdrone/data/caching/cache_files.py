@@ -13,6 +13,7 @@ from rich.text import Text
 
 from segdrone.data.caching.cache import format_bytes
 from segdrone.data.caching.disk_cache import SUFFIX, UnusableFileError, read_header
+from segdrone.data.discovery.file_tree import image_files
 from segdrone.errors import DataError
 from segdrone.utils.regular_file import open_regular
 
@@ -39,7 +40,7 @@ def info(folder: Path, below: Path | None = None) -> list[CachedFolder]:
 
     Args:
         folder: The cache.
-        below: Restricts to source files below this folder.
+        below: Restricts to source files below this folder, and those that links in it lead to.
     """
     by_folder: dict[Path, list[tuple[int, bool]]] = {}
     for path, source in _files(folder, below):
@@ -55,11 +56,11 @@ def info(folder: Path, below: Path | None = None) -> list[CachedFolder]:
     ]
 
 
-def print_info(folder: Path, content: Sequence[CachedFolder]) -> None:
-    """Prints what `info` returns."""
+def print_info(folder: Path, content: Sequence[CachedFolder], below: Path | None = None) -> None:
+    """Prints what `info` returns for a folder and `below`."""
     total = sum(row.nbytes for row in content)
     if not content:
-        print(f"the cache in {folder} is empty")
+        print(f"the cache in {folder} {'is empty' if below is None else f'holds nothing of {below}'}")
         return
     table = Table(Column("decoded from", overflow="fold"), "files", "size", "source missing")
     for row in content:
@@ -73,7 +74,7 @@ def clear(folder: Path, below: Path | None = None) -> tuple[int, int]:
 
     Args:
         folder: The cache.
-        below: Restricts to source files below this folder.
+        below: Restricts to source files below this folder, and those that links in it lead to.
 
     Returns:
         Number and size in bytes of the removed files.
@@ -96,9 +97,10 @@ def clear(folder: Path, below: Path | None = None) -> tuple[int, int]:
 
 def _files(folder: Path, below: Path | None) -> Iterator[tuple[Path, Path | None]]:
     """The files of a cache, and partial ones that killed processes left, each with its source."""
+    linked = set() if below is None else {(below / file).resolve() for file in image_files(below)}
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         source = _source(path)
-        if below is None or (source is not None and source.is_relative_to(below.resolve())):
+        if below is None or (source is not None and (source in linked or source.is_relative_to(below.resolve()))):
             yield path, source
 
 
