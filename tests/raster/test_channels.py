@@ -149,3 +149,9 @@ def test_a_palette_has_the_bands_of_its_colors(tmp_path: Path) -> None:
     for bands in itertools.permutations((1, 2, 3)):
         found = read_image(path, channels=Channels(bands))  # type: ignore[arg-type]
         np.testing.assert_array_equal(found, plain[..., [band - 1 for band in bands]])
+
+
+def test_channels_that_differ_are_called_differently() -> None:
+    """The disk cache knows decoded pixels by this text."""
+    assert str(Channels((3, 2, 1), (0.0, 4095.0))) == "data.bands=[3,2,1] data.stretch=[0,4095]"
+    assert str(Channels(None, (0.1, 1_234_567.0))) == "data.stretch=[0.1,1234567.0]"

@@ -23,7 +23,8 @@ class Channels(NamedTuple):
     def __str__(self) -> str:
         """The options as in a command; empty if there are none, as in versions that had none."""
         parts = [f"data.bands={list(self.bands)}"] if self.bands else []
-        parts += [f"data.stretch=[{self.stretch[0]:g},{self.stretch[1]:g}]"] if self.stretch else []
+        ends = [f"{end:g}" if float(f"{end:g}") == end else repr(end) for end in self.stretch or ()]  # none is rounded
+        parts += [f"data.stretch=[{','.join(ends)}]"] if ends else []
         return " ".join(parts).replace(", ", ",")
 
 
