@@ -26,6 +26,7 @@ def test_error_messages_name_the_options_of_the_command() -> None:
         assert name_options(f"give data.{key}=X") == f"give --{key.replace('_', '-')} X"
         assert name_options(f"see data.{key}: it") == f"see --{key.replace('_', '-')}: it"
     assert name_options("give data.allow_unpaired=true") == "give --allow-unpaired"
+    assert name_options("'data.split_by=\"^(.+)_[0-9]+$\"' keeps") == "--split-by '^(.+)_[0-9]+$' keeps"
     assert name_options("data.batch_size=3, data.classes_x=1") == "data.batch_size=3, data.classes_x=1"
 
 

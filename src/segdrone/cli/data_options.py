@@ -22,17 +22,21 @@ _CUT = (  # of `segdrone data cut`
 
 
 def name_options(text: str) -> str:
-    """Replaces the configuration keys in an error message by the options of `segdrone data`.
+    r"""Replaces the configuration keys in an error message by the options of `segdrone data`.
 
     Example:
         >>> name_options("unknown class 7: give data.classes=FILE.csv, or data.allow_unpaired=true")
         'unknown class 7: give --classes FILE.csv, or --allow-unpaired'
         >>> name_options("data.root=scenes does not exist")
         'scenes does not exist'
+        >>> name_options("give 'data.masks=\"labels/{id}_gt.png\"'")
+        "give --masks 'labels/{id}_gt.png'"
     """
     text = text.replace("data.allow_unpaired=true", "data.allow_unpaired").replace("data.root=", "")
+    keys = "|".join((*_KEYS, *_CUT))
+    text = re.sub(rf"'(data\.(?:{keys})=)\"([^\"']*)\"'", r"\1'\2'", text)  # quotes of Hydra's inside those of a shell
     return re.sub(
-        rf"data\.({'|'.join((*_KEYS, *_CUT))})\b(=?)",
+        rf"data\.({keys})\b(=?)",
         lambda match: f"--{match[1].removeprefix('map_').replace('_', '-')}{' ' if match[2] else ''}",
         text,
     )
