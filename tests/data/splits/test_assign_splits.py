@@ -195,6 +195,8 @@ def test_labeled_photographs_beside_unlabeled_ones_are_split_as_the_options_say(
     assert all(in_one_split(by_site, [name for name in labeled if name[0] == site]) for site in "abcd")
     assert len(by_site.ids["test"]) == 5
     assert "data.split_by=^[a-d]" in by_site.by
+    one = split_unlabeled(DataConfig(root="x"), pairs(["a"]), pairs(["free1"]))
+    assert one.ids == {"train": ["free1"], "val": [], "test": ["a"]}
     assert all(
         split.by.startswith("by ")
         for split in (first, by_site, split_unlabeled(DataConfig(root="x"), [], pairs(["f"])))

@@ -11,7 +11,7 @@ from segdrone.data.config import DataConfig
 from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.splits.groups import describe_groups, folder_of, group_photographs
 from segdrone.data.splits.photo_names import mosaic_tiles, source_photographs
-from segdrone.data.splits.split import SPLITS, random_split, read_split, split_groups
+from segdrone.data.splits.split import SPLITS, hold_out, random_split, read_split, split_groups
 from segdrone.errors import DataError
 
 _FACTOR = 2  # a split of groups is told if it is that much larger or smaller than its share
@@ -90,8 +90,8 @@ def split_unlabeled(
         return split._replace(ids={**split.ids, "train": sorted([*split.ids["train"], *without])})
     by = f"by masks: photographs without one train, the {len(labeled)} others validate and test"
     if config.split_by is None:
-        held = random_split([pair.id for pair in labeled], test=config.test_share, val=0, seed=config.split_seed)
-        return Split({"train": without, "val": held["train"], "test": held["test"]}, "unlabeled", by)
+        val, test = hold_out(sorted(pair.id for pair in labeled), config.test_share, config.split_seed)
+        return Split({"train": without, "val": val, "test": test}, "unlabeled", by)
     split = assign_splits(config.replace(val_share=0.0), labeled)
     ids = {"train": without, "val": split.ids["train"], "test": split.ids["test"]}
     return Split(ids, "unlabeled", f"{by}, {split.by}", split.notes)

@@ -37,8 +37,8 @@ def random_split(ids: Sequence[str], *, test: float = 0.1, val: float = 0.15, se
         >>> random_split(["a", "b", "c", "d"], test=0.25, val=0.25)
         {'train': ['a', 'c'], 'val': ['d'], 'test': ['b']}
     """
-    rest, test_ids = _hold_out(sorted(ids), test, seed)
-    train_ids, val_ids = _hold_out(rest, val, seed)
+    rest, test_ids = hold_out(sorted(ids), test, seed)
+    train_ids, val_ids = hold_out(rest, val, seed)
     if not train_ids:
         raise DataError(
             f"{len(ids)} photographs are too few to split: with data.test_share={test} and data.val_share={val} "
@@ -47,7 +47,8 @@ def random_split(ids: Sequence[str], *, test: float = 0.1, val: float = 0.15, se
     return {"train": train_ids, "val": val_ids, "test": test_ids}
 
 
-def _hold_out(ids: list[str], share: float, seed: int) -> tuple[list[str], list[str]]:
+def hold_out(ids: list[str], share: float, seed: int) -> tuple[list[str], list[str]]:
+    """Returns the ids that are left, and a share of them that is taken away at random, rounded up."""
     held = math.ceil(share * len(ids))
     order = np.random.RandomState(seed).permutation(len(ids))
     return [ids[i] for i in order[held:]], [ids[i] for i in order[:held]]
