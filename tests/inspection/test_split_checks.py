@@ -94,7 +94,10 @@ def test_near_duplicates_are_reported_without_a_split(root: Path) -> None:
     ("names", "part"),
     [
         ({"train": NAMES[:5], "val": NAMES[4:]}, "photograph 004 is listed in"),
-        ({"train": [*NAMES[:5], "900"], "val": NAMES[5:]}, "names 1 photographs that do not exist, 900 first"),
+        (
+            {"train": [*NAMES[:5], "900"], "val": NAMES[5:]},
+            "names 1 photographs that do not exist or have no mask, 900 first",
+        ),
         ({"val": NAMES}, "no photograph to train on"),
     ],
 )

@@ -122,7 +122,7 @@ def test_folder_without_any_file_is_refused(tmp_path: Path) -> None:
 def test_unknown_photograph_is_refused(tmp_path: Path) -> None:
     write_split(tmp_path, train="a\n", val="x\nb\ny.jpg\n")
     assert error_text(tmp_path) == (
-        f"{tmp_path / 'val.txt'} names 2 photographs that do not exist, x first: "
+        f"{tmp_path / 'val.txt'} names 2 photographs that do not exist or have no mask, x first: "
         "remove them from the list, or add them to data.root"
     )
 
@@ -145,7 +145,7 @@ def test_a_line_may_be_a_path(tmp_path: Path, line: str) -> None:
     ids = ["Tile 1/a", "Tile 2/a", "Tile 2/b"]
     assert read_split(tmp_path, ids)["train"] == ["Tile 1/a", "Tile 2/b"]
     (tmp_path / "train.txt").write_text("a.jpg\n")
-    with pytest.raises(DataError, match=r"do not exist, a\.jpg first"):
+    with pytest.raises(DataError, match=r"do not exist or have no mask, a\.jpg first"):
         read_split(tmp_path, ids)
 
 

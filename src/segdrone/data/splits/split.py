@@ -137,7 +137,7 @@ def read_split(folder: Path, ids: Sequence[str]) -> dict[str, list[str]]:
         missing = [name for name in splits[split] if name not in existing]
         if missing:
             raise DataError(
-                f"{file} names {len(missing)} photographs that do not exist, {missing[0]} first: "
+                f"{file} names {len(missing)} photographs that do not exist or have no mask, {missing[0]} first: "
                 "remove them from the list, or add them to data.root"
             )
         for name in splits[split]:
