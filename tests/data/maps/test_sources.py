@@ -25,6 +25,16 @@ def test_folders_stand_for_their_maps(tmp_path: Path) -> None:
         find_rasters([str(tmp_path / "empty")])
 
 
+def test_a_map_under_another_path_is_the_same_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.tif").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="a.tif is given twice"):
+        find_rasters(["a.tif", str(tmp_path / "a.tif")])
+    (tmp_path / "latest.tif").symlink_to("a.tif")
+    with pytest.raises(DataError, match="latest.tif is given twice"):
+        find_rasters([str(tmp_path)])
+
+
 def test_labels_and_what_a_vrt_reads_are_no_further_maps_of_a_folder(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

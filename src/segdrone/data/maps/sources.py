@@ -55,7 +55,8 @@ def find_rasters(given: Sequence[str], labels: Sequence[str] = ()) -> list[Path]
             raise DataError(f"{path} is given as a map and as labels: leave it out of one of them")
         else:
             found.append(path)
-    if repeated := [path for i, path in enumerate(found) if path in found[:i]]:
+    real = [path.resolve() for path in found]  # links and other spellings of a path are the same map
+    if repeated := [path for i, path in enumerate(found) if real[i] in real[:i]]:
         raise DataError(f"{repeated[0]} is given twice: give each map once")
     return found
 
