@@ -72,12 +72,15 @@ class DatasetFolder:
         """With `config.unlabeled`, photographs that have no mask, sorted by id; else none.
 
         Raises:
-            DataError: As `build_photographs`.
+            DataError: As `build_photographs`; or two have the same name.
         """
         if not self.config.unlabeled:
             return []
         labeled = {pair.image for pair in self.files.pairs}
-        paths = {name: path for path, name in self.files.photographs.items() if path not in labeled}
+        paths: dict[str, Path] = {}
+        for path, name in self.files.photographs.items():
+            if path not in labeled and paths.setdefault(name, path) != path:
+                raise DataError(f"{paths[name]} and {path} have the same name: rename or remove one of them")
         return build_photographs(paths, self._channels)
 
     @property

@@ -92,6 +92,13 @@ def test_images_that_may_be_masks_are_refused(tmp_path: Path) -> None:
         find_unlabeled(tmp_path)
 
 
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpeg", "b.jpg"):
+        write_photograph(tmp_path / name)
+    with pytest.raises(DataError, match=r"b\.jpeg and .*b\.jpg have the same name: rename or remove one of them"):
+        names(opened(tmp_path))
+
+
 def test_an_empty_folder_and_a_missing_one_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=re.escape(str(tmp_path))):
         find_unlabeled(tmp_path)
