@@ -125,6 +125,12 @@ def test_without_a_val_folder_photographs_of_train_validate() -> None:
     assert assign(ids, folders, val_share=0.0).ids == {"train": ids[10:], "val": [], "test": ids[:10]}
 
 
+def test_copies_of_a_single_photograph_all_train() -> None:
+    copies = ["a_jpg.rf.0c1f2b", "a_jpg.rf.9d8e7f"]
+    split = assign([*copies, "b"], {**dict.fromkeys(copies, "train"), "b": "test"})
+    assert split.ids == {"train": copies, "val": [], "test": ["b"]}
+
+
 def test_sequences_that_both_train_and_validate_are_told() -> None:
     ids = [f"seq{i % 3}/{i:02d}" for i in range(30)]
     folders = {name: "test" if name.startswith("seq0") else "train" for name in ids}

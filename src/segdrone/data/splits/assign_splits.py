@@ -130,8 +130,8 @@ def _as_stated(config: DataConfig, pairs: Sequence[ImageMaskPair], stated_by: st
             f"{len(outside)} photographs are in no split folder and train, such as {outside[0]}: data.split_dir=FOLDER "
             "gives lists of your own"
         )
-    if not ids["val"] and config.val_share and len(ids["train"]) > 1:
-        groups = source_photographs(ids["train"])
+    groups = source_photographs(ids["train"])
+    if not ids["val"] and config.val_share and len(set(groups.values())) > 1:
         if len(set(groups.values())) < len(groups):
             held = split_groups(groups, test=0, val=config.val_share, seed=config.split_seed)
         else:
