@@ -13,6 +13,7 @@ from scipy import ndimage
 from segdrone.classes import DRONE
 from segdrone.data import DataConfig, open_dataset
 from segdrone.data.class_weights import STATS_FILE, class_weights, mask_states, read_class_pixels
+from segdrone.data.discovery.file_tree import image_files
 from segdrone.data.discovery.find_dataset import find_dataset
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_mask
@@ -171,6 +172,7 @@ def test_saved_statistics_give_class_weights_in_training(all_scenes: Path, tmp_p
     stats = dataset_stats(all_scenes, workers=1, progress=False)
     folder = tmp_path / "new" / STATS_FILE.parent
     save_stats(stats, folder)
+    assert image_files(folder) and not image_files(folder.parent)  # plots beside photographs are none of them
     assert sorted(path.name for path in folder.iterdir()) == ["classes.png", "cooccurrence.png", "stats.json"]
     ids = stats.ids[5:9]
     dataset = open_dataset(DataConfig(root=str(all_scenes)))

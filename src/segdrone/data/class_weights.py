@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field, InstanceOf
 
 from segdrone.classes import ClassTable, is_class_name
+from segdrone.data.discovery.file_tree import STATISTICS
 from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.errors import ConfigError, DataError
@@ -20,7 +21,7 @@ from segdrone.utils.atomic import write_json
 from segdrone.utils.bounded import UnreadableError, read_json, validate
 from segdrone.utils.digest import file_digest
 
-STATS_FILE = Path("stats", "stats.json")
+STATS_FILE = Path("stats", STATISTICS[0])
 """File of the counts below a dataset's root, which `segdrone data stats` writes."""
 
 _MOST_PIXELS = 2**40  # in a photograph

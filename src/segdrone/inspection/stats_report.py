@@ -12,11 +12,10 @@ from rich.text import Text
 
 from segdrone import figures
 from segdrone.data.class_weights import RECOMMENDED, STATS_FILE, WEIGHTINGS, write_stats
+from segdrone.data.discovery.file_tree import STATISTICS
 from segdrone.inspection.stats import Stats
 from segdrone.utils.atomic import writable_dir
 from segdrone.utils.output_dir import staged_results
-
-_RESULTS = (STATS_FILE.name, "classes.png", "cooccurrence.png")
 
 
 def print_stats(stats: Stats) -> None:
@@ -80,7 +79,7 @@ def save_stats(stats: Stats, folder: Path) -> None:
         "class_weights": {scheme: dict(zip(names, values, strict=True)) for scheme, values in stats.weights.items()},
         "cooccurrence": stats.cooccurrence.tolist(),
     }
-    with writable_dir(folder), staged_results(folder, _RESULTS) as results:
+    with writable_dir(folder), staged_results(folder, STATISTICS) as results:
         write_stats(results.path / STATS_FILE.name, stats.table, stats.ids, stats.pixels, stats.mask_states, **facts)
         columns = {"photographs": stats.photographs, "regions": stats.regions.sum(0)}
         title = f"Classes of {len(stats.ids)} photographs"

@@ -19,6 +19,9 @@ CORRECTIONS = "corrections"
 CORRECTIONS_RECORD = "corrections.json"
 """The file by which a folder of masks is recognized that corrections replaced; they are no part of a dataset either."""
 
+STATISTICS = ("stats.json", "classes.png", "cooccurrence.png")
+"""The files by which a folder of statistics is recognized; its plots are no photographs."""
+
 _DEPTH = 7  # folders below the root that are searched
 _OTHERS = {PREDICTIONS, CORRECTIONS_RECORD}
 
@@ -26,14 +29,15 @@ _OTHERS = {PREDICTIONS, CORRECTIONS_RECORD}
 def image_files(folder: Path) -> list[PurePosixPath]:
     """Returns the image files below a folder, relative to it, folder by folder.
 
-    Hidden ones, predictions and masks that corrections replaced are left out.
+    Hidden ones, predictions, plots of statistics and masks that corrections replaced are left out.
     """
     found: list[PurePosixPath] = []
     above: dict[str, set[str]] = {}  # where links lead in a circle
     for parent, folders, names in os.walk(folder, followlinks=True):
         relative, real = PurePosixPath(os.path.relpath(parent, folder)), os.path.realpath(parent)
         outer = above.get(os.path.dirname(parent), set())
-        if real in outer or len(relative.parts) > _DEPTH or (relative.parts and not _OTHERS.isdisjoint(names)):
+        is_other = not _OTHERS.isdisjoint(names) or {*STATISTICS} <= {*names}
+        if real in outer or len(relative.parts) > _DEPTH or (relative.parts and is_other):
             folders.clear()
             continue
         above[parent] = {*outer, real}
