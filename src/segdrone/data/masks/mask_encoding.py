@@ -194,7 +194,7 @@ class MaskEncoding:
     def _changes_ids(self) -> bool:
         """Whether an id of `source` becomes another one; the tables may be equal, and a class ignored or merged."""
         ids = [*range(len(self.source)), self.source.ignore_index]
-        return self._remapped[1][ids].tolist() != ids
+        return bool(self._remapped[1][ids].tolist() != ids)
 
     def remap(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Turns ids of `source` into ids of `table`, both uint8 `[H, W]`."""
