@@ -30,6 +30,12 @@ def test_values_are_names_or_ids() -> None:
         ids_of_values(Counter(["Road", "Road", "0"]), TABLE, "kind of a.gpkg")
 
 
+def test_255_may_be_the_id_of_a_class() -> None:
+    table = ClassTable(("ground", "road"), ((0, 200, 0), (90, 90, 90)), mask_values=(0, 255))
+    assert ids_of_values(Counter(["255", "0", "ignored"]), table, "kind") == {"255": 1, "0": 0, "ignored": 254}
+    assert lookup_of_mask(table) == {0: 0, 255: 1}
+
+
 def test_a_table_is_made_of_the_values() -> None:
     assert table_of_values(Counter(["b", "a", "", "Ignored"]), "kind").names == ("a", "b")
     for values, expected in (

@@ -78,10 +78,10 @@ def ids_of_values(counts: Counter[str], table: ClassTable, where: str) -> dict[s
     for value, count in counts.most_common():
         if value in table.names:
             ids[value] = table.names.index(value)
+        elif value in of_values:  # before what is ignored: 255 may be a class
+            ids[value] = of_values[value]
         elif value.lower() in _IGNORED or value in ignored:
             ids[value] = IGNORED_ID
-        elif value in of_values:
-            ids[value] = of_values[value]
         elif value:
             unknown.append(f"{value!a} ({count}{_alike(value, table)})")
     if unknown:
