@@ -23,6 +23,7 @@ STATISTICS = ("stats.json", "classes.png", "cooccurrence.png")
 """The files by which a folder of statistics is recognized; its plots are no photographs."""
 
 _DEPTH = 7  # folders below the root that are searched
+_SYSTEM = (".", "__MACOSX", "@eaDir")  # hidden folders, what macOS adds to archives, thumbnails of Synology's disks
 _OTHERS = {PREDICTIONS, CORRECTIONS_RECORD}
 
 
@@ -41,7 +42,7 @@ def image_files(folder: Path) -> list[PurePosixPath]:
             folders.clear()
             continue
         above[parent] = {*outer, real}
-        folders[:] = [name for name in sorted(folders) if not name.startswith((".", "__MACOSX"))]
+        folders[:] = [name for name in sorted(folders) if not name.startswith(_SYSTEM)]
         found += [
             relative / name
             for name in sorted(names)
