@@ -101,3 +101,15 @@ def test_masks_alone_are_their_own_images(tmp_path: Path) -> None:
 def test_what_cannot_be_opened_is_refused_at_once(root: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         open_dataset(DataConfig(**{"root": str(root), **options}))
+
+
+def test_photographs_in_no_list_are_used_with_another_split(root: Path, tmp_path: Path) -> None:
+    (root / "train.txt").write_text("\n".join(NAMES[:5]))
+    (root / "val.txt").write_text(NAMES[5])
+    assert split_names(opened(root))["all"] == NAMES[:6]
+    assert split_names(opened(root, split_by=".+"))["all"] == NAMES
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    (lists / "train.txt").write_text("\n".join(NAMES[4:]))
+    assert split_names(opened(root, split_dir=str(lists)))["train"] == NAMES[4:]
+    assert split_names(opened(root, ids={"test": [NAMES[9]]}))["test"] == [NAMES[9]]  # of a model that was trained so

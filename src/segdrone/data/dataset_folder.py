@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from segdrone.classes import ClassTable
@@ -18,6 +19,7 @@ from segdrone.data.discovery.unlabeled import find_unlabeled
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.splits.assign_splits import Split, assign_splits, split_unlabeled
 from segdrone.data.splits.split import SPLITS
+from segdrone.data.splits.split_lists import include_unlisted
 from segdrone.errors import DataError
 from segdrone.raster.channels import Channels
 
@@ -156,5 +158,8 @@ def open_dataset(
     else:
         find = find_unlabeled if config.unlabeled else find_dataset
         files = find(root, config.images, masks, config.layout)
+    is_split_anew = config.split_dir is not None or config.split_by is not None
+    if is_split_anew or not {pair.id for pair in files.unlisted}.isdisjoint(chain(*(ids or {}).values())):
+        files = include_unlisted(files)
     files.tell()
     return DatasetFolder(config, files, find_encoding(config, files, model), ids)

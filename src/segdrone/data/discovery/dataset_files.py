@@ -56,6 +56,7 @@ class DatasetFiles:
         given: Folders or patterns of photographs and masks that the user gave, as absolute paths, that of masks empty
             if there are none; else None.
         split_by: What says the split; empty if nothing does.
+        unlisted: Photographs with their masks that are in no list of this split, and therefore not in `pairs`.
         notes: Choices that could be wrong, with the option that decides otherwise.
     """
 
@@ -73,6 +74,7 @@ class DatasetFiles:
     other_files: list[Path] = field(default_factory=list)
     given: tuple[str, str] | None = None
     split_by: str = ""
+    unlisted: list[FilePair] = field(default_factory=list)
     notes: tuple[str, ...] = ()
 
     def mask_folders(self) -> list[list[Path]]:

@@ -32,9 +32,15 @@ def apply_lists(files: DatasetFiles, folders: Sequence[str]) -> DatasetFiles:
     return files
 
 
+def include_unlisted(files: DatasetFiles) -> DatasetFiles:
+    """Returns the dataset with the photographs that `apply_lists` passed over, for another split than that of lists."""
+    passed = {what: paths for what, paths in files.passed_over.items() if what != _UNLISTED}
+    return replace(files, pairs=sorted([*files.pairs, *files.unlisted]), unlisted=[], passed_over=passed)
+
+
 def _apply(files: DatasetFiles, lists: dict[str, str], folder: Path) -> DatasetFiles:
     splits = _split_ids([pair.id for pair in files.pairs], lists)
-    unlisted = [pair.image for pair in files.pairs if pair.id not in splits]
+    unlisted = [pair for pair in files.pairs if pair.id not in splits]
     if 2 * len(unlisted) > len(files.pairs):
         note = f"the lists in {folder} name {len(files.pairs) - len(unlisted)} of {len(files.pairs)} photographs and "
         note += f"are not taken as the split: give data.split_dir={folder} to use them"
@@ -42,8 +48,9 @@ def _apply(files: DatasetFiles, lists: dict[str, str], folder: Path) -> DatasetF
     return replace(
         files,
         pairs=[pair._replace(split=splits[pair.id]) for pair in files.pairs if pair.id in splits],
-        passed_over=files.passed_over | ({_UNLISTED: unlisted} if unlisted else {}),
+        passed_over=files.passed_over | ({_UNLISTED: [pair.image for pair in unlisted]} if unlisted else {}),
         split_by=f"the lists in {folder}",
+        unlisted=unlisted,
     )
 
 
