@@ -27,6 +27,6 @@ def test_maps_become_a_dataset(tmp_path: Path) -> None:
 
 
 def test_messages_name_the_options_of_the_command() -> None:
-    assert name_options("give a smaller data.block_m") == "give a smaller --block-m"
-    assert name_options("data.map_tile=63 must be, data.map_gsd=1") == "--tile 63 must be, --gsd 1"
-    assert name_options("data.test_share=0 or data.class_attribute") == "--test-share 0 or --class-attribute"
+    assert name_options("give a smaller data.block_m", cut=True) == "give a smaller --block-m"
+    assert name_options("data.map_tile=63 must be, data.map_gsd=1", cut=True) == "--tile 63 must be, --gsd 1"
+    assert name_options("data.test_share=0 or data.class_attribute", cut=True) == "--test-share 0 or --class-attribute"

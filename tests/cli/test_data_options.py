@@ -27,6 +27,9 @@ def test_error_messages_name_the_options_of_the_command() -> None:
         assert name_options(f"see data.{key}: it") == f"see --{key.replace('_', '-')}: it"
     assert name_options("give data.allow_unpaired=true") == "give --allow-unpaired"
     assert name_options("'data.split_by=\"^(.+)_[0-9]+$\"' keeps") == "--split-by '^(.+)_[0-9]+$' keeps"
+    too_few = "with data.test_share=0.1 no photograph is left: give data.split_dir=FOLDER"
+    assert name_options(too_few) == "with data.test_share=0.1 no photograph is left: give --split-dir FOLDER"
+    assert name_options("give data.test_share=0, data.map_gsd=2", cut=True) == "give --test-share 0, --gsd 2"
     assert name_options("data.batch_size=3, data.classes_x=1") == "data.batch_size=3, data.classes_x=1"
 
 

@@ -16,13 +16,17 @@ _KEYS = (  # of DataConfig, each an option of the same name
     "colour_tolerance", "mask_threshold", "unknown", "bands", "stretch",
     "split_dir", "split_by", "split_distance", "allow_unpaired",
 )  # fmt: skip
-_CUT = (  # of `segdrone data cut`
+_CUT = (  # of `segdrone data cut` alone
     "labels", "class_attribute", "aoi", "block_m", "map_tile", "map_gsd", "test_share", "val_share", "split_seed",
 )  # fmt: skip
 
 
-def name_options(text: str) -> str:
+def name_options(text: str, *, cut: bool = False) -> str:
     r"""Replaces the configuration keys in an error message by the options of `segdrone data`.
+
+    Args:
+        text: The message.
+        cut: Whether the command is `segdrone data cut`, which has further options.
 
     Example:
         >>> name_options("unknown class 7: give data.classes=FILE.csv, or data.allow_unpaired=true")
@@ -33,7 +37,7 @@ def name_options(text: str) -> str:
         "give --masks 'labels/{id}_gt.png'"
     """
     text = text.replace("data.allow_unpaired=true", "data.allow_unpaired").replace("data.root=", "")
-    keys = "|".join((*_KEYS, *_CUT))
+    keys = "|".join((*_KEYS, *(_CUT if cut else ())))
     text = re.sub(rf"'(data\.(?:{keys})=)\"([^\"']*)\"'", r"\1'\2'", text)  # quotes of Hydra's inside those of a shell
     return re.sub(
         rf"data\.({keys})\b(=?)",

@@ -88,7 +88,7 @@ def app() -> None:
     """Runs the command. An error of the user or of the system ends it with one line on stderr and exit code 2."""
     protect_console()
     debug = "--debug" in sys.argv[1:2]
-    is_data = "data" in sys.argv[1 + debug : 2 + debug]
+    group, command = [*sys.argv[1 + debug : 3 + debug], "", ""][:2]
     try:
         commands()
     except ModuleNotFoundError as error:  # in an environment for exported models alone
@@ -99,4 +99,4 @@ def app() -> None:
         if debug:
             raise
         text = explain_error(error)
-        exit_with_error(name_options(text) if is_data else text)
+        exit_with_error(name_options(text, cut=command == "cut") if group == "data" else text)
