@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import typer.main
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from segdrone.cli.data import commands
 from segdrone.cli.data_options import name_options
 from segdrone.data.config import DataConfig, describe
+from segdrone.data.discovery.layout_errors import why_no_pairs
 from tests.helpers.commands import Command, assert_one_line
+from tests.helpers.dataset_folders import numbered, write_pairs
+from tests.helpers.discovery import refusal
 
 
 def test_options_of_a_dataset_are_described_by_the_config() -> None:
@@ -30,7 +35,17 @@ def test_error_messages_name_the_options_of_the_command() -> None:
     too_few = "with data.test_share=0.1 no photograph is left: give data.split_dir=FOLDER"
     assert name_options(too_few) == "with data.test_share=0.1 no photograph is left: give --split-dir FOLDER"
     assert name_options("give data.test_share=0, data.map_gsd=2", cut=True) == "give --test-share 0, --gsd 2"
+    assert name_options("data.root=data.root=scenes does not exist") == "data.root=scenes does not exist"
     assert name_options("data.batch_size=3, data.classes_x=1") == "data.batch_size=3, data.classes_x=1"
+
+
+def test_patterns_that_errors_name_are_what_training_and_the_commands_take(tmp_path: Path) -> None:
+    write_pairs(tmp_path, *numbered("photos/{}.jpg", "truth/png/{}.png"))
+    for text in (refusal(tmp_path), why_no_pairs(tmp_path / "images", tmp_path / "masks")):
+        overrides = [word for word in shlex.split(text) if "{id}" in word and "data." in word]
+        patterns = [OverridesParser.create().parse_override(override).value() for override in overrides]
+        assert patterns
+        assert [word for word in shlex.split(name_options(text)) if "{id}" in word] == patterns
 
 
 def test_an_error_of_a_data_command_names_its_option(command: Command, tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ def name_options(text: str, *, cut: bool = False) -> str:
         >>> name_options("give 'data.masks=\"labels/{id}_gt.png\"'")
         "give --masks 'labels/{id}_gt.png'"
     """
-    text = text.replace("data.allow_unpaired=true", "data.allow_unpaired").replace("data.root=", "")
+    text = text.replace("data.allow_unpaired=true", "data.allow_unpaired")
+    text = re.sub(r"\bdata\.root=(?!data\.root=)", "", text)
     keys = "|".join((*_KEYS, *(_CUT if cut else ())))
     text = re.sub(rf"'(data\.(?:{keys})=)\"([^\"']*)\"'", r"\1'\2'", text)  # quotes of Hydra's inside those of a shell
     return re.sub(
