@@ -48,6 +48,7 @@ CASES: dict[str, tuple[Any, ClassTable, str]] = {
     "a stray id": (np.where(np.arange(64) < 1, 77, IDS).astype(np.uint8), FOUR, "data.unknown=ignore"),
     "ids with gaps": (np.array([0, 7, 11, 21], np.uint8)[IDS], FOUR, "column `id`"),
     "ids from 1": (IDS + np.uint8(1), FOUR, "column `id`"),
+    "ids from 1, few of the last": (np.minimum(IDS, 2 + (np.arange(64) < 4)).astype(np.uint8) + 1, FOUR, "column `id`"),
     "0 and 254": (LIGHT * np.uint8(254), RED, "data.mask_encoding=binary"),
     "0 and 65535": (LIGHT * np.uint16(65535), RED, "data.mask_encoding=binary"),
     "gray road masks": (noisy(LIGHT * np.uint8(255), 5), RED, "data.mask_encoding=binary"),

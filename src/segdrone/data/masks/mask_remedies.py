@@ -62,7 +62,10 @@ def remedies(unknown: Counter[Label], known: NDArray[np.int64], encoding: MaskEn
     found = encoding.remap_counts(known)[: len(encoding.table)]
     stray = share <= _STRAY_SHARE and int(np.count_nonzero(found)) > 1
     black_and_white = _is_black_and_white(unknown, known, encoding)
+    begins_at_1 = {*unknown} == {len(encoding.source)} and encoding.source.mask_values is None and not known[0]
     advice = []
+    if begins_at_1:
+        advice.append("if ids begin at 1, give them in a column `id` of the class table")
     if black_and_white:
         two = "" if len(encoding.source) == 2 else " and a class table of two classes"
         advice.append(f"read dark and light pixels as two classes with data.mask_encoding=binary{two}")
@@ -72,7 +75,9 @@ def remedies(unknown: Counter[Label], known: NDArray[np.int64], encoding: MaskEn
         advice.append(f"leave these pixels out ({100 * share:.2g} %) with data.unknown=ignore")
     if has_colors and len(unknown) <= _FEW and not black_and_white:
         advice.append("give these colors rows in the class table, named `ignored` if they are no class")
-    elif not (has_colors or stray or lossy or black_and_white) and all(value in range(256) for value in unknown):
+    elif not (has_colors or stray or lossy or black_and_white or begins_at_1) and all(
+        value in range(256) for value in unknown
+    ):
         advice.append("give the ids of the classes in a column `id` of the class table")
     text = "; or ".join([*advice, "fix the mask or give its table with data.classes=FILE.csv"])
     return text + (f"; {lossy} compression changes ids and colors: save masks as PNG" if lossy else "")
