@@ -185,6 +185,9 @@ def test_masks_of_a_dataset_are_skipped(folder: Path) -> None:
     for name in ("original_images/a.jpg", "label_images_semantic/a.png"):
         make(folder / "dataset" / name)
     assert names("dataset") == {"a.jpg": "a"}
+    assert names("dataset", out=".") == {"a.jpg": "a"}
+    with pytest.raises(ConfigError, match="is the folder of the photographs"):
+        names("dataset", out="dataset")
 
 
 def test_films_of_other_runs_in_a_dataset_are_skipped(folder: Path) -> None:

@@ -177,18 +177,21 @@ def _find(given: str, out: Path) -> Iterator[tuple[str, Path]]:
     if not path.is_dir() and not glob.has_magic(given):
         raise DataError(f"{given} does not exist: give a photograph, a folder of them, or a pattern such as '*.jpg'")
     if path.is_dir() and (photographs := dataset_photographs(path)):
-        for folder in {file.parent for file in photographs}:
+        for folder in {path, *(file.parent for file in photographs)}:
             _refuse_as_out(folder, out)
         is_left_out = _left_out(path)
         films = [file for file in _walk(path) if is_video(file) and not is_left_out(file)]
         videos = {file: file.relative_to(path).with_suffix("").as_posix() for file in films}
         found = photographs | videos
-        yield from ((name + file.suffix, file) for file, name in found.items() if not _is_inside(out, file))
+        excluded = _excluded(path, out)
+        for file, name in found.items():
+            if excluded is None or not _is_inside(excluded, file):
+                yield name + file.suffix, file
         return
     base, files = (path, _walk_photographs(path)) if path.is_dir() else _match(path)
     _refuse_as_out(base, out)
     is_left_out = _left_out(base)
-    excluded = out if base.resolve() in out.parents else None
+    excluded = _excluded(base, out)
     for file in files:
         is_known = is_image(file) or is_video(file) or file.suffix.lower() in _MAPS
         if is_known and not is_left_out(file) and (excluded is None or not _is_inside(excluded, file)):
@@ -263,6 +266,11 @@ def _walk(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder, onerror=fail):
         folders[:] = [name for name in folders if not name.startswith(".")]  # systems have some that nobody may read
         yield from (Path(parent, name) for name in names)
+
+
+def _excluded(base: Path, out: Path) -> Path | None:
+    """Returns the output folder if it is below a folder that is searched, so that its files are left out."""
+    return out if base.resolve() in out.parents else None
 
 
 def _is_inside(folder: Path, file: Path) -> bool:
