@@ -9,7 +9,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from segdrone.classes import DRONE
-from segdrone.errors import ConfigError
+from segdrone.errors import CheckpointError, ConfigError
 from segdrone.model import load_module
 from segdrone.training import objective, train
 from tests.helpers.small_run import Compose, compose_config, fit_config
@@ -185,6 +185,16 @@ def test_same_seed_gives_same_network_and_seed_0_is_valid(
         train(small_config("seed=0", "trainer.limit_train_batches=1", f"output_dir={folder}"))
     assert torch.equal(weights(zero), weights(again))
     assert not torch.equal(weights(zero), weights(trained_run))  # of seed 42, else the same
+
+
+def test_a_run_resumed_for_fewer_epochs_than_it_has_changes_nothing(
+    trained_run: Path, small_config: Compose, run: Path
+) -> None:
+    shutil.copytree(trained_run, run)
+    earlier = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
+    with pytest.raises(CheckpointError, match=r"last.ckpt is of epoch 1, beyond trainer.max_epochs=0"):
+        train(small_config("trainer.max_epochs=0", f"ckpt_path={run}/checkpoints/last.ckpt"))
+    assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == earlier
 
 
 def test_resumed_run_keeps_the_earlier_log(trained_run: Path, small_config: Compose, run: Path) -> None:

@@ -90,13 +90,18 @@ def load_module(path: str | Path) -> SegmentationModule:
     return module.eval()
 
 
-def check_resumable(path: str | Path, module: SegmentationModule) -> None:
+def check_resumable(path: str | Path, module: SegmentationModule, max_epochs: int | None = None) -> None:
     """Checks that training of `module` can be resumed from a checkpoint.
+
+    Args:
+        path: The checkpoint.
+        module: The module of the run that resumes it.
+        max_epochs: Number of epochs after which that run ends; None or -1 if it has no such end.
 
     Raises:
         CheckpointError: As `read_checkpoint`, the checkpoint holds only weights, or it was trained with other
-            classes or things, or another network, split, normalization, optimizer or schedule; or a part of what a
-            resumed run needs is missing, or of another form.
+            classes or things, or another network, split, normalization, optimizer or schedule, or longer than
+            `max_epochs`; or a part of what a resumed run needs is missing, or of another form.
     """
     checkpoint = read_checkpoint(path)
     settings, fresh_start = checkpoint["hyper_parameters"], f"start from its weights with init_from={path}"
@@ -132,7 +137,13 @@ def check_resumable(path: str | Path, module: SegmentationModule) -> None:
         _try_step(checkpoint, module)
     except UnreadableError as error:
         raise CheckpointError(f"{path} cannot be resumed ({error}): {fresh_start}") from None
-    log.info("resuming from %s, after %d epochs", path, checkpoint["epoch"] + 1)
+    done = checkpoint["epoch"] + 1
+    if max_epochs not in (None, -1) and done > max_epochs:
+        raise CheckpointError(
+            f"{path} is of epoch {done}, beyond trainer.max_epochs={max_epochs}: give "
+            f"trainer.max_epochs={done} to score it, or more to train on"
+        )
+    log.info("resuming from %s, after %d epochs", path, done)
 
 
 def _split_by_photograph(splits: Mapping[str, list[str]]) -> dict[str, str]:

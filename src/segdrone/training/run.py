@@ -96,7 +96,7 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
         find_instance_maps(datamodule.dataset.files, datamodule.splits[scored])
     module = build_module(cfg, datamodule)
     if cfg.ckpt_path is not None:
-        check_resumable(cfg.ckpt_path, module)
+        check_resumable(cfg.ckpt_path, module, cfg.trainer.get("max_epochs"))
         earlier = Path(cfg.ckpt_path).resolve().parent.parent
         if earlier != folder.resolve():  # Lightning does not know the earlier best score there
             log.warning(
