@@ -138,7 +138,7 @@ def check_resumable(path: str | Path, module: SegmentationModule, max_epochs: in
     except UnreadableError as error:
         raise CheckpointError(f"{path} cannot be resumed ({error}): {fresh_start}") from None
     done = checkpoint["epoch"] + 1
-    if max_epochs not in (None, -1) and done > max_epochs:
+    if max_epochs is not None and -1 < max_epochs < done:
         raise CheckpointError(
             f"{path} is of epoch {done}, beyond trainer.max_epochs={max_epochs}: give "
             f"trainer.max_epochs={done} to score it, or more to train on"
