@@ -12,10 +12,20 @@ from tests.helpers.browser import open_browser
 from tests.helpers.service_page import write_models
 from tests.helpers.serving import left_in_spool, listening
 
-# Milliseconds of each task of the main thread that took more than 50.
-LONG_TASKS = """window.longTasks = [];
-new PerformanceObserver((list) => longTasks.push(...list.getEntries().map((task) => task.duration)))
-  .observe({ type: "longtask", buffered: true });"""
+# What the main thread does with the pixels of a photograph or a mask, which is the worker's: the page would freeze.
+PIXEL_WORK = """window.pixelWork = [];
+const note = (owner, names, isPixelWork) => {
+  for (const name of names) {
+    const original = owner[name];
+    owner[name] = function (...given) {
+      if (isPixelWork(this)) pixelWork.push(name);
+      return original.apply(this, given);
+    };
+  }
+};
+note(window, ["createImageBitmap"], () => true);
+note(CanvasRenderingContext2D.prototype, ["drawImage", "getImageData", "putImageData"], () => true);
+note(Blob.prototype, ["arrayBuffer", "stream", "text"], (blob) => blob.size > 1e5);"""
 
 
 @pytest.fixture(scope="package")
@@ -56,7 +66,7 @@ def opened(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
                 problems.append(text)
 
         context = browser.new_context(viewport={"width": width, "height": 800}, **options)
-        context.add_init_script(LONG_TASKS)
+        context.add_init_script(PIXEL_WORK)
         new = context.new_page()
         new.on("console", lambda message: note(f"console: {message.text}"))
         new.on("pageerror", lambda error: problems.append(f"error: {error}"))

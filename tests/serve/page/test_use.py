@@ -20,12 +20,6 @@ from tests.helpers.serving import listening, photograph, wait_until
 
 Opened = Callable[..., Any]
 NO_SUCCESS = "Failed to load resource: the server responded with a status of"
-LONGEST_TASK = 200  # milliseconds
-ONE_PASS = """() => {
-    const start = performance.now(), pixels = new Uint8ClampedArray(4 * 24e6);
-    for (let i = 0; i < pixels.length; i++) pixels[i] = i;
-    return performance.now() - start;
-}"""
 
 
 def zoomed(page: Any) -> int:
@@ -172,10 +166,9 @@ def test_24_megapixels_leave_the_page_responsive(opened: Opened, tmp_path: Path)
     page.mouse.up()
     page.get_by_role("slider", name="between").fill("30")
     page.locator("#shares input").first.uncheck()
-    longest = max(page.evaluate("longTasks"), default=0)
     assert len(np.unique(picture(page).reshape(-1, 3), axis=0)) > 100
     assert zoomed(page) > 5 * fitted
-    assert longest < max(LONGEST_TASK, page.evaluate(ONE_PASS) / 2)  # a slow machine takes longer for anything
+    assert page.evaluate("pixelWork") == []
     mask = np.asarray(Image.open(io.BytesIO(download(page, "^Mask", tmp_path)[1])))
     assert mask.shape == (4000, 6000)
     assert len(np.unique(mask)) == page.locator("#shares tbody tr").count() > 1
