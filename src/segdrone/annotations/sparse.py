@@ -99,8 +99,6 @@ def _take(shape: Shape, width: int, annotation_format: str) -> Shape:
 def _leave_out(source: Source) -> Source:
     left = _map_shapes(source, lambda shape: None if shape.lines and not shape.line_width else shape)
     counts = [sum(len(image.shapes) for image in one.annotations.images) for one in (source, left)]
-    if counts[0] == counts[1]:
-        return source
     skipped = left.annotations.skipped + Counter({_NOT_DRAWN: counts[0] - counts[1]})
     return replace(left, annotations=replace(left.annotations, skipped=skipped))
 

@@ -249,6 +249,14 @@ def test_a_point_corrects_nothing(dataset: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(dataset / "masks" / "a.png"), stored_mask())
 
 
+def test_points_of_another_person_are_no_other_opinion(dataset: Path, tmp_path: Path) -> None:
+    point = annotation(2, "car", "2023")
+    point["result"][0] |= {"type": "keypointlabels", "value": {"x": 9, "y": 9, "width": 1, "keypointlabels": ["car"]}}
+    source = document(tmp_path / "tasks.json", [task(annotation(1, "car"), point)])
+    corrected(source, dataset, merge="majority")
+    assert (read(dataset / "masks" / "a.png") == CAR).all()
+
+
 def test_another_photograph_of_the_same_name_than_was_pushed_is_refused(dataset: Path, tmp_path: Path) -> None:
     one = task(annotation(1, "car"))
     one["data"] = {"image": "/data/upload/1/x.png", "photograph": "a.png", "sha256": "0" * 64}
