@@ -12,6 +12,8 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
+from segdrone.annotations.corrections import CorrectionOptions, import_corrections
+from segdrone.annotations.export import export_labels
 from segdrone.classes import ClassTable
 from segdrone.errors import DataError
 from tests.annotations.export.conftest import IGNORED, TABLE, blobs, exported, write_masks
@@ -67,6 +69,20 @@ def test_labelme_finds_the_photograph_from_its_file(one: Path) -> None:
     assert (document["imageHeight"], document["imageWidth"], document["imageData"]) == (20, 30, None)
     labels = (one / "out" / "annotations" / "labels.txt").read_text().splitlines()
     assert labels == [*TABLE.names]
+
+
+def test_labelme_names_a_link_not_the_file_that_it_leads_to(tmp_path: Path) -> None:
+    masks = {"a": np.zeros((4, 6), np.uint8), "b": np.ones((4, 6), np.uint8)}
+    root = write_masks(tmp_path, masks).parent
+    (root / "photographs").rename(root / "images")
+    (root / "masks" / "classes.csv").rename(root / "classes.csv")
+    (root / "camera").mkdir()
+    for name, other in (("a", "b"), ("b", "a")):
+        (root / "images" / f"{name}.jpg").rename(root / "camera" / f"{other}.jpg")
+        (root / "images" / f"{name}.jpg").symlink_to(root / "camera" / f"{other}.jpg")
+    export_labels(root, root / "out", "labelme", progress=False)
+    summary = import_corrections([root / "out"], root, CorrectionOptions(), progress=False)
+    assert len(summary.changes) == 2 and not summary.changed
 
 
 def test_pycocotools_reads_the_same_pixels(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ class LabelmeWriter:
         file = self._export.final / FOLDER / f"{image.stem}.json"
         path = image.name
         if image.photograph is not None:  # where LabelMe opens it from
-            path = PurePath(os.path.relpath(image.photograph.resolve(), file.parent.resolve())).as_posix()
+            place = image.photograph.parent.resolve() / image.photograph.name  # of a link its own name
+            path = PurePath(os.path.relpath(place, file.parent.resolve())).as_posix()
         document: JsonObject = {
             "version": _VERSION,
             "flags": {},
