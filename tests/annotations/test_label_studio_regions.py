@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from segdrone.annotations.label_studio_config import read_controls
 from tests.annotations.conftest import document, imported, mask, photograph, refusal
 from tests.annotations.test_label_studio import SQUARE, region, task
 
@@ -106,6 +107,16 @@ def test_labeling_configuration_declares_labels_and_colors(folder: Path) -> None
     document(folder / "config.xml", config)
     table = imported(folder, folder.parent / "out").table
     assert (table.names, table.colours[1]) == (("a", "b", "c"), (16, 32, 48))
+
+
+def test_regions_have_the_alias_of_a_label(folder: Path) -> None:
+    document(folder / "a.json", [task(SQUARE)])
+    labels = '<Label value="A long name" alias="a" background="#102030"/><Label value="b" alias=""/>'
+    config = f'<View><Image name="i" value="$image"/><PolygonLabels name="p" toName="i">{labels}</PolygonLabels></View>'
+    document(folder / "config.xml", config)
+    table = imported(folder, folder.parent / "out").table
+    assert (table.names, table.colours[0]) == (("a", "b"), (16, 32, 48))
+    assert [control.labels for control in read_controls(config)] == [("a", "b")]
 
 
 @pytest.mark.parametrize("image", ["https://host/api/image/17", "/data/upload/3/17", "photos/17"])

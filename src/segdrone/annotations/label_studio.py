@@ -1,7 +1,8 @@
 """Read Label Studio's JSON export: tasks of one photograph each, with coordinates in percent of its size.
 
 If a photograph has several annotations, the one marked as ground truth is used, else the one updated last.
-Predictions are not used. The labeling configuration, an XML file with the root `View`, declares labels and colors.
+Predictions are not used. The labeling configuration, an XML file with the root `View`, declares labels and colors;
+regions are named by the alias of a label if it has one.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def read(document: Any, path: Path) -> Annotations:
 def _read_configuration(document: Element, path: Path) -> Annotations:
     labels, colors = [], {}
     for element in document.iter("Label"):
-        label = node_from_xml(element, path, "Label")["value"].label()
+        label = node_from_xml(element, path, "Label")["alias" if element.get("alias") else "value"].label()
         labels.append(label)
         if color := _parse_color(element.get("background") or ""):
             colors[label] = color
