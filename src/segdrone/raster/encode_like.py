@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from segdrone.raster.encode import write_gray_png, write_palette_png, write_rgb_
 from segdrone.raster.header import open_file
 from segdrone.utils.atomic import atomic_write
 
-_PLACE_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)  # GeoTIFF; GDAL's metadata and nodata
+_PLACE_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)  # GeoTIFF
+_METADATA, _NODATA = 42112, 42113  # of GDAL
 
 
 def check_format(path: Path) -> None:
@@ -37,6 +39,7 @@ def write_like(
     visible: NDArray[np.bool_] | None,
     path: Path,
     like: Path,
+    photograph: Path | None = None,
 ) -> None:
     """Writes a mask without loss, and without flushing it to disk.
 
@@ -45,7 +48,8 @@ def write_like(
         palette: Colors of the indices, uint8 `[N, 3]`; None if there are none.
         visible: Which pixels are not transparent, bool `[H, W]`; None writes no alpha channel, nor does a palette.
         path: The file.
-        like: A file whose format, and whose place on Earth, the new one gets.
+        like: A file whose format the new one gets, and whose place on Earth.
+        photograph: Whose place on Earth it gets instead, if `like` is the mask of another one.
 
     Raises:
         OSError: It cannot be written.
@@ -54,16 +58,13 @@ def write_like(
     check_format(like)
     if pixels.dtype not in (np.uint8, np.uint16):
         raise DataError(f"{like} has values of type {pixels.dtype}: convert the masks to PNG first")
-    with open_file(like) as image:
-        tags: Any = getattr(image, "tag_v2", None)
-        place = TiffImagePlugin.ImageFileDirectory_v2()
-        for tag in _PLACE_TAGS if tags is not None else ():
-            if tag in tags:
-                place.tagtype[tag] = tags.tagtype[tag]
-                place[tag] = tags[tag]
-    if tags is not None:
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    is_tiff = _copy_tags(like, (_NODATA,) if photograph else (*_PLACE_TAGS, _METADATA, _NODATA), tags)
+    if photograph:
+        _copy_tags(photograph, _PLACE_TAGS, tags)
+    if is_tiff:
         with atomic_write(path, sync=False) as partial:
-            _picture(pixels, palette, visible).save(partial, "TIFF", compression="tiff_lzw", tiffinfo=place)
+            _picture(pixels, palette, visible).save(partial, "TIFF", compression="tiff_lzw", tiffinfo=tags)
     elif palette is not None:
         write_palette_png(pixels, whole_palette(palette), path, sync=False)
     elif visible is not None:
@@ -73,6 +74,17 @@ def write_like(
         write_rgb_png(pixels, path, sync=False)
     else:
         write_gray_png(pixels, path, sync=False)
+
+
+def _copy_tags(path: Path, names: Sequence[int], tags: TiffImagePlugin.ImageFileDirectory_v2) -> bool:
+    """Copies tags that a file has; returns whether it is a TIFF."""
+    with open_file(path) as image:
+        own: Any = getattr(image, "tag_v2", None)
+        for tag in names if own is not None else ():
+            if tag in own:
+                tags.tagtype[tag] = own.tagtype[tag]
+                tags[tag] = own[tag]
+    return own is not None
 
 
 def whole_palette(palette: NDArray[np.uint8]) -> NDArray[np.uint8]:

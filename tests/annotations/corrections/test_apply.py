@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image, TiffImagePlugin
 
 from segdrone.annotations.corrections import apply
 from segdrone.data import DataConfig, open_dataset
@@ -160,6 +161,35 @@ def test_a_photograph_without_a_mask_gains_one(dataset: Path, fixed: Path) -> No
     assert [change.name for change in summary.changed if change.is_new] == ["d"]
     np.testing.assert_array_equal(read(dataset / "masks" / "d.png")[:-1], corrected_mask()[:-1])
     assert len(find_dataset(dataset).pairs) == 4
+
+
+def place_at(x: float, y: float) -> TiffImagePlugin.ImageFileDirectory_v2:
+    """The tags of a GeoTIFF whose first pixel is there."""
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[33550], tags[33922] = (0.5, 0.5, 0.0), (0.0, 0.0, 0.0, x, y, 0.0)
+    tags.tagtype[33550] = tags.tagtype[33922] = 12
+    return tags
+
+
+@pytest.mark.parametrize("suffix", ["tif", "png"])
+def test_a_new_mask_is_where_its_photograph_is_not_where_the_mask_is_whose_form_it_has(
+    dataset: Path, fixed: Path, suffix: str
+) -> None:
+    for name in "abc":
+        (dataset / "masks" / f"{name}.png").unlink()
+        Image.fromarray(stored_mask()).save(dataset / "masks" / f"{name}.tif", tiffinfo=place_at(5e5, 52e5))
+    photograph = write_photograph(dataset / "images" / "d.png", 4)
+    if suffix == "tif":
+        with Image.open(photograph) as image:
+            image.save(photograph.with_suffix(".tif"), tiffinfo=place_at(6e5, 53e5))
+        photograph.unlink()
+    correction(fixed, "d", imagePath=f"d.{suffix}")
+    assert len(corrected(fixed, dataset).changed) == 2
+    places = []
+    for name in "ad":
+        with Image.open(dataset / "masks" / f"{name}.tif") as image:
+            places.append(image.tag_v2.get(33922))  # type: ignore[attr-defined]
+    assert places == [(0, 0, 0, 5e5, 52e5, 0), (0, 0, 0, 6e5, 53e5, 0) if suffix == "tif" else None]
 
 
 def test_a_photograph_without_shapes_keeps_its_mask(dataset: Path, fixed: Path) -> None:

@@ -211,7 +211,8 @@ class _Run:
     def _stage_mask(self, target: TargetMask, before: Mask | None, after: Mask, staged: Path) -> None:
         path = staged / target.path.relative_to(self._root)
         try:
-            write_stored(recode(read_stored(target.like), before, after, self._encoding), path, target.like)
+            stored = recode(read_stored(target.like), before, after, self._encoding)
+            write_stored(stored, path, target.like, target.pair.image if before is None else None)
         except DataError as error:
             raise error if str(target.like) in str(error) else DataError(f"{target.like} {error}") from None
         if not reads_as(path, after, self._encoding):

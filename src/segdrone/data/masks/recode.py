@@ -73,8 +73,8 @@ def recode(stored: StoredMask, before: Mask | None, after: Mask, encoding: MaskE
     )
 
 
-def write_stored(stored: StoredMask, path: Path, like: Path) -> None:
-    """Writes a mask in the format of another file, PNG or TIFF, without flushing it to disk.
+def write_stored(stored: StoredMask, path: Path, like: Path, photograph: Path | None = None) -> None:
+    """Writes a mask in the format of another file, PNG or TIFF, without flushing it to disk; arguments as `write_like`.
 
     Raises:
         OSError: It cannot be written.
@@ -82,7 +82,7 @@ def write_stored(stored: StoredMask, path: Path, like: Path) -> None:
     """
     pixels = stored.colors if stored.colors is not None else stored.values
     assert pixels is not None
-    write_like(pixels, stored.palette, stored.visible, path, like)
+    write_like(pixels, stored.palette, stored.visible, path, like, photograph)
 
 
 def reads_as(path: Path, ids: Mask, encoding: MaskEncoding) -> bool:
