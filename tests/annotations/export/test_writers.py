@@ -14,6 +14,7 @@ from pycocotools.coco import COCO
 
 from segdrone.annotations.corrections import CorrectionOptions, import_corrections
 from segdrone.annotations.export import export_labels
+from segdrone.class_files import read_class_table
 from segdrone.classes import ClassTable
 from segdrone.errors import DataError
 from tests.annotations.export.conftest import IGNORED, TABLE, blobs, exported, write_masks
@@ -134,6 +135,13 @@ def test_the_background_of_a_table_is_that_of_voc(tmp_path: Path) -> None:
     assert np.array(Image.open(tmp_path / "out" / "SegmentationClass" / "a.png")).tolist() == [[1, 0, 2]]
     lines = (tmp_path / "out" / "labelmap.txt").read_text().splitlines()[1:]
     assert lines == ["background:0,0,0::", "car:9,9,9::", "ignored:224,224,192::"]
+
+
+def test_the_table_of_voc_says_what_things_are(tmp_path: Path) -> None:
+    table = ClassTable(("road", "truck"), ((9, 9, 9), (1, 1, 1)), things=("truck",))
+    write_masks(tmp_path, {"a": np.array([[0, 1, IGNORED]], np.uint8)}, table)
+    exported(tmp_path, "voc")
+    assert read_class_table(tmp_path / "out" / "classes.csv").things == ("truck",)
 
 
 def test_a_name_with_a_colon_is_not_for_labelmap(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class VocWriter:
     """Index 0, black, is the background of VOC, which CVAT takes for unlabeled; a class has the index id + 1.
 
     A class that is called background gets index 0, and unlabeled pixels are `ignored` then, of VOC's own color.
-    `classes.csv` says for segdrone which index is ignored.
+    `classes.csv` says for segdrone which index is ignored, and which classes are things.
 
     Raises:
         DataError: A class has a name that `labelmap.txt` cannot hold.
@@ -85,10 +85,12 @@ class VocWriter:
         write_text(["# label:color_rgb:parts:actions", *lines, ""], folder / "labelmap.txt")
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("id", "name", "r", "g", "b"))
+        things = self._export.table.things
+        writer.writerow(("id", "name", "r", "g", "b", *([] if things is None else ["thing"])))
         for i, (name, color) in enumerate(rows.items()):
             is_class = name in self._colors
-            writer.writerow((i, name if is_class else _IGNORED, *color))
+            thing = [] if things is None else [int(name in things)]
+            writer.writerow((i, name if is_class else _IGNORED, *color, *thing))
         write_text([text.getvalue()], folder / CLASSES_FILE)
 
 
