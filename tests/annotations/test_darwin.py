@@ -89,6 +89,12 @@ def test_metadata_declares_the_classes(folder: Path) -> None:
     assert imported(folder, folder.parent / "out").table.names == ("car",)
 
 
+def test_the_top_folder_of_v7_is_no_other_folder(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    darwin(folder / "a.json", polygon("road", square(10, 10, 30)))
+    imported(folder, folder.parent / "out")
+    assert "in folders of another name" not in caplog.text
+
+
 @pytest.mark.parametrize("kind", ["video", "dicom"])
 def test_videos_and_volumes_are_refused(folder: Path, kind: str) -> None:
     path = darwin(folder / "a.json", type=kind)

@@ -85,7 +85,8 @@ def read(document: Any, path: Path) -> Annotations:
         elif node.get("mask") is None:
             skipped["tags, keypoints, lines and skeletons"] += 1
     name, folder = root["item"]["name"].text(), root["item"].get("path")
-    in_folder = f"/{str(folder.content).strip('/')}/{name}" if folder else name
+    parents = str(folder.content).strip("/") if folder else ""  # mostly /, the top
+    in_folder = f"/{parents}/{name}" if parents else name
     image = AnnotatedImage([in_folder], slots[0].size("height", "width"), shapes, str(path), path)
     return Annotations([image], list(_declared(path)), skipped=skipped)
 
