@@ -191,6 +191,16 @@ def test_a_mask_as_displayed_fits_a_photograph_that_is_stored_rotated(tmp_path: 
     assert [pair.size for pair in pairs(tmp_path)] == [SIZE[::-1]]
 
 
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_a_mask_as_displayed_fits_a_square_photograph_that_is_stored_rotated(
+    tmp_path: Path, orientation: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_rotated(tmp_path / "images" / "a.jpg", orientation, (7, 7))
+    write_mask(tmp_path / "masks" / "a.png", (7, 7))
+    assert [pair.turned for pair in pairs(tmp_path)] == [True]
+    assert "EXIF turns 1 photographs, not their masks, which are taken to be drawn on the turned ones" in caplog.text
+
+
 def test_a_swapped_size_without_rotation_is_another_size(tmp_path: Path) -> None:
     write_rotated(tmp_path / "images" / "a.jpg", 6)
     write_rotated(tmp_path / "masks" / "a.png", 6, SIZE[::-1], mode="L")

@@ -153,7 +153,7 @@ def build_pair(name: str, image: Path, mask: Path, channels: Channels = AS_STORE
     header, mask_header = read_header(image, channels), read_header(mask)
     size, mask_size = header.size, mask_header.size
     check_photograph(image, header, channels)
-    if size == mask_size[::-1] and header.orientation != mask_header.orientation:
+    if size == mask_size[::-1] != mask_size and header.orientation != mask_header.orientation:
         raise DataError(
             f"{image} is rotated by its EXIF orientation {header.orientation} and its mask {mask} by "
             f"{mask_header.orientation}, so they do not match: rotate the mask, or save the photograph upright"
