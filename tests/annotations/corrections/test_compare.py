@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from segdrone.annotations.corrections import CorrectionOptions, compare_annotators
 from segdrone.errors import DataError
@@ -45,6 +46,16 @@ def test_people_who_differ_nowhere_have_no_pictures(folder: Path) -> None:
     correction(folder / "ben", "a", ALL_SOIL, RIGHT_ROAD)
     summary = compare_annotators([folder / "anna", folder / "ben"], out, options, progress=False)
     assert not summary.pictured and not (out / "differences.png").exists()
+
+
+def test_photographs_that_exif_turns_are_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    with Image.open(folder / "images" / "b.png") as image:
+        image.save(folder / "images" / "b.png", exif=exif)
+    options = CorrectionOptions(images=folder / "images")
+    compare_annotators([folder / "anna", folder / "ben"], folder / "out", options, progress=False)
+    assert "1 photographs are turned by their EXIF orientation and their size cannot show" in caplog.text
 
 
 def test_photographs_of_one_person_cannot_be_compared(folder: Path) -> None:

@@ -25,7 +25,9 @@ from segdrone.annotations.corrections.versions import (
 from segdrone.annotations.formats import ANNOTATION_FORMATS
 from segdrone.annotations.image_folder import ImageFolder
 from segdrone.annotations.importer import check_shapes
+from segdrone.annotations.orientation import warn_of_turned
 from segdrone.annotations.photographs import (
+    Annotated,
     annotated_split,
     check_digest,
     is_changed,
@@ -112,6 +114,8 @@ def compare_annotators(
     compared = {pair.id: _Compared(pair, several[names[pair.id]], table, options) for pair in build_photographs(names)}
     files = [(version.image, names[name]) for name, one in compared.items() for version in one.versions]
     check_all_tiles(files, allow_missing=True)
+    doubtful = [version for one in compared.values() if (version := one.doubtful()) is not None]
+    warn_of_turned(doubtful, options.orientation)
     agreement, unordered = Agreement(table), UnorderedShapes()
     keeps_order = all(ANNOTATION_FORMATS[source.format].keeps_order for _, source in sources)
     with exclusive_dir(out), staged_results(out, [JSON_FILE, CSV_FILE, PICTURES_FILE]) as results:
@@ -148,6 +152,14 @@ class _Compared:
         """Returns the mask of an annotation that is drawn in the frame of a version, uint8 `[H, W]`."""
         frame = frame_of(version, self.pair, self.options.orientation)
         return draw_version(version._replace(image=image), frame, self.table, self.options.background)
+
+    def doubtful(self) -> Annotated | None:
+        """Returns an annotation that may have been drawn in another orientation; None if there is none."""
+        frames = ((version, frame_of(version, self.pair, self.options.orientation)) for version in self.versions)
+        found = (
+            Annotated(self.pair.image, version.image, self.pair.id) for version, frame in frames if frame.is_doubtful
+        )
+        return next(found, None)
 
     def part(self, people: Sequence[str]) -> Part:
         """Returns the part in which they differ, with the masks of the first few of `people`."""
