@@ -59,6 +59,19 @@ def test_tiles_go_out_and_come_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.array(Image.open(tmp_path / "back" / "masks" / "a.png")), blobs(1, (64, 100)))
 
 
+@pytest.mark.parametrize("tile", [[], ["--tile", "64x70"]])
+def test_a_dataset_of_16_bit_photographs_has_the_stretch_that_is_given(tmp_path: Path, tile: list[str]) -> None:
+    root = write_masks(tmp_path, {"a": blobs(1, (64, 100))}).parent
+    (root / "masks" / "classes.csv").rename(root / "classes.csv")
+    (root / "images").mkdir()
+    Image.fromarray(np.full((64, 100), 2000, np.uint16)).save(root / "images" / "a.png")
+    (root / "photographs" / "a.jpg").unlink()
+    arguments = ["export-labels", str(root), "--to", "coco", "--out", str(root / "out"), "-q", *tile]
+    refused = CliRunner().invoke(commands, arguments)
+    assert "such as --stretch [0,4095]" in name_options(str(refused.exception))
+    assert CliRunner().invoke(commands, [*arguments, "--stretch", "0,4000"]).exit_code == 0
+
+
 def test_tiles_of_16_bit_photographs_have_the_stretch_that_is_given(tmp_path: Path) -> None:
     masks = write_masks(tmp_path, {"a": blobs(1, (64, 100))})
     photographs, out = tmp_path / "photographs", tmp_path / "out"

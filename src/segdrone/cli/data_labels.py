@@ -148,8 +148,6 @@ def export_labels(
     from segdrone.annotations.export import export_labels as export
     from segdrone.utils.console import one_line
 
-    if tile is None and (bands is not None or stretch is not None):
-        raise ConfigError("--bands and --stretch are of the tiles that --tile cuts: give it, or leave them out")
     write = partial(
         export,
         masks,

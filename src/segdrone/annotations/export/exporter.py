@@ -24,7 +24,7 @@ from segdrone.annotations.export.prepare import prepare
 from segdrone.annotations.export.regions import mask_regions, outline_regions
 from segdrone.annotations.export.summary import LabelSummary
 from segdrone.annotations.export.tiles import PhotographFolder
-from segdrone.errors import DataError
+from segdrone.errors import ConfigError, DataError
 from segdrone.raster.channels import AS_STORED, Channels
 from segdrone.utils.output_dir import exclusive_dir, staged_results
 from segdrone.utils.progress import progress_bar
@@ -71,7 +71,8 @@ def export_labels(
         tile: Largest height and width of what the tool opens: larger photographs are cut into tiles, which are written
             too, as `segdrone.windows.divide` does. `import_annotations` puts them together again.
         windows: The tiles to write, by path of their photograph; None writes all.
-        channels: Which bands of photographs are red, green and blue in tiles, and how more than 8 bits become 8.
+        channels: Which bands of photographs are red, green and blue, in datasets and in tiles, and how more than 8 bits
+            become 8.
         min_confidence: Regions of a lower mean confidence, 0 to 1, have no shape. Needs `confidence/` of `segdrone
             predict --confidence`.
         predictions: Write predictions for Label Studio, not annotations.
@@ -89,7 +90,12 @@ def export_labels(
         4127
     """
     chosen, kind = check_options(label_format, kind, simplify, min_area, max_shapes, tile, min_confidence, predictions)
-    found = Masks([masks] if isinstance(masks, Path) else masks, images, classes)
+    found = Masks([masks] if isinstance(masks, Path) else masks, images, classes, channels)
+    if channels != AS_STORED and tile is None and not found.are_of_datasets:
+        raise ConfigError(
+            "--bands and --stretch are of the photographs of a dataset, or of the tiles that --tile cuts: leave them "
+            "out, or give one of these"
+        )
     check_names(found, chosen, label_format)
     if tile is not None:
         found.require_photographs()

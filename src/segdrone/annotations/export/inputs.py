@@ -22,6 +22,7 @@ from segdrone.data.masks.mask_files import read_mask, read_pair_mask
 from segdrone.errors import ConfigError, DataError
 from segdrone.geo.predicted_masks import read_predicted_masks
 from segdrone.inference.inputs import SETTINGS
+from segdrone.raster.channels import AS_STORED, Channels
 from segdrone.raster.header import read_size
 from segdrone.utils.digest import file_digest
 
@@ -37,12 +38,14 @@ class Masks:
     Attributes:
         table: Their classes.
         masks: The masks, sorted by name.
+        are_of_datasets: Whether some are those of a dataset, whose photographs are read too.
         named_by_masks: Whether the names of photographs are those of masks, as no photographs are known.
 
     Args:
         folders: Folders of predictions, of masks with a class table, or datasets.
         images: Folder of the photographs, or their files by their paths in `summary.csv` of a prediction.
         classes: A class table for masks without one.
+        channels: Which bands of the photographs of datasets are red, green and blue, and how more than 8 bits become 8.
 
     Raises:
         DataError: There are no masks, their classes are unknown or differ, a photograph is missing, is another one, has
@@ -50,19 +53,24 @@ class Masks:
     """
 
     def __init__(
-        self, folders: Sequence[Path], images: Path | Mapping[str, Path] | None = None, classes: str | None = None
+        self,
+        folders: Sequence[Path],
+        images: Path | Mapping[str, Path] | None = None,
+        classes: str | None = None,
+        channels: Channels = AS_STORED,
     ) -> None:
         photographs = ImageFolder(images) if isinstance(images, Path) else images
         found: dict[str, MaskToExport] = {}
         tables: dict[Path, ClassTable] = {}
         for folder in folders:
-            tables[folder], masks = _find(folder, photographs, classes)
+            tables[folder], masks = _find(folder, photographs, classes, channels)
             for mask in masks:
                 other = found.setdefault(mask.name.casefold(), mask)
                 if other is not mask:
                     raise DataError(f"{other.file} and {mask.file} have the same name: export them one by one")
         self.table = _common_table(tables)
         self.masks = [mask for _, mask in sorted(found.items())]
+        self.are_of_datasets = images is None and any(mask.photograph is not None for mask in self.masks)
         self.named_by_masks = any(mask.is_named_by_mask for mask in self.masks)
         for mask in self.masks:
             _check(mask)
@@ -89,7 +97,9 @@ class Masks:
             )
 
 
-def _find(folder: Path, photographs: Photographs, classes: str | None) -> tuple[ClassTable, list[MaskToExport]]:
+def _find(
+    folder: Path, photographs: Photographs, classes: str | None, channels: Channels
+) -> tuple[ClassTable, list[MaskToExport]]:
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder: give a folder of masks, of predictions, or a dataset")
     own = folder.parent if folder.name == _MASKS and (folder.parent / SETTINGS).is_file() else folder
@@ -100,7 +110,8 @@ def _find(folder: Path, photographs: Photographs, classes: str | None) -> tuple[
     if find_layouts(folder):
         if photographs is not None:
             raise DataError(f"{folder} is a dataset with its photographs: leave out --images, or give its masks alone")
-        dataset = open_dataset(DataConfig(root=str(folder), classes=classes))
+        options = {"root": str(folder), "classes": classes, "bands": channels.bands, "stretch": channels.stretch}
+        dataset = open_dataset(DataConfig.from_dict(options))
         return dataset.table, [*_of_dataset(dataset)]
     dataset = open_dataset(DataConfig(root=str(folder), masks=".", classes=classes), masks_only=True)
     return dataset.table, [*_of_masks(dataset, folder, photographs)]
