@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import cv2
@@ -9,11 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+from segdrone.classes import DRONE
 from segdrone.evaluation import evaluate
 from segdrone.included import INCLUDED, find_model
 from segdrone.inference import Predictor
-from segdrone.model import read_checkpoint
+from segdrone.model import SegmentationModule, load_pretrained, model_settings, read_checkpoint
 from segdrone.synthetic import write_scenes
+from segdrone.training import inherit_options
+from segdrone.utils.config import to_container
 from tests.helpers.small_run import compose_config, fit_config
 
 
@@ -70,3 +74,14 @@ def test_a_training_starts_from_it(dry: Path, tmp_path: Path) -> None:
     torch.testing.assert_close(made["module"].state_dict()[name].detach(), expected, atol=1e-6, rtol=0)
     origin = made["module"].hparams["origin"]
     assert origin["checkpoint"] == str(INCLUDED["scenes"].resolve())
+
+
+def test_the_command_of_the_docs_has_its_network() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "networks.md").read_text()
+    (command,) = (line for line in page.splitlines() if "experiment=baseline" in line and "init_from=scenes" in line)
+    overrides = shlex.split(command, comments=True)[2:]
+    config = compose_config("train", *overrides)
+    inherit_options(config, overrides)
+    data = read_checkpoint("scenes")["hyper_parameters"]["data"]
+    module = SegmentationModule(model_settings(to_container(config.model)), DRONE.to_dict(), data, {})
+    assert "23 classes keep their rows" in load_pretrained(module, "scenes")

@@ -74,10 +74,19 @@ def test_another_network_is_refused_and_nothing_changes(saved: Path) -> None:
     torch.manual_seed(1)
     other = SegmentationModule({**MODEL, "decoder_channels": [8, 8, 8, 8, 4]}, _table("roof").to_dict(), DATA, {})
     before = weights(other)
-    with pytest.raises(CheckpointError, match=r"init_from=.*a.ckpt has the network .*8, 8, 4\].*same model") as caught:
+    message = r"init_from=.*a.ckpt has the network .*8, 8, 4\].*: give model\.decoder_channels=\[8,8,8,8,8\]$"
+    with pytest.raises(CheckpointError, match=message) as caught:
         load_pretrained(other, saved)
     assert "\n" not in str(caught.value)
     assert torch.equal(weights(other), before)
+
+
+def test_a_network_of_another_kind_is_named_as_a_whole(saved: Path) -> None:
+    other = SegmentationModule(
+        {"name": "linknet", "encoder_name": "tu-test_efficientnet"}, _table("roof").to_dict(), DATA, {}
+    )
+    with pytest.raises(CheckpointError, match="'name': 'linknet'.*: give the same model$"):
+        load_pretrained(other, saved)
 
 
 def test_a_checkpoint_that_does_not_exist_is_named(tmp_path: Path) -> None:

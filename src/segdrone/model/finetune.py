@@ -55,7 +55,7 @@ def load_pretrained(module: SegmentationModule, path: str | Path) -> str:
     }:
         raise CheckpointError(
             f"init_from={path} has the network {settings['model']}, whose weights do not fit "
-            f"{dict(module.hparams['model'])}: give the same model"
+            f"{dict(module.hparams['model'])}: give {_other_options(settings['model'], module.hparams['model'])}"
         )
     _compare_pixels(settings["data"], module.hparams["data"])
     compare_splits("the checkpoint", settings, module.hparams["splits"])
@@ -73,6 +73,19 @@ def load_pretrained(module: SegmentationModule, path: str | Path) -> str:
         f"weights of {path}: {len(kept)} classes keep their rows of the head ({_list(kept)}), "
         f"{len(new)} are new ({_list(new)}), {len(dropped)} of the checkpoint's are dropped ({_list(dropped)})"
     )
+
+
+def _other_options(theirs: Mapping[str, Any], own: Mapping[str, Any]) -> str:
+    """Returns the options that make a network that of a checkpoint, such as `model.encoder_name=resnet18`."""
+    if theirs["name"] != own["name"]:
+        return "the same model"
+    wanted = {**dict.fromkeys({"context"} & own.keys()), **theirs}
+    texts = {
+        f"model.{key}": "null" if value is None else str(value).replace(" ", "")
+        for key, value in wanted.items()
+        if own.get(key) != value
+    }
+    return " ".join(f"{key}={text}" for key, text in texts.items()) or "the same model"
 
 
 def _fit_instance_head(pretrained: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
