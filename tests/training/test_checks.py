@@ -67,6 +67,18 @@ def test_the_worst_epoch_is_not_taken_for_the_best() -> None:
         check_callbacks({"best": without_mode}, THREE, has_val=True)
 
 
+@pytest.mark.parametrize("number", [3, -1])
+def test_several_best_epochs_are_not_kept_in_one_file(number: int) -> None:
+    one_file = {**CHECKPOINT, "filename": "best", "enable_version_counter": False}
+    check_callbacks({"checkpoint": one_file}, THREE, has_val=True)
+    kept = {**one_file, "save_top_k": number}
+    check_callbacks({"checkpoint": {**kept, "filename": "best-{epoch}"}}, THREE, has_val=True)
+    check_callbacks({"checkpoint": {**kept, "enable_version_counter": True}}, THREE, has_val=True)
+    message = rf"callbacks\.checkpoint\.save_top_k={number} .* in best\.ckpt, which would hold the last one: give "
+    with pytest.raises(ConfigError, match=message):
+        check_callbacks({"checkpoint": kept}, THREE, has_val=True)
+
+
 def test_missing_checkpoint_callback_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:
     check_callbacks({"averaging": {"_target_": "segdrone.training.EMA", "decay": 0.9}}, THREE, has_val=True)
     assert "no checkpoint is kept: callbacks=[default,...]" in caplog.text

@@ -166,14 +166,15 @@ def check_callbacks(callbacks: Mapping[str, Any], table: ClassTable, *, has_val:
     """Checks which metrics callbacks monitor, and warns if none of them keeps checkpoints.
 
     Raises:
-        ConfigError: A metric is not logged, its worst value would be taken for the best, the patience is not an
-            integer, or a callback has options and no `_target_`.
+        ConfigError: A metric is not logged, its worst value would be taken for the best, several best epochs would have
+            one file, the patience is not an integer, or a callback has options and no `_target_`.
     """
     used = used_parts(callbacks, "callbacks")
     for name, part in used.items():
         if part.get("monitor") is not None:
             check_metric(f"callbacks.{name}.monitor", part["monitor"], table, has_val=has_val)
             _check_mode(f"callbacks.{name}", part)
+            _check_kept(f"callbacks.{name}", part)
         _check_integer(f"callbacks.{name}.patience", part.get("patience"), 0)
     if not any("ModelCheckpoint" in part.get("_target_", "") for part in used.values()):
         log.warning("no checkpoint is kept: callbacks=[default,...] adds those that keep the best and the last one")
@@ -236,6 +237,17 @@ def _check_mode(key: str, part: Options) -> None:
             raise ConfigError(
                 f"{key}.mode={mode} takes the worst {part['monitor']} for the best: give {key}.mode={best}"
             )
+
+
+def _check_kept(key: str, part: Options) -> None:
+    """Refuses to keep several epochs in one file: Lightning replaces it at each epoch, however bad."""
+    name, number = part.get("filename"), part.get("save_top_k", 1)
+    numbered = part.get("enable_version_counter", True) or not name or "{" in name
+    if part.get("_target_", "").endswith(".ModelCheckpoint") and number not in (0, 1) and not numbered:
+        raise ConfigError(
+            f"{key}.save_top_k={number} keeps each of these epochs in {name}.ckpt, which would hold the last one: give "
+            f"\"{key}.filename='{name}-{{epoch}}'\""
+        )
 
 
 def _check_integer(key: str, value: Any, minimum: int) -> None:
