@@ -176,13 +176,15 @@ def test_a_folder_of_the_same_name_in_another_working_folder_is_not_taken(
     assert resume(run)["data"]["root"] == str(tmp_path)
 
 
-def test_without_run_json_the_checkpoint_says_network_and_data(run: Path) -> None:
+def test_without_run_json_the_checkpoint_says_network_and_data(run: Path, caplog: pytest.LogCaptureFixture) -> None:
     (run / "run.json").unlink()
     path = run / "checkpoints" / "last.ckpt"
     cfg, hparams = resume(run), torch.load(path, weights_only=True)["hyper_parameters"]
     assert cfg["model"] == {"encoder_weights": None, **hparams["model"]}
     assert cfg["data"]["mean"] == hparams["data"]["mean"]
     assert cfg["data"]["root"] == "."
+    assert f"{run}/run.json is missing, which says how {path} was trained" in caplog.text
+    assert "but loss, augmentation, callbacks, seed and all else those given here" in caplog.text
 
 
 def test_a_broken_run_json_is_one_line(run: Path) -> None:

@@ -99,6 +99,11 @@ def inherit_options(cfg: DictConfig, overrides: Sequence[str], folders: Sequence
         model = {"encoder_weights": None, **hparams["model"]}
         if "context" in model:
             model["context_weights"] = None
+        if cfg.ckpt_path is not None:
+            log.warning(
+                "%s is missing, which says how %s was trained: network and data are those of the checkpoint, but loss, "
+                "augmentation, callbacks, seed and all else those given here", file, source,
+            )  # fmt: skip
         saved = {"model": model, "data": {key: hparams["data"][key] for key in keys if key in hparams["data"]}}
     _refuse_interpolations(saved, name)
     _merge(cfg, saved, given)
