@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -69,6 +70,23 @@ def test_an_export_fails_where_too_much_is_lost(root: Path, tmp_path: Path) -> N
         CheckpointError, match=r"^int8 costs .* more than --max-drop 0; (road|grass|car|tree) loses most"
     ):
         write_int8(ExportSource(root / "best.ckpt", max_drop=0), tmp_path / "a.onnx")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_photographs_that_were_trained_on_without_masks_calibrate(named: bool, root: Path, tmp_path: Path) -> None:
+    """As of `experiment=adapt`, with folders that are named, or all images in one that has no masks at all."""
+    checkpoint = torch.load(root / "best.ckpt")
+    folders = {"images": "images", "masks": "masks"} if named else {"images": None, "masks": None}
+    checkpoint["hyper_parameters"]["data"] |= {"root": str(tmp_path / "new"), "unlabeled": True, **folders}
+    checkpoint["hyper_parameters"]["splits"] = {"train": TRAIN, "val": VAL if named else [], "test": []}
+    torch.save(checkpoint, tmp_path / "a.ckpt")
+    for kind, names in {"images": TRAIN + VAL if named else TRAIN, "masks": VAL if named else []}.items():
+        for name in names:
+            (tmp_path / "new" / kind).mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / kind / f"{name}.png", tmp_path / "new" / kind)
+    source = ExportSource(tmp_path / "a.ckpt")
+    windows = calibration_windows(source, Predictor.from_checkpoint(tmp_path / "a.ckpt", device="cpu"))
+    assert [pixels.shape for pixels in windows] == [(48, 64, 3)] * len(TRAIN)
 
 
 def test_without_masks_the_loss_is_said_to_be_unknown(

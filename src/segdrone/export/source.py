@@ -93,12 +93,16 @@ class ExportSource:
     def open_split(self, split: str) -> SegmentationDataModule:
         """Opens the photographs of a split of the training, `train`, `val` or `test`, with their masks.
 
+        Those of `train` have none if they were trained on without masks.
+
         Raises:
             DataError: They are not there, or the training had none.
         """
         if not self.hparams["splits"].get(split):
             raise DataError(f"{self.path} was trained without a {split} split")
-        overrides = {} if self.data_root is None else {"root": str(self.data_root)}
+        overrides: dict[str, Any] = {} if self.data_root is None else {"root": str(self.data_root)}
+        if split == "train" and self.hparams["data"].get("unlabeled"):
+            overrides["unlabeled"] = True
         try:
             # The checkpoint lists its photographs: files of the split, which could have changed, are not needed.
             return find_split(self.spec, self.hparams, split, {**overrides, "split_dir": None}, tiled=True)
