@@ -8,7 +8,7 @@ from typing import Any
 import lightning.pytorch as L
 import pytest
 import torch
-from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from segdrone import __version__
 from segdrone.classes import DRONE, ClassTable
@@ -192,6 +192,18 @@ def test_a_resumed_run_has_the_patience_that_is_given(tmp_path: Path) -> None:
     resumed = fit(tmp_path / "b", stops[1], module=_new_module(), max_epochs=9, ckpt_path=tmp_path / "a" / "last.ckpt")
     assert stops[1].patience == 3
     assert resumed.current_epoch == 4
+
+
+def test_a_resumed_run_says_that_another_metric_forgets_the_best_epoch(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fit(tmp_path, module=_new_module(), max_epochs=1)
+    fit(tmp_path, module=_new_module(), max_epochs=2, ckpt_path=tmp_path / "last.ckpt")
+    assert "of earlier epochs" not in caplog.text
+    by_score = ModelCheckpoint(tmp_path, filename="top", monitor="val/miou", mode="max", enable_version_counter=False)
+    fit(tmp_path, by_score, module=_new_module(), max_epochs=3, ckpt_path=tmp_path / "last.ckpt")
+    assert "resumed without the best val/miou of earlier epochs" in caplog.text
+    assert "top.ckpt is chosen from the epochs that follow" in caplog.text
 
 
 @pytest.mark.parametrize(

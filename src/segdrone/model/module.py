@@ -257,9 +257,16 @@ class SegmentationModule(L.LightningModule):
         expected = {"callbacks": states, "loops": {"fit_loop": trainer.fit_loop.state_dict()}}
         if place := _find_other_type({key: checkpoint.get(key, {}) for key in expected}, expected):
             raise CheckpointError(f"the checkpoint cannot be resumed ({place}): start from its weights by init_from")
+        saved = checkpoint.get("callbacks", {})
         for key, state in states.items():
-            if "patience" in state and key in checkpoint.get("callbacks", {}):
-                checkpoint["callbacks"][key]["patience"] = state["patience"]
+            if "patience" in state and key in saved:
+                saved[key]["patience"] = state["patience"]
+        for callback in trainer.checkpoint_callbacks:
+            if getattr(callback, "monitor", None) is not None and callback.state_key not in saved:
+                log.warning(
+                    "resumed without the best %s of earlier epochs, which were kept by another metric: %s.ckpt is "
+                    "chosen from the epochs that follow", callback.monitor, callback.filename,
+                )  # fmt: skip
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         """Steps the schedule.
