@@ -197,6 +197,19 @@ def test_a_run_resumed_for_fewer_epochs_than_it_has_changes_nothing(
     assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == earlier
 
 
+def test_a_run_resumed_elsewhere_with_no_epoch_left_leaves_the_earlier_one_alone(
+    trained_run: Path, small_config: Compose, run: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(trained_run, earlier := run.parent / "earlier")
+    before = {file: file.stat().st_mtime_ns for file in earlier.rglob("*") if file.is_file()}
+    metrics, objects = train(small_config(f"ckpt_path={earlier}/checkpoints/last.ckpt"))
+    assert f"no epoch was left to train, and {run} keeps no checkpoint: {earlier}/checkpoints/last.ckpt is scored" in (
+        caplog.text
+    )
+    assert metrics["miou"] == objects["report"]["miou"]
+    assert {file: file.stat().st_mtime_ns for file in earlier.rglob("*") if file.is_file()} == before
+
+
 def test_resumed_run_keeps_the_earlier_log(trained_run: Path, small_config: Compose, run: Path) -> None:
     shutil.copytree(trained_run, run)
     earlier = (run / "metrics.csv").read_text()

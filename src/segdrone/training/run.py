@@ -136,7 +136,7 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
     reached = {"objective": objective_name(cfg, metrics), "reached": value if math.isfinite(value) else None}
     if trainer.is_global_zero:
         write_json({**provenance, **reached, "wall_time_s": round(time.time() - started, 1)}, folder / "run.json")
-        best_path = getattr(trainer.checkpoint_callback, "best_model_path", "")
+        best_path = _kept_best(trainer)
         add_reference(best_path, datamodule, trainer)
         export_best(export_formats, best_path, folder)
     objects = {
@@ -144,6 +144,13 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
         "callbacks": callbacks, "loggers": loggers, "report": report,
     }  # fmt: skip
     return metrics, objects
+
+
+def _kept_best(trainer: L.Trainer) -> str:
+    """Returns the best checkpoint that a run keeps; empty if none, or one in the folder that it was resumed from."""
+    callback: Any = trainer.checkpoint_callback
+    path = getattr(callback, "best_model_path", "")
+    return path if path and Path(path).is_relative_to(callback.dirpath) else ""
 
 
 def _score_best(
@@ -159,7 +166,10 @@ def _score_best(
     if split is None:
         log.warning("no photograph of data.root=%s has a mask: the result is not scored", datamodule.config.root)
         return {}
-    path = getattr(trainer.checkpoint_callback, "best_model_path", "")
+    path = _kept_best(trainer)
+    if not path and not module.started:
+        log.warning("no epoch was left to train, and %s keeps no checkpoint: %s is scored", folder, cfg.ckpt_path)
+        path = cfg.ckpt_path
     best = load_module(path) if path else module.float()
     trainer.strategy.precision_plugin = Precision()  # 32-true, as evaluate.py scores
     options = inference_options(cfg)
