@@ -60,7 +60,7 @@ def test_given_ids_that_are_missing_are_refused(root: Path) -> None:
     with pytest.raises(DataError) as caught:
         _ = opened(root, ids={"test": ["04", "77"], "val": ["88"]}).splits
     assert str(caught.value) == (
-        f"2 photographs of the split, 88 first, are not in data.root={root}: "
+        f"2 photographs of the split, 88 first, are not in data.root={root} or have no mask: "
         "use all photographs there with split=all, or give data.split_dir=FOLDER"
     )
 
