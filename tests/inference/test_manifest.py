@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from segdrone.classes import DRONE, ClassTable
+from segdrone.errors import DataError
 from segdrone.inference.manifest import Manifest
 from segdrone.inference.outputs import SUMMARY_VERSION, Outputs
 from tests.helpers.prediction_folder import OTHER, SETTINGS, files, image, refusal, rows, run
+from tests.helpers.predictions import contents
 
 
 def test_rows_are_sorted_by_path_and_photographs_are_predicted_once(tmp_path: Path) -> None:
@@ -85,6 +89,27 @@ def test_another_photograph_of_the_same_path_is_refused(tmp_path: Path) -> None:
     assert "holds the prediction of another b.jpg than photos/b.jpg: give another" in message
     assert run(tmp_path, image("b.jpg", digest="10"), redo=True) == ["b.jpg"]
     assert not run(tmp_path, image("b.jpg", digest="10"))
+
+
+@pytest.mark.parametrize("how", ["changed", "removed"])
+def test_another_photograph_is_refused_also_where_a_file_was_changed_or_removed(tmp_path: Path, how: str) -> None:
+    run(tmp_path, image("b.jpg"))
+    if how == "changed":
+        Image.fromarray(np.ones((2, 3), np.uint8)).save(tmp_path / "masks" / "b.png")
+    else:
+        (tmp_path / "overlays" / "b.jpg").unlink()
+    assert "holds the prediction of another b.jpg" in refusal(tmp_path, image("b.jpg", digest="10"))
+    (tmp_path / "masks" / "b.png").unlink()  # nothing is left to lose
+    assert run(tmp_path, image("b.jpg", digest="10")) == ["b.jpg"]
+
+
+def test_a_changed_mask_stays_where_its_photograph_cannot_be_read(tmp_path: Path) -> None:
+    run(tmp_path, image("b.jpg"))
+    Image.fromarray(np.ones((2, 3), np.uint8)).save(tmp_path / "masks" / "b.png")
+    before = contents(tmp_path)
+    with pytest.raises(DataError, match="cannot be read: change its permissions; its prediction stays as it is"):
+        run(tmp_path, image("b.jpg", digest=""))
+    assert contents(tmp_path) == before
 
 
 def test_two_photographs_never_share_a_mask(tmp_path: Path) -> None:

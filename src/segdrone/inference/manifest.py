@@ -156,7 +156,7 @@ class Manifest:
         """Keeps the mask of a photograph that is predicted anew, if it is not the one that was predicted."""
         record, mask = self._records.get(image.path), self._outputs.file("masks", image.name)
         facts = None if record is None else record.files.get(self._relative(mask))
-        if record is None or record.row["digest"] != image.digest or is_unchanged(mask, facts):
+        if record is None or is_unchanged(mask, facts):
             return
         if mask.is_file() and is_whole_image(mask):
             place = self._folder / CHANGED / mask.relative_to(self._folder / "masks")
@@ -221,10 +221,11 @@ class Manifest:
         if record is None:
             return False
         files = {self._relative(file): file for file in self._outputs.files(image.name)}
-        if record.files.keys() != files.keys():
-            return False
-        if not all(is_unchanged(file, record.files[name]) for name, file in files.items()):
-            return False
+        is_whole = record.files.keys() == files.keys() and all(
+            is_unchanged(file, record.files[name]) for name, file in files.items()
+        )
+        if not is_whole and not self._outputs.file("masks", record.name).is_file():
+            return False  # nothing that another photograph's prediction would replace
         if not image.digest:
             raise DataError(f"{image.file} cannot be read: change its permissions; its prediction stays as it is")
         if record.row["digest"] != image.digest:
@@ -232,7 +233,7 @@ class Manifest:
                 f"{self._folder} holds the prediction of another {image.path} than {image.file}: give another "
                 "--out, or --redo to replace it"
             )
-        return True
+        return is_whole
 
     def _refuse_shared_names(self, images: Sequence[InputImage]) -> None:
         by_name = {image.name: image for image in images}
