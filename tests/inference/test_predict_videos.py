@@ -98,6 +98,18 @@ def test_other_settings_or_another_video_need_redo(predictor: Predictor, video: 
     assert json.loads((tmp_path / "out" / "films" / "flight.json").read_text())["made_with"]["smooth"] == 3
 
 
+def test_a_table_is_not_replaced_where_its_video_was_removed(predictor: Predictor, video: Path, tmp_path: Path) -> None:
+    predict_videos(predictor, files(video), tmp_path / "out", progress=False)
+    (tmp_path / "out" / "films" / "flight.mp4").unlink()
+    before = _contents(tmp_path / "out")
+    write(video, pan(4))
+    with pytest.raises(ConfigError, match="or from another video"):
+        predict_videos(predictor, files(video), tmp_path / "out", progress=False)
+    assert _contents(tmp_path / "out") == before
+    (tmp_path / "out" / "films" / "flight.csv").unlink()
+    assert predict_videos(predictor, files(video), tmp_path / "out", progress=False)[:2] == (1, 0)
+
+
 def test_a_redo_that_was_interrupted_continues_without_redo(
     predictor: Predictor, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -170,7 +170,8 @@ class _Target:
             return False
         facts = content.get("files", {})
         is_whole = all(is_unchanged(file, facts.get(file.suffix)) for file in (self.film, self._table))
-        if (is_whole or not facts) and content["made_with"] != self._settings:
+        stands = self.film.exists() or self._table.exists() or not facts
+        if stands and content["made_with"] != self._settings:
             raise ConfigError(
                 f"{self.film} was predicted with other settings, or from another video: give another --out, or --redo "
                 "to replace it"
