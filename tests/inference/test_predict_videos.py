@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -175,6 +176,24 @@ def test_small_components_are_removed_from_every_frame(predictor: Predictor, vid
 def test_a_folder_that_cannot_be_created_is_one_line(predictor: Predictor, video: Path) -> None:
     with pytest.raises(DataError, match="cannot be written to"):
         predict_videos(predictor, files(video), video / "out")
+
+
+def test_a_full_disk_ends_the_command_which_continues_when_there_is_room(
+    predictor: Predictor, video: Path, tmp_path: Path
+) -> None:
+    class Full(Predictor):
+        def __init__(self) -> None:
+            vars(self).update(vars(predictor))
+
+        def __call__(self, *args: object, **options: object) -> object:  # type: ignore[override]
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    write(tmp_path / "second.mp4", pan(2))
+    videos, out = files(video, tmp_path / "second.mp4"), tmp_path / "out"
+    with pytest.raises(DataError, match=r"flight.mp4 cannot be written \(No space left on device\): free some disk"):
+        predict_videos(Full(), videos, out, progress=False)
+    assert _contents(out) == {}
+    assert predict_videos(predictor, videos, out, progress=False)[:2] == (2, 0)
 
 
 def test_the_number_of_missing_frames_is_kept(predictor: Predictor, tmp_path: Path) -> None:

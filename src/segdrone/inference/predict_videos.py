@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import sys
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _PREDICTED, _SKIPPED = "predicted", "done before"
 _NO_CLEANUP = Cleanup()
+_FULL = (errno.ENOSPC, errno.EDQUOT)  # a full disk, a full quota
 
 
 def choose_videos(
@@ -229,10 +231,12 @@ def _predict(predictor: Predictor, target: _Target, *, progress: bool, **options
         target.begin()
         summary = predict_video(predictor, source, target.film, progress=progress, **options)
     except DataError as error:
-        if progress:
-            tqdm.write(f"error: {one_line(error)}", file=sys.stderr)
         if not target.is_too_long:
             target.drop()
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL:
+            raise  # nor is there room for the next one
+        if progress:
+            tqdm.write(f"error: {one_line(error)}", file=sys.stderr)
         return str(error)
     target.finish(summary, predictor)
     return _PREDICTED
