@@ -21,6 +21,7 @@ from segdrone.raster.decode import read_image
 from segdrone.utils.atomic import file_lock
 from tests.helpers.capture import save_with_exif
 from tests.helpers.predictions import contents, predict, read_mask, summary
+from tests.helpers.tiff_files import Page, write_tiff
 from tests.helpers.training import tiny_checkpoint
 
 
@@ -98,6 +99,17 @@ def test_a_broken_file_is_reported_in_one_line_and_the_others_are_predicted(
     assert list(summary(tmp_path / "out")) == ["a.jpg", "one.png", "sub/c.jpg", "z.jpg"]
     assert read_mask(tmp_path / "out", "one").shape == (1, 1)
     assert not any("text" in name or "sub/b" in name for name in contents(tmp_path / "out"))
+
+
+def test_errors_of_photographs_give_no_options_of_training(predictor: Predictor, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(np.full((4, 4), 999, np.uint16)).save(tmp_path / "photos" / "deep.png")
+    write_tiff(tmp_path / "photos" / "five.tif", Page(np.zeros((4, 4, 5), np.uint8)))
+    failed = predict(predictor, [tmp_path / "photos"], tmp_path / "out", progress=False).failed
+    assert "deep.png has 1 band of uint16, not 8 bits per channel: convert it to 8-bit RGB (gdal" in failed["deep.png"]
+    assert (
+        "five.tif has 5 bands of uint8, and its header does not say what they are: take three (" in failed["five.tif"]
+    )
 
 
 def test_what_is_done_is_skipped_and_what_is_missing_is_predicted(

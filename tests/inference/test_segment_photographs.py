@@ -112,8 +112,10 @@ def test_more_segments_than_numbers_are_refused() -> None:
 
 def test_broken_photographs_are_left_out(photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (photographs / "sub" / "0.png").write_bytes(b"no image")
+    Image.fromarray(np.full((4, 4), 999, np.uint16)).save(photographs / "deep.png")
     failed = segment(photographs, tmp_path / "out")
-    assert list(failed) == ["sub/0.png"]
+    assert list(failed) == ["deep.png", "sub/0.png"]
+    assert "not 8 bits per channel: convert it to 8-bit RGB" in failed["deep.png"]
     assert capsys.readouterr().err.startswith("error: ")
     assert not (tmp_path / "out" / "labels" / "sub" / "0.png").exists()
     assert (tmp_path / "out" / "labels" / "sub" / "1.png").exists()

@@ -30,7 +30,7 @@ from segdrone.raster import ImageSource, PhotographSource
 from segdrone.raster.capture import read_capture
 from segdrone.raster.file_kind import describe_others
 from segdrone.raster.ground_view import view_ground
-from segdrone.raster.header import IMAGE_SUFFIXES
+from segdrone.raster.header import IMAGE_SUFFIXES, without_training_options
 from segdrone.utils.atomic import writable_dir
 from segdrone.utils.console import one_line
 from segdrone.utils.output_dir import exclusive_dir
@@ -62,8 +62,8 @@ def read_photograph(image: InputImage, open_source: Callable[[Path], ImageSource
         _ = image.digest  # before the pixels: what changes meanwhile is predicted again by the next command
         source = open_source(image.file)
         return source, source.read(Window(0, 0, *source.size))
-    except DataError:
-        raise
+    except DataError as error:
+        raise type(error)(without_training_options(str(error))) from None
     except Exception as error:  # decoders raise errors of many types on damaged files, and the others must go on
         reason = f"{type(error).__name__}: {error}"
         raise DataError(f"{image.file} cannot be decoded ({reason}): copy it again or remove it") from None

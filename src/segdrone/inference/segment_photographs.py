@@ -19,6 +19,7 @@ from segdrone.errors import ConfigError, DataError
 from segdrone.inference.inputs import SEGMENT_SETTINGS, InputImage
 from segdrone.raster import ImageSource, open_image
 from segdrone.raster.encode import write_gray_png, write_jpeg
+from segdrone.raster.header import without_training_options
 from segdrone.raster.pixels import resize_mask
 from segdrone.utils.atomic import atomic_write, writable_dir
 from segdrone.utils.console import one_line
@@ -146,7 +147,7 @@ def segment_photographs(
                 found = segment_photograph(open_image(image.file), segmenter, max_pixels)
             except DataError as error:
                 text = str(error) if str(image.file) in str(error) else f"{image.file}: {error}"
-                failed[image.path] = " ".join(text.split())
+                failed[image.path] = " ".join(without_training_options(text).split())
                 print(f"error: {one_line(failed[image.path])}", file=sys.stderr)
                 for outdated in (outlines, labels):  # of an earlier call, when it could be read
                     outdated.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ bands or more than 8 bits, is read by `segdrone.raster.native`.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")  # Pillow knows more, and starts othe
 _TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 _BANDS = {"1": 1, "P": 3, "PA": 4}  # of a mode whose bands are those of the gray or RGB image that it stands for
 _PLAIN = (1, 2)  # photometric interpretations whose samples are gray or red, green, blue
+
+_CHOICE = re.compile(r"give the [a-z, ]+, such as data\.(?:bands|stretch)=\[[^\]]*\], or ")  # of `check_photograph`
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
 COLOR_MODES = ("RGB", "RGBA", "CMYK", "YCbCr")
@@ -175,6 +178,16 @@ def check_photograph(path: Path, header: Header, channels: Channels = AS_STORED)
             f"data.stretch={'[0,1]' if header.sample_type.startswith('float') else '[0,4095]'}, "
             f"or convert it to 8-bit RGB (gdal_translate -ot Byte -scale MIN MAX 0 255 {name} {out})"
         )
+
+
+def without_training_options(text: str) -> str:
+    """Returns an error's text without options of training, for what reads photographs as the model was trained.
+
+    Example:
+        >>> without_training_options("a.tif: give the values, such as data.stretch=[0,1], or convert it to 8-bit RGB")
+        'a.tif: convert it to 8-bit RGB'
+    """
+    return _CHOICE.sub("", text)
 
 
 def _bands_of(mode: str) -> int:
