@@ -18,12 +18,19 @@ def write_job(
     direction: str = "maximize",
     objective: str = "val/miou",
     data: dict[str, Any] | None = None,
+    loss: dict[str, Any] | None = None,
     **scores: float | str | None,
 ) -> None:
     folder = sweep / name
     hydra: dict[str, Any] = {
         "overrides.yaml": overrides,
-        "config.yaml": {"objective": "val/miou", "direction": direction, "output_dir": "x", "data": data or {}},
+        "config.yaml": {
+            "objective": objective.replace("train/", "val/"),
+            "direction": direction,
+            "output_dir": "x",
+            "data": data or {},
+            "loss": loss,
+        },
     }
     (folder / ".hydra").mkdir(parents=True)
     for file, content in hydra.items():

@@ -130,6 +130,16 @@ def test_jobs_that_were_validated_on_different_pixels_are_warned_of(
     )
 
 
+def test_jobs_that_are_ranked_by_different_losses_are_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, objective in (("losses", "val/loss"), ("scores", "val/miou")):
+        write_job(tmp_path / folder, "0", ["loss=ce"], 0.5, objective=objective, loss={"name": "ce"})
+        write_job(tmp_path / folder, "1", ["loss=dice"], 0.4, objective=objective, loss={"name": "dice"})
+    assert "warning: jobs differ in loss, so their val/loss is not of" in report_of(tmp_path / "losses", capsys)
+    assert "warning" not in report_of(tmp_path / "scores", capsys)
+
+
 def test_the_table_says_which_photographs_were_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_job(tmp_path, "0", ["seed=1"], 0.5, miou=0.5, split="test")
     assert "those of the test photographs" in " ".join(report_of(tmp_path, capsys).split())

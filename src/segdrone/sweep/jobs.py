@@ -29,6 +29,8 @@ _VALIDATED = (
     "split_by", "split_distance", "split_seed", "test_share", "val_share", "sampling", "image_size", "scale",
 )  # fmt: skip
 """Options of `data` that decide which photographs are validated, by which classes and at which size."""
+_OF_LOSS = ("loss", "model.instances")
+"""Options that decide what is added up as the loss."""
 
 
 class _SweepConfig(BaseModel):
@@ -37,6 +39,8 @@ class _SweepConfig(BaseModel):
     objective: str
     direction: str
     data: dict[str, Any] = {}
+    loss: Any = None
+    model: dict[str, Any] = {}
 
 
 class _Source(BaseModel):
@@ -96,7 +100,7 @@ class Job:
         scores: Scores at its end; NaN if unknown.
         failure: Reason for a missing objective, in one line; None if the job has one.
         split: The split that `scores` are of: `test`, or another one if it is empty.
-        validated: Options of `data` that decide what the objective was measured on.
+        validated: Options that decide what the objective was measured on, and by which loss if it is one.
     """
 
     name: str
@@ -140,9 +144,10 @@ class Sweep:
         return [key for key in keys if len({job.choices.get(key, "") for job in self.jobs}) > 1]
 
     def validated_differently(self) -> list[str]:
-        """Returns the options of `data` by which jobs with an objective were validated on different pixels."""
+        """Returns the options by which jobs with an objective were validated on other pixels, or by other losses."""
         found = [job.validated for job in self.scored]
-        return [f"data.{key}" for key in _VALIDATED if any(one.get(key) != found[0].get(key) for one in found)]
+        keys = [*(f"data.{key}" for key in _VALIDATED), *_OF_LOSS]
+        return [key for key in keys if any(one.get(key) != found[0].get(key) for one in found)]
 
 
 def read_sweep(folder: Path) -> Sweep | None:
@@ -210,9 +215,13 @@ def _read_job(folder: Path) -> Job:
 
 def _read_validated(path: Path) -> dict[str, Any]:
     """Returns the options that decide what a job was validated on, of those that are in effect."""
-    data = validate(_SweepConfig, read_yaml(path)).data
+    config = validate(_SweepConfig, read_yaml(path))
+    data = config.data
     size = "scale" if data.get("sampling") == "whole" else "image_size"  # without effect
-    return {key: data[key] for key in _VALIDATED if key in data and key != size}
+    validated = {f"data.{key}": data[key] for key in _VALIDATED if key in data and key != size}
+    if config.objective.endswith("/loss"):
+        validated |= {"loss": config.loss, "model.instances": config.model.get("instances", False)}
+    return validated
 
 
 def _read_options(path: Path) -> list[str]:

@@ -37,7 +37,7 @@ def report(sweep: Sweep) -> None:
         if differing := sweep.validated_differently():
             print(
                 f"warning: jobs differ in {', '.join(differing)}, so their {sweep.objective} is not of the same "
-                "photographs, classes or size: the best of them need not be the best model"
+                "photographs, classes, size or loss: the best of them need not be the best model"
             )
         best = sweep.scored[0]
         print(f"best: job {best.name}{_choices(sweep, best)} with {best.objective} {best.reached:.4f}; its command:")
