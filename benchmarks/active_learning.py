@@ -266,7 +266,7 @@ def main() -> None:
         parser.error("--data real needs --root and --split-dir")
     options.results.mkdir(parents=True, exist_ok=True)
     used = {name: value and str(value) for name in ("root", "split_dir", "weights") for value in [vars(options)[name]]}
-    claim_dir(options.results, "options.json", used, (), "benchmarks/active_learning.py")
+    claim_dir(options.results, "options.json", used, (), "benchmarks/active_learning.py", "--results")
     opened = [open_data(options, name) for name in options.data]
     stages = [[FIRST], [ALL, RANDOM, *options.by]]  # all ways go on from the first model of a seed
     chains = [

@@ -4,7 +4,8 @@ python benchmarks/adapt.py --work FOLDER --weights mobilenet_v2_imagenet.safeten
 
 Trains a model on temperate scenes. Adapts it to a season without masks, in the ways of docs/adapt.md, and with a few
 labeled scenes, and scores every result on other scenes of that season and on temperate ones. Every step has its folder
-in --work: started again, the script goes on where it was stopped. Writes benchmarks/results/adapt.md.
+in --work: started again, with the same --weights, the script goes on where it was stopped. Writes
+benchmarks/results/adapt.md.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 from segdrone.evaluation.compare import compare
 from segdrone.synthetic import write_scenes
 from segdrone.utils.atomic import atomic_write
+from segdrone.utils.output_dir import claim_dir
 
 REPO = Path(__file__).parents[1]
 HEIGHT, WIDTH = 192, 288
@@ -149,6 +151,8 @@ def main() -> None:
     parser.add_argument("--weights", help="weights of MobileNetV2 to start from (default: those of ImageNet, by timm)")
     parser.add_argument("--regions", nargs="+", default=["dry"], help="seasons to adapt to: winter, dry")
     options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    claim_dir(options.work, "options.json", {"weights": options.weights}, (), "benchmarks/adapt.py", "--work")
     for region in ("temperate", *options.regions):
         render(options.work, region)
     sizes = [f"data.image_size=[{HEIGHT},{WIDTH}]", f"data.test_image_size=[{HEIGHT},{WIDTH}]"]

@@ -39,6 +39,7 @@ from segdrone.raster.decode import read_image
 from segdrone.reference_statistics import ReferenceStatistics
 from segdrone.synthetic import write_scenes
 from segdrone.utils.atomic import atomic_write
+from segdrone.utils.output_dir import claim_dir
 
 Pixels = NDArray[np.uint8]
 REPO = Path(__file__).parents[1]
@@ -240,9 +241,15 @@ def main() -> None:
             continue
         is_real = model is options.real
         folder = options.work / ("real" if is_real else "scenes")
+        folder.mkdir(parents=True, exist_ok=True)
+        used = {"model": str(model.resolve()), "scenes": options.scenes}
+        if is_real:
+            used = {"model": str(model.resolve()), "data": str(options.data.resolve()), "ids": options.ids.read_text()}
+        claim_dir(folder, "options.json", used, (), "benchmarks/drift.py", "--work")
         photographs, wild = real(options.data, options.ids) if is_real else rendered(options.scenes, folder / "scenes")
         predicted = predict_all(Predictor.from_file(model, device="cpu"), photographs, folder)
-        lines += ["", f"## {title}: {len(photographs)}", "", *table(try_shifts(predicted, wild, options.repeats))]
+        lines += ["", f"## {title}: {len(photographs)}, predicted by {model.name}", ""]
+        lines += table(try_shifts(predicted, wild, options.repeats))
         lines += weaker_table(find_weaker(predicted, max(1, options.repeats // 5)))
     with atomic_write(REPO / "benchmarks" / "results" / "drift.md") as partial:
         partial.write_text("\n".join(lines) + "\n")
@@ -255,9 +262,7 @@ a change. Changes: Gaussian blur of 1.5 pixels in 768; half the light; red 1.15 
 instead of 95; four photographs at half their scale side by side; and, unchanged, the 50 photographs with the largest
 share of ground that people have not built, drawn with replacement, against a reference of the others. A cause is right
 if it is named first in more than half of the windows with an alarm. The second tables have smaller windows, and
-windows in which only some photographs are changed. Rendered scenes were predicted by a model of four epochs of
-`experiment=demo`, real photographs by the exported `experiment=baseline`, of whose training photographs 126 are among
-the 180."""
+windows in which only some photographs are changed."""
 
 
 if __name__ == "__main__":

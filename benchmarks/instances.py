@@ -41,6 +41,7 @@ from segdrone.runtime.torch_backend import TorchBackend
 from segdrone.synthetic import write_scenes
 from segdrone.synthetic.scene import render_scene
 from segdrone.utils.atomic import atomic_write
+from segdrone.utils.output_dir import claim_dir
 
 REPO = Path(__file__).parents[1]
 NETWORK = {
@@ -210,6 +211,9 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write benchmarks/results/instances.md")
     options = parser.parse_args()
     options.work = options.work.resolve()
+    options.work.mkdir(parents=True, exist_ok=True)
+    used = {"count": options.count, "size": [*options.size], "epochs": options.epochs}
+    claim_dir(options.work, "options.json", used, (), "benchmarks/instances.py", "--work")
     if not options.no_training:
         write_scenes(options.work / "scenes", count=options.count, height=704, width=1056, seed=0, crowded=True)
         for seed in options.seeds:

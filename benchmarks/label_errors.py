@@ -133,7 +133,7 @@ def describe_models(options: argparse.Namespace, miou: list[float]) -> str:
     if options.model:
         return "A model judges that was trained on other photographs, with their own labels."
     reached = " and ".join(f"{value:.3f}" for value in miou)
-    return f"""Two networks (FPN on MobileNetV2, {options.epochs} epochs at {options.height} x {options.width}) are
+    return f"""Two networks (`experiment=baseline`, {options.epochs} epochs at {options.height} x {options.width}) are
 trained on one half of the photographs each, wrong labels included, and judge the other half; on its labels they reach
 a mIoU of {reached}."""
 
@@ -193,7 +193,7 @@ def main() -> None:
         setattr(options, name, getattr(options, name) and getattr(options, name).resolve())
     options.work.mkdir(parents=True, exist_ok=True)
     used = {name: value and str(value) for name, value in vars(options).items() if name != "work"}
-    claim_dir(options.work, "options.json", used, (), "benchmarks/label_errors.py")
+    claim_dir(options.work, "options.json", used, (), "benchmarks/label_errors.py", "--work")
     corrupt(options)
     text = table(options)
     print(text)

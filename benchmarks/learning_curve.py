@@ -31,6 +31,7 @@ from benchmarks.baseline import ENCODER, TUTORIALS_ENCODER
 from benchmarks.lever_list import encoder_weights, weights_file
 
 from segdrone.utils.atomic import atomic_write, write_json
+from segdrone.utils.output_dir import claim_dir
 
 NETWORK = "experiment=baseline"
 TUTORIAL = "the tutorial's loop"
@@ -123,13 +124,15 @@ def main() -> None:
     options = parser.parse_args()
     for name in ("root", "split_dir", "results", "weights"):
         setattr(options, name, getattr(options, name) and getattr(options, name).resolve())
+    options.results.mkdir(parents=True, exist_ok=True)
+    used = {name: value and str(value) for name in ("root", "split_dir", "weights") for value in [vars(options)[name]]}
+    claim_dir(options.results, "options.json", used, (), "benchmarks/learning_curve.py", "--results")
     results: Results = {}
     setting = f"{options.height}x{options.width}-{options.seed}"
     for model, count in tqdm([(model, count) for count in options.counts for model in options.only], unit="run"):
         name = re.sub(r"[^\w]+", "-", model)
         file = options.results / f"{name}-{count}-{setting}.json"
         if not file.is_file():
-            options.results.mkdir(parents=True, exist_ok=True)
             write_json(measure(options, model, count), file)
         results[model, count] = json.loads(file.read_text(encoding="utf-8"))
     with atomic_write(REPO / "benchmarks" / "results" / "learning_curve.md") as partial:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from segdrone.errors import ConfigError, DataError
-from segdrone.utils.output_dir import check_finished, exclusive_dir, staged_results
+from segdrone.utils.output_dir import check_finished, claim_dir, exclusive_dir, staged_results
 
 OWNED = ("scores.txt", "figures/worst.png", "logs")
 
@@ -139,3 +139,10 @@ def test_unfinished_folder_of_a_stranger_removes_nothing_outside(tmp_path: Path)
     with exclusive_dir(folder):
         pass
     assert content(outside) == {"precious": "mine"}
+
+
+def test_results_of_other_options_name_the_option_of_the_folder(tmp_path: Path) -> None:
+    claim_dir(tmp_path, "options.json", {"seed": 1}, (), "a command", "--work")
+    claim_dir(tmp_path, "options.json", {"seed": 1}, (), "a command", "--work")
+    with pytest.raises(ConfigError, match="results of a command with other options: give another --work"):
+        claim_dir(tmp_path, "options.json", {"seed": 2}, (), "a command", "--work")
