@@ -84,12 +84,16 @@ def measure_tutorial(options: argparse.Namespace, splits: Path) -> dict[str, Any
 
 
 def overtaken(results: Results, model: str) -> str:
-    """Returns from which number of photographs on the network is better than a model, in words."""
-    counts = [count for name, count in results if name == model and (NETWORK, count) in results]
-    better = [count for count in counts if results[NETWORK, count]["miou"] > results[model, count]["miou"]]
+    """Returns from which number of photographs on the network is better than a model, with all larger ones too."""
+    counts = sorted(count for name, count in results if name == model and (NETWORK, count) in results)
     if not counts:
         return "not measured"
-    return f"from {min(better)} on" if better else f"not up to {max(counts)}"
+    first = None
+    for count in reversed(counts):
+        if results[NETWORK, count]["miou"] <= results[model, count]["miou"]:
+            break
+        first = count
+    return f"not up to {max(counts)}" if first is None else f"from {first} on"
 
 
 def table(options: argparse.Namespace, results: Results) -> str:
@@ -116,7 +120,9 @@ def main() -> None:
     parser.add_argument("--split-dir", type=Path, required=True, help="folder of train.txt and val.txt")
     parser.add_argument("--results", type=Path, required=True, help="folder that keeps a JSON file for each run")
     parser.add_argument("--weights", type=Path, help="folder of ENCODER_imagenet.safetensors (default: random weights)")
-    parser.add_argument("--counts", type=int, nargs="*", default=COUNTS, help="numbers of training photographs")
+    parser.add_argument(
+        "--counts", type=int, nargs="*", default=COUNTS, help="numbers of training photographs, at most all"
+    )
     parser.add_argument("--only", nargs="*", choices=MODELS, default=MODELS, help="models to measure")
     parser.add_argument("--height", type=int, default=256, help="rows at which photographs are seen")
     parser.add_argument("--width", type=int, default=384, help="columns at which photographs are seen")
@@ -129,7 +135,9 @@ def main() -> None:
     claim_dir(options.results, "options.json", used, (), "benchmarks/learning_curve.py", "--results")
     results: Results = {}
     setting = f"{options.height}x{options.width}-{options.seed}"
-    for model, count in tqdm([(model, count) for count in options.counts for model in options.only], unit="run"):
+    total = len((options.split_dir / "train.txt").read_text(encoding="utf-8").split())
+    counts = sorted({min(count, total) for count in options.counts})
+    for model, count in tqdm([(model, count) for count in counts for model in options.only], unit="run"):
         name = re.sub(r"[^\w]+", "-", model)
         file = options.results / f"{name}-{count}-{setting}.json"
         if not file.is_file():
