@@ -1,8 +1,8 @@
-"""Scores of `experiment=baseline` and of the tutorial's loop: same photographs, encoder, size and epochs.
+"""Scores of `experiment=baseline` and of the tutorial's loop: same photographs, size and epochs, each with its encoder.
 
 python benchmarks/baseline.py --root FOLDER --split-dir FOLDER --weights FOLDER
 python benchmarks/baseline.py ... --seeds 42 --ablate       the recipe with one choice changed at a time
-python benchmarks/baseline.py ... --seeds 42 --ablate --only "cross-entropy and a boundary loss"
+python benchmarks/baseline.py ... --seeds 42 --ablate --only "equal class weights"
 
 Both train on the photographs in train.txt and are scored on those in val.txt, without augmentation, after the last
 epoch (the tutorial) or at the best one (segdrone). Whole processes are timed, from start to scores, one after the
@@ -189,11 +189,15 @@ def main() -> None:
     if options.tutorial_seeds:
         command += f" --tutorial-seeds {' '.join(map(str, options.tutorial_seeds))}"
     scope = "Mean and standard deviation over the seeds, on" if len(options.seeds) > 1 else "On"
+    epoch = "at the best epoch by their mIoU"
+    if not options.ablate:
+        epoch = f"of the recipe {epoch}, of the tutorial's loop after its last epoch"
     table = f"""# The recipe `experiment=baseline` {title}
 
 `{command}{" --ablate" * options.ablate}`:
 {options.height} x {options.width}, batch 3, {options.epochs} epochs; encoders {TUTORIALS_ENCODER} and {ENCODER};
-{options.device}, {platform.machine()}, torch {torch.__version__}. {scope} the validation photographs.
+{options.device}, {platform.machine()}, torch {torch.__version__}. {scope} the validation photographs,
+{epoch}.
 
 | | mIoU, whole set | mIoU per image | accuracy | seconds, whole run |
 |---|---|---|---|---|

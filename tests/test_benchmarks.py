@@ -1,6 +1,9 @@
 """What the pages of benchmarks say of their results."""
 
+import re
+
 import pytest
+from benchmarks import baseline
 from benchmarks.learning_curve import NETWORK, Results, overtaken
 
 
@@ -24,3 +27,10 @@ def test_the_network_is_better_from_where_it_stays_better(
     }
     assert overtaken(results, "forest") == text
     assert overtaken(results, "another") == "not measured"
+
+
+def test_variants_in_the_help_of_the_ablation_are_there() -> None:
+    assert baseline.__doc__ is not None
+    named = re.findall('--only "([^"]+)"', baseline.__doc__)
+    assert named
+    assert {*named} <= baseline.ABLATIONS.keys()
