@@ -63,13 +63,19 @@ KEYS = (*SCORES, "seconds")
 Result = dict[str, float]
 
 
+def kept_folder(options: argparse.Namespace, name: str, seed: int) -> Path | None:
+    """Returns what `--keep` keeps of a run; None if nothing is kept of it."""
+    kept = {TUTORIAL: f"tutorial-{seed}", BASELINE: f"baseline-{seed}"}
+    return options.keep / kept[name] if options.keep and name in kept else None
+
+
 def run_tutorial(options: argparse.Namespace, seed: int) -> Result:
     """Trains with the tutorial's loop in a separate process; returns scores and seconds."""
     command = [
         sys.executable, REPO / "benchmarks" / "article.py", "--root", options.root, "--split-dir", options.split_dir,
         "--height", options.height, "--width", options.width, "--epochs", options.epochs, "--seed", seed,
         *(["--weights", file] if (file := weights_file(TUTORIALS_ENCODER, options.weights)) else []),
-        *(["--predictions", options.keep / f"tutorial-{seed}"] if options.keep else []),
+        *(["--predictions", kept] if (kept := kept_folder(options, TUTORIAL, seed)) else []),
     ]  # fmt: skip
     started = time.perf_counter()
     output = subprocess.run([*map(str, command)], stdout=subprocess.PIPE, text=True, check=True, cwd=REPO).stdout
@@ -77,11 +83,12 @@ def run_tutorial(options: argparse.Namespace, seed: int) -> Result:
     return {**{name: scores[name] for name in SCORES}, "seconds": time.perf_counter() - started}
 
 
-def run_segdrone(options: argparse.Namespace, seed: int, overrides: list[str]) -> Result:
+def run_segdrone(options: argparse.Namespace, name: str, seed: int) -> Result:
     """Trains with train.py in a separate process; returns scores and seconds."""
+    overrides = ABLATIONS.get(name, [])
     with tempfile.TemporaryDirectory() as folder:
         encoder = TUTORIALS_ENCODER if f"model.encoder_name={TUTORIALS_ENCODER}" in overrides else ENCODER
-        run = options.keep / f"baseline-{seed}" if options.keep and not overrides else Path(folder) / "run"
+        run = kept_folder(options, name, seed) or Path(folder) / "run"
         command = [
             sys.executable, REPO / "train.py", "experiment=baseline", f"seed={seed}",
             f"data.root={options.root}", f"data.split_dir={options.split_dir}", f"data.cache_dir={folder}/cache",
@@ -99,17 +106,18 @@ def run_segdrone(options: argparse.Namespace, seed: int, overrides: list[str]) -
 
 
 def load_or_train(options: argparse.Namespace, name: str, seed: int) -> Result:
-    """Returns the result of an equal run from `--runs`, or trains and saves the result there."""
+    """Returns the result of an equal run from `--runs`, if what `--keep` wants is there too, or trains and saves it."""
     run = {"name": name, "seed": seed, "epochs": options.epochs, "size": [options.height, options.width]}
     run |= {"photographs": str(options.root), "split": str(options.split_dir), "weights": str(options.weights)}
     run |= {"context_weights": str(options.context_weights)}
     run |= {"code": options.code, "device": options.device, "torch": torch.__version__}
-    if options.runs.exists():
-        for line in options.runs.read_text(encoding="utf-8").splitlines():
+    kept = kept_folder(options, name, seed)
+    if options.runs.exists() and (kept is None or kept.exists()):
+        for line in reversed(options.runs.read_text(encoding="utf-8").splitlines()):
             saved = json.loads(line)
             if saved["run"] == run:
                 return dict(saved["result"])
-    result = run_tutorial(options, seed) if name == TUTORIAL else run_segdrone(options, seed, ABLATIONS.get(name, []))
+    result = run_tutorial(options, seed) if name == TUTORIAL else run_segdrone(options, name, seed)
     options.runs.parent.mkdir(parents=True, exist_ok=True)
     with options.runs.open("a", encoding="utf-8") as file:
         file.write(json.dumps({"run": run, "result": result}) + "\n")

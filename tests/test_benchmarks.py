@@ -1,8 +1,13 @@
 """What the pages of benchmarks say of their results."""
 
+import json
 import re
+from argparse import Namespace
+from pathlib import Path
+from subprocess import CalledProcessError
 
 import pytest
+import torch
 from benchmarks import baseline
 from benchmarks.learning_curve import NETWORK, Results, overtaken
 
@@ -34,3 +39,18 @@ def test_variants_in_the_help_of_the_ablation_are_there() -> None:
     named = re.findall('--only "([^"]+)"', baseline.__doc__)
     assert named
     assert {*named} <= baseline.ABLATIONS.keys()
+
+
+def test_a_run_whose_files_are_wanted_is_not_only_its_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = dict.fromkeys(("root", "split_dir", "weights", "context_weights", "code", "device"))
+    options = Namespace(**given, epochs=1, height=64, width=96, keep=None, runs=tmp_path / "runs.jsonl")
+    run = {"name": baseline.TUTORIAL, "seed": 1, "epochs": 1, "size": [64, 96], "photographs": "None", "split": "None"}
+    run |= {"weights": "None", "context_weights": "None", "code": None, "device": None, "torch": torch.__version__}
+    options.runs.write_text(json.dumps({"run": run, "result": {"miou": 0.5}}) + "\n")
+    assert baseline.load_or_train(options, baseline.TUTORIAL, 1) == {"miou": 0.5}
+    options.keep = tmp_path / "keep"
+    monkeypatch.setattr("sys.executable", "false")
+    with pytest.raises(CalledProcessError):  # it trains
+        baseline.load_or_train(options, baseline.TUTORIAL, 1)
+    (options.keep / "tutorial-1").mkdir(parents=True)
+    assert baseline.load_or_train(options, baseline.TUTORIAL, 1) == {"miou": 0.5}
