@@ -12,8 +12,10 @@ from segdrone.classes import ClassTable
 from segdrone.evaluation.compare import Comparison
 from segdrone.evaluation.console import print_comparison, print_scores
 from segdrone.evaluation.counts import count_image
+from segdrone.evaluation.evaluator import EvalSample, Evaluator
 from segdrone.evaluation.metrics_files import NamedCounts, to_metrics
 from segdrone.evaluation.scores import score
+from segdrone.inference.grouping import Things
 
 TABLE = ClassTable(names=("land", "[water]", "ice"), colours=((0, 0, 0), (0, 0, 255), (9, 9, 9)))
 OBJECTS = {"map": 0.25, "classes": {"car": {"truth": 4, "found": 3}, "dog": {"truth": 2, "found": 0}}}
@@ -89,3 +91,19 @@ def test_a_comparison_is_printed_with_its_verdict(capsys: pytest.CaptureFixture[
     assert ["[roof]", "0.5000", "0.5000", "+0.000", "-0.100 to +0.100", "cannot tell"] in lines
     assert lines[-1] == [f"{comparison.sentence}."]
     assert comparison.sentence.startswith("b is better than a: mIoU 0.6250 against 0.5000, a difference of +0.1250")
+
+
+def test_things_that_are_none_as_connected_components_have_no_score_as_such(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = ClassTable(names=("road", "car"), colours=((90, 90, 90), (9, 143, 150)), things=("car",))
+    evaluator = Evaluator(table, None)
+    truth = np.array([[0, 0, 255, 255, 255, 0]], np.uint8)  # most of the component, but not of its part 2, has no class
+    prediction, numbers = np.array([[0, 1, 1, 1, 1, 0]], np.uint8), np.array([[0, 2, 1, 1, 1, 0]], np.uint16)
+    evaluator.update(EvalSample("p", truth, prediction, None, None, Things(prediction, numbers)))
+    counts = NamedCounts.of(evaluator.counts, table)
+    panoptic = evaluator.panoptic()
+    assert panoptic is not None and panoptic["pq_things"] == 0 and panoptic["components"]["pq_things"] is None
+    print_scores(to_metrics(counts, score(counts.counts), evaluator.objects.compute(), panoptic), "title")
+    [line] = [line[0] for line in printed(capsys) if line[0].startswith("panoptic quality")]
+    assert line.endswith("of things 0.0000 (true things: connected components, predicted ones: instance maps)")

@@ -49,7 +49,7 @@ def print_scores(metrics: dict[str, Any], title: str) -> None:
             f"panoptic quality: {panoptic['pq']:.4f}, of things {panoptic['pq_things']:.4f} (true things: "
             f"{panoptic['truth']}, predicted ones: {panoptic['prediction']})"
         )
-        if panoptic["components"] is not None:
+        if panoptic["components"] is not None and panoptic["components"]["pq_things"] is not None:
             line += f"; of things as connected components {panoptic['components']['pq_things']:.4f}"
         console.print(line, highlight=False, soft_wrap=True)
     for warning in metrics.get("warnings", []):
