@@ -178,7 +178,9 @@ def main() -> None:
     parser.add_argument("--root", type=Path, help="photographs and masks (default: 16 rendered scenes of 6000 x 4000)")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each, in turns (3)")
     options = parser.parse_args()
-    what = f"the photographs of {options.root.name}" if options.root else "16 rendered scenes of 6000 x 4000"
+    what = "16 rendered scenes of 6000 x 4000 (JPEG of quality 92, PNG masks)"
+    if options.root is not None:
+        what = f"the photographs of {options.root.name}"
     root = options.root or REPO / "datasets" / "sample-16-6000x4000-0"
     if options.root is None:
         write_scenes(root, count=16, height=4000, width=6000, seed=0)
@@ -188,7 +190,7 @@ def main() -> None:
     size, crop = (f"{height} x {width}" for height, width in (SIZE, CROP))
     table = f"""# Reading at full size
 
-`python benchmarks/loading.py`: {what} (JPEG of quality 92, PNG masks), the tutorial's augmentation, batch 3,
+`python benchmarks/loading.py`: {what}, the tutorial's augmentation, batch 3,
 one process unless said otherwise, medians of {options.rounds} rounds in turns.
 {machine()}.
 
