@@ -10,12 +10,12 @@ are compared. To put a model of segdrone beside it, train that for as many minut
 predict, and give the folder; photographs that were not asked for do not count:
 
 segdrone train data.root=WORK/scenes data.split_dir=WORK/splits model=fpn_mbv2 model.instances=true ...
-segdrone predict best.ckpt WORK/scenes/original_images --out predicted --panoptic
+segdrone predict best.ckpt WORK/scenes/original_images --out predicted --panoptic --confidence
 
 Both are scored by `segdrone evaluate predictions=FOLDER`, which reads masks, and things numbered in instances/. There a
 pixel belongs to one thing: of masks that overlap, that of the higher score has it. Detections with a score of at least
-0.5 make the panoptic quality; all of at least 0.05 make the average precision. Prints a table, and with --write writes
-benchmarks/results/instances_peer.md.
+0.5 make the panoptic quality; all of at least 0.05 make the average precision, which predictions without confidence do
+not get. Prints a table, and with --write writes benchmarks/results/instances_peer.md.
 """
 
 from __future__ import annotations
@@ -223,7 +223,9 @@ def row(name: str, quality: dict[str, Any], precision: dict[str, Any], ms: str, 
     """Returns a row of the table, from `metrics.json` for panoptic quality and for average precision."""
     classes, objects = quality["panoptic"]["classes"], precision["objects"]
     of_things = [classes[thing]["pq"] for thing in things]
-    values = [quality["panoptic"]["pq_things"], *of_things, objects["map"], objects["map_50"]]
+    ranked = precision["reliability"] is not None  # by confidence, not by area
+    averages = [objects[key] if ranked else None for key in ("map", "map_50")]
+    values = [quality["panoptic"]["pq_things"], *of_things, *averages]
     return f"| {name} | {' | '.join('-' if value is None else f'{value:.3f}' for value in values)} | {ms} |"
 
 

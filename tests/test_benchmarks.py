@@ -8,7 +8,7 @@ from subprocess import CalledProcessError
 
 import pytest
 import torch
-from benchmarks import baseline
+from benchmarks import baseline, instances_peer
 from benchmarks.learning_curve import NETWORK, Results, overtaken
 
 
@@ -54,3 +54,12 @@ def test_a_run_whose_files_are_wanted_is_not_only_its_result(tmp_path: Path, mon
         baseline.load_or_train(options, baseline.TUTORIAL, 1)
     (options.keep / "tutorial-1").mkdir(parents=True)
     assert baseline.load_or_train(options, baseline.TUTORIAL, 1) == {"miou": 0.5}
+
+
+def test_things_that_are_ranked_by_area_have_no_average_precision_beside_others() -> None:
+    objects = {"map": 0.5, "map_50": 0.75}
+    metrics = {"panoptic": {"pq_things": 0.25, "classes": {"car": {"pq": 0.25}}}, "objects": objects}
+    ranked = {**metrics, "reliability": []}
+    assert instances_peer.row("a", ranked, ranked, "1", ["car"]) == "| a | 0.250 | 0.250 | 0.500 | 0.750 | 1 |"
+    unranked = {**metrics, "reliability": None}
+    assert instances_peer.row("a", unranked, unranked, "1", ["car"]) == "| a | 0.250 | 0.250 | - | - | 1 |"
