@@ -74,6 +74,8 @@ def test_intervals_of_few_photographs_are_called_too_narrow(
 
 def test_found_objects_are_printed_if_there_are_any(capsys: pytest.CaptureFixture[str]) -> None:
     print_scores(metrics(1, OBJECTS), "title")
+    assert ["objects: 3 of 6 found, mAP 0.2500 (ranked by area, as the confidence is unknown)"] in printed(capsys)
+    print_scores({**metrics(1, OBJECTS), "reliability": []}, "title")
     assert ["objects: 3 of 6 found, mAP 0.2500"] in printed(capsys)
     for objects in (None, {**OBJECTS, "map": None}):
         print_scores(metrics(1, objects), "title")

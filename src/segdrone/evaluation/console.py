@@ -43,7 +43,12 @@ def print_scores(metrics: dict[str, Any], title: str) -> None:
     if metrics["objects"] is not None and metrics["objects"]["map"] is not None:
         rows = metrics["objects"]["classes"].values()
         truth, found = (sum(row[key] for row in rows) for key in ("truth", "found"))
-        console.print(f"objects: {found} of {truth} found, mAP {metrics['objects']['map']:.4f}", highlight=False)
+        ranked = "" if metrics["reliability"] is not None else " (ranked by area, as the confidence is unknown)"
+        console.print(
+            f"objects: {found} of {truth} found, mAP {metrics['objects']['map']:.4f}{ranked}",
+            highlight=False,
+            soft_wrap=True,
+        )
     if (panoptic := metrics["panoptic"]) is not None and panoptic["pq_things"] is not None:
         line = (
             f"panoptic quality: {panoptic['pq']:.4f}, of things {panoptic['pq_things']:.4f} (true things: "

@@ -77,6 +77,13 @@ def test_intervals_of_few_photographs_are_called_too_narrow(photographs: int, wa
     assert ("too narrow: there are fewer than 20 photographs" in page) == warned
 
 
+def test_objects_without_confidence_are_said_to_be_ranked_by_area(tmp_path: Path) -> None:
+    full = report()
+    assert "ranked by their area" not in written(full, tmp_path)
+    unknown = dataclasses.replace(full, metrics={**full.metrics, "reliability": None}, plots={})
+    assert "Objects are ranked by their area" in written(unknown, tmp_path)
+
+
 def test_a_page_with_only_the_required_parts(tmp_path: Path) -> None:
     full = report()
     nothing = {"ece": None, "reliability": None, "objects": None, "intervals": {"miou": None}, "miou": None}
