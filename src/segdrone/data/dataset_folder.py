@@ -119,8 +119,8 @@ class DatasetFolder:
         missing = [name for split in SPLITS for name in ids[split] if name not in pairs]
         if missing:
             raise DataError(
-                f"{len(missing)} photographs of the split, {missing[0]} first, are not in data.root={self.root} or have "
-                "no mask: use all photographs there with split=all, or give data.split_dir=FOLDER"
+                f"{len(missing)} photographs of the split, {missing[0]} first, are not in data.root={self.root} or "
+                "have no mask: use all photographs there with split=all, or give data.split_dir=FOLDER"
             )
         splits = {split: [pairs[name] for name in ids[split]] for split in SPLITS} | {"all": photographs}
         if self.config.unlabeled:
