@@ -3,7 +3,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from segdrone.cli.data import commands
@@ -12,6 +14,7 @@ from segdrone.data.class_weights import STATS_FILE
 from tests.annotations.corrections.conftest import (
     ALL_SOIL,
     CORRECTED,
+    SIZE,
     box,
     corrected_mask,
     correction,
@@ -52,6 +55,26 @@ def test_corrections_are_summarized(dataset: Path, fixed: Path) -> None:
     assert f"{dataset / STATS_FILE} counts the earlier masks: run segdrone data stats {dataset} again" in text
     again = run(fixed, "--onto", dataset)
     assert again.strip() == f"nothing changes: the 2 corrected masks of {dataset} are as in the corrections already"
+
+
+def test_a_fourth_band_that_is_not_alpha_hides_no_correction(dataset: Path, fixed: Path) -> None:
+    photograph = dataset / "images" / "a.png"
+    with Image.open(photograph) as image:
+        image.putalpha(0)
+        image.save(photograph)
+    assert "nothing changes" in run(fixed, "--onto", dataset)
+    run(fixed, "--onto", dataset, "--bands", "1,2,3")
+    assert (read(dataset / "masks" / "a.png") == corrected_mask()).all()
+
+
+def test_photographs_of_16_bits_are_stretched(
+    dataset: Path, fixed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in (dataset / "images").iterdir():
+        Image.fromarray(np.full(SIZE, 2000, np.uint16)).save(file)
+    assert "such as --stretch [0,4095]" in error(monkeypatch, capsys, fixed, "--onto", dataset)
+    run(fixed, "--onto", dataset, "--stretch", "0,4095")
+    assert (read(dataset / "masks" / "a.png") == corrected_mask()).all()
 
 
 def test_lost_labels_and_several_people_are_told(dataset: Path, tmp_path: Path) -> None:

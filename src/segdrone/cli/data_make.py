@@ -10,9 +10,11 @@ import typer
 from segdrone.cli.data_onto import (
     Merge,
     Onto,
+    OntoBands,
     OntoEncoding,
     OntoLayout,
     OntoMasks,
+    OntoStretch,
     OntoThreshold,
     OntoTolerance,
     OntoUnknown,
@@ -146,6 +148,8 @@ def import_(
     colour_tolerance: OntoTolerance = 0.0,
     mask_threshold: OntoThreshold = 127,
     unknown: OntoUnknown = "error",
+    bands: OntoBands = None,
+    stretch: OntoStretch = None,
     quiet: Quiet = False,
 ) -> None:
     """Convert the annotations of a labeling tool into a dataset, or take corrections into one.
@@ -186,6 +190,7 @@ def import_(
         "colour_tolerance": colour_tolerance,
         "mask_threshold": mask_threshold,
         "unknown": unknown,
+        **parse_channels(bands, stretch)._asdict(),
     }
     common: dict[str, Any] = {
         "images": images,

@@ -44,6 +44,8 @@ OntoEncoding = Annotated[str, _option(describe("mask_encoding"), "--mask-encodin
 OntoTolerance = Annotated[float, _option(describe("colour_tolerance"), "--colour-tolerance", min=0, max=441)]
 OntoThreshold = Annotated[int, _option(describe("mask_threshold"), "--mask-threshold", min=0, max=65535)]
 OntoUnknown = Annotated[str, _option(describe("unknown"), "--unknown")]
+OntoBands = Annotated[str | None, _option(describe("bands"), "--bands")]
+OntoStretch = Annotated[str | None, _option(describe("stretch"), "--stretch")]
 
 
 def import_onto(
