@@ -4,12 +4,22 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from segdrone.annotations.corrections import CorrectionOptions, compare_annotators
 from segdrone.errors import DataError
-from tests.annotations.corrections.conftest import ALL_SOIL, CAR_BOX, RIGHT_ROAD, box, correction, write_photograph
+from tests.annotations.corrections.conftest import (
+    ALL_SOIL,
+    CAR_BOX,
+    RIGHT_ROAD,
+    SIZE,
+    box,
+    correction,
+    write_image,
+    write_photograph,
+)
 
 
 @pytest.fixture
@@ -56,6 +66,14 @@ def test_photographs_that_exif_turns_are_told(folder: Path, caplog: pytest.LogCa
     options = CorrectionOptions(images=folder / "images")
     compare_annotators([folder / "anna", folder / "ben"], folder / "out", options, progress=False)
     assert "1 photographs are turned by their EXIF orientation and their size cannot show" in caplog.text
+
+
+def test_photographs_of_16_bits_are_compared_and_not_drawn(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_image(np.full(SIZE, 2000, np.uint16), folder / "images" / "a.png")
+    options = CorrectionOptions(images=folder / "images")
+    summary = compare_annotators([folder / "anna", folder / "ben"], folder / "out", options, progress=False)
+    assert {*summary.agreement.photographs} == {"a", "b"} and not summary.pictured
+    assert "not drawn: " in caplog.text and "1 band of uint16, not 8 bits per channel" in caplog.text
 
 
 def test_photographs_of_one_person_cannot_be_compared(folder: Path) -> None:

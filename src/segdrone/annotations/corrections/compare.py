@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -39,12 +40,15 @@ from segdrone.annotations.sources import Source
 from segdrone.annotations.tiles import check_all_tiles
 from segdrone.annotations.unordered import UnorderedShapes
 from segdrone.classes import ClassTable
-from segdrone.data.discovery.pairs import ImageMaskPair, build_photographs
+from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.errors import DataError
 from segdrone.raster.decode import read_image
+from segdrone.raster.header import read_size
 from segdrone.utils.atomic import atomic_write, write_json
 from segdrone.utils.output_dir import exclusive_dir, staged_results
 from segdrone.utils.progress import progress_bar
+
+log = logging.getLogger(__name__)
 
 JSON_FILE, CSV_FILE, PICTURES_FILE = "agreement.json", "agreement.csv", "differences.png"
 _MOST_PEOPLE = 4  # on a sheet
@@ -111,7 +115,8 @@ def compare_annotators(
         place = path.relative_to(folder.root)
         name = place.with_suffix("").as_posix()
         names[place.as_posix() if name in names else name] = path
-    compared = {pair.id: _Compared(pair, several[names[pair.id]], table, options) for pair in build_photographs(names)}
+    pairs = [ImageMaskPair(name, path, None, read_size(path)) for name, path in sorted(names.items())]
+    compared = {pair.id: _Compared(pair, several[pair.image], table, options) for pair in pairs}
     files = [(version.image, names[name]) for name, one in compared.items() for version in one.versions]
     check_all_tiles(files, allow_missing=True)
     doubtful = [version for one in compared.values() if (version := one.doubtful()) is not None]
@@ -123,7 +128,12 @@ def compare_annotators(
             agreement.add(name, masks := one.draw())
             for version in () if keeps_order else one.versions:
                 unordered.add(name, version.image, masks[version.by], partial(one.draw_image, version))
-        parts = {name: compared[name].part(agreement.people(name)) for name in agreement.least_agreed()[:MOST]}
+        parts = {}
+        for name in agreement.least_agreed()[:MOST]:
+            try:
+                parts[name] = compared[name].part(agreement.people(name))
+            except DataError as error:
+                log.warning("not drawn: %s", error)
         try:
             _write(agreement, parts, results.path)
             results.commit()
