@@ -57,7 +57,7 @@ def read_controls(text: str) -> list[Control]:
     return [
         Control(
             _KINDS[tag], element.get("name", ""), to_name, images[to_name],
-            tuple(label.get("alias") or label.get("value", "") for label in element.iter("Label")),
+            tuple(label.get("alias", "") or label.get("value", "") for label in element.iter("Label")),
         )
         for element in root.iter()
         if (tag := str(element.tag).lower()) in _KINDS and (to_name := element.get("toName", "")) in images
