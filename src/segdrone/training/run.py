@@ -149,7 +149,7 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
 def _kept_best(trainer: L.Trainer) -> str:
     """Returns the best checkpoint that a run keeps; empty if none, or one in the folder that it was resumed from."""
     callback: Any = trainer.checkpoint_callback
-    path = getattr(callback, "best_model_path", "")
+    path: str = getattr(callback, "best_model_path", "")
     return path if path and Path(path).is_relative_to(callback.dirpath) else ""
 
 
