@@ -123,6 +123,20 @@ def test_frames_of_a_variable_rate_keep_their_times(tmp_path: Path, suffix: str,
     assert times == pytest.approx([time / 1000 for time in TIMES], abs=0.002)
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi"])
+def test_no_frame_of_a_variable_rate_is_missing_unless_it_ends_early(tmp_path: Path, suffix: str) -> None:
+    times = [0, 40, 80, 120, 160, 200, *range(1200, 7000, 1000)]
+    path = variable(tmp_path / f"in.{suffix}", times, bframes=0)
+    with open_video(path) as video:
+        assert len(list(video)) == 12
+        assert video.missing_frames == 0
+    if suffix == "mkv":  # the others have their index at the end
+        path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 4])
+        with open_video(path) as video:
+            assert len(list(video)) < 12
+            assert 0 < video.missing_frames < 12  # as many as in the part that was read
+
+
 def test_a_video_without_time_stamps_has_those_of_its_rate(tmp_path: Path) -> None:
     with open_video(write(tmp_path / "in.avi", FRAMES, Fraction(10))) as video:
         assert [frame.seconds for frame in video.frames()] == pytest.approx([number / 10 for number in range(12)])

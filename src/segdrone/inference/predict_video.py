@@ -158,13 +158,13 @@ def predict_video(
         raise DataError(
             f"{target} cannot be written ({error.strerror or error}): free some disk space or choose another folder"
         ) from error
-    missing = video.expected_frames - frames
+    missing = video.missing_frames
     if missing <= _TOLERANCE:
         missing = 0
     else:
         log.warning(
             "%s: %d of %d frames could not be read, it is damaged or truncated: they are missing in the result",
-            source, missing, video.expected_frames,
+            source, missing, frames + missing,
         )  # fmt: skip
     counts = tracker.counts()
     counted = {name: counts[class_id] for name, class_id in zip(things, ids, strict=True)}

@@ -37,6 +37,7 @@ _OPTIONS = {"format_whitelist": "mov,matroska,avi", "max_pixels": str(_MAX_PIXEL
 _BUFFER = 1 << 18  # bytes
 _MAX_RATE = 1001  # frames per second; also the denominator of 30000/1001
 _MIN_GAP, _MAX_GAP = 1e-4, 86_400.0  # seconds between two frames
+_EVEN = 0.95  # share of the times between two frames that are those of the rate, in a video of a constant rate
 _SQUARE = Fraction(1)
 _UNSPECIFIED = 2  # of a frame's color space
 _HD_WIDTH, _SD_HEIGHT = 1280, 576  # pixels
@@ -90,6 +91,20 @@ class VideoReader:
             self.expected_frames = round(self._stream.duration * self._stream.time_base * self.rate)
         else:  # the duration of the longest stream: sound may continue for a while
             self.expected_frames = max(0, round(((container.duration or 0) / av.time_base - 1) * self.rate))
+        self._read, self._even, self._last, self._longest = 0, 0, 0.0, 0.0  # of frames, and of the seconds between two
+
+    @property
+    def missing_frames(self) -> int:
+        """Number of frames that the header announces and that `frames` did not yield, once it has ended.
+
+        Matroska and AVI give the duration, not the number of frames that a video of a variable rate has in it: of such
+        a one, frames are missing where it ends early.
+        """
+        missing = self.expected_frames - self._read
+        if "mov" not in self._container.format.name and self._even < _EVEN * (self._read - 1):
+            early = self.expected_frames / self.rate - self._last - self._longest
+            missing = min(missing, round(early * self._read / self._last))
+        return max(0, missing)
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         return (frame.pixels for frame in self.frames())
@@ -112,6 +127,10 @@ class VideoReader:
             seconds = float(number / self.rate) if frame.time is None or start is None else frame.time - start
             if not last + _MIN_GAP < seconds < last + _MAX_GAP:  # a damaged time stamp
                 seconds = last + float(1 / self.rate)
+            if number:
+                self._even += abs((seconds - last) * self.rate - 1) < 0.5
+                self._longest = max(self._longest, seconds - last)
+            self._read, self._last = number + 1, seconds
             last = seconds
             converted = frame.reformat(width, height, "rgb24", src_colorspace=_color_matrix(frame))
             pixels = np.asarray(converted.to_ndarray(), np.uint8)
