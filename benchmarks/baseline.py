@@ -66,7 +66,8 @@ Result = dict[str, float]
 def kept_folder(options: argparse.Namespace, name: str, seed: int) -> Path | None:
     """Returns what `--keep` keeps of a run; None if nothing is kept of it."""
     kept = {TUTORIAL: f"tutorial-{seed}", BASELINE: f"baseline-{seed}"}
-    return options.keep / kept[name] if options.keep and name in kept else None
+    folder: Path | None = options.keep
+    return folder / kept[name] if folder is not None and name in kept else None
 
 
 def run_tutorial(options: argparse.Namespace, seed: int) -> Result:

@@ -242,7 +242,7 @@ def main() -> None:
         is_real = model is options.real
         folder = options.work / ("real" if is_real else "scenes")
         folder.mkdir(parents=True, exist_ok=True)
-        used = {"model": str(model.resolve()), "scenes": options.scenes}
+        used: dict[str, object] = {"model": str(model.resolve()), "scenes": options.scenes}
         if is_real:
             used = {"model": str(model.resolve()), "data": str(options.data.resolve()), "ids": options.ids.read_text()}
         claim_dir(folder, "options.json", used, (), "benchmarks/drift.py", "--work")

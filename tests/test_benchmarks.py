@@ -5,6 +5,7 @@ import re
 from argparse import Namespace
 from pathlib import Path
 from subprocess import CalledProcessError
+from typing import Any
 
 import pytest
 import torch
@@ -42,9 +43,16 @@ def test_variants_in_the_help_of_the_ablation_are_there() -> None:
 
 
 def test_a_run_whose_files_are_wanted_is_not_only_its_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = dict.fromkeys(("root", "split_dir", "weights", "context_weights", "code", "device"))
+    given: dict[str, Any] = dict.fromkeys(("root", "split_dir", "weights", "context_weights", "code", "device"))
     options = Namespace(**given, epochs=1, height=64, width=96, keep=None, runs=tmp_path / "runs.jsonl")
-    run = {"name": baseline.TUTORIAL, "seed": 1, "epochs": 1, "size": [64, 96], "photographs": "None", "split": "None"}
+    run: dict[str, Any] = {
+        "name": baseline.TUTORIAL,
+        "seed": 1,
+        "epochs": 1,
+        "size": [64, 96],
+        "photographs": "None",
+        "split": "None",
+    }
     run |= {"weights": "None", "context_weights": "None", "code": None, "device": None, "torch": torch.__version__}
     options.runs.write_text(json.dumps({"run": run, "result": {"miou": 0.5}}) + "\n")
     assert baseline.load_or_train(options, baseline.TUTORIAL, 1) == {"miou": 0.5}
@@ -58,7 +66,7 @@ def test_a_run_whose_files_are_wanted_is_not_only_its_result(tmp_path: Path, mon
 
 def test_things_that_are_ranked_by_area_have_no_average_precision_beside_others() -> None:
     objects = {"map": 0.5, "map_50": 0.75}
-    metrics = {"panoptic": {"pq_things": 0.25, "classes": {"car": {"pq": 0.25}}}, "objects": objects}
+    metrics: dict[str, Any] = {"panoptic": {"pq_things": 0.25, "classes": {"car": {"pq": 0.25}}}, "objects": objects}
     ranked = {**metrics, "reliability": []}
     assert instances_peer.row("a", ranked, ranked, "1", ["car"]) == "| a | 0.250 | 0.250 | 0.500 | 0.750 | 1 |"
     unranked = {**metrics, "reliability": None}
