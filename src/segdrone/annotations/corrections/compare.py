@@ -119,7 +119,7 @@ def compare_annotators(
     compared = {pair.id: _Compared(pair, several[pair.image], table, options) for pair in pairs}
     files = [(version.image, names[name]) for name, one in compared.items() for version in one.versions]
     check_all_tiles(files, allow_missing=True)
-    doubtful = [version for one in compared.values() if (version := one.doubtful()) is not None]
+    doubtful = [found for one in compared.values() if (found := one.doubtful()) is not None]
     warn_of_turned(doubtful, options.orientation)
     agreement, unordered = Agreement(table), UnorderedShapes()
     keeps_order = all(ANNOTATION_FORMATS[source.format].keeps_order for _, source in sources)
