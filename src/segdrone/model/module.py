@@ -14,8 +14,9 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from segdrone import __version__
-from segdrone.errors import CheckpointError, ConfigError
+from segdrone.errors import ConfigError
 from segdrone.model.any_size import forward_any_size, supports_batch_of_one
+from segdrone.model.callback_states import restore_callbacks
 from segdrone.model.context import base_encoder
 from segdrone.model.distributed import mean_over_processes
 from segdrone.model.hparams import spec_from_hparams
@@ -252,21 +253,7 @@ class SegmentationModule(L.LightningModule):
         for state in checkpoint.get("lr_schedulers", []):
             for key in LENGTH_OF_SCHEDULE:
                 state.pop(key, None)
-        trainer: Any = self.trainer
-        states = {callback.state_key: callback.state_dict() for callback in trainer.callbacks}
-        expected = {"callbacks": states, "loops": {"fit_loop": trainer.fit_loop.state_dict()}}
-        if place := _find_other_type({key: checkpoint.get(key, {}) for key in expected}, expected):
-            raise CheckpointError(f"the checkpoint cannot be resumed ({place}): start from its weights by init_from")
-        saved = checkpoint.get("callbacks", {})
-        for key, state in states.items():
-            if "patience" in state and key in saved:
-                saved[key]["patience"] = state["patience"]
-        for callback in trainer.checkpoint_callbacks:
-            if getattr(callback, "monitor", None) is not None and callback.state_key not in saved:
-                log.warning(
-                    "resumed without the best %s of earlier epochs, which were kept by another metric: %s.ckpt is "
-                    "chosen from the epochs that follow", callback.monitor, callback.filename,
-                )  # fmt: skip
+        restore_callbacks(checkpoint, self.trainer)
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         """Steps the schedule.
@@ -290,13 +277,3 @@ class SegmentationModule(L.LightningModule):
         steps = self.trainer.estimated_stepping_batches
         scheduler = build_scheduler(optimizer, **self.scheduler_options, steps=steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-
-def _find_other_type(saved: Any, current: Any, place: str = "") -> str | None:
-    """Returns the place and type of the first value that has another type in a checkpoint than in this run."""
-    if isinstance(current, dict) and isinstance(saved, dict):
-        common = current.keys() & saved.keys()
-        places = (_find_other_type(saved[key], current[key], f"{place}.{key}".lstrip(".")) for key in common)
-        return next(filter(None, places), None)
-    same = current is None or isinstance(saved, type(current)) or (saved is None and isinstance(current, str))
-    return None if same else f"{place} is a {type(saved).__name__}"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,19 +60,26 @@ def test_simplified_polygons_leave_no_gap(tmp_path: Path, name: str) -> None:
     assert 0.95 < (back == mask).mean() < 1
 
 
+def things_back(
+    folder: Path, name: str, mask: NDArray[np.uint8], numbers: NDArray[np.uint16]
+) -> Iterator[tuple[str, NDArray[np.uint16]]]:
+    """Yields each kind of a format, and the numbers that come back; the mask comes back as it was."""
+    write_masks(folder, {"a": mask})
+    (folder / "instances").mkdir()
+    Image.fromarray(numbers).save(folder / "instances" / "a.png")
+    for kind in LABEL_FORMATS[name].kinds:
+        exported(folder, name, kind=kind)
+        np.testing.assert_array_equal(read_back(folder, instances=True)["a"], mask)
+        yield kind, np.array(Image.open(folder / "back" / "instances" / "a.png"))
+
+
 @pytest.mark.parametrize("name", ["cvat", "labelme", "coco", "coco-panoptic", "datumaro"])
 def test_things_come_back_as_things(tmp_path: Path, name: str) -> None:
     mask, numbers = np.zeros((12, 20), np.uint8), np.zeros((12, 20), np.uint16)
     mask[2:8, 2:14] = 1
     numbers[2:8, 2:8], numbers[2:8, 8:14] = 7, 300  # they touch
     mask[10:, 16:], numbers[10:, 16:] = 1, 300  # a thing in two parts
-    write_masks(tmp_path, {"a": mask})
-    (tmp_path / "instances").mkdir()
-    Image.fromarray(numbers).save(tmp_path / "instances" / "a.png")
-    for kind in LABEL_FORMATS[name].kinds:
-        exported(tmp_path, name, kind=kind)
-        np.testing.assert_array_equal(read_back(tmp_path, instances=True)["a"], mask)
-        found = np.array(Image.open(tmp_path / "back" / "instances" / "a.png"))
+    for kind, found in things_back(tmp_path, name, mask, numbers):
         parts = [found[3, 3], found[3, 10], found[11, 17]]
         assert len({*found[mask == 1].tolist()}) == 2 and parts[0] != parts[1] == parts[2], kind
 
@@ -81,13 +89,7 @@ def test_things_without_a_number_come_back_without_one(tmp_path: Path, name: str
     mask, numbers = np.zeros((12, 20), np.uint8), np.zeros((12, 20), np.uint16)
     mask[2:8, 2:8], mask[2:8, 12:18] = 1, 1
     numbers[2:8, 2:8] = 7
-    write_masks(tmp_path, {"a": mask})
-    (tmp_path / "instances").mkdir()
-    Image.fromarray(numbers).save(tmp_path / "instances" / "a.png")
-    for kind in LABEL_FORMATS[name].kinds:
-        exported(tmp_path, name, kind=kind)
-        np.testing.assert_array_equal(read_back(tmp_path, instances=True)["a"], mask)
-        found = np.array(Image.open(tmp_path / "back" / "instances" / "a.png"))
+    for kind, found in things_back(tmp_path, name, mask, numbers):
         assert found[3, 3] > 0 and not found[2:8, 12:18].any(), kind
 
 
