@@ -81,6 +81,17 @@ def test_alpha_masks_nodata_and_nan_are_no_data(tmp_path: Path) -> None:
     np.testing.assert_array_equal(middle, seen[1::2, 1::2])
 
 
+def test_near_infrared_that_the_file_calls_alpha_hides_nothing_where_it_is_chosen(tmp_path: Path) -> None:
+    bands = np.concatenate([planes(random_image(20, 30)), np.zeros((1, 20, 30), np.uint8)])  # water reflects none
+    path = write_map(tmp_path / "a.tif", bands, colors="red green blue alpha")
+    for chosen in ((4, 1, 2), (1, 2, 4)):
+        source = MapSource(path, channels=Channels(chosen))
+        assert source.fully_valid
+        assert source.valid(whole(source)).all()
+        np.testing.assert_array_equal(source.read(whole(source)), bands[np.array(chosen) - 1].transpose(1, 2, 0))
+    assert not MapSource(path, channels=Channels((1, 2, 3))).valid(Window(0, 0, 20, 30)).any()
+
+
 def test_sixteen_bits_are_stretched_by_the_given_values(tmp_path: Path) -> None:
     values = np.random.default_rng(0).integers(0, 4096, (5, 20, 30)).astype(np.uint16)
     path = write_map(tmp_path / "a.tif", values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,10 @@ def choose_bands(dataset: Any, name: str, channels: Channels) -> list[int]:
     if channels.bands:
         bands = list(channels.bands)
         if max(bands) > count:
-            raise DataError(f"{name} has {form}, so bands {bands} cannot be taken from it")
+            raise DataError(
+                f"{name} has {form}, so bands {bands} cannot be taken from it: give the numbers of others, such as "
+                "--bands 1,2,3 (data.bands=[1,2,3] in training)"
+            )
     elif len(colors) == 3 and len(others) == 3:
         bands = colors
     elif len(others) in (1, 3):
@@ -86,15 +90,22 @@ def is_white_zero(dataset: Any) -> bool:
     return bool(dataset.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES")
 
 
-def find_masks(dataset: Any, band: int) -> tuple[int, bool]:
-    """Returns the number of the alpha band, 0 for none, and whether the file has a mask of its own."""
+def find_masks(dataset: Any, bands: Sequence[int]) -> tuple[int, bool]:
+    """Returns the number of the alpha band, 0 for none, and whether the file has a mask of its own.
+
+    Args:
+        dataset: An open dataset of rasterio.
+        bands: Those that are red, green and blue: one of them that the file calls alpha is near infrared.
+    """
     rasterio = import_rasterio()
+    band = bands[0]
     kinds, flags = dataset.colorinterp, dataset.mask_flag_enums[band - 1]
     alpha = rasterio.enums.ColorInterp.alpha
     masks = rasterio.enums.MaskFlags  # none of them: each band has a mask of its own
     has_mask = not {masks.alpha, masks.all_valid, masks.nodata} & {*flags}
     has_mask |= masks.nodata in flags and dataset.nodatavals[band - 1] is None  # NODATA_VALUES of all bands together
-    return (kinds.index(alpha) + 1 if alpha in kinds else 0), has_mask
+    number = kinds.index(alpha) + 1 if alpha in kinds else 0
+    return (0 if number in bands else number), has_mask
 
 
 def read_georeference(dataset: Any, name: str) -> Georeference | None:

@@ -50,7 +50,8 @@ class MapSource:
     Args:
         path: The file; an address such as `https://...` only if `remote`.
         interpolation: How windows are resized: `area`, `linear` or `nearest`.
-        channels: Which bands are red, green and blue, and how more than 8 bits become 8. Alpha is honored always.
+        channels: Which bands are red, green and blue, and how more than 8 bits become 8. Alpha is honored,
+            unless it is one of these bands.
         remote: Also read addresses of the network, and what a VRT names outside its own folder.
         overview_of: The same file, opened as a whole, of which this is a smaller copy that the file holds.
         level: Number of that copy, counted from 0.
@@ -88,7 +89,7 @@ class MapSource:
                 check_blocks(self._dataset, self.path)
                 self._bands = choose_bands(self._dataset, self.path, channels)
                 self._palette = read_palette(self._dataset, self.path, self._bands[0])
-                self._alpha, self._has_mask = find_masks(self._dataset, self._bands[0])
+                self._alpha, self._has_mask = find_masks(self._dataset, self._bands)
                 self._is_white_zero = is_white_zero(self._dataset)
             except gdal_errors() as error:
                 raise self._unreadable(error) from None
