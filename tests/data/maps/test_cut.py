@@ -198,6 +198,15 @@ def test_a_mask_gives_labels_too(site: Path) -> None:
         cut(site, "other", labels=("mask.tif",), attribute=None, classes=None)
 
 
+def test_ignored_pixels_are_counted_whatever_their_id_in_the_class_table(site: Path) -> None:
+    mask = truth()
+    mask[:10] = 200
+    write_map(site / "mask.tif", mask[None], transform=PLACE)
+    table = {"names": ["grass", "road", "roof"], "colours": [[0, 9, 0], [9, 9, 9], [9, 0, 0]], "ignore_index": 200}
+    given = CutOptions((str(site / "a.tif"),), (str(site / "mask.tif"),), classes=table, block=20.0, tile=64)
+    assert cut_maps(given, site / "out", progress=False).pixels["ignored"] == 10 * 320
+
+
 def test_maps_are_resampled_to_one_distance(site: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_ortho(site / "b.tif", 120, 160, transform=(1.0, 0, 500_200.0, 0, -1.0, 5_200_000.0))
     shapes, values = halves()

@@ -10,7 +10,7 @@ from typing import Any
 
 from segdrone import __version__
 from segdrone.class_files import CLASSES_FILE, read_class_table
-from segdrone.classes import ClassTable
+from segdrone.classes import IGNORE_INDEX, ClassTable
 from segdrone.data.maps.label_classes import load_classes, refuse_unknown
 from segdrone.data.maps.manifest import MANIFEST, VERSION, key_of, read_manifest
 from segdrone.data.maps.mask_labels import MaskLabels
@@ -250,7 +250,7 @@ def _manifest(
 ) -> dict[str, Any]:
     gsd = [raster.gsd for raster in plan.rasters]
     names = (*plan.table.names, "ignored")
-    pixels = counts.pixels[[*range(len(plan.table)), plan.table.ignore_index]]
+    pixels = counts.pixels[[*range(len(plan.table)), IGNORE_INDEX]]  # as tiles have it
     return {
         "version": VERSION,
         "segdrone": __version__,
