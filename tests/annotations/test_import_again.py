@@ -13,7 +13,7 @@ from segdrone.class_files import read_class_table
 from segdrone.data.discovery.find_dataset import find_dataset
 from segdrone.errors import DataError
 from tests.annotations.conftest import imported, mask, photograph, refusal
-from tests.annotations.test_labelme import labelme
+from tests.annotations.test_labelme import labelme, shape
 from tests.helpers.annotation_exports import CAR, STREET
 
 
@@ -69,6 +69,16 @@ def test_photographs_of_another_import_are_refused(folder: Path) -> None:
     (folder / "b.json").unlink()
     (out / "classes.csv").unlink()
     assert "b.png belongs to another import: remove" in refusal(folder, out)
+
+
+def test_a_class_table_beside_the_masks_is_refused(folder: Path) -> None:
+    out = folder.parent / "out"
+    labelme(folder / "a.json", CAR)
+    imported(folder, out)
+    (out / "classes.csv").rename(out / "masks" / "classes.csv")
+    labelme(folder / "a.json", STREET, CAR, shape("bush", [[0, 0], [5, 0], [5, 5]]))
+    text = refusal(folder, out)
+    assert "classes.csv is a class table beside the masks, by which the new ones would be read, not by" in text
 
 
 def test_corrected_masks_are_not_replaced_by_an_import(folder: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.annotations.embedded import EmbeddedImage
-from segdrone.class_files import CLASSES_FILE
+from segdrone.class_files import CLASSES_FILE, is_table_name
 from segdrone.classes import ClassTable
 from segdrone.data.discovery.file_tree import CORRECTIONS, CORRECTIONS_RECORD
 from segdrone.data.masks.instance_maps import INSTANCES
@@ -47,7 +47,7 @@ def check_folders(out: Path, photographs: Path) -> None:
 
 
 def check_no_other_import(out: Path, images: Iterable[str]) -> None:
-    """Checks that `out` has no photographs or masks other than those that will be written.
+    """Checks that `out` has no photographs or masks other than those that will be written, nor a class table of these.
 
     Args:
         out: Folder of the dataset.
@@ -62,6 +62,11 @@ def check_no_other_import(out: Path, images: Iterable[str]) -> None:
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.name not in own:
                 raise DataError(f"{path} belongs to another import: remove {out} or choose another folder")
+            if folder.name == MASKS and is_table_name(path):
+                raise DataError(
+                    f"{path} is a class table beside the masks, by which the new ones would be read, not by "
+                    f"{out / CLASSES_FILE}: remove it or choose another folder"
+                )
 
 
 def write_pair(mask: NDArray[np.uint8], photograph: Path | EmbeddedImage, name: str, out: Path) -> None:
