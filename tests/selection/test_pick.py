@@ -74,6 +74,17 @@ def test_what_is_labeled_is_not_picked_again(pool: Path, tmp_path: Path) -> None
     assert all(np.isfinite(pick.scores["distance"]) for pick in found.picks)
 
 
+@pytest.mark.parametrize("name", ["roof", "pond"])
+def test_what_is_labeled_and_in_no_list_is_not_picked_again(pool: Path, tmp_path: Path, name: str) -> None:
+    labeled = write_set(tmp_path / "labeled")
+    (labeled / "classes.csv").write_text(f"name,r,g,b\ngrass,0,255,0\nroad,90,90,90\n{name},255,0,0\n")
+    (labeled / "train.txt").write_text("".join(f"{i:03d}.jpg\n" for i in range(1, 6)))
+    (labeled / "val.txt").write_text("006.jpg\n007.jpg\n")
+    shutil.copyfile(pool / "11.png", labeled / "images" / "000.png")
+    (labeled / "images" / "000.jpg").unlink()
+    assert pick(pool, tmp_path / "out", 3, labeled=labeled).labeled == ["11"]
+
+
 def test_near_duplicates_are_picked_once(pool: Path, tmp_path: Path) -> None:
     Image.open(pool / "11.png").transpose(Image.Transpose.ROTATE_90).save(pool / "11_again.jpg", quality=80)
     found = pick(pool, tmp_path / "out", 20)

@@ -134,6 +134,7 @@ def open_dataset(
     ids: Mapping[str, Sequence[str]] | None = None,
     masks_only: bool = False,
     model: ModelClasses | None = None,
+    unlisted: bool = False,
 ) -> DatasetFolder:
     """Opens a dataset of photographs and masks.
 
@@ -142,6 +143,7 @@ def open_dataset(
         ids: Names of the photographs in `train`, `val` and `test`, replacing the split of `config`.
         masks_only: Open the masks in `config.masks` without photographs; a pair's `image` is then its mask.
         model: Classes of a model, to which those of the masks are mapped by name.
+        unlisted: Include photographs that are in no list of the dataset's own split, which training passes over.
 
     Raises:
         DataError: The folders do not exist or have no known layout, or the class table, its groups or the
@@ -159,7 +161,7 @@ def open_dataset(
         find = find_unlabeled if config.unlabeled else find_dataset
         files = find(root, config.images, masks, config.layout)
     is_split_anew = config.split_dir is not None or config.split_by is not None
-    if is_split_anew or not {pair.id for pair in files.unlisted}.isdisjoint(chain(*(ids or {}).values())):
+    if unlisted or is_split_anew or not {pair.id for pair in files.unlisted}.isdisjoint(chain(*(ids or {}).values())):
         files = include_unlisted(files)
     files.tell()
     return DatasetFolder(config, files, find_encoding(config, files, model), ids)

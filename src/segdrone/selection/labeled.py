@@ -50,12 +50,13 @@ def open_labeled(root: Path, spec: ModelSpec) -> Labeled:
     groups, own = spec.class_groups, spec.classes
     encoding: MaskEncoding | None = None
     try:
-        dataset = open_dataset(config, model=ModelClasses(own, groups, None if groups else own, "the model"))
+        classes = ModelClasses(own, groups, None if groups else own, "the model")
+        dataset = open_dataset(config, model=classes, unlisted=True)
         encoding, others = dataset.encoding, sorted({*own.names} - {*dataset.encoding.source.names} - {*(groups or ())})
         if others:
             log.warning("the model has %s, which --labeled %s has no class for", ", ".join(others[:5]), root)
     except DataError:
-        dataset = open_dataset(config)  # raises again, unless it was the classes
+        dataset = open_dataset(config, unlisted=True)  # raises again, unless it was the classes
         others = [name for name in dataset.table.names if name not in own.names]
         log.warning(
             "--labeled %s has classes that the model lacks, such as %s: it is only used to leave out its photographs",

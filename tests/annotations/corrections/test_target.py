@@ -119,6 +119,13 @@ def test_masks_in_jpeg_are_refused(dataset: Path, fixed: Path) -> None:
     assert "a.jpg is a JPEG file, which is not written here: convert" in refusal(fixed, dataset, mask_encoding="ids")
 
 
+def test_photographs_in_no_list_of_the_split_are_corrected(dataset: Path, fixed: Path) -> None:
+    (dataset / "train.txt").write_text("b.png\n")
+    (dataset / "val.txt").write_text("c.png\n")
+    corrected(fixed, dataset)
+    np.testing.assert_array_equal(read(dataset / "masks" / "a.png"), corrected_mask())
+
+
 def test_new_masks_follow_the_names_of_the_others(dataset: Path, fixed: Path) -> None:
     for name in "abc":
         (dataset / "masks" / f"{name}.png").rename(dataset / "masks" / f"{name}_mask.png")

@@ -119,6 +119,13 @@ def test_a_dataset_has_its_photographs(folder: Path) -> None:
     assert "leave out --images" in refusal([folder], folder / "images")
 
 
+def test_photographs_in_no_list_of_the_split_are_exported_too(folder: Path) -> None:
+    (folder / "photographs").rename(folder / "images")
+    (folder / "train.txt").write_text("a.jpg\n")
+    (folder / "val.txt").write_text("flight 1/b.jpg\n")
+    assert [mask.name for mask in Masks([folder]).masks] == ["a.jpg", 'c & "d" + é#?%20.jpg', "flight 1/b.jpg"]
+
+
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     assert "is not a folder" in refusal([tmp_path / "a.png"])
 

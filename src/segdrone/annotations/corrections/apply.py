@@ -115,7 +115,7 @@ def import_corrections(
         raise DataError(f"--onto {onto} is not a folder: give the folder of a dataset")
     with exclusive_dir(onto, "--onto"):
         config = DataConfig.from_dict({"root": str(onto), "allow_unpaired": True, **dataset_options})
-        target = TargetDataset(open_dataset(config), options.images)
+        target = TargetDataset(open_dataset(config, unlisted=True), options.images)
         table = target.dataset.table
         collected = collect_corrections(sources, target, table, options)
         corrections = plan_corrections(collected, target, options)

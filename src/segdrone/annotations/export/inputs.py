@@ -111,7 +111,7 @@ def _find(
         if photographs is not None:
             raise DataError(f"{folder} is a dataset with its photographs: leave out --images, or give its masks alone")
         options = {"root": str(folder), "classes": classes, "bands": channels.bands, "stretch": channels.stretch}
-        dataset = open_dataset(DataConfig.from_dict(options))
+        dataset = open_dataset(DataConfig.from_dict(options), unlisted=True)
         return dataset.table, [*_of_dataset(dataset)]
     dataset = open_dataset(DataConfig(root=str(folder), masks=".", classes=classes), masks_only=True)
     return dataset.table, [*_of_masks(dataset, folder, photographs)]
