@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,21 @@ def test_a_dataset_has_its_photographs(folder: Path) -> None:
     (folder / "photographs").rename(folder / "images")
     assert [mask.name for mask in Masks([folder]).masks] == ["a.jpg", 'c & "d" + é#?%20.jpg', "flight 1/b.jpg"]
     assert "leave out --images" in refusal([folder], folder / "images")
+
+
+def test_a_dataset_may_be_labeled_in_part(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (folder / "photographs").rename(folder / "images")
+    (folder / "masks" / "a.png").unlink()
+    assert [mask.name for mask in Masks([folder]).masks] == ['c & "d" + é#?%20.jpg', "flight 1/b.jpg"]
+    assert "1 photographs without a mask are not exported, " in caplog.text and "a.jpg first" in caplog.text
+
+
+def test_of_several_folders_of_masks_one_is_to_be_given(folder: Path) -> None:
+    (folder / "photographs").rename(folder / "images")
+    shutil.copytree(folder / "masks", folder / "labels")
+    text = refusal([folder])
+    assert f"has masks in {folder / 'masks'} and in {folder / 'labels'}: give one of these folders, and" in text
+    assert len(Masks([folder / "labels"], folder / "images").masks) == 3
 
 
 def test_photographs_in_no_list_of_the_split_are_exported_too(folder: Path) -> None:

@@ -107,11 +107,16 @@ def _find(
         return _find_predicted(own, photographs, classes)
     if isinstance(photographs, Mapping):
         raise DataError(f"{folder} was not written by segdrone predict: give the folder of the photographs")
-    if find_layouts(folder):
+    if fits := find_layouts(folder):
         if photographs is not None:
             raise DataError(f"{folder} is a dataset with its photographs: leave out --images, or give its masks alone")
+        if len(fits) > 1:
+            raise DataError(
+                f"{folder} has masks in {' and in '.join(str(fit.masks) for fit in fits)}: give one of these folders, "
+                f"and --images {fits[0].images}"
+            )
         options = {"root": str(folder), "classes": classes, "bands": channels.bands, "stretch": channels.stretch}
-        dataset = open_dataset(DataConfig.from_dict(options), unlisted=True)
+        dataset = open_dataset(DataConfig.from_dict({**options, "allow_unpaired": True}), unlisted=True)
         return dataset.table, [*_of_dataset(dataset)]
     dataset = open_dataset(DataConfig(root=str(folder), masks=".", classes=classes), masks_only=True)
     return dataset.table, [*_of_masks(dataset, folder, photographs)]
@@ -149,9 +154,16 @@ def _find_predicted(
 
 
 def _of_dataset(dataset: DatasetFolder) -> Iterator[MaskToExport]:
-    maps = find_instance_maps(dataset.files, dataset.pairs).files
+    files = dataset.files
+    for paths, what in (
+        (files.without_mask, "photographs without a mask"),
+        (files.without_photograph, "masks without a photograph"),
+    ):
+        if paths:
+            log.warning("%d %s are not exported, %s first", len(paths), what, paths[0])
+    maps = find_instance_maps(files, dataset.pairs).files
     for pair in dataset.pairs:
-        name = Path(relpath(pair.image, dataset.files.images)).as_posix()
+        name = Path(relpath(pair.image, files.images)).as_posix()
         read = partial(read_pair_mask, pair, dataset.encoding)
         yield MaskToExport(name, _mask_of(pair), read, pair.image, maps.get(pair.id))
 
