@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from onnx import TensorProto
 from starlette.testclient import TestClient
 
+from segdrone.runtime.description import Description, Signature
 from segdrone.runtime.open_backend import open_backend
 from segdrone.serve.access import _digest
+from segdrone.serve.app import start_service
 from segdrone.serve.service import Service
+from segdrone.serve.settings import ModelFile, ServeSettings
 from tests.helpers.exported import random_pixels
 from tests.helpers.serving import TILED, make_client
+from tests.helpers.small_graphs import graph, write
 
 URL = "/v2/models/net/infer"
 HEADER = "inference-header-content-length"
@@ -76,6 +82,26 @@ def test_binary_tensors(client: TestClient, models: dict[str, str], wish: dict[s
     assert response.content[length:] == expected.astype("<f4").tobytes()
     assert len(response.headers["x-model-digest"]) == 64
     assert response.headers["content-type"] == "application/octet-stream"
+
+
+def test_several_windows_of_a_model_that_tells_things_apart(tmp_path: Path) -> None:
+    table = dataclasses.replace(TILED.classes, things=("car",))
+    spec = dataclasses.replace(TILED, classes=table, instances=True)
+    nodes = (
+        ("Conv", ["x", "w"], ["logits"], {}),
+        ("Softmax", ["logits"], ["p"], {"axis": 1}),
+        ("Concat", ["p", "x"], ["y"], {"axis": 1}),
+    )
+    model = graph(nodes, outputs=(("y", TensorProto.FLOAT, ["n", 7, "h", "w"]),))
+    path = write(model, tmp_path / "net.onnx", Description(spec, Signature("unit", "probabilities")))
+    expected = open_backend(path, device="cpu")(WINDOWS)[:, :4]
+    content, headers = binary(parameters={"binary_data_output": True})
+    with start_service(ServeSettings([ModelFile("net", path)], spool=tmp_path / "spool", job_workers=0)) as service:
+        response = make_client(service).post(URL, content=content, headers=headers)
+    assert response.status_code == 200
+    length = int(response.headers[HEADER])
+    assert json.loads(response.content[:length])["outputs"][0]["shape"] == [2, 4, 20, 30]
+    assert response.content[length:] == expected.astype("<f4").tobytes()
 
 
 def test_a_binary_input_may_have_an_answer_in_json(client: TestClient) -> None:

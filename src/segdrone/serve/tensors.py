@@ -141,5 +141,5 @@ def write_answer(
     header = json.dumps(content).encode("ascii")
     with file.open("wb") as opened:
         opened.write(header)
-        opened.write(probabilities.astype("<f4", copy=False).data)
+        opened.write(np.ascontiguousarray(probabilities, "<f4").data)  # without other planes of a model, it has gaps
     return len(header)
