@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -5,9 +6,11 @@ import pytest
 import torch
 
 from segdrone.errors import ConfigError
+from segdrone.evaluation.trained_data import find_split
 from segdrone.export.source import ExportSource
 from segdrone.model.origin import trained_anywhere
-from tests.helpers.training import tiny_checkpoint
+from tests.helpers.small_dataset import write_set
+from tests.helpers.training import THREE, tiny_checkpoint
 
 
 def change(path: Path, data: dict[str, Any], **hparams: Any) -> Path:
@@ -39,6 +42,18 @@ def test_a_description_holds_what_an_evaluation_needs(tmp_path: Path) -> None:
     assert training is not None and training["splits"] == splits
     assert training["data"]["test_image_size"] == [96, 128] and training["data"]["mask_encoding"] == "colours"
     assert "num_workers" not in training["data"]  # of the machine that trained
+
+
+def test_an_adapted_model_is_evaluated_beside_photographs_without_masks(tmp_path: Path) -> None:
+    root, splits = write_set(tmp_path / "set"), {"train": ["000"], "val": ["001"], "test": []}
+    (root / "masks" / "000.png").unlink()
+    names = replace(THREE, names=("grass", "road", "roof"))
+    path = change(tiny_checkpoint(tmp_path / "a.ckpt", names), {"unlabeled": True}, splits=splits)
+    source = ExportSource(path)
+    training = source.describe("fp32").training
+    assert training is not None
+    opened = find_split(source.spec, training, "val", {"root": str(root)})
+    assert [pair.id for pair in opened.splits["val"]] == ["001"]
 
 
 def test_a_description_names_what_was_trained_on_elsewhere_without_its_folder(tmp_path: Path) -> None:

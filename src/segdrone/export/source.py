@@ -24,7 +24,7 @@ from segdrone.windows import Size
 _NEEDED = (
     "classes", "mask_encoding", "colour_tolerance", "mask_threshold", "unknown", "bands", "stretch", "allow_unpaired",
     "sampling", "scale", "interpolation", "image_size", "test_image_size", "tile_size", "crop_size", "mean", "std",
-    "batch_size",
+    "batch_size", "unlabeled",
 )  # fmt: skip
 
 
