@@ -86,6 +86,27 @@ def test_smoothed_masks_are_drawn_and_counted(predictor: Predictor, video: Path,
     assert distance(last, expected) < distance(last, other) / 2
 
 
+def test_the_model_sees_the_bands_that_it_takes_of_photographs(video: Path, tmp_path: Path) -> None:
+    predictor = Predictor(local_backend(seed=6, bands=(3, 2, 1)), scale=1.0)
+    summary = predict_video(predictor, video, tmp_path / "out.mp4", progress=False)
+    images = frames_of(video)
+    expected = [share_of_classes(predictor(np.ascontiguousarray(image[..., ::-1])).mask) for image in images]
+    assert shares(tmp_path / "out.csv") == pytest.approx(np.array(expected), abs=1e-6)
+    assert not np.allclose(expected[0], share_of_classes(predictor(images[0]).mask), atol=1e-4)
+    assert summary.statistics[0]["red_green"] == pytest.approx(
+        np.log(images[0][..., 2].mean() / images[0][..., 1].mean()), abs=1e-4
+    )
+
+
+def test_a_video_without_the_bands_that_the_model_takes_is_refused(video: Path, tmp_path: Path) -> None:
+    predictor = Predictor(local_backend(bands=(5, 3, 2)), scale=1.0)
+    with pytest.raises(
+        DataError, match=r"video\.mp4 has three bands, and the model takes the bands 5, 3, 2: give files"
+    ):
+        predict_video(predictor, video, tmp_path / "out.mp4", progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["video.mp4"]
+
+
 def test_odd_sizes_and_broadcast_rates_are_kept(predictor: Predictor, tmp_path: Path) -> None:
     source = write(tmp_path / "odd.mp4", pan(5, 65, 97), Fraction(30000, 1001))
     predict_video(predictor, source, tmp_path / "out.mp4", progress=False)

@@ -21,6 +21,7 @@ from segdrone.inference.photo_statistics import measure_pixels
 from segdrone.inference.predictor import Predictor, Progress
 from segdrone.inference.temporal import TemporalMajority
 from segdrone.inference.tracking import ThingTracker
+from segdrone.raster.channels import choose_of_three
 from segdrone.utils.atomic import atomic_write
 from segdrone.utils.progress import progress_bar
 
@@ -103,8 +104,8 @@ def predict_video(
             if it does not). An error that it raises ends the prediction.
 
     Raises:
-        DataError: The source is missing, not a video, empty or without a frame rate, or the target cannot be
-            written.
+        DataError: The source is missing, not a video, empty, without a frame rate or without a band that the model
+            takes, or the target cannot be written.
         ConfigError: An option is out of its range, the target is the source, or PyAV is not installed.
     """
     check_video_options(smooth)
@@ -133,8 +134,9 @@ def predict_video(
             rows.writerow(["frame", "seconds", *table.names, *(f"objects_{name}" for name in things)])
             for image, seconds in images:
                 is_measured = not statistics or seconds >= statistics[-1]["seconds"] + MEASURED_SECONDS
-                prediction = predictor(image, confidence=is_measured, instances=bool(things))
-                mask = smoother(cleanup(prediction.mask, image, table))
+                pixels = choose_of_three(image, predictor.backend.spec.bands, str(source))  # as of photographs
+                prediction = predictor(pixels, confidence=is_measured, instances=bool(things))
+                mask = smoother(cleanup(prediction.mask, pixels, table))
                 numbers = np.zeros(0, np.int32)
                 if things:
                     told = tell_apart(mask, prediction.planes, things, table)
@@ -148,7 +150,7 @@ def predict_video(
                 numbered = [len(np.unique(numbers[mask == class_id])) for class_id in ids]
                 rows.writerow([frames, f"{seconds:.3f}", *(f"{share:.6f}" for share in shares), *numbered])
                 if prediction.confidence is not None:
-                    measured = measure_pixels(image, mask, prediction.confidence, table)
+                    measured = measure_pixels(pixels, mask, prediction.confidence, table)
                     statistics.append({"seconds": round(seconds, 3), **measured})
                 sums += shares
                 frames += 1

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from segdrone.errors import DataError
+
 
 class Channels(NamedTuple):
     """How the bands of photographs become RGB, the same in training and prediction.
@@ -30,6 +32,29 @@ class Channels(NamedTuple):
 
 AS_STORED = Channels()
 """The bands and the 8 bits that the header of a file names."""
+
+
+def choose_of_three(pixels: NDArray[np.uint8], bands: tuple[int, int, int] | None, name: str) -> NDArray[np.uint8]:
+    """Returns red, green and blue of an image that has three bands, uint8 `[H, W, 3]`, as `Channels.bands` choose them.
+
+    Args:
+        pixels: uint8 `[H, W, 3]`.
+        bands: Numbers of the bands, counted from 1; None keeps all as they are.
+        name: Of the file, for errors.
+
+    Raises:
+        DataError: It does not have them.
+
+    Example:
+        >>> choose_of_three(np.array([[[10, 20, 30]]], np.uint8), (3, 2, 1), "a.mp4").tolist()
+        [[[30, 20, 10]]]
+    """
+    if bands is None:
+        return pixels
+    if max(bands) > 3:
+        wanted = ", ".join(map(str, bands))
+        raise DataError(f"{name} has three bands, and the model takes the bands {wanted}: give files that have them")
+    return np.ascontiguousarray(pixels[..., [number - 1 for number in bands]])
 
 
 def to_eight_bit(values: NDArray[Any], stretch: tuple[float, float]) -> NDArray[np.uint8]:
