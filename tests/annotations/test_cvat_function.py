@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from segdrone.errors import ConfigError
+from segdrone.errors import ConfigError, DataError
 from segdrone.inference.predictor import Predictor
+from segdrone.runtime.description import Description, Signature
 from segdrone.runtime.open_backend import open_backend
 from tests.helpers.exported import random_pixels
-from tests.helpers.serving import OTHER, write_model
+from tests.helpers.serving import OTHER, TILED, write_model
+from tests.helpers.small_graphs import graph, write
 
 pytest.importorskip("cvat_sdk", reason="the extra labels")
 CONTEXT = SimpleNamespace(frame_name="a.jpg", conf_threshold=None, conv_mask_to_poly=False)
@@ -70,6 +74,36 @@ def test_transparent_pixels_are_in_no_shape_and_turned_photographs_are_turned(
     turned.getexif()[0x0112] = 6  # is to be turned clockwise
     displayed = drawn(function.detect(CONTEXT, Image.fromarray(photograph)), (60, 90))
     assert np.array_equal(drawn(function.detect(CONTEXT, turned), (60, 90)), displayed)
+
+
+def test_pixels_are_those_that_the_model_was_trained_on(tmp_path: Path, photograph: NDArray[np.uint8]) -> None:
+    from segdrone.annotations import cvat_function
+
+    spec = dataclasses.replace(TILED, bands=(3, 2, 1), interpolation="nearest", scale=0.5)
+    model = write(graph(), tmp_path / "net.onnx", Description(spec, Signature("unit", "probabilities")))
+    Image.fromarray(photograph).save(tmp_path / "a.png")
+    function = cvat_function.create(str(model), device="cpu")
+    alpha = np.full(photograph.shape[:2], 255, np.uint8)
+    alpha[:10] = 0  # another band, which the model leaves out
+    expected = Predictor(open_backend(model, device="cpu"))(tmp_path / "a.png").mask
+    for image in (Image.open(tmp_path / "a.png"), Image.fromarray(np.dstack([photograph, alpha]))):
+        assert np.array_equal(drawn(function.detect(CONTEXT, image), expected.shape[:2]), expected)
+
+
+def test_more_than_eight_bits_and_bands_that_are_not_there_are_refused(
+    tmp_path: Path, photograph: NDArray[np.uint8]
+) -> None:
+    from segdrone.annotations import cvat_function
+
+    spec = dataclasses.replace(TILED, bands=(5, 3, 2))
+    model = write(graph(), tmp_path / "net.onnx", Description(spec, Signature("unit", "probabilities")))
+    function = cvat_function.create(str(model), device="cpu")
+    with pytest.raises(DataError, match="a.jpg has three bands, and the model takes the bands 5, 3, 2"):
+        function.detect(CONTEXT, Image.fromarray(photograph))
+    cv2.imwrite(str(tmp_path / "deep.png"), photograph.astype(np.uint16) * 16)
+    for image in (Image.open(tmp_path / "deep.png"), Image.fromarray(photograph[..., 0].astype(np.uint16))):
+        with pytest.raises(DataError, match="a.jpg has more than 8 bits per channel"):
+            function.detect(CONTEXT, image)
 
 
 def test_cvats_driver_takes_the_shapes(model: Path, photograph: NDArray[np.uint8]) -> None:

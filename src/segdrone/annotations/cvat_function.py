@@ -13,9 +13,11 @@ from PIL import Image, ImageOps
 
 from segdrone.annotations.export.encodings import cvat_counts, flat_points
 from segdrone.annotations.export.regions import mask_regions, outline_regions
-from segdrone.errors import ConfigError
+from segdrone.errors import ConfigError, DataError
 from segdrone.inference.predictor import Predictor
 from segdrone.raster.array import ArraySource
+from segdrone.raster.channels import choose_of_three
+from segdrone.raster.header import is_deep
 from segdrone.runtime.open_backend import open_backend
 
 _MOST_SHAPES = 1000  # of a photograph, as segdrone data export-labels --to cvat writes them
@@ -52,10 +54,11 @@ class SegmentationFunction:
 
         Raises:
             ConfigError: Shapes below a confidence are to be left out, and shapes have none.
+            DataError: The photograph has more than 8 bits per channel, or not the bands that the model takes.
         """
         if context.conf_threshold is not None:
             raise ConfigError("shapes of a segmentation have no confidence: leave out --conf-threshold")
-        mask, table = self._predictor(_source(image)).mask, self._predictor.table
+        mask, table = self._predictor(self._source(image, context.frame_name)).mask, self._predictor.table
         mask = np.where(mask == table.ignore_index, np.uint8(255), mask)
         if context.conv_mask_to_poly:
             regions = outline_regions(mask, None, len(table), _MOST_SHAPES)
@@ -71,6 +74,22 @@ class SegmentationFunction:
             shapes.append(self._cvat.mask(shape.class_id, [*counts.tolist(), *corners]))
         return shapes
 
+    def _source(self, image: Image.Image, name: str) -> ArraySource:
+        """Returns the pixels as displayed, as the model was trained on them; transparent ones are no data."""
+        spec = self._predictor.backend.spec
+        if is_deep(image) or image.mode[0] in "IF":
+            raise DataError(
+                f"{name} has more than 8 bits per channel, which are not read here: label it by segdrone predict "
+                "--labels cvat"
+            )
+        image = ImageOps.exif_transpose(image)
+        valid = None
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            valid = np.asarray(image.getchannel("A")) > 0 if spec.bands is None else None
+        pixels = choose_of_three(np.asarray(image.convert("RGB")), spec.bands, name)
+        return ArraySource(pixels, valid, spec.interpolation)
+
 
 def create(model: str, device: str = "auto") -> SegmentationFunction:
     """Opens a model for `cvat-cli`, which passes `-p model=str:best.onnx` and `-p device=str:cuda` on.
@@ -84,13 +103,3 @@ def create(model: str, device: str = "auto") -> SegmentationFunction:
         ConfigError: The device is not there.
     """
     return SegmentationFunction(Predictor(open_backend(model, device=device)))
-
-
-def _source(image: Image.Image) -> ArraySource:
-    """Returns the pixels as displayed; transparent ones are no data."""
-    image = ImageOps.exif_transpose(image)
-    valid = None
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        valid = np.asarray(image.getchannel("A")) > 0
-    return ArraySource(np.asarray(image.convert("RGB")), valid)
