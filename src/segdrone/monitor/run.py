@@ -102,7 +102,7 @@ def _of_model(spec: ModelSpec, model: Path | None) -> ReferenceStatistics:
     if spec.reference_statistics is None:
         raise ConfigError(
             f"{model} holds no reference statistics: its training had fewer than ten validation photographs, or an "
-            "older segdrone; give --reference FOLDER of predictions of usual photographs"
+            "older segdrone, or it is an ensemble; give --reference FOLDER of predictions of usual photographs"
         )
     return spec.reference_statistics
 
