@@ -62,3 +62,20 @@ def test_films_that_cannot_be_read_here_cost_no_photographs(
     (tmp_path / "input" / "a.jpg").unlink()
     with pytest.raises(ConfigError, match=r"pip install 'segdrone\[video\]'"):
         compute()
+
+
+def test_images_that_are_taken_for_masks_are_named(models: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "input").mkdir()
+    for name in ("a.jpg", "a_mask.jpg"):
+        (tmp_path / "input" / name).write_bytes(photograph())
+    predictor = Predictor.from_file(models["net"], device="cpu")
+    answer = predict_job(
+        predictor, tmp_path, Cleanup(), [], smooth=1, confidence=False, regions=False,
+        on_progress=lambda done, total: None,
+    )  # fmt: skip
+    assert [*answer["failed"]] == ["a_mask.jpg"]
+    assert "looks like the mask of another photograph" in answer["failed"]["a_mask.jpg"]
+    with zipfile.ZipFile(tmp_path / "result.zip") as archive:
+        assert [name for name in archive.namelist() if name.startswith("masks/") and name.endswith("png")] == [
+            "masks/a.png"
+        ]

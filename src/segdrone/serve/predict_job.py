@@ -46,7 +46,7 @@ def predict_job(
         on_progress: As for `predict_folder`.
 
     Returns:
-        `failed`: why photographs failed, by path.
+        `failed`: why photographs failed, or were taken for masks, by path.
 
     Raises:
         DataError: None could be predicted, or the folder cannot be written to.
@@ -55,6 +55,7 @@ def predict_job(
     source, out = folder / "input", folder / "out"
     was_begun = out.exists()
     photographs, videos = find_files([source], out)
+    passed_over = _passed_over(source, [*photographs, *videos])
     left_out = _left_out(videos, smooth, required=not photographs)
     videos = [] if left_out else videos
     shared: dict[str, Any] = {"cleanup": cleanup, "progress": False, "on_progress": on_progress}
@@ -78,7 +79,17 @@ def predict_job(
     if failed and not any(summary.predicted + summary.skipped for summary in summaries):
         raise DataError(next(iter(failed.values())))
     _pack(out, folder / RESULT)
-    return {"failed": failed}
+    return {"failed": failed | passed_over}
+
+
+def _passed_over(source: Path, found: Sequence[InputImage]) -> dict[str, str]:
+    """Returns why files of an archive that looks like a dataset are not predicted, by path."""
+    files = {image.file for image in found}
+    others = sorted(path for path in source.rglob("*") if path.is_file() and path not in files)
+    reason = (
+        "it looks like the mask of another photograph, or lies beside those of a dataset: send it in another archive"
+    )
+    return {path.relative_to(source).as_posix(): f"{path.name}: {reason}" for path in others}
 
 
 def _left_out(videos: Sequence[InputImage], smooth: int, *, required: bool) -> dict[str, str]:
