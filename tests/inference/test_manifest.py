@@ -123,6 +123,15 @@ def test_two_photographs_never_share_a_mask(tmp_path: Path) -> None:
     assert not run(tmp_path, *both)
 
 
+def test_a_changed_mask_is_kept_where_another_photograph_gives_it_a_new_name(tmp_path: Path) -> None:
+    run(tmp_path, image("a.jpg"))
+    changed = np.ones((2, 3), np.uint8)
+    Image.fromarray(changed).save(tmp_path / "masks" / "a.png")
+    assert run(tmp_path, image("a.jpg", "a.jpg"), image("a.png", "a.png")) == ["a.jpg", "a.png"]
+    assert files(tmp_path / "masks") == ["a.jpg.png", "a.png.png", "classes.csv"]
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "changed" / "a-1.png")), changed)
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "masks").mkdir()
     assert "holds masks, which segdrone predict did not write: give another --out" in refusal(tmp_path, image("a.jpg"))

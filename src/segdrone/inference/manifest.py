@@ -154,9 +154,11 @@ class Manifest:
 
     def _set_aside(self, image: InputImage) -> None:
         """Keeps the mask of a photograph that is predicted anew, if it is not the one that was predicted."""
-        record, mask = self._records.get(image.path), self._outputs.file("masks", image.name)
-        facts = None if record is None else record.files.get(self._relative(mask))
-        if record is None or is_unchanged(mask, facts):
+        record = self._records.get(image.path)
+        if record is None:
+            return
+        mask = self._outputs.file("masks", record.name)  # the photograph's name may be another one now
+        if is_unchanged(mask, record.files.get(self._relative(mask))):
             return
         if mask.is_file() and is_whole_image(mask):
             place = self._folder / CHANGED / mask.relative_to(self._folder / "masks")
