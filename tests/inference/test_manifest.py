@@ -132,6 +132,20 @@ def test_a_changed_mask_is_kept_where_another_photograph_gives_it_a_new_name(tmp
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "changed" / "a-1.png")), changed)
 
 
+def test_a_photograph_of_an_earlier_call_by_another_path_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(tmp_path, image("a.jpg", digest="1"), image("b.jpg", digest="2"))
+    run(tmp_path, image("copy.jpg", digest="4"), image("copy of copy.jpg", digest="4"), image("c.jpg", digest="5"))
+    assert caplog.text == ""
+    run(tmp_path, image("day/a.jpg", digest="1"), image("day/b.jpg", digest="2"), image("day/d.jpg", digest="3"))
+    assert (
+        f"2 photographs are in {tmp_path} by two paths, such as day/a.jpg and, from an earlier call, a.jpg"
+        in caplog.text
+    )
+    assert "both count in totals.csv; give the same INPUT as then" in caplog.text
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "masks").mkdir()
     assert "holds masks, which segdrone predict did not write: give another --out" in refusal(tmp_path, image("a.jpg"))

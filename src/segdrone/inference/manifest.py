@@ -27,6 +27,7 @@ from segdrone.inference.records import (
 from segdrone.inference.summary import (
     SUMMARY,
     TOTALS,
+    counted_twice,
     csv_line,
     is_row,
     is_summary,
@@ -71,6 +72,7 @@ class Manifest:
         self._lines = {path: csv_line(record.row.values()) for path, record in self._records.items()}
         self._written: list[Path] = []
         self._changed: dict[str, Path] = {}  # masks that are predicted anew, where they are kept
+        self._given: set[str] = set()  # paths of the photographs of this call
 
     def begin(self, images: Sequence[InputImage], *, redo: bool, progress: bool = False) -> list[InputImage]:
         """Writes the settings to the folder, and returns the photographs that are not done.
@@ -88,6 +90,7 @@ class Manifest:
                 and `redo` does not replace all of them; or files of others are in the places of predictions.
             DataError: A finished photograph cannot be read.
         """
+        self._given = {image.path for image in images}
         replaces = self._old_settings is not None and self._old_settings != self._settings
         if replaces:
             self._check_replaceable(images, redo)
@@ -143,9 +146,15 @@ class Manifest:
         self._outputs.remove(image.name)
 
     def finish(self) -> None:
-        """Flushes to disk what was written, writes `totals.csv`, and tells which masks had been changed."""
+        """Flushes to disk what was written, writes `totals.csv`, and tells what is to be known of both."""
         for path, kept in sorted(self._changed.items()):
             log.warning("the mask of %s was changed after it was predicted: the changed one is now %s", path, kept)
+        if twice := counted_twice([record.row for record in self._records.values()], self._given):
+            path, earlier = min(twice.items())
+            log.warning(
+                "%d photographs are in %s by two paths, such as %s and, from an earlier call, %s: both count in %s; "
+                "give the same INPUT as then, or another --out", len(twice), self._folder, path, earlier, TOTALS,
+            )  # fmt: skip
         sync_files(file for file in self._written if file.exists())
         write_records(self._records.values(), self._folder / MANIFEST)
         self._write_summary(sync=True)
@@ -239,9 +248,8 @@ class Manifest:
 
     def _refuse_shared_names(self, images: Sequence[InputImage]) -> None:
         by_name = {image.name: image for image in images}
-        paths = {image.path for image in images}
         for path, record in self._records.items():
-            if path not in paths and record.name in by_name:
+            if path not in self._given and record.name in by_name:
                 raise ConfigError(
                     f"{self._folder} holds {record.row['mask']}, the prediction of {path}, which that of "
                     f"{by_name[record.name].file} would replace: give another --out, or both photographs"

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from segdrone.inference.outputs import FIRST_COLUMNS, Outputs
@@ -51,6 +51,23 @@ def is_row(row: Row, outputs: Outputs) -> bool:
         for column, cell in row.items()
         if column not in texts
     )
+
+
+def counted_twice(rows: Iterable[Row], given: Collection[str]) -> dict[str, str]:
+    """Returns photographs that have a row by an earlier path too, such as that below their own folder, and this path.
+
+    Args:
+        rows: Rows of `summary.csv`.
+        given: Paths of the photographs now.
+
+    Example:
+        >>> rows = [{"path": path, "digest": "9"} for path in ("a.jpg", "day1/a.jpg")]
+        >>> counted_twice(rows, {"day1/a.jpg"})
+        {'day1/a.jpg': 'a.jpg'}
+    """
+    rows = [*rows]
+    earlier = {row["digest"]: row["path"] for row in rows if row["path"] not in given}
+    return {row["path"]: earlier[row["digest"]] for row in rows if row["path"] in given and row["digest"] in earlier}
 
 
 def write_lines(lines: Iterable[str], path: Path, *, sync: bool) -> None:
