@@ -23,7 +23,7 @@ from tests.helpers.image_files import image_error
         (b"II*\0\x10\0\0\0CR\x02\0", "a raw file of a Canon camera (CR2)", "develop it"),
         (b"FUJIFILMCCD-RAW 0201", "a raw file of a Fujifilm camera (RAF)", "develop it"),
         (b"IIRS\x08\0\0\0", "a raw file of an Olympus camera (ORF)", "develop it"),
-        (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41", "a video", "segdrone predict"),
+        (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41", "a video", "give it the suffix of a video"),
         (b"\0\0\0\x14ftypqt  \0\0\2\0qt  ", "a video", "ffmpeg -i a.jpg"),
         (b"RIFF\x24\0\0\0AVI LIST", "a video", "frames"),
         (b"\x1aE\xdf\xa3\x93B\x82", "a video", "frames"),
@@ -64,11 +64,12 @@ def test_a_real_bmp_is_called_one(tmp_path: Path) -> None:
 
 def test_other_files_are_described_by_kind() -> None:
     names = ["DJI_1.MOV", "DJI_2.mp4", "a.dng", "b.NEF", "c.heic", "d.bmp", "Thumbs.db", "notes.txt", "e.DNG", "f.arw"]
-    lines = describe_others(map(Path, names))
+    lines = describe_others(map(Path, [*names, "g.MTS"]))
     assert lines == [
         "4 raw photographs (a.dng, b.NEF, e.DNG and 1 more): develop them to JPEG, e.g. by darktable-cli",
         "1 HEIC photograph (c.heic): convert them to JPEG, e.g. by heif-convert",
         "2 videos (DJI_1.MOV, DJI_2.mp4): predict them by `segdrone predict`, or take frames by ffmpeg",
+        "1 video of another format (g.MTS): convert them to MP4 by ffmpeg, or take frames",  # predict does not read it
         "1 image of another format (d.bmp): convert them to PNG or TIFF, e.g. by magick or gdal_translate",
     ]
     assert describe_others([Path("notes.txt")]) == []

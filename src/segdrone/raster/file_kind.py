@@ -12,7 +12,10 @@ _START = 4096  # bytes
 
 _TO_PNG = "convert it to PNG or JPEG (magick {name} {stem}.png)"
 RAW_REMEDY = "develop it to JPEG or 8-bit TIFF first (darktable-cli {name} {stem}.jpg, or the camera maker's program)"
-_FRAMES = "it is a video: predict it by `segdrone predict`, or take frames (ffmpeg -i {name} -r 1 {stem}_%04d.jpg)"
+_FRAMES = (
+    "give it the suffix of a video, such as .mp4, and predict it by `segdrone predict`, or take frames (ffmpeg -i {name} "
+    "-r 1 {stem}_%04d.jpg)"
+)
 _HEIC = "convert it to JPEG (heif-convert {name} {stem}.jpg), or set the camera to JPEG"
 _UNPACK = "unpack it"
 _REPLACE = "replace or remove it"
@@ -75,7 +78,8 @@ _MAGIC: tuple[tuple[int, bytes, FileKind], ...] = (  # position, bytes, kind
 _SUFFIXES = {  # what files of other suffixes are
     "raw photograph": (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".raw", ".srw", ".pef"),
     "HEIC photograph": (".heic", ".heif", ".hif"),
-    "video": (".mov", ".mp4", ".avi", ".mkv", ".m4v", ".mts", ".webm", ".lrv", ".insv"),
+    "video": (".mov", ".mp4", ".avi", ".mkv", ".m4v", ".webm"),
+    "video of another format": (".mts", ".lrv", ".insv"),
     "image of another format": (".bmp", ".gif", ".jp2", ".j2k", ".jxl", ".avif", ".ecw", ".sid", ".img", ".psd", ".pgm",
                                 ".ppm", ".exr", ".hdr", ".tga", ".svg", ".jfif", ".npy"),
 }  # fmt: skip
@@ -83,6 +87,7 @@ _REMEDIES = {
     "raw photograph": "develop them to JPEG, e.g. by darktable-cli",
     "HEIC photograph": "convert them to JPEG, e.g. by heif-convert",
     "video": "predict them by `segdrone predict`, or take frames by ffmpeg",
+    "video of another format": "convert them to MP4 by ffmpeg, or take frames",
     "image of another format": "convert them to PNG or TIFF, e.g. by magick or gdal_translate",
 }
 
@@ -135,6 +140,6 @@ def describe_others(paths: Iterable[Path]) -> list[str]:
         if found:
             more = f" and {len(found) - 3} more" if len(found) > 3 else ""
             plural = "" if len(found) == 1 else "s"
-            noun = name.replace("image of", f"image{plural} of") if name.startswith("image") else name + plural
+            noun = name.replace(" of", f"{plural} of") if " of" in name else name + plural
             lines.append(f"{len(found)} {noun} ({', '.join(found[:3])}{more}): {_REMEDIES[name]}")
     return lines
