@@ -247,6 +247,29 @@ def test_masks_beside_their_photographs_are_not_predicted(folder: Path, caplog: 
     assert len(find_inputs([str(flight / "*")], folder / "out")) == 6
 
 
+def test_photographs_beside_those_of_a_dataset_are_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    flights = folder / "flights"
+    for name in ("images/a.jpg", "images/b.jpg", "masks/a.png", "masks/b.png", "instances/a.png", "colors/a.png"):
+        make(flights / name)
+    assert [image.path for image in find_inputs([flights], folder / "out")] == ["a.jpg", "b.jpg"]
+    assert caplog.text == ""
+    for name in ("day2/c.png", "day2/a.jpg", "day3/images/d.jpg", "segments/outlines/e.jpg", "segments/segment.json"):
+        make(flights / name)
+    assert [image.path for image in find_inputs([flights], flights / "day3")] == ["a.jpg", "b.jpg"]
+    assert f"2 images in {flights} are none of the photographs of the dataset there and not predicted" in caplog.text
+    assert len(find_inputs([flights], folder / "out")) == 2
+    assert f"3 images in {flights} are none" in caplog.text
+    assert len(find_inputs([str(flights / "day*/**")], folder / "out")) == 3
+
+
+@pytest.mark.parametrize("mask", ["a.png", "a_mask.png"])
+def test_all_masks_beside_their_photographs_are_told(folder: Path, mask: str, caplog: pytest.LogCaptureFixture) -> None:
+    make(folder / "flight" / "a.jpg")
+    make(folder / "flight" / mask)
+    assert [image.path for image in find_inputs([folder / "flight"], folder / "out")] == ["a.jpg"]
+    assert f"not predicted, such as {mask}: give a pattern to predict them" in caplog.text
+
+
 def test_equal_names_of_a_dataset_are_predicted_apart(folder: Path) -> None:
     for tile in ("Tile 1", "Tile 2"):
         make(folder / "tiles" / tile / "images" / "a.jpg")

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from segdrone.data.discovery.find_dataset import dataset_photographs
+from segdrone.data.discovery.find_dataset import photographs_and_others
 from segdrone.data.discovery.mask_names import masks_among
 from segdrone.errors import ConfigError, DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
@@ -176,17 +176,23 @@ def _find(given: str, out: Path) -> Iterator[tuple[str, Path]]:
         return
     if not path.is_dir() and not glob.has_magic(given):
         raise DataError(f"{given} does not exist: give a photograph, a folder of them, or a pattern such as '*.jpg'")
-    if path.is_dir() and (photographs := dataset_photographs(path)):
+    photographs, others = photographs_and_others(path) if path.is_dir() else ({}, [])
+    if photographs:
         for folder in {path, *(file.parent for file in photographs)}:
             _refuse_as_out(folder, out)
-        is_left_out = _left_out(path)
+        is_left_out, excluded = _left_out(path), _excluded(path, out)
+
+        def is_given(file: Path) -> bool:
+            return excluded is None or not _is_inside(excluded, file)
+
         films = [file for file in _walk(path) if is_video(file) and not is_left_out(file)]
-        videos = {file: file.relative_to(path).with_suffix("").as_posix() for file in films}
-        found = photographs | videos
-        excluded = _excluded(path, out)
-        for file, name in found.items():
-            if excluded is None or not _is_inside(excluded, file):
-                yield name + file.suffix, file
+        found = photographs | {file: file.relative_to(path).with_suffix("").as_posix() for file in films}
+        yield from ((name + file.suffix, file) for file, name in found.items() if is_given(file))
+        if passed := [file for file in others if is_given(file) and not is_left_out(file)]:
+            log.warning(
+                "%d images in %s are none of the photographs of the dataset there and not predicted, such as %s: give "
+                "a pattern to predict them", len(passed), path, passed[0].relative_to(path),
+            )  # fmt: skip
         return
     base, files = (path, _walk_photographs(path)) if path.is_dir() else _match(path)
     _refuse_as_out(base, out)

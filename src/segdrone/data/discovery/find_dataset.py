@@ -94,14 +94,37 @@ def dataset_photographs(root: Path) -> dict[Path, str]:
 
     Where layouts disagree, a file that one of them takes for a mask is none.
     """
+    return _photographs_and_masks(root)[0]
+
+
+def photographs_and_others(root: Path) -> tuple[dict[Path, str], list[Path]]:
+    """Returns the photographs of a dataset as `dataset_photographs`, and images that may be photographs, too.
+
+    These lie beside photographs, or in folders without photographs and without masks. There, an image of the name of a
+    photograph is taken for a picture of its mask, unless it is a JPEG.
+    """
+    photographs, masks = _photographs_and_masks(root)
+    names, beside = {*map(stem, photographs)}, {file.parent for file in photographs}
+    of_masks = {file.parent for file in masks} - beside
+    others = []
+    for file in (root / name for name in image_files(root)) if photographs else ():
+        is_other = file.parent in beside or stem(file) not in names or file.suffix.lower() in (".jpg", ".jpeg")
+        if is_other and file not in photographs and file.parent not in of_masks:
+            others.append(file)
+    return photographs, others
+
+
+def _photographs_and_masks(root: Path) -> tuple[dict[Path, str], set[Path]]:
     try:
         fits = find_layouts(root)
     except DataError:
         fits = []
-    if len(fits) == 1:
-        return fits[0].photographs
-    photographs = {path for fit in fits for path in fit.photographs}
+    unused = {file for fit in fits for what, files in fit.passed_over.items() if what != _DEEPER for file in files}
+    unused |= {file for fit in fits for file in fit.without_photograph}
     masks = {pair.mask for fit in fits for pair in fit.pairs}
+    if len(fits) == 1:
+        return fits[0].photographs, masks | unused
+    photographs = {path for fit in fits for path in fit.photographs}
     if not fits:  # masks of other names may lie in a folder of masks
         folders = by_folder(image_files(root))
         for layout in LAYOUTS.values():
@@ -109,7 +132,8 @@ def dataset_photographs(root: Path) -> dict[Path, str]:
             if layout.is_named and "{split}" not in layout.images and all(sides):
                 for found, side in zip((photographs, masks), sides, strict=True):
                     found |= {root / file for here in side.values() for file in here.files}
-    return {path: path.relative_to(root).with_suffix("").as_posix() for path in sorted(photographs - masks)}
+    names = {path: path.relative_to(root).with_suffix("").as_posix() for path in sorted(photographs - masks)}
+    return names, masks | unused
 
 
 def find_masks(root: Path, masks: str) -> DatasetFiles:
