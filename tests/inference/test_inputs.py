@@ -247,6 +247,18 @@ def test_masks_beside_their_photographs_are_not_predicted(folder: Path, caplog: 
     assert len(find_inputs([str(flight / "*")], folder / "out")) == 6
 
 
+def test_photographs_of_other_formats_are_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("photos/a.dng", "photos/b.MP4", "photos/b.lrv", "photos/c.txt", "photos/.d.heic"):
+        make(folder / name)
+    assert len(names("photos")) == 3
+    assert caplog.text == ""  # raw files beside their photographs are not missed
+    for name in ("photos/IMG_1.HEIC", "photos/sub/a.dng", "photos/predicted/predict.json", "photos/predicted/x.heic"):
+        make(folder / name)
+    assert len(names("photos")) == 3
+    assert "passed over in photos: 1 raw photograph (a.dng): develop" in caplog.text
+    assert "1 HEIC photograph (IMG_1.HEIC): convert" in caplog.text
+
+
 def test_photographs_beside_those_of_a_dataset_are_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     flights = folder / "flights"
     for name in ("images/a.jpg", "images/b.jpg", "masks/a.png", "masks/b.png", "instances/a.png", "colors/a.png"):

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from segdrone.data.discovery.find_dataset import photographs_and_others
 from segdrone.data.discovery.mask_names import masks_among
 from segdrone.errors import ConfigError, DataError
+from segdrone.raster.file_kind import describe_others
 from segdrone.raster.header import IMAGE_SUFFIXES
 from segdrone.raster.map_file import MAP_SUFFIXES
 from segdrone.utils.bounded import UnreadableError, read_json
@@ -198,10 +199,18 @@ def _find(given: str, out: Path) -> Iterator[tuple[str, Path]]:
     _refuse_as_out(base, out)
     is_left_out = _left_out(base)
     excluded = _excluded(base, out)
+    taken, unread = set[Path](), list[Path]()
     for file in files:
         is_known = is_image(file) or is_video(file) or file.suffix.lower() in _MAPS
-        if is_known and not is_left_out(file) and (excluded is None or not _is_inside(excluded, file)):
+        if is_left_out(file) or (excluded is not None and _is_inside(excluded, file)):
+            continue
+        if is_known:
+            taken.add(file.with_suffix(""))
             yield file.relative_to(base).as_posix(), file
+        else:
+            unread.append(file)
+    if path.is_dir() and (kinds := describe_others(file for file in unread if file.with_suffix("") not in taken)):
+        log.warning("passed over in %s: %s", path, "; ".join(kinds))  # a raw file beside its JPEG is not missed
 
 
 def _left_out(base: Path) -> Callable[[Path], bool]:
