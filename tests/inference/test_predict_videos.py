@@ -149,6 +149,19 @@ def test_videos_of_one_name_keep_their_folders_or_suffixes(predictor: Predictor,
     assert found == ["a/one.mov.mp4", "a/one.mp4.mp4", "b/one.mp4"]
 
 
+def test_a_video_that_was_predicted_under_another_name_is_told(
+    predictor: Predictor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "in" / "day").mkdir(parents=True)
+    video = write(tmp_path / "in" / "day" / "a.mp4", pan(2))
+    for _ in range(2):
+        predict_videos(predictor, files(video), tmp_path / "out", progress=False)
+    assert caplog.text == ""
+    predict_videos(predictor, files(tmp_path / "in"), tmp_path / "out", progress=False)
+    earlier = tmp_path / "out" / "films" / "a.mp4"
+    assert f"1 videos were predicted before under other names, such as day/a.mp4 as {earlier}" in caplog.text
+
+
 def test_a_video_whose_files_would_have_too_long_names_is_reported(predictor: Predictor, tmp_path: Path) -> None:
     videos = files(write(tmp_path / f"{'l' * 251}.mp4", pan(2)), write(tmp_path / f"{'k' * 250}.mp4", pan(2)))
     predicted, _, failed = predict_videos(predictor, videos, tmp_path / "out", progress=False)

@@ -8,6 +8,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,7 @@ def predict_videos(
             _Target(video, out, settings | {"film": video.file.name, "digest": video.digest}) for video in videos
         ]
         done = [target.is_done(redo=redo) for target in targets]  # refuses before anything is predicted
+        _tell_earlier(out / VIDEOS, [target for target, is_done in zip(targets, done, strict=True) if not is_done])
         for target in targets if redo else ():
             target.reopen()
         shared: dict[str, Any] = {
@@ -146,10 +148,10 @@ class _Target:
     def __init__(self, video: InputImage, out: Path, settings: Mapping[str, Any]) -> None:
         self.video, self._out = video, out
         self._settings = json.loads(json.dumps(settings))
-        self.film, self._table, self._manifest = (
+        self.film, self._table, self.manifest = (
             out / VIDEOS / (video.name + suffix) for suffix in (".mp4", ".csv", ".json")
         )
-        self.is_too_long = any(map(is_too_long, (self.film, self._table, self._manifest)))
+        self.is_too_long = any(map(is_too_long, (self.film, self._table, self.manifest)))
 
     def is_done(self, *, redo: bool) -> bool:
         """Whether the files are finished and unchanged; never with `redo`.
@@ -159,7 +161,7 @@ class _Target:
         """
         if self.is_too_long:
             return False
-        for file in (self.film, self._table, self._manifest):
+        for file in (self.film, self._table, self.manifest):
             check_place(file, self._out)
             clear_place(file)
         content = self._read_manifest()
@@ -182,17 +184,17 @@ class _Target:
 
     def reopen(self) -> None:
         """Marks files of an earlier prediction as unfinished, so that an interrupted `redo` continues without it."""
-        if not self.is_too_long and self._manifest.exists():
+        if not self.is_too_long and self.manifest.exists():
             self.begin()
 
     def begin(self) -> None:
         """Marks the files as those of an unfinished prediction."""
-        write_json({"made_with": self._settings}, self._manifest)
+        write_json({"made_with": self._settings}, self.manifest)
 
     def drop(self) -> None:
         """Removes the mark, if there are no files of an earlier prediction."""
         if not self.film.exists() and not self._table.exists():
-            self._manifest.unlink(missing_ok=True)
+            self.manifest.unlink(missing_ok=True)
 
     def finish(self, summary: VideoSummary, predictor: Predictor) -> None:
         """Records the finished files, and the statistics for monitoring: a list of each column, None where unknown."""
@@ -207,19 +209,34 @@ class _Target:
             "class_groups": predictor.backend.spec.class_groups,
             "statistics": {name: [frame.get(name) for frame in summary.statistics] for name in columns},
         }
-        write_json(content, self._manifest)
+        write_json(content, self.manifest)
 
     def _read_manifest(self) -> dict[str, Any] | None:
-        if not self._manifest.exists():
+        if not self.manifest.exists():
             return None
         try:
-            content = read_json(self._manifest)
+            content = read_json(self.manifest)
             if isinstance(content, dict) and "made_with" in content and isinstance(content.get("files", {}), dict):
                 return content
         except UnreadableError:
-            if is_remnant(self._manifest, "made_with"):
+            if is_remnant(self.manifest, "made_with"):
                 return {}
-        raise ConfigError(f"{self._manifest} was not written by segdrone predict: move it, or give another --out")
+        raise ConfigError(f"{self.manifest} was not written by segdrone predict: move it, or give another --out")
+
+
+def _tell_earlier(folder: Path, targets: Sequence[_Target]) -> None:
+    """Warns of videos that an earlier call predicted under other names, such as one of their folder alone."""
+    earlier: dict[str, Path] = {}
+    for file in sorted(folder.rglob("*.json")) if targets else ():
+        with suppress(UnreadableError, KeyError, TypeError):
+            earlier[str(read_json(file)["made_with"]["digest"])] = file
+    again = [(target, earlier[target.video.digest]) for target in targets if target.video.digest in earlier]
+    if others := [(target, file) for target, file in again if file != target.manifest]:
+        target, file = others[0]
+        log.warning(
+            "%d videos were predicted before under other names, such as %s as %s, and count twice in segdrone monitor: "
+            "give the same INPUT as then, or another --out", len(others), target.video.path, file.with_suffix(".mp4"),
+        )  # fmt: skip
 
 
 def _predict(predictor: Predictor, target: _Target, *, progress: bool, **options: Any) -> str:
