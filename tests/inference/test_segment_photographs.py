@@ -15,6 +15,7 @@ from segdrone.errors import ConfigError, DataError
 from segdrone.inference.inputs import find_inputs
 from segdrone.inference.segment_photographs import draw_outlines, segment_photograph, segment_photographs
 from segdrone.raster import ArraySource, open_image
+from segdrone.raster.encode import write_jpeg
 from tests.helpers.classic import patches
 
 
@@ -57,9 +58,37 @@ def test_rows_of_earlier_photographs_stay(photographs: Path, tmp_path: Path) -> 
     assert [line.partition(",")[0] for line in both.splitlines()] == ["path", "0.png", "1.png"]
     segment(photographs / "sub" / "0.png", tmp_path / "out")
     assert table.read_text() == both
-    Image.open(photographs / "sub" / "0.png").save(tmp_path / "1.tif")  # whose files replace those of 1.png
-    segment(tmp_path / "1.tif", tmp_path / "out")
-    assert [line.partition(",")[0] for line in table.read_text().splitlines()] == ["path", "0.png", "1.tif"]
+
+
+@pytest.mark.parametrize("name", ["0.png", "0.tif"])
+def test_another_photograph_of_the_same_name_is_refused(photographs: Path, tmp_path: Path, name: str) -> None:
+    out, labels = tmp_path / "out", tmp_path / "out" / "labels" / "0.png"
+    segment(photographs / "sub" / "0.png", out)
+    before = labels.read_bytes()
+    Image.open(photographs / "sub" / "1.png").save(tmp_path / name)
+    with pytest.raises(
+        ConfigError, match=r"labels/0\.png is of another 0\.png than .*: give another --out, or remove it"
+    ):
+        segment(tmp_path / name, out)
+    assert labels.read_bytes() == before
+    labels.unlink()
+    assert segment(tmp_path / name, out) == {}
+    assert [line.partition(",")[0] for line in (out / "segments.csv").read_text().splitlines()] == ["path", name]
+
+
+def test_the_table_has_what_an_interrupted_command_has_done(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(pixels: Any, path: Path, **options: Any) -> None:
+        if path.name == "1.jpg":
+            raise KeyboardInterrupt
+        write_jpeg(pixels, path, **options)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("segdrone.inference.segment_photographs.write_jpeg", interrupt)
+        segment(photographs, tmp_path / "out")
+    table = (tmp_path / "out" / "segments.csv").read_text()
+    assert [line.partition(",")[0] for line in table.splitlines()] == ["path", "sub/0.png"]
 
 
 def test_names_that_are_not_utf8_are_written(tmp_path: Path) -> None:
@@ -124,6 +153,7 @@ def test_broken_photographs_are_left_out(photographs: Path, tmp_path: Path, caps
 def test_files_of_a_photograph_that_broke_are_removed(photographs: Path, tmp_path: Path) -> None:
     segment(photographs, tmp_path / "out")
     (photographs / "sub" / "0.png").write_bytes(b"broken")
+    (tmp_path / "out" / "labels" / "sub" / "0.png").unlink()  # or it is refused, as another photograph
     assert list(segment(photographs, tmp_path / "out")) == ["sub/0.png"]
     left = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("sub/*")}
     assert left == {"outlines/sub/1.jpg", "labels/sub/1.png"}

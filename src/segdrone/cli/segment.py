@@ -29,8 +29,8 @@ _HELP = """Divide photographs into segments by a classical method, without train
                                at the size at which the method sees it
         labels/sub/NAME.png    number of each pixel's segment, 16 bits, at the
                                photograph's own size; 0 where it has no data
-        segments.csv           number of segments, and their median size in pixels
-                               of the labels
+        segments.csv           number of segments, their median size in pixels of
+                               the labels, and the SHA-256 of the photograph
         segment.json           method and options
 
     To give each segment a class, train a model of the same method, as by

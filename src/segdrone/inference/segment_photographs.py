@@ -6,7 +6,7 @@ import csv
 import io
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +33,7 @@ DEFAULT_PIXELS = 1_000_000
 
 _MOST_PIXELS, _MOST_SEGMENTS = 50_000_000, 65_535
 _LINE = (255, 255, 0)
-_TABLE, _COLUMNS = "segments.csv", ["path", "segments", "median_pixels"]
+_TABLE, _COLUMNS = "segments.csv", ["path", "segments", "median_pixels", "labels", "digest"]
 _RESULTS = ("outlines", "labels", _TABLE)
 
 
@@ -112,8 +112,8 @@ def segment_photographs(
 ) -> dict[str, str]:
     """Divides photographs into segments, and writes outlines, label maps and `segments.csv` to a folder.
 
-    A photograph that cannot be read leaves no files, and the others are done. Rows of other photographs, which an
-    earlier call wrote, stay in the table.
+    A photograph that cannot be read leaves no files, and the others are done. Files and rows of other photographs,
+    which an earlier call wrote, stay.
 
     Args:
         method: A key of `METHODS`.
@@ -128,7 +128,7 @@ def segment_photographs(
 
     Raises:
         ConfigError: The method or an option is unknown or out of its range, a package is not installed, or the folder
-            has other files.
+            has other files, or those of another photograph of the same name.
         DataError: The folder cannot be written to.
     """
     segmenter = build_segmenter(method, options)
@@ -140,7 +140,7 @@ def segment_photographs(
     settings = {"segdrone": __version__, "method": method, "options": _plain(vars(parts)), "max_pixels": max_pixels}
     with writable_dir(out), exclusive_dir(out):
         claim_dir(out, SEGMENT_SETTINGS, settings, _RESULTS, "segdrone segment")
-        rows = _earlier_rows(out / _TABLE, images)
+        rows = _earlier_rows(out, images)
         for image in progress_bar(images, unit="photograph", disable=not progress):
             outlines, labels = out / "outlines" / f"{image.name}.jpg", out / "labels" / f"{image.name}.png"
             try:
@@ -156,33 +156,43 @@ def segment_photographs(
             write_gray_png(found.labels, labels)
             area = np.sort(found.areas[found.areas > 0])
             median = int(area[len(area) // 2]) if len(area) else 0
-            rows.append({"path": image.path, "segments": len(area), "median_pixels": median})
-        with (
-            atomic_write(out / _TABLE) as partial,
-            partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
-        ):
-            writer = csv.DictWriter(file, _COLUMNS)
-            writer.writeheader()
-            writer.writerows(sorted(rows, key=lambda row: str(row["path"])))
+            cells = (image.path, len(area), median, labels.relative_to(out).as_posix(), image.digest)
+            rows.append(dict(zip(_COLUMNS, cells, strict=True)))
+            _write_rows(rows, out, sync=False)
+        _write_rows(rows, out, sync=True)
     return failed
 
 
-def _earlier_rows(table: Path, images: Sequence[InputImage]) -> list[dict[str, Any]]:
-    """Returns the rows of a table but those of photographs whose files are written now."""
-    paths, names = {image.path for image in images}, {image.name for image in images}
+def _write_rows(rows: Sequence[Mapping[str, Any]], out: Path, *, sync: bool) -> None:
+    with (
+        atomic_write(out / _TABLE, sync=sync) as partial,
+        partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
+        writer = csv.DictWriter(file, _COLUMNS)
+        writer.writeheader()
+        writer.writerows(sorted(rows, key=lambda row: str(row["path"])))
+
+
+def _earlier_rows(out: Path, images: Sequence[InputImage]) -> list[dict[str, Any]]:
+    """Returns the rows of the table of a folder but those of photographs whose files are written now.
+
+    Raises:
+        ConfigError: Files of another photograph would be replaced: drones reuse file names in every flight.
+    """
+    paths, by_name = {image.path for image in images}, {f"labels/{image.name}.png": image for image in images}
     try:
-        with open_regular(table) as file:
+        with open_regular(out / _TABLE) as file:
             found = [*csv.DictReader(io.TextIOWrapper(file, newline="", encoding="utf-8", errors="surrogateescape"))]
     except (OSError, csv.Error):
         return []
-    return [
-        row
-        for row in found
-        if [*row] == _COLUMNS
-        and None not in row.values()
-        and row["path"] not in paths
-        and names.isdisjoint((row["path"], str(PurePosixPath(row["path"]).parent / PurePosixPath(row["path"]).stem)))
-    ]
+    rows = [row for row in found if [*row] == _COLUMNS and None not in row.values()]
+    for row in rows:
+        image = by_name.get(row["labels"])
+        if image is not None and row["digest"] != image.digest and (out / row["labels"]).exists():
+            raise ConfigError(
+                f"{out / row['labels']} is of another {row['path']} than {image.file}: give another --out, or remove it"
+            )
+    return [row for row in rows if row["path"] not in paths and row["labels"] not in by_name]
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
