@@ -281,10 +281,10 @@ def main() -> None:
     device = f"{os.cpu_count()} CPU cores, {platform.machine()}"
     page = [
         "# What `segdrone data pick` saves", "",
-        "`python benchmarks/active_learning.py`: mIoU on the validation photographs by the number of labeled ones, "
-        f"mean of the seeds (lowest to highest). `experiment=baseline` with {options.steps} steps of {BATCH} at "
-        f"{HEIGHT} x {WIDTH}, whatever their number; {device}. Between the numbers, mIoU is taken to grow with their "
-        "logarithm.",
+        "`python benchmarks/active_learning.py --results FOLDER`: mIoU on the validation photographs by the number of "
+        f"labeled ones, mean of the seeds (lowest to highest). `experiment=baseline` with {options.steps} steps of "
+        f"{BATCH} at {HEIGHT} x {WIDTH}, whatever their number; {device}. Between the numbers, mIoU is taken to grow "
+        "with their logarithm.",
         "",
     ]  # fmt: skip
     for data in opened:

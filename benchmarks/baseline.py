@@ -194,7 +194,9 @@ def main() -> None:
         ]
         lines.append(f"| ratio of the means | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |")
     title = "with one choice changed at a time" if options.ablate else "and the tutorial's loop"
-    command = f"python benchmarks/baseline.py --seeds {' '.join(map(str, options.seeds))} --epochs {options.epochs}"
+    command = "python benchmarks/baseline.py --root FOLDER --split-dir FOLDER"
+    command += " --weights FOLDER" if options.weights else ""
+    command += f" --seeds {' '.join(map(str, options.seeds))} --epochs {options.epochs}"
     if options.tutorial_seeds:
         command += f" --tutorial-seeds {' '.join(map(str, options.tutorial_seeds))}"
     scope = "Mean and standard deviation over the seeds, on" if len(options.seeds) > 1 else "On"

@@ -111,7 +111,9 @@ def table(options: argparse.Namespace, results: dict[str, Result]) -> str:
     note = [f"\nNot measured: {', '.join(missing)}."] if missing else []
     photographs = [len((options.split_dir / f"{split}.txt").read_text().split()) for split in ("train", "val")]
     head = [
-        "# Classical models, without a network", "", f"`python benchmarks/classics.py`: fitted to {photographs[0]} "
+        "# Classical models, without a network", "",
+        "`python benchmarks/classics.py --root FOLDER --split-dir FOLDER --results FOLDER`: fitted to "
+        f"{photographs[0]}\n"
         f"photographs and scored on {photographs[1]} others, at {options.height} x {options.width};\n"
         f"{os.cpu_count()} CPU cores, {platform.machine()}, beside other work.",
         "mIoU over the whole set with its 95 % interval over photographs. Fitting is a whole run, with its scores.\n"

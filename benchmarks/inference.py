@@ -210,7 +210,8 @@ def main() -> None:
 
 `python benchmarks/inference.py {flags}`: {size[1]} x {size[0]} pixels,
 {options.windows} windows of {options.window[1]} x {options.window[0]}, in turns, each in its own process;
-{os.cpu_count()} CPU cores, {platform.machine()}, torch {torch.__version__}. Medians.
+{os.cpu_count()} CPU cores, {platform.machine()}, torch {torch.__version__}. Medians; ratios are medians of the
+rounds' ratios. Memory is the peak resident memory, less that of the process when it has loaded the network.
 
 | | seconds | {others} | memory, MB |
 |---|---|{"---|" * len(compared)}---|

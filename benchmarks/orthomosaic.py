@@ -172,7 +172,8 @@ def report(options: argparse.Namespace, results: dict[str, Any]) -> str:
 
 `python benchmarks/orthomosaic.py --side {options.side} --scale {options.scale}{given}`: a map of rendered scenes with
 a slanted outline and a hole; mask, confidence, polygons, areas and page by
-`segdrone predict MODEL map.tif --geotiff {" ".join(LAYERS)}`. {os.cpu_count()} CPU cores, {platform.machine()}.
+`segdrone predict MODEL map.tif --out FOLDER --geotiff {" ".join(LAYERS)}`.
+{os.cpu_count()} CPU cores, {platform.machine()}.
 
 | pixels | windows decoded and computed, nothing else | segdrone predict | ratio | memory |
 |---|---|---|---|---|

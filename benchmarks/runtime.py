@@ -203,10 +203,11 @@ def main() -> None:
     )
     table = f"""# A finished model, by runtime and precision
 
-`python benchmarks/runtime.py{shown}`: in turns, each in its own process; medians;
-{os.cpu_count()} CPU cores, {cpu_name()}, torch {torch.__version__}.
+`python benchmarks/runtime.py{shown}`: in turns, each in its own process; medians,
+of ratios those of the rounds' ratios; {os.cpu_count()} CPU cores, {cpu_name()}, torch {torch.__version__}. The command
+is `segdrone predict` of a photograph of 384 x 256 pixels, from its start to its end; MB is its largest resident memory.
 
-| network | runtime | ms a window | photographs/s | to plain torch | film frames/s | command, s | command, MB |
+| network | runtime | ms a window | photographs/s | to plain torch | video frames/s | command, s | command, MB |
 |---|---|---|---|---|---|---|---|
 {chr(10).join(rows)}
 """
