@@ -112,7 +112,7 @@ class ServeSettings:
         default=None,
         metadata=_help("Folder for statistics of the predictions, for segdrone monitor (default: in memory alone)."),
     )
-    per_client: int = field(default=4, metadata=_help("Requests that one address may have at once; beyond: 429."))
+    per_client: int = field(default=4, metadata=_help("POST requests that one address may have at once; beyond: 429."))
     token_file: Path | None = field(
         default=None, metadata=_help("File of tokens, one a line; requests need one as Authorization: Bearer.")
     )
