@@ -21,7 +21,7 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## train and score on synthetic scenes, predict a large one: some minutes on two cores
 	$(BIN)/python examples/demo.py $(ARGS)
 
-lifecycle: $(READY) ## train, serve, notice drift, train on, compare and replace a model, on synthetic scenes: ten minutes
+lifecycle: $(READY) ## train, serve, notice drift, train again, compare and replace a model, on synthetic scenes: ten minutes
 	$(BIN)/python examples/lifecycle.py $(ARGS)
 
 scenes-weights: $(READY) ## train the included model `scenes` anew, on rendered scenes: an hour and a half on two cores
@@ -67,7 +67,7 @@ bench: $(READY) ## run the benchmarks; for their options see benchmarks/*.py --h
 	$(BIN)/python benchmarks/runtime.py
 	$(BIN)/python benchmarks/evaluation.py
 
-torture: $(READY) ## kill, starve and mislead the commands: ARGS="--minutes 60", --help
+torture: $(READY) ## kill commands, fill their disk, damage the files that they read: ARGS="--minutes 60", --help
 	$(BIN)/python -m benchmarks.torture $(ARGS)
 
 tensorboard: $(READY) ## show all runs in a browser
