@@ -13,7 +13,7 @@ from rich.text import Text
 
 from segdrone.cli.main import commands
 from tests.helpers.commands import REPO, Command
-from tests.helpers.small_run import small
+from tests.helpers.small_run import compose_config, small
 
 
 def without_torch(folder: Path) -> dict[str, str]:
@@ -110,8 +110,38 @@ def test_readme_choices_compose(line: str, command: Command) -> None:
     "line", [line for line in _readme_commands() if re.match(r"segdrone (?!train |evaluate )", line)]
 )
 def test_readme_options_exist(line: str) -> None:
-    _, *words = shlex.split(line)
-    command = typer.main.get_command(commands)
+    _parse(line)
+
+
+def _parse(line: str) -> None:
+    """Parses a command without running it."""
+    _, *words = ("1" if word == "N" else word for word in shlex.split(line, comments=True) if word != "...")
+    command: Any = typer.main.get_command(commands)
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]
-    command.make_context("segdrone", words)  # parses, and does not run
+    if command.name not in ("train", "evaluate"):
+        command.make_context("segdrone", words)
+        return
+    given = (word for word in words if word != "-m" and not word.startswith("hydra."))
+    first = (re.sub(r"tag\(log, interval\(|,(?![^[]*\]).*", "", word) for word in given)  # job of a sweep
+    compose_config(command.name, *(re.sub("^model=(?=.*[./])", "model_file=", word) for word in first))
+
+
+def _pages() -> Iterator[tuple[str, list[str]]]:
+    """Yields the name and the commands of each page of docs/, and of what --help prints."""
+    for page in sorted((REPO / "docs").glob("*.md")):
+        blocks = re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.S)
+        lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+        yield page.name, [part for line in lines for part in line.split("&&")]
+    for name, text in _texts(typer.main.get_command(commands)):
+        yield f"{name} --help", re.findall("^ +.*", text.replace("\\\n", " "), flags=re.M)
+    for name in ("train", "evaluate"):
+        text = (REPO / "conf" / f"{name}.yaml").read_text(encoding="utf-8")
+        yield f"{name} --help", [re.split(r" {3,}", line.strip())[0] for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("lines", [pytest.param(lines, id=name) for name, lines in _pages()])
+def test_commands_of_docs_and_help_parse(lines: list[str]) -> None:
+    for line in lines:
+        if re.match(r"\s*(segdrone \w|python train\.py )", line) and "--config-dir" not in line:
+            _parse(line.replace("python train.py", "segdrone train"))

@@ -39,14 +39,14 @@ def audit(
     split_dir: SplitDir = None,
     quiet: Quiet = False,
 ) -> None:
-    """Rank the labeled regions of a dataset by how much models doubt them.
+    r"""Rank the labeled regions of a dataset by how much models doubt them.
 
     For example, with two models, each of one half of the photographs:
 
         segdrone train data.root=photos data.split_dir=half1 output_dir=one
         segdrone train data.root=photos data.split_dir=half2 output_dir=two
-        segdrone data audit photos --out audited
-          --model one/checkpoints/best.ckpt --model two/checkpoints/best.ckpt
+        segdrone data audit photos --out audited \
+            --model one/checkpoints/best.ckpt --model two/checkpoints/best.ckpt
 
     half1/ and half2/ hold train.txt and val.txt: the photographs of one
     half, and those of the other. Each photograph is judged only by models
