@@ -156,12 +156,12 @@ def import_(
 
     OUT gets images/ (links to the photographs), masks/ and classes.csv,
     and train.txt, val.txt and test.txt if the export has such a split.
-    Where shapes overlap, the one drawn later is on top; for CVAT the one
-    with the higher z_order; for COCO the smaller one. With --instances each
-    shape is a thing, and shapes of one group are one (LabelMe, CVAT,
-    Datumaro); evaluation then scores single things. Tiles of segdrone data
-    export-labels --tile become one mask per photograph: --images is the
-    folder of the whole photographs.
+    Where shapes overlap, the one drawn later is on top; for CVAT, Datumaro
+    and Hasty the one with the higher z_order; for COCO the smaller one.
+    With --instances each shape is a thing, and shapes of one group are one
+    (LabelMe, CVAT, Datumaro); evaluation then scores single things. Tiles of
+    segdrone data export-labels --tile become one mask per photograph:
+    --images is the folder of the whole photographs.
 
     With --sparse a few clicks are enough to begin with: all that is not
     labeled is ignored, in training and in scores.
