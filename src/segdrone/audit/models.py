@@ -86,12 +86,12 @@ def assign_judges(judges: Sequence[Judge], names: Sequence[str]) -> dict[str, li
     if left:
         log.warning(
             "%d of %d photographs have the names of ones that %s trained on: their wrong labels may have been learned, "
-            "and scores are too kind; train a model on each half of them (data.split_dir), and give both with --model",
+            "and score too high; train a model on each half of them (data.split_dir), and give both with --model",
             len(left), len(names), "the model was" if len(judges) == 1 else "all models were",
         )  # fmt: skip
     if unknown:
         log.warning(
-            "%s does not say which photographs it was trained on: if these are among them, scores are too kind",
+            "%s does not say which photographs it was trained on: if these are among them, wrong labels score too high",
             ", ".join(unknown),
         )
     return {name: assigned[name] or list(judges) for name in names}

@@ -97,12 +97,12 @@ class Forest:
 
 @dataclass(frozen=True)
 class Boosting:
-    """Gradient boosting: small trees, each of which mends the ones before; Friedman (2001)."""
+    """Gradient boosting: small trees, each of which corrects the ones before; Friedman (2001)."""
 
     __pydantic_config__: ClassVar[ConfigDict] = {"extra": "forbid"}
 
     iterations: Annotated[int, Field(ge=1, le=1000, description="trees of each class")] = 60
-    learning_rate: Annotated[float, Field(gt=0, le=1, description="share of what a tree mends")] = 0.1
+    learning_rate: Annotated[float, Field(gt=0, le=1, description="share of a tree's correction that is added")] = 0.1
     leaves: Annotated[int, Field(ge=2, le=255, description="most leaves of a tree")] = 15
 
     def fit(self, rows: Rows, ids: NDArray[np.integer[Any]], classes: int, seed: int) -> Fitted:

@@ -25,7 +25,7 @@ class Edges:
     detector: Annotated[Literal["canny", "sobel"], Field(description="canny: thin edges; sobel: strong gradients")] = (
         "canny"
     )
-    low: Annotated[float, Field(ge=0, le=2000, description="gradient that goes on with an edge (canny)")] = 25.0
+    low: Annotated[float, Field(ge=0, le=2000, description="gradient that continues an edge (canny)")] = 25.0
     high: Annotated[float, Field(ge=0, le=2000, description="gradient that starts an edge; sobel: is an edge")] = 70.0
     gap: Annotated[int, Field(ge=0, le=64, description="gaps of edges that are closed, in pixels")] = 7
     smoothing: Smoothing = 1.4

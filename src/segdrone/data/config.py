@@ -94,7 +94,7 @@ class DataConfig(BaseModel):
     allow_unpaired: bool = Field(False, description="skip photographs without a mask and masks without a photograph")
     unlabeled: bool = Field(
         False,
-        description="train on photographs without masks, from init_from; masks that there are only score",
+        description="train on photographs without masks, starting from init_from; those that have masks only score",
     )
     replay: str | None = Field(
         None, description="folder of labeled photographs of another place to train on beside these"
@@ -127,8 +127,8 @@ class DataConfig(BaseModel):
     )
     split_by: str | None = Field(
         None,
-        description="photographs that stay in one split: folder, similarity, gps, or a regular expression whose first "
-        "group, or whole match, in the name says it",
+        description="which photographs stay in one split: folder, similarity, gps, or a regular expression: those in "
+        "whose names its first group, or else its whole match, is the same",
     )
     split_distance: float | None = Field(
         None, gt=0, description="distance in meters within which data.split_by=gps takes photographs for one place"

@@ -32,7 +32,7 @@ def report(sweep: Sweep) -> None:
         if len({job.objective for job in sweep.scored}) > 1:
             print(
                 f"warning: jobs are ranked by {sweep.objective}: some had no validation, and their training scores are "
-                "too kind"
+                "too high"
             )
         if differing := sweep.validated_differently():
             print(

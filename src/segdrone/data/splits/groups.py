@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 DEFAULT_DISTANCE = 50.0
-"""Metres within which photographs count as one place if their footprints are unknown."""
+"""Meters within which photographs count as one place if their footprints are unknown."""
 
-_EARTH_RADIUS = 6_371_000.0  # metres
+_EARTH_RADIUS = 6_371_000.0  # meters
 _THREADS = 4  # decoders release Python's lock; more of them wait for the disk
 _ROWS = 512  # photographs compared with all others at a time: 40 MB for 10 000 photographs
 
@@ -40,7 +40,7 @@ def group_photographs(pairs: Sequence[ImageMaskPair], by: str, distance: float |
         pairs: The photographs; their masks are not read.
         by: `folder`; `similarity`: near duplicates, also turned, mirrored or brightened; `gps`: places by EXIF
             data; or a regular expression, whose first group (or whole match) in the id names the group.
-        distance: For `gps`, metres within which photographs show the same place; None: if their footprints overlap.
+        distance: For `gps`, meters within which photographs show the same place; None: if their footprints overlap.
 
     Raises:
         ConfigError: The expression is none, or does not match every id.
@@ -128,7 +128,7 @@ def overlapping_places(captures: Sequence[Capture], distance: float | None = Non
 
     Args:
         captures: When and where they were taken.
-        distance: Metres within which two overlap, instead; None: by their footprints, or `DEFAULT_DISTANCE` if these
+        distance: Meters within which two overlap, instead; None: by their footprints, or `DEFAULT_DISTANCE` if these
             are unknown.
     """
     known = [index for index, capture in enumerate(captures) if capture.position is not None]
@@ -146,7 +146,7 @@ def overlapping_places(captures: Sequence[Capture], distance: float | None = Non
 
 
 def _distances(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns great-circle distances in metres of positions in radians, `[..., 2]`, by the haversine formula."""
+    """Returns great-circle distances in meters of positions in radians, `[..., 2]`, by the haversine formula."""
     half = np.sin((first - second) / 2) ** 2
     chord = half[..., 0] + np.cos(first[..., 0]) * np.cos(second[..., 0]) * half[..., 1]
     return np.asarray(2 * _EARTH_RADIUS * np.arcsin(np.sqrt(np.minimum(chord, 1))))
