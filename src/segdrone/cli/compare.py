@@ -29,7 +29,7 @@ def compare(
         segdrone compare outputs/evaluate/A outputs/evaluate/B
         segdrone compare tutorial/ baseline/ best/ --out compared
 
-    All must be of the same photographs. These are resampled many times, the
+    The photographs that all of them share are resampled many times, the
     same way for all evaluations (paired bootstrap). A difference counts as
     real if its interval, of 95 % of the resamples, has one sign. The
     intervals of single classes are wider, to correct for their number.

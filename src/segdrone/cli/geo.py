@@ -91,9 +91,9 @@ def mosaic(
     by a photogrammetry program, and predict that.
 
     Where masks overlap, the one whose camera was nearest counts. OUT has at
-    most 8000 pixels a side, in the colors of the classes, north up, in the
-    zone of UTM; PNGs are transparent where no photograph was taken. QGIS
-    asks for the system of a PNG, which is in the .prj file.
+    most 8000 pixels a side, in the colors of the classes, north up, in UTM;
+    PNGs are transparent where no photograph was taken. QGIS asks for the
+    coordinate system of a PNG, which is in the .prj file.
 
     Exit code 0; 1 if some masks cannot be placed, with one line on stderr
     for each; 2 if none can.

@@ -9,7 +9,12 @@ import typer
 
 
 def monitor(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder written by segdrone predict.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE", help="Folder written by segdrone predict, or a day of segdrone serve --statistics."
+        ),
+    ],
     model: Annotated[
         Path | None, typer.Option(metavar="MODEL", help="Checkpoint, .onnx, .xml or .npz with reference statistics.")
     ] = None,
