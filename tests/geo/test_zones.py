@@ -113,7 +113,7 @@ def test_what_is_no_plain_polygon_is_named(tmp_path: Path, caplog: pytest.LogCap
     assert (zones.ids, zones.names) == ([1, 4, 5], ["A", "D", "E"])
     assert zones.is_inside.tolist() == [True, True, False]
     assert shapely.area(zones.shapes)[:2].tolist() == [200, 400]
-    assert "cross or touch themselves, mended: zone A" in caplog.text
+    assert "cross or touch themselves, repaired: zone A" in caplog.text
     assert "no polygons, left out: zone B, zone C" in caplog.text
     assert "beside the raster, left out: zone F" in caplog.text
     assert "partly beside the raster, whose pixels alone count: zone E" in caplog.text

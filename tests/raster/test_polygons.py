@@ -30,7 +30,7 @@ def test_polygons_are_mended_and_named(caplog: pytest.LogCaptureFixture) -> None
     assert given[1] is bow
     assert [record.getMessage() for record in caplog.records] == [
         "a.gpkg: coordinates that are no numbers, left out: feature H",
-        "a.gpkg: rings that cross or touch themselves, mended: feature B, feature C",
+        "a.gpkg: rings that cross or touch themselves, repaired: feature B, feature C",
         "a.gpkg: no polygons, left out: feature E, feature F, feature G, feature I",
     ]
     assert len(mend(np.empty(0, object), np.empty(0, object), "")) == 0

@@ -61,7 +61,7 @@ def mend(shapes: Shapes, names: NDArray[Any], where: object) -> Shapes:
     shapes[is_empty] = shapely.Polygon()
     for chosen, what in (
         (is_wild, "coordinates that are no numbers, left out"),
-        (is_broken & ~is_empty, "rings that cross or touch themselves, mended"),
+        (is_broken & ~is_empty, "rings that cross or touch themselves, repaired"),
         (is_empty & ~is_wild, "no polygons, left out"),
     ):
         if chosen.any():

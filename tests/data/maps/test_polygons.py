@@ -51,7 +51,7 @@ def test_what_is_no_sound_polygon_is_told(tmp_path: Path, caplog: pytest.LogCapt
     found = read_polygons(layer, "kind", GRID)
     assert found.values == ["grass", ""]
     assert found.shapes[0].area == pytest.approx(100 * 100 / 2 / 0.25)
-    assert "a.gpkg: rings that cross or touch themselves, mended: feature 1\n" in caplog.text
+    assert "a.gpkg: rings that cross or touch themselves, repaired: feature 1\n" in caplog.text
     assert "a.gpkg: no polygons, left out: feature 2" in caplog.text
 
 
