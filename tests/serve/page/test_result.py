@@ -38,7 +38,7 @@ def test_the_files_are_those_of_the_service(opened: Opened, service: Service, tm
         saved = download(page, f"^{button}", tmp_path)
         assert saved == (name, ask(service, content, accept, objects="true")), button
     answer = json.loads(ask(service, content, "application/json", objects="true"))
-    name, saved_json = download(page, "^All figures", tmp_path)
+    name, saved_json = download(page, "^All numbers", tmp_path)
     assert name == "a.b.json"
     assert {**json.loads(saved_json), "id": "", "seconds": {}} == {**answer, "id": "", "seconds": {}}
     name, saved_csv = download(page, "CSV", tmp_path)
@@ -185,7 +185,7 @@ def test_a_large_photograph_is_a_job_that_reports_its_windows(opened: Opened, se
     assert jobs is not None
     assert [job.state for job in jobs.store] == ["done"]
     answer = json.loads(ask(service, content, "application/json", objects="true"))
-    saved = json.loads(download(page, "^All figures", tmp_path)[1])
+    saved = json.loads(download(page, "^All numbers", tmp_path)[1])
     assert {key: saved[key] for key in saved if key not in ("id", "seconds")} == {
         key: answer[key] for key in answer if key in saved and key not in ("id", "seconds")
     }
