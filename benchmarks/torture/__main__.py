@@ -1,4 +1,4 @@
-"""Kill, starve and mislead segdrone, and count how often it keeps its promises (docs/reliability.md).
+"""Kill segdrone, fill its disk and damage its files, and count how often it keeps its promises (docs/reliability.md).
 
 python -m benchmarks.torture                              ten minutes of all kinds of trials
 python -m benchmarks.torture --minutes 60 --write         an hour; the table goes to benchmarks/results/torture.md
