@@ -76,7 +76,17 @@ def test_what_equals_the_targets_costs_nothing() -> None:
     planes = torch.cat([result.centers[:, None], result.offsets], 1)
     loss = InstanceLoss(THINGS, 255)
     assert loss(planes, mask, instances) == 0
-    assert loss(planes + 1, mask, instances).item() == pytest.approx(200 + 2 * 0.05)
+    in_sides = (2 / result.sides[result.numbered]).mean().item()
+    assert loss(planes + 1, mask, instances).item() == pytest.approx(200 + 3 * in_sides)
+
+
+def test_offsets_are_counted_in_sides_of_the_thing() -> None:
+    mask, instances = torch.zeros(1, 24, 32, dtype=torch.long), torch.zeros(1, 24, 32, dtype=torch.int32)
+    mask[0, 1:3, 1:3], instances[0, 1:3, 1:3] = 1, 1
+    mask[0, 4:20, 8:24], instances[0, 4:20, 8:24] = 2, 1
+    sides = targets(mask, instances).sides[0]
+    assert sides[4, 8] == 16
+    assert sides[1, 1] == sides[0, 0] == 8
 
 
 @pytest.mark.parametrize("class_id", [0, 255])

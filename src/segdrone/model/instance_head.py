@@ -10,6 +10,9 @@ from torch.nn import functional as F
 from segdrone.spec import INSTANCE_PLANES
 
 _CHANNELS = 32
+_FIRST_DEVIATION = (
+    0.01  # of the last weights: larger planes would cost 25 times what empty ones do, and spoil the decoder
+)
 _PIXELS = 16.0  # that an offset of 1 of the last convolution is: weights then start at the size of things
 
 
@@ -32,6 +35,9 @@ class PanopticHead(nn.Module):
             nn.ReLU(inplace=True),
             nn.Conv2d(_CHANNELS, INSTANCE_PLANES, kernel_size=1),
         )
+        last = self.instances[-1]
+        nn.init.normal_(last.weight, std=_FIRST_DEVIATION)
+        nn.init.zeros_(last.bias)
         self.semantic = semantic  # last: the last convolution of a head has one filter per class
 
     def forward(self, features: Tensor) -> Tensor:

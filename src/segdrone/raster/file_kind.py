@@ -13,8 +13,8 @@ _START = 4096  # bytes
 _TO_PNG = "convert it to PNG or JPEG (magick {name} {stem}.png)"
 RAW_REMEDY = "develop it to JPEG or 8-bit TIFF first (darktable-cli {name} {stem}.jpg, or the camera maker's program)"
 _FRAMES = (
-    "give it the suffix of a video, such as .mp4, and predict it by `segdrone predict`, or take frames (ffmpeg -i {name} "
-    "-r 1 {stem}_%04d.jpg)"
+    "give it the suffix of a video, such as .mp4, and predict it by `segdrone predict`, "
+    "or take frames (ffmpeg -i {name} -r 1 {stem}_%04d.jpg)"
 )
 _HEIC = "convert it to JPEG (heif-convert {name} {stem}.jpg), or set the camera to JPEG"
 _UNPACK = "unpack it"

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-_CENTER_WEIGHT, _OFFSET_WEIGHT = 200.0, 0.05
+_CENTER_WEIGHT, _OFFSET_WEIGHT = 200.0, 3.0
 _SMALLEST, _LARGEST = 2.5, 8.0  # pixels: standard deviation around a center
+_SMALLEST_SIDE = 8.0  # pixels: errors of smaller things, mostly parts at the border of a crop, count as of this one
 _SIDES = 5  # a thing's side, as the root of its area, is this many standard deviations
 
 
@@ -18,12 +19,15 @@ class InstanceTargets(NamedTuple):
     Attributes:
         centers: 1 at the center of each thing, falling off around it as a Gaussian, float32 `[B, H, W]`.
         offsets: Rows and columns from a pixel to the center of its thing, float32 `[B, 2, H, W]`; 0 elsewhere.
+        sides: Side of the thing of a pixel, as the root of its area, in pixels, at least 8, float32 `[B, H, W]`; 8
+            elsewhere.
         numbered: Pixels of a thing with a number, bool `[B, H, W]`: only they learn an offset.
         known: Pixels that learn `centers`, bool `[B, H, W]`: not ignored, and no thing without a number.
     """
 
     centers: Tensor
     offsets: Tensor
+    sides: Tensor
     numbered: Tensor
     known: Tensor
 
@@ -58,10 +62,14 @@ def instance_targets(mask: Tensor, instances: Tensor, is_thing: Tensor, ignore_i
     )
     offsets = torch.zeros(len(mask), 2, *mask.shape[1:], dtype=torch.float32, device=mask.device)
     offsets[image, 0, row, column], offsets[image, 1, row, column] = centers[:, index] - positions
-    deviations = (area.float().sqrt() / _SIDES).clamp(_SMALLEST, _LARGEST)
+    side = area.float().sqrt()
+    sides = torch.full(mask.shape, _SMALLEST_SIDE, dtype=torch.float32, device=mask.device)
+    sides[numbered] = side[index].clamp(min=_SMALLEST_SIDE)
+    deviations = (side / _SIDES).clamp(_SMALLEST, _LARGEST)
     return InstanceTargets(
         _draw_centers(mask.shape, things // (65536 * 256), centers, deviations),
         offsets,
+        sides,
         numbered,
         (mask != ignore_index) & ~(thing & ~numbered),
     )
@@ -92,8 +100,9 @@ def _draw_centers(shape: torch.Size, image: Tensor, centers: Tensor, deviations:
 class InstanceLoss(nn.Module):
     """Mean squared error of the centers, and mean absolute error of the offsets of the pixels of things.
 
-    The weight of the centers is that of Cheng et al., "Panoptic-DeepLab" (CVPR 2020), section 3.2. Offsets weigh five
-    times as much as there, since things seen from a drone are smaller than those in a street.
+    The weight of the centers is that of Cheng et al., "Panoptic-DeepLab" (CVPR 2020), section 3.2. An offset's error is
+    counted in sides of its thing, not in pixels as there: what tells two people apart is as small as they are, and the
+    offsets of a car would outweigh those of all people, and the classes.
 
     Args:
         things: Ids of the thing classes.
@@ -119,7 +128,7 @@ class InstanceLoss(nn.Module):
         """
         targets = instance_targets(mask, instances, self.is_thing, self.ignore_index)
         centers = _mean(((planes[:, 0] - targets.centers) ** 2), targets.known)
-        offsets = _mean((planes[:, 1:] - targets.offsets).abs().sum(1), targets.numbered)
+        offsets = _mean((planes[:, 1:] - targets.offsets).abs().sum(1) / targets.sides, targets.numbered)
         return _CENTER_WEIGHT * centers + _OFFSET_WEIGHT * offsets
 
 
