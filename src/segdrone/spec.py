@@ -49,6 +49,9 @@ class ModelSpec:
         interpolation: How photographs were resized: `area`, `linear` or `nearest`.
         bands: Numbers of the bands of a file that are red, green and blue, counted from 1; None if its header says it.
         stretch: Values that become 0 and 255, for pixels of more than 8 bits; None if photographs have 8 bits.
+        map_bands: The bands of the maps that the training photographs were cut from, which became their red, green and
+            blue; None if the header says it, or they were not cut from maps.
+        map_stretch: The same for the values.
         gsd: Smallest and largest ground sampling distance of the training photographs, in meters per pixel at
             their own size; None if unknown.
         reference_statistics: Statistics of the validation photographs for monitoring to compare with; None if unknown.
@@ -79,6 +82,8 @@ class ModelSpec:
     interpolation: str = "area"
     bands: tuple[int, int, int] | None = None
     stretch: tuple[float, float] | None = None
+    map_bands: tuple[int, int, int] | None = None
+    map_stretch: tuple[float, float] | None = None
     gsd: tuple[float, float] | None = None
     reference_statistics: ReferenceStatistics | None = None
     data_license: str | None = None
@@ -104,10 +109,12 @@ class ModelSpec:
         if self.interpolation not in INTERPOLATIONS:
             known = ", ".join(INTERPOLATIONS)
             raise CheckpointError(f"interpolation={_shown(self.interpolation)} is unknown: it must be one of {known}")
-        if self.bands is not None and (len(self.bands) != 3 or min(self.bands) < 1):
-            raise CheckpointError(f"bands={self.bands} must be three numbers from 1")
-        if self.stretch is not None and not -math.inf < self.stretch[0] < self.stretch[1] < math.inf:
-            raise CheckpointError(f"stretch={self.stretch} must be two numbers, the smaller one first")
+        for bands in (self.bands, self.map_bands):
+            if bands is not None and (len(bands) != 3 or min(bands) < 1):
+                raise CheckpointError(f"bands={bands} must be three numbers from 1")
+        for stretch in (self.stretch, self.map_stretch):
+            if stretch is not None and not -math.inf < stretch[0] < stretch[1] < math.inf:
+                raise CheckpointError(f"stretch={stretch} must be two numbers, the smaller one first")
         if self.gsd is not None and not 0 < self.gsd[0] <= self.gsd[1] < math.inf:
             raise CheckpointError(f"gsd={self.gsd} must be a smallest and a largest length above 0")
         if self.instances and not self.classes.things:

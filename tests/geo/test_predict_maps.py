@@ -18,7 +18,7 @@ from segdrone.geo.strip_store import StripStore
 from segdrone.inference import Predictor
 from segdrone.inference.predict_folder import PredictSummary
 from segdrone.inference.strips import strip_ends
-from segdrone.raster import ArraySource
+from segdrone.raster import ArraySource, Channels
 from tests.helpers.image_files import gradient_image
 from tests.helpers.local_network import TABLE, local_backend
 from tests.helpers.maps import TRANSFORM, write_map
@@ -77,6 +77,19 @@ def test_a_mask_on_the_grid_of_its_map(tmp_path: Path, scale: float) -> None:
         "record.json",
     ]
     assert [*contents(tmp_path / "out" / "maps")] == [f"ortho_{name}" for name in names]
+
+
+def test_a_map_is_read_as_those_of_the_training_unless_the_user_chooses(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 4096, (4, *SIZE)).astype(np.uint16)
+    path = write_map(tmp_path / "ortho.tif", values)
+    model = Predictor(local_backend(1, sampling="tiles", map_bands=(4, 1, 2), map_stretch=(0, 4095)), scale=1)
+    assert predict(path, tmp_path / "out", model).failed == {}
+    pixels = np.rint(values[[3, 0, 1]].transpose(1, 2, 0) / 4095 * 255).astype(np.uint8)
+    with rasterio.open(tmp_path / "out" / "maps" / "ortho_mask.tif") as file:
+        np.testing.assert_array_equal(file.read(1), model(pixels).mask)
+    assert predict(path, tmp_path / "other", model, channels=Channels((1, 2, 3), (0, 4095))).failed == {}
+    with rasterio.open(tmp_path / "other" / "maps" / "ortho_mask.tif") as file:
+        assert (file.read(1) != model(pixels).mask).any()
 
 
 def test_killed_at_any_strip_it_continues_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

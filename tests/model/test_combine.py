@@ -88,6 +88,10 @@ def test_other_bands_are_refused(members: list[Path], tmp_path: Path) -> None:
     other = _changed(members[1], tmp_path / "b.ckpt", lambda hparams: hparams["data"].update(bands=(3, 2, 1)))
     with pytest.raises(CheckpointError, match=r"bands=\(3, 2, 1\)"):
         combine_checkpoints([members[0], other])
+    spec = replace(load_network(members[1])[1], map_stretch=(0.0, 4095.0))
+    save_plain({**read_checkpoint(members[1]), "spec": spec.to_dict()}, other)
+    with pytest.raises(CheckpointError, match=r"map_stretch=\(0\.0, 4095\.0\)"):
+        combine_checkpoints([members[0], other])
 
 
 def test_an_ensemble_is_neither_a_member_nor_a_start(members: list[Path], tmp_path: Path) -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from segdrone.errors import ConfigError
+from segdrone.geo.predict_maps import channels_of
+from segdrone.raster import Channels
+from segdrone.spec import ModelSpec
 from segdrone.training.build import build_datamodule, build_module
-from tests.helpers.labeled_maps import halves, write_layer, write_ortho
+from tests.helpers.labeled_maps import PLACE, halves, write_layer, write_ortho
+from tests.helpers.maps import write_map
 from tests.helpers.small_run import compose_config, small
 
 
@@ -39,6 +44,18 @@ def test_a_run_on_maps_is_one_on_their_tiles(site: list[str], tmp_path: Path, ca
     assert module.spec.classes.names == ("grass", "road", "roof")
     again = compose_config("train", *small(root, tmp_path / "run"), "data=folder")
     assert build_datamodule(again).dataset.split.ids == datamodule.dataset.split.ids
+
+
+def test_the_model_reads_maps_as_those_that_it_was_trained_on(site: list[str], tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 4096, (4, 240, 320)).astype(np.uint16)
+    write_map(tmp_path / "a.tif", values, transform=PLACE)
+    cfg = compose_config("train", *site, "data.bands=[4,1,2]", "data.stretch=[0,4095]")
+    datamodule = build_datamodule(cfg)
+    spec = build_module(cfg, datamodule).spec
+    assert (spec.bands, spec.stretch) == (None, None)  # tiles are RGB of 8 bits
+    assert channels_of(ModelSpec.from_json(spec.to_json())) == Channels((4, 1, 2), (0.0, 4095.0))
+    again = compose_config("train", *small(Path(datamodule.config.root), tmp_path / "run"), "data=folder")
+    assert channels_of(build_module(again, build_datamodule(again)).spec) == Channels((4, 1, 2), (0.0, 4095.0))
 
 
 def test_the_tiles_are_cut_once(site: list[str], tmp_path: Path) -> None:

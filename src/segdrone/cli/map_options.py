@@ -158,11 +158,9 @@ class MapOptions:
     def predict(self, predictor: Predictor, maps: Sequence[MapInput], out: Path, **options: Any) -> PredictSummary:
         """Predicts maps by these options; see `predict_maps`."""
         from segdrone.geo.layers import LayerOptions
-        from segdrone.geo.predict_maps import predict_maps
-        from segdrone.raster import Channels
+        from segdrone.geo.predict_maps import channels_of, predict_maps
 
-        spec = predictor.backend.spec
-        channels = Channels(**{"bands": spec.bands, "stretch": spec.stretch, **self.channels})
+        channels = channels_of(predictor.backend.spec)._replace(**self.channels)
         layers = LayerOptions(self.polygons, self.simplify, self.min_area_m2, self.zones)
         return predict_maps(
             predictor, maps, out, layers=layers, channels=channels, gsd=self.gsd, remote=self.remote, **options

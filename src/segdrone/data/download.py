@@ -72,9 +72,7 @@ def _cut(config: DataConfig) -> DataConfig:
     summary = cut_maps(options, Path(config.root) if config.root else None)
     log.info("%s", summary)
     if channels != AS_STORED:
-        log.warning(
-            "the tiles hold the bands of the maps that %s chooses: give the same when the model predicts maps", channels
-        )
+        log.info("the tiles hold the bands of the maps that %s chooses, and so does the model read maps", channels)
     return config.replace(root=str(summary.root), classes=None, bands=None, stretch=None, **dict.fromkeys(MAPS))
 
 

@@ -31,6 +31,7 @@ from segdrone.raster import Channels, MapSource
 from segdrone.raster.files_of_map import measure_file_of_map
 from segdrone.raster.map_address import is_remote, shown_address
 from segdrone.raster.vector_file import split_layer
+from segdrone.spec import ModelSpec
 from segdrone.utils.atomic import writable_dir
 from segdrone.utils.console import one_line
 from segdrone.utils.memory import return_freed_memory
@@ -117,9 +118,12 @@ def predict_maps(
 
 def _open(given: MapInput, predictor: Predictor, channels: Channels | None, remote: bool) -> MapSource:
     spec = predictor.backend.spec
-    if channels is None:
-        channels = Channels(spec.bands, spec.stretch)
-    return MapSource(given.source, spec.interpolation, channels, remote=remote)
+    return MapSource(given.source, spec.interpolation, channels or channels_of(spec), remote=remote)
+
+
+def channels_of(spec: ModelSpec) -> Channels:
+    """Returns how maps are read unless the user chooses: as those of the training, or as its photographs."""
+    return Channels(spec.map_bands or spec.bands, spec.map_stretch or spec.stretch)
 
 
 def _remove_leftovers(folder: Path) -> None:

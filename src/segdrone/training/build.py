@@ -16,6 +16,7 @@ from segdrone.data.class_weights import STATS_FILE, check_scheme, class_weights,
 from segdrone.data.config import MAPS
 from segdrone.data.discovery.dataset_classes import ModelClasses
 from segdrone.data.gsd import find_gsd
+from segdrone.data.maps.manifest import tiles_channels
 from segdrone.data.masks.label_sample import check_labels, tell_doubts
 from segdrone.data.splits.split import SPLITS
 from segdrone.errors import CheckpointError, ConfigError
@@ -31,6 +32,7 @@ from segdrone.model import (
 )
 from segdrone.model.checkpoint import read_spec
 from segdrone.model.origin import describe_origin, trained_elsewhere
+from segdrone.spec import ModelSpec
 from segdrone.training.checks import tell_scales, tell_unused
 from segdrone.training.distillation import teacher_paths
 from segdrone.utils.config import to_container
@@ -117,6 +119,7 @@ def build_module(cfg: DictConfig, datamodule: SegmentationDataModule) -> Segment
         origin=_origin(cfg, datamodule),
         **describe_data(datamodule),
     )
+    module.spec = remember_maps(module.spec, datamodule.config)
     size = datamodule.config.training_size
     log.info("%s on %s: %s", cfg.model.name, cfg.model.encoder_name, summarize(module.network, size))
     if cfg.init_from is not None:
@@ -173,6 +176,12 @@ def describe_data(datamodule: SegmentationDataModule) -> dict[str, Any]:
     )
     splits = {split: [pair.id for pair in datamodule.splits[split]] for split in SPLITS}
     return {"data": data.to_dict(), "splits": splits, "split_by": datamodule.dataset.split.by}
+
+
+def remember_maps(spec: ModelSpec, config: DataConfig) -> ModelSpec:
+    """Returns a spec that also says how the maps were read, if the photographs are tiles of some."""
+    bands, stretch = tiles_channels(Path(config.root))
+    return replace(spec, map_bands=bands, map_stretch=stretch)
 
 
 def _learned_classes(cfg: DictConfig, table: ClassTable) -> ClassTable:

@@ -32,7 +32,7 @@ from segdrone.evaluation.scored_model import open_checkpoint
 from segdrone.evaluation.scores import score
 from segdrone.model.hparams import spec_from_hparams
 from segdrone.runtime.description import Description, Signature
-from segdrone.training.build import describe_data, open_datamodule, scored_split, tell_scored
+from segdrone.training.build import describe_data, open_datamodule, remember_maps, scored_split, tell_scored
 from segdrone.training.build_trainer import build_trainer, has_validation, instantiate_all
 from segdrone.training.checks import check_classic, check_metric, check_seed, check_validated
 from segdrone.training.loggers import log_hyperparameters, open_loggers
@@ -153,7 +153,7 @@ def _describe(cfg: DictConfig, datamodule: SegmentationDataModule) -> Descriptio
     training = describe_data(datamodule)
     model = {"name": cfg.model.name}
     spec = spec_from_hparams(model, datamodule.table.to_dict(), training["data"], __version__)
-    return Description(spec, Signature(), training=training)
+    return Description(remember_maps(spec, datamodule.config), Signature(), training=training)
 
 
 def _validate(cfg: DictConfig, model: ClassicModel, datamodule: SegmentationDataModule, split: str) -> dict[str, float]:

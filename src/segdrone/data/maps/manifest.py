@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from segdrone.errors import DataError
-from segdrone.utils.bounded import UnreadableError, read_json
+from segdrone.raster.channels import AS_STORED, Channels
+from segdrone.utils.bounded import UnreadableError, read_json, validate
 
 MANIFEST = "maps.json"
 VERSION = 1  # increase it whenever the same files and options give other tiles
@@ -39,6 +40,18 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     except UnreadableError as error:
         raise DataError(f"{file} cannot be read ({error}): remove {folder}, and cut the maps again") from None
     return content
+
+
+def tiles_channels(folder: Path) -> Channels:
+    """Returns how the maps were read that the tiles in a folder were cut from; as stored if it was not cut from maps.
+
+    Raises:
+        DataError: Its manifest cannot be read.
+    """
+    try:
+        return validate(Channels, (read_manifest(folder) or {})["request"]["options"]["channels"])
+    except (KeyError, TypeError, UnreadableError):
+        return AS_STORED
 
 
 def tiles_gsd(folder: Path) -> tuple[float, float] | None:
