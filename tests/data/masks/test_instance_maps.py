@@ -18,6 +18,7 @@ from segdrone.data.masks.instance_maps import (
     InstanceMaps,
     find_instance_maps,
     find_predicted_maps,
+    instance_map_place,
     read_instance_map,
 )
 from segdrone.errors import DataError
@@ -85,6 +86,19 @@ def test_maps_in_folders_of_splits_are_found(scenes: Path, place: str) -> None:
     for old in ("original_images", "label_images_semantic"):
         (scenes / old).rmdir()
     assert find(scenes).files["017"] == scenes / place.format(kind="instances", split="val") / "017.png"
+
+
+def test_maps_of_a_single_flight_are_found(scenes: Path) -> None:
+    for old, new in (("original_images", "images"), ("label_images_semantic", "masks"), ("instances", "instances")):
+        (scenes / new / "flight1").mkdir(parents=True)
+        for file in [*(scenes / old).glob("*.*")]:
+            file.rename(scenes / new / "flight1" / file.name)
+    for old in ("original_images", "label_images_semantic"):
+        (scenes / old).rmdir()
+    assert find(scenes).files["003"] == scenes / "instances" / "flight1" / "003.png"
+    dataset = open_dataset(DataConfig(root=str(scenes)))
+    place = instance_map_place(dataset.files, scenes / "masks" / "flight1" / "new.png")
+    assert place == scenes / "instances" / "flight1" / "new.png"
 
 
 def test_maps_outside_of_the_dataset_are_not_taken(scenes: Path) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.data.discovery.dataset_files import DatasetFiles
+from segdrone.data.discovery.layout import LAYOUTS, find_spot
 from segdrone.data.discovery.mask_names import stem
 from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.masks.stored_mask import read_stored
@@ -58,8 +59,8 @@ def find_instance_maps(
 ) -> InstanceMaps:
     """Returns the instance maps of photographs; none if their things are not numbered.
 
-    They are in `instances/` beside the folder of all masks, or beside that of each, under the names of the masks.
-    A folder of that name that holds something else is passed over, with a warning.
+    They are in `instances/` beside the folder of all masks, or beside that of each, under the names of the masks and of
+    the folders between. A folder of that name that holds something else is passed over, with a warning.
 
     Args:
         files: The files of the dataset.
@@ -176,9 +177,17 @@ class _Folders:
 
 def _places(files: DatasetFiles, mask: Path) -> list[Path]:
     """Returns where the map of a mask may be, inside the dataset."""
-    common = files.masks.parent / INSTANCES / mask.parent.relative_to(files.masks)
-    places = dict.fromkeys([common, mask.parent.parent / INSTANCES])
+    folders = [*_named_folder(files, mask), files.masks, mask.parent]
+    places = dict.fromkeys(folder.parent / INSTANCES / mask.parent.relative_to(folder) for folder in folders)
     return [place for place in places if not files.layout or place.is_relative_to(files.root)]
+
+
+def _named_folder(files: DatasetFiles, mask: Path) -> Iterator[Path]:
+    """Yields the folder that the layout calls that of the masks, which may be above the only one that holds some."""
+    if files.layout:
+        below = PurePosixPath(mask.parent.relative_to(files.root).as_posix())
+        if spot := find_spot(below, LAYOUTS[files.layout].masks):
+            yield files.root.joinpath(*below.parts[: spot.depth + 1 + spot.folder.count("/")])
 
 
 def _checked(found: dict[str, Path], names: Sequence[str], folders: _Folders) -> dict[str, Path]:
