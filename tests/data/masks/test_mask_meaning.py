@@ -204,6 +204,20 @@ def test_unknown_colors_of_transparent_pixels_are_ignored(tmp_path: Path) -> Non
     )
 
 
+def test_unknown_ids_of_transparent_pixels_are_ignored(tmp_path: Path) -> None:
+    table = ClassTable(FOUR.names, FOUR.colours, mask_values=(1, 2, 3, 4))
+    alpha = np.full(IDS.shape, 255, np.uint8)
+    alpha[:2] = 0
+    ids = np.where(alpha > 0, IDS + np.uint8(1), np.uint8(0))
+    path = save(tmp_path / "a.png", Image.fromarray(np.dstack([ids, ids, ids, alpha])))
+    np.testing.assert_array_equal(read_mask(path, MaskEncoding(table)), np.where(alpha > 0, IDS, 255))
+    gray_colors = ClassTable(FOUR.names, ((10, 10, 10), (20, 20, 20), (30, 30, 30), (40, 40, 40)))
+    path = save(path, Image.fromarray(np.dstack([ids * np.uint8(10), alpha])))
+    np.testing.assert_array_equal(
+        read_mask(path, MaskEncoding(gray_colors, kind="colours")), np.where(alpha > 0, IDS, 255)
+    )
+
+
 @pytest.mark.parametrize("kind", ["auto", "colours"])
 def test_unknown_values_can_be_ignored(tmp_path: Path, kind: str) -> None:
     painted = np.array(FOUR.colours, np.uint8)[IDS]

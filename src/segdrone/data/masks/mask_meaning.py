@@ -9,6 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segdrone.data.masks.label_lookup import Decoded, LabelLookup, count_labels
 from segdrone.data.masks.stored_mask import StoredMask
@@ -43,9 +44,13 @@ def _decode_colors(stored: StoredMask, encoding: MaskEncoding) -> Decoded:
         values = stored.values
         if values is None or values.dtype != np.uint8:
             raise DataError("holds values of more than 8 bits, not colors: give data.mask_encoding=ids")
-        gray = stored.brightness
-        return encoding.lookup.colors(np.repeat(gray[..., None], 3, axis=2))
-    return encoding.lookup.colors(stored.painted)
+    return encoding.lookup.colors(_colors(stored))
+
+
+def _colors(stored: StoredMask) -> NDArray[np.uint8]:
+    """Returns the colors of the pixels, uint8 `[H, W, 3]`; those of gray values are gray."""
+    is_gray = stored.colors is None and stored.palette is None
+    return np.repeat(stored.brightness[..., None], 3, axis=2) if is_gray else stored.painted
 
 
 def _decode_binary(stored: StoredMask, encoding: MaskEncoding) -> Decoded:
@@ -152,8 +157,11 @@ def _hide_transparent(decoded: Decoded, stored: StoredMask) -> Decoded:
     """Takes unknown values of transparent pixels for no label."""
     if not decoded.unknown or stored.visible is None:
         return decoded
-    values = stored.values if stored.values is not None else stored.painted
-    return decoded._replace(unknown=decoded.unknown - count_labels(values[~stored.visible]))
+    if isinstance(next(iter(decoded.unknown)), tuple):
+        pixels = _colors(stored)
+    else:
+        pixels = stored.values if stored.values is not None else stored.painted[..., 0]
+    return decoded._replace(unknown=decoded.unknown - count_labels(pixels[~stored.visible]))
 
 
 def _gray_classes(lookup: LabelLookup) -> set[int]:
