@@ -69,6 +69,17 @@ def test_an_unknown_id_is_reported_with_file_and_count(tmp_path: Path) -> None:
     )
 
 
+def test_an_unknown_id_is_told_beside_the_ids_that_are_ignored(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", Image.fromarray(np.full((4, 6), 77, np.uint8)))
+    names, colors = ("a", "b"), ((0, 0, 0), (9, 9, 9))
+    for values, ignored, text in (
+        ((0, 255), (), "(its ids are 0, 255): "),
+        ((1, 255), (0,), "(its ids are 1, 255, 0 is ignored): "),
+        ((1, 2), (0,), "(its ids are 1, 2, 0 and 255 are ignored): "),
+    ):
+        assert text in mask_error(path, ClassTable(names, colors, mask_values=values, ignored_values=ignored))
+
+
 def test_unknown_ids_of_a_jpeg_are_explained(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     Image.fromarray(random_ids() * 10).save(path, quality=20)

@@ -18,6 +18,7 @@ from segdrone.errors import DataError
 
 COLORS = ((0, 0, 0), (90, 90, 90), (0, 200, 0))
 TABLE = ClassTable(("soil", "road", "grass"), COLORS, ignored_colors=((255, 0, 255),))
+TWO = ClassTable(("soil", "road"), COLORS[:2])
 BEFORE = np.array([[0, 1, 2, 255], [0, 1, 2, 2]], np.uint8)
 AFTER = np.array([[0, 1, 0, 2], [255, 1, 2, 1]], np.uint8)
 ALPHA = np.array([[255, 255, 255, 0], [0, 9, 255, 255]], np.uint8)
@@ -116,6 +117,20 @@ def test_ignored_pixels_need_a_color() -> None:
     stored, before = StoredMask(colors=painted(np.array([[0, 1]], np.uint8))), np.array([[0, 1]], np.uint8)
     with pytest.raises(DataError, match="has none for the 1 pixels that .* leave without a label: give --background"):
         recode(stored, before, np.array([[255, 1]], np.uint8), MaskEncoding(table))
+
+
+def test_ignored_pixels_need_an_id() -> None:
+    table = ClassTable(("soil", "road"), COLORS[:2], mask_values=(0, 255))
+    stored, before = StoredMask(np.array([[0, 255]], np.uint8)), np.array([[0, 1]], np.uint8)
+    after = np.array([[255, 1]], np.uint8)
+    words = "holds ids, and the class table has none for the 1 pixels .* a row `ignored` with an id of its own"
+    with pytest.raises(DataError, match=words):
+        recode(stored, before, after, MaskEncoding(table, kind="ids"))
+    known = ClassTable(table.names, table.colours, mask_values=(0, 255), ignored_values=(9,))
+    new = recode(stored, before, after, MaskEncoding(known, kind="ids"))
+    assert new.values is not None and new.values.tolist() == [[9, 255]]
+    with pytest.raises(DataError, match="holds dark and light pixels, and neither for the 1 pixels .* all shapes$"):
+        recode(stored, before, after, MaskEncoding(TWO, kind="binary"))
 
 
 def test_ids_that_would_be_read_as_colors_are_refused() -> None:

@@ -40,9 +40,11 @@ def describe_unknown(
     ids = f"ids 0 to {len(table) - 1}"
     if table.mask_values is not None:
         ids = f"its ids are {', '.join(map(str, table.mask_values[:10]))}{'...' if len(table) > 10 else ''}"
+    ignored = sorted({table.ignore_index, *table.ignored_values} - {*(table.mask_values or ())})
+    without = f", {' and '.join(map(str, ignored))} {'is' if len(ignored) == 1 else 'are'} ignored" if ignored else ""
     return (
-        f"{path} holds {listed}{more}, not in the class table of {len(table)} classes ({ids}, {table.ignore_index} is "
-        f"ignored): {remedies(unknown, known, encoding, lossy)}"
+        f"{path} holds {listed}{more}, not in the class table of {len(table)} classes ({ids}{without}): "
+        f"{remedies(unknown, known, encoding, lossy)}"
     )
 
 

@@ -62,10 +62,14 @@ def recode(stored: StoredMask, before: Mask | None, after: Mask, encoding: MaskE
                 return new
     ignored = encoding.source.ignore_index
     if ignored in needed and not any(ignored in form.codes for form in forms[:1]):
+        what, row = "colors, and the class table has none", ", or give the class table a row `ignored` with a color"
+        if encoding.kind == "binary":
+            what, row = "dark and light pixels, and neither", ""
+        elif forms[0].stored.colors is None:
+            what, row = "ids, and the class table has none", row.replace("a color", "an id of its own")
         raise DataError(
-            f"holds colors, and the class table has none for the {int((changed & (after == ignored)).sum())} pixels "
-            "that the corrections leave without a label: give --background CLASS for pixels outside of all shapes, or "
-            "give the class table a row `ignored` with a color"
+            f"holds {what} for the {int((changed & (after == ignored)).sum())} pixels that the corrections leave "
+            f"without a label: give --background CLASS for pixels outside of all shapes{row}"
         )
     raise DataError(
         "cannot hold the corrected classes so that they are read again: say what its values are with "
