@@ -96,6 +96,26 @@ def test_lists_tell_photographs_of_one_name_apart_by_their_folders(tmp_path: Pat
     assert files.passed_over["photographs in no list"] == [tmp_path / "JPEGImages" / "c" / f"{i}.jpg" for i in range(3)]
 
 
+def test_photographs_in_the_lists_of_several_splits_are_told(tmp_path: Path) -> None:
+    write_pairs(tmp_path, *numbered("images/{}.jpg", "masks/{}.png", 6))
+    for name, lines in (("train", "0\n1\n2\n"), ("val", "3\n4\n"), ("test", "4.jpg\n")):
+        (tmp_path / f"{name}.txt").write_text(lines)
+    files = find_dataset(tmp_path)
+    assert {p.id: p.split for p in files.pairs} == {"0": "train", "1": "train", "2": "train", "3": "val"}
+    assert files.passed_over["photographs in the lists of several splits"] == [tmp_path / "images" / "4.jpg"]
+    assert files.passed_over["photographs in no list"] == [tmp_path / "images" / "5.jpg"]
+
+
+@pytest.mark.parametrize(("train", "val"), [("0\n1", ""), ("0", "lost")])
+def test_lists_of_which_one_repeats_another_are_told(tmp_path: Path, train: str, val: str) -> None:
+    write_pairs(tmp_path, *numbered("images/{}.jpg", "masks/{}.png", 4))
+    for name, lines in (("train", f"{train}\n"), ("val", f"{val}\n2\n3\n"), ("test", "2\n3\n")):
+        (tmp_path / f"{name}.txt").write_text(lines)
+    files = find_dataset(tmp_path)
+    assert {p.split for p in files.pairs} == {None}
+    assert f"the lists in {tmp_path} give 2 photographs to several splits, 2 first, and are not taken" in files.notes[0]
+
+
 def test_lists_of_few_photographs_are_told_and_not_used(tmp_path: Path) -> None:
     write_pairs(tmp_path, *numbered("JPEGImages/{}.jpg", "SegmentationClass/{}.png", 5))
     (tmp_path / "ImageSets").mkdir()
