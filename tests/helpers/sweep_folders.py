@@ -19,6 +19,7 @@ def write_job(
     objective: str = "val/miou",
     data: dict[str, Any] | None = None,
     loss: dict[str, Any] | None = None,
+    augment: dict[str, Any] | None = None,
     **scores: float | str | None,
 ) -> None:
     folder = sweep / name
@@ -30,6 +31,7 @@ def write_job(
             "output_dir": "x",
             "data": data or {},
             "loss": loss,
+            "augment": augment,
         },
     }
     (folder / ".hydra").mkdir(parents=True)

@@ -130,6 +130,17 @@ def test_jobs_that_were_validated_on_different_pixels_are_warned_of(
     )
 
 
+def test_jobs_whose_validation_photographs_were_augmented_otherwise_are_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As by `experiment=article,baseline`: the recipe of the tutorial distorts them."""
+    write_job(tmp_path, "0", ["augment=light"], 0.5, augment={"train": [{"transform": "VerticalFlip"}], "val": []})
+    write_job(tmp_path, "1", ["augment=none"], 0.4, augment={"train": []})
+    assert "warning" not in report_of(tmp_path, capsys)
+    write_job(tmp_path, "2", ["augment=article_val"], 0.4, augment={"val": [{"transform": "GridDistortion"}]})
+    assert "warning: jobs differ in augment.val, so their val/miou is not of" in report_of(tmp_path, capsys)
+
+
 def test_jobs_that_are_ranked_by_different_losses_are_warned_of(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -29,6 +29,8 @@ _VALIDATED = (
     "split_by", "split_distance", "split_seed", "test_share", "val_share", "sampling", "image_size", "scale",
 )  # fmt: skip
 """Options of `data` that decide which photographs are validated, by which classes and at which size."""
+_CHANGED = ("augment.val", "trainer.limit_val_batches")
+"""Options that decide how these are changed, and how many of them are used."""
 _OF_LOSS = ("loss", "model.instances")
 """Options that decide what is added up as the loss."""
 
@@ -39,6 +41,8 @@ class _SweepConfig(BaseModel):
     objective: str
     direction: str
     data: dict[str, Any] = {}
+    augment: dict[str, Any] | None = None
+    trainer: dict[str, Any] = {}
     loss: Any = None
     model: dict[str, Any] = {}
 
@@ -146,7 +150,7 @@ class Sweep:
     def validated_differently(self) -> list[str]:
         """Returns the options by which jobs with an objective were validated on other pixels, or by other losses."""
         found = [job.validated for job in self.scored]
-        keys = [*(f"data.{key}" for key in _VALIDATED), *_OF_LOSS]
+        keys = [*(f"data.{key}" for key in _VALIDATED), *_CHANGED, *_OF_LOSS]
         return [key for key in keys if any(one.get(key) != found[0].get(key) for one in found)]
 
 
@@ -219,6 +223,8 @@ def _read_validated(path: Path) -> dict[str, Any]:
     data = config.data
     size = "scale" if data.get("sampling") == "whole" else "image_size"  # without effect
     validated = {f"data.{key}": data[key] for key in _VALIDATED if key in data and key != size}
+    validated["augment.val"] = (config.augment or {}).get("val") or []
+    validated["trainer.limit_val_batches"] = config.trainer.get("limit_val_batches", 1.0)
     if config.objective.endswith("/loss"):
         validated |= {"loss": config.loss, "model.instances": config.model.get("instances", False)}
     return validated
