@@ -5,7 +5,7 @@ from typing import Any
 import lightning.pytorch as L
 import pytest
 import torch
-from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from torch import Tensor
 
 from segdrone.errors import ConfigError
@@ -116,6 +116,14 @@ def test_swa_keeps_the_statistics_of_a_frozen_encoder(tmp_path: Path) -> None:
 def test_weights_of_another_precision_are_not_averaged(precision: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=f"trainer.precision={precision} keeps no weights that could be averaged"):
         fit(tmp_path, EMA(0.9), module=tiny_module(), precision=precision)
+
+
+@pytest.mark.parametrize("averaging", [EMA(0.9), SWA(0.0)], ids=["ema", "swa"])
+def test_checkpoints_of_weights_that_were_not_validated_are_refused(averaging: WeightAveraging, tmp_path: Path) -> None:
+    """Lightning asks no callback for the weights of such a checkpoint, also not the one that has the average."""
+    weights_alone = ModelCheckpoint(tmp_path, monitor="val/loss", save_weights_only=True)
+    with pytest.raises(ConfigError, match="save_weights_only=true of .* keeps the current weights, not the averages"):
+        fit(tmp_path, averaging, weights_alone, module=tiny_module())
 
 
 def test_swa_needs_a_number_of_epochs(tmp_path: Path) -> None:

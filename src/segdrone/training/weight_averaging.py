@@ -25,12 +25,18 @@ class _Averaging(WeightAveraging):
         """Places the average on the training device; Lightning would use that of the module, which is moved later.
 
         Raises:
-            ConfigError: The weights are in another precision, in which torch does not average them with this one.
+            ConfigError: The weights are in another precision, in which torch does not average them with this one; or a
+                callback keeps checkpoints of weights alone, in which Lightning puts those that are not averaged.
         """
         if stage == "fit" and str(trainer.precision).endswith("-true") and trainer.precision != "32-true":
             raise ConfigError(
                 f"trainer.precision={trainer.precision} keeps no weights that could be averaged (callbacks ema, swa, "
                 "self_training): give bf16-mixed or 32-true"
+            )
+        if stage == "fit" and any(getattr(kept, "save_weights_only", False) for kept in trainer.checkpoint_callbacks):
+            raise ConfigError(
+                "save_weights_only=true of a callback that keeps checkpoints keeps the current weights, not the "
+                "averages that are validated (callbacks ema, swa, self_training): leave it out; best.ckpt is as small"
             )
         self._device = trainer.strategy.root_device
         super().setup(trainer, pl_module, stage)
