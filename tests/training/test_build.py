@@ -76,6 +76,24 @@ def test_a_replay_has_the_photographs_that_the_checkpoint_was_trained_on(
     assert module.hparams["data"]["replay"] == str(all_scenes)
 
 
+def test_a_resumed_run_says_what_it_is_trained_on_only_now(
+    trained_run: Path, all_scenes: Path, small_config: Compose, tmp_path: Path
+) -> None:
+    checkpoints, other = trained_run / "checkpoints", Path(shutil.copytree(all_scenes, tmp_path / "other"))
+    resumed = [f"ckpt_path={checkpoints / 'last.ckpt'}", "trainer.max_epochs=2"]
+    trained = load_module(checkpoints / "best.ckpt").hparams["splits"]["train"]
+
+    def origin(*given: str) -> list[dict[str, object]] | None:
+        cfg = small_config(*resumed, *given)
+        described = build_module(cfg, build_datamodule(cfg)).hparams["origin"]
+        return described and described["trained_on"]
+
+    assert origin() is None
+    assert origin(f"distil_from={checkpoints / 'best.ckpt'}") == [{"root": str(all_scenes), "photographs": trained}]
+    (replayed,) = origin(f"data.replay={other}") or [{}]
+    assert replayed["root"] == str(other) and replayed["photographs"]
+
+
 def test_masks_beside_photographs_without_masks_score_them(trained_run: Path, all_scenes: Path, tmp_path: Path) -> None:
     write_photographs(tmp_path / "data" / "original_images", all_scenes, 5)
     masks = tmp_path / "data" / "label_images_semantic"

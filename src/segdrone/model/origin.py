@@ -42,6 +42,27 @@ def describe_origin(
     }
 
 
+def continue_origin(earlier: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Returns the origin of a run that is resumed, maybe with other teachers, or beside other photographs, than before.
+
+    Args:
+        earlier: That of the run until now.
+        now: What `describe_origin` returns for its teachers and other photographs now. The last ones stay the last.
+
+    Example:
+        >>> a, b = ({"root": root, "photographs": ["1"]} for root in "ab")
+        >>> earlier = {"checkpoint": "x.ckpt", "sha256": "1f", "trained_on": [a]}
+        >>> continue_origin(earlier, {"checkpoint": None, "sha256": None, "trained_on": [b]})["trained_on"] == [a, b]
+        True
+    """
+    if earlier is None or now is None:
+        origin = now if earlier is None else earlier
+        return None if origin is None else dict(origin)
+    trained = [*earlier["trained_on"], *(part for part in now["trained_on"] if part not in earlier["trained_on"])]
+    last = now["trained_on"][-1]
+    return {**earlier, "trained_on": trained if trained[-1] == last else [*trained, last]}
+
+
 def trained_elsewhere(hparams: Mapping[str, Any], root: str | Path) -> set[str]:
     """Returns the names of photographs in a folder that a model was trained on before its last training, or beside it.
 

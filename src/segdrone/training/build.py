@@ -31,7 +31,7 @@ from segdrone.model import (
     summarize,
 )
 from segdrone.model.checkpoint import read_spec
-from segdrone.model.origin import describe_origin, trained_elsewhere
+from segdrone.model.origin import continue_origin, describe_origin, trained_elsewhere
 from segdrone.spec import ModelSpec
 from segdrone.training.checks import tell_scales, tell_unused
 from segdrone.training.distillation import teacher_paths
@@ -237,17 +237,17 @@ def _replayed_photographs(cfg: DictConfig, root: str) -> list[str] | None:
 
 
 def _origin(cfg: DictConfig, datamodule: SegmentationDataModule) -> dict[str, Any] | None:
-    """Returns where the weights are from, those of teachers too; a resumed run has the origin of the earlier one."""
-    if cfg.ckpt_path is not None:
-        origin = read_checkpoint(cfg.ckpt_path)["hyper_parameters"].get("origin")
-        return None if origin is None else dict(origin)
+    """Returns where the weights are from, those of teachers too; a resumed run goes on with that of the earlier one."""
     sources = [
         *([] if cfg.init_from is None else [cfg.init_from]),
         *teacher_paths(to_container(cfg).get("distil_from")),
     ]
     models = [read_checkpoint(source)["hyper_parameters"] for source in sources]
     replay, pairs = datamodule.config.replay, datamodule.splits.get("replay", [])
-    return describe_origin(cfg.init_from, models, None if replay is None else (replay, [pair.id for pair in pairs]))
+    origin = describe_origin(cfg.init_from, models, None if replay is None else (replay, [pair.id for pair in pairs]))
+    if cfg.ckpt_path is None:
+        return origin
+    return continue_origin(read_checkpoint(cfg.ckpt_path)["hyper_parameters"].get("origin"), origin)
 
 
 def _resolve_loss(options: dict[str, Any], datamodule: SegmentationDataModule) -> dict[str, Any]:
