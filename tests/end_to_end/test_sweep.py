@@ -13,6 +13,7 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
+from segdrone.sweep import UNFINISHED, Job, note_failure, read_sweep
 from tests.helpers.commands import Command, assert_one_line, run_command
 from tests.helpers.shared import make_once
 from tests.helpers.small_run import small
@@ -103,6 +104,27 @@ def test_a_sweep_can_be_compared_again(searched: Searched, command: Command, tmp
     assert len(rows_of(sweep)) == 5
     (tmp_path / "empty").mkdir()
     assert_one_line(command("segdrone", "sweep", tmp_path / "empty"), "contains no job of segdrone train -m")
+
+
+def test_a_job_that_was_killed_is_compared_when_it_was_resumed(
+    searched: Searched, command: Command, tmp_path: Path
+) -> None:
+    sweep = Path(shutil.copytree(searched[0], tmp_path / "copy"))
+    job = next(name for name, row in rows_of(sweep).items() if not row["error"])
+    note_failure(sweep / job, UNFINISHED, "")
+    killed, resumed = _job(sweep, job), [f"output_dir={sweep / job}", f"ckpt_path={sweep / job}/checkpoints/last.ckpt"]
+    assert killed.failure == UNFINISHED
+    result = command("train.py", *resumed, "trainer.max_epochs=2")
+    assert result.returncode == 0, result.stderr
+    again = _job(sweep, job)
+    assert again.failure is None and again.reached != killed.reached
+    assert again.overrides == (*(text for text in killed.overrides if "max_epochs" not in text), "trainer.max_epochs=2")
+
+
+def _job(sweep: Path, name: str) -> Job:
+    read = read_sweep(sweep)
+    assert read is not None
+    return next(job for job in read.jobs if job.name == name)
 
 
 @pytest.mark.slow

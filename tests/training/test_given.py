@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from segdrone.training.given import settle_recipe_keys
+from segdrone.training.given import continue_overrides, settle_recipe_keys
 from tests.helpers.small_run import compose_config
 
 
@@ -75,3 +75,14 @@ def test_a_recipe_of_another_folder_chooses_a_file_there(tmp_path: Path) -> None
     cfg = OmegaConf.create({"model": {"name": "own", "width": 4, "depth": 3}})
     settle_recipe_keys(cfg, ["experiment=mine", "model=own"], [tmp_path])
     assert cfg.model == {"name": "own", "width": 4}
+
+
+def test_a_resumed_run_has_the_overrides_that_lead_to_it(tmp_path: Path) -> None:
+    assert continue_overrides(tmp_path, ["seed=2"]) is None
+    (tmp_path / ".hydra").mkdir()
+    earlier = ["output_dir=sweep", "optimizer.lr=1e-3", "loss=ce", "loss.label_smoothing=0.1", "trainer.max_epochs=3"]
+    OmegaConf.save(OmegaConf.create(earlier), tmp_path / ".hydra" / "overrides.yaml")
+    given = ["output_dir=sweep/1", "ckpt_path=sweep/1/checkpoints/last.ckpt"]
+    assert continue_overrides(tmp_path, given) == earlier
+    now = ["trainer=cpu", "loss=dice", "+trainer.val_check_interval=0.5", "optimizer.lr=1e-4"]
+    assert continue_overrides(tmp_path, [*given, *now]) == ["output_dir=sweep", "trainer.max_epochs=3", *now]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
+
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from segdrone.cli.hydra_main import run, task_wrapper
+from segdrone.sweep import clear_failure
 from segdrone.utils.config import config_dir
+from segdrone.utils.launch import is_rank_zero
 
 
 @hydra.main(config_path=str(config_dir()), config_name="train", version_base="1.3")
@@ -21,7 +26,10 @@ def train(cfg: DictConfig) -> float:
     training.settle_recipe_keys(cfg, hydra_config.overrides.task, folders)
     training.inherit_options(cfg, hydra_config.overrides.task, folders)
     metrics, _ = training.train(cfg)
-    return training.objective(cfg, metrics)
+    value = training.objective(cfg, metrics)
+    if cfg.ckpt_path is not None and math.isfinite(value) and is_rank_zero():
+        clear_failure(Path(cfg.output_dir))  # of a job of a sweep that is resumed by itself
+    return value
 
 
 def main() -> None:

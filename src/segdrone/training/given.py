@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from segdrone.utils.bounded import UnreadableError, read_yaml, validate
 from segdrone.utils.config import config_dir
 
 log = logging.getLogger(__name__)
@@ -18,6 +20,7 @@ log = logging.getLogger(__name__)
 BY_KEY = ("data", "trainer")
 """Groups that a recipe, or an earlier run, adds to; of others it replaces all."""
 
+_OF_RESUMING = ("ckpt_path", "output_dir")  # say which run is resumed, not how it trains
 _RECIPES = ("experiment", "debug")  # groups whose files set keys of other groups
 _REPLACED = ("augment", "model", "loss", "optimizer", "scheduler")  # groups of which a choice is a whole
 _STARTS = ("_self_", "base", "default")  # of files: what each run has without being given
@@ -86,6 +89,31 @@ def settle_recipe_keys(cfg: DictConfig, overrides: Sequence[str], folders: Seque
                     _remove(cfg, key, known)
                 log.warning("%s sets %s, which %s=%s does not have: left out",
                             recipe, ", ".join(foreign), group, chosen[group])  # fmt: skip
+
+
+def continue_overrides(folder: Path, overrides: Sequence[str]) -> list[str] | None:
+    """Returns the overrides of the run in a folder, and those of a command that resumes it, which win.
+
+    They lead to the config of the resumed run, and a sweep goes on to tell its jobs apart by them.
+
+    Args:
+        folder: The folder.
+        overrides: Hydra's overrides of the command that resumes the run.
+
+    Returns:
+        The overrides; None if those of the run are unknown.
+    """
+    parser = OverridesParser.create()
+    try:
+        earlier = parser.parse_overrides(validate(list[str], read_yaml(folder / ".hydra" / "overrides.yaml")))
+    except (UnreadableError, HydraException):
+        return None
+    given = [part for part in parser.parse_overrides([*overrides]) if part.key_or_group not in _OF_RESUMING]
+    keys = {part.key_or_group for part in given}
+    wholes = keys.difference(BY_KEY)
+    kept = [part for part in earlier if part.key_or_group not in keys]
+    kept = [part for part in kept if part.key_or_group.partition(".")[0] not in wholes]
+    return [str(part.input_line) for part in (*kept, *given)]
 
 
 def flatten(values: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import lightning.pytorch as L
 import torch
+from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins import Precision
 from omegaconf import DictConfig
@@ -37,6 +38,7 @@ from segdrone.training.classic import train_classic
 from segdrone.training.distillation import Distillation, teacher_paths
 from segdrone.training.export_best import check_export, export_best
 from segdrone.training.fit import fit
+from segdrone.training.given import continue_overrides
 from segdrone.training.loggers import log_hyperparameters, open_loggers
 from segdrone.training.reference import add_reference
 from segdrone.training.sweep_objective import objective, objective_name
@@ -120,7 +122,7 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
         }
         provenance = describe_run(datamodule.splits["all"], trainer.strategy.root_device, **facts)
         write_json(provenance, folder / "run.json")
-        save_config(cfg, folder)
+        save_config(cfg, folder, _continued_overrides(cfg, folder))
     with supervise(trainer):
         fit(cfg, trainer, module, datamodule)
         cfg.optimizer = module.optimizer_options  # a found learning rate, and those that a resumed run keeps
@@ -144,6 +146,13 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
         "callbacks": callbacks, "loggers": loggers, "report": report,
     }  # fmt: skip
     return metrics, objects
+
+
+def _continued_overrides(cfg: DictConfig, folder: Path) -> list[str] | None:
+    """Returns the overrides of a run that is resumed in its own folder; None of another one."""
+    if cfg.ckpt_path is None or Path(cfg.ckpt_path).resolve().parent.parent != folder.resolve():
+        return None
+    return continue_overrides(folder, HydraConfig.get().overrides.task) if HydraConfig.initialized() else None
 
 
 def _kept_best(trainer: L.Trainer) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,14 @@ def without(node: DictConfig, key: str) -> DictConfig:
     return copy
 
 
-def save_config(cfg: DictConfig, folder: Path) -> None:
+def save_config(cfg: DictConfig, folder: Path, continued: Sequence[str] | None = None) -> None:
     """Writes `.hydra/` with the config, the overrides and Hydra's options, as Hydra does; nothing without Hydra.
 
     Args:
         cfg: The config of a task, or the whole one that Hydra's callbacks get.
         folder: Where to write.
+        continued: Overrides of a run that goes on in its folder, in place of those of the command. Hydra's options
+            there, which say where their configuration files are, stay.
     """
     from hydra.core.hydra_config import HydraConfig  # slow, and not needed by those who only find `conf/`
 
@@ -44,6 +47,8 @@ def save_config(cfg: DictConfig, folder: Path) -> None:
     hydra = cfg.hydra if "hydra" in cfg else HydraConfig.get()
     task = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
     contents = {"config": task, "overrides": hydra.overrides.task, "hydra": {"hydra": hydra}}
+    if continued is not None:
+        contents = {"config": task, "overrides": [*continued]}
     for name, content in contents.items():
         with atomic_write(folder / ".hydra" / f"{name}.yaml") as partial:
             OmegaConf.save(content, partial)
