@@ -78,9 +78,10 @@ def test_val_is_scored_if_there_is_no_test_split(small_config: Compose, all_scen
     splits.mkdir()
     (splits / "train.txt").write_text("000\n001\n002\n")
     (splits / "val.txt").write_text("003\n004\n")
-    train(small_config(f"data.split_dir={splits}"))
+    metrics, made = train(small_config(f"data.split_dir={splits}", "loss=dice"))
     report = json.loads((run / "metrics.json").read_text())
     assert (report["split"], report["photographs"]) == ("val", 2)
+    assert float(made["trainer"].callback_metrics["test/loss"]) == pytest.approx(metrics["val/loss"], abs=1e-6)
 
 
 def test_scores_of_photographs_that_were_trained_on_are_no_test(small_config: Compose, run: Path) -> None:

@@ -180,6 +180,7 @@ def _score_best(
         log.warning("no epoch was left to train, and %s keeps no checkpoint: %s is scored", folder, cfg.ckpt_path)
         path = cfg.ckpt_path
     best = load_module(path) if path else module.float()
+    best.loss = module.loss.float()  # `test/loss` is then of the same loss as `val/loss`
     trainer.strategy.precision_plugin = Precision()  # 32-true, as evaluate.py scores
     options = inference_options(cfg)
     if trainer.is_global_zero:
