@@ -7,6 +7,7 @@ import torch
 
 from segdrone.training import LearningRateFinder
 from segdrone.training.lr_finder import suggest, unbias
+from tests.helpers.small_run import Compose, fit_config
 from tests.helpers.training import StopAfter, batches, fit, tiny_module, weights
 
 RATES = [1e-6 * 10 ** (step / 20) for step in range(100)]
@@ -85,6 +86,14 @@ def test_run_equals_one_started_with_the_suggested_rate(tmp_path: Path, steps: i
     assert torch.equal(weights(module), weights(reference))
     assert len(logged.epochs) == 5
     assert [{**epoch} for epoch in logged.epochs] == [{**epoch} for epoch in other.epochs]
+
+
+def test_what_is_validated_at_the_tested_rates_is_no_score_of_a_run_without_validation(small_config: Compose) -> None:
+    made = fit_config(
+        small_config("callbacks=[default,lr_finder]", "trainer.limit_val_batches=0", "trainer.max_epochs=2")
+    )
+    assert "train/miou" in made["trainer"].callback_metrics
+    assert not [name for name in made["trainer"].callback_metrics if name.startswith("val/")]
 
 
 def test_resumed_run_keeps_its_learning_rates(tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ class LearningRateFinder(callbacks.LearningRateFinder):
         self._num_training_steps = int(min(self._num_training_steps, trainer.estimated_stepping_batches))
         super().on_fit_start(trainer, pl_module)
         pl_module.split_metrics("train").reset()  # the test may end within an epoch
+        trainer._logger_connector.reset_metrics()  # it also validates, even in a run that does not
         if self.optimal_lr is None:  # trainer.fast_dev_run
             return
         rates, losses = self.optimal_lr.results["lr"], unbias(self.optimal_lr.results["loss"])
