@@ -63,3 +63,8 @@ def test_more_than_one_epoch_and_other_shares_are_refused(tmp_path: Path) -> Non
     for share in (0, 1.1, True):
         with pytest.raises(ConfigError, match=f"share={share} must be a number above 0 and up to 1"):
             AdaptBatchNorm(share)
+
+
+def test_a_precision_that_scales_gradients_is_refused_as_there_are_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"precision=16-mixed scales gradients, .*: give trainer\.precision=auto"):
+        fit(tmp_path, AdaptBatchNorm(0.5), module=tiny_module(), max_epochs=1, scaled=True)

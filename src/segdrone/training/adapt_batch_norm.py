@@ -39,7 +39,8 @@ class AdaptBatchNorm(L.Callback):
 
         Raises:
             ConfigError: The network has no batch norm, several processes would each have statistics of their own, or
-                there is more than one epoch, or one that ends or is validated before its last batch.
+                there is more than one epoch, or one that ends or is validated before its last batch; or gradients,
+                which there are none of, are to be scaled.
         """
         if not batch_norms(pl_module):
             assert isinstance(pl_module, SegmentationModule)
@@ -49,6 +50,11 @@ class AdaptBatchNorm(L.Callback):
             )
         if trainer.world_size > 1:
             raise ConfigError("batch-norm statistics are adapted in one process: leave out trainer=ddp")
+        if getattr(trainer.precision_plugin, "scaler", None) is not None:
+            raise ConfigError(
+                f"trainer.precision={trainer.precision} scales gradients, and batch-norm statistics are adapted "
+                "without: give trainer.precision=auto"
+            )
         if trainer.max_epochs != 1:
             raise ConfigError("batch-norm statistics are adapted in one epoch: give trainer.max_epochs=1")
         if trainer.max_steps != -1 or trainer.val_check_interval != 1.0:
