@@ -66,6 +66,18 @@ def test_a_run_resumed_with_other_steps_per_epoch_is_at_the_same_epoch_of_its_sc
     assert f"resumed with {steps} steps per epoch instead of {4 // before}: the schedule goes on at" in caplog.text
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES[:3], ids=lambda schedule: schedule["name"])
+def test_a_few_steps_fewer_per_epoch_are_not_taken_for_a_part_of_the_next_epoch(
+    schedule: dict[str, Any], tmp_path: Path
+) -> None:
+    """The schedule would be at its end, where `onecycle` ends the run, before the last epoch is."""
+    fit(tmp_path / "a", StopAfter(1), module=tiny_module(scheduler=schedule), max_epochs=4)
+    rates = Rates()
+    resumed: dict[str, Any] = {"ckpt_path": tmp_path / "a/last.ckpt", "max_epochs": 4, "limit_train_batches": 3}
+    fit(tmp_path / "b", rates, module=tiny_module(scheduler=schedule), **resumed)
+    assert rates.values[1:] == pytest.approx(_planned(schedule, 12)[4:])
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES[1:3], ids=lambda schedule: schedule["name"])
 def test_a_resumed_run_ends_with_the_same_weights(schedule: dict[str, Any], tmp_path: Path) -> None:
     options: dict[str, Any] = {"scheduler": schedule, "optimizer": {"name": "adamw", "lr": 1e-2, "encoder_lr": 1e-3}}

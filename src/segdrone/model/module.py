@@ -139,11 +139,13 @@ class SegmentationModule(L.LightningModule):
         """Lets the schedule go on at the epoch where a run resumes with other steps per epoch, as by its batch size."""
         scheduler: Any = self.trainer.lr_scheduler_configs[0].scheduler
         steps = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
-        first = self.trainer.current_epoch * steps
-        if not first <= scheduler.last_epoch <= first + steps:
+        epochs = self.trainer.fit_loop.epoch_progress.current
+        first = epochs.processed * steps
+        last = first + steps if epochs.ready > epochs.processed else first  # of a checkpoint within an epoch, or not
+        if not first <= scheduler.last_epoch <= last:
             log.warning(
                 "resumed with %d steps per epoch instead of %.4g: the schedule goes on at epoch %d", steps,
-                scheduler.last_epoch / max(1, self.trainer.current_epoch), self.trainer.current_epoch + 1,
+                scheduler.last_epoch / max(1, epochs.processed), epochs.processed + 1,
             )  # fmt: skip
             scheduler.last_epoch = first
 
