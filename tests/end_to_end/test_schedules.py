@@ -109,3 +109,16 @@ def test_gradients_are_clipped_in_any_precision(precision: str, tmp_path: Path) 
     fit(tmp_path, Norm(), module=tiny_module(), precision=precision, gradient_clip_val=1e-3)
     assert norms
     assert max(norms) == pytest.approx(1e-3, rel=1e-2)
+
+
+@pytest.mark.parametrize("clips", [1.0, None])
+def test_gradients_that_are_scaled_may_be_clipped_before_a_run_is_resumed_or_after(
+    clips: float | None, tmp_path: Path
+) -> None:
+    """The optimizer is fused if they are not; torch would restore what it was before."""
+    options: dict[str, Any] = {"scaled": True, "max_epochs": 1}
+    fit(tmp_path / "a", module=tiny_module(), gradient_clip_val=clips, **options)
+    resumed: dict[str, Any] = {"ckpt_path": tmp_path / "a/last.ckpt", "gradient_clip_val": None if clips else 1.0}
+    trainer = fit(tmp_path / "b", module=tiny_module(), **{**options, "max_epochs": 2}, **resumed)
+    assert trainer.global_step == 8
+    assert [group["fused"] for group in trainer.optimizers[0].param_groups] == [clips is not None] * 2

@@ -245,13 +245,16 @@ class SegmentationModule(L.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restores the optimizer's options, and keeps the patience, and the length of the schedule, that are given now.
 
-        OneCycleLR would restore the length of the first run, and fail after its end; `EarlyStopping` its patience.
+        OneCycleLR would restore the length of the first run, and fail after its end; `EarlyStopping` its patience; and
+        an optimizer that was not fused, as gradients were clipped, would not be now, although it is said to be.
 
         Raises:
             CheckpointError: A state of a loop or a callback has another type than now.
         """
         if "optimisation" in checkpoint:
             self.optimizer_options = dict(checkpoint["optimisation"]["optimizer"])
+        for group in (group for state in checkpoint.get("optimizer_states", []) for group in state["param_groups"]):
+            group["fused"] = self.optimizer_options.get("fused", self._can_fuse)
         for state in checkpoint.get("lr_schedulers", []):
             for key in LENGTH_OF_SCHEDULE:
                 state.pop(key, None)
@@ -271,11 +274,14 @@ class SegmentationModule(L.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Builds the optimizer, and the schedule over all steps of the run.
 
-        The optimizer is fused: one pass over the weights, in a third of the time. It is not fused if gradients are
-        clipped under mixed precision, because Lightning refuses optimizers that can unscale gradients themselves.
+        The optimizer is fused if it can be: one pass over the weights, in a third of the time.
         """
-        clips = isinstance(self.trainer.precision_plugin, MixedPrecision) and bool(self.trainer.gradient_clip_val)
-        optimizer = build_optimizer(self, self.encoder, **{"fused": not clips, **self.optimizer_options})
+        optimizer = build_optimizer(self, self.encoder, **{"fused": self._can_fuse, **self.optimizer_options})
         steps = self.trainer.estimated_stepping_batches
         scheduler = build_scheduler(optimizer, **self.scheduler_options, steps=steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    @property
+    def _can_fuse(self) -> bool:
+        """Whether the optimizer can be fused: if gradients are clipped under mixed precision, Lightning refuses it."""
+        return not (isinstance(self.trainer.precision_plugin, MixedPrecision) and self.trainer.gradient_clip_val)
