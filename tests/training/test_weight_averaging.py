@@ -121,7 +121,7 @@ def test_weights_of_another_precision_are_not_averaged(precision: str, tmp_path:
 @pytest.mark.parametrize("averaging", [EMA(0.9), SWA(0.0)], ids=["ema", "swa"])
 def test_checkpoints_of_weights_that_were_not_validated_are_refused(averaging: WeightAveraging, tmp_path: Path) -> None:
     """Lightning asks no callback for the weights of such a checkpoint, also not the one that has the average."""
-    weights_alone = ModelCheckpoint(tmp_path, monitor="val/loss", save_weights_only=True)
+    weights_alone = ModelCheckpoint(tmp_path, monitor="val/miou", mode="max", save_weights_only=True)
     with pytest.raises(ConfigError, match="save_weights_only=true of .* keeps the current weights, not the averages"):
         fit(tmp_path, averaging, weights_alone, module=tiny_module())
 
