@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from segdrone.serve.access import _digest
 from segdrone.serve.app import start_service
 from segdrone.serve.service import Service
 from segdrone.serve.settings import ModelFile, ServeSettings
+from segdrone.serve.tensors import Inference, write_answer
 from tests.helpers.exported import random_pixels
 from tests.helpers.serving import TILED, make_client
 from tests.helpers.small_graphs import graph, write
@@ -109,6 +111,19 @@ def test_a_binary_input_may_have_an_answer_in_json(client: TestClient) -> None:
     answer = client.post(URL, content=content, headers=headers)
     assert answer.headers["content-type"] == "application/json"
     assert answer.json() == client.post(URL, json=document()).json()
+
+
+def test_an_answer_in_json_takes_little_memory(tmp_path: Path) -> None:
+    """As Python's numbers and texts, its values would take seventy bytes each."""
+    values = np.random.default_rng(0).random((1, 4, 150, 200), np.float32)
+    tracemalloc.start()
+    write_answer(Inference(WINDOWS, "[]", False), "net", "0", values, tmp_path / "answer")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    answer = json.loads((tmp_path / "answer").read_text())
+    assert answer["id"] == "[]"
+    assert np.abs(np.array(answer["outputs"][0]["data"]) - values.ravel()).max() < 1e-6
+    assert peak < 6 << 20
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from segdrone.utils.bounded import UnreadableError, parse_json, validate
 INPUT, OUTPUT = "windows", "probabilities"
 MAX_JSON = 16 << 20  # bytes, of which each takes up to thirty bytes of memory
 MAX_PIXELS = 4_000_000  # of all windows: each has a float32 for each class in the answer
+_AT_ONCE = 1 << 14  # values that become JSON
 
 
 @dataclass(frozen=True)
@@ -130,12 +131,13 @@ def write_answer(
         Length of the JSON in bytes, if a binary tensor follows.
     """
     tensor: dict[str, Any] = {"name": OUTPUT, "datatype": "FP32", "shape": list(probabilities.shape)}
-    content: dict[str, Any] = {"model_name": model, "model_version": digest, "outputs": [tensor]}
+    content: dict[str, Any] = {"model_name": model, "model_version": digest}
     if request.id is not None:
         content["id"] = request.id
+    content["outputs"] = [tensor]
     if not request.binary:
-        tensor["data"] = [round(value, 6) for value in probabilities.ravel().tolist()]
-        file.write_text(json.dumps(content), encoding="ascii")
+        tensor["data"] = []
+        _write_json(content, probabilities.ravel(), file)
         return None
     tensor["parameters"] = {"binary_data_size": probabilities.nbytes}
     header = json.dumps(content).encode("ascii")
@@ -143,3 +145,14 @@ def write_answer(
         opened.write(header)
         opened.write(np.ascontiguousarray(probabilities, "<f4").data)  # without other planes of a model, it has gaps
     return len(header)
+
+
+def _write_json(content: dict[str, Any], values: NDArray[np.float32], file: Path) -> None:
+    """Writes an answer with values in its last list, which is empty: some at a time, as text they take much memory."""
+    begin, _, end = json.dumps(content).rpartition("[]")
+    with file.open("w", encoding="ascii") as opened:
+        opened.write(f"{begin}[")
+        for start in range(0, len(values), _AT_ONCE):
+            part = [round(value, 6) for value in values[start : start + _AT_ONCE].tolist()]
+            opened.write(f"{', ' if start else ''}{json.dumps(part)[1:-1]}")
+        opened.write(f"]{end}")
