@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 
 from segdrone.errors import CheckpointError
@@ -72,3 +73,12 @@ class TestFiles:
     def test_a_device_that_is_not_there(self, tmp_path: Path, suffix: str, device: str) -> None:
         path = write(graph(), tmp_path / f"a{suffix}")
         assert f"device={device} is not there" in refusal(path, device=device)
+
+    @pytest.mark.filterwarnings("ignore:Specified provider")
+    def test_a_build_for_gpus_computes_on_the_cpu_where_there_is_none(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+        path = write(graph(), tmp_path / "a.onnx")
+        assert open_backend(path).device == "cpu"
+        assert "cuda" in refusal(path, device="cuda").lower()

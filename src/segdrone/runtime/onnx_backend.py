@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,17 @@ def open_session(model: bytes | str, path: Path, device: str) -> tuple[ort.Infer
         CheckpointError: ONNX Runtime cannot open the model.
         ConfigError: The device is not there.
     """
+    if device != "auto":
+        return _open_session(model, path, device)
+    available = _available()
+    *others, last = (name for name in _PREFERRED if name in available)
+    for name in others:
+        with suppress(CheckpointError, ConfigError):  # a build for GPUs can be where there is none
+            return _open_session(model, path, name)
+    return _open_session(model, path, last)
+
+
+def _open_session(model: bytes | str, path: Path, device: str) -> tuple[ort.InferenceSession, str]:
     device, provider, provider_options = _find_provider(device)
     options = ort.SessionOptions()
     options.intra_op_num_threads = thread_count()
@@ -156,11 +168,15 @@ def _declared(value: Any) -> Declared:
     return Declared(name, [side if isinstance(side, int) else None for side in value.shape])
 
 
-def _find_provider(device: str) -> tuple[str, str, dict[str, Any]]:
+def _available() -> dict[str, str]:
+    """Returns the execution providers that are installed, by the name of their device."""
     available = {name.removesuffix("ExecutionProvider").lower(): name for name in ort.get_available_providers()}
     available.pop("azure", None)  # which would send pixels to a service
-    if device == "auto":
-        device = next(name for name in _PREFERRED if name in available)
+    return available
+
+
+def _find_provider(device: str) -> tuple[str, str, dict[str, Any]]:
+    available = _available()
     kind, colon, number = device.lower().partition(":")
     if kind not in available or (colon and not (number.isascii() and number.isdecimal())):
         known = ", ".join(sorted(available))
