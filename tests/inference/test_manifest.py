@@ -58,6 +58,16 @@ def test_redo_removes_everything_of_other_settings(tmp_path: Path) -> None:
     assert run(tmp_path, image("a.jpg"), image("b.jpg"), settings=OTHER, overlays=False) == ["b.jpg"]
 
 
+def test_redo_leaves_no_empty_folders_of_what_is_not_written_now(tmp_path: Path) -> None:
+    run(tmp_path, image("a.jpg"), image("sub/b.jpg"), confidence=True, regions=True)
+    (tmp_path / "regions" / "mine.txt").touch()
+    assert run(tmp_path, image("a.jpg"), image("sub/b.jpg"), settings=OTHER, redo=True)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == [
+        "colours", "masks", "overlays", "regions",
+    ]  # fmt: skip
+    assert files(tmp_path / "regions") == ["mine.txt"]
+
+
 def test_redo_may_change_the_classes(tmp_path: Path) -> None:
     run(tmp_path, image("a.jpg"), objects=("car",))
     two = ClassTable(("roof", "grass"), ((0, 0, 0), (1, 1, 1)))

@@ -14,7 +14,15 @@ from typing import Any
 from segdrone.class_files import CLASSES_FILE
 from segdrone.errors import ConfigError, DataError
 from segdrone.inference.inputs import SETTINGS, InputImage
-from segdrone.inference.output_places import CHANGED, check_place, clear_place, is_same_image, is_whole_image, set_aside
+from segdrone.inference.output_places import (
+    CHANGED,
+    check_place,
+    clear_place,
+    is_same_image,
+    is_whole_image,
+    remove_empty,
+    set_aside,
+)
 from segdrone.inference.outputs import SUFFIXES, Outputs
 from segdrone.inference.records import (
     MANIFEST,
@@ -215,6 +223,8 @@ class Manifest:
             (self._folder / name).unlink(missing_ok=True)
         for name in self._names(images):
             self._outputs.remove(name)
+        for kind in SUFFIXES:  # an empty folder would be one of confidences, or of instance maps, that are missing
+            remove_empty(self._folder / kind)
         self._records, self._lines = {}, {}
 
     def _names(self, images: Sequence[InputImage]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -38,6 +39,13 @@ def clear_place(file: Path) -> None:
     """Removes an empty folder in the place of a file."""
     if _is_folder(file):
         file.rmdir()
+
+
+def remove_empty(folder: Path) -> None:
+    """Removes a folder, and those in it, as far as they hold no files."""
+    for path in [*sorted(folder.rglob("*/"), reverse=True), folder]:
+        with suppress(OSError):  # has files, or is none
+            path.rmdir()
 
 
 def set_aside(file: Path, place: Path) -> Path:
