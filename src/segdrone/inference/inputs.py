@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from segdrone.data.discovery.file_tree import PICKS, SEGMENTS
 from segdrone.data.discovery.find_dataset import photographs_and_others
 from segdrone.data.discovery.mask_names import masks_among
 from segdrone.errors import ConfigError, DataError
@@ -27,8 +28,8 @@ log = logging.getLogger(__name__)
 
 SETTINGS = "predict.json"  # the file by which a folder of predictions is recognized
 VIDEOS = "films"  # folder of the predicted videos in it
-SEGMENT_SETTINGS = "segment.json"  # and one of segments
-PICK_SETTINGS = "pick.json"  # and one of photographs to label next
+SEGMENT_SETTINGS = SEGMENTS  # and one of segments
+PICK_SETTINGS = PICKS  # and one of photographs to label next
 _RECORDS = (  # ends of names of predicted maps and films, those of the records beside them, and a key of these
     ("_mask.tif", "_record.json", "stages"),
     ("_confidence.tif", "_record.json", "stages"),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from segdrone.errors import DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
+from segdrone.utils.bounded import UnreadableError, read_json
 
 PREDICTIONS = "predict.json"
 """The file by which a folder of predictions is recognized; its masks are no part of a dataset."""
@@ -18,6 +20,10 @@ CORRECTIONS = "corrections"
 
 CORRECTIONS_RECORD = "corrections.json"
 """The file by which a folder of masks is recognized that corrections replaced; they are no part of a dataset either."""
+
+SEGMENTS, PICKS = "segment.json", "pick.json"
+"""The files by which folders of `segdrone segment` and `segdrone data pick` are recognized; their pictures are no
+photographs."""
 
 STATISTICS = ("stats.json", "classes.png", "cooccurrence.png")
 """The files by which a folder of statistics is recognized; its plots are no photographs."""
@@ -30,14 +36,15 @@ _OTHERS = {PREDICTIONS, CORRECTIONS_RECORD}
 def image_files(folder: Path) -> list[PurePosixPath]:
     """Returns the image files below a folder, relative to it, folder by folder.
 
-    Hidden ones, predictions, plots of statistics and masks that corrections replaced are left out.
+    Hidden ones, predictions, segments, plots of statistics, what was picked to label, and masks that corrections
+    replaced are left out.
     """
     found: list[PurePosixPath] = []
     above: dict[str, set[str]] = {}  # where links lead in a circle
     for parent, folders, names in os.walk(folder, followlinks=True):
         relative, real = PurePosixPath(os.path.relpath(parent, folder)), os.path.realpath(parent)
         outer = above.get(os.path.dirname(parent), set())
-        is_other = not _OTHERS.isdisjoint(names) or {*STATISTICS} <= {*names}
+        is_other = not _OTHERS.isdisjoint(names) or {*STATISTICS} <= {*names} or _has_settings(parent, names)
         if real in outer or len(relative.parts) > _DEPTH or (relative.parts and is_other):
             folders.clear()
             continue
@@ -49,6 +56,16 @@ def image_files(folder: Path) -> list[PurePosixPath]:
             if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")
         ]
     return found
+
+
+def _has_settings(folder: str, names: Iterable[str]) -> bool:
+    """Whether a folder has settings of `segdrone segment` or `data pick`, not files of others of these names."""
+    for name in {SEGMENTS, PICKS}.intersection(names):
+        with suppress(UnreadableError):
+            content = read_json(Path(folder, name))
+            if isinstance(content, dict) and "segdrone" in content:
+                return True
+    return False
 
 
 def by_folder(files: Iterable[PurePosixPath]) -> dict[PurePosixPath, list[PurePosixPath]]:
