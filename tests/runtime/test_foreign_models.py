@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from onnx import TensorProto
 
 from segdrone.errors import CheckpointError
 from segdrone.runtime.backend import check_probabilities
+from segdrone.runtime.description import Description
 from segdrone.runtime.open_backend import open_backend
+from tests.helpers.commands import REPO
 from tests.helpers.exported import SPEC, random_pixels
 from tests.helpers.refused_models import BOTH, WINDOWS, refusal
 from tests.helpers.small_graphs import NORMALIZED, PIXELS, SOFTMAX, UNIT, graph, weights, write
@@ -50,6 +53,11 @@ class TestNotOurs:
         expected = np.exp(normalized @ onnx.numpy_helper.to_array(weights())[:, :, 0, 0].T)
         expected /= expected.sum(-1, keepdims=True)
         np.testing.assert_allclose(probabilities.transpose(0, 2, 3, 1), expected, rtol=0, atol=1e-4)
+
+    def test_the_description_in_the_docs_can_be_read(self, tmp_path: Path) -> None:
+        (text,) = re.findall(r"```json\n(.*?)```", (REPO / "docs" / "export.md").read_text(encoding="utf-8"), re.S)
+        (tmp_path / "spec.json").write_text(text)
+        assert Description.from_file(tmp_path / "spec.json").spec.classes.names == ("road", "grass")
 
     @BOTH
     @pytest.mark.parametrize("batch", [1, 2, 3])
