@@ -42,7 +42,7 @@ def list_weights() -> None:
 def get(
     names: Annotated[list[str], typer.Argument(metavar="ENCODER...", help="As in model.encoder_name.")],
 ) -> None:
-    """Fetch weights into the cache, for later training without a network.
+    """Fetch weights into the cache, for later training without internet access.
 
     For example:
 
