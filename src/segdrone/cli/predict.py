@@ -134,6 +134,7 @@ def predict(
     Folders are searched recursively, also for videos. OUT has the same subfolders:
 
         masks/sub/NAME.png       class ids
+        masks/classes.csv        names and colors of the classes
         colours/sub/NAME.png     class colors
         overlays/sub/NAME.jpg    photograph, mask and legend
         confidence/sub/NAME.png  with --confidence
@@ -147,6 +148,7 @@ def predict(
         totals.csv               one row per class: share of all photographs together, objects
         predict.json             the options of the predictions
         manifest.jsonl           sizes and digests of the files, by which finished ones are known
+        changed/                 masks and layers that somebody changed, when they are made again
         films/sub/NAME.mp4, .csv video with its masks; one row per frame: share of each class
         films/sub/NAME.json      settings, statistics, number of things (--panoptic)
         maps/sub/NAME_mask.tif, NAME_confidence.tif   maps: GeoTIFFs on the same grid

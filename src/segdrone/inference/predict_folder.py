@@ -218,7 +218,7 @@ def check_things(predictor: Predictor, things: Sequence[str], *, panoptic: bool)
     if not predictor.backend.spec.instances:
         log.warning(
             "the model does not tell things apart (train it with model.instances=true): each connected component "
-            "counts as one"
+            "counts as one thing"
         )
         return
     learned = predictor.table.things or ()
