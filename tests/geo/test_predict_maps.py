@@ -163,6 +163,21 @@ def test_layers_that_somebody_changed_are_kept_beside_those_that_are_made_anew(
     assert [*kept.parent.iterdir()] == [kept]
 
 
+def test_polygons_that_somebody_changed_are_kept_also_if_other_layers_were_asked_for_in_between(tmp_path: Path) -> None:
+    path, *_ = holey_map(tmp_path / "ortho.tif")
+    out, target = tmp_path / "out", tmp_path / "mine.geojson"
+    layers = LayerOptions(polygons=str(target))
+    predict(path, out, layers=layers)
+    whole = target.read_bytes()
+    target.write_bytes(whole.replace(b"}", b"} "))
+    changed = target.read_bytes()
+    assert predict(path, out).predicted == 1  # writes no polygons
+    assert target.read_bytes() == changed
+    assert predict(path, out, layers=layers).failed == {}
+    assert target.read_bytes() == whole
+    assert (tmp_path / "changed" / "mine-1.geojson").read_bytes() == changed
+
+
 def test_polygons_are_written_to_the_working_folder_of_each_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

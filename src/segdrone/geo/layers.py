@@ -23,7 +23,7 @@ from segdrone.geo.simplify import tolerance_in_pixels
 from segdrone.geo.styles import write_style
 from segdrone.geo.trace import RegionTracer
 from segdrone.geo.vector_formats import FORMATS
-from segdrone.geo.vectors import PIXELS, REGIONS, PolygonWriter, polygon_writer
+from segdrone.geo.vectors import PIXELS, object_layers, polygon_writer
 from segdrone.geo.zones import Zones, read_zones
 from segdrone.raster import MapSource
 from segdrone.raster.crs import horizontal_crs
@@ -159,17 +159,19 @@ def write_layers(
     table_of_areas.write_json(files.areas(".json"), regions)
     write_style(files.mask, table)
     _write_page(source, files, table, table_of_areas.rows(), areas, pictures.result())
+    return layer_files(files, table, options)
+
+
+def layer_files(files: MapFiles, table: ClassTable, options: LayerOptions) -> list[Path]:
+    """Returns the files that `write_layers` writes."""
     written = [files.areas(".csv"), files.areas(".json"), files.mask.with_suffix(".qml"), files.page]
-    return written if target is None or writer is None else [*written, *_polygon_files(target, writer)]
-
-
-def _polygon_files(target: Path, writer: PolygonWriter) -> list[Path]:
-    """Returns the files that were written for the polygons."""
-    files = [target]
+    target = options.polygon_file(files)
+    if target is None:
+        return written
+    polygons = [target]
     if target.suffix.lower() != ".gpkg":
-        others = [layer for layer in writer.layers if layer != REGIONS]
-        files += [target.with_name(f"{target.stem}_{layer}{target.suffix}") for layer in others]
-    return [*files, *(file.with_suffix(".qml") for file in files)]
+        polygons += [target.with_name(f"{target.stem}_{layer}{target.suffix}") for layer in object_layers(table)]
+    return [*written, *polygons, *(file.with_suffix(".qml") for file in polygons)]
 
 
 def _strips(files: MapFiles) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:

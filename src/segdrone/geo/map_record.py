@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,8 @@ class MapRecord:
     Attributes:
         path: The JSON file.
         stages: By name, such as `mask`: `made_from`, plain values that its files depend on; `files`, the size and
-            SHA-256 of each; `earlier`, names of files that it made from other values; and what else the stage wants to
-            know again.
+            SHA-256 of each; `earlier`, the same of files that it made from other values before; and what else the stage
+            wants to know again.
     """
 
     path: Path
@@ -51,6 +51,10 @@ class MapRecord:
         files = self.stages.get(stage, {}).get("files")
         return isinstance(files, dict) and _relative(file, self.path.parent) in files
 
+    def has_written(self, stage: str, file: Path) -> bool:
+        """Whether a stage has written a file of this path, now or from other values before."""
+        return _relative(file, self.path.parent) in self._files_of(stage)
+
     def is_done(self, stage: str, made_from: Mapping[str, Any]) -> bool:
         """Whether all files of a stage are there, as they were made, from equal things.
 
@@ -66,16 +70,19 @@ class MapRecord:
             for name, facts in files.items()
         )
 
-    def keep_changed(self, stage: str) -> None:
+    def keep_changed(self, stage: str, again: Iterable[Path]) -> None:
         """Moves files of a stage that somebody changed to `changed/`, before they are made anew, and tells it.
 
         Those of a stage that is reopened are not kept.
+
+        Args:
+            stage: The stage.
+            again: The files that it will write.
         """
-        known, folder = self.stages.get(stage, {}), self.path.parent
-        files = known.get("files") if "made_from" in known else None
-        for name, facts in files.items() if isinstance(files, dict) else ():
-            file = folder / name
-            if file.is_file() and not name.endswith(".aux.xml") and not is_unchanged(file, facts):
+        known = self._files_of(stage) if self.made_from(stage) is not None else {}
+        for file in again:
+            facts = known.get(_relative(file, self.path.parent))
+            if facts is not None and file.is_file() and not is_unchanged(file, facts):
                 kept = set_aside(file, file.parent / CHANGED / file.name)
                 log.warning("%s was changed after it was written: the changed one is now %s", file, kept)
 
@@ -86,7 +93,7 @@ class MapRecord:
             OSError: A file cannot be read, or the record cannot be written.
         """
         measured = {_relative(file, self.path.parent): measure_file(file) for file in files}
-        earlier = [name for name in self._files_of(stage) if name not in measured]
+        earlier = {name: facts for name, facts in self._files_of(stage).items() if name not in measured}
         self.stages[stage] = {"made_from": made_from, "files": measured, "earlier": earlier, **more}
         write_json({"stages": self.stages}, self.path)
 
@@ -119,9 +126,8 @@ class MapRecord:
     def _files_of(self, stage: str) -> dict[str, Any]:
         """Returns the files of a stage, and those that it had before, each with what is known of it."""
         known = self.stages.get(stage, {})
-        files, earlier = known.get("files"), known.get("earlier")
-        names = [name for name in earlier if isinstance(name, str)] if isinstance(earlier, list) else []
-        return dict.fromkeys(names) | (files if isinstance(files, dict) else {})
+        parts = [known.get(key) for key in ("earlier", "files")]
+        return {name: facts for part in parts if isinstance(part, dict) for name, facts in part.items()}
 
 
 def _relative(file: Path, folder: Path) -> str:

@@ -18,7 +18,7 @@ from segdrone import __version__
 from segdrone.errors import ConfigError, DataError
 from segdrone.geo.areas import PixelAreas
 from segdrone.geo.inputs import MapInput
-from segdrone.geo.layers import LayerOptions, check_layers, write_layers
+from segdrone.geo.layers import LayerOptions, check_layers, layer_files, write_layers
 from segdrone.geo.map_files import MapFiles
 from segdrone.geo.map_record import MapRecord
 from segdrone.geo.predict_mask import predict_mask
@@ -145,7 +145,7 @@ def _check_target(files: MapFiles, options: LayerOptions, redo: bool) -> None:
             raise ConfigError(f"the polygons of {files.name} would replace the zones, {zones}: move these elsewhere")
     if target is None or not target.exists() or redo or target.parent == files.mask.parent:
         return
-    if not MapRecord.read(files.record).names("layers", target):
+    if not MapRecord.read(files.record).has_written("layers", target):
         raise ConfigError(f"{target} exists, and is not of this map: give another file, or --redo to replace it")
 
 
@@ -182,7 +182,7 @@ def _write_layers(
     target = options.polygon_file(files)  # a name such as map.gpkg is another file in another working folder
     if record.is_done("layers", made_from) and (target is None or record.names("layers", target)):
         return False
-    record.keep_changed("layers")
+    record.keep_changed("layers", layer_files(files, predictor.table, options))
     written = write_layers(source, files, predictor.table, options, areas, zones, progress=progress)
     record.finish("layers", made_from, written)
     return True
@@ -204,7 +204,7 @@ def _predict(predictor: Predictor, source: MapSource, given: str, files: MapFile
         if known not in (None, made_from):
             what = "of another file" if _map_of(known) != made_from["map"] else "with other settings"
             raise ConfigError(f"{files.mask} is the prediction {what}: give another --out, or --redo to replace it")
-        record.keep_changed("mask")
+        record.keep_changed("mask", [files.mask, files.confidence])
         written = predict_mask(
             predictor, source, files.mask, files.confidence, files.work, made_from, progress=progress
         )
