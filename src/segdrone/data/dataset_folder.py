@@ -78,7 +78,7 @@ class DatasetFolder:
         """
         if not self.config.unlabeled:
             return []
-        labeled = {pair.image for pair in self.files.pairs}
+        labeled = {pair.image for pair in (*self.files.pairs, *self.files.unlisted)}
         paths: dict[str, Path] = {}
         for path, name in self.files.photographs.items():
             if path not in labeled and paths.setdefault(name, path) != path:

@@ -50,6 +50,17 @@ def test_photographs_with_a_mask_only_score(tmp_path: Path) -> None:
     assert all(pair.mask is not None for name in ("val", "test") for pair in dataset.splits[name])
 
 
+def test_photographs_with_a_mask_in_no_list_are_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    labeled = [f"{i:02d}" for i in range(6)]
+    root = write_dataset(tmp_path / "a", [f"{name}.jpg" for name in labeled], [f"{name}.png" for name in labeled])
+    write_photograph(root / "images" / "x.jpg")
+    (root / "val.txt").write_text("00\n01\n02\n")
+    (root / "test.txt").write_text("03\n04\n")
+    split = {"train": ["x"], "val": ["00", "01", "02"], "test": ["03", "04"]}
+    assert names(opened(root)) == {**split, "all": ["00", "01", "02", "03", "04", "x"]}
+    assert "photographs in no list: images/05.jpg" in caplog.text
+
+
 def test_masks_of_the_train_split_are_not_used(tmp_path: Path) -> None:
     labeled = [f"{i:02d}" for i in range(10)]
     root = write_dataset(tmp_path / "a", [f"{name}.jpg" for name in labeled], [f"{name}.png" for name in labeled])
