@@ -71,14 +71,34 @@ def test_a_thing_in_two_parts_is_one() -> None:
 
 
 def test_things_whose_centers_were_missed_are_connected_components() -> None:
-    mask, numbers = np.zeros((40, 120), np.uint8), np.zeros((40, 120), np.uint16)
-    for number, left in enumerate((5, 50, 90), 1):
-        mask[10:30, left : left + 20], numbers[10:30, left : left + 20] = THING, number
+    mask, numbers = np.zeros((50, 150), np.uint8), np.zeros((50, 150), np.uint16)
+    for number, left in enumerate((5, 55, 105), 1):
+        mask[10:44, left : left + 34], numbers[10:44, left : left + 34] = THING, number
     planes = perfect(mask, numbers)
-    planes[0, :, 45:] = 0
+    planes[0, :, 50:] = 0
     assert partition(group_things(mask, planes, [THING]).numbers) == partition(numbers)
     planes[0] = 0
     assert partition(group_things(mask, planes, [THING]).numbers) == partition(numbers)
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_specks_without_a_center_take_the_class_around_them(scale: int) -> None:
+    mask, numbers = np.zeros((50, 90), np.uint8), np.zeros((50, 90), np.uint16)
+    for number, left in enumerate((5, 30, 60), 1):
+        mask[10:30, left : left + 20], numbers[10:30, left : left + 20] = THING, number
+    mask[:, 55:] = np.where(mask[:, 55:] == 0, 255, mask[:, 55:])  # the third is a hole of no data
+    planes = perfect(mask, numbers)
+    planes[0, :, 28:] = 0
+    expected = np.where(numbers == 2, 0, mask)
+    large, grown = (array.repeat(scale, 0).repeat(scale, 1) for array in (mask, expected))
+    found = group_things(large, planes, [THING])
+    np.testing.assert_array_equal(found.mask[:, : 55 * scale], grown[:, : 55 * scale])
+    assert partition(found.numbers[:, : 28 * scale]) == partition(
+        (numbers == 1).repeat(scale, 0).repeat(scale, 1)[:, : 28 * scale]
+    )
+    assert ((found.numbers > 0) == (found.mask == THING)).all()
+    other = group_things(large, planes, [THING], learned=[OTHER])
+    np.testing.assert_array_equal(other.mask, large)
 
 
 def test_things_of_a_class_that_the_head_has_not_learned_are_components() -> None:

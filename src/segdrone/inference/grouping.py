@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.classes import ClassTable
+from segdrone.classes import IGNORE_INDEX, ClassTable
 from segdrone.inference.components import connected_components
+from segdrone.inference.fill import fill_from_nearest
 from segdrone.raster.pixels import resize_mask
 from segdrone.spec import INSTANCE_PLANES
 from segdrone.windows import Size, Window
@@ -19,8 +20,9 @@ from segdrone.windows import Size, Window
 _LEAST_SCORE = 0.1  # of a center, as in Panoptic-DeepLab
 _NEIGHBORHOOD = 7  # pixels; a center has the largest score of the square around it
 _SMOOTHING = 1.0  # pixels: standard deviation of the Gaussian over the scores before
-_STEADY = 2.0  # pixels: a center whose own offset is longer is part of a thing that has its center elsewhere
+_STEADY = 4.0  # pixels: a center whose own offset is longer is part of a thing that has its center elsewhere
 _REACH = 16.0  # pixels: farther from where an offset ends no center is near
+_SPECK = 32  # pixels: side of a square; a component of a smaller area in which no center is seen is no thing
 _MOST_NUMBERS = 65535
 
 Planes = NDArray[np.float16]
@@ -31,7 +33,8 @@ class Things(NamedTuple):
     """The things of an image, told apart.
 
     Attributes:
-        mask: Class ids, uint8 `[H, W]`: all pixels of a thing have the class of most of them.
+        mask: Class ids, uint8 `[H, W]`: all pixels of a thing have the class of most of them, and specks of a thing
+            class that the head saw no thing in have that around them.
         numbers: Number of the thing, uint16 `[H, W]`, from 1 on; 0 where there is none.
     """
 
@@ -105,7 +108,7 @@ def group_things(
     Centers are local maxima of the score whose own offset ends near them. Each pixel of a thing class belongs to the
     center nearest to where its offset ends, whatever its class; most pixels of a thing decide its class (Cheng et al.,
     "Panoptic-DeepLab", CVPR 2020, section 3.1). A connected component of which most offsets end far from every center
-    is a thing whose center was missed.
+    is a thing whose center was missed; but a small one without any score is a speck, and takes the class around it.
 
     Args:
         mask: Class ids, uint8 `[H, W]`.
@@ -127,10 +130,12 @@ def group_things(
     grouped = [*dict.fromkeys([*things, *learned])]
     is_thing = np.zeros(256, np.uint8)
     is_thing[grouped] = 1
-    numbers, missed = _nearest_centers(planes)
+    numbers, missed, seen = _nearest_centers(planes)
     size: Size = (mask.shape[0], mask.shape[1])
+    least_area = _SPECK**2 * mask.size / numbers.size
     if numbers.shape != size:
-        numbers, missed = resize_mask(numbers, size), resize_mask(missed, size)
+        numbers, missed, seen = (resize_mask(plane, size) for plane in (numbers, missed, seen))
+    mask = _fill_specks(mask, seen, learned, least_area)
     np.multiply(numbers, cv2.LUT(mask, is_thing), out=numbers)  # a quarter of the time of NumPy's indexing
     if others := [class_id for class_id in things if class_id not in learned]:
         missed[np.isin(mask, others)] = 1
@@ -138,16 +143,20 @@ def group_things(
     return _settle(mask, numbers, things)
 
 
-def _nearest_centers(planes: Planes) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
-    """Returns by pixel the number of the center nearest to where its offset ends, and 1 where none is near."""
+def _nearest_centers(planes: Planes) -> tuple[NDArray[np.uint16], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Returns by pixel the number of the center nearest to where its offset ends, 1 where none is near, 1 by the score.
+
+    The last is 1 where the score is that of a center, steady or not.
+    """
     score = cv2.GaussianBlur(planes[0].astype(np.float32), (0, 0), _SMOOTHING)
     highest = cv2.dilate(score, np.ones((_NEIGHBORHOOD, _NEIGHBORHOOD), np.uint8))
     drift = np.hypot(planes[1].astype(np.float32), planes[2].astype(np.float32))
-    elsewhere = ((score < highest) | (score < _LEAST_SCORE) | (drift > _STEADY)).view(np.uint8)
+    seen = (score >= _LEAST_SCORE).view(np.uint8)
+    elsewhere = ((score < highest) | (seen == 0) | (drift > _STEADY)).view(np.uint8)
     height, width = score.shape
     numbers, missed = np.zeros((height, width), np.uint16), np.ones((height, width), np.uint8)
     if elsewhere.all():
-        return numbers, missed
+        return numbers, missed, seen
     # Pixels of a plateau touch one another and are one center.
     distance, nearest = cv2.distanceTransformWithLabels(
         elsewhere, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_CCOMP
@@ -160,7 +169,20 @@ def _nearest_centers(planes: Planes) -> tuple[NDArray[np.uint16], NDArray[np.uin
         )
         numbers[row] = np.minimum(nearest[place], _MOST_NUMBERS)
         missed[row] = distance[place] > _REACH
-    return numbers, missed
+    return numbers, missed, seen
+
+
+def _fill_specks(
+    mask: NDArray[np.uint8], seen: NDArray[np.uint8], things: Sequence[int], least_area: float
+) -> NDArray[np.uint8]:
+    """Returns the mask with the class around them in small components of things in which no center is seen."""
+    specks = np.zeros(mask.shape, np.uint8)
+    for class_id in things:
+        for component in connected_components(mask, class_id):
+            window = component.window
+            if component.area < least_area and not seen[window.rows, window.columns][component.pixels].any():
+                component.draw(specks, 1)
+    return fill_from_nearest(mask, specks.view(bool), IGNORE_INDEX) if specks.any() else mask
 
 
 def _number_components(
