@@ -29,15 +29,14 @@ def write_job(
             "objective": objective.replace("train/", "val/"),
             "direction": direction,
             "output_dir": "x",
-            "data": data or {},
-            "loss": loss,
-            "augment": augment,
         },
     }
     (folder / ".hydra").mkdir(parents=True)
     for file, content in hydra.items():
         OmegaConf.save(OmegaConf.create(content), folder / ".hydra" / file)
-    (folder / "run.json").write_text(json.dumps({"seed": 42, "objective": objective, "reached": reached}))
+    config = {"data": data or {}, "loss": loss, "augment": augment}
+    run = {"seed": 42, "objective": objective, "reached": reached, "config": config}
+    (folder / "run.json").write_text(json.dumps(run))
     if scores:
         (folder / "metrics.json").write_text(json.dumps(scores))
     if failure is not None:

@@ -130,6 +130,16 @@ def test_jobs_that_were_validated_on_different_pixels_are_warned_of(
     )
 
 
+def test_a_resumed_job_names_the_same_folder_otherwise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, root in (("0", "photographs"), ("1", str(tmp_path / "photographs"))):
+        write_job(tmp_path, name, [f"seed={name}"], 0.5, data={"root": root})
+        hydra = {"hydra": {"runtime": {"cwd": str(tmp_path)}}}
+        OmegaConf.save(OmegaConf.create(hydra), tmp_path / name / ".hydra" / "hydra.yaml")
+    assert "warning" not in report_of(tmp_path, capsys)
+    write_job(tmp_path, "2", ["seed=2"], 0.5, data={"root": str(tmp_path / "others")})
+    assert "warning: jobs differ in data.root" in report_of(tmp_path, capsys)
+
+
 def test_jobs_whose_validation_photographs_were_augmented_otherwise_are_warned_of(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -68,7 +68,10 @@ def sweep(
 ) -> None:
     """Compare the jobs of a sweep again.
 
-    Also of one that was interrupted, or still runs on a cluster.
+    Also of one that was interrupted, or still runs on a cluster. A job that was
+    killed counts again once it was resumed:
+
+        segdrone train output_dir=SWEEP/3 ckpt_path=SWEEP/3/checkpoints/last.ckpt
     """
     from segdrone.sweep import read_sweep, report
 

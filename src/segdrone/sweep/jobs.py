@@ -36,10 +36,15 @@ _OF_LOSS = ("loss", "model.instances")
 
 
 class _SweepConfig(BaseModel):
-    """What is read of the config of a job."""
+    """What is read of the config of a sweep."""
 
     objective: str
     direction: str
+
+
+class _JobConfig(BaseModel):
+    """What is read of the config of a job, as it was trained."""
+
     data: dict[str, Any] = {}
     augment: dict[str, Any] | None = None
     trainer: dict[str, Any] = {}
@@ -55,6 +60,7 @@ class _Source(BaseModel):
 
 
 class _Runtime(BaseModel):
+    cwd: str = ""
     config_sources: list[_Source] = []
 
 
@@ -78,6 +84,7 @@ class _Run(BaseModel):
 
     objective: str = ""
     reached: FiniteFloat | None = None
+    config: _JobConfig = _JobConfig()
 
 
 class _Scores(BaseModel):
@@ -198,9 +205,10 @@ def _read_job(folder: Path) -> Job:
     validated: dict[str, Any] = {}
     try:
         overrides = validate(list[str], read_yaml(folder / ".hydra" / "overrides.yaml"))
-        options = _read_options(folder / ".hydra" / "hydra.yaml")
-        validated = _read_validated(folder / ".hydra" / "config.yaml")
+        hydra = _read_hydra(folder / ".hydra" / "hydra.yaml")
+        options = _config_options(hydra)
         run = _read(_Run, folder / "run.json")
+        validated = _validated(run, hydra.runtime.cwd)
         metrics = _read(_Scores, folder / "metrics.json")
         if (folder / _FAILURE_FILE).exists():
             failure = read_text(folder / _FAILURE_FILE).partition("\n")[0]
@@ -217,22 +225,31 @@ def _read_job(folder: Path) -> Job:
     )  # fmt: skip
 
 
-def _read_validated(path: Path) -> dict[str, Any]:
-    """Returns the options that decide what a job was validated on, of those that are in effect."""
-    config = validate(_SweepConfig, read_yaml(path))
-    data = config.data
+def _validated(run: _Run, cwd: str) -> dict[str, Any]:
+    """Returns the options that decide what a job was validated on, of those that are in effect.
+
+    Args:
+        run: What was trained. One that was resumed names the absolute folder of its photographs.
+        cwd: The working folder of the sweep.
+    """
+    config, data = run.config, run.config.data
+    if isinstance(data.get("root"), str):
+        data = {**data, "root": str(Path(cwd, data["root"]).resolve())}
     size = "scale" if data.get("sampling") == "whole" else "image_size"  # without effect
     validated = {f"data.{key}": data[key] for key in _VALIDATED if key in data and key != size}
     validated["augment.val"] = (config.augment or {}).get("val") or []
     validated["trainer.limit_val_batches"] = config.trainer.get("limit_val_batches", 1.0)
-    if config.objective.endswith("/loss"):
+    if run.objective.endswith("/loss"):
         validated |= {"loss": config.loss, "model.instances": config.model.get("instances", False)}
     return validated
 
 
-def _read_options(path: Path) -> list[str]:
+def _read_hydra(path: Path) -> _Hydra:
+    return validate(_HydraFile, read_yaml(path) if path.exists() else {}).hydra
+
+
+def _config_options(hydra: _Hydra) -> list[str]:
     """Returns the options that lead to the configuration files of a job, where they are not those of segdrone."""
-    hydra = validate(_HydraFile, read_yaml(path) if path.exists() else {}).hydra
     paths = {source.provider: source.path for source in hydra.runtime.config_sources}
     options = []
     if paths.get("main", str(config_dir())) != str(config_dir()) and Path(paths["main"]).is_dir():

@@ -46,7 +46,7 @@ def save_config(cfg: DictConfig, folder: Path, continued: Sequence[str] | None =
         return
     hydra = cfg.hydra if "hydra" in cfg else HydraConfig.get()
     task = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
-    contents = {"config": task, "overrides": hydra.overrides.task, "hydra": {"hydra": hydra}}
+    contents: dict[str, Any] = {"config": task, "overrides": hydra.overrides.task, "hydra": {"hydra": hydra}}
     if continued is not None:
         contents = {"config": task, "overrides": [*continued]}
     for name, content in contents.items():
