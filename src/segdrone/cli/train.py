@@ -26,9 +26,10 @@ def train(cfg: DictConfig) -> float:
     training.settle_recipe_keys(cfg, hydra_config.overrides.task, folders)
     training.inherit_options(cfg, hydra_config.overrides.task, folders)
     metrics, _ = training.train(cfg)
-    value = training.objective(cfg, metrics)
-    if cfg.ckpt_path is not None and math.isfinite(value) and is_rank_zero():
-        clear_failure(Path(cfg.output_dir))  # of a job of a sweep that is resumed by itself
+    value, folder = training.objective(cfg, metrics), Path(cfg.output_dir)
+    resumed = None if cfg.ckpt_path is None else Path(cfg.ckpt_path).resolve().parent.parent
+    if resumed == folder.resolve() and math.isfinite(value) and is_rank_zero():
+        clear_failure(folder)  # of a job of a sweep that is resumed by itself
     return value
 
 
