@@ -19,12 +19,14 @@ from PIL import Image
 from segdrone.errors import CheckpointError, ConfigError, DataError
 from segdrone.export.calibration import LabeledWindow, calibration_windows
 from segdrone.export.int8 import _score, _warn_of_absent_classes, _warn_of_disagreement, to_int8
-from segdrone.export.quantize import early_convolutions
+from segdrone.export.quantize import early_convolutions, load, quantize
 from segdrone.export.source import ExportSource
+from segdrone.export.to_onnx import to_onnx
 from segdrone.inference import Predictor
 from segdrone.model import SegmentationModule
+from segdrone.model.networks import build_network
 from segdrone.runtime.open_backend import open_backend
-from tests.helpers.exported import CLASSES, SPEC, distinct, random_pixels, write_onnx
+from tests.helpers.exported import CLASSES, SPEC, describe, distinct, random_pixels, write_onnx
 
 MODEL = {"name": "unet", "encoder_name": "tu-test_efficientnet", "encoder_depth": 3, "decoder_channels": [8, 8, 8]}
 TRAIN, VAL = [f"t{i}" for i in range(4)], [f"v{i}" for i in range(3)]
@@ -162,6 +164,22 @@ def test_the_first_convolutions_are_found(tmp_path: Path) -> None:
     names = early_convolutions(write_onnx(tmp_path / "a.onnx"), np.zeros((1, 64, 64, 3), np.uint8))
     assert 1 <= len(names) < 10
     assert all("/encoder/" in name and name.endswith("Conv") for name in names)
+
+
+def test_each_network_of_an_ensemble_is_quantized_as_one_and_what_joins_them_is_not(tmp_path: Path) -> None:
+    member = {"name": "fpn", "encoder_name": "tu-test_efficientnet", "normalization": [[0.5] * 3, [0.5] * 3]}
+    network = build_network("ensemble", classes=len(CLASSES), encoder_name="a+b", members=[member, member]).eval()
+    to_onnx(network, describe(network), tmp_path / "a.onnx")
+    names = early_convolutions(tmp_path / "a.onnx", np.zeros((1, 64, 64, 3), np.uint8))
+    first, second = ([name for name in names if f"/members.{i}/" in name] for i in range(2))
+    assert first
+    assert second == [name.replace("/members.0/", "/members.1/") for name in first]
+    windows = [*random_pixels(2, 64, 64)[:, None]]
+    model = quantize(load(tmp_path / "a.onnx"), windows, names, [], lambda *_: (0.0, []), 0.01, lambda: None)
+    made_by = {output: node.op_type for node in model.graph.node for output in node.output}
+    whole = {node.name for node in model.graph.node if "DequantizeLinear" in map(made_by.get, node.input)}
+    assert any(name.startswith("/network/members.1/") for name in whole)
+    assert not [name for name in whole if name.startswith("/network/") and not name.startswith("/network/members.")]
 
 
 def test_nothing_is_sent_and_nothing_is_left_at_home(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from itertools import takewhile
@@ -26,6 +28,11 @@ Validate = Callable[[Any, Sequence[Item]], tuple[float, list[float]]]
 
 _OUTSIDE = r"^/[A-Z][A-Za-z]*(_\d+)?$"
 """Names of normalization and softmax, which `InferenceGraph` has around the network: they stay in float32."""
+
+_BETWEEN = r"^/network/(changes\..*|[A-Z][A-Za-z]*(_\d+)?)$"
+"""Names of what an `Ensemble` has around its networks, normalization and mean probability: it stays in float32 too."""
+
+_MEMBER = re.compile(r"/network/members\.\d+/")  # of an `Ensemble`, at the start of a name
 
 _RANKING_WINDOWS = 16  # on which layers are compared with one another: those that differ most
 _MAX_RESTORED = 12  # layers: a network that needs more is not for int8, and each takes a validation
@@ -86,10 +93,11 @@ def quantize(
             step()
             return pixels if name is None else {name: pixels}
 
+        outside = [_OUTSIDE, *([_BETWEEN] if any(map(_MEMBER.match, _names(model))) else [])]
         settings: dict[str, Any] = {
             "preset": nncf.QuantizationPreset.MIXED,
             "subset_size": len(calibration),
-            "ignored_scope": nncf.IgnoredScope(names=[*keep], patterns=[_OUTSIDE], validate=False),
+            "ignored_scope": nncf.IgnoredScope(names=[*keep], patterns=outside, validate=False),
         }
         advanced = nncf.AdvancedQuantizationParameters(overflow_fix=OverflowFix.ENABLE)
         dataset = nncf.Dataset(calibration, feed)
@@ -107,6 +115,8 @@ def quantize(
 def early_convolutions(path: Path, example: NDArray[Any]) -> list[str]:
     """Returns the names of the convolutions at the start of a network that see at least half of the image's height.
 
+    Of an ensemble, those of each of its networks.
+
     Args:
         path: The model file.
         example: An input of the graph.
@@ -115,9 +125,23 @@ def early_convolutions(path: Path, example: NDArray[Any]) -> list[str]:
     model.reshape(ov.PartialShape(list(example.shape)))
     height = max(example.shape[1:3]) if example.shape[-1] == 3 else max(example.shape[2:])
     operations = [op for op in model.get_ordered_ops() if op.get_type_name() in ("Convolution", "GroupConvolution")]
-    early = takewhile(lambda operation: 2 * max(operation.get_input_shape(0)[2:]) >= height, operations)
-    names = [operation.get_friendly_name() for operation in early]
+    networks: dict[str, list[Any]] = defaultdict(list)
+    for operation in operations:
+        member = _MEMBER.match(operation.get_friendly_name())
+        networks[member[0] if member else ""].append(operation)
+    names = [
+        operation.get_friendly_name()
+        for network in networks.values()
+        for operation in takewhile(lambda operation: 2 * max(operation.get_input_shape(0)[2:]) >= height, network)
+    ]
     return [name.removesuffix("/WithoutBiases") for name in names] if path.suffix == ".onnx" else names
+
+
+def _names(model: Any) -> list[str]:
+    """Returns the names of the operations of an `onnx.ModelProto` or an `openvino.Model`."""
+    if isinstance(model, onnx.ModelProto):
+        return [node.name for node in model.graph.node]
+    return [operation.get_friendly_name() for operation in model.get_ops()]
 
 
 @contextmanager
