@@ -92,3 +92,14 @@ def test_given_files_alone_are_found_wherever_links_lead(folder: Path) -> None:
     assert found.find(["s.jpg"], "here") == folder.resolve() / "s.jpg"
     assert found.find(["b.png"], "here") == folder.resolve() / "deep" / "b.png"
     assert found.find(["a.jpg"], "here") is None
+
+
+def test_predictions_in_the_folder_are_no_photographs(tmp_path: Path) -> None:
+    for name in ("flights/day/a.jpg", "flights/made/overlays/day/a.jpg", "flights/made/overlays/b.jpg"):
+        photograph(tmp_path / name)
+    (tmp_path / "flights" / "made" / "predict.json").write_text("{}")
+    folder = ImageFolder(tmp_path / "flights")
+    assert len(folder) == 1
+    assert folder.find(["a.jpg"], "here") == (tmp_path / "flights" / "day" / "a.jpg").resolve()
+    assert folder.find(["b.jpg"], "here") is None
+    assert len(ImageFolder(tmp_path / "flights" / "made")) == 2  # the folder itself is what was asked for

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from segdrone.annotations.photograph_paths import common_folders, contradiction, posix_path, split_of_path
 from segdrone.class_files import CLASSES_FILE
+from segdrone.data.discovery.file_tree import is_output
 from segdrone.errors import DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
 
@@ -24,7 +25,8 @@ class ImageFolder:
     """All photographs below a folder, by relative path, by file name and by stem. Folders of masks hold none.
 
     Args:
-        root: The folder. Links to other folders are not followed; datasets that an import wrote are passed over.
+        root: The folder. Links to other folders are not followed; datasets that an import wrote, predictions and
+            segments are passed over.
         exclude: Folder below it that is passed over, such as that of an earlier import.
         files: Its photographs, if they are known, such as those of a dataset; links among them may lead anywhere.
 
@@ -55,6 +57,9 @@ class ImageFolder:
     def _walk(self, exclude: Path | None) -> Iterator[Path]:
         excluded = None if exclude is None else str(exclude.resolve())
         for folder, folders, names in os.walk(self.root):
+            if folder != str(self.root) and is_output(folder, names):
+                folders.clear()
+                continue
             paths = ((name, os.path.join(folder, name)) for name in folders)
             folders[:] = [name for name, path in paths if path != excluded and not _is_import(path)]
             yield from (path for name in sorted(names) if self._is_photograph(path := Path(folder, name)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -30,7 +30,6 @@ STATISTICS = ("stats.json", "classes.png", "cooccurrence.png")
 
 _DEPTH = 7  # folders below the root that are searched
 _SYSTEM = (".", "__MACOSX", "@eaDir")  # hidden folders, what macOS adds to archives, thumbnails of Synology's disks
-_OTHERS = {PREDICTIONS, CORRECTIONS_RECORD}
 
 
 def image_files(folder: Path) -> list[PurePosixPath]:
@@ -44,7 +43,7 @@ def image_files(folder: Path) -> list[PurePosixPath]:
     for parent, folders, names in os.walk(folder, followlinks=True):
         relative, real = PurePosixPath(os.path.relpath(parent, folder)), os.path.realpath(parent)
         outer = above.get(os.path.dirname(parent), set())
-        is_other = not _OTHERS.isdisjoint(names) or {*STATISTICS} <= {*names} or _has_settings(parent, names)
+        is_other = CORRECTIONS_RECORD in names or {*STATISTICS} <= {*names} or is_output(parent, names)
         if real in outer or len(relative.parts) > _DEPTH or (relative.parts and is_other):
             folders.clear()
             continue
@@ -58,14 +57,19 @@ def image_files(folder: Path) -> list[PurePosixPath]:
     return found
 
 
-def _has_settings(folder: str, names: Iterable[str]) -> bool:
-    """Whether a folder has settings of `segdrone segment` or `data pick`, not files of others of these names."""
-    for name in {SEGMENTS, PICKS}.intersection(names):
+def is_output(folder: str, names: Sequence[str]) -> bool:
+    """Whether `segdrone predict`, `segment` or `data pick` wrote a folder: pictures in it are no photographs.
+
+    Args:
+        folder: The folder.
+        names: Of the files in it.
+    """
+    for name in {SEGMENTS, PICKS}.intersection(names):  # which others may use, too
         with suppress(UnreadableError):
             content = read_json(Path(folder, name))
             if isinstance(content, dict) and "segdrone" in content:
                 return True
-    return False
+    return PREDICTIONS in names
 
 
 def by_folder(files: Iterable[PurePosixPath]) -> dict[PurePosixPath, list[PurePosixPath]]:
