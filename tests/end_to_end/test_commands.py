@@ -113,10 +113,13 @@ def test_readme_options_exist(line: str) -> None:
     _parse(line)
 
 
+_COMMAND: Any = typer.main.get_command(commands)  # building it takes a while
+
+
 def _parse(line: str) -> None:
     """Parses a command without running it."""
     _, *words = ("1" if word == "N" else word for word in shlex.split(line, comments=True) if word != "...")
-    command: Any = typer.main.get_command(commands)
+    command = _COMMAND
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]
     if command.name not in ("train", "evaluate"):
@@ -133,7 +136,7 @@ def _pages() -> Iterator[tuple[str, list[str]]]:
         blocks = re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.S)
         lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
         yield page.name, [part for line in lines for part in line.split("&&")]
-    for name, text in _texts(typer.main.get_command(commands)):
+    for name, text in _texts(_COMMAND):
         yield f"{name} --help", re.findall("^ +.*", text.replace("\\\n", " "), flags=re.M)
     for name in ("train", "evaluate"):
         text = (REPO / "conf" / f"{name}.yaml").read_text(encoding="utf-8")
