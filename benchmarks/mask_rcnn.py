@@ -141,7 +141,8 @@ def fit(
                 group["lr"] = PEAK_RATE * min(share / WARM_UP, (1 - share) / (1 - WARM_UP))
             images, truths = [], []
             for index in rng.choice(len(photographs.train), batch, replace=False):
-                image, truth = crop(*photographs.train[index], size, rng)
+                image, truth = photographs.train[index]
+                image, truth = crop(image, truth, size, rng)
                 for axis in (1, 2):
                     if rng.random() < 0.5:
                         image, truth = flip(image, truth, axis)

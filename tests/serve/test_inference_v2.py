@@ -89,7 +89,7 @@ def test_binary_tensors(client: TestClient, models: dict[str, str], wish: dict[s
 def test_several_windows_of_a_model_that_tells_things_apart(tmp_path: Path) -> None:
     table = dataclasses.replace(TILED.classes, things=("car",))
     spec = dataclasses.replace(TILED, classes=table, instances=True)
-    nodes = (
+    nodes: Any = (
         ("Conv", ["x", "w"], ["logits"], {}),
         ("Softmax", ["logits"], ["p"], {"axis": 1}),
         ("Concat", ["p", "x"], ["y"], {"axis": 1}),

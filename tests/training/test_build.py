@@ -2,6 +2,7 @@ import logging
 import shutil
 from functools import partialmethod
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -85,8 +86,8 @@ def test_a_resumed_run_says_what_it_is_trained_on_only_now(
 
     def origin(*given: str) -> list[dict[str, object]] | None:
         cfg = small_config(*resumed, *given)
-        described = build_module(cfg, build_datamodule(cfg)).hparams["origin"]
-        return described and described["trained_on"]
+        described: Any = build_module(cfg, build_datamodule(cfg)).hparams["origin"]
+        return None if described is None else list(described["trained_on"])
 
     assert origin() is None
     assert origin(f"distil_from={checkpoints / 'best.ckpt'}") == [{"root": str(all_scenes), "photographs": trained}]

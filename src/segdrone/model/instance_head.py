@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from segmentation_models_pytorch.base import SegmentationHead
 from torch import Tensor, nn
@@ -29,15 +31,15 @@ class PanopticHead(nn.Module):
     def __init__(self, semantic: nn.Module) -> None:
         super().__init__()
         features = next(part.in_channels for part in semantic.modules() if isinstance(part, nn.Conv2d))
+        last = nn.Conv2d(_CHANNELS, INSTANCE_PLANES, kernel_size=1)
+        nn.init.normal_(last.weight, std=_FIRST_DEVIATION)
+        nn.init.zeros_(cast("Tensor", last.bias))
         self.instances = nn.Sequential(
             nn.Conv2d(features, _CHANNELS, kernel_size=3, padding=1, bias=False),
             nn.BatchNorm2d(_CHANNELS),
             nn.ReLU(inplace=True),
-            nn.Conv2d(_CHANNELS, INSTANCE_PLANES, kernel_size=1),
+            last,
         )
-        last = self.instances[-1]
-        nn.init.normal_(last.weight, std=_FIRST_DEVIATION)
-        nn.init.zeros_(last.bias)
         self.semantic = semantic  # last: the last convolution of a head has one filter per class
 
     def forward(self, features: Tensor) -> Tensor:

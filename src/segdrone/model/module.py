@@ -139,7 +139,7 @@ class SegmentationModule(L.LightningModule):
         """Lets the schedule go on at the epoch where a run resumes with other steps per epoch, as by its batch size."""
         scheduler: Any = self.trainer.lr_scheduler_configs[0].scheduler
         steps = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
-        epochs = self.trainer.fit_loop.epoch_progress.current
+        epochs: Any = self.trainer.fit_loop.epoch_progress.current  # a `_ProcessedTracker`
         first = epochs.processed * steps
         last = first + steps if epochs.ready > epochs.processed else first  # of a checkpoint within an epoch, or not
         if not first <= scheduler.last_epoch <= last:
