@@ -89,25 +89,19 @@ def train(options: argparse.Namespace, head: str, seed: int) -> None:
 
 
 def scores(options: argparse.Namespace) -> list[Record]:
-    """Returns the scores of each pair of finished runs, of one seed."""
+    """Returns the scores of the finished runs, by seed; those of a run that is not are absent."""
     found = []
     for seed in options.seeds:
+        record: Record = {"seed": seed}
         files = {head: run_folder(options, head, seed) / "metrics.json" for head in HEADS}
-        if all(file.is_file() for file in files.values()):
-            metrics = {head: json.loads(file.read_text()) for head, file in files.items()}
-            panoptic = metrics["with"]["panoptic"]
-            found.append(
-                {
-                    "seed": seed,
-                    "head": panoptic["pq_things"],
-                    "components": panoptic["components"]["pq_things"],
-                    "other": metrics["without"]["panoptic"]["pq_things"],
-                    "map": metrics["with"]["objects"]["map"],
-                    "other map": metrics["without"]["objects"]["map"],
-                    "miou": metrics["with"]["miou"],
-                    "other miou": metrics["without"]["miou"],
-                }
-            )
+        for head, file in ((head, file) for head, file in files.items() if file.is_file()):
+            metrics = json.loads(file.read_text(encoding="utf-8"))
+            panoptic = metrics["panoptic"]
+            record |= {f"pq {head}": panoptic["pq_things"], f"map {head}": metrics["objects"]["map"]}
+            record |= {f"miou {head}": metrics["miou"]}
+            if HEADS[head]:
+                record["components"] = panoptic["components"]["pq_things"]
+        found.append(record)
     return found
 
 
@@ -184,8 +178,9 @@ def table(rows: list[Record], costs: dict[str, dict[str, float]] | None, options
         "| mAP, without | mIoU, head | mIoU, without |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    keys = ("head", "components", "other", "map", "other map", "miou", "other miou")
-    lines += [f"| {row['seed']} | {' | '.join(f'{row[key]:.3f}' for key in keys)} |" for row in rows]
+    keys = ("pq with", "components", "pq without", "map with", "map without", "miou with", "miou without")
+    cells = [[f"{row[key]:.3f}" if key in row else "not run" for key in keys] for row in rows]
+    lines += [f"| {row['seed']} | {' | '.join(line)} |" for row, line in zip(rows, cells, strict=True)]
     if costs is not None:
         lines += ["", "| | with the head | without | ratio |", "|---|---|---|---|"]
         titles = {"step": "training step, 4 images", "prediction": "24 megapixels, predicted and numbered"}
