@@ -219,6 +219,14 @@ def test_masks_are_also_written_for_a_labeling_tool(run: Run, photos: Path) -> N
     assert sum(annotation["area"] for annotation in document["annotations"]) == 3 * 64 * 96
 
 
+def test_photographs_that_failed_are_told_quietly_also_where_labels_fail(run: Run, photos: Path) -> None:
+    (photos / "broken.png").write_text("no image")
+    (photos / "2.png").rename(photos / "a\nb.png")  # which no annotations can name
+    code, out, lines = run("photos", "--out", "o", "--labels", "coco", "--quiet")
+    assert (code, out) == (2, "")
+    assert [line.split(" ")[1] for line in lines if line.startswith("error: ")] == ["photos/broken.png", "'a\\nb.png'"]
+
+
 def test_an_unknown_labeling_tool_is_refused_before_the_model_is_read(run: Run, photos: Path) -> None:
     code, _, lines = run(photos, "--out", "o", "--labels", "paint")
     assert code == 2 and "--labels paint is not a format: choose one of cvat" in lines[-1]

@@ -236,12 +236,12 @@ def predict(
         without = " without --redo" if redo else ""
         print(f"interrupted: run the same command{without} again to continue in {out}", file=sys.stderr)
         raise typer.Exit(130) from None
+    finally:  # also where labels, maps or videos fail afterwards
+        for reason in (reason for summary in summaries for reason in summary.failed.values()) if quiet else ():
+            print(f"error: {one_line(reason)}", file=sys.stderr)
     predicted, skipped = sum(summary.predicted for summary in summaries), sum(summary.skipped for summary in summaries)
     failed = sum(len(summary.failed) for summary in summaries)
-    if quiet:
-        for reason in (reason for summary in summaries for reason in summary.failed.values()):
-            print(f"error: {one_line(reason)}", file=sys.stderr)
-    else:
+    if not quiet:
         print(f"{predicted} predicted, {skipped} done before, {failed} failed: see {out}")
     raise typer.Exit(1 if failed else 0)
 
