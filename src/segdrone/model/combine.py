@@ -18,13 +18,8 @@ from segdrone.utils.digest import file_digest
 
 log = logging.getLogger(__name__)
 
-_EQUAL = (
-    "class_groups",
-    "bands",
-    "stretch",
-    "map_bands",
-    "map_stretch",
-)  # of the spec: what the pixels that go in, or come out, mean
+# Of the spec: what the pixels that go in, or come out, mean.
+_EQUAL = ("class_groups", "bands", "stretch", "map_bands", "map_stretch")
 _SIMILAR = ("training_size", "sampling", "scale", "interpolation", "gsd")  # how photographs were shown in training
 
 
