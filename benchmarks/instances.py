@@ -5,10 +5,11 @@ python benchmarks/instances.py --no-training --time                 the costs al
 
 Trains the network of experiment=baseline with and without the head on the same scenes, by the same recipe, for each
 seed: on crops at the scenes' own size, where people are 30 pixels wide, half of them around things. Both are scored on
-the test split: panoptic quality of the things that the head tells apart, that of connected components of the same
-masks, and mIoU. --time measures, with and without the head in turns in one process, a training step, and the
-prediction of a photograph of 24 megapixels with all things numbered. Every run has a folder in --work: what is finished
-is not repeated, what was interrupted is resumed. Prints a table; --write writes benchmarks/results/instances.md.
+the test split, in windows of twice the sides of a crop, as a thing that a window cuts is two: panoptic quality of the
+things that the head tells apart, that of connected components of the same masks, and mIoU. --time measures, with and
+without the head in turns in one process, a training step, and the prediction of a photograph of 24 megapixels with all
+things numbered. Every run has a folder in --work: what is finished is not repeated, what was interrupted is resumed.
+Prints a table; --write writes benchmarks/results/instances.md.
 """
 
 from __future__ import annotations
@@ -88,14 +89,29 @@ def train(options: argparse.Namespace, head: str, seed: int) -> None:
     subprocess.run(command, check=True)
 
 
+def score(options: argparse.Namespace, head: str, seed: int) -> Record | None:
+    """Returns what `segdrone evaluate` says of a finished run, in windows of twice the sides of a crop."""
+    run, folder = run_folder(options, head, seed), options.work / "scores" / f"{head}-{seed}"
+    if not (run / "metrics.json").is_file():
+        return None
+    if not (folder / "metrics.json").is_file():
+        height, width = (2 * side for side in options.size)
+        command = [
+            sys.executable, "-m", "segdrone", "evaluate", f"ckpt_path={run / 'checkpoints' / 'best.ckpt'}",
+            "inference=tiled", f"inference.window=[{height},{width}]", "pictures=null", f"output_dir={folder}",
+        ]  # fmt: skip
+        subprocess.run(command, check=True)
+    return dict(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
+
+
 def scores(options: argparse.Namespace) -> list[Record]:
     """Returns the scores of the finished runs, by seed; those of a run that is not are absent."""
     found = []
     for seed in options.seeds:
         record: Record = {"seed": seed}
-        files = {head: run_folder(options, head, seed) / "metrics.json" for head in HEADS}
-        for head, file in ((head, file) for head, file in files.items() if file.is_file()):
-            metrics = json.loads(file.read_text(encoding="utf-8"))
+        for head in HEADS:
+            if (metrics := score(options, head, seed)) is None:
+                continue
             panoptic = metrics["panoptic"]
             record |= {f"pq {head}": panoptic["pq_things"], f"map {head}": metrics["objects"]["map"]}
             record |= {f"miou {head}": metrics["miou"]}
@@ -105,10 +121,12 @@ def scores(options: argparse.Namespace) -> list[Record]:
     return found
 
 
-def build(instances: bool) -> SegmentationModule:
-    """Returns the module with random weights."""
+def build(instances: bool, crop: tuple[int, int] | None) -> SegmentationModule:
+    """Returns the module with random weights, as trained on crops of a size, or on whole photographs without one."""
     torch.manual_seed(0)
-    data = {"mean": [0.5] * 3, "std": [0.25] * 3, "image_size": [704, 1056]}
+    data: Record = {"mean": [0.5] * 3, "std": [0.25] * 3, "image_size": [704, 1056]}
+    if crop is not None:
+        data |= {"sampling": "crops", "crop_size": [*crop], "scale": 1.0}
     table = {**DRONE.to_dict(), "things": [*THING_CLASSES]}
     return SegmentationModule({**NETWORK, "instances": instances}, table, data, {})
 
@@ -138,7 +156,9 @@ def step(module: SegmentationModule, size: tuple[int, int]) -> Callable[[], None
 
 def prediction(module: SegmentationModule) -> Callable[[], None]:
     """Returns the prediction of a photograph of 24 megapixels; with the head, with all things numbered."""
-    predictor = Predictor(TorchBackend(module.network, module.spec, device="cpu"))
+    backend, crop = TorchBackend(module.network, module.spec, device="cpu"), module.spec.training_size
+    window = (2 * crop[0], 2 * crop[1]) if module.spec.sampling == "crops" else None
+    predictor = Predictor(backend, window=window)
     scene = render_scene(1000, 1500, 0, crowded=True).image
     pixels = np.asarray(cv2.resize(scene, (6000, 4000), interpolation=cv2.INTER_LINEAR), np.uint8)
     things = THING_CLASSES if module.spec.instances else ()
@@ -151,10 +171,14 @@ def prediction(module: SegmentationModule) -> Callable[[], None]:
 
 def measure(options: argparse.Namespace) -> dict[str, dict[str, float]]:
     """Returns the median seconds of each job, with and without the head."""
-    jobs = {"step": lambda module: step(module, options.size), "prediction": prediction}
+    jobs: dict[str, Callable[[bool], Callable[[], None]]] = {
+        "step": lambda head: step(build(head, options.size), options.size),
+        "windows": lambda head: prediction(build(head, options.size)),
+        "whole": lambda head: prediction(build(head, None)),
+    }
     result = {}
     for name, prepare in jobs.items():
-        contenders = {head: prepare(build(instances)) for head, instances in HEADS.items()}
+        contenders = {head: prepare(instances) for head, instances in HEADS.items()}
         seconds: dict[str, list[float]] = {head: [] for head in HEADS}
         for i in range(options.rounds + 1):
             for head, job in contenders.items():
@@ -171,8 +195,9 @@ def table(rows: list[Record], costs: dict[str, dict[str, float]] | None, options
         "# The instance head",
         "",
         f"{options.count} rendered scenes of 704 x 1056 with things that touch (`segdrone data sample --crowded`),",
-        f"crops of {options.size[0]} x {options.size[1]}, {options.epochs} epochs;",
-        "`python benchmarks/instances.py`. PQ is of the thing classes, on the test split.",
+        f"crops of {options.size[0]} x {options.size[1]}, {options.epochs} epochs, windows of twice their sides:",
+        f"`python benchmarks/instances.py{' --weights FOLDER' if options.weights else ''}`. PQ is of the thing",
+        "classes, on the test split; each connected component counts as a thing, also a speck of a few pixels.",
         "",
         "| seed | PQ, head | PQ, its masks by connected components | PQ, network without the head | mAP, head "
         "| mAP, without | mIoU, head | mIoU, without |",
@@ -183,7 +208,11 @@ def table(rows: list[Record], costs: dict[str, dict[str, float]] | None, options
     lines += [f"| {row['seed']} | {' | '.join(line)} |" for row, line in zip(rows, cells, strict=True)]
     if costs is not None:
         lines += ["", "| | with the head | without | ratio |", "|---|---|---|---|"]
-        titles = {"step": "training step, 4 images", "prediction": "24 megapixels, predicted and numbered"}
+        titles = {
+            "step": "training step, 4 images",
+            "windows": "24 megapixels at their own size, predicted and numbered",
+            "whole": "24 megapixels reduced to 704 x 1056, predicted and numbered",
+        }
         lines += [
             f"| {titles[name]} | {t['with']:.2f} s | {t['without']:.2f} s | {t['with'] / t['without']:.2f} |"
             for name, t in costs.items()
@@ -214,7 +243,7 @@ def main() -> None:
     options = parser.parse_args()
     options.work = options.work.resolve()
     options.work.mkdir(parents=True, exist_ok=True)
-    used = {"count": options.count, "size": [*options.size], "epochs": options.epochs}
+    used = {"count": options.count, "size": [*options.size], "epochs": options.epochs, "weights": bool(options.weights)}
     claim_dir(options.work, "options.json", used, (), "benchmarks/instances.py", "--work")
     if not options.no_training:
         write_scenes(options.work / "scenes", count=options.count, height=704, width=1056, seed=0, crowded=True)
