@@ -154,16 +154,17 @@ class TorchBackend:
         with self._autocast():
             output = forward_any_size(self._network, images.to(self._device))
         classes = len(self.spec.classes)
-        logits, planes = output[:, :classes], output[:, classes : self.spec.planes]
+        output = output[:, : self.spec.planes]
         if self._device.type != "cpu":
+            logits, planes = output[:, :classes], output[:, classes:]
             return np.asarray(torch.cat([logits.softmax(1), planes], 1).contiguous().cpu())
-        # The logits are in channels-last layout. Softmax over the last axis and OpenCV's transpose take a third of the
-        # time of torch's softmax over axis 1 and its copy to the default layout.
-        channels_last = logits.permute(0, 2, 3, 1).softmax(-1).numpy()
-        result = np.empty((len(output), self.spec.planes, *output.shape[2:]), np.float32)
-        result[:, classes:] = planes.numpy()
-        for pixels, probabilities in zip(channels_last, result[:, :classes], strict=True):
-            cv2.transpose(pixels.reshape(-1, classes), dst=probabilities.reshape(classes, -1))
+        # The output is in channels-last layout. OpenCV's transpose to the default one, and softmax in place there, take
+        # half the time of softmax in channels-last layout, and a quarter of that of torch's copy.
+        result = np.empty(tuple(output.shape), np.float32)
+        for pixels, planes in zip(output.permute(0, 2, 3, 1).numpy(), result, strict=True):
+            cv2.transpose(pixels.reshape(-1, len(planes)), dst=planes.reshape(len(planes), -1))
+        logits = torch.from_numpy(result[:, :classes])
+        torch.softmax(logits, 1, out=logits)
         return result
 
     def _autocast(self) -> AbstractContextManager[Any]:
