@@ -79,7 +79,8 @@ def train(options: argparse.Namespace, head: str, seed: int) -> None:
     if (last := run / "checkpoints" / "last.ckpt").is_file():
         command += [f"ckpt_path={last}"]
     else:
-        shutil.rmtree(run, ignore_errors=True)
+        for folder in (run, options.work / "scores" / run.name):
+            shutil.rmtree(folder, ignore_errors=True)
         size = f"[{options.size[0]},{options.size[1]}]"
         command += [
             *RECIPE, encoder_weights(ENCODER, options.weights), f"model.instances={str(HEADS[head]).lower()}",

@@ -7,9 +7,10 @@ from pathlib import Path
 from subprocess import CalledProcessError
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from benchmarks import baseline, instances_peer
+from benchmarks import baseline, instances_peer, mask_rcnn
 from benchmarks.learning_curve import NETWORK, Results, overtaken
 
 
@@ -71,3 +72,21 @@ def test_things_that_are_ranked_by_area_have_no_average_precision_beside_others(
     assert instances_peer.row("a", ranked, ranked, "1", ["car"]) == "| a | 0.250 | 0.250 | 0.500 | 0.750 | 1 |"
     unranked = {**metrics, "reliability": None}
     assert instances_peer.row("a", unranked, unranked, "1", ["car"]) == "| a | 0.250 | 0.250 | - | - | 1 |"
+
+
+def test_a_crop_has_the_boxes_of_what_is_left_of_its_things() -> None:
+    masks = torch.zeros(3, 40, 60, dtype=torch.uint8)
+    masks[0, 10:20, 10:30], masks[1, :2, :2], masks[2, 30:, 40:] = 1, 1, 1  # the second is too small to be learned
+    image = torch.arange(40 * 60.0).reshape(1, 40, 60).expand(3, 40, 60)
+    truth = {"boxes": torch.zeros(3, 4), "labels": torch.tensor([4, 5, 6]), "masks": masks}
+    seen = set()
+    for seed in range(20):
+        cut, left = mask_rcnn.crop(image, truth, (24, 32), np.random.default_rng(seed))
+        assert cut.shape == (3, 24, 32)
+        top, start = divmod(int(cut[0, 0, 0]), 60)
+        seen.update(left["labels"].tolist())
+        for label, box, mask in zip(left["labels"].tolist(), left["boxes"].int().tolist(), left["masks"], strict=True):
+            assert torch.equal(mask, masks[label - 4, top : top + 24, start : start + 32])
+            x, y, right, bottom = box
+            assert mask[y:bottom, x:right].all() and mask.sum() == (right - x) * (bottom - y)
+    assert seen == {4, 6}

@@ -38,6 +38,16 @@ def test_every_network_takes_the_head_and_keeps_its_logits(name: str) -> None:
     assert output[:, 3:].std((0, 2, 3)).min() > 0
 
 
+def test_an_untrained_head_costs_hardly_more_than_empty_planes() -> None:
+    module = panoptic_module()
+    mask, instances = torch.zeros(2, 64, 64, dtype=torch.long), torch.zeros(2, 64, 64, dtype=torch.int32)
+    mask[:, 20:40, 20:40], instances[:, 20:40, 20:40] = 1, 1
+    planes = module.train()(torch.randn(2, 3, 64, 64))[:, 3:]
+    assert module.instance_loss is not None
+    empty = module.instance_loss(torch.zeros_like(planes), mask, instances)
+    assert empty < module.instance_loss(planes, mask, instances) < 1.5 * empty
+
+
 def test_a_network_without_the_head_starts_one_with_it(tmp_path: Path) -> None:
     torch.manual_seed(1)
     plain = SegmentationModule(MODEL, THREE.to_dict(), DATA, {})

@@ -28,8 +28,6 @@ log = logging.getLogger(__name__)
 
 SETTINGS = "predict.json"  # the file by which a folder of predictions is recognized
 VIDEOS = "films"  # folder of the predicted videos in it
-SEGMENT_SETTINGS = SEGMENTS  # and one of segments
-PICK_SETTINGS = PICKS  # and one of photographs to label next
 _RECORDS = (  # ends of names of predicted maps and films, those of the records beside them, and a key of these
     ("_mask.tif", "_record.json", "stages"),
     ("_confidence.tif", "_record.json", "stages"),
@@ -217,7 +215,7 @@ def _find(given: str, out: Path) -> Iterator[tuple[str, Path]]:
 def _left_out(base: Path) -> Callable[[Path], bool]:
     """Returns a function that tells whether a file below a folder is hidden, or made by another run, such as a mask."""
     made_by_us = functools.cache(
-        lambda folder: any((base / folder / name).is_file() for name in (SETTINGS, SEGMENT_SETTINGS, PICK_SETTINGS))
+        lambda folder: any((base / folder / name).is_file() for name in (SETTINGS, SEGMENTS, PICKS))
     )
 
     def is_left_out(file: Path) -> bool:

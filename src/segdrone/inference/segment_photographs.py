@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from segdrone import __version__
 from segdrone.classic.libraries import check_installed
 from segdrone.classic.methods import Segmenter, build_segmenter
+from segdrone.data.discovery.file_tree import SEGMENTS
 from segdrone.errors import ConfigError, DataError
-from segdrone.inference.inputs import SEGMENT_SETTINGS, InputImage
+from segdrone.inference.inputs import InputImage
 from segdrone.raster import ImageSource, open_image
 from segdrone.raster.encode import write_gray_png, write_jpeg
 from segdrone.raster.header import without_training_options
@@ -139,7 +140,7 @@ def segment_photographs(
     parts: Any = segmenter
     settings = {"segdrone": __version__, "method": method, "options": _plain(vars(parts)), "max_pixels": max_pixels}
     with writable_dir(out), exclusive_dir(out):
-        claim_dir(out, SEGMENT_SETTINGS, settings, _RESULTS, "segdrone segment")
+        claim_dir(out, SEGMENTS, settings, _RESULTS, "segdrone segment")
         rows = _earlier_rows(out, images)
         for image in progress_bar(images, unit="photograph", disable=not progress):
             outlines, labels = out / "outlines" / f"{image.name}.jpg", out / "labels" / f"{image.name}.png"

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from segdrone import __version__
+from segdrone.data.discovery.file_tree import PICKS
 from segdrone.errors import ConfigError, DataError
-from segdrone.inference.inputs import PICK_SETTINGS, InputImage
+from segdrone.inference.inputs import InputImage
 from segdrone.inference.predict_folder import read_photograph
 from segdrone.inference.predictor import Predictor
 from segdrone.inference.threads import submit_ahead
@@ -115,7 +116,7 @@ def pick_photographs(
     settings: dict[str, object] = {"segdrone": __version__, **predictor.settings, "count": count, "by": by}
     settings |= {"window": window and [*window], "labeled": labeled and str(labeled.resolve())}
     with writable_dir(out), exclusive_dir(out):
-        claim_dir(out, PICK_SETTINGS, settings, (TABLE, LIST, SHEET, SCORES), "segdrone data pick")
+        claim_dir(out, PICKS, settings, (TABLE, LIST, SHEET, SCORES), "segdrone data pick")
         files = [] if known is None else [pair.image for pair in known.pairs]
         pool = build_pool(images, files, Channels(spec.bands, spec.stretch), progress=progress)
         for reason in pool.failed.values() if progress else ():
