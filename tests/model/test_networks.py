@@ -57,6 +57,18 @@ def test_every_network_is_tested() -> None:
     assert SMALL.keys() == NETWORKS.keys()
 
 
+@pytest.mark.parametrize("policy", ["add", "cat"])
+def test_fpn_is_that_of_smp_and_keeps_its_layout(policy: str) -> None:
+    options: dict[str, Any] = {"encoder_name": "mobilenet_v2", "decoder_merge_policy": policy}
+    network = build_network("fpn", classes=3, **options).eval()
+    original = smp.FPN(classes=3, encoder_weights=None, **options).to(memory_format=torch.channels_last).eval()
+    original.load_state_dict(network.state_dict())
+    image = torch.rand(2, 3, 64, 96).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        torch.testing.assert_close(network(image), original(image), rtol=0, atol=1e-6)
+        assert network.decoder(network.encoder(image)).is_contiguous(memory_format=torch.channels_last)
+
+
 @pytest.fixture(scope="module", params=SMALL)
 def module(request: pytest.FixtureRequest) -> SegmentationModule:
     torch.manual_seed(0)
