@@ -22,6 +22,7 @@ from segdrone.model.checkpoint import load_network
 from segdrone.normalize import Normalize
 from segdrone.runtime.backend import OutOfMemory
 from segdrone.runtime.fuse import fuse_batch_norms
+from segdrone.runtime.pad_kernels import pad_kernels
 from segdrone.spec import ModelSpec
 from segdrone.windows import Size
 
@@ -68,7 +69,7 @@ class TorchBackend:
         self._settings: dict[str, Any] = {"half_precision": not on_cpu}
         self._normalize = Normalize(spec.mean, spec.std)
         copied = copy.deepcopy(network).eval().to(self._device)
-        self._network = fuse_batch_norms(copied) if on_cpu else copied
+        self._network = pad_kernels(fuse_batch_norms(copied)) if on_cpu else copied
 
     @classmethod
     def from_checkpoint(cls, path: str | Path, *, device: str = "auto", batch_size: int | None = None) -> TorchBackend:
