@@ -1,15 +1,16 @@
 """What the instance head is worth, and what it costs, on rendered scenes with things that touch.
 
 python benchmarks/instances.py --weights FOLDER                     the encoder from ImageNet weights
-python benchmarks/instances.py --no-training --time                 the costs alone, on a quiet machine
+python benchmarks/instances.py --no-training --time                 the costs, after that, on a quiet machine
 
 Trains the network of experiment=baseline with and without the head on the same scenes, by the same recipe, for each
 seed: on crops at the scenes' own size, where people are 30 pixels wide, half of them around things. Both are scored on
 the test split, in windows of twice the sides of a crop, as a thing that a window cuts is two: panoptic quality of the
 things that the head tells apart, that of connected components of the same masks, and mIoU. --time measures, with and
-without the head in turns in one process, a training step, and the prediction of a photograph of 24 megapixels with all
-things numbered. Every run has a folder in --work: what is finished is not repeated, what was interrupted is resumed.
-Prints a table; --write writes benchmarks/results/instances.md.
+without the head in turns in one process, a training step, and the prediction of a photograph of 24 megapixels by the
+networks of the first seed: with the head all things are numbered, without it none. Every run has a folder in --work:
+what is finished is not repeated, what was interrupted is resumed. Prints a table; --write writes
+benchmarks/results/instances.md.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ from segdrone.inference import Predictor
 from segdrone.inference.cleanup import Cleanup
 from segdrone.inference.predict_folder import predict_photograph
 from segdrone.model import SegmentationModule
+from segdrone.model.checkpoint import load_network
 from segdrone.raster import ArraySource
 from segdrone.runtime.torch_backend import TorchBackend
 from segdrone.synthetic import write_scenes
@@ -122,18 +125,12 @@ def scores(options: argparse.Namespace) -> list[Record]:
     return found
 
 
-def build(instances: bool, crop: tuple[int, int] | None) -> SegmentationModule:
-    """Returns the module with random weights, as trained on crops of a size, or on whole photographs without one."""
-    torch.manual_seed(0)
-    data: Record = {"mean": [0.5] * 3, "std": [0.25] * 3, "image_size": [704, 1056]}
-    if crop is not None:
-        data |= {"sampling": "crops", "crop_size": [*crop], "scale": 1.0}
-    table = {**DRONE.to_dict(), "things": [*THING_CLASSES]}
-    return SegmentationModule({**NETWORK, "instances": instances}, table, data, {})
-
-
-def step(module: SegmentationModule, size: tuple[int, int]) -> Callable[[], None]:
+def step(has_head: bool, size: tuple[int, int]) -> Callable[[], None]:
     """Returns a training step: loss, gradients and update."""
+    torch.manual_seed(0)
+    data: Record = {"mean": [0.5] * 3, "std": [0.25] * 3, "image_size": [*size]}
+    table = {**DRONE.to_dict(), "things": [*THING_CLASSES]}
+    module = SegmentationModule({**NETWORK, "instances": has_head}, table, data, {})
     optimizer = torch.optim.AdamW(module.train().parameters(), fused=True)
     scenes = [render_scene(*size, seed, crowded=True) for seed in range(4)]
     image = torch.stack([torch.from_numpy(scene.image.copy()).permute(2, 0, 1).float() / 255 for scene in scenes])
@@ -155,14 +152,19 @@ def step(module: SegmentationModule, size: tuple[int, int]) -> Callable[[], None
     return run
 
 
-def prediction(module: SegmentationModule) -> Callable[[], None]:
-    """Returns the prediction of a photograph of 24 megapixels; with the head, with all things numbered."""
-    backend, crop = TorchBackend(module.network, module.spec, device="cpu"), module.spec.training_size
-    window = (2 * crop[0], 2 * crop[1]) if module.spec.sampling == "crops" else None
-    predictor = Predictor(backend, window=window)
+def prediction(options: argparse.Namespace, head: str, *, whole: bool) -> Callable[[], None]:
+    """Returns the prediction of a photograph of 24 megapixels by a trained network; with the head, things are numbered.
+
+    One of random weights would find things everywhere.
+    """
+    network, spec = load_network(run_folder(options, head, options.seeds[0]) / "checkpoints" / "best.ckpt")
+    window = None if whole else (2 * options.size[0], 2 * options.size[1])
+    if whole:
+        spec = replace(spec, sampling="whole", training_size=(704, 1056))
+    predictor = Predictor(TorchBackend(network, spec, device="cpu"), window=window)
     scene = render_scene(1000, 1500, 0, crowded=True).image
     pixels = np.asarray(cv2.resize(scene, (6000, 4000), interpolation=cv2.INTER_LINEAR), np.uint8)
-    things = THING_CLASSES if module.spec.instances else ()
+    things = spec.classes.things or () if HEADS[head] else ()
 
     def run() -> None:
         predict_photograph(predictor, ArraySource(pixels), pixels, Cleanup(), things=things)
@@ -172,14 +174,14 @@ def prediction(module: SegmentationModule) -> Callable[[], None]:
 
 def measure(options: argparse.Namespace) -> dict[str, dict[str, float]]:
     """Returns the median seconds of each job, with and without the head."""
-    jobs: dict[str, Callable[[bool], Callable[[], None]]] = {
-        "step": lambda head: step(build(head, options.size), options.size),
-        "windows": lambda head: prediction(build(head, options.size)),
-        "whole": lambda head: prediction(build(head, None)),
+    jobs: dict[str, Callable[[str], Callable[[], None]]] = {
+        "step": lambda head: step(HEADS[head], options.size),
+        "windows": lambda head: prediction(options, head, whole=False),
+        "whole": lambda head: prediction(options, head, whole=True),
     }
     result = {}
     for name, prepare in jobs.items():
-        contenders = {head: prepare(instances) for head, instances in HEADS.items()}
+        contenders = {head: prepare(head) for head in HEADS}
         seconds: dict[str, list[float]] = {head: [] for head in HEADS}
         for i in range(options.rounds + 1):
             for head, job in contenders.items():
@@ -211,8 +213,8 @@ def table(rows: list[Record], costs: dict[str, dict[str, float]] | None, options
         lines += ["", "| | with the head | without | ratio |", "|---|---|---|---|"]
         titles = {
             "step": "training step, 4 images",
-            "windows": "24 megapixels at their own size, predicted and numbered",
-            "whole": "24 megapixels reduced to 704 x 1056, predicted and numbered",
+            "windows": "24 megapixels at their own size; with the head, things are numbered",
+            "whole": "24 megapixels reduced to 704 x 1056; with the head, things are numbered",
         }
         lines += [
             f"| {titles[name]} | {t['with']:.2f} s | {t['without']:.2f} s | {t['with'] / t['without']:.2f} |"

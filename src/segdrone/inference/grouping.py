@@ -130,10 +130,12 @@ def group_things(
     grouped = [*dict.fromkeys([*things, *learned])]
     is_thing = np.zeros(256, np.uint8)
     is_thing[grouped] = 1
-    numbers, missed, seen = _nearest_centers(planes)
     size: Size = (mask.shape[0], mask.shape[1])
+    is_reduced = planes.shape[1:] != size
+    among = np.ones(planes.shape[1:], np.uint8) if is_reduced else np.asarray(cv2.LUT(mask, is_thing), np.uint8)
+    numbers, missed, seen = _nearest_centers(planes, among)
     least_area = _SPECK**2 * mask.size / numbers.size
-    if numbers.shape != size:
+    if is_reduced:
         numbers = resize_mask(numbers, size)
         missed, seen = resize_mask(missed, size), resize_mask(seen, size)
     mask = _fill_specks(mask, seen, learned, least_area)
@@ -144,10 +146,13 @@ def group_things(
     return _settle(mask, numbers, things)
 
 
-def _nearest_centers(planes: Planes) -> tuple[NDArray[np.uint16], NDArray[np.uint8], NDArray[np.uint8]]:
+def _nearest_centers(
+    planes: Planes, among: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint16], NDArray[np.uint8], NDArray[np.uint8]]:
     """Returns by pixel the number of the center nearest to where its offset ends, 1 where none is near, 1 by the score.
 
-    The last is 1 where the score is that of a center, steady or not.
+    The first two are found for the pixels `among` which is 1. The last is 1 where the score is that of a center, steady
+    or not.
     """
     score = cv2.GaussianBlur(planes[0].astype(np.float32), (0, 0), _SMOOTHING)
     highest = cv2.dilate(score, np.ones((_NEIGHBORHOOD, _NEIGHBORHOOD), np.uint8))
@@ -162,14 +167,14 @@ def _nearest_centers(planes: Planes) -> tuple[NDArray[np.uint16], NDArray[np.uin
     distance, nearest = cv2.distanceTransformWithLabels(
         elsewhere, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_CCOMP
     )
-    columns = np.arange(width, dtype=np.float32)
     for row in range(height):
-        ends = [planes[1, row] + np.float32(row), planes[2, row] + columns]
+        columns = np.flatnonzero(among[row])
+        ends = [planes[1, row, columns] + np.float32(row), planes[2, row, columns] + columns.astype(np.float32)]
         place = tuple(
             np.rint(end).clip(0, side - 1).astype(np.intp) for end, side in zip(ends, score.shape, strict=True)
         )
-        numbers[row] = np.minimum(nearest[place], _MOST_NUMBERS)
-        missed[row] = distance[place] > _REACH
+        numbers[row, columns] = np.minimum(nearest[place], _MOST_NUMBERS)
+        missed[row, columns] = distance[place] > _REACH
     return numbers, missed, seen
 
 
