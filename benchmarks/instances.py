@@ -158,7 +158,7 @@ def prediction(options: argparse.Namespace, head: str, *, whole: bool) -> Callab
     One of random weights would find things everywhere.
     """
     network, spec = load_network(run_folder(options, head, options.seeds[0]) / "checkpoints" / "best.ckpt")
-    window = None if whole else (2 * options.size[0], 2 * options.size[1])
+    window = None if whole else (2 * options.size[0], 2 * options.size[1])  # the default with the head
     if whole:
         spec = replace(spec, sampling="whole", training_size=(704, 1056))
     predictor = Predictor(TorchBackend(network, spec, device="cpu"), window=window)

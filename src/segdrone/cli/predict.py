@@ -34,7 +34,10 @@ def predict(
         float | None, typer.Option(help="1: photographs at their own size, 0.5: at half of it (default: as trained).")
     ] = None,
     window: Annotated[
-        str | None, typer.Option(help="WIDTHxHEIGHT in pixels of a window of the network (default: as trained).")
+        str | None,
+        typer.Option(
+            help="WIDTHxHEIGHT in pixels of a window of the network (default: as trained, twice with an instance head)."
+        ),
     ] = None,
     overlap: Annotated[float, typer.Option(help="Overlap of neighboring windows, as a share of one, 0 to 0.9.")] = 0.25,
     augment: Annotated[

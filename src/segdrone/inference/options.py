@@ -1,4 +1,4 @@
-"""Check the options of `Predictor`, also before there is a model to predict with."""
+"""Check the options of `Predictor`, also before there is a model to predict with, and choose its windows."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 
 from segdrone.errors import ConfigError
 from segdrone.inference.tta import AUGMENTS
+from segdrone.spec import ModelSpec
 from segdrone.windows import Size
 
 _LEAST_WINDOW = 3  # pixels: neighbors overlap by 2, to interpolate between them
+_LARGEST_DOUBLED = 1024 * 1536  # pixels of a window of twice the training size
 
 
 def check_options(
@@ -85,3 +87,20 @@ def check_window(window: Size, own: Size, augment: str, scales: Sequence[float])
             f"{window[0]} x {window[1]} pixels beyond the model's own of {own[0]} x {own[1]}: give a smaller window, "
             "or augment=flips and scales of at most 1"
         )
+
+
+def default_window(spec: ModelSpec) -> Size:
+    """Returns height and width of the windows of a model, in pixels at the network's scale: those of its training.
+
+    With an instance head they have twice the sides, up to 1024 x 1536: a thing that is longer than half a window has a
+    center in each of its parts.
+
+    Example:
+        >>> from segdrone.classes import ClassTable
+        >>> table = ClassTable(("road", "car"), ((90, 90, 90), (9, 143, 150)), things=("car",))
+        >>> default_window(ModelSpec(table, (0.5,) * 3, (0.5,) * 3, training_size=(256, 384), instances=True))
+        (512, 768)
+    """
+    height, width = spec.training_size
+    factor = 2 if spec.instances and 4 * height * width <= _LARGEST_DOUBLED else 1
+    return factor * height, factor * width

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segdrone.errors import DataError
 from segdrone.inference.blend import Blender, FinishedTile, WindowSpan, window_spans
 from segdrone.inference.grouping import PlaneCollector
-from segdrone.inference.options import check_options, check_window
+from segdrone.inference.options import check_options, check_window, default_window
 from segdrone.inference.prediction import Prediction
 from segdrone.inference.tta import AUGMENTS
 from segdrone.inference.window_network import WindowNetwork
@@ -38,8 +38,8 @@ class Predictor:
         backend: A finished model. Its spec says at which scale it was trained.
         scale: The network's scale: 1 for the image's own size, 0.5 for half. None is the scale of training: as many
             pixels as the training size has if that resized whole photographs, else the spec's scale.
-        window: Height and width of a window, in pixels at the network's scale. None is the training size, or the
-            whole image at the scale of a training on whole photographs. A model that takes one size sets it.
+        window: Height and width of a window, in pixels at the network's scale. None is `default_window`, or the whole
+            image at the scale of a training on whole photographs. A model that takes one size sets it.
         overlap: Least share of a window that its neighbor covers too, 0 to 0.9.
         augment: Test-time augmentation: `none`, `flips` (4 ways) or `symmetries` (8).
         scales: Test-time augmentation: sizes at which each window is predicted, as factors of its own size.
@@ -57,8 +57,7 @@ class Predictor:
 
     Example:
         >>> from segdrone.classes import ClassTable
-        >>> from segdrone.spec import ModelSpec
-        >>> table = ClassTable(names=("dark", "bright"), colours=((0, 0, 0), (255, 255, 255)))
+        >>>         >>> table = ClassTable(names=("dark", "bright"), colours=((0, 0, 0), (255, 255, 255)))
         >>> class Threshold:
         ...     spec = ModelSpec(table, mean=(0.5,) * 3, std=(0.5,) * 3, training_size=(4, 4), sampling="tiles")
         ...     stride, device, batch_size, window, settings = (1, 1), "cpu", 1, None, {}
@@ -90,7 +89,7 @@ class Predictor:
         self.backend, self.table = backend, backend.spec.classes
         self._spec, self._scale, self._overlap = backend.spec, scale, overlap
         window = backend.window if window is None else window
-        self._window: Size = backend.spec.training_size if window is None else (window[0], window[1])
+        self._window: Size = default_window(backend.spec) if window is None else (window[0], window[1])
         if backend.window is not None:
             check_window(self._window, backend.window, augment, scales)
         self._whole = window is None and scale is None and backend.spec.sampling == "whole"
