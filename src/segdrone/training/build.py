@@ -16,7 +16,7 @@ from segdrone.data.config import MAPS
 from segdrone.data.discovery.dataset_classes import ModelClasses
 from segdrone.data.gsd import find_gsd
 from segdrone.data.maps.manifest import tiles_channels
-from segdrone.data.masks.label_sample import check_labels, tell_doubts
+from segdrone.data.masks.label_sample import check_labels, check_scored, tell_doubts
 from segdrone.data.splits.split import SPLITS
 from segdrone.errors import CheckpointError, ConfigError
 from segdrone.evaluation import object_classes
@@ -91,11 +91,12 @@ def open_datamodule(cfg: DictConfig, config: DataConfig) -> SegmentationDataModu
             f"{cfg.ckpt_path} was trained with {len(replayed)} photographs of data.replay, of which some are missing "
             f"in {config.replay}: restore them, or start from its weights with init_from={cfg.ckpt_path}"
         )
-    train = [pair.id for pair in datamodule.splits["train"]]
+    ids = {split: [pair.id for pair in datamodule.splits[split]] for split in SPLITS}
     if not config.unlabeled:
-        check_labels(datamodule.splits["all"], train, datamodule.encoding, others=config.replay is not None)
+        check_labels(datamodule.splits["all"], ids, datamodule.encoding, others=config.replay is not None)
     elif scoring := [*datamodule.splits["val"], *datamodule.splits["test"]]:  # masks of `train` are not read
         tell_doubts(scoring, datamodule.encoding)
+        check_scored(scoring, ids, datamodule.encoding)
     counts = ", ".join(f"{len(datamodule.splits[split])} {split}" for split in SPLITS)
     log.info("%s: %s photographs, split %s", datamodule.config.root, counts, datamodule.dataset.split.by)
     return datamodule

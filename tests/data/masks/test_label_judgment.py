@@ -16,6 +16,7 @@ from segdrone.data import DataConfig, open_dataset
 from segdrone.data.masks import label_sample
 from segdrone.data.masks.label_judgment import judge_labels
 from segdrone.data.masks.label_sample import check_labels, sample_labels, tell_doubts
+from segdrone.data.splits.split import SPLITS
 from segdrone.errors import DataError
 from segdrone.inspection.check import check_dataset
 from tests.helpers.small_dataset import get_check
@@ -63,12 +64,12 @@ def write(root: Path, kind: str, table: str, suffix: str = ".png", count: int = 
 def both(root: Path, caplog: pytest.LogCaptureFixture, **options: Any) -> tuple[list[str], list[str]]:
     """Errors and warnings that training and `check` give; asserts that they are the same."""
     dataset = open_dataset(DataConfig.from_dict({"root": str(root), **options}))
-    train = [pair.id for pair in dataset.splits["train"]]
+    ids = {split: [pair.id for pair in dataset.splits[split]] for split in SPLITS}
     caplog.clear()
     errors: list[str] = []
     with caplog.at_level(logging.WARNING, "segdrone.data.masks.label_sample"):
         try:
-            check_labels(dataset.splits["all"], train, dataset.encoding)
+            check_labels(dataset.splits["all"], ids, dataset.encoding)
         except DataError as error:
             errors = [str(error)]
     warnings = [record.getMessage() for record in caplog.records if record.name == "segdrone.data.masks.label_sample"]
@@ -197,7 +198,7 @@ def test_what_is_left_out_is_told_with_its_share(tmp_path: Path, caplog: pytest.
     assert "0.694 % of the pixels of 6 masks are of no class and left out (color rgb(255, 0, 255))" in warning
     with pytest.raises(DataError, match=r"002.png holds color rgb\(255, 0, 255\) \(9 pixels\).*data.unknown=ignore"):
         dataset = open_dataset(DataConfig(root=str(root)))
-        check_labels(dataset.pairs, [], dataset.encoding)
+        check_labels(dataset.pairs, {}, dataset.encoding)
 
 
 def test_no_data_that_is_a_class_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -218,6 +219,22 @@ def test_a_training_split_of_one_class_is_refused(tmp_path: Path, caplog: pytest
         Image.fromarray(masks("0 and 1")[0]).save(pair.mask)
     (error,), _ = both(root, caplog)
     assert "every labeled pixel of the training masks is ground" in error
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_a_split_that_nothing_could_score_is_refused_before_a_training(
+    split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = open_dataset(DataConfig(root=str(write(tmp_path / "set", "ids", "four", count=60))))
+    ids = {name: [pair.id for pair in dataset.splits[name]] for name in SPLITS}
+    monkeypatch.setattr(label_sample, "_PIXELS", 0)  # most masks are not looked at otherwise
+    paths = [pair.mask for pair in dataset.splits[split] if pair.mask is not None]
+    for path in paths:
+        Image.fromarray(masks("all 255")[0]).save(path)
+    with pytest.raises(DataError, match=f"no pixel of the {len(paths)} photographs in {split} is labeled, .* label so"):
+        check_labels(dataset.splits["all"], ids, dataset.encoding)
+    Image.fromarray(masks("ids")[0]).save(paths[-1])
+    check_labels(dataset.splits["all"], ids, dataset.encoding)
 
 
 def test_large_datasets_are_sampled_until_two_classes_are_found(

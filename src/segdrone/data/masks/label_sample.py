@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from segdrone.data.discovery.pairs import ImageMaskPair
@@ -21,7 +21,11 @@ _THREADS = 2
 
 
 def check_labels(
-    pairs: Sequence[ImageMaskPair], train: Iterable[str], encoding: MaskEncoding, *, others: bool = False
+    pairs: Sequence[ImageMaskPair],
+    splits: Mapping[str, Sequence[str]],
+    encoding: MaskEncoding,
+    *,
+    others: bool = False,
 ) -> None:
     """Looks at masks spread over a dataset, and warns of what `judge_labels` finds.
 
@@ -29,18 +33,50 @@ def check_labels(
 
     Args:
         pairs: All photographs with their masks.
-        train: Ids of the training split.
+        splits: Ids of the photographs in `train`, `val` and `test`.
         encoding: How the masks are read.
         others: Whether masks of another dataset are trained on too, which may have the classes that are absent.
 
     Raises:
-        DataError: Nothing can be learned from these masks, or one of them cannot be read.
+        DataError: Nothing can be learned from these masks, or one of them cannot be read; or as `check_scored`.
     """
-    for remark in judge_labels(sample_labels(pairs, train, encoding), encoding):
+    seen = sample_labels(pairs, splits.get("train", ()), encoding)
+    for remark in judge_labels(seen, encoding):
         if remark.kind == "error":
             raise DataError(str(remark))
         if not (others and remark.kind == "absent"):
             log.warning("%s", remark)
+    check_scored(pairs, splits, encoding, seen.masks)
+
+
+def check_scored(
+    pairs: Sequence[ImageMaskPair],
+    splits: Mapping[str, Sequence[str]],
+    encoding: MaskEncoding,
+    looked_at: Mapping[str, SeenMask] | None = None,
+) -> None:
+    """Looks at masks of `val` and `test` until each has a labeled pixel.
+
+    Without one, the scores of `val` are NaN, at which `EarlyStopping` ends a training, and `test` cannot be scored.
+
+    Args:
+        pairs: All photographs with their masks.
+        splits: Ids of the photographs in `val` and `test`.
+        encoding: How the masks are read.
+        looked_at: What earlier looks at masks found, by the ids of their photographs.
+
+    Raises:
+        DataError: A split has photographs and no labeled pixel, or a mask cannot be read.
+    """
+    seen, by_id = looked_at or {}, {pair.id: pair for pair in pairs}
+    for split in ("val", "test"):
+        ids = sorted(splits.get(split, ()), key=lambda name: name not in seen)
+        masks = (seen[name] if name in seen else _look(by_id[name], encoding) for name in ids)
+        if ids and not any(_is_labeled(mask, encoding) for mask in masks):
+            raise DataError(
+                f"no pixel of the {len(ids)} photographs in {split} is labeled, {ids[0]} first, so there is nothing to "
+                "score: label some, or choose others (data.split_seed, data.split_dir)"
+            )
 
 
 def tell_doubts(pairs: Sequence[ImageMaskPair], encoding: MaskEncoding) -> None:
@@ -78,6 +114,10 @@ def _look(pair: ImageMaskPair, encoding: MaskEncoding) -> SeenMask:
     if mask.unknown and encoding.unknown == "error":
         raise DataError(describe_unknown(pair.mask, mask.unknown, mask.counts, encoding, mask.lossy))
     return mask
+
+
+def _is_labeled(mask: SeenMask, encoding: MaskEncoding) -> bool:
+    return bool(encoding.remap_counts(mask.counts - mask.hidden)[: len(encoding.table)].any())
 
 
 def _spread(pairs: Sequence[ImageMaskPair], count: int) -> list[ImageMaskPair]:
