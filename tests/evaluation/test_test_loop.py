@@ -83,6 +83,11 @@ def test_an_output_that_overflows_is_an_error_of_the_model(all_scenes: Path) -> 
         run_test_loop(all_scenes, {"limit_test_batches": 1}, weight=3e38, test_image_size=(32, 32))
 
 
+def test_a_share_of_less_than_a_batch_is_one_batch(all_scenes: Path) -> None:
+    evaluator, datamodule, _ = run_test_loop(all_scenes, {"limit_test_batches": 0.01}, test_image_size=(32, 32))
+    assert 0 < len(evaluator.samples) < len(datamodule.splits["val"])
+
+
 def test_a_photograph_that_was_tested_in_part_is_evaluated_in_part(all_scenes: Path) -> None:
     evaluator, _, _ = run_test_loop(all_scenes, {"limit_test_batches": 1}, sampling="tiles", tile_size=(32, 32))
     (one,) = evaluator.samples.values()  # two of six tiles

@@ -26,6 +26,7 @@ CHECKPOINT = {"_target_": "lightning.pytorch.callbacks.ModelCheckpoint", "monito
         ("gradient_clip_val", "x"),
         ("limit_train_batches", 0),
         ("limit_train_batches", 0.0),
+        ("limit_test_batches", 0),
     ],
 )
 def test_invalid_numbers_of_the_trainer_are_reported(key: str, value: Any) -> None:

@@ -52,7 +52,9 @@ def evaluate_test_loop(
         CheckpointError: The output of the network overflows.
     """
     datamodule.trainer = trainer  # so that it knows how many processes share the machine
-    loader = datamodule.test_dataloader(split)
+    loader, limit = datamodule.test_dataloader(split), trainer.limit_test_batches
+    if isinstance(limit, float) and 0 < limit * len(loader) < 1:
+        trainer.limit_test_batches = 1  # Lightning refuses such a share, after a training of which this is the end
     assembler = _AssembleImages(evaluator, loader.dataset, loader.sampler)
     trainer.callbacks.append(assembler)  # type: ignore[attr-defined]
     try:

@@ -101,9 +101,9 @@ def check_trainer(options: Mapping[str, Any]) -> None:
     clip = options.get("gradient_clip_val")
     if clip is not None and (isinstance(clip, bool) or not isinstance(clip, int | float) or clip < 0):
         raise ConfigError(f"trainer.gradient_clip_val={clip} must be a number of 0 or more, or null")
-    limit = options.get("limit_train_batches")
-    if limit == 0:
-        raise ConfigError(f"trainer.limit_train_batches={limit} must be a share or a number above 0, to learn from")
+    for split, use in {"train": "learn from", "test": "score at the end"}.items():
+        if (limit := options.get(f"limit_{split}_batches")) == 0:
+            raise ConfigError(f"trainer.limit_{split}_batches={limit} must be a share or a number above 0, to {use}")
     check_stall_timeout(options)
 
 
