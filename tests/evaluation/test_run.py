@@ -9,7 +9,7 @@ import torch
 
 from segdrone.classes import DRONE, ClassTable
 from segdrone.data.splits.split import random_split
-from segdrone.errors import DataError
+from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation import evaluate
 from segdrone.evaluation.trained_data import find_split
 from segdrone.spec import ModelSpec
@@ -38,6 +38,11 @@ def test_a_checkpoint_alone_gets_the_scores_that_training_reported(trained: Path
     assert {path.name for path in (trained.parent / "evaluation" / "figures").iterdir()} == {
         "confusion.png", "best.png", "worst.png", "reliability.png", "recall_by_size.png",
     }  # fmt: skip
+
+
+def test_hardware_that_is_missing_is_one_line(trained: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^conf/trainer: Lightning refuses these options \([^\n]*accelerator"):
+        _evaluate(trained, "trainer.accelerator=abacus")
 
 
 @pytest.mark.parametrize("method", ["__init__", "write", "flush"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import hydra
 from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import DictConfig
 
@@ -15,10 +14,10 @@ from segdrone.evaluation.report import start_output
 from segdrone.evaluation.score_split import score_split
 from segdrone.evaluation.scored_model import open_checkpoint, open_model_file
 from segdrone.evaluation.trained_data import open_split
-from segdrone.model.distributed import check_processes, supervise
+from segdrone.model.distributed import supervise
 from segdrone.model.progress import ProgressBar
 from segdrone.model.stall import MarkProgress
-from segdrone.utils.config import without
+from segdrone.model.trainer import instantiate_trainer
 from segdrone.utils.output_dir import StagedResults
 
 
@@ -48,8 +47,7 @@ def evaluate_model(
     callbacks = [ProgressBar()] if cfg.trainer.get("enable_progress_bar", True) else []
     options: dict[str, Any] = {"logger": board, "enable_checkpointing": False, "use_distributed_sampler": False}
     options["callbacks"] = [*callbacks, MarkProgress()]
-    trainer = hydra.utils.instantiate(without(cfg.trainer, "stall_timeout"), **options)
-    check_processes(trainer)
+    trainer = instantiate_trainer(cfg.trainer, **options)
     with supervise(trainer):
         provenance = {}
         if trainer.is_global_zero:

@@ -12,20 +12,19 @@ import hydra
 import lightning.pytorch as L
 import torch
 from hydra.errors import InstantiationException
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from segdrone.data import SegmentationDataModule
 from segdrone.errors import ConfigError
-from segdrone.model.distributed import check_processes
 from segdrone.model.stall import MarkProgress
+from segdrone.model.trainer import instantiate_trainer, original_reason
 from segdrone.training.adapt_batch_norm import AdaptBatchNorm
 from segdrone.training.checkpoint_io import AtomicCheckpointIO
 from segdrone.training.checks import check_callbacks, check_validated, used_parts
 from segdrone.training.precision import choose_precision
 from segdrone.training.self_training import SelfTraining
-from segdrone.utils.config import to_container, without
+from segdrone.utils.config import to_container
 
 log = logging.getLogger(__name__)
 
@@ -64,14 +63,7 @@ def build_trainer(cfg: DictConfig, callbacks: list[L.Callback], loggers: list[Lo
         options["sync_batchnorm"] = False  # torch supports it on GPUs only
     if cfg.trainer.precision == "auto":
         options["precision"] = choose_precision(str(cfg.trainer.accelerator))
-    try:
-        trainer: L.Trainer = hydra.utils.instantiate(
-            without(cfg.trainer, "stall_timeout"), **options, default_root_dir=str(folder)
-        )
-    except (MisconfigurationException, InstantiationException) as error:
-        raise ConfigError(f"conf/trainer: Lightning refuses these options ({_reason(error)})") from error
-    check_processes(trainer)
-    return trainer
+    return instantiate_trainer(cfg.trainer, **options, default_root_dir=str(folder))
 
 
 def has_validation(cfg: DictConfig, datamodule: SegmentationDataModule) -> bool:
@@ -135,10 +127,5 @@ def instantiate_all(configs: Mapping[str, Any] | None, group: str) -> list[Any]:
         try:
             parts.append(hydra.utils.instantiate(config))
         except InstantiationException as error:
-            raise ConfigError(f"{group}.{name} cannot be built ({_reason(error)}): fix its options") from error
+            raise ConfigError(f"{group}.{name} cannot be built ({original_reason(error)}): fix its options") from error
     return parts
-
-
-def _reason(error: Exception) -> str:
-    """Returns the original message in one line, without what Hydra adds."""
-    return " ".join(str(error.__cause__ or error).split())
