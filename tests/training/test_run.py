@@ -211,6 +211,13 @@ def test_a_run_resumed_elsewhere_with_no_epoch_left_leaves_the_earlier_one_alone
     assert {file: file.stat().st_mtime_ns for file in earlier.rglob("*") if file.is_file()} == before
 
 
+def test_a_run_without_epochs_says_what_is_scored(
+    small_config: Compose, run: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(small_config("trainer.max_epochs=0"))
+    assert f"no epoch was left to train, and {run} keeps no checkpoint: the untrained network is scored" in caplog.text
+
+
 def test_resumed_run_keeps_the_earlier_log(trained_run: Path, small_config: Compose, run: Path) -> None:
     shutil.copytree(trained_run, run)
     earlier = (run / "metrics.csv").read_text()

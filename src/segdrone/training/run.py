@@ -177,7 +177,8 @@ def _score_best(
         return {}
     path = _kept_best(trainer)
     if not path and not module.started:
-        log.warning("no epoch was left to train, and %s keeps no checkpoint: %s is scored", folder, cfg.ckpt_path)
+        scored = cfg.ckpt_path or "the untrained network"
+        log.warning("no epoch was left to train, and %s keeps no checkpoint: %s is scored", folder, scored)
         path = cfg.ckpt_path
     best = load_module(path) if path else module.float()
     best.loss = module.loss.float()  # `test/loss` is then of the same loss as `val/loss`
