@@ -150,6 +150,11 @@ def test_full_gpu_memory_is_reported_with_remedies(small_config: Compose) -> Non
         train(small_config("+callbacks.full={_target_: tests.training.test_run.FullMemory}"))
 
 
+def test_validation_after_more_batches_than_an_epoch_has_is_refused(small_config: Compose) -> None:
+    with pytest.raises(ConfigError, match=r"cannot train with this configuration \(`val_check_interval` \(500\) must"):
+        train(small_config("+trainer.val_check_interval=500"))
+
+
 @pytest.mark.parametrize("seed", [-1, 2**32, True, "abc"])
 def test_invalid_seed_is_reported(seed: object, small_config: Compose) -> None:
     with pytest.raises(ConfigError, match=f"seed={seed} must be a whole number from 0 to 4294967295"):

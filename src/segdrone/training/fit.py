@@ -38,14 +38,15 @@ def fit(cfg: DictConfig, trainer: L.Trainer, module: SegmentationModule, datamod
     except SegdroneError:
         raise
     except MisconfigurationException as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"Lightning cannot train with this configuration ({reason}): change it") from error
+        raise _refused(error) from error
     except torch.OutOfMemoryError as error:
         raise ConfigError(
             "the GPU's memory is too small for a training step: give a lower data.batch_size, and "
             "trainer.accumulate_grad_batches to make up for it, or smaller images, tiles or crops"
         ) from error
     except Exception as error:
+        if isinstance(error, ValueError) and "`val_check_interval`" in str(error):  # more than the batches of an epoch
+            raise _refused(error) from error
         if cfg.compile and isinstance(error, torch._dynamo.exc.TorchDynamoException):
             reason = str(getattr(error, "inner_exception", error)).splitlines()[0]
             raise ConfigError(
@@ -57,3 +58,8 @@ def fit(cfg: DictConfig, trainer: L.Trainer, module: SegmentationModule, datamod
                 f"{cfg.ckpt_path} cannot be resumed ({reason}): start from its weights with init_from={cfg.ckpt_path}"
             ) from error
         raise
+
+
+def _refused(error: Exception) -> ConfigError:
+    reason = " ".join(str(error).split())
+    return ConfigError(f"Lightning cannot train with this configuration ({reason}): change it")
