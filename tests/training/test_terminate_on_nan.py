@@ -1,7 +1,10 @@
 from pathlib import Path
+from typing import Any
 
+import lightning.pytorch as L
 import pytest
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 
 from segdrone.errors import ConfigError
 from segdrone.training import TerminateOnNaN
@@ -19,3 +22,17 @@ def test_loss_that_is_not_finite_ends_the_run_before_a_checkpoint(tmp_path: Path
         fit(tmp_path, TerminateOnNaN(), module=module)
     assert not all(torch.isfinite(tensor).all() for tensor in module.state_dict().values())
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == kept
+
+
+class WithoutLabels(L.Callback):
+    """Ignores all pixels that are validated."""
+
+    def on_validation_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, *_: Any) -> None:
+        batch["mask"].fill_(255)
+
+
+def test_scores_of_no_pixel_end_the_run_with_an_error(tmp_path: Path) -> None:
+    stop = EarlyStopping("val/miou", mode="max")  # would end it after its first epoch, as if it were finished
+    with pytest.raises(ConfigError, match=r"no pixel that is validated has a label .* \(val/miou is NaN\)"):
+        fit(tmp_path, WithoutLabels(), stop, TerminateOnNaN(), module=tiny_module())
+    assert not [*tmp_path.glob("*.ckpt")]

@@ -1,4 +1,4 @@
-"""End a run that diverged."""
+"""End a run that diverged, or whose validation scores nothing."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from segdrone.model import SegmentationModule
 class TerminateOnNaN(L.Callback):
     """Ends a run whose loss is not finite, before a validation and at the end of an epoch, so before a checkpoint.
 
-    The scores of such a network are finite: it predicts one class everywhere. Lightning's
-    `EarlyStopping(check_finite=True)` ends the run as if it had finished normally.
+    The scores of such a network are finite: it predicts one class everywhere. They are NaN where nothing that is
+    validated has a label, and then no epoch is better than the first one. Lightning's
+    `EarlyStopping(check_finite=True)` ends either run as if it had finished normally.
     """
 
     def on_train_batch_end(
@@ -37,6 +38,20 @@ class TerminateOnNaN(L.Callback):
         """
         if not trainer.sanity_checking:
             self._check(trainer, pl_module)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Checks that the scores of a validation are numbers.
+
+        Raises:
+            ConfigError: They are not.
+        """
+        miou = trainer.callback_metrics.get("val/miou")
+        if not trainer.sanity_checking and miou is not None and torch.isnan(miou):
+            raise ConfigError(
+                "no pixel that is validated has a label at the size of training (val/miou is NaN), by which epochs "
+                "could be compared: give a larger size, another split (data.split_seed, data.split_dir), or a higher "
+                "trainer.limit_val_batches if that is not 1.0"
+            )
 
     def _check(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, SegmentationModule)
