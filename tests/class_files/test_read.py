@@ -121,7 +121,7 @@ def test_names_alone_are_told_to_have_no_ids(tmp_path: Path, caplog: pytest.LogC
         read_class_table(path)
     (line,) = [record.getMessage() for record in caplog.records]
     assert "names only, taken as ids 0 (road) to 1 (grass)" in line
-    assert "data.classes=FILE.csv" in line
+    assert "columns id,name" in line
 
 
 @pytest.mark.parametrize("content", ["road\n\ngrass\n", "# classes\n\nname,\nroad,\n,\ngrass,"])

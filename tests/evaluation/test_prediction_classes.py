@@ -123,6 +123,33 @@ def test_two_tables_of_the_same_predictions_must_agree(truth: Path, tmp_path: Pa
         scored(tmp_path / "out", truth, out)
 
 
+def test_a_table_beside_the_folder_of_predictions_is_theirs(truth: Path, tmp_path: Path) -> None:
+    ids = np.array([2, 0, 1], np.uint8)[TRUTH]  # of crop, weed, soil
+    predicted = write(tmp_path / "imported" / "masks", ids, None)
+    (tmp_path / "imported" / "classes.csv").write_text(table("crop", "weed", "soil").to_csv())
+    metrics = scored(tmp_path / "out", truth, predicted)
+    assert (metrics["miou"], metrics["warnings"]) == (1.0, [])
+
+
+def test_a_table_above_true_and_predicted_masks_is_that_of_the_truth(truth: Path, tmp_path: Path) -> None:
+    (truth / "classes.csv").rename(tmp_path / "classes.csv")
+    predicted = write(tmp_path / "predicted", np.array([1, 0, 0], np.uint8)[TRUTH], None)  # merged
+    with pytest.raises(DataError, match="has no class table, so its ids may be classes before or after"):
+        scored(tmp_path / "out", truth, predicted, "data.class_groups={plant: [crop, weed]}")
+
+
+def test_a_given_table_decides_between_tables_of_the_predictions(truth: Path, tmp_path: Path) -> None:
+    predicted = write(tmp_path / "predicted", TRUTH, None)
+    own = predicted / "class_dict.csv"
+    own.write_text(table(*NAMES).to_csv())
+    (predicted / "labelmap.txt").write_text(table("crop", "soil", "weed").to_csv())
+    with pytest.raises(DataError, match=f"say which one the masks are written for with prediction_classes={own}"):
+        scored(tmp_path / "out", truth, predicted)
+    metrics = scored(tmp_path / "out", truth, predicted, f"prediction_classes={own}")
+    assert metrics["miou"] == 1.0
+    assert "is used, not what lies with the predictions" in metrics["warnings"][0]
+
+
 def test_a_truth_without_a_table_is_read_as_the_classes_of_the_predictions(tmp_path: Path) -> None:
     truth = write(tmp_path / "truth", TRUTH, None)
     metrics = scored(tmp_path / "out", truth, write(tmp_path / "predicted", TRUTH, NAMES))

@@ -165,8 +165,8 @@ def _build(path: Path, entries: Sequence[Entry]) -> ClassTable:
         raise ColumnsError(f"{shared[0].where} ({shared[0].name}) has the color of a class: give it its own")
     if entries[0].id is None and entries[0].color is None and path.suffix.lower() != ".json":
         log.warning(
-            "class table %s has names only, taken as ids 0 (%s) to %d (%s): if masks have other ids, give a CSV file "
-            "with id,name by data.classes=FILE.csv", path, names[0], len(names) - 1, names[-1],
+            "class table %s has names only, taken as ids 0 (%s) to %d (%s): if masks have other ids, replace it by a "
+            "CSV file with the columns id,name", path, names[0], len(names) - 1, names[-1],
         )  # fmt: skip
     if unlabeled:
         log.info("%s in %s: pixels without a label", ", ".join(entry.name for _, entry in unlabeled), path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -25,40 +26,61 @@ class _Settings(BaseModel):
     class_groups: dict[str, list[str]] | None = None
 
 
-def find_prediction_classes(folder: Path, given: str | None = None) -> ModelClasses | None:
+def find_prediction_classes(folder: Path, given: str | None = None, truth: Iterable[Path] = ()) -> ModelClasses | None:
     """Returns the classes of predicted masks, and which classes were merged into them.
 
     Args:
         folder: A folder that `segdrone predict` wrote, its `masks`, or masks of another program with or without a
-            class table.
-        given: A class table as `load_class_table` takes it, which replaces the one in the folder.
+            class table, in it or beside it.
+        given: A class table as `load_class_table` takes it, which replaces the one that lies with the masks.
+        truth: Folders of the true masks. A table beside the predictions that lies above these too is theirs.
 
     Returns:
-        The classes; None if the folder has no table and none was given.
+        The classes; None if no table lies with the masks and none was given.
 
     Raises:
         DataError: A table cannot be read, or the tables in the folder contradict each other.
     """
+    try:
+        return _own_classes(folder, truth) if given is None else _given_classes(folder, given, truth)
+    except DataError as error:
+        raise DataError(str(error).replace("data.classes=", "prediction_classes=")) from None
+
+
+def _given_classes(folder: Path, given: str, truth: Iterable[Path]) -> ModelClasses:
+    table = load_class_table(given)
+    try:
+        found = _own_classes(folder, truth)
+    except DataError:
+        log.warning("prediction_classes=%s is used, not what lies with the predictions, which cannot be read", given)
+    else:
+        if found is not None and found.table.names != table.names:
+            log.warning(
+                "prediction_classes=%s is used, not the classes that lie with the predictions: %s", given,
+                ", ".join(found.table.names),
+            )  # fmt: skip
+    return ModelClasses(table.dense, None, table, "the predictions")
+
+
+def _own_classes(folder: Path, truth: Iterable[Path]) -> ModelClasses | None:
+    """Returns the classes that lie with predicted masks; None if none do."""
     part = folder.name in ("masks", "colours")  # of a folder that `segdrone predict` wrote
     found = _read_settings(folder / SETTINGS) or (_read_settings(folder.parent / SETTINGS) if part else None)
     file = find_class_table(folder / "masks" if found is not None and not part else folder)
-    if file is not None:
-        table = read_class_table(file)
-        if found is not None and found.table.names != table.names:
-            raise DataError(
-                f"{file} names the classes {', '.join(table.names)}, but {SETTINGS} of the same predictions names "
-                f"{', '.join(found.table.names)}: remove the wrong one"
-            )
-        found = found or ModelClasses(table.dense, None, table, "the predictions")
-    if given is None:
+    if file is None and found is None:
+        file = _table_beside(folder, truth)
+    if file is None:
         return found
-    table = load_class_table(given)
-    if found is not None and found.table.names != table.names:
-        log.warning(
-            "prediction_classes=%s is used, not the classes that lie with the predictions: %s", given,
-            ", ".join(found.table.names),
-        )  # fmt: skip
-    return ModelClasses(table.dense, None, table, "the predictions")
+    table = read_class_table(file)
+    if found is None:
+        log.info("the classes of the predictions are those of %s: %s", file, ", ".join(table.names))
+        return ModelClasses(table.dense, None, table, "the predictions")
+    if found.table.names != table.names:
+        raise DataError(
+            f"{file} names the classes {', '.join(table.names)}, but {SETTINGS} of the same predictions names "
+            f"{', '.join(found.table.names)}: remove the wrong one, or give prediction_classes=FILE.csv"
+        )
+    return found
 
 
 def prediction_encoding(folder: Path, predicted: ModelClasses | None, truth: MaskEncoding) -> MaskEncoding:
@@ -87,6 +109,12 @@ def prediction_encoding(folder: Path, predicted: ModelClasses | None, truth: Mas
         return MaskEncoding(truth.source, kind=kind, colour_tolerance=truth.colour_tolerance, threshold=truth.threshold)
     encoding = MaskEncoding(predicted.source or predicted.table, colour_tolerance=truth.colour_tolerance)
     return encoding.map_to(truth.table, truth.groups, names=(f"the predictions in {folder}", "the true masks"))
+
+
+def _table_beside(folder: Path, truth: Iterable[Path]) -> Path | None:
+    """Returns the class table beside a folder of predicted masks; None if the true masks lie below it too."""
+    above = folder.resolve().parent
+    return None if any(path.resolve().is_relative_to(above) for path in truth) else find_class_table(above)
 
 
 def _read_settings(file: Path) -> ModelClasses | None:

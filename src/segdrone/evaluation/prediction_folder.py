@@ -55,7 +55,7 @@ def evaluate_prediction_folder(
         )
     config = DataConfig.from_dict({"root": ".", **overrides})
     folder = Path(str(cfg.predictions))  # Hydra reads names of digits alone as numbers
-    predicted = find_prediction_classes(folder, cfg.prediction_classes)
+    predicted = find_prediction_classes(folder, cfg.prediction_classes, _truth_folders(config))
     truth_follows = predicted is not None and config.class_groups is None
     dataset = open_dataset(config, masks_only=masks_only, model=predicted if truth_follows else None)
     encoding = prediction_encoding(folder, predicted, dataset.encoding)
@@ -80,3 +80,9 @@ def evaluate_prediction_folder(
     return write_report(
         evaluator, title, results, provenance=provenance, run=None, loggers=[board], warnings=warnings, **details
     )
+
+
+def _truth_folders(config: DataConfig) -> list[Path]:
+    """Returns where the true masks may be: a folder below the root or relative to the working folder, or the root."""
+    root, masks = Path(config.root), config.masks or "."
+    return [path for path in (root / masks, Path(masks)) if path.is_dir() and config.masks] or [root]
