@@ -89,6 +89,17 @@ def test_a_given_table_wins_and_says_what_is_not_used(root: Path, caplog: pytest
     assert not warnings(caplog)
 
 
+def test_a_given_table_decides_between_tables_that_contradict_one_another(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = write_table(root / "masks" / "class_dict.csv", "soil", "crop")
+    write_table(root / "masks" / "labelmap.txt", "crop", "soil")
+    with pytest.raises(DataError, match=f"say which one the masks are written for with data.classes={own}"):
+        opened(root)
+    assert opened(root, classes=str(own)).table.names == ("soil", "crop")
+    assert f"data.classes={own} is used, not the class tables that lie with the masks" in caplog.text
+
+
 def test_a_given_table_with_exchanged_colors_is_told(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_table(root / "classes.csv", "soil", "crop")
     other = root / "other.csv"

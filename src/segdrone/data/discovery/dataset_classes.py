@@ -53,8 +53,7 @@ def find_encoding(config: DataConfig, files: DatasetFiles, model: ModelClasses |
     Raises:
         DataError: A class table or groups cannot be read or do not fit, or the masks have classes that the model lacks.
     """
-    own_file = _own_table_file(config, files)
-    own = None if own_file is None else read_own_table(own_file)
+    own_file, own = _own_table(config, files)
     table = _choose(config, files, own_file, own, model)
     encoding = MaskEncoding.from_config(config, table)
     if model is None:
@@ -118,6 +117,25 @@ def _tell_no_label(table: ClassTable) -> None:
             "the class table has %s as a class, which is trained on and scored; if such pixels have no label, give "
             "data.class_groups={ignored: [%s]}", " and ".join(named), ", ".join(named),
         )  # fmt: skip
+
+
+def _own_table(config: DataConfig, files: DatasetFiles) -> tuple[Path | None, ClassTable | None]:
+    """Returns the class table that lies with the masks, and its file; neither if it cannot be used, but one is given.
+
+    Raises:
+        DataError: It cannot be read, or tables contradict one another, and the user has not given one.
+    """
+    try:
+        file = _own_table_file(config, files)
+        return file, None if file is None else read_own_table(file)
+    except DataError:
+        if config.classes is None or isinstance(config.classes, Mapping):
+            raise
+        log.warning(
+            "data.classes=%s is used, not the class tables that lie with the masks: they contradict one another, or "
+            "one cannot be read", config.classes,
+        )  # fmt: skip
+        return None, None
 
 
 def _own_table_file(config: DataConfig, files: DatasetFiles) -> Path | None:
