@@ -166,6 +166,21 @@ def test_a_truth_of_colors_does_not_force_colors_upon_the_predictions(tmp_path: 
     assert scored(tmp_path / "out", truth, predicted, "data.mask_encoding=colours")["miou"] == 1.0
 
 
+@pytest.mark.parametrize("colored", [True, False])
+def test_an_error_about_predictions_names_the_option_that_decides(colored: bool, tmp_path: Path) -> None:
+    two = ClassTable(("soil", "crop"), ((0, 0, 0), (255, 255, 255)))
+    mask = np.minimum(TRUTH, 1)
+    truth, predicted = write(tmp_path / "truth", mask, None), write(tmp_path / "predicted", 255 * mask, None)
+    for folder in (truth, predicted) if colored else (truth,):
+        (folder / "classes.csv").write_text(two.to_csv())
+    with pytest.raises(DataError, match=r"by prediction_classes=FILE\.csv with id, name, r, g, b") as caught:
+        scored(tmp_path / "out", truth, predicted)
+    assert "data." not in str(caught.value)
+    given = tmp_path / "given.csv"
+    given.write_text("id,name,r,g,b\n0,soil,0,0,0\n255,crop,255,255,255\n")
+    assert scored(tmp_path / "out", truth, predicted, f"prediction_classes={given}")["miou"] == 1.0
+
+
 def test_scores_of_one_class_alone_are_put_in_doubt(tmp_path: Path) -> None:
     truth = write(tmp_path / "truth", np.zeros_like(TRUTH), NAMES)
     metrics = scored(tmp_path / "out", truth, write(tmp_path / "predicted", np.zeros_like(TRUTH), NAMES))

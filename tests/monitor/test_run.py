@@ -252,6 +252,14 @@ def test_true_masks_are_read_by_the_table_beside_their_folder(tmp_path: Path, mo
     assert json.loads((tmp_path / "out" / "monitor.json").read_text())["truth"]["miou"] == 1
 
 
+def test_true_masks_of_unknown_values_name_no_option_of_another_command(tmp_path: Path, model: Path) -> None:
+    folder, truth = write_masks(predicted(tmp_path / "p")), write_truth(tmp_path / "truth", range(3), True)
+    Image.fromarray(np.full((20, 30), 99, np.uint8)).save(truth / "001.png")
+    with pytest.raises(DataError, match=r"holds id 99 .* in classes\.csv beside them") as caught:
+        run(folder, "--model", model, "--truth", truth)
+    assert "data." not in str(caught.value)
+
+
 def test_true_masks_are_merged_as_the_model_merged_them(tmp_path: Path, model: Path) -> None:
     folder, truth = write_masks(predicted(tmp_path / "p")), write_truth(tmp_path / "truth", range(24), True)
     last = CLASSES.names[-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -17,6 +18,8 @@ from segdrone.inference.inputs import SETTINGS
 from segdrone.utils.bounded import UnreadableError, read_json, validate
 
 log = logging.getLogger(__name__)
+
+_REMEDY = "give the values and colors of these masks by prediction_classes=FILE.csv with id, name, r, g, b"
 
 
 class _Settings(BaseModel):
@@ -106,8 +109,10 @@ def prediction_encoding(folder: Path, predicted: ModelClasses | None, truth: Mas
             "prediction_classes=FILE.csv", folder,
         )  # fmt: skip
         kind = "binary" if truth.kind == "binary" else "auto"
-        return MaskEncoding(truth.source, kind=kind, colour_tolerance=truth.colour_tolerance, threshold=truth.threshold)
-    encoding = MaskEncoding(predicted.source or predicted.table, colour_tolerance=truth.colour_tolerance)
+        shared: dict[str, Any] = {"colour_tolerance": truth.colour_tolerance, "threshold": truth.threshold}
+        return MaskEncoding(truth.source, kind=kind, remedy=_REMEDY, **shared)
+    source = predicted.source or predicted.table
+    encoding = MaskEncoding(source, colour_tolerance=truth.colour_tolerance, remedy=_REMEDY)
     return encoding.map_to(truth.table, truth.groups, names=(f"the predictions in {folder}", "the true masks"))
 
 

@@ -88,7 +88,7 @@ def make_mosaic(predicted: Path, photographs: Sequence[str | Path], *, progress:
     place, size = _grid(corners, _pixel_size([found for _, found in placed]))
     mosaic = np.full(size, table.ignore_index, np.uint8)
     nearest = np.full(size, np.inf, np.float32)
-    encoding = MaskEncoding(table.dense, kind="ids")
+    encoding = MaskEncoding(table.dense, kind="ids", remedy="predict again")
     bar = progress_bar(placed, "warping", unit="mask", delay=2, leave=False, disable=not progress)
     for (mask, _), (outline, below) in zip(bar, corners, strict=True):
         try:

@@ -26,6 +26,7 @@ from segdrone.utils.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
+_REMEDY = "give the values and colors of these masks in classes.csv beside them, with id, name, r, g, b"
 _INTERVAL_WIDTH = 2 * 1.959964  # of a 95 % interval of a normal distribution, in standard deviations
 
 
@@ -73,7 +74,7 @@ def score_truth(photographs: PredictedPhotographs, folder: Path, reference: Refe
     encoding = _encoding(photographs, folder)
     pairs, predictions = _match(photographs, folder)
     evaluator = Evaluator(encoding.table, 0, things=[])
-    predicted = MaskEncoding(photographs.table, kind="ids")
+    predicted = MaskEncoding(photographs.table, kind="ids", remedy="predict again")
     for pair in progress_bar(pairs, desc="true masks", leave=False):
         truth, mask = read_pair_mask(pair, encoding), read_mask(predictions[pair.id], predicted)
         truth = np.where(mask == photographs.table.ignore_index, np.uint8(encoding.table.ignore_index), truth)
@@ -129,9 +130,9 @@ def _encoding(photographs: PredictedPhotographs, folder: Path) -> MaskEncoding:
         )
     if file is None:
         log.warning("%s has no class table: its ids are read as those of the predictions", folder)
-        return MaskEncoding(photographs.table)
+        return MaskEncoding(photographs.table, remedy=_REMEDY)
     names = (f"the masks in {folder}", f"the predictions in {photographs.folder}")
-    return MaskEncoding(read_own_table(file)).map_to(photographs.table, photographs.groups, names=names)
+    return MaskEncoding(read_own_table(file), remedy=_REMEDY).map_to(photographs.table, photographs.groups, names=names)
 
 
 def _match(photographs: PredictedPhotographs, folder: Path) -> tuple[list[ImageMaskPair], Mapping[str, Path]]:

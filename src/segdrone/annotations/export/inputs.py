@@ -128,7 +128,7 @@ def _find_predicted(
     table, predicted = read_predicted_masks(folder)
     if classes is not None and load_class_table(classes).names != table.names:
         raise DataError(f"{folder / SETTINGS} names other classes than --classes {classes}: leave it out")
-    encoding = MaskEncoding(table.dense, kind="ids")
+    encoding = MaskEncoding(table.dense, kind="ids", remedy="predict again")
     names = [relpath(mask.file.with_suffix(""), folder / _MASKS) for mask in predicted]
     maps = find_predicted_maps(folder, names)
     masks = []

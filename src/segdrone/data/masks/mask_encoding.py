@@ -75,6 +75,8 @@ class MaskEncoding:
         threshold: Largest gray level of class 0 in `binary` masks.
         unknown: What `read_mask` does with values and colors that no class has: `error`, or `ignore` these pixels.
         remapping: Classes of a model that the classes of the files become, from `map_to`; None applies `groups`.
+        remedy: What errors advise for files that cannot be read, such as masks that no option of `data` is about;
+            empty names these options.
 
     Raises:
         DataError: The groups do not fit the table, the kind is unknown, or it is `binary` and the table does not
@@ -95,6 +97,7 @@ class MaskEncoding:
     threshold: int = 127
     unknown: str = "error"
     remapping: Remapping | None = None
+    remedy: str = ""
 
     def __post_init__(self) -> None:
         if self.kind == "binary" and len(self.source) != 2:

@@ -35,7 +35,7 @@ def decode_mask(stored: StoredMask, encoding: MaskEncoding) -> Decoded:
 def _decode_ids(stored: StoredMask, encoding: MaskEncoding) -> Decoded:
     values = stored.values if stored.values is not None else stored.equal_channels
     if values is None:
-        raise DataError("holds colors, not ids: give data.mask_encoding=colours")
+        raise DataError(f"holds colors, not ids: {encoding.remedy or 'give data.mask_encoding=colours'}")
     return encoding.lookup.ids(values, stored.nodata)
 
 
@@ -58,8 +58,8 @@ def _decode_binary(stored: StoredMask, encoding: MaskEncoding) -> Decoded:
     light = brightness > encoding.threshold
     if not light.any() and not stored.lossy and {*np.unique(brightness).tolist()} == {0, 1}:
         raise DataError(
-            f"holds 0 and 1 alone, which are ids, and none is above data.mask_threshold={encoding.threshold}: give "
-            "data.mask_encoding=ids"
+            f"holds 0 and 1 alone, which are ids, and none is above data.mask_threshold={encoding.threshold}: "
+            f"{encoding.remedy or 'give data.mask_encoding=ids'}"
         )
     return Decoded(light.astype(np.uint8), Counter())
 
@@ -126,7 +126,8 @@ def _decode_palette(stored: StoredMask, encoding: MaskEncoding) -> Decoded:
     note = f", the latter with data.unknown=ignore for rgb{strays[0]}" if strays else ""
     raise DataError(
         f"is a palette image whose indices and colors are different classes: index {used[first]} has the color of "
-        f"{_class_name(names, int(colors.mask[0, first]))}; choose with data.mask_encoding=ids or colours{note}"
+        f"{_class_name(names, int(colors.mask[0, first]))}; "
+        f"{encoding.remedy or f'choose with data.mask_encoding=ids or colours{note}'}"
     )
 
 
@@ -148,7 +149,7 @@ def _check_lossless(ids: Decoded, stored: StoredMask, encoding: MaskEncoding) ->
             ways.append(f"read dark and light with data.mask_encoding=binary{two}")
         raise DataError(
             f"holds ids in {stored.lossy}, whose compression changes them, also to ids of other classes: "
-            + ", or ".join(["save masks as PNG from the source", *ways])
+            + ", or ".join(["save masks as PNG from the source", *(ways if not encoding.remedy else ())])
         )
     return ids
 
@@ -185,8 +186,8 @@ def _two_meanings(ids: Decoded, colors: Decoded, encoding: MaskEncoding) -> str:
         ways.append("binary")
     if len({*np.unique(ids.mask)} - {ignored}) > 1:
         ways.append("ids")
+    which = f"say which with {' or '.join(f'data.mask_encoding={way}' for way in ways)}"
     return (
         f"holds gray levels that are ids of the class table and colors of it, but of different classes: at row "
-        f"{at[0]}, column {at[1]} {as_id} by id, {as_color} by color; say which with "
-        f"{' or '.join(f'data.mask_encoding={way}' for way in ways)}"
+        f"{at[0]}, column {at[1]} {as_id} by id, {as_color} by color; {encoding.remedy or which}"
     )

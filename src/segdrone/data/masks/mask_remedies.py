@@ -51,7 +51,7 @@ def describe_unknown(
 def remedies(unknown: Counter[Label], known: NDArray[np.int64], encoding: MaskEncoding, lossy: str) -> str:
     """Returns what to do about values that no class has, the likeliest first.
 
-    An option is named only if several classes remain with it.
+    An option is named only if several classes remain with it, and none if the encoding has a remedy of its own.
 
     Args:
         unknown: Number of pixels by value or color that no class has, of a mask or of all.
@@ -59,6 +59,9 @@ def remedies(unknown: Counter[Label], known: NDArray[np.int64], encoding: MaskEn
         encoding: How the masks were read.
         lossy: Name of the compression that changed values in the files; empty if none did.
     """
+    of_file = f"; {lossy} compression changes ids and colors: save masks as PNG" if lossy else ""
+    if encoding.remedy:
+        return f"fix the mask, or {encoding.remedy}{of_file}"
     has_colors = any(isinstance(value, tuple) for value in unknown)
     share = unknown.total() / (unknown.total() + int(known.sum()))
     found = encoding.remap_counts(known)[: len(encoding.table)]
@@ -81,8 +84,7 @@ def remedies(unknown: Counter[Label], known: NDArray[np.int64], encoding: MaskEn
         value in range(256) for value in unknown
     ):
         advice.append("give the ids of the classes in a column `id` of the class table")
-    text = "; or ".join([*advice, "fix the mask or give its table with data.classes=FILE.csv"])
-    return text + (f"; {lossy} compression changes ids and colors: save masks as PNG" if lossy else "")
+    return "; or ".join([*advice, "fix the mask or give its table with data.classes=FILE.csv"]) + of_file
 
 
 def _is_black_and_white(unknown: Counter[Label], known: NDArray[np.int64], encoding: MaskEncoding) -> bool:
