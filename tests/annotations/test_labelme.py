@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,9 @@ def test_labels_of_the_list_are_declared(folder: Path, caplog: pytest.LogCapture
     assert imported(folder, folder.parent / "out").table.names == ("boat",)
     document(folder.parent / "in" / "labels.txt", "boat\ncar\n")  # in one process: a notebook
     assert imported(folder, folder.parent / "out").table.names == ("boat", "car")
+    (folder.parent / "in" / "labels.txt").unlink()
+    os.mkfifo(folder.parent / "in" / "labels.txt")  # from which reading would wait for ever
+    assert imported(folder, folder.parent / "out").table.names == ("boat",)
 
 
 @pytest.mark.parametrize("image_path", ["a.json", "a.bmp", "..\\old\\a"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +147,15 @@ def test_other_text_files_are_no_labels(folder: Path) -> None:
     document(folder / "README.dataset.txt", "Roads > 2024\n")
     document(folder / "notes.txt", "none")
     np.testing.assert_equal(imported(folder, folder.parent / "out").photographs, 1)
+
+
+def test_a_named_pipe_is_refused(folder: Path) -> None:
+    document_with_names = yolo(folder, SQUARE)
+    (folder / "train" / "labels" / "a.txt").unlink()
+    os.mkfifo(folder / "train" / "labels" / "a.txt")  # from which reading would wait for ever
+    assert "a.txt cannot be read (a named pipe, not a file)" in refusal(folder, folder.parent / "out")
+    document_with_names.unlink()
+    assert "contains no annotations" in refusal(folder, folder.parent / "out")
 
 
 def test_yaml_files_of_other_programs_are_passed_over(folder: Path) -> None:

@@ -23,6 +23,7 @@ from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Sha
 from segdrone.errors import DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
 from segdrone.utils.digest import file_state
+from segdrone.utils.regular_file import open_regular
 
 _LINE_WIDTH = 10.0
 _MAX_LIST_BYTES = 1 << 16
@@ -73,7 +74,8 @@ def _read_list(path: Path, version: object) -> tuple[str, ...]:
     try:
         if path.stat().st_size > _MAX_LIST_BYTES:
             return ()
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        with open_regular(path) as file:
+            lines = file.read().decode("utf-8-sig").splitlines()
         return tuple(CheckedNode(line, path).label() for line in lines if line.strip())
     except (OSError, UnicodeDecodeError, DataError):
         return ()

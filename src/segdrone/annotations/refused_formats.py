@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
 from segdrone.annotations.documents import JsonLines
+from segdrone.utils.regular_file import open_regular
 
 _DRAW = "draw outlines (polygons or masks)"
 
@@ -32,7 +34,7 @@ def refusal_of_file(path: Path) -> str | None:
     if suffix not in (".csv", ".tsv"):
         return None
     try:
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
+        with TextIOWrapper(open_regular(path), encoding="utf-8-sig", errors="replace") as file:
             header = file.readline(4096).lower()
     except OSError:
         return None

@@ -11,6 +11,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 from segdrone.annotations.checked import CheckedNode
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Shape
 from segdrone.errors import DataError
+from segdrone.utils.regular_file import open_regular
 
 _MAX_BYTES = 1 << 26
 _NAMES_FILES = ("classes.txt", "obj.names", "obj_names.txt")
@@ -135,7 +137,7 @@ def _in_labels(path: Path, folder: Path) -> bool:
 
 def _first_line_matches(path: Path) -> bool:
     try:
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
+        with TextIOWrapper(open_regular(path), encoding="utf-8-sig", errors="replace") as file:
             return bool(_LINE.fullmatch(file.readline(1 << 16)))
     except OSError:
         return False
@@ -154,7 +156,8 @@ def _read_lines(path: Path) -> list[str]:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise DataError(f"{path} has more than {_MAX_BYTES >> 20} MiB, which is no label file")
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        with TextIOWrapper(open_regular(path), encoding="utf-8-sig") as file:
+            return file.read().splitlines()
     except UnicodeDecodeError:
         raise DataError(f"{path} is not a UTF-8 text file: export it again") from None
     except OSError as error:
