@@ -4,15 +4,19 @@ from typing import Any
 
 import onnx
 import pytest
+import torch
 
 from segdrone.errors import CheckpointError, ConfigError
 from segdrone.evaluation import evaluate
-from segdrone.evaluation.scored_model import open_checkpoint
+from segdrone.evaluation.scored_model import BackendModule, open_checkpoint
 from segdrone.export.source import ExportSource
 from segdrone.export.to_onnx import to_onnx
 from segdrone.model.combine import combine_checkpoints
 from segdrone.model.weights_file import save_plain
-from segdrone.runtime.description import Description
+from segdrone.runtime.description import Description, Signature
+from segdrone.runtime.open_backend import open_backend
+from segdrone.windows import proportional_size
+from tests.helpers.small_graphs import UNIT, graph, write
 from tests.helpers.small_run import compose_config
 from tests.helpers.training import tiny_checkpoint
 
@@ -87,6 +91,14 @@ def test_a_model_of_another_program_is_scored_with_a_description(
         score(tmp_path / "a", *data, f"spec={spec}", "split=val")
     scores = score(tmp_path / "a", *data, f"spec={spec}", "split=all", "data.test_image_size=[64,96]")
     assert scores["photographs"] == 20
+
+
+def test_a_size_that_a_model_of_one_size_does_not_take_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    described = replace(UNIT, signature=Signature("unit", window=(64, 64)))
+    module = BackendModule(open_backend(write(graph(), tmp_path / "a.onnx", described), device="cpu"))
+    scored = proportional_size((480, 720), area_of=(64, 64))  # by data.test_image_size=[64,64]: still too wide
+    with pytest.raises(ConfigError, match=r"photographs are scored at 52 x 78: give inference=tiled$"):
+        module.test_step({"image": torch.zeros(1, 3, *scored)}, 0)
 
 
 def test_one_model_is_scored_at_a_time(exported: Path, trained_run: Path, tmp_path: Path) -> None:

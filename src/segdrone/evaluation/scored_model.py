@@ -117,7 +117,7 @@ class BackendModule(L.LightningModule):
         if window is not None and any(a > b for a, b in zip(pixels.shape[1:3], window, strict=True)):
             raise ConfigError(
                 f"the model takes {window[0]} x {window[1]} pixels, photographs are scored at {pixels.shape[1]} x "
-                f"{pixels.shape[2]}: give inference=tiled, or data.test_image_size={list(window)}"
+                f"{pixels.shape[2]}: give inference=tiled"
             )
         probabilities = self.backend(pixels)
         check_probabilities(self.backend, pixels, probabilities)
