@@ -120,6 +120,15 @@ def test_calibration_needs_photographs(case: str, root: Path, tmp_path: Path) ->
     assert "\n" not in str(error.value)
 
 
+def test_a_photograph_of_another_kind_is_refused_without_options_that_an_export_lacks(
+    root: Path, tmp_path: Path
+) -> None:
+    Image.fromarray(np.full((48, 64), 4095, np.uint16)).save(tmp_path / "deep.png")
+    predictor = Predictor.from_checkpoint(root / "best.ckpt", device="cpu")
+    with pytest.raises(DataError, match=r"deep\.png has .*: convert it to 8-bit RGB"):
+        calibration_windows(ExportSource(root / "best.ckpt", calibrate=tmp_path), predictor)
+
+
 def test_calibration_sees_the_pixels_of_prediction(root: Path) -> None:
     source, predictor = ExportSource(root / "best.ckpt"), Predictor.from_checkpoint(root / "best.ckpt", device="cpu")
     windows = calibration_windows(source, predictor)

@@ -16,6 +16,7 @@ from segdrone.evaluation.sliding_window import read_truth
 from segdrone.export.source import ExportSource
 from segdrone.inference import Predictor
 from segdrone.inference.inputs import find_inputs
+from segdrone.raster.header import without_training_options
 from segdrone.raster.pixels import resize_mask
 from segdrone.windows import Window
 
@@ -104,7 +105,10 @@ def _cut(
     predictor: Predictor, file: Path, count: int, rng: np.random.Generator
 ) -> Iterator[tuple[Window, NDArray[np.uint8]]]:
     """Yields up to `count` windows of a photograph, chosen at random, with their pixels."""
-    image = predictor.open(file)
+    try:
+        image = predictor.open(file)
+    except DataError as error:
+        raise DataError(without_training_options(str(error))) from None
     windows = predictor.windows(image.size)
     chosen = sorted(rng.permutation(len(windows))[:count])
     resized = predictor.resize(image)
