@@ -85,7 +85,9 @@ def test_a_model_of_another_program_is_scored_with_a_description(
     onnx.save(model, str(foreign))
     spec.write_text(replace(described, training=None, checkpoint="").to_json())
     data = [f"model_file={foreign}", f"data.root={all_scenes}"]
-    with pytest.raises(CheckpointError, match=r"was not written by segdrone export: .* give --spec FILE\.json"):
+    with pytest.raises(
+        CheckpointError, match=r"was not written by segdrone export: .* segdrone evaluate spec=FILE\.json"
+    ):
         score(tmp_path / "a", *data, "split=all")
     with pytest.raises(Exception, match="does not say which photographs are in its val split: give split=all"):
         score(tmp_path / "a", *data, f"spec={spec}", "split=val")

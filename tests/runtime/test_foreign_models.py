@@ -90,7 +90,7 @@ class TestNotOurs:
     def test_a_second_description_is_refused(self, tmp_path: Path, suffix: str) -> None:
         path = write(graph(), tmp_path / f"a{suffix}")
         (tmp_path / "spec.json").write_text(UNIT.to_json())
-        assert f"{path} describes itself: leave out --spec" in refusal(path, spec=tmp_path / "spec.json")
+        assert f"{path} describes itself: leave out the spec" in refusal(path, spec=tmp_path / "spec.json")
 
     def test_a_description_of_a_checkpoint_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "spec.json").write_text(UNIT.to_json())

@@ -131,13 +131,14 @@ class Description:
             CheckpointError: There is none, there are two, or it cannot be read.
         """
         if given is not None and text is not None:
-            raise CheckpointError(f"{path} describes itself: leave out --spec")
+            raise CheckpointError(f"{path} describes itself: leave out the spec")
         if given is not None:
             return given
         if text is None:
             raise CheckpointError(
                 f"{path} was not written by segdrone export: it lacks classes, normalization and training size; "
-                "describe it in a JSON file and give --spec FILE.json (docs/export.md)"
+                "describe it in a JSON file, for segdrone predict --spec FILE.json or segdrone evaluate spec=FILE.json "
+                "(docs/export.md)"
             )
         try:
             return cls.from_json(text)

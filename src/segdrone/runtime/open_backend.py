@@ -49,7 +49,7 @@ def open_backend(
 
         return ClassicBackend(path, device=device, batch_size=batch_size)
     if description is not None:
-        raise CheckpointError(f"{path} is no .onnx or .xml file: --spec describes these; a checkpoint describes itself")
+        raise CheckpointError(f"{path} is no .onnx or .xml file: a spec describes these; a checkpoint describes itself")
     try:
         from segdrone.runtime.torch_backend import TorchBackend
     except ImportError:
