@@ -20,6 +20,7 @@ from segdrone.errors import CheckpointError, ConfigError, DataError
 from segdrone.export.calibration import LabeledWindow, calibration_windows
 from segdrone.export.int8 import _score, _warn_of_absent_classes, _warn_of_disagreement, to_int8
 from segdrone.export.quantize import early_convolutions, load, quantize
+from segdrone.export.run import export
 from segdrone.export.source import ExportSource
 from segdrone.export.to_onnx import to_onnx
 from segdrone.inference import Predictor
@@ -127,6 +128,11 @@ def test_a_photograph_of_another_kind_is_refused_without_options_that_an_export_
     predictor = Predictor.from_checkpoint(root / "best.ckpt", device="cpu")
     with pytest.raises(DataError, match=r"deep\.png has .*: convert it to 8-bit RGB"):
         calibration_windows(ExportSource(root / "best.ckpt", calibrate=tmp_path), predictor)
+
+
+def test_calibration_of_what_is_not_int8_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--calibrate is for int8, which onnx, openvino is not"):
+        export(tmp_path / "best.ckpt", ["onnx", "openvino"], tmp_path / "out", calibrate=tmp_path)
 
 
 def test_calibration_sees_the_pixels_of_prediction(root: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from segdrone.data import SegmentationDataModule
-from segdrone.errors import DataError
+from segdrone.errors import ConfigError, DataError
 from segdrone.export.formats import FORMATS, check_formats
 from segdrone.export.parity import SPLIT, ExportedFile
 from segdrone.export.parity_report import PARITY_FILES, print_parity, write_parity
@@ -56,12 +56,18 @@ def export(
         The files, in the order of `formats`.
 
     Raises:
-        ConfigError: A format is unknown, the network does not take the window, or another command writes to the folder.
+        ConfigError: A format is unknown, none is calibrated, the network does not take the window, or another command
+            writes to the folder.
         CheckpointError: The checkpoint cannot be opened or exported, or a file does not compute what it does.
         DataError: The folder cannot be written to, or `data_root` does not hold the photographs.
     """
     check_formats([*formats])
     out, names = Path(out), [*dict.fromkeys(formats)]
+    if calibrate is not None and all(FORMATS[name].precision != "int8" for name in names):
+        raise ConfigError(
+            f"--calibrate is for int8, which {', '.join(names)} is not: give --to onnx-int8 or openvino-int8 too, or "
+            "leave it out"
+        )
     source = ExportSource(checkpoint, window, data_root, calibrate=calibrate, max_drop=max_drop, progress=progress)
     with (
         collect_warnings() as warnings,
