@@ -123,6 +123,14 @@ def test_superpixels_of_two_labels_keep_them_as_drawn(halves: Path, other: str) 
     assert "not spread: 1 superpixels with labels of several classes, which stay as drawn" in summary.notes
 
 
+def test_a_photograph_that_cannot_be_divided_is_refused_without_options_that_an_import_lacks(halves: Path) -> None:
+    pytest.importorskip("skimage")
+    Image.fromarray(np.full((64, 96), 2000, np.uint16)).save(halves / "a.png")
+    labelme(halves / "a.json", shape("a", [[20, 30]], "point"))
+    text = refusal(halves, halves / "out", sparse=Sparse(4, 24))
+    assert "1 band of uint16, not 8 bits per channel: convert it to 8-bit RGB" in text
+
+
 def test_areas_do_not_spread(halves: Path) -> None:
     pytest.importorskip("skimage")
     labelme(halves / "a.json", shape("a", [[5, 5], [15, 5], [15, 15]]), shape("b", [[80, 30]], "point"))

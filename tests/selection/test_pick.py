@@ -98,11 +98,13 @@ def test_unreadable_photographs_are_named_and_skipped(
 ) -> None:
     (pool / "11.png").write_bytes((pool / "11.png").read_bytes()[:600])
     (pool / "broken.jpg").write_bytes(b"no image")
+    Image.fromarray(np.full((64, 96), 2000, np.uint16)).save(pool / "deep.png")
     found = pick_photographs(predictor(), find_inputs([pool], tmp_path / "out"), tmp_path / "out", count=2)
-    assert {*found.failed} == {"11.png", "broken.jpg"}
+    assert {*found.failed} == {"11.png", "broken.jpg", "deep.png"}
+    assert "not 8 bits per channel: convert it to 8-bit RGB" in found.failed["deep.png"]
     assert {*names(found)} <= {f"{seed:02d}" for seed in range(11)}
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 2
+    assert len(errors) == 3
 
 
 def test_windows_are_picked(pool: Path, tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ from segdrone.annotations.sparse import only_strokes
 from segdrone.annotations.tiles import draw_mask, missing_pixels
 from segdrone.classic.clusters import Slic
 from segdrone.classic.libraries import library
+from segdrone.errors import DataError
 from segdrone.raster.decode import read_image
+from segdrone.raster.header import without_training_options
 
 _MOST_PIXELS = 3_000_000  # of the photograph that is divided, which takes seconds; 24 megapixels take minutes
 
@@ -58,7 +60,11 @@ class Superpixels:
             drawn, strokes = drawn & ~missing, strokes & ~missing
         if not strokes.any():
             return mask
-        segments = divide(_read(one.photograph), self.width)
+        try:
+            photograph = _read(one.photograph)
+        except DataError as error:
+            raise DataError(without_training_options(str(error))) from None
+        segments = divide(photograph, self.width)
         labeled, spread, mixed = spread_labels(mask, drawn, strokes, segments)
         self.spread += spread
         self.mixed += mixed

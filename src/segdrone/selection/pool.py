@@ -16,6 +16,7 @@ from segdrone.data.splits.hashes import near_duplicates
 from segdrone.inference.inputs import InputImage
 from segdrone.inspection.scan import ScannedImage, scan_image, usable_cores
 from segdrone.raster.channels import Channels
+from segdrone.raster.header import without_training_options
 from segdrone.utils.progress import progress_bar
 
 
@@ -59,7 +60,8 @@ def build_pool(images: Sequence[InputImage], labeled: Sequence[Path], channels: 
         scanned[: len(labeled)],
         dict(zip([image.name for image in images], scanned[len(labeled) :], strict=True)),
     )
-    failed = {image.path: " ".join(found[image.name].error.split()) for image in images if found[image.name].error}
+    errors = {image.path: without_training_options(found[image.name].error) for image in images}
+    failed = {path: " ".join(error.split()) for path, error in errors.items() if error}
     readable = [image for image in images if image.path not in failed]
     kept = [one for one in known if one.hashes is not None]
     hashes = [*(one.hashes for one in kept), *(found[image.name].hashes for image in readable)]

@@ -73,7 +73,7 @@ def test_photographs_of_16_bits_are_compared_and_not_drawn(folder: Path, caplog:
     options = CorrectionOptions(images=folder / "images")
     summary = compare_annotators([folder / "anna", folder / "ben"], folder / "out", options, progress=False)
     assert {*summary.agreement.photographs} == {"a", "b"} and not summary.pictured
-    assert "not drawn: " in caplog.text and "1 band of uint16, not 8 bits per channel" in caplog.text
+    assert "not drawn: " in caplog.text and "1 band of uint16, not 8 bits per channel: convert it" in caplog.text
 
 
 def test_photographs_of_one_person_cannot_be_compared(folder: Path) -> None:

@@ -43,7 +43,7 @@ from segdrone.classes import ClassTable
 from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.errors import DataError
 from segdrone.raster.decode import read_image
-from segdrone.raster.header import read_size
+from segdrone.raster.header import read_size, without_training_options
 from segdrone.utils.atomic import atomic_write, write_json
 from segdrone.utils.output_dir import exclusive_dir, staged_results
 from segdrone.utils.progress import progress_bar
@@ -133,7 +133,7 @@ def compare_annotators(
             try:
                 parts[name] = compared[name].part(agreement.people(name))
             except DataError as error:
-                log.warning("not drawn: %s", error)
+                log.warning("not drawn: %s", without_training_options(str(error)))
         try:
             _write(agreement, parts, results.path)
             results.commit()
