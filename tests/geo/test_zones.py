@@ -88,6 +88,16 @@ def test_zones_beyond_the_antimeridian(tmp_path: Path, left: float) -> None:
     assert len(utm.names) == 2
 
 
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857", "EPSG:32760"])
+def test_zones_on_web_mercator_beyond_the_antimeridian(tmp_path: Path, crs: str) -> None:
+    where = place("EPSG:3857", (100.0, 0.0, 20_027_508.34, 0.0, -100.0, -1_900_000.0))  # 10 km on both sides
+    ring = np.array([[120, 10], [180, 10], [180, 90], [120, 90]])  # east of it
+    to_zones = pyproj.Transformer.from_crs("EPSG:3857", crs, always_xy=True)
+    zone = shapely.Polygon(np.stack(to_zones.transform(*where.coordinates(ring - [400_750.17, 0]).T), axis=1))
+    zones = read_zones(str(write(tmp_path / "a.gpkg", [zone], crs)), where, SIZE)
+    assert zones.shapes[0].symmetric_difference(shapely.Polygon(ring)).area < 2
+
+
 def test_a_zone_around_a_pole(tmp_path: Path) -> None:
     where = place("EPSG:3031", (1000.0, 0.0, -7e4, 0.0, -1000.0, 6e4))
     cap = shapely.box(-180, -90, 180, -89.8)

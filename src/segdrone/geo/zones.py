@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import logging
-import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.errors import DataError
 from segdrone.geo.zone_file import read_layer
-from segdrone.raster.crs import are_equal, horizontal_crs, name_of, transform_between
+from segdrone.raster.crs import are_equal, name_of, transform_between
 from segdrone.raster.geo_libraries import library
 from segdrone.raster.georeference import Georeference
 from segdrone.raster.polygons import Shapes, clip, extent_around, list_features, mend, points_of, reproject
+from segdrone.raster.turns import to_turns_of_raster
 from segdrone.raster.vector_file import split_layer
 from segdrone.windows import Size, Window
 
 log = logging.getLogger(__name__)
-
-_NOISE = 1e-12  # of a turn of longitude
 
 
 class Zones(NamedTuple):
@@ -119,33 +117,9 @@ def _on_raster(shapes: Shapes, crs: str, place: Georeference, size: Size, file: 
         shapes = reproject(shapes, crs, place.crs, extent_around(points, crs))
         if not np.isfinite(shapely.get_coordinates(shapes)).all():
             raise DataError(f"a zone of {file} has no place in {name_of(place.crs)}, the system of the raster")
-        if (own := horizontal_crs(place.crs)).is_geographic:
-            shapes = _nearest_turns(shapes, place, size, own, not are_equal(place.crs, crs))
+        is_reprojected = not are_equal(place.crs, crs)
+        shapes = to_turns_of_raster(shapes, points_of(place, size), place.crs, is_reprojected=is_reprojected)
     a, b, c, d, e, f = place.transform
     inverse = np.linalg.inv(np.array([[a, b], [d, e]]))
     shapes = shapely.transform(shapes, lambda xy: (xy - (c, f)) @ inverse.T)
     return np.asarray(shapely.make_valid(shapes), object)
-
-
-def _nearest_turns(shapes: Shapes, place: Georeference, size: Size, crs: Any, is_reprojected: bool) -> Shapes:
-    """Moves parts of zones by whole turns of longitude to where the raster is: 181 and -179 degrees are one place.
-
-    Parts that a file cut at the antimeridian meet again, and a part is there for each turn at which it meets the
-    raster. What was reprojected is first made whole where it jumped from 180 to -180 degrees.
-    """
-    affinity, shapely = library("shapely.affinity"), library("shapely")
-    turn = 2 * np.pi / crs.axis_info[0].unit_conversion_factor
-    longitudes = points_of(place, size)[:, 0]
-    first, last = float(longitudes.min()), float(longitudes.max())
-    moved = shapes.copy()
-    for index in np.flatnonzero(~shapely.is_empty(shapes)):
-        parts = []
-        for part in shapely.get_parts(shapes[index]):
-            if is_reprojected and np.ptp(part.bounds[::2]) > turn / 2:
-                part = shapely.transform(part, lambda xy: np.stack([np.unwrap(xy[:, 0], period=turn), xy[:, 1]], 1))
-            left, _, right, _ = part.bounds
-            turns = range(math.floor((first - right) / turn + _NOISE) + 1, math.ceil((last - left) / turn - _NOISE))
-            for number in turns or [round(((first + last) - (left + right)) / 2 / turn)]:
-                parts.append(affinity.translate(part, number * turn) if number else part)
-        moved[index] = parts[0] if len(parts) == 1 else shapely.union_all(shapely.make_valid(parts))
-    return moved

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from segdrone.raster.crs import Points, are_equal, horizontal_crs, transform_between
 from segdrone.raster.geo_libraries import library
 from segdrone.raster.georeference import Georeference
+from segdrone.raster.turns import turn_of
 from segdrone.utils.console import one_line
 from segdrone.windows import Size
 
@@ -31,7 +32,6 @@ _MARGIN = 0.1  # of a raster's extent, beyond which polygons are cut off
 _SEGMENT = 250.0  # meters: a straight line of that length is 2 mm off in another system
 _STEPS = 1024  # of the side of a larger raster
 _DEGREE = 111_000.0  # meters
-_HALF_TURN = 180.0  # degrees
 _NAMED = 5  # features that a warning names
 
 
@@ -108,10 +108,11 @@ def extent_around(points: Points, crs: str) -> Extent | None:
         return None
     (left, bottom), (right, top) = points.min(0).tolist(), points.max(0).tolist()
     x, y = _MARGIN * (right - left), _MARGIN * (top - bottom)
-    if crs and horizontal_crs(crs).is_geographic:
-        half = _HALF_TURN * _DEGREE / meters_per_unit(crs)
-        if right - left > half or left < -half or right > half:  # around a pole, or across the date line
-            left, right, x = -2 * half, 2 * half, 0.0
+    turn = turn_of(crs) if crs else None
+    if turn is not None:
+        half = turn.length / 2
+        if right - left > half or left < turn.center - half or right > turn.center + half:
+            left, right, x = turn.center - turn.length, turn.center + turn.length, 0.0
     return left - x, bottom - y, right + x, top + y
 
 

@@ -53,6 +53,22 @@ def test_every_pixel_is_in_one_tile_and_in_the_block_of_its_ground(
     np.testing.assert_array_equal(seen, 1)
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("EPSG:4326", (5e-6, 0, 180 - 110 * 5e-6, 0, -5e-6, -17.0)),
+        ("EPSG:4326", (5e-6, 0, -180, 0, -5e-6, -17.0)),
+        ("EPSG:3857", (0.6, 0, 20_037_508.34 - 66, 0, -0.6, -1_900_000)),
+    ],
+)
+def test_blocks_across_the_antimeridian(place: tuple[str, Any]) -> None:
+    grid = Grid("a.tif", Georeference(*place), (90, 110))
+    seen = np.zeros(grid.size, int)
+    for found in tiles_of(grid, "EPSG:32760", 20.0, 60):
+        seen[found.window.rows, found.window.columns] += fill_points(found.outline, found.window)
+    np.testing.assert_array_equal(seen, 1)
+
+
 def test_tiles_of_a_block_are_about_equal() -> None:
     grid = Grid("a.tif", Georeference(UTM, PLACE), (200, 200))
     sizes = {found.window[2:] for found in tiles_of(grid, UTM, 50.0, 64)}

@@ -64,9 +64,11 @@ def test_a_system_without_a_place_on_earth_is_refused() -> None:
         ("EPSG:4326", -180.0005, True),
         ("EPSG:4326", 179.999, False),
         (UTM, 500_000, False),
+        ("EPSG:3857", 20_037_509, True),
+        ("EPSG:3857", 20_037_508, False),
     ],
 )
-def test_degrees_beyond_180_are_found(crs: str, left: float, expected: bool) -> None:
+def test_places_beyond_180_degrees_are_found(crs: str, left: float, expected: bool) -> None:
     place = Georeference(crs, (1e-5, 0, left, 0, -1e-5, 1))
     assert is_beyond_antimeridian(place, (100, 100)) == expected
 

@@ -67,3 +67,11 @@ def test_a_raster_across_the_date_line_has_its_polygons(tmp_path: Path) -> None:
     shapes = [moved(shapely.box(3_332_000, -5000, 3_334_000, -3000), system, "EPSG:4326")]
     layer = open_layer(str(write_layer(tmp_path / "a.gpkg", shapes, ["grass"], "EPSG:4326")), "kind")
     assert read_polygons(layer, "kind", grid).shapes[0].bounds == pytest.approx((20, 30, 40, 50), abs=0.01)
+
+
+def test_a_polygon_across_the_antimeridian_on_a_raster_in_degrees_that_ends_there(tmp_path: Path) -> None:
+    place = Georeference("EPSG:4326", (1e-5, 0, 179.999, 0, -1e-5, -17.0))
+    shape = moved(shapely.box(179.9995, -17.0008, 180.0005, -17.0002), "EPSG:4326", "EPSG:32760")
+    layer = open_layer(str(write_layer(tmp_path / "a.gpkg", [shape], ["reef"], "EPSG:32760")), "kind")
+    [found] = read_polygons(layer, "kind", Grid("a.tif", place, (100, 100))).shapes
+    assert found.bounds == pytest.approx((50, 20, 111, 80), abs=1)  # cut off a tenth of the raster beyond it

@@ -12,6 +12,7 @@ from segdrone.data.maps.places import bounds, inverse_transform, outline
 from segdrone.data.maps.polygons import Grid
 from segdrone.errors import DataError
 from segdrone.raster.crs import Points, transform_between
+from segdrone.raster.turns import to_turn, turn_of
 from segdrone.windows import Window, divide
 
 Block = tuple[int, int]
@@ -68,9 +69,11 @@ def tiles_of(grid: Grid, crs: str, side: float, tile: int) -> Iterator[Tile]:
     if (east - west + 1) * (north - south + 1) > _MAX_BLOCKS:
         raise DataError(f"{grid.path} would have more than {_MAX_BLOCKS} blocks: give a larger data.block_m")
     to_raster, to_pixels = transform_between(crs, grid.place.crs), inverse_transform(grid.place)
+    turn, middle = turn_of(grid.place.crs), grid.place.coordinates(np.array([[grid.size[1], grid.size[0]]]) / 2)[0, 0]
     for y in range(north, south - 1, -1):
         for x in range(west, east + 1):
-            border = to_pixels(to_raster(_border(x, y, side)))
+            points = to_raster(_border(x, y, side))
+            border = to_pixels(points if turn is None else to_turn(points, turn, middle))
             window = _window(border, grid)
             if window is not None:
                 yield from (Tile(part, (x, y), border) for part in _parts(window, tile))

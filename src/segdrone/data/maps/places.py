@@ -8,9 +8,10 @@ from collections.abc import Callable
 import numpy as np
 
 from segdrone.errors import DataError
-from segdrone.raster.crs import WGS84, Points, horizontal_crs, name_of, transform_between, utm_zone
+from segdrone.raster.crs import WGS84, Points, name_of, transform_between, utm_zone
 from segdrone.raster.geo_libraries import library
 from segdrone.raster.georeference import Georeference
+from segdrone.raster.turns import turn_of
 from segdrone.windows import Size
 
 _SPAN = 0.25  # of the raster's width, over which a pixel is measured
@@ -56,13 +57,12 @@ def utm_zone_of(place: Georeference, size: Size) -> str:
 
 
 def is_beyond_antimeridian(place: Georeference, size: Size) -> bool:
-    """Returns whether a raster in degrees has longitudes beyond 180 degrees, where other files count from -180 on."""
-    crs = horizontal_crs(place.crs)
-    if not crs.is_geographic:
+    """Returns whether a raster in degrees or Mercator has places beyond 180 degrees, where others count from -180."""
+    turn = turn_of(place.crs)
+    if turn is None:
         return False
-    half = np.pi / crs.axis_info[0].unit_conversion_factor
-    longitudes = place.coordinates(outline(size))[:, 0]
-    return bool(np.abs(longitudes).max() > half * (1 + 1e-9))
+    x = place.coordinates(outline(size))[:, 0]
+    return bool(np.abs(x - turn.center).max() > turn.length / 2 * (1 + 1e-9))
 
 
 def ground_sampling_distance(place: Georeference, size: Size) -> float:

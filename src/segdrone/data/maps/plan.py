@@ -140,8 +140,8 @@ def _open_rasters(options: CutOptions) -> list[PlannedRaster]:
             )
         if is_beyond_antimeridian(place, size):
             raise DataError(
-                f"{path} is in degrees and reaches beyond 180, where labels would be missed: reproject it to meters "
-                f"(gdalwarp -t_srs {utm_zone_of(place, size)} FILE NEW)"
+                f"{path} reaches beyond 180 degrees in {name_of(place.crs)}, where labels would be missed: reproject "
+                f"it (gdalwarp -t_srs {utm_zone_of(place, size)} FILE NEW)"
             )
         gsd, source = ground_sampling_distance(place, size), file
         grid = Grid(str(path), place, size)

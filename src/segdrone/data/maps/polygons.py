@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.data.maps.places import inverse_transform
-from segdrone.raster.crs import transform_between
+from segdrone.raster.crs import are_equal, transform_between
 from segdrone.raster.geo_libraries import library
 from segdrone.raster.georeference import Georeference
 from segdrone.raster.polygons import FARTHEST, extent_around, mend, points_of, reproject
+from segdrone.raster.turns import to_turns_of_raster
 from segdrone.raster.vector_file import Layer, read_features, text_of
 from segdrone.windows import Size
 
@@ -58,11 +59,13 @@ def read_polygons(layer: Layer, attribute: str | None, grid: Grid) -> Polygons:
     """
     shapely = library("shapely")
     to_layer = transform_between(grid.place.crs, layer.crs)
-    extent = extent_around(to_layer(points_of(grid.place, grid.size)), layer.crs)
+    points, crs = points_of(grid.place, grid.size), grid.place.crs
+    extent = extent_around(to_layer(points), layer.crs)
     found = read_features(layer, [] if attribute is None else [attribute], extent)
     shapes = mend(found.shapes, np.array([f"feature {number}" for number in found.ids], object), layer)
     areas = shapely.area(shapes)
-    shapes = reproject(shapes, layer.crs, grid.place.crs, extent)
+    shapes = reproject(shapes, layer.crs, crs, extent)
+    shapes = to_turns_of_raster(shapes, points, crs, is_reprojected=not are_equal(layer.crs, crs))
     shapes = shapely.transform(shapes, inverse_transform(grid.place))
     bounds = shapely.bounds(shapes).reshape(len(shapes), 4)
     drawn = (np.abs(bounds) < FARTHEST).all(axis=1)  # NaN is not
