@@ -186,6 +186,15 @@ def test_numbers_of_colors_without_colors_are_refused(tmp_path: Path) -> None:
         MapSource(path)
 
 
+def test_numbers_of_colors_of_more_than_8_bits_are_refused(tmp_path: Path) -> None:
+    path = write_map(tmp_path / "a.tif", np.full((1, 8, 9), 300, np.uint16), photometric="palette")
+    with import_rasterio().open(path, "r+") as file:
+        file.write_colormap(1, {300: (1, 2, 3)})
+    for channels in (Channels(), Channels(stretch=(0, 4095))):
+        with pytest.raises(DataError, match="numbers of colors of uint16.*gdal_translate -expand rgb"):
+            MapSource(path, channels=channels)
+
+
 def test_a_coordinate_system_that_cannot_be_read_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = write_map(tmp_path / "a.tif", planes(random_image(8, 9)), "+proj=merc +lon_0=11 +k=0.9 +datum=WGS84")
     equator, north = struct.pack("<2d", 0, 11), struct.pack("<2d", 45, 11)  # no origin of Mercator's projection

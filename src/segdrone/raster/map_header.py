@@ -55,6 +55,11 @@ def choose_bands(dataset: Any, name: str, channels: Channels) -> list[int]:
     chosen = {dataset.dtypes[band - 1] for band in bands}
     if len(chosen) > 1 or any(kind.startswith("complex") for kind in chosen):
         raise DataError(f"{name} has {' and '.join(sorted(chosen))}: convert it (gdal_translate -ot Byte)")
+    if chosen != {"uint8"} and kinds[bands[0] - 1] == names.palette:
+        raise DataError(
+            f"{name} has numbers of colors of {chosen.pop()}, and only those of 8 bits are read: write its colors "
+            "(gdal_translate -expand rgb)"
+        )
     if chosen != {"uint8"} and channels.stretch is None:
         example = "0,1" if chosen.pop().startswith("float") else "0,4095"
         raise DataError(
