@@ -207,6 +207,15 @@ def test_a_coordinate_system_that_cannot_be_read_is_told(tmp_path: Path, caplog:
     assert "coordinate system that cannot be read (PROJ" in caplog.text
 
 
+def test_local_coordinates_are_taken_for_no_place_on_earth(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As photogrammetry programs write them for flights without positions."""
+    local = 'LOCAL_CS["Local Coordinates (m)",UNIT["metre",1]]'
+    place = MapSource(write_map(tmp_path / "a.tif", planes(random_image(8, 9)), local)).georeference
+    assert place is not None
+    assert (place.crs, place.transform) == ("", TRANSFORM)
+    assert "a local coordinate system, which is nowhere on Earth" in caplog.text
+
+
 def test_a_block_that_takes_too_much_memory_is_refused(tmp_path: Path) -> None:
     path = write_map(tmp_path / "a.tif", np.zeros((1, 64, 64), np.uint8))
     content = path.read_bytes()

@@ -17,6 +17,7 @@ from segdrone.raster.georeference import Georeference
 log = logging.getLogger(__name__)
 
 _MAX_BLOCK = 1 << 30  # bytes; a block is decoded as a whole
+_LOCAL = "ENGCRS"  # of WKT 2
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
@@ -123,6 +124,9 @@ def read_georeference(dataset: Any, name: str) -> Georeference | None:
             "%s has a coordinate system that cannot be read (%s): assign one with gdal_edit.py -a_srs",
             name, " ".join(str(error).split())[:200],
         )  # fmt: skip
+        crs = ""
+    if crs.startswith(_LOCAL):
+        log.warning("%s has a local coordinate system, which is nowhere on Earth: it is taken for none", name)
         crs = ""
     transform = tuple(dataset.transform)[:6]
     points, _ = dataset.gcps
