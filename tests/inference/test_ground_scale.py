@@ -54,6 +54,14 @@ def test_a_map_far_from_the_training_is_said(gsd: float, said: bool, caplog: pyt
     assert ("give --gsd auto" in caplog.text) == said
 
 
+@pytest.mark.parametrize(("gsd", "wanted", "said"), [(0.079, "auto", False), (0.09, "auto", True), (0.09, "4", True)])
+def test_a_map_without_the_detail_of_the_training_is_said(
+    gsd: float, wanted: str, said: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    ground_scale(TILES, "a.tif", gsd, wanted)
+    assert ("enlarged, which adds no detail" in caplog.text) == said
+
+
 def test_photographs_are_resized_by_their_heights(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
     (tmp_path / "flight").mkdir()

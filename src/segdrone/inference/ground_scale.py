@@ -57,14 +57,19 @@ def ground_scale(spec: ModelSpec, name: str, gsd: float | None, wanted: str | fl
                 "--gsd auto: the model does not know how much ground a pixel of its training photographs covers: give "
                 "it in centimeters, such as --gsd 2.5"
             )
-        trained = math.sqrt(spec.gsd[0] * spec.gsd[1])
+        trained, coarsest = math.sqrt(spec.gsd[0] * spec.gsd[1]), spec.gsd[1]
     else:
-        trained = float(wanted) / 100
+        trained = coarsest = float(wanted) / 100
     chosen = scale * gsd / trained
     if not 0.001 <= chosen <= 16:
         raise DataError(
             f"{name} has {100 * gsd:.3g} cm per pixel and the training {100 * trained:.3g}: too far apart to be resized"
         )
+    if gsd > coarsest * _FAR:
+        log.warning(
+            "%s has %.3g cm per pixel, the training photographs had %.3g at most: it is enlarged, which adds no detail",
+            name, 100 * gsd, 100 * coarsest,
+        )  # fmt: skip
     log.info("%s: %.3g cm per pixel, in training %.3g: predicted at scale %.3g", name, 100 * gsd, 100 * trained, chosen)
     return chosen
 
