@@ -92,6 +92,16 @@ def test_a_map_is_read_as_those_of_the_training_unless_the_user_chooses(tmp_path
         assert (file.read(1) != model(pixels).mask).any()
 
 
+@pytest.mark.parametrize(("latitude", "said"), [(20.0, False), (47.0, True)])
+def test_pixels_that_are_no_squares_on_the_ground_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, latitude: float, said: bool
+) -> None:
+    bands = np.full((3, 32, 32), 90, np.uint8)
+    path = write_map(tmp_path / "ortho.tif", bands, "EPSG:4326", (1e-6, 0.0, 15.0, 0.0, -1e-6, latitude))
+    predict(path, tmp_path / "out")
+    assert ("7.61 cm across and 11.1 cm down, so things are stretched" in caplog.text) == said
+
+
 def test_killed_at_any_strip_it_continues_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, *_ = holey_map(tmp_path / "ortho.tif")
     predict(path, tmp_path / "whole")

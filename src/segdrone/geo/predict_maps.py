@@ -29,6 +29,7 @@ from segdrone.inference.predict_folder import PredictSummary
 from segdrone.inference.predictor import Predictor
 from segdrone.raster import Channels, MapSource
 from segdrone.raster.files_of_map import measure_file_of_map
+from segdrone.raster.georeference import tell_stretched
 from segdrone.raster.map_address import is_remote, shown_address
 from segdrone.raster.vector_file import split_layer
 from segdrone.spec import ModelSpec
@@ -155,7 +156,9 @@ def _areas(source: MapSource) -> PixelAreas | None:
         reason = "does not say where it lies on Earth" if place is None else "names no coordinate system"
         log.warning("%s %s: its results are in pixels", source.path, reason)
         return None
-    return PixelAreas(place, source.size)
+    areas = PixelAreas(place, source.size)
+    tell_stretched(source.path, *areas.gsd)
+    return areas
 
 
 def _at_scale_of(source: MapSource, predictor: Predictor, areas: PixelAreas | None, gsd: str | None) -> Predictor:

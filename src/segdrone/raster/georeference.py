@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+log = logging.getLogger(__name__)
+
 Transform = tuple[float, float, float, float, float, float]
 """`a, b, c, d, e, f` of x = a column + b row + c, y = d column + e row + f, as in `affine.Affine`.
 
 Columns and rows count from the outer corner of the first pixel, whose center is (0.5, 0.5).
 """
+
+
+_STRETCHED = 1.2  # ratio of the sides of a pixel on the ground: that of degrees at 34 degrees north or south
 
 
 class Georeference(NamedTuple):
@@ -52,3 +58,19 @@ class Georeference(NamedTuple):
         """Returns the georeference of a copy whose pixels have `down` times the height and `across` times the width."""
         a, b, c, d, e, f = self.transform
         return self._replace(transform=(a * across, b * down, c, d * across, e * down, f))
+
+
+def tell_stretched(name: str, across: float, down: float) -> None:
+    """Warns of a raster whose pixels are no squares on the ground, as those of degrees are not far from the equator.
+
+    Args:
+        name: Of the raster.
+        across: Meters from one pixel to the next in a row.
+        down: Meters from one row to the next.
+    """
+    if max(across, down) > _STRETCHED * min(across, down):
+        log.warning(
+            "%s: a pixel covers %.3g cm across and %.3g cm down, so things are stretched for a network: "
+            "reproject the map to meters, such as those of UTM (gdalwarp -t_srs EPSG:CODE FILE NEW)",
+            name, 100 * across, 100 * down,
+        )  # fmt: skip

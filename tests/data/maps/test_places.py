@@ -7,10 +7,10 @@ import pytest
 
 from segdrone.data.maps.places import (
     bounds,
-    ground_sampling_distance,
     inverse_transform,
     is_beyond_antimeridian,
     outline,
+    pixel_sides,
     utm_zone_of,
 )
 from segdrone.errors import DataError
@@ -21,17 +21,22 @@ UTM = "EPSG:32633"
 
 
 @pytest.mark.parametrize(
-    ("crs", "transform", "expected"),
+    ("crs", "transform", "across", "down"),
     [
-        (UTM, (0.05, 0, 500_000, 0, -0.05, 5_200_000), 0.05 / 0.9996),  # the scale of UTM on its central meridian
-        ("EPSG:3857", (0.1, 0, 1_669_792, 0, -0.1, 5_933_000), 0.0684),  # cos 46.9 degrees
-        ("EPSG:4326", (1e-6, 0, 15, 0, -1e-6, 0), 0.111),
-        ("EPSG:2263", (1, 0, 980_000, 0, -1, 200_000), 0.3048),  # feet
+        (
+            UTM,
+            (0.05, 0, 500_000, 0, -0.05, 5_200_000),
+            0.05 / 0.9996,
+            0.05 / 0.9996,
+        ),  # its scale on the central meridian
+        ("EPSG:3857", (0.1, 0, 1_669_792, 0, -0.1, 5_933_000), 0.0684, 0.0684),  # cos 46.9 degrees
+        ("EPSG:4326", (1e-6, 0, 15, 0, -1e-6, 60), 0.0558, 0.1114),
+        ("EPSG:2263", (1, 0, 980_000, 0, -1, 200_000), 0.3048, 0.3048),  # feet
     ],
 )
-def test_a_pixel_is_measured_on_the_ground(crs: str, transform: tuple[float, ...], expected: float) -> None:
+def test_a_pixel_is_measured_on_the_ground(crs: str, transform: tuple[float, ...], across: float, down: float) -> None:
     place = Georeference(crs, transform)  # type: ignore[arg-type]
-    assert ground_sampling_distance(place, (1000, 2000)) == pytest.approx(expected, rel=5e-3)
+    assert pixel_sides(place, (1000, 2000)) == pytest.approx((across, down), rel=5e-3)
 
 
 def test_the_zone_is_that_of_the_middle() -> None:
@@ -54,7 +59,7 @@ def test_a_system_without_a_place_on_earth_is_refused() -> None:
     with pytest.raises(DataError, match=r"site is no coordinate system of a map \(Engineering CRS\): assign the one"):
         transform_between('LOCAL_CS["site",UNIT["metre",1]]', "EPSG:4326")
     with pytest.raises(DataError, match="outside of where that system is defined"):
-        ground_sampling_distance(Georeference(UTM, (1e9, 0, 0, 0, -1e9, 1e30)), (10, 10))
+        pixel_sides(Georeference(UTM, (1e9, 0, 0, 0, -1e9, 1e30)), (10, 10))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -65,11 +64,10 @@ def is_beyond_antimeridian(place: Georeference, size: Size) -> bool:
     return bool(np.abs(x - turn.center).max() > turn.length / 2 * (1 + 1e-9))
 
 
-def ground_sampling_distance(place: Georeference, size: Size) -> float:
-    """Returns the meters per pixel in the middle of a raster, measured on the ellipsoid.
+def pixel_sides(place: Georeference, size: Size) -> tuple[float, float]:
+    """Returns the meters of a pixel across and down in the middle of a raster, measured on the ellipsoid.
 
-    The units of a system are no such meters: those of EPSG:3857 are 0.68 m at 47 degrees. Of pixels that are not
-    square it is the geometric mean of both sides.
+    The units of a system are no such meters: those of EPSG:3857 are 0.68 m at 47 degrees.
 
     Raises:
         DataError: The raster has no known place on Earth.
@@ -82,7 +80,7 @@ def ground_sampling_distance(place: Georeference, size: Size) -> float:
     left, right, top, bottom = _degrees(place, points)
     geod = library("pyproj").Geod(ellps="WGS84")
     x, y = (geod.inv(*start, *end)[2] / steps for start, end, steps in ((left, right, across), (top, bottom, down)))
-    return math.sqrt(x * y)
+    return x, y
 
 
 def _degrees(place: Georeference, pixels: Points) -> Points:

@@ -25,12 +25,13 @@ from segdrone.data.maps.label_layer import open_layer
 from segdrone.data.maps.labels import Labels, PolygonLabels
 from segdrone.data.maps.mask_labels import MaskLabels, is_raster_file, open_mask, tell_nodata
 from segdrone.data.maps.options import CutOptions
-from segdrone.data.maps.places import ground_sampling_distance, is_beyond_antimeridian, utm_zone_of
+from segdrone.data.maps.places import is_beyond_antimeridian, pixel_sides, utm_zone_of
 from segdrone.data.maps.polygons import Grid, read_polygons
 from segdrone.data.maps.sources import find_rasters
 from segdrone.errors import ConfigError, DataError
 from segdrone.raster import ImageSource, MapSource
 from segdrone.raster.crs import name_of
+from segdrone.raster.georeference import tell_stretched
 from segdrone.raster.vector_file import Layer, is_vector_file, split_layer
 from segdrone.windows import Window
 
@@ -49,7 +50,7 @@ class PlannedRaster:
         file: The map.
         source: The map in the size in which it is cut.
         grid: Where the pixels of `source` lie.
-        gsd: Meters per pixel of `source`.
+        gsd: Meters per pixel of `source`; of pixels that are not square the geometric mean of both sides.
         labels: Its labels, the last on top.
         aoi: The polygons that limit what is used; None if nothing does.
         tiles: The tiles that may have a label.
@@ -143,9 +144,10 @@ def _open_rasters(options: CutOptions) -> list[PlannedRaster]:
                 f"{path} reaches beyond 180 degrees in {name_of(place.crs)}, where labels would be missed: reproject "
                 f"it (gdalwarp -t_srs {utm_zone_of(place, size)} FILE NEW)"
             )
-        gsd, source = ground_sampling_distance(place, size), file
-        grid = Grid(str(path), place, size)
-        raster = PlannedRaster(_name(path, [other.name for other in opened]), file, source, grid, gsd)
+        sides, grid = pixel_sides(place, size), Grid(str(path), place, size)
+        tell_stretched(str(path), *sides)
+        gsd = math.sqrt(math.prod(sides))
+        raster = PlannedRaster(_name(path, [other.name for other in opened]), file, file, grid, gsd)
         opened.append(raster if options.gsd is None else _resample(raster, options.gsd / 100))
     return opened
 
