@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from segdrone.data import DataConfig, open_dataset
+from segdrone.data.maps import tiles
 from segdrone.data.maps.cut import cut_maps
 from segdrone.data.maps.manifest import tiles_gsd
 from segdrone.data.maps.options import CutOptions
@@ -227,6 +228,22 @@ def test_a_damaged_map_has_no_data_there(site: Path, caplog: pytest.LogCaptureFi
     assert "cannot be decoded at row 128, column 64: it is taken as no data there" in caplog.text
     assert any("parts that cannot be decoded: no data there" in note for note in summary.notes)
     assert (paste(site / "out", "a", (240, 320))[0][192:] == 255).all()
+
+
+def test_a_damaged_map_is_said_after_an_interruption_too(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = (site / "a.tif").read_bytes()
+    (site / "a.tif").write_bytes(content[:-1000])
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    options: dict[str, Any] = {"block": 60.0, "tile": 128}  # no tile is damaged as a whole, and read again
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(tiles, "_notes", interrupt)  # all tiles are written
+        cut(site, **options)
+    assert "1 parts" in " ".join(cut(site, **options).notes)
+    assert cut(site, **options).notes == cut(site, "whole", **options).notes
+    assert [*(site / "out").glob("damaged*")] == []
 
 
 def _manifest(site: Path) -> dict[str, Any]:

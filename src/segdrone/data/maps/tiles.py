@@ -18,12 +18,16 @@ from segdrone.data.maps.plan import Plan, PlannedRaster
 from segdrone.errors import DataError
 from segdrone.raster.encode import write_gray_png, write_rgb_png
 from segdrone.raster.pixels import count_values
+from segdrone.utils.atomic import write_json
+from segdrone.utils.bounded import UnreadableError, read_json
 from segdrone.utils.progress import progress_bar
+from segdrone.windows import Window
 
 log = logging.getLogger(__name__)
 
 IMAGES, MASKS = "images", "masks"
 
+_DAMAGED = "damaged.json"  # what an interrupted cut could not decode
 _PNG_END = b"IEND\xaeB`\x82"  # the last bytes of every PNG
 
 
@@ -63,22 +67,37 @@ def write_tiles(plan: Plan, folder: Path, progress: bool) -> TileCounts:
     """
     counts, overlapping = TileCounts(), 0
     todo = [(raster, tile) for raster in plan.rasters for tile in raster.tiles]
+    _restore_damage(plan, folder)
     for raster, tile in progress_bar(todo, desc="tiles", unit="tile", disable=not progress):
         mask, several = _draw(raster, tile)
         if (mask == IGNORE_INDEX).all():
             continue
         overlapping += several
         name = tile_name(raster.name, tile)
+        damaged = len(raster.file.damaged)
         written = _write(raster, tile, mask, folder / IMAGES / f"{name}.png", folder / MASKS / f"{name}.png")
+        if len(raster.file.damaged) > damaged:
+            write_json({raster.name: raster.file.damaged for raster in plan.rasters}, folder / _DAMAGED)
         if written is not None:
             counts.blocks[name] = tile.block
             counts.pixels += count_values(written)
     if not counts.blocks:
         raise DataError("no pixel has both data and a label: check where maps, labels and areas of interest lie")
     counts.notes = _notes(plan, overlapping, int(counts.pixels.sum()))
+    (folder / _DAMAGED).unlink(missing_ok=True)
     for note in counts.notes:
         log.warning("%s", note)
     return counts
+
+
+def _restore_damage(plan: Plan, folder: Path) -> None:
+    """Adds what could not be decoded before an interruption, since finished tiles are not read again."""
+    try:
+        known = read_json(folder / _DAMAGED)
+        for raster in plan.rasters:
+            raster.file.damaged += [Window(*part) for part in known[raster.name]]
+    except (UnreadableError, TypeError, KeyError):
+        return
 
 
 def _draw(raster: PlannedRaster, tile: Tile) -> tuple[Mask, int]:
