@@ -131,6 +131,18 @@ def test_geojson_is_cut_at_the_antimeridian(tmp_path: Path) -> None:
     assert fields["area_m2"][0] == pytest.approx(8 * 12309e6, rel=1e-3)
 
 
+@pytest.mark.parametrize("columns", [(4, 12), (28, 36)])
+def test_geojson_keeps_holes_on_both_sides_of_the_antimeridian(tmp_path: Path, columns: tuple[int, int]) -> None:
+    mask = np.zeros((20, 40), np.uint8)
+    mask[6:14, slice(*columns)] = 1
+    x, y = pyproj.Transformer.from_crs("EPSG:4326", "EPSG:3338", always_xy=True).transform(180, 52)
+    write(tmp_path / "map.geojson", mask, place("EPSG:3338", (1.0, 0.0, x - 20, 0.0, -1.0, y + 10)))
+    fields, polygons, _ = read(tmp_path / "map.geojson")
+    assert {polygon.geom_type for polygon in polygons} == {"Polygon", "MultiPolygon"}
+    areas = [pyproj.Geod(ellps="WGS84").geometry_area_perimeter(polygon)[0] for polygon in polygons]
+    assert areas == pytest.approx(fields["area_m2"], rel=0.01)
+
+
 @pytest.mark.parametrize("suffix", ["gpkg", "fgb", "geojson"])
 def test_a_shift_to_another_datum_places_polygons_as_their_centroids(tmp_path: Path, suffix: str) -> None:
     shift = "+proj=utm +zone=33 +ellps=bessel +towgs84=598.1,73.7,418.2,0.202,0.045,-2.455,6.7 +units=m +type=crs"

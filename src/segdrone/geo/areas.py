@@ -43,6 +43,7 @@ class PixelAreas:
         size: Height and width of the raster in pixels.
 
     Attributes:
+        size: Height and width of the raster in pixels.
         total: Square meters of the raster.
         mean: Square meters of a pixel, on average.
         gsd: Meters from one pixel to the next at the center: across the columns, and down the rows.
@@ -59,7 +60,7 @@ class PixelAreas:
     """
 
     def __init__(self, georeference: Georeference, size: Size) -> None:
-        self._size = size
+        self.size = size
         surface = _Surface(georeference, size)
         density, self._metric = surface.fit()
         half = size[0] * size[1] / 4
@@ -83,7 +84,7 @@ class PixelAreas:
         Returns:
             Square meters, float64 `[N]`.
         """
-        height, width = self._size
+        height, width = self.size
         return _evaluate(self._excess, _scaled(columns, width), _scaled(rows, height))
 
     def rectangle(self, window: Window) -> float:
@@ -101,7 +102,7 @@ class PixelAreas:
             top: First row of the part.
             left: Its first column.
         """
-        height, width = self._size
+        height, width = self.size
         pixels, excess = np.zeros(count, np.int64), np.zeros(count)
         columns = np.arange(left, left + labels.shape[1] + 1)
         across = np.diff(_basis(_scaled(columns, width), self._excess.shape[0]), axis=0) @ self._excess
@@ -120,7 +121,7 @@ class PixelAreas:
             starts: Column and row, `[N, 2]`.
             ends: Column and row, `[N, 2]`.
         """
-        height, width = self._size
+        height, width = self.size
         middle = (starts + ends) / 2
         u, v = _scaled(middle[:, 0], width), _scaled(middle[:, 1], height)
         across, down = (ends - starts).T.astype(np.float64)

@@ -18,10 +18,13 @@ from segdrone.geo.areas import PixelAreas
 from segdrone.geo.polygon_batch import PolygonBatch
 from segdrone.geo.styles import write_style
 from segdrone.geo.vector_formats import FORMATS, append_features, convert_layer
-from segdrone.raster.crs import WGS84, read_crs, transform_between
+from segdrone.raster.crs import WGS84, Points, read_crs, transform_between
 from segdrone.raster.geo_libraries import library
 from segdrone.raster.georeference import Georeference
+from segdrone.raster.polygons import points_of
+from segdrone.raster.turns import Turn, to_turn
 from segdrone.utils.atomic import atomic_write
+from segdrone.windows import Size
 
 REGIONS = "regions"
 """Name of the layer of all regions."""
@@ -35,6 +38,7 @@ _REGION_FIELDS = ("id", "class", "class_id", "confidence", "area_m2", "perimeter
 _OBJECT_FIELDS = ("id", "class", "confidence", "area_m2", "x", "y", "lon", "lat")
 _KINDS = {"id": np.int64, "class": object, "class_id": np.int32, "pixels": np.int64}
 _EMPTY = {name: np.empty(0, _KINDS.get(name, np.float64)) for name in (*_REGION_FIELDS, *_OBJECT_FIELDS)}
+_DEGREES = Turn(360.0, 0.0)  # of WGS 84
 _POLYGONS = 20_000  # that are written at once
 _CORNERS = 60_000_000  # of one polygon: SQLite holds values of at most 1 GB, and a corner takes 16 bytes
 
@@ -95,7 +99,8 @@ def polygon_writer(
         else:
             folder = stack.enter_context(TemporaryDirectory(prefix=".polygons-", dir=path.parent))
             database = Path(folder, "layers.gpkg")
-        writer = PolygonWriter(database, table, place, areas, min_area_m2)
+        middle = _middle_across_antimeridian(place, areas.size) if suffix == ".geojson" and areas is not None else None
+        writer = PolygonWriter(database, table, place, areas, min_area_m2, middle)
         yield writer
         if suffix != ".gpkg":
             pixel = None if areas is None else min(areas.gsd)
@@ -113,19 +118,27 @@ class PolygonWriter:
 
     Attributes:
         layers: Class of each layer of objects by name; -1 for all regions.
-        crs: Coordinate system, `pyproj.CRS`, or None.
+        crs: Coordinate system of the layers, `pyproj.CRS`, or None.
         count: Number of regions that were written.
         count_by_class: The same by class id, int64 `[256]`.
     """
 
     def __init__(
-        self, database: Path, table: ClassTable, place: Georeference, areas: PixelAreas | None, min_area_m2: float
+        self,
+        database: Path,
+        table: ClassTable,
+        place: Georeference,
+        areas: PixelAreas | None,
+        min_area_m2: float,
+        middle: float | None = None,
     ) -> None:
         self._database, self._place, self._areas, self._min_area = database, place, areas, min_area_m2
         self._names = np.array(table.names, object)
         a, b, _, d, e, _ = place.transform
         self._is_mirrored = a * e < b * d
-        self.crs = read_crs(place.crs) if place.crs else None
+        self._middle = middle  # longitude, for layers that are written in degrees
+        crs = place.crs if middle is None else WGS84
+        self.crs = read_crs(crs) if crs else None
         self.layers = {REGIONS: -1, **object_layers(table)}
         self.count = 0
         self.count_by_class = np.zeros(256, np.int64)
@@ -162,13 +175,18 @@ class PolygonWriter:
             "perimeter_m": self._perimeters(batch).round(4),
             "pixels": batch.pixels,
         }
-        append_features(self._database, REGIONS, polygons, _pick(fields, False), self.crs)
+        written = polygons if self._middle is None else library("shapely").transform(polygons, self._to_degrees)
+        append_features(self._database, REGIONS, written, _pick(fields, False), self.crs)
         for name, class_id in self.layers.items():
             if class_id >= 0 and len(chosen := np.flatnonzero(batch.class_id == class_id)):
                 own = {field: values[chosen] for field, values in fields.items()} | self._centroids(polygons[chosen])
-                append_features(self._database, name, polygons[chosen], _pick(own, True), self.crs)
+                append_features(self._database, name, written[chosen], _pick(own, True), self.crs)
         self.count += len(batch)
         self.count_by_class += np.bincount(batch.class_id, minlength=256)
+
+    def _to_degrees(self, points: Points) -> Points:
+        assert self._middle is not None
+        return to_turn(transform_between(self._place.crs, WGS84)(points), _DEGREES, self._middle)
 
     def _perimeters(self, batch: PolygonBatch) -> Floats:
         if self._areas is None:
@@ -186,6 +204,18 @@ class PolygonWriter:
             degrees = transform_between(self._place.crs, WGS84)(points).copy()
             degrees[:, 0] -= 360 * np.round(degrees[:, 0] / 360)  # rasters across the antimeridian go beyond 180
         return {"x": points[:, 0], "y": points[:, 1], "lon": degrees[:, 0], "lat": degrees[:, 1]}
+
+
+def _middle_across_antimeridian(place: Georeference, size: Size) -> float | None:
+    """Returns the longitude of the middle of a raster that crosses the antimeridian, and no pole; None of others.
+
+    GDAL cuts their polygons there for GeoJSON. Of those that it reprojects, it loses holes beyond the antimeridian.
+    """
+    degrees = transform_between(place.crs, WGS84)(points_of(place, size))
+    middle = float(degrees[len(degrees) // 2, 0])
+    near = to_turn(degrees, _DEGREES, middle)[:, 0]
+    crosses = near.min() < -180 or near.max() > 180
+    return middle if crosses and np.ptp(near) < 180 else None
 
 
 def object_layers(table: ClassTable) -> dict[str, int]:
