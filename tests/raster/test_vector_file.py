@@ -63,6 +63,16 @@ def test_every_format_is_read(tmp_path: Path, suffix: str) -> None:
     assert len(read_features(layer, [], (0.0, 0.0, 1.0, 1.0)).shapes) == 0
 
 
+@pytest.mark.parametrize("number", [-1, 0])
+def test_undefined_systems_of_a_geopackage_are_none(tmp_path: Path, number: int) -> None:
+    path = write_layer(tmp_path / "a.gpkg", [box(0, 0, 9, 9)], ["grass"])
+    with sqlite3.connect(path) as database:
+        for table in ("gpkg_contents", "gpkg_geometry_columns"):
+            database.execute(f"UPDATE {table} SET srs_id = {number}")
+    [layer] = find_layers(str(path))
+    assert layer.crs == ""
+
+
 @pytest.mark.parametrize(
     ("name", "start", "between"),
     [("a.geojsonl", "", "\n"), ("a.json", "", "\n"), ("a.json", "\x1e", "\n\x1e"), ("a.geojsons", "\x1e", "\n\x1e")],

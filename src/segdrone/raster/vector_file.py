@@ -32,6 +32,7 @@ _RECORD = b"\x1e"  # before each feature of a GeoJSON sequence (RFC 8142)
 _LONGEST_LINE = 1 << 20  # bytes
 _DRIVERS = ("GPKG", "FlatGeobuf", "ESRI Shapefile", "GeoJSON", "GeoJSONSeq", "KML", "LIBKML")
 _BESIDE_SHAPEFILE = (".dbf", ".shx", ".prj", ".cpg")
+_NO_SYSTEM = ("LOCAL_CS[", 'GEOGCS["Undefined geographic SRS"')  # of GeoPackages of layers without one: -1 and 0
 _SHOWN = 12  # names in a message
 
 
@@ -133,9 +134,14 @@ def find_layers(given: str) -> list[Layer]:
         what = f"has no layer {wanted}" if wanted else "has no layer with geometries"
         raise DataError(f"{path} {what}: choose from {list_names(list(kinds)) or 'another file'}")
     return [
-        Layer(path, name, kinds[name], str(info["crs"] or ""), tuple(map(str, info["fields"])))
+        Layer(path, name, kinds[name], _system_of(info["crs"]), tuple(map(str, info["fields"])))
         for name, info in infos.items()
     ]
+
+
+def _system_of(crs: str | None) -> str:
+    """Returns a coordinate system of the Earth; empty if there is none."""
+    return "" if crs is None or crs.startswith(_NO_SYSTEM) else crs
 
 
 def read_features(
