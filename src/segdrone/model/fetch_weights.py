@@ -71,7 +71,10 @@ def _from_hub(name: str, part: str) -> State:
     try:
         with _quiet("huggingface_hub"), _quiet("httpx"), _quiet("timm"):
             if name.startswith("tu-"):
-                classifier: nn.Module = timm.create_model(name.removeprefix("tu-"), pretrained=True)
+                model = name.removeprefix("tu-")
+                if not timm.is_model_pretrained(model):
+                    raise KeyError(model)
+                classifier: nn.Module = timm.create_model(model, pretrained=True)
                 return classifier.state_dict()
             encoder: nn.Module = smp.encoders.get_encoder(name, weights="imagenet")
             return encoder.state_dict()
