@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from segdrone.errors import DataError
 from segdrone.inference import Predictor
-from segdrone.inference.grouping import PlaneCollector, Things, group_things, number_things
+from segdrone.inference.grouping import PlaneCollector, Things, group_things, number_things, tell_apart
 from segdrone.inference.tta import AUGMENTS
 from segdrone.windows import Window
-from tests.helpers.colored import CAR, PERSON, Colored, crowd, paint, partition, perfect
+from tests.helpers.colored import CAR, PERSON, TABLE, Colored, crowd, paint, partition, perfect
 from tests.helpers.drawn_masks import patchwork
 
 THING, OTHER = CAR, PERSON
@@ -138,6 +141,18 @@ def test_components_of_different_classes_have_different_numbers(mask: NDArray[np
     np.testing.assert_array_equal(things.numbers > 0, np.isin(mask, [THING, OTHER]))
     for number in np.unique(things.numbers[things.numbers > 0]):
         assert len(np.unique(mask[things.numbers == number])) == 1
+
+
+def test_more_components_than_can_be_numbered_are_no_false_count(caplog: pytest.LogCaptureFixture) -> None:
+    mask = np.zeros((514, 514), np.uint8)
+    mask[::2, ::2] = THING  # 66,049 of one pixel
+    with pytest.raises(DataError, match="66,049 connected components of car are more than the 65,535 .*--min-area"):
+        tell_apart(mask, None, ["car"], TABLE)
+    with caplog.at_level(logging.WARNING):
+        number_things(mask, [THING, OTHER])  # scores go on
+    assert "66,049 connected components" in caplog.text
+    mask[-4:] = 0
+    assert tell_apart(mask, None, ["car"], TABLE).numbers.max() == 255 * 257 == 65_535
 
 
 def test_each_window_gives_the_planes_in_its_middle() -> None:

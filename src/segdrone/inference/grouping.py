@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -11,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.classes import IGNORE_INDEX, ClassTable
+from segdrone.errors import DataError
 from segdrone.inference.components import connected_components
 from segdrone.inference.fill import fill_from_nearest
 from segdrone.raster.pixels import resize_mask
 from segdrone.spec import INSTANCE_PLANES
 from segdrone.windows import Size, Window
+
+log = logging.getLogger(__name__)
 
 _LEAST_SCORE = 0.1  # of a center, as in Panoptic-DeepLab
 _NEIGHBORHOOD = 7  # pixels; a center has the largest score of the square around it
@@ -81,22 +85,35 @@ def tell_apart(mask: NDArray[np.uint8], planes: Planes | None, things: Sequence[
         planes: Of the instance head, which has learned the things that the table names.
         things: Names of the classes whose things are numbered.
         table: The classes.
+
+    Raises:
+        DataError: There are more connected components than 16 bits can number.
     """
     ids = [table.names.index(name) for name in things]
-    if planes is None:
-        return number_things(mask, ids)
-    return group_things(mask, planes, ids, [table.names.index(name) for name in table.things or ()])
+    if planes is not None:
+        return group_things(mask, planes, ids, [table.names.index(name) for name in table.things or ()])
+    numbers = np.zeros(mask.shape, np.uint16)
+    if (count := _number_components(mask, numbers, np.ones(mask.shape, np.uint8), ids)) > _MOST_NUMBERS:
+        raise DataError(
+            f"{count:,} connected components of {', '.join(things)} are more than the {_MOST_NUMBERS:,} things that "
+            "an instance map can number: drop small ones with --min-area, or name other classes with --object-class"
+        )
+    return Things(mask, numbers)
 
 
 def number_things(mask: NDArray[np.uint8], things: Sequence[int]) -> Things:
-    """Numbers the connected components of thing classes, for a model without an instance head.
+    """Numbers the connected components of thing classes, to score them; warns if they are more than 65,535.
 
     Args:
         mask: Class ids, uint8 `[H, W]`.
         things: Ids of the thing classes.
     """
     numbers = np.zeros(mask.shape, np.uint16)
-    _number_components(mask, numbers, np.ones(mask.shape, np.uint8), things)
+    if (count := _number_components(mask, numbers, np.ones(mask.shape, np.uint8), things)) > _MOST_NUMBERS:
+        log.warning(
+            "a mask has %s connected components of thing classes: all beyond %s are scored as one of each class",
+            f"{count:,}", f"{_MOST_NUMBERS:,}",
+        )  # fmt: skip
     return Things(mask, numbers)
 
 
@@ -193,18 +210,19 @@ def _fill_specks(
 
 def _number_components(
     mask: NDArray[np.uint8], numbers: NDArray[np.uint16], missed: NDArray[np.uint8], things: Sequence[int]
-) -> None:
+) -> int:
     """Writes a number that is not used yet for each connected component of a class of which most pixels are missed.
 
-    Beyond 65,535 things, the others have the last number together.
+    Beyond 65,535 things, the others have the last number together. Returns how many things there are.
     """
     last = int(numbers.max(initial=0))
     for class_id in things:
         for component in connected_components(mask, class_id):
             window, pixels = component.window, component.pixels
             if missed[window.rows, window.columns][pixels].mean() > 0.5:
-                last = min(last + 1, _MOST_NUMBERS)
-                numbers[window.rows, window.columns][pixels] = last
+                last += 1
+                numbers[window.rows, window.columns][pixels] = min(last, _MOST_NUMBERS)
+    return last
 
 
 def _settle(mask: NDArray[np.uint8], numbers: NDArray[np.uint16], things: Sequence[int]) -> Things:

@@ -252,8 +252,9 @@ def _predict(predictor: Predictor, target: _Target, *, progress: bool, **options
             target.drop()
         if isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL:
             raise  # nor is there room for the next one
+        reason = str(error) if str(source) in str(error) else f"{source}: {error}"
         if progress:
-            tqdm.write(f"error: {one_line(error)}", file=sys.stderr)
-        return str(error)
+            tqdm.write(f"error: {one_line(reason)}", file=sys.stderr)
+        return reason
     target.finish(summary, predictor)
     return _PREDICTED
