@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from segdrone.annotations import shapes
 from segdrone.annotations.shapes import Shape, box, number_shapes, rasterize
+from segdrone.class_files import read_class_table
 from segdrone.data import DataConfig
 from segdrone.data.dataset_folder import open_dataset
 from segdrone.data.masks.instance_maps import find_instance_maps
@@ -79,6 +81,35 @@ def test_segments_of_coco_panoptic(folder: Path) -> None:
     expected[10:20, 10:30] = True
     assert np.array_equal(found == car, expected)
     assert np.array_equal(found > 0, mask(out) != 255)
+
+
+@pytest.mark.parametrize("thing", [1, True])
+def test_what_coco_calls_things_are_things(folder: Path, thing: Any) -> None:
+    out, path = folder.parent / "out", panoptic(folder / "panoptic.json")
+    (folder / "a.png").rename(folder / "a.jpg")
+    segments(folder / "panoptic" / "a.png")
+    imported(folder, out, instances=True)
+    assert read_class_table(out / "classes.csv").things is None  # the car does not say it
+    content = json.loads(path.read_text())
+    for category, is_thing in zip(content["categories"], (0, 0, thing), strict=True):
+        category["isthing"] = is_thing
+    document(path, content)
+    imported(folder, out, instances=True)
+    table = read_class_table(out / "classes.csv")
+    assert table.names == ("car", "road", "sky")
+    assert table.things == ("sky",)
+
+
+def test_what_somebody_called_things_are_things_after_the_next_import(folder: Path) -> None:
+    out = folder.parent / "out"
+    labelme(folder / "a.json", square("boat", 10), square("car", 30))
+    imported(folder, out, instances=True)
+    (out / "classes.csv").write_text("name,r,g,b,thing\nboat,9,9,9,1\ncar,8,8,8,0\n")
+    labelme(folder / "a.json", square("boat", 10), square("car", 30), square("aeroplane", 50))
+    summary = imported(folder, out, instances=True)
+    table = read_class_table(out / "classes.csv")
+    assert (table.names, table.things) == (("aeroplane", "boat", "car"), ("boat",))
+    assert any(note.startswith("things, as ") and note.endswith("said before: boat") for note in summary.notes)
 
 
 def test_crowds_are_no_things(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

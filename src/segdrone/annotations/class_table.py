@@ -6,8 +6,10 @@ import logging
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 from segdrone.annotations.shapes import Shape, is_ignored
 from segdrone.class_files import CLASSES_FILE, load_class_table, read_class_table
@@ -26,12 +28,14 @@ def build_class_table(
     colors: Mapping[str, Color],
     classes: str | None,
     background: str | None,
+    things: Mapping[str, bool] = MappingProxyType({}),
 ) -> ClassTable:
     """Returns the given class table, or builds one of all labels in alphabetical order.
 
     A table that is built has the labels that the tool declares, whether a shape has them or not, so that parts of one
     project get the same table. It gets `background` as id 0 in black, unless it is one of the labels. Each label gets
-    the tool's color, or a generated one if the tool has none or uses it twice. Ignored labels are no classes.
+    the tool's color, or a generated one if the tool has none or uses it twice. Ignored labels are no classes. It says
+    what things are if the tool says it of each label.
 
     Args:
         shapes: All shapes of the import.
@@ -39,6 +43,7 @@ def build_class_table(
         colors: The tool's colors by label.
         classes: `drone` or the path of a class table; None builds one.
         background: Class of pixels that no shape covers; None leaves them ignored.
+        things: Whether the things of a label are counted one by one, for the labels of which the tool says it.
 
     Raises:
         DataError: The table cannot be read or lacks the label of a shape or `background`, or there are more labels
@@ -57,6 +62,8 @@ def build_class_table(
         if background is None:
             _warn_of_background(labels, counts)
         table = _table_of_labels([*added, *sorted(labels)], {**dict.fromkeys(added, _BLACK), **colors})
+        if things and labels <= things.keys():
+            table = replace(table, things=tuple(name for name in table.names if things.get(name)))
         _check_can_be_read_back(table)
         return table
     table = load_class_table(classes).dense

@@ -62,7 +62,7 @@ def read(document: Any, path: Path) -> Annotations:
     drawn = {shape.label for found in shapes.values() for shape in found}
     project = _project_name(root)
     declared = [label for label in labels.values() if label in drawn or label != project]
-    return Annotations(list(images.values()), declared, skipped=+skipped, unread=unread)
+    return Annotations(list(images.values()), declared, skipped=+skipped, unread=unread, things=read_things(root))
 
 
 def _project_name(root: CheckedNode) -> str | None:
@@ -85,6 +85,12 @@ def read_categories(root: CheckedNode) -> dict[int | str, str]:
         if labels.setdefault(key, name) != name:
             raise node.error(f"has the id {key!a} of the category {labels[key]!a}")
     return labels
+
+
+def read_things(root: CheckedNode) -> dict[str, bool]:
+    """Returns whether a category is one of things (`isthing`), by its name, for those that say it."""
+    said = ((node["name"].label(), node.get("isthing")) for node in root["categories"].items())
+    return {name: value.content in (1, "1") for name, value in said if value is not None}
 
 
 def read_images(root: CheckedNode, shapes: Mapping[int | str, list[Shape]]) -> dict[int | str, AnnotatedImage]:

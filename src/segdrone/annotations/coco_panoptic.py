@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.annotations.checked import CheckedNode
-from segdrone.annotations.coco import read_categories, read_images
+from segdrone.annotations.coco import read_categories, read_images, read_things
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Shape
 from segdrone.errors import DataError
 from segdrone.raster.header import open_file
@@ -111,7 +111,7 @@ def read(document: Any, path: Path) -> Annotations:
                 Shape(label, node.where, bitmap=PanopticSegments(png, frozenset(ids), known), is_crowd=is_crowd)
                 for (label, is_crowd), ids in by_label.items()
             )
-    return Annotations(list(images.values()), list(labels.values()))
+    return Annotations(list(images.values()), list(labels.values()), things=read_things(root))
 
 
 def _find_png(node: CheckedNode, path: Path, photographs: Container[str]) -> Path:

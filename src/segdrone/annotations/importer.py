@@ -122,7 +122,11 @@ def import_annotations(
         {label: color for one in sources for label, color in one.annotations.colors.items()},
         classes,
         background,
+        {label: is_thing for one in sources for label, is_thing in one.annotations.things.items()},
     )
+    earlier = write.earlier_things(out) if classes is None and table.things is None else None
+    if earlier is not None:
+        table = replace(table, things=tuple(name for name in table.names if name in earlier))
     write.check_no_other_import(out, [one.file_name for one in drawn])
     frames = [mask_frame(one, orientation) for one in drawn]
     warn_of_turned([one for one, frame in zip(drawn, frames, strict=True) if frame.is_doubtful], orientation)
@@ -139,6 +143,8 @@ def import_annotations(
         write.commit(results)
     summary = _summarize(sources, out, table, drawn, pixels, splits, len(annotated) - len(drawn), unnamed)
     kept_note = [f"{', '.join(kept)} of {out} stay the split"] if kept else []
+    if earlier is not None:
+        kept_note.append(f"things, as {out / CLASSES_FILE} said before: {', '.join(table.things or ()) or 'none'}")
     strokes = [] if superpixels is None else superpixels.notes()
     return replace(summary, notes=[*summary.notes, *tiles, *strokes, *kept_note])
 

@@ -182,6 +182,7 @@ class Annotations:
         colors: The tool's color of each label, if it has one.
         skipped: Counts of what covers no pixels, by description.
         unread: Counts of objects that cover pixels which the file does not say, such as bounding boxes.
+        things: Whether the things of a label are counted one by one, for the labels of which the tool says it.
     """
 
     images: list[AnnotatedImage] = field(default_factory=list)
@@ -189,6 +190,7 @@ class Annotations:
     colors: dict[str, Color] = field(default_factory=dict)
     skipped: Counter[str] = field(default_factory=Counter)
     unread: Counter[str] = field(default_factory=Counter)
+    things: dict[str, bool] = field(default_factory=dict)
 
     def extend(self, other: Annotations) -> None:
         """Adds the content of another file."""
@@ -197,6 +199,7 @@ class Annotations:
         self.colors.update(other.colors)
         self.skipped.update(other.skipped)
         self.unread.update(other.unread)
+        self.things.update(other.things)
 
 
 def rasterize(

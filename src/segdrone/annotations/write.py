@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.annotations.embedded import EmbeddedImage
-from segdrone.class_files import CLASSES_FILE, is_table_name
+from segdrone.class_files import CLASSES_FILE, is_table_name, read_class_table
 from segdrone.classes import ClassTable
 from segdrone.data.discovery.file_tree import CORRECTIONS, CORRECTIONS_RECORD
 from segdrone.data.masks.instance_maps import INSTANCES
@@ -122,6 +122,14 @@ def write_split(splits: Mapping[str, Sequence[str]], out: Path) -> None:
                     partial.write_text("".join(f"{name}\n" for name in names), "utf-8", "surrogateescape")
     except OSError as error:
         raise _write_error(out, error) from None
+
+
+def earlier_things(out: Path) -> tuple[str, ...] | None:
+    """Returns the thing classes of the class table that is to be replaced; None if there is none that says them."""
+    try:
+        return read_class_table(out / CLASSES_FILE).things
+    except DataError:
+        return None
 
 
 def write_class_table(table: ClassTable, out: Path) -> None:
