@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from segdrone.data.masks.mask_files import read_pair_mask
 from segdrone.errors import DataError
 
 ROAD_ROOF = ClassTable(("road", "roof"), ((90, 90, 90), (200, 0, 0)))
+KAGGLE = (*DRONE.names, "conflicting")
 
 
 @pytest.fixture
@@ -135,9 +137,25 @@ def test_masks_without_a_table_are_read_as_the_drone_classes_with_a_warning(
 
 def test_the_table_of_kaggle_is_the_drone_table(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     root = dataset(tmp_path / "drone", "original_images", "label_images_semantic")
-    write_table(root / "class_dict_seg.csv", *DRONE.names, "conflicting")
+    write_table(root / "class_dict_seg.csv", *KAGGLE)
     assert opened(root).table == DRONE
     assert not warnings(caplog)
+
+
+def test_things_are_added_to_the_table_of_kaggle(tmp_path: Path) -> None:
+    root = dataset(tmp_path / "drone", "original_images", "label_images_semantic")
+    rows = [f"{name},{i},{i},{i},{int(name in ('tree', 'conflicting'))}" for i, name in enumerate(KAGGLE)]
+    (root / "class_dict_seg.csv").write_text("\n".join(["name,r,g,b,thing", *rows]))
+    table = opened(root).table
+    assert table.names == DRONE.names
+    assert table.things == ("tree",)
+
+
+def test_things_are_added_to_the_table_after_the_training(root: Path) -> None:
+    (root / "classes.csv").write_text("name,r,g,b,thing\nroad,90,90,90,0\nroof,200,0,0,1\n")
+    assert opened(root, classes=ROAD_ROOF.to_dict()).table.things == ("roof",)  # as a checkpoint says them
+    write_table(root / "classes.csv", *ROAD_ROOF.names)
+    assert opened(root, classes=replace(ROAD_ROOF, things=("road",)).to_dict()).table.things == ("road",)
 
 
 def test_the_masks_of_another_folder_become_the_classes_of_the_model(root: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,7 +81,7 @@ def _choose(
                 f"{own_file} gives the ids to {_shorten(own)}, in training they were {_shorten(table)}: say which "
                 f"table the masks are written for with data.classes={own_file}, or another file"
             )
-        return table
+        return table if own is None or own.things is None else replace(table, things=own.things)
     if config.classes is not None:
         table = load_class_table(config.classes)
         if own is not None and _contradict(own, table):
@@ -172,9 +173,10 @@ def _contradict(first: ClassTable, second: ClassTable) -> bool:
 def read_own_table(file: Path) -> ClassTable:
     """Reads a table; Kaggle's of the Semantic Drone Dataset without its last row, which no mask uses."""
     table = read_class_table(file)
-    return (
-        DRONE if table.names[: len(DRONE)] == DRONE.names and table.names[len(DRONE) :] == ("conflicting",) else table
-    )
+    if table.names != (*DRONE.names, "conflicting"):
+        return table
+    things = None if table.things is None else tuple(name for name in table.things if name in DRONE.names)
+    return replace(DRONE, things=things)
 
 
 def _is_drone(files: DatasetFiles, table: ClassTable) -> bool:
