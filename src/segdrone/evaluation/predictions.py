@@ -182,7 +182,7 @@ def _read_numbers(
     if missing := int((np.isin(mask, ids) & (numbers == 0)).sum()):
         raise DataError(
             f"{files.instances} has no number at {missing} pixels where {files.mask} has a thing "
-            f"({', '.join(things)}): number every predicted thing"
+            f"({', '.join(things)}): number every predicted thing, or choose the classes that are by objects=[CLASS]"
         )
     return numbers if size is None or numbers.shape == size else resize_mask(numbers, size)
 
