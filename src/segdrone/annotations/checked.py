@@ -11,7 +11,9 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ImageColor
 
+from segdrone.classes import Color
 from segdrone.errors import DataError
 from segdrone.windows import Size
 
@@ -152,6 +154,20 @@ class CheckedNode:
         nodes = [self.get(height), self.get(width)]
         sides = [node.integer() for node in nodes if node is not None]
         return (sides[0], sides[1]) if len(sides) == 2 and min(sides) > 0 else None
+
+
+def parse_color(text: str) -> Color | None:
+    """Returns the color that a text means, as CSS does, without its transparency; None if it means none.
+
+    Example:
+        >>> parse_color("#3C109880"), parse_color("nothing")
+        ((60, 16, 152), None)
+    """
+    try:
+        red, green, blue = ImageColor.getrgb(text)[:3]
+    except ValueError:
+        return None
+    return red, green, blue
 
 
 def node_from_xml(element: Element, path: Path, place: str, **texts: Any) -> CheckedNode:

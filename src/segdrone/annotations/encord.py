@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ImageColor
 
 from segdrone.annotations.bitmaps import RunLengths, decode_coco_counts
-from segdrone.annotations.checked import CheckedNode
+from segdrone.annotations.checked import CheckedNode, parse_color
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box
 from segdrone.classes import Color
 from segdrone.errors import DataError
@@ -50,17 +49,9 @@ def _read_unit(unit: CheckedNode, skipped: Counter[str], colors: dict[str, Color
             skipped["points, lines, skeletons and circles"] += 1
             continue
         shapes.append(shape)
-        if (color := node.get("color")) and (parsed := _parse_color(color.text())):
+        if (color := node.get("color")) and (parsed := parse_color(color.text())):
             colors[shape.label] = parsed
     return AnnotatedImage([unit["data_title"].text()], unit.size("height", "width"), shapes, unit.where, unit.path)
-
-
-def _parse_color(text: str) -> Color | None:
-    try:
-        red, green, blue = ImageColor.getrgb(text)[:3]
-    except ValueError:
-        return None
-    return red, green, blue
 
 
 def _read_shape(node: CheckedNode) -> Shape | None:

@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageColor
 
 from segdrone.annotations.bitmaps import RunLengths
-from segdrone.annotations.checked import CheckedNode
+from segdrone.annotations.checked import CheckedNode, parse_color
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Shape
-from segdrone.classes import Color
 
 
 def matches(document: Any) -> bool:
@@ -31,7 +29,7 @@ def read(document: Any, path: Path) -> Annotations:
     labels, colors = [], {}
     for node in root["label_classes"].items():
         labels.append(node["class_name"].label())
-        if (color := node.get("color")) and (parsed := _parse_color(color.text())):
+        if (color := node.get("color")) and (parsed := parse_color(color.text())):
             colors[labels[-1]] = parsed
     unread: Counter[str] = Counter()
     images = []
@@ -47,14 +45,6 @@ def read(document: Any, path: Path) -> Annotations:
         names = [f"/{folder.text()}/{name}"] if folder else [name]
         images.append(AnnotatedImage(names, image.size("height", "width"), shapes, image.where, path))
     return Annotations(images, labels, colors, unread=unread)
-
-
-def _parse_color(text: str) -> Color | None:
-    try:
-        red, green, blue = ImageColor.getrgb(text[:7])[:3]  # a transparency may follow
-    except ValueError:
-        return None
-    return red, green, blue
 
 
 def _read_shape(node: CheckedNode) -> Shape | None:

@@ -16,13 +16,10 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.etree.ElementTree import Element
 
-from PIL import ImageColor
-
-from segdrone.annotations.checked import CheckedNode, node_from_xml
+from segdrone.annotations.checked import CheckedNode, node_from_xml, parse_color
 from segdrone.annotations.label_studio_regions import NO_AREA_TYPES, OUTLINES, is_keypoint, read_bitmap, read_line
 from segdrone.annotations.people import name_of
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Shape
-from segdrone.classes import Color
 from segdrone.errors import DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
 from segdrone.windows import Size
@@ -68,17 +65,9 @@ def _read_configuration(document: Element, path: Path) -> Annotations:
     for element in document.iter("Label"):
         label = node_from_xml(element, path, "Label")["alias" if element.get("alias") else "value"].label()
         labels.append(label)
-        if color := _parse_color(element.get("background") or ""):
+        if color := parse_color(element.get("background") or ""):
             colors[label] = color
     return Annotations(labels=labels, colors=colors)
-
-
-def _parse_color(text: str) -> Color | None:
-    try:
-        red, green, blue = ImageColor.getrgb(text)[:3]
-    except ValueError:
-        return None
-    return red, green, blue
 
 
 def _flag(annotation: CheckedNode, name: str) -> bool:

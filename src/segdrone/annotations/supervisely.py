@@ -9,13 +9,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from PIL import ImageColor
-
 from segdrone.annotations.bitmaps import EmbeddedPng
-from segdrone.annotations.checked import CheckedNode
+from segdrone.annotations.checked import CheckedNode, parse_color
 from segdrone.annotations.people import join_names
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Shape, box
-from segdrone.classes import Color
 
 
 def matches(document: Any) -> bool:
@@ -53,17 +50,9 @@ def _read_meta(root: CheckedNode) -> Annotations:
     for node in root["classes"].items():
         label = node["title"].label()
         labels.append(label)
-        if (color := node.get("color")) and (parsed := _parse_color(color.text())):
+        if (color := node.get("color")) and (parsed := parse_color(color.text())):
             colors[label] = parsed
     return Annotations(labels=labels, colors=colors)
-
-
-def _parse_color(text: str) -> Color | None:
-    try:
-        red, green, blue = ImageColor.getrgb(text)[:3]
-    except ValueError:
-        return None
-    return red, green, blue
 
 
 def _read_shape(node: CheckedNode) -> Shape | None:
