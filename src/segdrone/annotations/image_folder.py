@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import posixpath
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
+from segdrone.annotations.names import fold
 from segdrone.annotations.photograph_paths import common_folders, contradiction, posix_path, split_of_path
 from segdrone.class_files import CLASSES_FILE
 from segdrone.data.discovery.file_tree import is_output
@@ -16,8 +16,6 @@ from segdrone.errors import DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
 
 _MASK_FOLDERS = ("mask", "masks", "segmentationclass", "segmentationobject", "gt", "scribbles")
-
-
 _UNREADABLE_SUFFIXES = (".bmp", ".dng", ".gif", ".heic", ".heif", ".jp2")  # a converted file has another one
 
 
@@ -51,8 +49,8 @@ class ImageFolder:
         for path in self._walk(exclude) if files is None else (self.root / file.relative_to(root) for file in files):
             self._by_path[path.relative_to(self.root).as_posix()] = path
             self._by_name[path.name].append(path)
-            self._by_folded_name[_fold(path.name)].append(path)
-            self._by_stem[_fold(path.stem)].append(path)
+            self._by_folded_name[fold(path.name)].append(path)
+            self._by_stem[fold(path.stem)].append(path)
 
     def _walk(self, exclude: Path | None) -> Iterator[Path]:
         excluded = None if exclude is None else str(exclude.resolve())
@@ -116,12 +114,12 @@ class ImageFolder:
                 return [path]
         if path := self._by_path.get(str(written)):
             return [path]
-        if found := self._by_name.get(written.name) or self._by_folded_name.get(_fold(written.name)):
+        if found := self._by_name.get(written.name) or self._by_folded_name.get(fold(written.name)):
             return found
         if written.suffix.lower() in IMAGE_SUFFIXES:
             return []
         stem = written.stem if written.suffix.lower() in _UNREADABLE_SUFFIXES else written.name
-        return self._by_stem.get(_fold(stem), [])
+        return self._by_stem.get(fold(stem), [])
 
     def _narrow(
         self, found: list[Path], written: PurePosixPath, annotation: Path | None, split: str | None
@@ -170,7 +168,3 @@ class ImageFolder:
 def _is_import(folder: str) -> bool:
     """Whether an import wrote a folder: its photographs are links to those that are looked for."""
     return all(os.path.exists(os.path.join(folder, name)) for name in ("images", "masks", CLASSES_FILE))
-
-
-def _fold(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()

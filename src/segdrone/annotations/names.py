@@ -28,13 +28,13 @@ def unique_names(photographs: Iterable[Path]) -> dict[Path, str]:
     photographs = list(photographs)
     groups: defaultdict[str, list[Path]] = defaultdict(list)
     for path in photographs:
-        groups[_fold(path.stem)].append(path)
+        groups[fold(path.stem)].append(path)
     names: dict[Path, str] = {}
     for group in groups.values():
         names.update({path: path.stem for path in group} if len(group) == 1 else _with_folders(group))
     owner: dict[str, Path] = {}
     for path in photographs:
-        other = owner.setdefault(_fold(names[path]), path)
+        other = owner.setdefault(fold(names[path]), path)
         if other != path:
             raise DataError(f"{other} and {path} would share one mask: rename one of them, and its annotation")
     return {path: names[path] for path in photographs}
@@ -56,5 +56,6 @@ def _common_length(lists: Sequence[Sequence[str]]) -> int:
     return sum(takewhile(bool, equal))
 
 
-def _fold(name: str) -> str:
+def fold(name: str) -> str:
+    """Returns a name without its case and the encoding of its accents, by which some disks do not tell names apart."""
     return unicodedata.normalize("NFC", name).casefold()
