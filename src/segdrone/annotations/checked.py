@@ -53,7 +53,7 @@ class CheckedNode:
 
     def error(self, reason: object) -> DataError:
         """Returns an error that names file, place and reason."""
-        return DataError(f"{self.where} {one_line(reason)}: fix it or export the annotations again")
+        return DataError(f"{self.where} {without_line_breaks(reason)}: fix it or export the annotations again")
 
     def __getitem__(self, key: str) -> CheckedNode:
         child = self.get(key)
@@ -180,6 +180,6 @@ def _describe(content: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def one_line(text: object) -> str:
+def without_line_breaks(text: object) -> str:
     """Returns a text without line breaks, for errors."""
     return " ".join(str(text).split())

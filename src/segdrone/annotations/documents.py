@@ -11,7 +11,7 @@ from xml.etree.ElementTree import ParseError
 from defusedxml import DefusedXmlException
 from defusedxml import ElementTree as SafeTree
 
-from segdrone.annotations.checked import one_line
+from segdrone.annotations.checked import without_line_breaks
 from segdrone.errors import DataError
 from segdrone.utils.bounded import read_yaml
 from segdrone.utils.regular_file import open_regular
@@ -52,7 +52,7 @@ def read_document(path: Path) -> Any:
         raise DataError(f"{path} is nested too deeply for annotations: export it again") from None
     except (ValueError, LookupError, ParseError) as error:
         raise DataError(
-            f"{path} is broken {path.suffix[1:].upper()} ({one_line(error)}): export or copy it again"
+            f"{path} is broken {path.suffix[1:].upper()} ({without_line_breaks(error)}): export or copy it again"
         ) from None
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}): check the path and its permissions") from None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from segdrone.annotations import yolo
-from segdrone.annotations.checked import one_line
+from segdrone.annotations.checked import without_line_breaks
 from segdrone.annotations.documents import YAML_SUFFIXES, read_document
 from segdrone.annotations.formats import ANNOTATION_FORMATS
 from segdrone.annotations.refused_formats import refusal, refusal_of_file
@@ -89,7 +89,7 @@ def read_source(source: Path, name: str | None) -> Source:
         except SegdroneError:
             raise
         except Exception as error:  # of content that no format foresees
-            reason = one_line(f"{type(error).__name__}: {error}")
+            reason = without_line_breaks(f"{type(error).__name__}: {error}")
             raise DataError(f"{path} holds what no labeling tool writes ({reason}): export it again") from error
         first.setdefault(key, path)
     if len(found) > 1:
