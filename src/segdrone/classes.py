@@ -6,6 +6,7 @@ import colorsys
 import csv
 import io
 import itertools
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
@@ -190,6 +191,11 @@ def is_class_name(name: str) -> bool:
     """
     printable = all(char in _JOINERS or unicodedata.category(char) not in _UNPRINTABLE for char in name)
     return 0 < len(name) <= MAX_NAME and printable and not name.isspace()
+
+
+def fold_name(name: str) -> str:
+    """Returns the name of a class without case, spaces, hyphens and underscores, to find other spellings of it."""
+    return re.sub(r"[\s_\-]+", "", name.casefold())
 
 
 def generate_colors(count: int) -> tuple[Color, ...]:

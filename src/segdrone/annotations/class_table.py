@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -13,7 +12,7 @@ from types import MappingProxyType
 
 from segdrone.annotations.shapes import Shape, is_ignored
 from segdrone.class_files import CLASSES_FILE, load_class_table, read_class_table
-from segdrone.classes import IGNORE_INDEX, ClassTable, Color, generate_colors
+from segdrone.classes import IGNORE_INDEX, ClassTable, Color, fold_name, generate_colors
 from segdrone.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -109,10 +108,10 @@ def _missing_labels(
     table: ClassTable, counts: Counter[str], first: Mapping[str, str], background: str | None
 ) -> list[str]:
     """Returns the labels that a table lacks, each with how often and where it occurs, and how it may be meant."""
-    alike = {_fold(name): name for name in table.names}
+    alike = {fold_name(name): name for name in table.names}
     unknown = [
         f"{name!a} ({n} shapes, first in {first[name]}"
-        + (f"; the table has {alike[_fold(name)]!a})" if _fold(name) in alike else ")")
+        + (f"; the table has {alike[fold_name(name)]!a})" if fold_name(name) in alike else ")")
         for name, n in counts.most_common()
         if name not in table.names
     ]
@@ -143,7 +142,7 @@ def _warn_of_spellings(labels: Iterable[str], counts: Counter[str]) -> None:
     """Warns of labels that are probably meant to be one class."""
     alike: defaultdict[str, list[str]] = defaultdict(list)
     for label in sorted(labels):
-        alike[_fold(label)].append(label)
+        alike[fold_name(label)].append(label)
     groups = [
         " and ".join(f"{label!a} ({counts[label]} shapes)" for label in group)
         for group in alike.values()
@@ -159,7 +158,7 @@ def _warn_of_spellings(labels: Iterable[str], counts: Counter[str]) -> None:
 
 def _warn_of_background(labels: Iterable[str], counts: Counter[str]) -> None:
     """Warns of a class of the background that no shape has: it is probably what no shape covers."""
-    unused = [label for label in labels if not counts[label] and _fold(label) in _BACKGROUND]
+    unused = [label for label in labels if not counts[label] and fold_name(label) in _BACKGROUND]
     if unused:
         log.warning(
             "the class %a has no shape, and pixels that no shape covers are ignored: give --background %a if they are "
@@ -167,10 +166,6 @@ def _warn_of_background(labels: Iterable[str], counts: Counter[str]) -> None:
             unused[0],
             unused[0],
         )
-
-
-def _fold(label: str) -> str:
-    return re.sub(r"[\s_\-]+", "", label.casefold())
 
 
 def _table_of_labels(names: list[str], colors: Mapping[str, Color]) -> ClassTable:

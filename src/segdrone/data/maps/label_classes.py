@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from segdrone.class_files import load_class_table
-from segdrone.classes import IGNORE_INDEX, ClassTable, generate_colors, is_class_name
+from segdrone.classes import IGNORE_INDEX, ClassTable, fold_name, generate_colors, is_class_name
 from segdrone.errors import DataError
 from segdrone.utils.bounded import UnreadableError, read_xml
 
@@ -132,7 +131,9 @@ def category_names(raster: Path) -> dict[int, str]:
 def compare_names(categories: Mapping[int, str], table: ClassTable, where: str) -> None:
     """Raises DataError if a file calls a value otherwise than the class table does."""
     names = dict(zip(table.mask_values or range(len(table)), table.names, strict=True))
-    other = [value for value, name in categories.items() if value in names and _fold(names[value]) != _fold(name)]
+    other = [
+        value for value, name in categories.items() if value in names and fold_name(names[value]) != fold_name(name)
+    ]
     if other:
         listed = ", ".join(f"{value} {categories[value]!a} instead of {names[value]!a}" for value in other[:3])
         raise DataError(
@@ -149,12 +150,8 @@ def table_of_categories(categories: Mapping[int, str]) -> ClassTable:
 
 
 def _alike(value: str, table: ClassTable) -> str:
-    alike = [name for name in table.names if _fold(name) == _fold(value)]
+    alike = [name for name in table.names if fold_name(name) == fold_name(value)]
     return f"; the table has {alike[0]!a}" if alike else ""
-
-
-def _fold(text: str) -> str:
-    return re.sub(r"[\s_\-]+", "", text.casefold())
 
 
 def _names(table: ClassTable) -> str:
