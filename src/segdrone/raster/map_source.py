@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.errors import ConfigError, DataError
-from segdrone.raster.array import ArraySource
 from segdrone.raster.channels import AS_STORED, Channels, to_eight_bit
 from segdrone.raster.files_of_map import with_sources
 from segdrone.raster.gdal import gdal_errors, gdal_options
@@ -28,6 +27,7 @@ from segdrone.raster.map_header import (
     read_palette,
 )
 from segdrone.raster.map_vrt import check_vrt
+from segdrone.raster.pixels import resize_image, resize_mask
 from segdrone.raster.resample import ResampledSource
 from segdrone.raster.source import ImageSource
 from segdrone.windows import Size, Window
@@ -119,9 +119,7 @@ class MapSource:
                 values = to_eight_bit(values, self.channels.stretch or (0, 1))
             values = 255 - values if self._is_white_zero else values
             pixels = np.ascontiguousarray(np.broadcast_to(values.transpose(1, 2, 0), (*values.shape[1:], 3)))
-        if size in (None, pixels.shape[:2]):
-            return pixels
-        return ArraySource(pixels, interpolation=self.interpolation).read(Window(0, 0, *pixels.shape[:2]), size)
+        return pixels if size is None or size == pixels.shape[:2] else resize_image(pixels, size, self.interpolation)
 
     def valid(self, window: Window, size: Size | None = None) -> Valid:
         """Returns which pixels of a window are valid: bool `[H, W]`, resized to `size` by nearest neighbor.
@@ -138,10 +136,9 @@ class MapSource:
             valid &= self._has_values(self._read(window, self._bands))
         for part in self.damaged:
             _clear(valid, window, part)
-        if size in (None, valid.shape):
+        if size is None or size == valid.shape:
             return valid
-        pixels = np.zeros((*valid.shape, 3), np.uint8)
-        return ArraySource(pixels, valid, self.interpolation).valid(Window(0, 0, *valid.shape), size)
+        return resize_mask(valid.view(np.uint8), size, self.interpolation).view(np.bool_)
 
     def resized(self, size: Size) -> ImageSource:
         """Returns the raster in another size, read from the smallest overview that is not smaller than that."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.raster.array import ArraySource
+from segdrone.raster.pixels import resize_image, resize_mask
 from segdrone.raster.source import ImageSource
 from segdrone.windows import Size, Window
 
@@ -86,7 +86,7 @@ class ResampledSource:
         mixed = _mix(pixels.reshape(len(pixels), -1), rows, part.top).reshape(window.height, part.width, 3)
         mixed = _mix(mixed.swapaxes(0, 1), columns, part.left).swapaxes(0, 1)
         result = np.rint(mixed).clip(0, 255).astype(np.uint8)
-        return result if size in (None, result.shape[:2]) else self._resized(result, size)
+        return result if size is None or size == result.shape[:2] else resize_image(result, size, self.interpolation)
 
     def valid(self, window: Window, size: Size | None = None) -> NDArray[np.bool_]:
         """Returns which pixels of a window are valid: bool `[H, W]`: those in the middle of what they cover."""
@@ -98,10 +98,9 @@ class ResampledSource:
         )
         part = Window(int(rows[0]), int(columns[0]), int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1)
         valid: NDArray[np.bool_] = self._source.valid(part)[np.ix_(rows - part.top, columns - part.left)]
-        if size in (None, valid.shape):
+        if size is None or size == valid.shape:
             return valid
-        pixels = np.zeros((*valid.shape, 3), np.uint8)
-        return ArraySource(pixels, valid, self.interpolation).valid(Window(0, 0, *valid.shape), size)
+        return resize_mask(valid.view(np.uint8), size, self.interpolation).view(np.bool_)
 
     def resized(self, size: Size) -> ImageSource:
         """Returns the image in yet another size."""
@@ -110,9 +109,6 @@ class ResampledSource:
     def release_pages(self) -> None:
         """Frees the memory of pixels that have been read from disk; they can be read again."""
         self._source.release_pages()
-
-    def _resized(self, pixels: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
-        return ArraySource(pixels, interpolation=self.interpolation).read(Window(0, 0, *pixels.shape[:2]), size)
 
     def _taps(self, window: Window) -> list[Taps]:
         return [
