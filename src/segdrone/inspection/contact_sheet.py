@@ -18,7 +18,7 @@ from segdrone.data.copy_paste import CopyPaste, build_copy_paste
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_pair_mask
 from segdrone.data.reader import CachedReader
-from segdrone.data.sampling import full_images
+from segdrone.data.sampling import full_images, scale_size
 from segdrone.data.splits.split import SPLITS
 from segdrone.errors import ConfigError, DataError
 from segdrone.inspection.draw_sheet import ImageAndMask, SheetBlock, draw_sheet, longer_side
@@ -100,11 +100,7 @@ def _pairs_of_split(dataset: DatasetFolder, split: str) -> list[ImageMaskPair]:
 
 def _read_size(size: Size, area_of: Size | None, side: int) -> Size:
     """Returns the size to read a photograph at: as many pixels as `area_of` has, or its size on the sheet."""
-    return _scale(size, side / max(size)) if area_of is None else proportional_size(size, area_of)
-
-
-def _scale(size: Size, factor: float) -> Size:
-    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+    return scale_size(size, side / max(size)) if area_of is None else proportional_size(size, area_of)
 
 
 def _read(pair: ImageMaskPair, encoding: MaskEncoding, size: Size) -> ImageAndMask:
@@ -143,5 +139,5 @@ def _augment(
 
 def _downscale(sample: ImageAndMask, side: int) -> ImageAndMask:
     image, mask = sample
-    size = _scale((mask.shape[0], mask.shape[1]), side / max(mask.shape))
+    size = scale_size((mask.shape[0], mask.shape[1]), side / max(mask.shape))
     return resize_image(image, size, "area"), resize_mask(mask, size)
