@@ -21,7 +21,6 @@ from segdrone.windows import Size, Window, grid, proportional_size
 log = logging.getLogger(__name__)
 
 Mask = NDArray[np.uint8]
-Marked = NDArray[np.bool_]
 
 RARE = 0.01
 """A class with a smaller share of the labeled pixels is rare."""

@@ -6,14 +6,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+_OPACITY = 0.75  # of the colors
 
-def heat_overlay(image: NDArray[np.uint8], values: NDArray[np.float32], opacity: float = 0.75) -> NDArray[np.uint8]:
+
+def heat_overlay(image: NDArray[np.uint8], values: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Draws values over the gray photograph: dark where they are 0, bright yellow at 1 and above.
 
     Args:
         image: uint8 `[H, W, 3]`, RGB.
         values: float32 `[h, w]`, over the same area at any size.
-        opacity: Weight of the colors, 0 to 1.
 
     Returns:
         uint8 `[H, W, 3]`, RGB.
@@ -27,4 +28,4 @@ def heat_overlay(image: NDArray[np.uint8], values: NDArray[np.float32], opacity:
     levels = np.rint(np.clip(resized, 0, 1) * 255).astype(np.uint8)
     colors = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
     gray = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    return np.asarray(cv2.addWeighted(gray, 1 - opacity, colors, opacity, 0), np.uint8)
+    return np.asarray(cv2.addWeighted(gray, 1 - _OPACITY, colors, _OPACITY, 0), np.uint8)

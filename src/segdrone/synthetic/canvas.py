@@ -88,25 +88,25 @@ class Patch:
         scaled = (points - (self.x0, self.y0)) * (1 << _SHIFT)
         return np.clip(np.round(scaled), -(2**24), 2**24).astype(np.int32)
 
-    def polygon(self, points: Points, value: float = 255) -> None:
+    def polygon(self, points: Points) -> None:
         """Fills a polygon of pixels `[N, 2]`."""
-        cv2.fillPoly(self.cover, [self.to_fixed_point(points)], value, cv2.LINE_AA, _SHIFT)
+        cv2.fillPoly(self.cover, [self.to_fixed_point(points)], 255, cv2.LINE_AA, _SHIFT)
 
-    def disc(self, center: Points, radius: float, value: float = 255) -> None:
+    def disc(self, center: Points, radius: float) -> None:
         """Fills a disc; `radius` in pixels."""
         x, y = self.to_fixed_point(center).tolist()
-        cv2.circle(self.cover, (x, y), max(round(radius * (1 << _SHIFT)), 8), value, -1, cv2.LINE_AA, _SHIFT)
+        cv2.circle(self.cover, (x, y), max(round(radius * (1 << _SHIFT)), 8), 255, -1, cv2.LINE_AA, _SHIFT)
 
-    def stroke(self, start: Points, end: Points, radius: float, value: float = 255) -> None:
+    def stroke(self, start: Points, end: Points, radius: float) -> None:
         """Draws a line with round ends; `radius` in pixels."""
         along = end - start
         length = float(np.hypot(*along))
         if length > 0.5:
             side = np.array([-along[1], along[0]]) / length * radius
-            self.polygon(np.array([start + side, end + side, end - side, start - side]), value)
+            self.polygon(np.array([start + side, end + side, end - side, start - side]))
         if radius > 1.2 or length <= 0.5:
-            self.disc(start, radius, value)
-            self.disc(end, radius, value)
+            self.disc(start, radius)
+            self.disc(end, radius)
 
 
 def blur(cover: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:

@@ -127,9 +127,7 @@ def staged_results(folder: Path, owned: Sequence[str]) -> Iterator[StagedResults
             shutil.rmtree(results.path, ignore_errors=True)
 
 
-def claim_dir(
-    folder: Path, file: str, settings: Mapping[str, object], owned: Sequence[str], command: str, option: str = "--out"
-) -> None:
+def claim_dir(folder: Path, file: str, settings: Mapping[str, object], owned: Sequence[str], command: str) -> None:
     """Writes the settings of a command to its output folder, unless that holds something else.
 
     Args:
@@ -137,8 +135,7 @@ def claim_dir(
         file: Name of the file of the settings.
         settings: What the results depend on, as JSON has it.
         owned: Names of the results.
-        command: The command, such as `segdrone segment`.
-        option: Its option that names the folder.
+        command: The command, such as `segdrone segment`; its option `--out` names the folder.
 
     Raises:
         ConfigError: The folder holds results with other settings, or files of somebody in the places of these.
@@ -149,9 +146,9 @@ def claim_dir(
         except UnreadableError:
             known = None
         if known != settings:
-            raise ConfigError(f"{folder} holds results of {command} with other options: give another {option}")
+            raise ConfigError(f"{folder} holds results of {command} with other options: give another --out")
     elif taken := next((name for name in owned if (folder / name).exists()), None):
-        raise ConfigError(f"{folder / taken} was not written by {command}: give another {option}")
+        raise ConfigError(f"{folder / taken} was not written by {command}: give another --out")
     else:
         write_json(settings, folder / file)
 

@@ -177,13 +177,13 @@ def _names(pairs: Sequence[ImageMaskPair], members: Sequence[int]) -> dict[str, 
     return {pair.id: pairs[member].id for pair, member in zip(pairs, members, strict=True)}
 
 
-def describe_groups(groups: Iterable[str], limit: int = 3) -> str:
-    """Returns the names of the largest groups with their sizes, for a message.
+def describe_groups(groups: Iterable[str]) -> str:
+    """Returns the names of the three largest groups with their sizes, for a message.
 
     Example:
         >>> describe_groups(["north", "south", "north"])
         'north (2), south (1)'
     """
     counts = Counter(groups)
-    named = ", ".join(f"{name} ({count})" for name, count in counts.most_common(limit))
-    return f"{named}, ..." if len(counts) > limit else named
+    named = ", ".join(f"{name} ({count})" for name, count in counts.most_common(3))
+    return f"{named}, ..." if len(counts) > 3 else named
