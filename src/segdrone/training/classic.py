@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -37,7 +36,7 @@ from segdrone.training.build_trainer import build_trainer, has_validation, insta
 from segdrone.training.checks import check_classic, check_metric, check_seed, check_validated
 from segdrone.training.loggers import log_hyperparameters, open_loggers
 from segdrone.training.reference import add_reference
-from segdrone.training.sweep_objective import objective, objective_name
+from segdrone.training.sweep_objective import describe_objective
 from segdrone.utils.atomic import write_json
 from segdrone.utils.config import save_config, to_container
 from segdrone.utils.output_dir import staged_results
@@ -105,8 +104,7 @@ def train_classic(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, f
         )  # fmt: skip
     metrics |= {name: float(value) for name, value in report.items() if isinstance(value, float)}
     log_hyperparameters(loggers, cfg, metrics)
-    value = objective(cfg, metrics)
-    reached = {"objective": objective_name(cfg, metrics), "reached": value if math.isfinite(value) else None}
+    reached = describe_objective(cfg, metrics)
     write_json({**provenance, **reached, "wall_time_s": round(time.time() - started, 1)}, folder / "run.json")
     add_reference(str(path), datamodule, trainer)
     objects = {

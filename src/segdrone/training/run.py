@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,7 +40,7 @@ from segdrone.training.fit import fit
 from segdrone.training.given import continue_overrides
 from segdrone.training.loggers import log_hyperparameters, open_loggers
 from segdrone.training.reference import add_reference
-from segdrone.training.sweep_objective import objective, objective_name
+from segdrone.training.sweep_objective import describe_objective
 from segdrone.utils.atomic import write_json
 from segdrone.utils.config import save_config, to_container
 from segdrone.utils.load import busy_note
@@ -134,8 +133,7 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
         metrics[str(trainer.checkpoint_callback.monitor)] = float(best)  # type: ignore[union-attr]
     metrics |= {name: float(value) for name, value in report.items() if isinstance(value, float)}
     log_hyperparameters(loggers, cfg, metrics)
-    value = objective(cfg, metrics)
-    reached = {"objective": objective_name(cfg, metrics), "reached": value if math.isfinite(value) else None}
+    reached = describe_objective(cfg, metrics)
     if trainer.is_global_zero:
         write_json({**provenance, **reached, "wall_time_s": round(time.time() - started, 1)}, folder / "run.json")
         best_path = _kept_best(trainer)

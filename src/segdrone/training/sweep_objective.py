@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -16,10 +18,15 @@ def objective(cfg: DictConfig, metrics: Mapping[str, float]) -> float:
         >>> objective(DictConfig({"objective": "val/miou"}), {"train/miou": 0.5, "val/miou": 0.4})
         0.4
     """
-    return metrics.get(objective_name(cfg, metrics), float("nan"))
+    return metrics.get(_name(cfg, metrics), float("nan"))
 
 
-def objective_name(cfg: DictConfig, metrics: Mapping[str, float]) -> str:
-    """Returns the name of the metric that `objective` returns."""
+def describe_objective(cfg: DictConfig, metrics: Mapping[str, float]) -> dict[str, Any]:
+    """Returns the name and the value of that metric, as `run.json` holds them; the value is None if it is no number."""
+    value = objective(cfg, metrics)
+    return {"objective": _name(cfg, metrics), "reached": value if math.isfinite(value) else None}
+
+
+def _name(cfg: DictConfig, metrics: Mapping[str, float]) -> str:
     is_validated = any(name.startswith("val/") for name in metrics)
     return str(cfg.objective) if is_validated else str(cfg.objective).replace("val/", "train/")
