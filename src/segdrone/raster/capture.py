@@ -22,7 +22,7 @@ from segdrone.raster.drone_tags import (
     read_position,
 )
 from segdrone.raster.focal_length import FocalLength, find_focal_length
-from segdrone.raster.header import Header, open_file, read_header
+from segdrone.raster.header import TRANSPOSED, Header, open_file, read_header
 from segdrone.raster.numbers import finite_number
 from segdrone.raster.xmp import Xmp, read_xmp
 from segdrone.windows import Size
@@ -38,7 +38,6 @@ _DATE = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)")
 _OFFSET = re.compile(r"[+-]\d\d:\d\d")
 _HEIGHTS = (0.5, 10_000.0)  # meters; a drone on the ground measures noise
 _ALTITUDES = (-500.0, 10_000.0)  # meters above the sea, of any land and of any drone
-_TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 _EDITORS = (  # a viewer of Windows turns the pixels of photographs, and leaves what the drone wrote of its direction
     "photo viewer",
     "photoshop",
@@ -126,7 +125,7 @@ def _read(image: Image.Image, header: Header) -> Capture:
         height = None
     elif height is None:
         notes.append("no height above the ground")
-    size = (header.size[1], header.size[0]) if header.orientation in _TRANSPOSED else header.size
+    size = (header.size[1], header.size[0]) if header.orientation in TRANSPOSED else header.size
     focal, problem = find_focal_length(details, camera, read_calibrated_focal(xmp), size)
     if _PROJECTION in xmp:  # stitched, with the focal length and the direction of one of its photographs
         focal, problem = None, "a panorama, which is no single view"

@@ -28,7 +28,8 @@ from segdrone.windows import Size
 
 _ORIENTATION = 0x0112  # EXIF tag
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")  # Pillow knows more, and starts other programs for some (EPS)
-_TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
+TRANSPOSED = (5, 6, 7, 8)
+"""EXIF orientations that swap height and width."""
 _BANDS = {"1": 1, "P": 3, "PA": 4}  # of a mode whose bands are those of the gray or RGB image that it stands for
 _PLAIN = (1, 2)  # photometric interpretations whose samples are gray or red, green, blue
 
@@ -90,7 +91,7 @@ def _read_header(path: Path, channels: Channels) -> Header:
         orientation, (width, height) = image_orientation(image), image.size
         if page is not None:  # Pillow may have swapped its size already
             height, width = page.size
-        size = (width, height) if orientation in _TRANSPOSED else (height, width)
+        size = (width, height) if orientation in TRANSPOSED else (height, width)
         marks = no_data_marks(image)
         if channels.bands:
             marks = marks._replace(alpha=False)
@@ -124,7 +125,7 @@ def _native_header(path: Path, pages: list[TiffPage], page: TiffPage, channels: 
         )
     orientation = page.orientation
     return Header(
-        (width, height) if orientation in _TRANSPOSED else (height, width),
+        (width, height) if orientation in TRANSPOSED else (height, width),
         f"{page.bands} x {page.sample_type}",
         orientation,
         marks_no_data=(page.alpha is not None and not channels.bands)
@@ -205,7 +206,7 @@ def image_orientation(image: Image.Image) -> int:
 
 def is_transposed(image: Image.Image) -> bool:
     """Whether the EXIF orientation of an open image swaps height and width."""
-    return image_orientation(image) in _TRANSPOSED
+    return image_orientation(image) in TRANSPOSED
 
 
 def is_deep(image: Image.Image) -> bool:
