@@ -1,10 +1,10 @@
-"""Decide which photographs of a folder of predictions are done, and keep its settings, records and tables."""
+"""Decide which photographs of a folder of predictions are done, and keep its records and tables."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import zip_longest
@@ -24,11 +24,11 @@ from segdrone.inference.output_places import (
     set_aside,
 )
 from segdrone.inference.outputs import SUFFIXES, Outputs
+from segdrone.inference.prediction_settings import LOST, differences, read_settings
 from segdrone.inference.records import (
     MANIFEST,
     Record,
     append_record,
-    is_remnant,
     read_records,
     write_records,
 )
@@ -38,19 +38,16 @@ from segdrone.inference.summary import (
     counted_twice,
     csv_line,
     is_row,
-    is_summary,
     read_lines,
     total_lines,
     write_lines,
 )
 from segdrone.utils.atomic import atomic_write, remove_stale_partials, sync_files, write_json
-from segdrone.utils.bounded import UnreadableError, read_json
 from segdrone.utils.digest import is_unchanged, measure_file
 from segdrone.utils.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
-_LOST: dict[str, Any] = {}  # settings that cannot be read
 _THREADS = 4
 
 
@@ -74,7 +71,7 @@ class Manifest:
         self._outputs, self._folder = outputs, outputs.folder
         self._settings = json.loads(json.dumps(settings))
         self._records = {record.path: record for record in read_records(self._folder / MANIFEST)}
-        self._old_settings = self._read_settings()
+        self._old_settings = read_settings(self._folder, is_ours=bool(self._records))
         if self._old_settings == self._settings:
             self._records = {path: record for path, record in self._records.items() if is_row(record.row, outputs)}
         self._lines = {path: csv_line(record.row.values()) for path, record in self._records.items()}
@@ -202,9 +199,9 @@ class Manifest:
 
     def _check_replaceable(self, images: Sequence[InputImage], redo: bool) -> None:
         """Raises ConfigError unless `redo` replaces all predictions with other settings."""
-        differences = list(_differences(self._old_settings, self._settings))
-        made = f"made with {', '.join(differences[:3])}{' and more' if len(differences) > 3 else ''}"
-        if self._old_settings == _LOST:
+        changed = list(differences(self._old_settings, self._settings))
+        made = f"made with {', '.join(changed[:3])}{' and more' if len(changed) > 3 else ''}"
+        if self._old_settings == LOST:
             made = f"whose settings are lost ({SETTINGS} is missing or damaged)"
         if not redo:
             raise ConfigError(f"{self._folder} holds predictions {made}: give another --out, or --redo to replace them")
@@ -279,38 +276,5 @@ class Manifest:
             if not is_damaged and not is_row(dict(zip_longest(columns, row)), self._outputs):
                 raise ConfigError(f"{path} was changed by another program: move it, and it is written again")
 
-    def _read_settings(self) -> dict[str, Any] | None:
-        """Returns the settings of the folder, `_LOST` if they are damaged, or None if nothing was predicted to it."""
-        path = self._folder / SETTINGS
-        is_ours = bool(self._records) or is_summary(self._folder / SUMMARY)
-        if path.exists():
-            try:
-                settings = read_json(path)
-                if isinstance(settings, dict) and "segdrone" in settings:
-                    return settings
-            except UnreadableError:
-                is_ours |= is_remnant(path, "segdrone")
-            if is_ours:
-                return _LOST
-            raise ConfigError(f"{path} was not written by segdrone predict: give another --out")
-        if is_ours:
-            return _LOST
-        foreign = next((name for name in (SUMMARY, *SUFFIXES) if (self._folder / name).exists()), None)
-        if foreign is not None:
-            raise ConfigError(
-                f"{self._folder} holds {foreign}, which segdrone predict did not write: give another --out"
-            )
-        return None
-
     def _relative(self, file: Path) -> str:
         return file.relative_to(self._folder).as_posix()
-
-
-def _differences(old: Any, new: Any, name: str = "") -> Iterator[str]:
-    """Yields the names of settings that differ, with both values if they are short."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in [*old, *(key for key in new if key not in old)]:
-            yield from _differences(old.get(key), new.get(key), f"{name}.{key}".lstrip("."))
-    elif old != new:
-        values = f" {json.dumps(old)}, not {json.dumps(new)}"
-        yield name + values if len(values) < 60 else f"another {name}"
