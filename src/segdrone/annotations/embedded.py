@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from segdrone.errors import DataError
-from segdrone.raster.header import image_orientation
+from segdrone.raster.header import TRANSPOSED, image_orientation
 from segdrone.windows import Size
 
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp"}
@@ -44,7 +44,7 @@ class EmbeddedImage:
             with Image.open(BytesIO(base64.b64decode(encoded)), formats=tuple(_SUFFIXES)) as image:
                 width, height = image.size
                 orientation = image_orientation(image)
-                if orientation in (5, 6, 7, 8):
+                if orientation in TRANSPOSED:
                     width, height = height, width
                 return cls(path, (height, width), _SUFFIXES[str(image.format)], orientation)
         except Exception:  # Pillow raises many types on broken files
