@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -117,18 +117,17 @@ class WorkerPool:
         """Whether `submit` would refuse a task now."""
         return self.waiting >= self.max_queue + max(0, self.alive - len(self._running))
 
-    def submit(self, message: Message, on_progress: Callable[[int, int], None] | None = None) -> Task:
+    def submit(self, message: Message) -> Task:
         """Queues a task.
 
         Args:
             message: What a worker is to do, as `worker.py` describes it; its number is added.
-            on_progress: Called, in another thread, with the number of finished windows, and of all.
 
         Raises:
             QueueFullError: As many tasks wait as may.
             TaskError: The pool ends, and takes no more tasks.
         """
-        task = Task({**message, "task": next(self._numbers)}, on_progress)
+        task = Task({**message, "task": next(self._numbers)})
         with self._changed:
             if self.is_draining:
                 raise TaskError("stopped", _STOPPED)
@@ -285,7 +284,7 @@ class WorkerPool:
         Raises:
             WorkerLostError: The process has ended, or had to.
         """
-        start, answer = time.monotonic(), {"error": "lost", "text": "its progress could not be noted"}
+        start, answer = time.monotonic(), {"error": "lost", "text": "its answer could not be read"}
         try:
             while "progress" in (message := worker.receive(start + self.timeout)):
                 task.advance(*message["progress"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 
@@ -38,11 +37,10 @@ class Task:
         queued: Seconds that the task waited, once it has started.
     """
 
-    def __init__(self, message: Message, on_progress: Callable[[int, int], None] | None = None) -> None:
+    def __init__(self, message: Message) -> None:
         self.message, self.answer = message, Future[Message]()
         self.progress = (0, 0)
         self.queued: float | None = None
-        self.on_progress = on_progress
         self.worker: WorkerProcess | None = None
         self._submitted = time.monotonic()
 
@@ -53,8 +51,6 @@ class Task:
     def advance(self, done: int, total: int) -> None:
         """Notes progress."""
         self.progress = done, total
-        if self.on_progress is not None:
-            self.on_progress(done, total)
 
     def finish(self, message: Message) -> None:
         """Sets the answer, unless the task was cancelled meanwhile."""
