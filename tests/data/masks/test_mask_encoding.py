@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from segdrone.classes import DRONE, ClassTable
+from segdrone.data.masks.label_lookup import Decoded
 from segdrone.data.masks.mask_encoding import MaskEncoding, UnknownLabelsError
+from segdrone.data.masks.mask_meaning import decode_mask
+from segdrone.data.masks.stored_mask import StoredMask
 from segdrone.errors import DataError
 
 FOUR = ClassTable(
@@ -29,9 +32,19 @@ def nearest(colour: NDArray[np.uint8], table: ClassTable, tolerance: float) -> i
     return int(np.argmin(distances)) if min(distances) <= tolerance else None
 
 
+def known(decoded: Decoded) -> NDArray[np.uint8]:
+    if decoded.unknown:
+        raise UnknownLabelsError(decoded)
+    return decoded.mask
+
+
+def of_colors(labels: MaskEncoding, colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return known(labels.lookup.colors(colours))
+
+
 def unknown(labels: MaskEncoding, colours: NDArray[np.uint8]) -> Counter[str]:
     with pytest.raises(UnknownLabelsError) as caught:
-        labels.decode_colors(colours)
+        of_colors(labels, colours)
     return caught.value.counts
 
 
@@ -52,7 +65,7 @@ def test_colors_become_the_nearest_class_within_the_tolerance(seed: int, toleran
     if far:
         assert unknown(labels, colours) == Counter(f"color rgb({r}, {g}, {b})" for r, g, b in far)
     else:
-        found = labels.decode_colors(colours)
+        found = of_colors(labels, colours)
         assert found.dtype == np.uint8
         assert found.tolist() == expected
 
@@ -60,7 +73,7 @@ def test_colors_become_the_nearest_class_within_the_tolerance(seed: int, toleran
 @pytest.mark.parametrize("colour", [(103, 104, 100), (100, 95, 100), (97, 100, 104), (100, 97, 96)])
 def test_a_color_exactly_at_the_tolerance_is_accepted(colour: tuple[int, int, int]) -> None:
     painted = np.full((3, 5, 3), colour, np.uint8)  # at a distance of 5 from grass
-    assert (MaskEncoding(FOUR, colour_tolerance=5).decode_colors(painted) == 1).all()
+    assert (of_colors(MaskEncoding(FOUR, colour_tolerance=5), painted) == 1).all()
     assert unknown(MaskEncoding(FOUR, colour_tolerance=4.99), painted) == {"color rgb({}, {}, {})".format(*colour): 15}
     painted[2, 4, np.argmax(np.array(colour) == 100)] = 101  # sqrt(26)
     assert unknown(MaskEncoding(FOUR, colour_tolerance=5), painted).total() == 1
@@ -68,7 +81,7 @@ def test_a_color_exactly_at_the_tolerance_is_accepted(colour: tuple[int, int, in
 
 def test_without_a_tolerance_only_exact_colors_are_accepted() -> None:
     ids = np.arange(23, dtype=np.uint8).reshape(1, 23)
-    assert MaskEncoding(DRONE).decode_colors(DRONE.palette[ids]).tolist() == ids.tolist()
+    assert of_colors(MaskEncoding(DRONE), DRONE.palette[ids]).tolist() == ids.tolist()
     off = DRONE.palette[ids].copy()
     off[0, 4, 2] += 1
     assert unknown(MaskEncoding(DRONE), off) == {"color rgb(112, 103, 88)": 1}
@@ -81,10 +94,10 @@ def test_more_colors_than_are_looked_up_at_a_time() -> None:
     assert len(np.unique(colours[:256].reshape(-1, 3), axis=0)) == 1 << 16  # exactly one chunk; with the next, more
     wide = colours.reshape(256, 768, 3)  # all of them in one chunk of rows
     expected = ((wide[..., None, :].astype(int) - np.array(table.colours)) ** 2).sum(-1)
-    found = MaskEncoding(table, colour_tolerance=441).decode_colors(wide)
+    found = of_colors(MaskEncoding(table, colour_tolerance=441), wide)
     np.testing.assert_array_equal(found, expected.argmin(-1))
     np.testing.assert_array_equal(
-        MaskEncoding(table, colour_tolerance=441).decode_colors(colours), found.reshape(768, 256)
+        of_colors(MaskEncoding(table, colour_tolerance=441), colours), found.reshape(768, 256)
     )
     beyond = unknown(MaskEncoding(table, colour_tolerance=150), wide)
     assert beyond.total() == len(beyond) == int((expected.min(-1) > 150**2).sum()) > 10_000
@@ -98,20 +111,20 @@ def test_unknown_colors_are_still_unknown_in_the_next_mask() -> None:
         assert unknown(labels, tall) == {"color rgb(50, 50, 50)": 1}
     tall[300, 0] = (0, 196, 250)
     for _ in range(2):
-        ids = labels.decode_colors(tall)
+        ids = of_colors(labels, tall)
         assert (ids[599] == 1).all() and ids[300, 0] == 3 and ids.sum() == 5
 
 
 def test_a_color_of_several_classes_is_refused() -> None:
     table = ClassTable(("a", "b"), ((5, 5, 5), (5, 5, 5)))
     with pytest.raises(DataError, match=r"gives rgb\(5, 5, 5\) to several classes"):
-        MaskEncoding(table).decode_colors(np.full((2, 2, 3), 5, np.uint8))
+        of_colors(MaskEncoding(table), np.full((2, 2, 3), 5, np.uint8))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32, np.float64, ">u2", bool])
 def test_ids_of_any_number_type_are_checked_and_unchanged(dtype: type | str) -> None:
     values = np.array([[0, 1], [1, 0]]) if dtype is bool else np.array([[0, 3, 77], [1, 2, 77]])
-    ids = MaskEncoding(FOUR).decode_ids(values.astype(dtype))
+    ids = known(MaskEncoding(FOUR).lookup.ids(values.astype(dtype)))
     assert ids.dtype == np.uint8
     assert ids.tolist() == values.tolist()
 
@@ -128,7 +141,7 @@ def test_ids_of_any_number_type_are_checked_and_unchanged(dtype: type | str) -> 
 )
 def test_unknown_values_are_counted(values: NDArray[np.generic], found: dict[str, int]) -> None:
     with pytest.raises(UnknownLabelsError) as caught:
-        MaskEncoding(FOUR).decode_ids(values)
+        known(MaskEncoding(FOUR).lookup.ids(values))
     assert caught.value.counts == found
 
 
@@ -137,7 +150,7 @@ def test_unknown_values_are_counted(values: NDArray[np.generic], found: dict[str
 )
 def test_above_the_threshold_is_class_1(dtype: type, threshold: int) -> None:
     values: NDArray[Any] = np.array([[0, 1, threshold, threshold + 1, 255]]).astype(dtype)
-    ids = MaskEncoding(TWO, kind="binary", threshold=threshold).decode_binary(values)
+    ids = known(decode_mask(StoredMask(values), MaskEncoding(TWO, kind="binary", threshold=threshold)))
     assert ids.dtype == np.uint8
     assert ids.tolist() == [[int(value > threshold) for value in values[0]]]
 
@@ -205,7 +218,7 @@ def test_counts_above_32_bits_are_exact() -> None:
 def test_a_pickled_copy_is_small_and_equal() -> None:
     labels = MaskEncoding(FOUR, GROUPS, "colours", 30.0, 5)
     colours = np.array([[(9, 9, 9), (200, 20, 9), (100, 100, 100)]], np.uint8)
-    ids = labels.decode_colors(colours)
+    ids = of_colors(labels, colours)
     written = pickle.dumps(labels)
     assert len(written) < 10_000
     copy = pickle.loads(written)
@@ -213,12 +226,7 @@ def test_a_pickled_copy_is_small_and_equal() -> None:
     assert copy.fingerprint == labels.fingerprint
     assert copy.table == labels.table
     for _ in range(2):  # the original still has its table of colors
-        assert (
-            copy.decode_colors(colours).tolist()
-            == labels.decode_colors(colours).tolist()
-            == ids.tolist()
-            == [[0, 2, 1]]
-        )
+        assert of_colors(copy, colours).tolist() == of_colors(labels, colours).tolist() == ids.tolist() == [[0, 2, 1]]
         assert copy.remap(ids).tolist() == labels.remap(ids).tolist() == [[77, 0, 0]]
     assert unknown(copy, colours + np.uint8(40)).total() == 3
 

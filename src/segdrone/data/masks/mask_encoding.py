@@ -1,4 +1,4 @@
-"""Decode the values of mask files to class ids, and merge classes into groups."""
+"""How mask files hold classes, and which classes are merged into groups."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class MaskEncoding:
     Example:
         >>> table = ClassTable(("road", "grass", "tree"), ((90, 90, 90), (0, 255, 0), (0, 90, 0)))
         >>> encoding = MaskEncoding(table, groups={"green": ["grass", "tree"]})
-        >>> mask = encoding.decode_colors(np.array([[(90, 90, 90), (0, 90, 0)]], np.uint8))
+        >>> mask = encoding.lookup.colors(np.array([[(90, 90, 90), (0, 90, 0)]], np.uint8)).mask
         >>> mask.tolist(), encoding.table.names, encoding.remap(mask).tolist()
         ([[0, 2]], ('green', 'road'), [[1, 0]])
     """
@@ -207,27 +207,6 @@ class MaskEncoding:
         """Turns pixel counts by id of `source`, int64 `[256]`, into counts by id of `table`."""
         return np.bincount(self._remapped[1], counts, minlength=256).astype(np.int64)
 
-    def decode_ids(self, values: NDArray[Any]) -> NDArray[np.uint8]:
-        """Returns the ids of `source`, uint8 `[H, W]`, of values of any number type.
-
-        Raises:
-            UnknownLabelsError: A value is neither that of a class nor ignored.
-        """
-        return _all_known(self.lookup.ids(values))
-
-    def decode_colors(self, colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Returns the ids of `source`, uint8 `[H, W]`, of colors, uint8 `[H, W, 3]` RGB.
-
-        Raises:
-            DataError: The table gives several classes the same color.
-            UnknownLabelsError: A color is farther than `colour_tolerance` from those of all classes.
-        """
-        return _all_known(self.lookup.colors(colors))
-
-    def decode_binary(self, values: NDArray[Any]) -> NDArray[np.uint8]:
-        """Returns 1 where values, `[H, W]`, are above `threshold`, else 0, as uint8."""
-        return (values > self.threshold).astype(np.uint8)
-
     @cached_property
     def lookup(self) -> LabelLookup:
         """Finds the class of values and colors."""
@@ -240,9 +219,3 @@ def count_known(decoded: Decoded) -> NDArray[np.int64]:
     if decoded.unknown:  # they have the ignored id, the highest one in use
         counts[int(np.flatnonzero(counts)[-1])] -= decoded.unknown.total()
     return counts
-
-
-def _all_known(decoded: Decoded) -> NDArray[np.uint8]:
-    if decoded.unknown:
-        raise UnknownLabelsError(decoded)
-    return decoded.mask
