@@ -9,7 +9,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from segdrone.errors import DataError
 from segdrone.raster.decode import image_bands, open_upright
@@ -82,7 +81,7 @@ def read_stored(path: Path) -> StoredMask:
     if header.native:
         return _from_bands(path, header, nodata)
     with open_upright(path, 0 if header.page is None else header.page.index) as image:
-        lossy = _lossy(path, image, header)
+        lossy = _lossy(path, header)
         image.info.pop("transparency", None)  # a palette index is an id, seen or not
         visible = np.asarray(image.getchannel("A")) > 0 if image.mode in ("LA", "RGBA", "PA") else None
         if visible is not None and visible.all():
@@ -126,7 +125,7 @@ def _from_bands(path: Path, header: Header, nodata: float | None) -> StoredMask:
     return StoredMask(colors=(colors // 257).astype(np.uint8), visible=visible, nodata=nodata)
 
 
-def _lossy(path: Path, image: Image.Image, header: Header) -> str:
+def _lossy(path: Path, header: Header) -> str:
     if header.page is not None:
         return _LOSSY_TIFF.get(header.page.get(COMPRESSION, 1), "")
     with open_regular(path) as file:
