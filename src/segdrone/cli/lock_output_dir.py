@@ -15,7 +15,7 @@ from segdrone.utils.atomic import remove_stale_partials
 from segdrone.utils.config import save_config
 from segdrone.utils.console import exit_with_error
 from segdrone.utils.launch import is_rank_zero
-from segdrone.utils.output_dir import exclusive_dir
+from segdrone.utils.output_dir import exclusive_dir, run_dir
 
 _EVALUATION, _SCORES, _LOGS = "evaluation.json", "metrics.json", "tensorboard"
 
@@ -72,7 +72,7 @@ def _refuse_earlier_run(folder: Path, ckpt_path: str | None) -> None:
     checkpoints = _checkpoints(folder)
     if (folder / _EVALUATION).is_file() and not checkpoints:
         exit_with_error(f"{folder} contains an evaluation: give another output_dir")
-    resumed = None if ckpt_path is None else Path(ckpt_path).resolve().parent.parent
+    resumed = None if ckpt_path is None else run_dir(ckpt_path)
     if not checkpoints or resumed == folder.resolve() or "SLURM_RESTART_COUNT" in os.environ:
         return
     if _ended_in_first_epoch(folder, checkpoints):

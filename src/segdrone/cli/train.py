@@ -13,6 +13,7 @@ from segdrone.cli.hydra_main import run, task_wrapper
 from segdrone.sweep import clear_failure
 from segdrone.utils.config import config_dir
 from segdrone.utils.launch import is_rank_zero
+from segdrone.utils.output_dir import run_dir
 
 
 @hydra.main(config_path=str(config_dir()), config_name="train", version_base="1.3")
@@ -27,7 +28,7 @@ def train(cfg: DictConfig) -> float:
     training.inherit_options(cfg, hydra_config.overrides.task, folders)
     metrics, _ = training.train(cfg)
     value, folder = training.objective(cfg, metrics), Path(cfg.output_dir)
-    resumed = None if cfg.ckpt_path is None else Path(cfg.ckpt_path).resolve().parent.parent
+    resumed = None if cfg.ckpt_path is None else run_dir(cfg.ckpt_path)
     if resumed == folder.resolve() and math.isfinite(value) and is_rank_zero():
         clear_failure(folder)  # of a job of a sweep that is resumed by itself
     return value

@@ -20,6 +20,7 @@ from segdrone.runtime.backend import Backend, check_probabilities
 from segdrone.runtime.open_backend import open_backend
 from segdrone.runtime.torch_backend import TorchBackend
 from segdrone.spec import ModelSpec
+from segdrone.utils.output_dir import run_dir
 
 _NO_NORMALIZATION = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 _BYTE = 255.0
@@ -52,7 +53,7 @@ def open_checkpoint(path: str | Path) -> ScoredModel:
     Raises:
         CheckpointError: It cannot be opened.
     """
-    run = None if str(path) in INCLUDED else Path(path).resolve().parent.parent
+    run = None if str(path) in INCLUDED else run_dir(path)
     if Path(path).suffix.lower() == SUFFIX:
         return replace(open_model_file(path), run=run)
     module = load_module(path)

@@ -21,6 +21,7 @@ from segdrone.training.checks import check_classic
 from segdrone.training.given import BY_KEY, Given, flatten, parse_given
 from segdrone.utils.bounded import UnreadableError, read_json, to_plain, validate
 from segdrone.utils.config import config_dir, to_container
+from segdrone.utils.output_dir import run_dir
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ def inherit_options(cfg: DictConfig, overrides: Sequence[str], folders: Sequence
         raise ConfigError(f"{source} is a classical model, which is fitted anew and not trained on: leave it out")
     given = parse_given(overrides, [config_dir(), *map(Path, folders)])
     before = flatten(to_container(cfg))
-    file = Path(source).resolve().parent.parent / "run.json"
+    file = run_dir(source) / "run.json"
     if cfg.ckpt_path is not None and file.is_file():
         name, saved = str(file), _read_run(file, str(cfg.output_dir))
         root = saved.get("data", {}).get("root")

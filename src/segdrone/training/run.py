@@ -45,7 +45,7 @@ from segdrone.utils.atomic import write_json
 from segdrone.utils.config import save_config, to_container
 from segdrone.utils.load import busy_note
 from segdrone.utils.memory import keep_freed_memory
-from segdrone.utils.output_dir import staged_results
+from segdrone.utils.output_dir import run_dir, staged_results
 from segdrone.utils.stall import watch_progress
 from segdrone.utils.warnings import collect_warnings
 
@@ -98,7 +98,7 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
     module = build_module(cfg, datamodule)
     if cfg.ckpt_path is not None:
         check_resumable(cfg.ckpt_path, module, cfg.trainer.get("max_epochs"))
-        earlier = Path(cfg.ckpt_path).resolve().parent.parent
+        earlier = run_dir(cfg.ckpt_path)
         if earlier != folder.resolve():  # Lightning does not know the earlier best score there
             log.warning(
                 "resumed in another folder: best.ckpt is chosen from the epochs that follow; with output_dir=%s the "
@@ -148,7 +148,7 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
 
 def _continued_overrides(cfg: DictConfig, folder: Path) -> list[str] | None:
     """Returns the overrides of a run that is resumed in its own folder; None of another one."""
-    if cfg.ckpt_path is None or Path(cfg.ckpt_path).resolve().parent.parent != folder.resolve():
+    if cfg.ckpt_path is None or run_dir(cfg.ckpt_path) != folder.resolve():
         return None
     return continue_overrides(folder, HydraConfig.get().overrides.task) if HydraConfig.initialized() else None
 

@@ -21,6 +21,16 @@ _UNFINISHED, _FINISHED = ".unfinished", ".finished"  # results being written; re
 _OUTDATED = "outdated"  # in `.finished`: empty files, named like those earlier results that the new ones do not replace
 
 
+def run_dir(checkpoint: str | Path) -> Path:
+    """Returns the folder of the run that wrote a checkpoint, which is in `checkpoints/` there.
+
+    Example:
+        >>> run_dir("/runs/1/checkpoints/best.ckpt").as_posix()
+        '/runs/1'
+    """
+    return Path(checkpoint).resolve().parent.parent
+
+
 @contextmanager
 def exclusive_dir(folder: Path, option: str = "--out") -> Iterator[None]:
     """Creates a folder if needed, keeps other commands out of it, and clears up after a killed one.
