@@ -8,6 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Mean and standard deviation of ImageNet's photographs, by channel, of pixels scaled to 0..1."""
+
 
 class Normalize:
     """Scales pixels to 0..1, subtracts a mean and divides by a standard deviation, in one look-up.

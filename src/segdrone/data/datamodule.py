@@ -42,10 +42,8 @@ from segdrone.data.sampling import (
     training_samples,
 )
 from segdrone.errors import DataError
+from segdrone.normalize import IMAGENET_MEAN, IMAGENET_STD
 from segdrone.utils.launch import rank_and_world_size
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class SegmentationDataModule(L.LightningDataModule):

@@ -22,6 +22,7 @@ from segdrone.model.fcn import FCN
 from segdrone.model.instance_head import PanopticHead
 from segdrone.model.renormalize import Normalization
 from segdrone.model.segnet import SegNet
+from segdrone.normalize import IMAGENET_MEAN, IMAGENET_STD
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "unet": smp.Unet,
@@ -64,8 +65,6 @@ _TAKES_CONTEXT = [
 
 # Networks whose decoder takes the deepest features alone.
 _DEEPEST_ONLY = (smp.PSPNet, smp.DeepLabV3)
-
-_IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def build_network(
@@ -120,8 +119,8 @@ def build_network(
         if instances:
             network.segmentation_head = PanopticHead(network.get_submodule("segmentation_head"))
         if context is not None:
-            normalization = normalization or pretrained_normalization(str(options["encoder_name"])) or _IMAGENET
-            vit = FrozenViT(context, context_stride, normalization)
+            pretrained = pretrained_normalization(str(options["encoder_name"]))
+            vit = FrozenViT(context, context_stride, normalization or pretrained or (IMAGENET_MEAN, IMAGENET_STD))
             deepest_only = isinstance(network, _DEEPEST_ONLY)
             network.encoder = ContextEncoder(network.encoder, vit, deepest_only=deepest_only)
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError, AssertionError) as error:
