@@ -88,9 +88,9 @@ class Patch:
         scaled = (points - (self.x0, self.y0)) * (1 << _SHIFT)
         return np.clip(np.round(scaled), -(2**24), 2**24).astype(np.int32)
 
-    def polygon(self, points: Points) -> None:
+    def polygon(self, points: Points, value: float = 255) -> None:
         """Fills a polygon of pixels `[N, 2]`."""
-        cv2.fillPoly(self.cover, [self.to_fixed_point(points)], 255, cv2.LINE_AA, _SHIFT)
+        cv2.fillPoly(self.cover, [self.to_fixed_point(points)], value, cv2.LINE_AA, _SHIFT)
 
     def disc(self, center: Points, radius: float) -> None:
         """Fills a disc; `radius` in pixels."""
