@@ -19,8 +19,8 @@ from segdrone.classes import ClassTable
 from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.masks.instance_maps import InstanceMaps, find_instance_maps
 from segdrone.data.masks.mask_encoding import MaskEncoding
-from segdrone.data.masks.mask_files import read_pair_mask
 from segdrone.errors import ConfigError, DataError
+from segdrone.evaluation.sliding_window import read_truth
 from segdrone.evaluation.trained_data import find_split
 from segdrone.utils.progress import progress_bar
 from segdrone.windows import Size, Window
@@ -141,9 +141,7 @@ def _collect(
     small = 0
     for number, pair in enumerate(progress_bar(pairs, desc="photographs", disable=not progress)):
         predictors = [judge.predictor for judge in assigned[pair.id]]
-        mask = read_pair_mask(pair, encoding)
-        if mask.shape != pair.size:
-            raise DataError(f"{pair.mask} differs in size from {pair.image}: one of them was replaced, restore it")
+        mask = read_truth(pair, encoding, pair.size)
         numbers = things.read(pair.id, pair.size) if things else None
         grid = grid_of(predictors, pair.size)
         least = min_area or _least_area(pair.size, grid.size)
