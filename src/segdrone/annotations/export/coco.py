@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from segdrone.annotations.export.encodings import bounding_box, coco_counts, flat_points
 from segdrone.annotations.export.image import Export, JsonObject, LabeledImage
 from segdrone.annotations.export.text_files import compact, join_items, write_json_parts
@@ -45,12 +47,16 @@ class CocoWriter:
 
     def finish(self) -> None:
         """Writes the file."""
-        parts = ['{"images":', *join_items(self._images), ',\n"annotations":', *join_items(self._annotations)]
-        parts += [f',\n"categories":{compact(coco_categories(self._export.table))}}}\n']
-        write_json_parts(parts, self._export.folder / "annotations.json")
+        write_coco(self._images, self._annotations, self._export.table, self._export.folder / "annotations.json")
 
 
-def coco_categories(table: ClassTable) -> list[JsonObject]:
+def write_coco(images: list[str], annotations: list[str], table: ClassTable, path: Path) -> None:
+    """Writes a document of COCO, whose images and annotations are JSON already."""
+    parts = ['{"images":', *join_items(images), ',\n"annotations":', *join_items(annotations)]
+    write_json_parts([*parts, f',\n"categories":{compact(_categories(table))}}}\n'], path)
+
+
+def _categories(table: ClassTable) -> list[JsonObject]:
     """Returns the classes as categories of COCO."""
     things = thing_classes(table)
     return [

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from segdrone.annotations.export.coco import coco_categories
+from segdrone.annotations.export.coco import write_coco
 from segdrone.annotations.export.image import Export, LabeledImage
-from segdrone.annotations.export.text_files import compact, join_items, write_json_parts
+from segdrone.annotations.export.text_files import compact
 from segdrone.classes import thing_classes
 from segdrone.inference.panoptic_segments import to_panoptic
 from segdrone.raster.encode import write_rgb_png
@@ -38,6 +38,4 @@ class CocoPanopticWriter:
 
     def finish(self) -> None:
         """Writes the JSON."""
-        parts = ['{"images":', *join_items(self._images), ',\n"annotations":', *join_items(self._annotations)]
-        parts += [f',\n"categories":{compact(coco_categories(self._export.table))}}}\n']
-        write_json_parts(parts, self._export.folder / f"{_NAME}.json")
+        write_coco(self._images, self._annotations, self._export.table, self._export.folder / f"{_NAME}.json")
