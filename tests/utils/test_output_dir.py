@@ -141,8 +141,8 @@ def test_unfinished_folder_of_a_stranger_removes_nothing_outside(tmp_path: Path)
     assert content(outside) == {"precious": "mine"}
 
 
-def test_a_folder_holds_results_of_the_same_options_alone(tmp_path: Path) -> None:
-    claim_dir(tmp_path, "options.json", {"seed": 1}, (), "a command")
-    claim_dir(tmp_path, "options.json", {"seed": 1}, (), "a command")
-    with pytest.raises(ConfigError, match="results of a command with other options: give another --out"):
-        claim_dir(tmp_path, "options.json", {"seed": 2}, (), "a command")
+def test_results_of_other_options_name_the_option_of_the_folder(tmp_path: Path) -> None:
+    claim_dir(tmp_path, "options.json", {"seed": 1}, (), "a command", "--work")
+    claim_dir(tmp_path, "options.json", {"seed": 1}, (), "a command", "--work")
+    with pytest.raises(ConfigError, match="results of a command with other options: give another --work"):
+        claim_dir(tmp_path, "options.json", {"seed": 2}, (), "a command", "--work")

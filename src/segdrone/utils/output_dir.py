@@ -137,7 +137,9 @@ def staged_results(folder: Path, owned: Sequence[str]) -> Iterator[StagedResults
             shutil.rmtree(results.path, ignore_errors=True)
 
 
-def claim_dir(folder: Path, file: str, settings: Mapping[str, object], owned: Sequence[str], command: str) -> None:
+def claim_dir(
+    folder: Path, file: str, settings: Mapping[str, object], owned: Sequence[str], command: str, option: str = "--out"
+) -> None:
     """Writes the settings of a command to its output folder, unless that holds something else.
 
     Args:
@@ -145,7 +147,8 @@ def claim_dir(folder: Path, file: str, settings: Mapping[str, object], owned: Se
         file: Name of the file of the settings.
         settings: What the results depend on, as JSON has it.
         owned: Names of the results.
-        command: The command, such as `segdrone segment`; its option `--out` names the folder.
+        command: The command, such as `segdrone segment`.
+        option: Its option that names the folder.
 
     Raises:
         ConfigError: The folder holds results with other settings, or files of somebody in the places of these.
@@ -156,9 +159,9 @@ def claim_dir(folder: Path, file: str, settings: Mapping[str, object], owned: Se
         except UnreadableError:
             known = None
         if known != settings:
-            raise ConfigError(f"{folder} holds results of {command} with other options: give another --out")
+            raise ConfigError(f"{folder} holds results of {command} with other options: give another {option}")
     elif taken := next((name for name in owned if (folder / name).exists()), None):
-        raise ConfigError(f"{folder / taken} was not written by {command}: give another --out")
+        raise ConfigError(f"{folder / taken} was not written by {command}: give another {option}")
     else:
         write_json(settings, folder / file)
 
