@@ -39,6 +39,7 @@ def masks(kind: str, count: int = 6) -> list[NDArray[np.uint8]]:
         "0 and 1": light,
         "0 and 255": [mask * np.uint8(255) for mask in light],
         "0 and 100": [mask * np.uint8(100) for mask in light],
+        "0, 1 and 255": [np.where(mask == 3, 255, mask % 2).astype(np.uint8) for mask in ids],
         "1 and 255": [np.where(mask, 1, 255).astype(np.uint8) for mask in light],
         "all 0": [mask * np.uint8(0) for mask in light],
         "all 255": [np.full(SIZE, 255, np.uint8) for _ in light],
@@ -107,6 +108,13 @@ def test_what_leaves_one_class_is_refused(
     (error,), _ = both(write(tmp_path / "set", kind, table), caplog, **options)
     for part in parts:
         assert any(one in error for one in part.split("|")), error
+
+
+def test_ids_with_ignored_pixels_are_not_dark_and_light(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    root = write(tmp_path / "set", "0, 1 and 255", "two")
+    (error,), _ = both(root, caplog, mask_encoding="binary")
+    assert "0, 1 and 255 (ignored) alone, which are ids, but 1 is read as ground and 255 as road" in error
+    assert both(root, caplog, mask_encoding="ids") == ([], [])
 
 
 @pytest.mark.parametrize(

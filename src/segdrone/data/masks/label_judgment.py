@@ -145,8 +145,8 @@ def judge_labels(seen: SeenLabels, encoding: MaskEncoding) -> list[Remark]:
         return []
     everything = seen.classes(encoding)
     train = seen.classes(encoding, seen.train) if seen.train else everything
-    if mixed := _mixed_meanings(seen, encoding):
-        return [mixed, *_doubts(seen, encoding)]
+    if mistaken := _mixed_meanings(seen, encoding) or _ids_as_binary(seen, encoding):
+        return [mistaken, *_doubts(seen, encoding)]
     for counts, where in ((everything, "all masks"), (train, "the training masks")):
         present = np.flatnonzero(counts[: len(table)])
         if len(present) == 1:
@@ -178,6 +178,21 @@ def _mixed_meanings(seen: SeenLabels, encoding: MaskEncoding) -> Remark | None:
     return Remark("error", what, "say which with data.mask_encoding=ids or colours", tuple(black))
 
 
+def _ids_as_binary(seen: SeenLabels, encoding: MaskEncoding) -> Remark | None:
+    """Finds masks of the ids 0 and 1 and the ignored one, of which `binary` makes dark and light pixels."""
+    ignored = encoding.source.ignore_index
+    if np.flatnonzero(_gray_levels(seen)).tolist() != [0, 1, ignored] or not 1 <= encoding.threshold < ignored:
+        return None
+    dark, light = encoding.source.names
+    what = f"the masks hold 0, 1 and {ignored} (ignored) alone, which are ids, but 1 is read as {dark} and {ignored} as"
+    return Remark("error", f"{what} {light}", "give data.mask_encoding=ids")
+
+
+def _gray_levels(seen: SeenLabels) -> Counts:
+    """Returns the number of pixels by gray level of masks that are read as binary, int64 `[256]`."""
+    return sum((m.levels for m in seen.masks.values() if m.levels is not None), start=np.zeros(256, np.int64))
+
+
 def _single_class(name: str, where: str, seen: SeenLabels, encoding: MaskEncoding) -> Remark:
     table, ignored = encoding.source, encoding.source.ignore_index
     counts = sum((mask.counts for mask in seen.masks.values()), start=np.zeros(256, np.int64))
@@ -199,8 +214,7 @@ def _single_class(name: str, where: str, seen: SeenLabels, encoding: MaskEncodin
 
 def _threshold(seen: SeenLabels, encoding: MaskEncoding) -> str:
     """Describes the gray levels of binary masks of a single class, and names what would separate two."""
-    levels = sum((m.levels for m in seen.masks.values() if m.levels is not None), start=np.zeros(256, np.int64))
-    used = np.flatnonzero(levels)
+    used = np.flatnonzero(_gray_levels(seen))
     if len(used) < 2:
         return f"the masks hold gray level {used[0] if len(used) else '0'} alone: export them with their labels"
     if used.tolist() == [0, 1]:
