@@ -95,16 +95,19 @@ def to_turns_of_raster(
         return shapes
     affinity, shapely = library("shapely.affinity"), library("shapely")
     first, last = float(points[:, 0].min()), float(points[:, 0].max())
+    left, _, right, _ = bounds = shapely.bounds(shapes).reshape(len(shapes), 4).T
+    half = turn.length / 2
+    stays = (right - left <= half) & (left < last) & (right > first) & (last - first <= half)
     moved = shapes.copy()
-    for index in np.flatnonzero(~shapely.is_empty(shapes) & np.isfinite(shapely.bounds(shapes)).all(axis=1)):
+    for index in np.flatnonzero(np.isfinite(bounds).all(axis=0) & ~stays):  # empty ones have no bounds
         parts = []
         for part in shapely.get_parts(shapes[index]):
             part = _unwrapped(part, turn, crs) if is_reprojected else part
-            left, _, right, _ = part.bounds
+            west, _, east, _ = part.bounds
             turns = range(
-                math.floor((first - right) / turn.length + _NOISE) + 1, math.ceil((last - left) / turn.length - _NOISE)
+                math.floor((first - east) / turn.length + _NOISE) + 1, math.ceil((last - west) / turn.length - _NOISE)
             )
-            for number in turns or [round(((first + last) - (left + right)) / 2 / turn.length)]:
+            for number in turns or [round(((first + last) - (west + east)) / 2 / turn.length)]:
                 parts.append(affinity.translate(part, number * turn.length) if number else part)
         moved[index] = parts[0] if len(parts) == 1 else shapely.union_all(shapely.make_valid(parts))
     return moved
