@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 from segdrone.errors import CheckpointError
 from segdrone.model.any_size import round_up_to_stride
 from segdrone.runtime.description import Description, Signature
+from segdrone.runtime.pad_kernels import pad_kernels
 from segdrone.spec import ModelSpec
 
 _CUBIC = -0.5  # coefficient of the kernel of torch's bicubic interpolation with antialias
@@ -22,7 +23,7 @@ class InferenceGraph(nn.Module):
     """A network with normalization before it, padding to its stride, and softmax behind it.
 
     Args:
-        network: A network of `build_network`, in evaluation mode, on CPU.
+        network: A network of `build_network`, in evaluation mode, on CPU. It is changed by `pad_kernels`.
         spec: What it expects.
         signature: Form of the input: `pixels` or `unit`.
         half: Compute the network in half precision; normalization and softmax stay in float32.
@@ -33,7 +34,7 @@ class InferenceGraph(nn.Module):
 
     def __init__(self, network: nn.Module, spec: ModelSpec, signature: Signature, *, half: bool = False) -> None:
         super().__init__()
-        self.network, self.signature, self.half_precision = network, signature, half
+        self.network, self.signature, self.half_precision = pad_kernels(network), signature, half
         self._classes, self._instances = len(spec.classes), spec.instances
         least = round_up_to_stride(network, 1, 1)[0]
         self._least, self._stride = least, round_up_to_stride(network, least + 1, 1)[0] - least
@@ -88,9 +89,9 @@ def refusal(target: str, description: Description, error: Exception) -> Checkpoi
 
 
 def _softmax(logits: Tensor) -> Tensor:
-    """Softmax over axis 1, by operations of their own: that of ONNX Runtime takes six times as long for this axis."""
+    """Softmax over axis 1, by operations of their own: that of ONNX Runtime takes five times as long for this axis."""
     exponentials = (logits - logits.amax(1, keepdim=True)).exp()
-    return exponentials / exponentials.sum(1, keepdim=True)
+    return exponentials * (1 / exponentials.sum(1, keepdim=True))  # a division of each costs a sixth more
 
 
 @contextmanager
