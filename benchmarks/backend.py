@@ -5,9 +5,10 @@ python benchmarks/backend.py --rounds 30   more rounds, on a busy machine
 
 In turns in one run, minima over the rounds, random weights, 23 classes:
 
-- contiguous: the plain network in torch's default memory layout, normalization and softmax over `[N, C, h, w]`;
-- channels-last: the same in channels-last layout, the way of segdrone before it had backends;
-- TorchBackend: channels-last, batch norms folded into the convolutions, softmax over the last axis, then transposed.
+- contiguous: smp's network in torch's default memory layout, normalization and softmax over `[N, C, h, w]`;
+- channels-last: the same in channels-last layout;
+- TorchBackend: channels-last, batch norms folded into the convolutions, kernels padded instead of images, the scales of
+  an FPN added without a stack of them, softmax in the default layout.
 
 Writes benchmarks/results/backend.md.
 """
@@ -17,15 +18,19 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import numpy as np
+import segmentation_models_pytorch as smp
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from tqdm import tqdm
 
 from segdrone.classes import DRONE
@@ -35,17 +40,23 @@ from segdrone.runtime.torch_backend import TorchBackend
 from segdrone.spec import ModelSpec
 from segdrone.utils.atomic import atomic_write
 from segdrone.utils.memory import keep_freed_memory
+from segdrone.windows import Size
 
 REPO = Path(__file__).parents[1]
+sys.path.insert(0, str(REPO))
+
+from benchmarks.baseline import ENCODER
+
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-NETWORKS = {
-    "FPN (baseline), 512 x 768": ("fpn", (512, 768)),
-    "U-Net (tutorial), 704 x 1056": ("unet", (704, 1056)),
+BASELINE = {"encoder_name": ENCODER, "decoder_pyramid_channels": 128, "decoder_segmentation_channels": 64}
+NETWORKS: dict[str, tuple[str, type[nn.Module], dict[str, Any], Size]] = {
+    "FPN (baseline), 512 x 768": ("fpn", smp.FPN, BASELINE, (512, 768)),
+    "U-Net (tutorial), 704 x 1056": ("unet", smp.Unet, {"encoder_name": "mobilenet_v2"}, (704, 1056)),
 }
 Call = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
-def plain(network: torch.nn.Module, memory_format: torch.memory_format) -> Call:
+def plain(network: nn.Module, memory_format: torch.memory_format) -> Call:
     """Returns a call of the network itself: normalize, compute, softmax."""
     network, normalize = network.to(memory_format=memory_format), Normalize(MEAN, STD)
 
@@ -59,18 +70,22 @@ def plain(network: torch.nn.Module, memory_format: torch.memory_format) -> Call:
     return call
 
 
-def contenders(name: str, size: tuple[int, int]) -> dict[str, Call]:
+def contenders(title: str) -> dict[str, Call]:
     """Returns the three ways to compute a network's probabilities."""
+    name, kind, settings, size = NETWORKS[title]
+    torch.manual_seed(0)
+    network = build_network(name, **settings, classes=len(DRONE)).eval()
 
-    def build() -> torch.nn.Module:
-        torch.manual_seed(0)
-        return build_network(name, encoder_name="mobilenet_v2", classes=len(DRONE)).eval()
+    def original() -> nn.Module:
+        module = kind(**settings, encoder_weights=None, classes=len(DRONE)).eval()
+        module.load_state_dict(network.state_dict())
+        return module
 
     spec = ModelSpec(DRONE, MEAN, STD, training_size=size)
     return {
-        "contiguous": plain(build(), torch.contiguous_format),
-        "channels-last": plain(build(), torch.channels_last),
-        "TorchBackend": TorchBackend(build(), spec, device="cpu"),
+        "contiguous": plain(original(), torch.contiguous_format),
+        "channels-last": plain(original(), torch.channels_last),
+        "TorchBackend": TorchBackend(network, spec, device="cpu"),
     }
 
 
@@ -82,8 +97,8 @@ def main() -> None:
     options = parser.parse_args()
     keep_freed_memory()
     rows = []
-    for title, (name, size) in NETWORKS.items():
-        calls = contenders(name, size)
+    for title, (*_, size) in NETWORKS.items():
+        calls = contenders(title)
         window = np.random.default_rng(0).integers(0, 256, (1, *size, 3), dtype=np.uint8)
         for threads in options.threads:
             torch.set_num_threads(threads)
