@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,23 @@ def test_pixels_that_are_no_squares_on_the_ground_are_said(
     path = write_map(tmp_path / "ortho.tif", bands, "EPSG:4326", (1e-6, 0.0, 15.0, 0.0, -1e-6, latitude))
     predict(path, tmp_path / "out")
     assert ("7.61 cm across and 11.1 cm down, so things are stretched" in caplog.text) == said
+
+
+def test_polygons_that_are_open_in_a_gis_are_not_replaced(tmp_path: Path) -> None:
+    """What SQLite has beside them would become a part of the new ones."""
+    path, *_ = holey_map(tmp_path / "ortho.tif")
+    predict(path, tmp_path / "out", layers=LayerOptions("gpkg"))
+    polygons = tmp_path / "out" / "maps" / "ortho_polygons.gpkg"
+    with closing(sqlite3.connect(polygons)) as gis:
+        gis.execute("PRAGMA journal_mode=WAL")
+        with gis:
+            gis.execute("CREATE TABLE notes (text)")
+        for redo in (False, True):
+            with pytest.raises(ConfigError, match="ortho_polygons.gpkg is open in another program, such as QGIS"):
+                predict(path, tmp_path / "out", layers=LayerOptions("gpkg", simplify=1.0), redo=redo)
+    predict(path, tmp_path / "out", layers=LayerOptions("gpkg", simplify=1.0))
+    with closing(sqlite3.connect(polygons)) as again:
+        assert again.execute("SELECT name FROM sqlite_master WHERE name = 'notes'").fetchall() == []
 
 
 def test_killed_at_any_strip_it_continues_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

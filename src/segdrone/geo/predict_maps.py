@@ -139,6 +139,7 @@ def _remove_leftovers(folder: Path) -> None:
 def _check_target(files: MapFiles, options: LayerOptions, redo: bool) -> None:
     """Refuses to replace the zones, and a file that the user names for the polygons and that are not of this map."""
     target = options.polygon_file(files)
+    _check_closed(target)
     if target is not None and options.zones is not None:
         zones = split_layer(options.zones)[0].resolve()
         of_target = zones.name == target.name or zones.name.startswith(f"{target.stem}_objects_")
@@ -148,6 +149,19 @@ def _check_target(files: MapFiles, options: LayerOptions, redo: bool) -> None:
         return
     if not MapRecord.read(files.record).has_written("layers", target):
         raise ConfigError(f"{target} exists, and is not of this map: give another file, or --redo to replace it")
+
+
+def _check_closed(target: Path | None) -> None:
+    """Refuses to replace a GeoPackage with changes beside it, which SQLite would apply to the new one."""
+    if target is None or target.suffix.lower() != ".gpkg":
+        return
+    for end in ("-wal", "-journal"):
+        beside = target.with_name(target.name + end)
+        if beside.is_file() and beside.stat().st_size > 0:
+            raise ConfigError(
+                f"{target} is open in another program, such as QGIS, or was never closed there ({beside.name} holds "
+                "changes of it): close it, after opening it again if need be, and run the command again"
+            )
 
 
 def _areas(source: MapSource) -> PixelAreas | None:
@@ -185,6 +199,7 @@ def _write_layers(
     target = options.polygon_file(files)  # a name such as map.gpkg is another file in another working folder
     if record.is_done("layers", made_from) and (target is None or record.names("layers", target)):
         return False
+    _check_closed(target)
     record.keep_changed("layers", layer_files(files, predictor.table, options))
     written = write_layers(source, files, predictor.table, options, areas, zones, progress=progress)
     record.finish("layers", made_from, written)
