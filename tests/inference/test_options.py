@@ -1,7 +1,8 @@
-"""Options of `Predictor` that a model of one size takes, and those that it does not."""
+"""Options of `Predictor` that a model of one size takes, those that it does not, and windows nobody chose."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from segdrone.errors import ConfigError
 from segdrone.inference import Predictor
 from segdrone.spec import ModelSpec
 from segdrone.windows import Size
+from tests.helpers.colored import Colored
 
 TABLE = ClassTable(("dark", "bright"), ((0, 0, 0), (255, 255, 255)))
 IMAGE = np.random.default_rng(0).integers(0, 256, (90, 130, 3), np.uint8)
@@ -65,3 +67,12 @@ def test_windows_that_are_larger_than_the_model_takes_are_refused(window: Size) 
 def test_others_are_predicted(options: dict[str, Any]) -> None:
     expected = Predictor(OneSize())(IMAGE).mask
     assert (Predictor(OneSize(), **options)(IMAGE).mask == expected).mean() > 0.7
+
+
+def test_windows_of_a_model_with_an_instance_head_have_twice_the_sides_of_its_training() -> None:
+    def window(**values: Any) -> Any:
+        return Predictor(Colored(replace(Colored().spec, sampling="crops", **values))).settings["window"]
+
+    assert window(training_size=(256, 384)) == [512, 768]
+    assert window(training_size=(256, 384), instances=False) == [256, 384]
+    assert window(training_size=(704, 1056)) == [704, 1056]  # twice that takes gigabytes

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,7 +22,6 @@ from segdrone.raster.pixels import resize_image
 from segdrone.runtime.backend import OutOfMemory
 from segdrone.runtime.torch_backend import TorchBackend
 from segdrone.windows import Size
-from tests.helpers.colored import Colored
 from tests.helpers.local_network import CLASSES, TABLE, local_backend, local_network, model_spec
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
@@ -165,15 +163,6 @@ def test_a_model_trained_on_whole_images_gets_them_whole_whatever_their_shape(si
     assert len(Predictor(backend, window=(200, 200)).windows(size)) > 1
     explicit = Predictor(backend, window=(256, 384))  # which cuts images of another shape
     assert explicit.settings != Predictor(backend).settings
-
-
-def test_windows_of_a_model_with_an_instance_head_have_twice_the_sides_of_its_training() -> None:
-    def window(**values: Any) -> Any:
-        return Predictor(Colored(replace(Colored().spec, sampling="crops", **values))).settings["window"]
-
-    assert window(training_size=(256, 384)) == [512, 768]
-    assert window(training_size=(256, 384), instances=False) == [256, 384]
-    assert window(training_size=(704, 1056)) == [704, 1056]  # twice that takes gigabytes
 
 
 def test_windows_start_at_multiples_of_the_networks_stride_at_even_distances() -> None:

@@ -66,7 +66,8 @@ def test_fpn_is_that_of_smp_and_keeps_its_layout(policy: str) -> None:
     image = torch.rand(2, 3, 64, 96).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
         torch.testing.assert_close(network(image), original(image), rtol=0, atol=1e-6)
-        assert network.decoder(network.encoder(image)).is_contiguous(memory_format=torch.channels_last)
+        encoder, decoder = (network.get_submodule(name) for name in ("encoder", "decoder"))
+        assert decoder(encoder(image)).is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.fixture(scope="module", params=SMALL)
