@@ -57,7 +57,8 @@ class Predictor:
 
     Example:
         >>> from segdrone.classes import ClassTable
-        >>>         >>> table = ClassTable(names=("dark", "bright"), colours=((0, 0, 0), (255, 255, 255)))
+        >>> from segdrone.spec import ModelSpec
+        >>> table = ClassTable(names=("dark", "bright"), colours=((0, 0, 0), (255, 255, 255)))
         >>> class Threshold:
         ...     spec = ModelSpec(table, mean=(0.5,) * 3, std=(0.5,) * 3, training_size=(4, 4), sampling="tiles")
         ...     stride, device, batch_size, window, settings = (1, 1), "cpu", 1, None, {}
