@@ -123,3 +123,9 @@ def test_where_pip_and_the_hub_fail_both_are_named(index: Index, caplog: pytest.
 def test_a_model_that_timm_has_no_weights_of_is_not_said_to_need_the_internet() -> None:
     with pytest.raises(CheckpointError, match="there are no pretrained weights for the encoder tu-efficientnet_b7"):
         fetch_weights("tu-efficientnet_b7")
+
+
+def test_an_old_name_of_a_model_of_timm_has_its_weights(index: Index) -> None:
+    index(b"")  # offline
+    with pytest.raises(CheckpointError, match="weights of tu-tf_efficientnet_b0_ns could not be downloaded"):
+        fetch_weights("tu-tf_efficientnet_b0_ns")  # now tf_efficientnet_b0.ns_jft_in1k

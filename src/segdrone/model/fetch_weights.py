@@ -71,18 +71,15 @@ def _from_hub(name: str, part: str) -> State:
     try:
         with _quiet("huggingface_hub"), _quiet("httpx"), _quiet("timm"):
             if name.startswith("tu-"):
-                model = name.removeprefix("tu-")
-                if not timm.is_model_pretrained(model):
-                    raise KeyError(model)
-                classifier: nn.Module = timm.create_model(model, pretrained=True)
+                classifier: nn.Module = timm.create_model(name.removeprefix("tu-"), pretrained=True)
                 return classifier.state_dict()
             encoder: nn.Module = smp.encoders.get_encoder(name, weights="imagenet")
             return encoder.state_dict()
-    except KeyError:
-        raise CheckpointError(
-            f"there are no pretrained weights for the {part} {name}: give model.{part}_weights=null or a file"
-        ) from None
-    except (OSError, RuntimeError) as error:  # the hub's errors are OSErrors, offline ones too
+    except (KeyError, OSError, RuntimeError) as error:  # the hub's errors are OSErrors, offline ones too
+        if isinstance(error, KeyError) or "No pretrained weights exist" in str(error):
+            raise CheckpointError(
+                f"there are no pretrained weights for the {part} {name}: give model.{part}_weights=null or a file"
+            ) from None
         raise CheckpointError(
             f"the pretrained weights of {name} could not be downloaded ({type(error).__name__}): go online once, or "
             f"give model.{part}_weights=FILE.safetensors, or model.{part}_weights=null to start from random ones"
