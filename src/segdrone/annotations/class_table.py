@@ -34,7 +34,7 @@ def build_class_table(
     A table that is built has the labels that the tool declares, whether a shape has them or not, so that parts of one
     project get the same table. It gets `background` as id 0 in black, unless it is one of the labels. Each label gets
     the tool's color, or a generated one if the tool has none or uses it twice. Ignored labels are no classes. It says
-    what things are if the tool says it of each label.
+    what things are if the tool says it of each label, and of one that it is a thing.
 
     Args:
         shapes: All shapes of the import.
@@ -61,7 +61,7 @@ def build_class_table(
         if background is None:
             _warn_of_background(labels, counts)
         table = _table_of_labels([*added, *sorted(labels)], {**dict.fromkeys(added, _BLACK), **colors})
-        if things and labels <= things.keys():
+        if labels <= things.keys() and any(things.values()):  # Datumaro cannot say it, and writes that nothing is one
             table = replace(table, things=tuple(name for name in table.names if things.get(name)))
         _check_can_be_read_back(table)
         return table
