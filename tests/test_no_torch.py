@@ -38,7 +38,7 @@ ROOMS = (
     "selection",
 )
 WITH_TORCH = {
-    "segdrone.runtime.torch_backend", "segdrone.runtime.fuse",
+    "segdrone.runtime.torch_backend", "segdrone.runtime.fuse", "segdrone.runtime.pad_kernels",
     "segdrone.monitor.page", "segdrone.monitor.truth",  # with the evaluation's report and scores
 }  # fmt: skip
 
