@@ -54,7 +54,7 @@ def test_a_map_far_from_the_training_is_said(gsd: float, said: bool, caplog: pyt
     assert ("give --gsd auto" in caplog.text) == said
 
 
-@pytest.mark.parametrize(("gsd", "wanted", "said"), [(0.079, "auto", False), (0.09, "auto", True), (0.09, "4", True)])
+@pytest.mark.parametrize(("gsd", "wanted", "said"), [(0.159, "auto", False), (0.17, "auto", True), (0.17, "4", True)])
 def test_a_map_without_the_detail_of_the_training_is_said(
     gsd: float, wanted: str, said: bool, caplog: pytest.LogCaptureFixture
 ) -> None:

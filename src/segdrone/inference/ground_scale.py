@@ -65,10 +65,12 @@ def ground_scale(spec: ModelSpec, name: str, gsd: float | None, wanted: str | fl
         raise DataError(
             f"{name} has {100 * gsd:.3g} cm per pixel and the training {100 * trained:.3g}: too far apart to be resized"
         )
-    if gsd > coarsest * _FAR:
+    seen = coarsest / min(scale, 1)  # training photographs were reduced
+    if gsd > seen * _FAR:
         log.warning(
-            "%s has %.3g cm per pixel, the training photographs had %.3g at most: it is enlarged, which adds no detail",
-            name, 100 * gsd, 100 * coarsest,
+            "%s has %.3g cm per pixel, what the network saw in training had %.3g at most: it is enlarged, which adds "
+            "no detail",
+            name, 100 * gsd, 100 * seen,
         )  # fmt: skip
     log.info("%s: %.3g cm per pixel, in training %.3g: predicted at scale %.3g", name, 100 * gsd, 100 * trained, chosen)
     return chosen
