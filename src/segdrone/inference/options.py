@@ -92,8 +92,8 @@ def check_window(window: Size, own: Size, augment: str, scales: Sequence[float])
 def default_window(spec: ModelSpec) -> Size:
     """Returns height and width of the windows of a model, in pixels at the network's scale: those of its training.
 
-    With an instance head they have twice the sides, up to 1024 x 1536: a thing that is longer than half a window has a
-    center in each of its parts.
+    With an instance head they have twice the sides, unless that is more pixels than 1024 x 1536: a thing that is longer
+    than half a window has a center in each of its parts.
 
     Example:
         >>> from segdrone.classes import ClassTable
