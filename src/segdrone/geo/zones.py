@@ -117,8 +117,8 @@ def _on_raster(shapes: Shapes, crs: str, place: Georeference, size: Size, file: 
         shapes = reproject(shapes, crs, place.crs, extent_around(points, crs))
         if not np.isfinite(shapely.get_coordinates(shapes)).all():
             raise DataError(f"a zone of {file} has no place in {name_of(place.crs)}, the system of the raster")
-        is_reprojected = not are_equal(place.crs, crs)
-        shapes = to_turns_of_raster(shapes, points_of(place, size), place.crs, is_reprojected=is_reprojected)
+        points, is_reprojected = points_of(place, size), not are_equal(place.crs, crs)
+        shapes = to_turns_of_raster(shapes, points, place.crs, file, is_reprojected=is_reprojected)
     a, b, c, d, e, f = place.transform
     inverse = np.linalg.inv(np.array([[a, b], [d, e]]))
     shapes = shapely.transform(shapes, lambda xy: (xy - (c, f)) @ inverse.T)

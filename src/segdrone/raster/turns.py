@@ -74,7 +74,7 @@ def to_turn(points: Points, turn: Turn, x: float) -> Points:
 
 
 def to_turns_of_raster(
-    shapes: NDArray[np.object_], points: Points, crs: str, *, is_reprojected: bool
+    shapes: NDArray[np.object_], points: Points, crs: str, file: str, *, is_reprojected: bool
 ) -> NDArray[np.object_]:
     """Moves parts of polygons by whole turns of longitude to where a raster is: 181 and -179 degrees are one place.
 
@@ -85,6 +85,7 @@ def to_turns_of_raster(
         shapes: Polygons and multipolygons of shapely, object `[N]`.
         points: Coordinates all over the raster.
         crs: The system of both.
+        file: That of the polygons, for the error.
         is_reprojected: Whether the polygons come from another system.
 
     Raises:
@@ -102,7 +103,7 @@ def to_turns_of_raster(
     for index in np.flatnonzero(np.isfinite(bounds).all(axis=0) & ~stays):  # empty ones have no bounds
         parts = []
         for part in shapely.get_parts(shapes[index]):
-            part = _unwrapped(part, turn, crs) if is_reprojected else part
+            part = _unwrapped(part, turn, crs, file) if is_reprojected else part
             west, _, east, _ = part.bounds
             turns = range(
                 math.floor((first - east) / turn.length + _NOISE) + 1, math.ceil((last - west) / turn.length - _NOISE)
@@ -113,7 +114,7 @@ def to_turns_of_raster(
     return moved
 
 
-def _unwrapped(part: Any, turn: Turn, crs: str) -> Any:
+def _unwrapped(part: Any, turn: Turn, crs: str, file: str) -> Any:
     """Returns a polygon without jumps from one end of a system to the other."""
     shapely = library("shapely")
     border = shapely.get_coordinates(shapely.get_exterior_ring(part))
@@ -128,6 +129,6 @@ def _unwrapped(part: Any, turn: Turn, crs: str) -> Any:
         return shapely.transform(part, unwrap)
     except shapely.errors.GEOSException:  # its end is a turn away from its beginning
         raise DataError(
-            f"a polygon goes around a pole, and has no form in {name_of(crs)}: reproject the raster (gdalwarp -t_srs "
-            "EPSG:3995 in the north, EPSG:3031 in the south)"
+            f"a polygon of {file} goes around a pole, and has no form in {name_of(crs)}, the system of the raster: "
+            "reproject the raster (gdalwarp -t_srs EPSG:3995 in the north, EPSG:3031 in the south)"
         ) from None

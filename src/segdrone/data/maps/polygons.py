@@ -65,7 +65,8 @@ def read_polygons(layer: Layer, attribute: str | None, grid: Grid) -> Polygons:
     shapes = mend(found.shapes, np.array([f"feature {number}" for number in found.ids], object), layer)
     areas = shapely.area(shapes)
     shapes = reproject(shapes, layer.crs, crs, extent)
-    shapes = to_turns_of_raster(shapes, points, crs, is_reprojected=not are_equal(layer.crs, crs))
+    is_reprojected = not are_equal(layer.crs, crs)
+    shapes = to_turns_of_raster(shapes, points, crs, str(layer), is_reprojected=is_reprojected)
     shapes = shapely.transform(shapes, inverse_transform(grid.place))
     bounds = shapely.bounds(shapes).reshape(len(shapes), 4)
     drawn = (np.abs(bounds) < FARTHEST).all(axis=1)  # NaN is not
