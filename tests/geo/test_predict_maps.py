@@ -119,6 +119,11 @@ def test_polygons_that_are_open_in_a_gis_are_not_replaced(tmp_path: Path) -> Non
     predict(path, tmp_path / "out", layers=LayerOptions("gpkg", simplify=1.0))
     with closing(sqlite3.connect(polygons)) as again:
         assert again.execute("SELECT name FROM sqlite_master WHERE name = 'notes'").fetchall() == []
+    polygons.rename(tmp_path / "moved.gpkg")
+    changes = polygons.with_name("ortho_polygons.gpkg-wal")
+    changes.write_bytes(b"changes")
+    with pytest.raises(ConfigError, match="gpkg-wal holds changes of a GeoPackage that is gone, .* remove it"):
+        predict(path, tmp_path / "out", layers=LayerOptions("gpkg"))
 
 
 def test_killed_at_any_strip_it_continues_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

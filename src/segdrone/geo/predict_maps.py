@@ -158,6 +158,10 @@ def _check_closed(target: Path | None) -> None:
     for end in ("-wal", "-journal"):
         beside = target.with_name(target.name + end)
         if beside.is_file() and beside.stat().st_size > 0:
+            if not target.exists():
+                raise ConfigError(
+                    f"{beside} holds changes of a GeoPackage that is gone, which would get into the new one: remove it"
+                )
             raise ConfigError(
                 f"{target} is open in another program, such as QGIS, or was never closed there ({beside.name} holds "
                 "changes of it): close it, after opening it again if need be, and run the command again"
