@@ -74,10 +74,7 @@ def write_tiles(plan: Plan, folder: Path, progress: bool) -> TileCounts:
             continue
         overlapping += several
         name = tile_name(raster.name, tile)
-        damaged = len(raster.file.damaged)
-        written = _write(raster, tile, mask, folder / IMAGES / f"{name}.png", folder / MASKS / f"{name}.png")
-        if len(raster.file.damaged) > damaged:
-            write_json({raster.name: raster.file.damaged for raster in plan.rasters}, folder / _DAMAGED)
+        written = _write(plan, raster, tile, mask, folder, f"{name}.png")
         if written is not None:
             counts.blocks[name] = tile.block
             counts.pixels += count_values(written)
@@ -110,14 +107,17 @@ def _draw(raster: PlannedRaster, tile: Tile) -> tuple[Mask, int]:
     return mask, several
 
 
-def _write(raster: PlannedRaster, tile: Tile, mask: Mask, image_file: Path, mask_file: Path) -> Mask | None:
+def _write(plan: Plan, raster: PlannedRaster, tile: Tile, mask: Mask, folder: Path, name: str) -> Mask | None:
     """Writes a tile, and returns its mask; None if no labeled pixel has data."""
+    image_file, mask_file = folder / IMAGES / name, folder / MASKS / name
     if _is_whole(image_file) and _is_whole(mask_file):
         return np.asarray(cv2.imdecode(np.fromfile(mask_file, np.uint8), cv2.IMREAD_UNCHANGED), np.uint8)
-    was_whole = not raster.file.damaged
+    damaged = len(raster.file.damaged)
     pixels = raster.source.read(tile.window)
     valid = raster.source.valid(tile.window)  # after `read`, which finds what is damaged
-    if was_whole and raster.file.damaged:
+    if len(raster.file.damaged) > damaged:  # noted before the tile is finished, which is not read again
+        write_json({raster.name: raster.file.damaged for raster in plan.rasters}, folder / _DAMAGED)
+    if raster.file.damaged and not damaged:
         window = raster.file.damaged[0]
         log.warning(
             "%s cannot be decoded at row %d, column %d: it is taken as no data there", raster.grid.path, window.top,
