@@ -118,3 +118,17 @@ def test_a_map_of_another_size_is_refused(root: Path, tmp_path: Path) -> None:
         Image.fromarray(np.ones((64, 95), np.uint16)).save(file)
     with pytest.raises(DataError, match="is 95 x 64 pixels, and its mask 96 x 64"):
         list(datamodule(tmp_path / "set").train_dataloader())
+
+
+def test_things_of_merged_classes_stay_apart_in_training(root: Path, tmp_path: Path) -> None:
+    """Both things have the number 7 in the files."""
+    same = tmp_path / "same"
+    shutil.copytree(root, same)
+    for name in NAMES:
+        mask = np.full((64, 96), 9, np.uint8)
+        mask[10:20, 10:20], mask[40:50, 60:70] = 1, 2
+        Image.fromarray(mask).save(same / "masks" / f"{name}.png")
+        Image.fromarray(np.where(mask < 9, 7, 0).astype(np.uint16)).save(same / "instances" / f"{name}.png")
+    module = datamodule(same, class_groups={"both": ["class 1", "class 2"]})
+    batch = next(iter(module.train_dataloader()))
+    assert all(sorted(np.unique(numbers)) == [0, 1, 7] for numbers in batch["instances"].numpy())

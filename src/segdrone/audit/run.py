@@ -123,7 +123,7 @@ def audit(
     datamodule = find_split(first.spec, first.training, split, {"root": str(root), **options}, tiled=True)
     pairs = [pair for pair in datamodule.splits[split] if pair.mask is not None]
     assigned = assign_judges(judges, [pair.id for pair in pairs])
-    things = find_instance_maps(datamodule.dataset.files, pairs)
+    things = find_instance_maps(datamodule.dataset.files, pairs, encoding=datamodule.encoding)
     found = _collect(pairs, datamodule.encoding, things, assigned, min_area, progress)
     return _rank(pairs, datamodule.encoding, things, found)
 

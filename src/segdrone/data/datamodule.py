@@ -130,7 +130,7 @@ class SegmentationDataModule(L.LightningDataModule):
             self.splits = dict(self.dataset.splits)
             if self._instances:
                 pairs = [*self.splits["train"], *self.splits["val"]]
-                self._maps = require_instance_maps(self.dataset.files, pairs, self.config.interpolation)
+                self._maps = require_instance_maps(self.dataset.files, pairs, self.config.interpolation, self.encoding)
             if self.config.replay is not None:
                 encoding = self.encoding
                 own = ModelClasses(encoding.table, encoding.groups, encoding.source, "data.root")

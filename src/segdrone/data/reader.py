@@ -143,6 +143,7 @@ class CachedReader:
         others += [pair.image] if pair.marks_no_data else []
         states, merged = [file_state(file) for file in others], encoding.remap(np.arange(256, dtype=np.uint8)[None])
         variant = f"things {size} {self._position} {[*class_ids]} {states} {encoding.fingerprint} {merged.tolist()}"
+        variant += self.maps.variant(pair.id) if self.maps else ""
         return unpack_things(self.cache.derived(CacheKey(path.resolve(), PACKED_SHAPE, variant), find), size)
 
     def _encoding_of(self, mask: Path) -> MaskEncoding:
@@ -159,7 +160,7 @@ class CachedReader:
 
     def _number_key(self, pair: ImageMaskPair, size: Size) -> CacheKey:
         return self._key(
-            self.maps.files[pair.id], (*size, 2), f"instances {self._position}"
+            self.maps.files[pair.id], (*size, 2), f"instances {self._position}{self.maps.variant(pair.id)}"
         )  # two bytes for each number
 
     def _key(self, path: Path, shape: tuple[int, ...], variant: str) -> CacheKey:

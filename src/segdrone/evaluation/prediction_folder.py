@@ -69,7 +69,8 @@ def evaluate_prediction_folder(
         warn_of_other_photographs(folder, pairs)
     provenance = start_output(cfg, pairs, torch.device("cpu"), results.path)
     things = object_classes(cfg, dataset.table, dataset.encoding)
-    evaluator = Evaluator(dataset.table, cfg.pictures, things, find_instance_maps(dataset.files, pairs))
+    instances = find_instance_maps(dataset.files, pairs, encoding=dataset.encoding)
+    evaluator = Evaluator(dataset.table, cfg.pictures, things, instances)
     size = config.test_image_size if "test_image_size" in overrides else None
     evaluate_predictions(evaluator, pairs, predictions, dataset.encoding, encoding, size, masks_only=masks_only)
     evaluator.sync()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.data.discovery.pairs import ImageMaskPair, find_photographs
-from segdrone.data.masks.instance_maps import find_predicted_maps, read_instance_map
+from segdrone.data.masks.instance_maps import find_predicted_maps, read_instance_map, separate_merged
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_mask, read_pair_mask
 from segdrone.errors import DataError
@@ -142,14 +142,17 @@ def evaluate_predictions(
         files = predictions[pair.id]
         target = None if size is None else proportional_size(pair.size, size)
         truth = _resize(read_pair_mask(pair, encoding), target)
-        stored = predicted_encoding.remap(read_mask(files.mask, predicted_encoding))
+        source = read_mask(files.mask, predicted_encoding)
+        stored = predicted_encoding.remap(source)
         if _is_turned(stored.shape, pair.size):
             raise DataError(
                 f"{files.mask} is {stored.shape[1]} x {stored.shape[0]} pixels and {pair.mask} {pair.size[1]} x "
                 f"{pair.size[0]}, so one of them is turned, as by a program that ignores EXIF: turn it upright"
             )
         mask = _resize(stored, target)
-        numbers = None if files.instances is None else _read_numbers(files, stored, target, evaluator)
+        numbers = (
+            None if files.instances is None else _read_numbers(files, source, predicted_encoding, target, evaluator)
+        )
         confidence = None if files.confidence is None else _resize(_read_gray(files.confidence), target)
         for path, array in ((files.mask, mask), (files.confidence, confidence)):
             if array is not None and array.shape != truth.shape:
@@ -168,7 +171,7 @@ def evaluate_predictions(
 
 
 def _read_numbers(
-    files: PredictedMask, mask: NDArray[np.uint8], size: Size | None, evaluator: Evaluator
+    files: PredictedMask, source: NDArray[np.uint8], encoding: MaskEncoding, size: Size | None, evaluator: Evaluator
 ) -> NDArray[np.uint16]:
     """Returns the numbers of predicted things, resized as their mask.
 
@@ -176,9 +179,12 @@ def _read_numbers(
         DataError: They cannot be read, or a thing has none.
     """
     assert files.instances is not None
+    mask = encoding.remap(source)
     numbers = read_instance_map(files.instances, (mask.shape[0], mask.shape[1]))
     things = evaluator.objects.things
     ids = [evaluator.table.names.index(name) for name in things]
+    if encoding.merged.any():
+        numbers = separate_merged(numbers, source, encoding)
     if missing := int((np.isin(mask, ids) & (numbers == 0)).sum()):
         raise DataError(
             f"{files.instances} has no number at {missing} pixels where {files.mask} has a thing "

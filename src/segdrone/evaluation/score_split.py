@@ -62,7 +62,9 @@ def score_split(
         ConfigError: An option of `inference` is out of its range.
     """
     interpolation = datamodule.config.interpolation if inference is None else "area"
-    instances = find_instance_maps(datamodule.dataset.files, datamodule.splits[split], interpolation)
+    instances = find_instance_maps(
+        datamodule.dataset.files, datamodule.splits[split], interpolation, datamodule.encoding
+    )
     evaluator = Evaluator(model.spec.classes, pictures, objects, instances)
     if model.spec.instances and (others := [*{*evaluator.objects.things} - {*(model.spec.classes.things or ())}]):
         log.warning(

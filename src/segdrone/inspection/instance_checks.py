@@ -11,7 +11,7 @@ import numpy as np
 
 from segdrone.classes import thing_classes
 from segdrone.data.discovery.pairs import ImageMaskPair
-from segdrone.data.masks.instance_maps import InstanceMaps, find_instance_maps, read_instance_map
+from segdrone.data.masks.instance_maps import InstanceMaps, find_instance_maps
 from segdrone.data.masks.mask_files import read_pair_mask
 from segdrone.errors import DataError
 from segdrone.inspection.dataset_scan import DatasetScan
@@ -48,7 +48,7 @@ def instances(scan: DatasetScan) -> Check:
         if mask.counts is not None and mask.header is not None
     ]
     try:
-        maps = find_instance_maps(scan.files, pairs)
+        maps = find_instance_maps(scan.files, pairs, encoding=scan.encoding)
     except DataError as error:
         return Check("instances", "some photographs have no instance map", [Finding(ERROR, str(error))], {"things": {}})
     if not maps:
@@ -94,7 +94,7 @@ def _occurs(scan: DatasetScan, name: str) -> bool:
 
 def _compare(scan: DatasetScan, maps: InstanceMaps, pair: ImageMaskPair, ids: Sequence[int]) -> _Numbered:
     try:
-        numbers = read_instance_map(maps.files[pair.id], maps.sizes[pair.id])
+        numbers = maps.read(pair.id, pair.size)
         mask = read_pair_mask(pair, scan.encoding)
     except DataError as error:
         return _Numbered(pair.id, str(error))

@@ -106,6 +106,23 @@ def test_maps_outside_of_the_dataset_are_not_taken(scenes: Path) -> None:
     assert not find(scenes)
 
 
+def test_things_of_merged_classes_do_not_share_a_number(tmp_path: Path) -> None:
+    """Numbered by class from 1 on: a car and a bus; a window that touches its car belongs to it."""
+    (tmp_path / "classes.csv").write_text("name,r,g,b,thing\nroad,0,0,0,0\ncar,9,0,0,1\nbus,0,9,0,1\nwindow,0,0,9,1\n")
+    mask, numbers = np.zeros((8, 24), np.uint8), np.zeros((8, 24), np.uint16)
+    for class_id, left in ((1, 1), (3, 5), (2, 12), (1, 20)):
+        mask[2:6, left : left + 4] = class_id
+        numbers[2:6, left : left + 4] = 2 if left == 20 else 1
+    write(tmp_path / "masks" / "a.png", mask)
+    write(tmp_path / "images" / "a.png", np.zeros((8, 24, 3), np.uint8))
+    path = write(tmp_path / "instances" / "a.png", numbers)
+    dataset = open_dataset(DataConfig(root=str(tmp_path), class_groups={"vehicle": ["car", "bus", "window"]}))
+    read = find_instance_maps(dataset.files, dataset.pairs, encoding=dataset.encoding).read("a", (8, 24))
+    assert [*read[4, [2, 6, 13, 21]]] == [1, 1, 3, 2] and np.array_equal(read > 0, numbers > 0)
+    plain = find(tmp_path).read("a", (8, 24))
+    assert np.array_equal(plain, read_instance_map(path, (8, 24)))  # without groups, a number is that of its class
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_numbers_are_read_at_their_size_and_reduced_as_masks(tmp_path: Path, dtype: type[np.uint8 | np.uint16]) -> None:
     values: NDArray[np.integer[Any]] = np.arange(24 * 36).reshape(24, 36).astype(dtype)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,9 +15,12 @@ from segdrone.data.discovery.dataset_files import DatasetFiles
 from segdrone.data.discovery.layout import LAYOUTS, find_spot
 from segdrone.data.discovery.mask_names import stem
 from segdrone.data.discovery.pairs import ImageMaskPair
+from segdrone.data.masks.mask_encoding import MaskEncoding
+from segdrone.data.masks.mask_files import read_mask
 from segdrone.data.masks.stored_mask import read_stored
 from segdrone.errors import DataError
 from segdrone.raster.pixels import resize_mask
+from segdrone.utils.digest import file_state
 from segdrone.windows import Size
 
 log = logging.getLogger(__name__)
@@ -34,11 +38,16 @@ class InstanceMaps:
         files: The file of each photograph, by id; empty if things are not numbered.
         sizes: Height and width that each file must have, those of the mask, by id.
         interpolation: How masks are resized: `area`, `linear` or `nearest`.
+        masks: The mask of each photograph, by id; needed where `encoding` merges classes.
+        encoding: How the masks hold classes: things of classes that it merges are told apart by `separate_merged`.
+            None reads the numbers as they are.
     """
 
     files: Mapping[str, Path] = field(default_factory=dict)
     sizes: Mapping[str, Size] = field(default_factory=dict)
     interpolation: str = "area"
+    masks: Mapping[str, Path] = field(default_factory=dict)
+    encoding: MaskEncoding | None = None
 
     def __bool__(self) -> bool:
         """Whether things are numbered."""
@@ -48,14 +57,26 @@ class InstanceMaps:
         """Returns the numbers of the things of a photograph, resized as its mask: uint16 `[H, W]`.
 
         Raises:
-            DataError: As `read_instance_map`.
+            DataError: As `read_instance_map`, or the mask cannot be read.
         """
         numbers = read_instance_map(self.files[name], self.sizes[name])
+        if self.encoding is not None and self.encoding.merged.any():
+            numbers = separate_merged(numbers, read_mask(self.masks[name], self.encoding), self.encoding)
         return numbers if numbers.shape == size else resize_mask(numbers, size, self.interpolation)
+
+    def variant(self, name: str) -> str:
+        """Returns what the numbers of a photograph depend on besides its map, for a cache; empty if on nothing."""
+        if self.encoding is None or not self.encoding.merged.any():
+            return ""
+        lookup = self.encoding.remap(np.arange(256, dtype=np.uint8)[None])
+        return f" {file_state(self.masks[name])} {self.encoding.fingerprint} {lookup.tolist()}"
 
 
 def find_instance_maps(
-    files: DatasetFiles, pairs: Sequence[ImageMaskPair], interpolation: str = "area"
+    files: DatasetFiles,
+    pairs: Sequence[ImageMaskPair],
+    interpolation: str = "area",
+    encoding: MaskEncoding | None = None,
 ) -> InstanceMaps:
     """Returns the instance maps of photographs; none if their things are not numbered.
 
@@ -66,6 +87,7 @@ def find_instance_maps(
         files: The files of the dataset.
         pairs: The photographs.
         interpolation: How masks are resized.
+        encoding: How the masks hold classes, as `InstanceMaps` takes it.
 
     Raises:
         DataError: Some photographs have an instance map, and some have none.
@@ -77,16 +99,19 @@ def find_instance_maps(
         if pair.mask is not None and (path := folders.find(_places(files, pair.mask), stem(pair.mask)))
     }
     files_by_id = _checked(found, [pair.id for pair in pairs], folders)
-    return InstanceMaps(files_by_id, {pair.id: pair.size for pair in pairs}, interpolation)
+    masks = {pair.id: pair.mask for pair in pairs if pair.mask is not None}
+    return InstanceMaps(files_by_id, {pair.id: pair.size for pair in pairs}, interpolation, masks, encoding)
 
 
-def require_instance_maps(files: DatasetFiles, pairs: Sequence[ImageMaskPair], interpolation: str) -> InstanceMaps:
+def require_instance_maps(
+    files: DatasetFiles, pairs: Sequence[ImageMaskPair], interpolation: str, encoding: MaskEncoding
+) -> InstanceMaps:
     """Returns the instance maps of photographs to learn from; arguments as of `find_instance_maps`.
 
     Raises:
         DataError: There are none, or some photographs have none.
     """
-    maps = find_instance_maps(files, pairs, interpolation)
+    maps = find_instance_maps(files, pairs, interpolation, encoding)
     if not maps:
         raise DataError(
             f"{files.root} has no instance maps, which model.instances=true learns from: write instances/ beside the "
@@ -146,6 +171,39 @@ def read_instance_map(path: Path, size: Size) -> NDArray[np.uint16]:
             "the size of the mask"
         )
     return values.astype(np.uint16)
+
+
+def separate_merged(numbers: NDArray[np.uint16], mask: NDArray[np.uint8], encoding: MaskEncoding) -> NDArray[np.uint16]:
+    """Returns the numbers of things, without those that things of classes that become one have in common.
+
+    Some programs number the things of each class from 1 on. Pixels of one number and of several merged classes stay one
+    thing if the classes touch, as a car and its windows do; where they do not, the later class gets a new number.
+
+    Args:
+        numbers: uint16 `[H, W]`, 0 for none.
+        mask: uint8 `[H, W]`, ids of `encoding.source`.
+        encoding: Merges classes.
+    """
+    where = encoding.merged[mask] & (numbers > 0)
+    merged, separate = encoding.remap(mask), numbers.copy()
+    classes: dict[tuple[int, int], list[int]] = {}
+    for code in np.unique(mask[where].astype(np.uint32) << 16 | numbers[where]).tolist():
+        class_id = np.array([[code >> 16]], np.uint8)
+        classes.setdefault((int(encoding.remap(class_id)[0, 0]), code & _MOST), []).append(code >> 16)
+    free = iter(np.setdiff1d(np.arange(1, _MOST + 1), numbers))
+    for (class_id, number), (first, *others) in classes.items():
+        if others:
+            pixels = (merged == class_id) & (numbers == number)
+            parts = cv2.connectedComponents(pixels.view(np.uint8), connectivity=8)[1]
+            together = np.unique(parts[pixels & (mask == first)])
+            for other in others:
+                own = pixels & (mask == other)
+                touched = np.unique(parts[own])
+                if np.isin(touched, together).any():
+                    together = np.union1d(together, touched)
+                else:
+                    separate[own] = next(free, number)
+    return separate
 
 
 def instance_map_place(files: DatasetFiles, mask: Path) -> Path:

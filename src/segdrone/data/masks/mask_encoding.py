@@ -199,6 +199,13 @@ class MaskEncoding:
         ids = [*range(len(self.source)), self.source.ignore_index]
         return bool(self._remapped[1][ids].tolist() != ids)
 
+    @cached_property
+    def merged(self) -> NDArray[np.bool_]:
+        """Whether each id of `source` becomes a class that another one becomes too: bool `[256]`."""
+        new = self._remapped[1][: len(self.source)]
+        shared = (np.bincount(new, minlength=256)[new] > 1) & (new != self.table.ignore_index)
+        return np.pad(shared, (0, 256 - len(new)))
+
     def remap(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Turns ids of `source` into ids of `table`, both uint8 `[H, W]`."""
         return np.asarray(cv2.LUT(mask, self._remapped[1]), np.uint8) if self._changes_ids else mask
