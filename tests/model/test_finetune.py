@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import lightning.pytorch as L
@@ -89,9 +90,12 @@ def test_a_network_of_another_kind_is_named_as_a_whole(saved: Path) -> None:
         load_pretrained(other, saved)
 
 
-def test_a_checkpoint_that_does_not_exist_is_named(tmp_path: Path) -> None:
+def test_what_is_no_checkpoint_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="the checkpoint .*none.ckpt does not exist"):
         load_pretrained(tiny_module(), tmp_path / "none.ckpt")
+    os.mkfifo(tmp_path / "pipe.ckpt")
+    with pytest.raises(CheckpointError, match="the checkpoint .*pipe.ckpt is not a file: give"):
+        load_pretrained(tiny_module(), tmp_path / "pipe.ckpt")
 
 
 @pytest.mark.parametrize(("key", "other"), [("mean", [0.3, 0.2, 0.1]), ("std", [0.1, 0.2, 0.3]), ("bands", [4, 3, 2])])

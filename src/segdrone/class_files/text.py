@@ -63,7 +63,8 @@ def read_text(path: Path) -> tuple[str, str]:
         DataError: The file is missing, too large for a class table, or not a text file.
     """
     if not path.is_file():
-        raise DataError(f"class table {path} does not exist: give data.classes=drone or the path of a CSV file")
+        what = "is not a file" if path.exists() else "does not exist"
+        raise DataError(f"class table {path} {what}: give data.classes=drone or the path of a CSV file")
     if path.stat().st_size > _MOST_BYTES:
         raise DataError(f"class table {path} has {path.stat().st_size} bytes, more than a class table can have")
     try:

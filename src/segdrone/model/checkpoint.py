@@ -87,8 +87,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder: give the path of a .ckpt file, such as .../checkpoints/best.ckpt")
     if not path.is_file():
+        what = "is not a file" if path.exists() else "does not exist"
         raise CheckpointError(
-            f"the checkpoint {path} does not exist: give the path of a .ckpt file, such as .../checkpoints/best.ckpt"
+            f"the checkpoint {path} {what}: give the path of a .ckpt file, such as .../checkpoints/best.ckpt"
         )
     try:
         checkpoint = load_plain(path)

@@ -75,8 +75,9 @@ def _encoder_key(expected: State, key: str) -> str:
 
 def _from_file(path: Path, part: str) -> State:
     if not path.is_file():
+        what = "is not a file" if path.exists() else "does not exist"
         raise CheckpointError(
-            f"model.{part}_weights={path} does not exist: give {_FETCHED[part]}, null, or a .safetensors or .pth file"
+            f"model.{part}_weights={path} {what}: give {_FETCHED[part]}, null, or a .safetensors or .pth file"
         )
     try:
         state = _load_safetensors(path) if path.suffix == ".safetensors" else load_plain(path)
