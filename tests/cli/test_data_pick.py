@@ -169,9 +169,15 @@ def test_more_than_there_are_is_said(call: Call, tmp_path: Path) -> None:
         (("flight", "--model", "model.onnx", "--window", "32"), "--window 32 must be WIDTHxHEIGHT"),
         (("flight", "--model", "other.onnx"), "the model other.onnx does not exist"),
         (("flight", "--model", "model.onnx", "--labeled", "none"), "none does not exist"),
+        (
+            ("flight", "--model", "model.onnx", "--labeled", "two"),
+            "(this command has no --images or --masks: give it a dataset that needs none)",
+        ),
     ],
 )
 def test_mistakes_are_one_line(call: Call, tmp_path: Path, arguments: tuple[str, ...], expected: str) -> None:
+    write_pool(tmp_path / "two" / "photos", range(2))
+    write_pool(tmp_path / "two" / "drawn", range(2))
     code, text, errors = call(*arguments, "--out", "next")
     assert (code, text) == (2, "")
     assert expected in errors

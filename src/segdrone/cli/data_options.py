@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,12 +22,14 @@ _CUT = (  # of `segdrone data cut` alone
 )  # fmt: skip
 
 
-def name_options(text: str, *, cut: bool = False) -> str:
-    r"""Replaces the configuration keys in an error message by the options of `segdrone data`.
+def name_options(text: str, *, cut: bool = False, options: Collection[str] | None = None) -> str:
+    r"""Replaces the configuration keys in a message by the options of a `segdrone data` command.
 
     Args:
         text: The message.
         cut: Whether the command is `segdrone data cut`, which has further options.
+        options: The options that the command has: keys without one stay, and the message says that it lacks them.
+            None is all.
 
     Example:
         >>> name_options("unknown class 7: give data.classes=FILE.csv, or data.allow_unpaired=true")
@@ -35,16 +38,25 @@ def name_options(text: str, *, cut: bool = False) -> str:
         'scenes does not exist'
         >>> name_options("give 'data.masks=\"labels/{id}_gt.png\"'")
         "give --masks 'labels/{id}_gt.png'"
+        >>> name_options("choose one with data.layout=NAME", options=["--classes"])
+        'choose one with data.layout=NAME (this command has no --layout: give it a dataset that needs none)'
     """
-    text = text.replace("data.allow_unpaired=true", "data.allow_unpaired")
+    lacking: list[str] = []
+
+    def option(match: re.Match[str]) -> str:
+        name = f"--{match[1].removeprefix('map_').replace('_', '-')}"
+        if options is not None and name not in options:
+            lacking.append(name)
+            return match[0]
+        return name + (" " if match[2] == "=" else "")
+
     text = re.sub(r"\bdata\.root=(?!data\.root=)", "", text)
     keys = "|".join((*_KEYS, *(_CUT if cut else ())))
     text = re.sub(rf"'(data\.(?:{keys})=)\"([^\"']*)\"'", r"\1'\2'", text)  # quotes of Hydra's inside those of a shell
-    return re.sub(
-        rf"data\.({keys})\b(=?)",
-        lambda match: f"--{match[1].removeprefix('map_').replace('_', '-')}{' ' if match[2] else ''}",
-        text,
-    )
+    text = re.sub(rf"data\.({keys})\b(=true\b|=?)", option, text)
+    if not lacking:
+        return text
+    return f"{text} (this command has no {' or '.join(dict.fromkeys(lacking))}: give it a dataset that needs none)"
 
 
 def dataset_options(context: typer.Context) -> dict[str, Any]:

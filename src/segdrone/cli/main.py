@@ -102,4 +102,12 @@ def app() -> None:
         if debug:
             raise
         text = explain_error(error)
-        exit_with_error(name_options(text, cut=command == "cut") if group == "data" else text)
+        exit_with_error(_name_options(text, command) if group == "data" else text)
+
+
+def _name_options(text: str, command: str) -> str:
+    """Names the options of a `segdrone data` command in a message."""
+    group: Any = typer.main.get_command(data.commands)
+    found = group.commands.get(command)
+    options = None if found is None else {name for param in found.params for name in param.opts}
+    return name_options(text, cut=command == "cut", options=options)
