@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import logging
 import shlex
+import sys
 from pathlib import Path
 
+import pytest
 import typer.main
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from segdrone.cli.data import commands
 from segdrone.cli.data_options import name_options
+from segdrone.cli.main import app
 from segdrone.data.config import DataConfig, describe
 from segdrone.data.discovery.layout_errors import why_no_pairs
 from tests.helpers.commands import Command, assert_one_line
 from tests.helpers.dataset_folders import numbered, write_pairs
 from tests.helpers.discovery import refusal
+from tests.helpers.small_dataset import write_set
 
 
 def test_options_of_a_dataset_are_described_by_the_config() -> None:
@@ -52,3 +57,18 @@ def test_an_error_of_a_data_command_names_its_option(command: Command, tmp_path:
     result = command("segdrone", "data", "check", tmp_path, "--class-groups", "nothing")
     assert_one_line(result, "--images")
     assert "data." not in result.stderr
+
+
+def test_warnings_name_the_options_of_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_set(tmp_path / "set")
+    (tmp_path / "set" / "classes.csv").unlink()
+    factory = logging.getLogRecordFactory()
+    monkeypatch.setattr(sys, "argv", ["segdrone", "data", "stats", str(tmp_path / "set"), "-q"])
+    try:
+        with pytest.raises(SystemExit):
+            app()
+    finally:
+        logging.setLogRecordFactory(factory)
+    assert "give --classes FILE.csv with name, r, g, b (or --classes drone)" in caplog.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import runpy
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -89,9 +90,10 @@ def _run_module(module: str, arguments: list[str]) -> None:
 
 def app() -> None:
     """Runs the command. An error of the user or of the system ends it with one line on stderr and exit code 2."""
-    protect_console()
     debug = "--debug" in sys.argv[1:2]
     group, command = [*sys.argv[1 + debug : 3 + debug], "", ""][:2]
+    reword = partial(_name_options, command=command) if group == "data" else str
+    protect_console(reword)
     try:
         commands()
     except ModuleNotFoundError as error:  # in an environment for exported models alone
@@ -101,8 +103,7 @@ def app() -> None:
     except (SegdroneError, OSError) as error:
         if debug:
             raise
-        text = explain_error(error)
-        exit_with_error(_name_options(text, command) if group == "data" else text)
+        exit_with_error(reword(explain_error(error)))
 
 
 def _name_options(text: str, command: str) -> str:

@@ -52,6 +52,20 @@ class Signature:
                 raise CheckpointError(f"{name}={size} must be a height and a width of 1 to {_MAX_SIDE} pixels")
 
 
+def why_windows_fail(signature: Signature, shown: str, reason: str) -> str:
+    """Returns that a graph fails on windows, and what to do.
+
+    Args:
+        signature: Of the graph.
+        shown: Number, height and width of the windows.
+        reason: What the runtime says.
+    """
+    remedy = "give another model or size"
+    if signature.window is None:
+        remedy += ", or, if it takes only some sizes, say one as window in the signature of its --spec (docs/export.md)"
+    return f"the model cannot predict {shown} pixels ({reason}): {remedy}"
+
+
 class _TrainedOn(BaseModel):
     root: _FilesText | None
     photographs: list[_FilesText]

@@ -16,7 +16,7 @@ from segdrone.errors import CheckpointError, ConfigError
 from segdrone.runtime.adapter import Adapter
 from segdrone.runtime.backend import OutOfMemory
 from segdrone.runtime.declared import Declared, check_declared
-from segdrone.runtime.description import KEY, Description
+from segdrone.runtime.description import KEY, Description, why_windows_fail
 from segdrone.runtime.onnx_file import read_onnx
 from segdrone.runtime.threads import thread_count
 
@@ -98,9 +98,7 @@ class OnnxBackend:
             shown = " x ".join(map(str, windows.shape[:3]))
             if any(text in reason for text in _OUT_OF_MEMORY):
                 raise OutOfMemory(f"{self.device} has no memory for {shown} pixels at once") from None
-            raise CheckpointError(
-                f"the model cannot predict {shown} pixels ({reason[:300]}): give another model or size"
-            ) from None
+            raise CheckpointError(why_windows_fail(self.description.signature, shown, reason[:300])) from None
         return self._adapter.to_probabilities(output, height, width)[:number]
 
 

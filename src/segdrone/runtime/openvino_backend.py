@@ -17,7 +17,7 @@ from segdrone.errors import CheckpointError, ConfigError
 from segdrone.runtime.adapter import Adapter
 from segdrone.runtime.backend import OutOfMemory
 from segdrone.runtime.declared import Declared, check_declared
-from segdrone.runtime.description import Description
+from segdrone.runtime.description import Description, why_windows_fail
 from segdrone.runtime.openvino_file import read_openvino
 from segdrone.runtime.threads import thread_count
 
@@ -97,9 +97,7 @@ class OpenVinoBackend:
             shown, reason = " x ".join(map(str, windows.shape[:3])), _reason(error)
             if "memory" in reason.lower():
                 raise OutOfMemory(f"{self.device} has no memory for {shown} pixels at once") from None
-            raise CheckpointError(
-                f"the model cannot predict {shown} pixels ({reason}): give another model or size"
-            ) from None
+            raise CheckpointError(why_windows_fail(self.description.signature, shown, reason)) from None
         return self._adapter.to_probabilities(output, *windows.shape[1:3])
 
     def _compile(self, shape: tuple[int, ...]) -> ov.CompiledModel:

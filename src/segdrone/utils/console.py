@@ -12,6 +12,7 @@ import io
 import logging
 import re
 import sys
+from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any, NoReturn, TextIO, cast
 
@@ -50,14 +51,19 @@ def exit_with_error(text: str) -> NoReturn:
     sys.exit(2)
 
 
-def protect_console() -> None:
-    """Makes stdout, stderr and segdrone's log messages escape control characters, and those a console lacks."""
+def protect_console(reword: Callable[[str], str] | None = None) -> None:
+    """Makes stdout, stderr and segdrone's log messages escape control characters, and those a console lacks.
+
+    Args:
+        reword: Changes segdrone's log messages, such as the names of options in them.
+    """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
         if stream is not None and not isinstance(stream, _ConsoleStream):
             setattr(sys, name, cast(TextIO, _ConsoleStream(stream)))
+    _LogRecord.reword = staticmethod(reword or str)
     logging.setLogRecordFactory(_LogRecord)
 
 
@@ -86,11 +92,15 @@ class _ConsoleStream:
 class _LogRecord(logging.LogRecord):
     """A record whose names, paths and errors are escaped; the text around them is segdrone's own."""
 
+    reword: Callable[[str], str] = str
+
     def getMessage(self) -> str:
-        if str(self.name).startswith("segdrone") and isinstance(self.args, tuple):
+        own = str(self.name).startswith("segdrone")
+        if own and isinstance(self.args, tuple):
             unsafe = str | PurePath | BaseException
             self.args = tuple(one_line(value) if isinstance(value, unsafe) else value for value in self.args)
-        return printable(super().getMessage())
+        text = super().getMessage()
+        return printable(type(self).reword(text) if own else text)
 
 
 def _escaped(match: re.Match[str]) -> str:
