@@ -54,6 +54,20 @@ class TestNotOurs:
         expected /= expected.sum(-1, keepdims=True)
         np.testing.assert_allclose(probabilities.transpose(0, 2, 3, 1), expected, rtol=0, atol=1e-4)
 
+    @BOTH
+    def test_a_graph_that_takes_only_multiples_needs_a_window(self, tmp_path: Path, suffix: str) -> None:
+        pooled = ("MaxPool", ["x"], ["half"], {"kernel_shape": [2, 2], "strides": [2, 2]})
+        nodes = (pooled, ("Resize", ["half", "", "twice"], ["full"], {"mode": "nearest"}))
+        nodes = (*nodes, ("Add", ["x", "full"], ["sum"], {}), ("Conv", ["sum", "w"], ["logits"], {}), SOFTMAX[1])
+        twice = onnx.numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), "twice")
+        path, spec = write(graph(nodes, tensors=[twice]), tmp_path / f"a{suffix}", None), tmp_path / "spec.json"
+        odd = random_pixels(1, 7, 9)
+        spec.write_text(UNIT.to_json())
+        with pytest.raises(CheckpointError, match="cannot predict 1 x 7 x 9 pixels .*: say a size that .* as window"):
+            open_backend(path, device="cpu", spec=spec)(odd)
+        spec.write_text(change(UNIT, signature_window=[8, 10]))
+        check_probabilities(backend := open_backend(path, device="cpu", spec=spec), odd, backend(odd))
+
     def test_the_description_in_the_docs_can_be_read(self, tmp_path: Path) -> None:
         (text,) = re.findall(r"```json\n(.*?)```", (REPO / "docs" / "export.md").read_text(encoding="utf-8"), re.S)
         (tmp_path / "spec.json").write_text(text)

@@ -52,18 +52,16 @@ class Signature:
                 raise CheckpointError(f"{name}={size} must be a height and a width of 1 to {_MAX_SIDE} pixels")
 
 
-def why_windows_fail(signature: Signature, shown: str, reason: str) -> str:
+def why_windows_fail(shown: str, reason: str, *, any_size: bool) -> str:
     """Returns that a graph fails on windows, and what to do.
 
     Args:
-        signature: Of the graph.
         shown: Number, height and width of the windows.
         reason: What the runtime says.
+        any_size: Whether a spec of the user says that it takes windows of any size.
     """
-    remedy = "give another model or size"
-    if signature.window is None:
-        remedy += ", or, if it takes only some sizes, say one as window in the signature of its --spec (docs/export.md)"
-    return f"the model cannot predict {shown} pixels ({reason}): {remedy}"
+    remedy = "say a size that it takes as window in the spec (docs/export.md), or " if any_size else ""
+    return f"the model cannot predict {shown} pixels ({reason}): {remedy}give another model or size"
 
 
 class _TrainedOn(BaseModel):

@@ -98,7 +98,8 @@ class OnnxBackend:
             shown = " x ".join(map(str, windows.shape[:3]))
             if any(text in reason for text in _OUT_OF_MEMORY):
                 raise OutOfMemory(f"{self.device} has no memory for {shown} pixels at once") from None
-            raise CheckpointError(why_windows_fail(self.description.signature, shown, reason[:300])) from None
+            any_size = self.window is None and "description" in self._settings
+            raise CheckpointError(why_windows_fail(shown, reason[:300], any_size=any_size)) from None
         return self._adapter.to_probabilities(output, height, width)[:number]
 
 

@@ -97,7 +97,8 @@ class OpenVinoBackend:
             shown, reason = " x ".join(map(str, windows.shape[:3])), _reason(error)
             if "memory" in reason.lower():
                 raise OutOfMemory(f"{self.device} has no memory for {shown} pixels at once") from None
-            raise CheckpointError(why_windows_fail(self.description.signature, shown, reason)) from None
+            any_size = self.window is None and "description" in self._settings
+            raise CheckpointError(why_windows_fail(shown, reason, any_size=any_size)) from None
         return self._adapter.to_probabilities(output, *windows.shape[1:3])
 
     def _compile(self, shape: tuple[int, ...]) -> ov.CompiledModel:
