@@ -138,6 +138,24 @@ def test_a_table_above_true_and_predicted_masks_is_that_of_the_truth(truth: Path
         scored(tmp_path / "out", truth, predicted, "data.class_groups={plant: [crop, weed]}")
 
 
+def test_tables_in_the_folders_of_predicted_masks_are_theirs(truth: Path, tmp_path: Path) -> None:
+    """As exports with folders by split have them; the ids are those of crop, weed, soil."""
+    ids, nested = np.array([2, 0, 1], np.uint8)[TRUTH], tmp_path / "nested"
+    for name in ("train", "val"):
+        (nested / name).mkdir(parents=True)
+        (truth / name).mkdir()
+        for folder, mask in ((nested, ids), (truth, TRUTH)):
+            cv2.imwrite(str(folder / name / "c.png"), mask)
+        (nested / name / "_classes.csv").write_text(table("crop", "weed", "soil").to_csv())
+    for file in truth.glob("?.png"):
+        file.unlink()
+    metrics = scored(tmp_path / "out", truth, nested)
+    assert (metrics["miou"], metrics["warnings"]) == (1.0, [])
+    (nested / "val" / "_classes.csv").write_text(table(*NAMES).to_csv())
+    with pytest.raises(DataError, match=r"give other classes to the same ids: .*prediction_classes=FILE\.csv"):
+        scored(tmp_path / "out", truth, nested)
+
+
 def test_a_given_table_decides_between_tables_of_the_predictions(truth: Path, tmp_path: Path) -> None:
     predicted = write(tmp_path / "predicted", TRUTH, None)
     own = predicted / "class_dict.csv"

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from segdrone.class_files import find_class_table, load_class_table, read_class_table
 from segdrone.classes import ClassTable
-from segdrone.data.discovery.dataset_classes import ModelClasses
+from segdrone.data.discovery.dataset_classes import ModelClasses, find_common_table
+from segdrone.data.discovery.file_tree import image_files
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.errors import DataError
 from segdrone.inference.inputs import SETTINGS
@@ -69,7 +70,8 @@ def _own_classes(folder: Path, truth: Iterable[Path]) -> ModelClasses | None:
     """Returns the classes that lie with predicted masks; None if none do."""
     part = folder.name in ("masks", "colours")  # of a folder that `segdrone predict` wrote
     found = _read_settings(folder / SETTINGS) or (_read_settings(folder.parent / SETTINGS) if part else None)
-    file = find_class_table(folder / "masks" if found is not None and not part else folder)
+    masks = folder / "masks" if found is not None and not part else folder
+    file = find_common_table(sorted({masks, *(masks / above for mask in image_files(masks) for above in mask.parents)}))
     if file is None and found is None:
         file = _table_beside(folder, truth)
     if file is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -146,18 +146,27 @@ def _own_table_file(config: DataConfig, files: DatasetFiles) -> Path | None:
         DataError: Folders of masks have tables of their own that differ.
     """
     for folders in files.mask_folders():
-        found = [file for folder in folders if (file := find_class_table(folder)) is not None]
-        tables = [read_class_table(file) for file in found]
-        for file, table in zip(found, tables, strict=True):
-            if _contradict(table, tables[0]):
-                raise DataError(
-                    f"{found[0]} ({_shorten(tables[0])}) and {file} ({_shorten(table)}) give other classes to the same "
-                    "ids: say which table all masks are written for with data.classes=FILE.csv, or use each folder for "
-                    "itself"
-                )
-        if found:
-            return found[0]
+        if (found := find_common_table(folders)) is not None:
+            return found
     return find_class_table(Path(config.root)) if config.images is None else None
+
+
+def find_common_table(folders: Iterable[Path]) -> Path | None:
+    """Returns the class table of folders of masks, which is in one of them or alike in several; None if in none.
+
+    Raises:
+        DataError: The tables differ.
+    """
+    found = [file for folder in folders if (file := find_class_table(folder)) is not None]
+    tables = [read_class_table(file) for file in found]
+    for file, table in zip(found, tables, strict=True):
+        if _contradict(table, tables[0]):
+            raise DataError(
+                f"{found[0]} ({_shorten(tables[0])}) and {file} ({_shorten(table)}) give other classes to the same "
+                "ids: say which table all masks are written for with data.classes=FILE.csv, or use each folder for "
+                "itself"
+            )
+    return found[0] if found else None
 
 
 def _contradict(first: ClassTable, second: ClassTable) -> bool:
