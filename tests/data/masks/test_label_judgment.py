@@ -40,6 +40,7 @@ def masks(kind: str, count: int = 6) -> list[NDArray[np.uint8]]:
         "0 and 255": [mask * np.uint8(255) for mask in light],
         "0 and 100": [mask * np.uint8(100) for mask in light],
         "0, 1 and 255": [np.where(mask == 3, 255, mask % 2).astype(np.uint8) for mask in ids],
+        "0, 128 and 255": [np.array([0, 128, 255, 0], np.uint8)[mask] for mask in ids],
         "1 and 255": [np.where(mask, 1, 255).astype(np.uint8) for mask in light],
         "all 0": [mask * np.uint8(0) for mask in light],
         "all 255": [np.full(SIZE, 255, np.uint8) for _ in light],
@@ -115,6 +116,12 @@ def test_ids_with_ignored_pixels_are_not_dark_and_light(tmp_path: Path, caplog: 
     (error,), _ = both(root, caplog, mask_encoding="binary")
     assert "0, 1 and 255 (ignored) alone, which are ids, but 1 is read as ground and 255 as road" in error
     assert both(root, caplog, mask_encoding="ids") == ([], [])
+
+
+def test_a_third_gray_level_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    errors, (warning,) = both(write(tmp_path / "set", "0, 128 and 255", "two"), caplog, mask_encoding="binary")
+    assert not errors and "6 masks hold 3 gray levels, and those up to 127 are read as ground, the others as" in warning
+    assert "road (0, 128, 255): if each is a class, give data.mask_encoding=ids" in warning
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from segdrone.errors import DataError
 from segdrone.raster.pixels import count_values
 
 Counts = NDArray[np.int64]
+_FEW_LEVELS = 4  # of gray in binary masks: soft edges have more
 
 
 class SeenMask(NamedTuple):
@@ -236,6 +237,13 @@ def _doubts(seen: SeenLabels, encoding: MaskEncoding) -> list[Remark]:
         listed = tuple(label_name(label) for label, _ in unknown.most_common())
         what = f"{100 * share:.3g} % of the pixels of {of} are of no class and left out"
         remarks.append(Remark("warning", what, "give data.unknown=error to refuse them", listed))
+    levels = np.flatnonzero(_gray_levels(seen)).tolist()
+    split = levels and levels[0] <= encoding.threshold < levels[-1] and not _ids_as_binary(seen, encoding)
+    if split and 2 < len(levels) <= _FEW_LEVELS:
+        what = f"{of} hold {len(levels)} gray levels, and those up to {encoding.threshold} are read as "
+        what += f"{encoding.source.names[0]}, the others as {encoding.source.names[1]}"
+        remedy = "if each is a class, give data.mask_encoding=ids and a class table with these values as id"
+        remarks.append(Remark("warning", what, remedy, tuple(map(str, levels))))
     lossy = {name: mask.lossy for name, mask in seen.masks.items() if mask.lossy}
     if lossy and encoding.kind != "binary":
         values = "ids" if encoding.kind == "ids" else "colors"
