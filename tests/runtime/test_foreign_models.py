@@ -19,7 +19,7 @@ from segdrone.runtime.open_backend import open_backend
 from tests.helpers.commands import REPO
 from tests.helpers.exported import SPEC, random_pixels
 from tests.helpers.refused_models import BOTH, WINDOWS, refusal
-from tests.helpers.small_graphs import NORMALIZED, PIXELS, SOFTMAX, UNIT, graph, weights, write
+from tests.helpers.small_graphs import NORMALIZED, PIXELS, SOFTMAX, UNIT, Node, graph, weights, write
 
 pytestmark = pytest.mark.usefixtures("nothing_is_printed")
 
@@ -57,8 +57,9 @@ class TestNotOurs:
     @BOTH
     def test_a_graph_that_takes_only_multiples_needs_a_window(self, tmp_path: Path, suffix: str) -> None:
         pooled = ("MaxPool", ["x"], ["half"], {"kernel_shape": [2, 2], "strides": [2, 2]})
-        nodes = (pooled, ("Resize", ["half", "", "twice"], ["full"], {"mode": "nearest"}))
-        nodes = (*nodes, ("Add", ["x", "full"], ["sum"], {}), ("Conv", ["sum", "w"], ["logits"], {}), SOFTMAX[1])
+        enlarged = ("Resize", ["half", "", "twice"], ["full"], {"mode": "nearest"})
+        added: tuple[Node, ...] = (("Add", ["x", "full"], ["sum"], {}), ("Conv", ["sum", "w"], ["logits"], {}))
+        nodes: tuple[Node, ...] = (pooled, enlarged, *added, SOFTMAX[1])
         twice = onnx.numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), "twice")
         path, spec = write(graph(nodes, tensors=[twice]), tmp_path / f"a{suffix}", None), tmp_path / "spec.json"
         odd = random_pixels(1, 7, 9)

@@ -188,8 +188,9 @@ def separate_merged(numbers: NDArray[np.uint16], mask: NDArray[np.uint8], encodi
     merged, separate = encoding.remap(mask), numbers.copy()
     classes: dict[tuple[int, int], list[int]] = {}
     for code in np.unique(mask[where].astype(np.uint32) << 16 | numbers[where]).tolist():
-        class_id = np.array([[code >> 16]], np.uint8)
-        classes.setdefault((int(encoding.remap(class_id)[0, 0]), code & _MOST), []).append(code >> 16)
+        source_id, number = code >> 16, code & _MOST
+        new_id = int(encoding.remap(np.array([[source_id]], np.uint8))[0, 0])
+        classes.setdefault((new_id, number), []).append(source_id)
     free = iter(np.setdiff1d(np.arange(1, _MOST + 1), numbers))
     for (class_id, number), (first, *others) in classes.items():
         if others:
