@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from segdrone.annotations.embedded import EmbeddedImage
 from segdrone.annotations.photographs import Annotated
 from segdrone.errors import DataError
 from segdrone.raster.header import Header, read_header
+from segdrone.raster.native import turn
 from segdrone.windows import Size
 
 log = logging.getLogger(__name__)
@@ -20,18 +21,6 @@ log = logging.getLogger(__name__)
 ORIENTATIONS = ("displayed", "stored")
 
 Mask = TypeVar("Mask", NDArray[np.uint8], NDArray[np.uint16])
-
-# How EXIF orientations display what is stored.
-_TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
-    1: lambda mask: mask,
-    2: np.fliplr,
-    3: lambda mask: np.rot90(mask, 2),
-    4: np.flipud,
-    5: np.transpose,
-    6: lambda mask: np.rot90(mask, -1),
-    7: lambda mask: np.rot90(mask, 2).T,
-    8: lambda mask: np.rot90(mask, 1),
-}
 
 
 class MaskFrame(NamedTuple):
@@ -49,7 +38,7 @@ class MaskFrame(NamedTuple):
 
     def turn(self, mask: Mask) -> Mask:
         """Returns the mask as displayed, contiguous."""
-        return np.ascontiguousarray(_TURNS[self.exif](mask))
+        return np.ascontiguousarray(turn(mask, self.exif))
 
 
 def check_orientation(orientation: str) -> None:
@@ -70,7 +59,7 @@ def mask_frame(one: Annotated, orientation: str) -> MaskFrame:
     """
     photograph = one.photograph
     header: EmbeddedImage | Header = photograph if isinstance(photograph, EmbeddedImage) else read_header(photograph)
-    size, exif = header.size, header.orientation if header.orientation in _TURNS else 1
+    size, exif = header.size, header.orientation if header.orientation in range(1, 9) else 1
     if one.annotated.tiles:
         return MaskFrame(size)  # they were cut from the photograph as displayed
     stored = size[::-1] if exif >= 5 else size
