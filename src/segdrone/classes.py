@@ -9,7 +9,7 @@ import itertools
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -98,7 +98,7 @@ class ClassTable:
                 f"the ignored id {self.ignore_index} must be above the last class id "
                 f"({len(self.names) - 1}) and at most 255"
             )
-        values = [*(range(len(self)) if self.mask_values is None else self.mask_values), *self.ignored_values]
+        values = [*self.stored_values, *self.ignored_values]
         if len(values) != len(self) + len(self.ignored_values) or len({*values}) != len(values):
             raise DataError(f"{len(self)} classes need as many different values in masks, not {values}")
         if not all(0 <= value <= 255 for value in values):
@@ -106,6 +106,11 @@ class ClassTable:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def stored_values(self) -> Sequence[int]:
+        """Value of each class in mask files, by id."""
+        return range(len(self)) if self.mask_values is None else self.mask_values
 
     @cached_property
     def palette(self) -> NDArray[np.uint8]:

@@ -70,7 +70,7 @@ def ids_of_values(counts: Counter[str], table: ClassTable, where: str) -> dict[s
         >>> ids_of_values(Counter(["roof", "7", "ignored"]), table, "kind of a.gpkg")
         {'roof': 1, '7': 0, 'ignored': 254}
     """
-    of_values = {str(value): id_ for id_, value in enumerate(table.mask_values or range(len(table)))}
+    of_values = {str(value): id_ for id_, value in enumerate(table.stored_values)}
     ignored = {str(value) for value in (*table.ignored_values, table.ignore_index)}
     ids: dict[str, int] = {}
     unknown = []
@@ -96,7 +96,7 @@ def ids_of_values(counts: Counter[str], table: ClassTable, where: str) -> dict[s
 def lookup_of_mask(table: ClassTable) -> dict[int, int]:
     """Returns the id of each value that a mask may hold; 255 is no label, so that another file may have one there."""
     ignored = {table.ignore_index: IGNORE_INDEX} | dict.fromkeys(table.ignored_values, IGNORED_ID)
-    return ignored | {value: id_ for id_, value in enumerate(table.mask_values or range(len(table)))}
+    return ignored | {value: id_ for id_, value in enumerate(table.stored_values)}
 
 
 def refuse_unknown(unknown: Counter[int], table: ClassTable, where: str) -> None:
@@ -130,7 +130,7 @@ def category_names(raster: Path) -> dict[int, str]:
 
 def compare_names(categories: Mapping[int, str], table: ClassTable, where: str) -> None:
     """Raises DataError if a file calls a value otherwise than the class table does."""
-    names = dict(zip(table.mask_values or range(len(table)), table.names, strict=True))
+    names = dict(zip(table.stored_values, table.names, strict=True))
     other = [
         value for value, name in categories.items() if value in names and fold_name(names[value]) != fold_name(name)
     ]

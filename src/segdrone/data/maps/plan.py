@@ -238,7 +238,7 @@ def _find_table(options: CutOptions, layers: Sequence[Layer | Path], counts: Seq
         named = [_where(layer, options.attribute) for layer in layers if isinstance(layer, Layer)]
         table = table_of_values(sum(counts, Counter[str]()), " and ".join(named))
         log.info("the classes are the values of %s: %s", " and ".join(named), ", ".join(table.names))
-    names_of_ids = dict(zip(table.mask_values or range(len(table)), table.names, strict=True))
+    names_of_ids = dict(zip(table.stored_values, table.names, strict=True))
     for mask in masks:
         compare_names(category_names(mask), table, str(mask))
         tell_nodata(mask, open_mask(mask), names_of_ids)

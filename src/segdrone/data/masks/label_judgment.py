@@ -203,7 +203,7 @@ def _single_class(name: str, where: str, seen: SeenLabels, encoding: MaskEncodin
         return Remark("error", what, _threshold(seen, encoding))
     if len(values) == 2 and ignored in values and not encoding.groups:
         two = "" if len(table) == 2 else " and a class table of two classes"
-        first = (table.mask_values or range(len(table)))[min(values)]
+        first = table.stored_values[min(values)]
         return Remark(
             "error",
             what,

@@ -139,7 +139,7 @@ class LabelLookup:
         """Class, or the ignored id, by value."""
         table = self.table
         entries = {value: table.ignore_index for value in (table.ignore_index, *table.ignored_values)}
-        return entries | dict(zip(table.mask_values or range(len(table)), range(len(table)), strict=True))
+        return entries | dict(zip(table.stored_values, range(len(table)), strict=True))
 
     def _classes(self, nodata: float | None) -> NDArray[np.int16]:
         """Returns class or ignored id by value, int16 `[256]`; -1 is unknown."""

@@ -91,7 +91,7 @@ def _is_black_and_white(unknown: Counter[Label], known: NDArray[np.int64], encod
     """Whether the masks look drawn in black and white: almost all gray levels near the ends, some of them unknown."""
     table = encoding.source
     has_colors = any(isinstance(value, tuple) for value in unknown)
-    values: list[Label] = [*table.colours] if has_colors else [*(table.mask_values or range(len(table)))]
+    values: list[Label] = [*table.colours] if has_colors else [*table.stored_values]
     levels: Counter[float] = Counter({255: int(known[table.ignore_index])})
     for label, count in [*unknown.items(), *zip(values, known.tolist(), strict=False)]:
         if count and not 0 <= _gray(label) < math.inf:

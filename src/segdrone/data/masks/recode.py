@@ -124,7 +124,7 @@ def _forms(stored: StoredMask, encoding: MaskEncoding) -> Iterator[_Form]:
 
 def _value_codes(encoding: MaskEncoding) -> dict[int, int]:
     table = encoding.source
-    codes = dict(enumerate(table.mask_values or range(len(table))))
+    codes = dict(enumerate(table.stored_values))
     ignored = next((v for v in (table.ignore_index, *table.ignored_values) if v not in codes.values()), None)
     return codes if ignored is None else {table.ignore_index: ignored, **codes}
 
