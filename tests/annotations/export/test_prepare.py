@@ -3,6 +3,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -81,5 +82,7 @@ def test_a_confidence_of_another_size_or_a_missing_one_is_refused(predicted: Pat
 
     write_gray_png(np.zeros((9, 9), np.uint8), predicted / "confidence" / "b.png")
     assert "b.png is not the confidence of" in refused()
+    cv2.imwrite(str(predicted / "confidence" / "b.png"), np.full((48, 64, 3), range(1, 4), np.uint16))
+    assert "b.png has colors of uint16 that no color of 8 bits has" in refused()
     (predicted / "confidence" / "b.png").unlink()
     assert "b.png has no confidence, which --min-confidence reads beside masks/" in refused()

@@ -40,7 +40,7 @@ from segdrone.data.dataset_folder import open_dataset
 from segdrone.data.masks.instance_maps import read_instance_map
 from segdrone.data.masks.mask_files import read_mask, read_valid
 from segdrone.data.masks.recode import reads_as, recode, write_stored
-from segdrone.data.masks.stored_mask import read_stored
+from segdrone.data.masks.stored_mask import name_in_errors, read_stored
 from segdrone.errors import DataError
 from segdrone.raster.decode import read_image
 from segdrone.raster.encode import write_gray_png
@@ -210,11 +210,9 @@ class _Run:
 
     def _stage_mask(self, target: TargetMask, before: Mask | None, after: Mask, staged: Path) -> None:
         path = staged / target.path.relative_to(self._root)
-        try:
+        with name_in_errors(target.like):
             stored = recode(read_stored(target.like), before, after, self._encoding)
             write_stored(stored, path, target.like, target.pair.image if before is None else None)
-        except DataError as error:
-            raise error if str(target.like) in str(error) else DataError(f"{target.like} {error}") from None
         if not reads_as(path, after, self._encoding):
             raise DataError(f"{target.like} cannot be written so that it is read again: convert the masks to gray PNG")
         record.keep(target.path, staged / self._folder, self._root)

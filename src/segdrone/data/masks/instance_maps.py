@@ -151,10 +151,7 @@ def read_instance_map(path: Path, size: Size) -> NDArray[np.uint16]:
     Raises:
         DataError: The file is not such an image, has another size, or has numbers below 0 or above 65,535.
     """
-    try:
-        stored = read_stored(path)
-    except DataError as error:
-        raise error if str(path) in str(error) else DataError(f"{path} {error}") from None
+    stored = read_stored(path)
     values = stored.values
     if values is None or values.dtype.kind not in "ui":
         raise DataError(f"{path} has no numbers of things, but colors or fractions: write a gray PNG of 16 bits")

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from segdrone.data.masks.label_lookup import Label, label_name
 from segdrone.data.masks.mask_encoding import MaskEncoding, count_known
 from segdrone.data.masks.mask_meaning import decode_mask
-from segdrone.data.masks.stored_mask import read_stored
-from segdrone.errors import DataError
+from segdrone.data.masks.stored_mask import name_in_errors, read_stored
 from segdrone.raster.pixels import count_values
 
 Counts = NDArray[np.int64]
@@ -55,11 +54,9 @@ def look_at_mask(path: Path, encoding: MaskEncoding, valid: NDArray[np.bool_] | 
     Raises:
         DataError: As `segdrone.data.masks.mask_files.decode_file`.
     """
-    try:
+    with name_in_errors(path):
         stored = read_stored(path)
         decoded = decode_mask(stored, encoding)
-    except DataError as error:
-        raise error if str(path) in str(error) else DataError(f"{path} {error}") from None
     levels, nodata_class = None, None
     if encoding.kind == "binary" and stored.brightness.dtype == np.uint8:
         levels = count_values(stored.brightness)

@@ -12,7 +12,7 @@ from segdrone.data.masks.label_lookup import Decoded
 from segdrone.data.masks.mask_encoding import MaskEncoding, UnknownLabelsError
 from segdrone.data.masks.mask_meaning import decode_mask
 from segdrone.data.masks.mask_remedies import describe_unknown
-from segdrone.data.masks.stored_mask import read_stored
+from segdrone.data.masks.stored_mask import name_in_errors, read_stored
 from segdrone.errors import DataError
 from segdrone.raster.photograph import PhotographSource
 from segdrone.windows import Window
@@ -86,7 +86,5 @@ def decode_file(path: Path, encoding: MaskEncoding) -> Decoded:
         DataError: The file is missing, not an image or truncated, its pixels cannot hold classes, or they could mean
             two things.
     """
-    try:
+    with name_in_errors(path):
         return decode_mask(read_stored(path), encoding)
-    except DataError as error:
-        raise error if str(path) in str(error) else DataError(f"{path} {error}") from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +72,15 @@ class StoredMask:
         return np.asarray(palette[self.values])
 
 
+@contextmanager
+def name_in_errors(path: Path) -> Iterator[None]:
+    """Puts the name of a mask before errors of the body that lack it, as those of its pixels do."""
+    try:
+        yield
+    except DataError as error:
+        raise error if str(path) in str(error) else DataError(f"{path} {error}") from None
+
+
 def read_stored(path: Path) -> StoredMask:
     """Reads a mask file.
 
@@ -99,7 +110,9 @@ def read_stored(path: Path) -> StoredMask:
             return StoredMask(np.asarray(image).astype(np.uint8), white=1, nodata=nodata)
         values = np.asarray(image.getchannel(0) if image.mode == "LA" else image)
         if values.ndim != 2:
-            raise DataError(f"has pixels of type {image.mode}, neither ids nor RGB: convert it to 8-bit gray or RGB")
+            raise DataError(
+                f"{path} has pixels of type {image.mode}, neither ids nor RGB: convert it to 8-bit gray or RGB"
+            )
         step = _STEPS.get(_raw_mode(path), 1) if image.mode == "L" and not lossy else 1
         values = values // np.uint8(step) if step > 1 else values
         return StoredMask(values, white=255 // step, visible=visible, nodata=nodata, lossy=lossy)
@@ -110,8 +123,8 @@ def _from_bands(path: Path, header: Header, nodata: float | None) -> StoredMask:
     bands = header.bands
     if bands > 1 and (bands > 4 or not header.says_colors):
         raise DataError(
-            f"has {bands} bands of {header.sample_type}, and a mask has one band of ids or three of a color: take one "
-            f"(gdal_translate -b 1 {path.name} {path.stem}_ids.png)"
+            f"{path} has {bands} bands of {header.sample_type}, and a mask has one band of ids or three of a color: "
+            f"take one (gdal_translate -b 1 {path.name} {path.stem}_ids.png)"
         )
     values = read_values(path, header)
     visible = values[..., -1] > 0 if bands in (2, 4) else None
@@ -121,7 +134,9 @@ def _from_bands(path: Path, header: Header, nodata: float | None) -> StoredMask:
     if (colors == colors[..., :1]).all():
         return StoredMask(np.ascontiguousarray(colors[..., 0]), visible=visible, nodata=nodata)
     if values.dtype != np.uint16 or (colors % 257).any():
-        raise DataError(f"has colors of {header.sample_type} that no color of 8 bits has: convert it to 8-bit RGB")
+        raise DataError(
+            f"{path} has colors of {header.sample_type} that no color of 8 bits has: convert it to 8-bit RGB"
+        )
     return StoredMask(colors=(colors // 257).astype(np.uint8), visible=visible, nodata=nodata)
 
 
