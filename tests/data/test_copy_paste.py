@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segdrone.data import DataConfig, SegmentationDataModule
-from segdrone.data.copy_paste import CopyPaste, Cutout, blend, find_place, scaled_size
+from segdrone.data.copy_paste import CopyPaste, Cutout, blend, find_place
 from segdrone.data.multi_image import LabeledImage
 from segdrone.data.sampler import SampleIndex
 from segdrone.errors import ConfigError
@@ -259,10 +259,6 @@ def test_edges_are_soft_in_the_photograph_and_hard_in_the_mask(place: tuple[int,
         row = image[26, :, 0].astype(int)
         assert row[15] == 100 and 100 < row[19] < row[20] < 200 and row[23] == 200
         assert (np.diff(row[15:25]) >= 0).all()
-
-
-def test_scaled_sizes_are_at_least_a_pixel() -> None:
-    assert scaled_size(Window(0, 0, 1, 10), 0.4) == (1, 4)
 
 
 def test_an_empty_index_pastes_nothing(root: Path) -> None:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from segdrone.data.multi_image import LabeledImage, MultiImageAugment, unused_numbers
 from segdrone.data.reader import CachedReader
-from segdrone.data.sampling import Sample
+from segdrone.data.sampling import Sample, scale_size
 from segdrone.data.thing_index import SourceThing, ThingIndex, index_things
 from segdrone.data.things import thing_pixels
-from segdrone.windows import Size, Window
+from segdrone.windows import Size
 
 _MOST_PASTED = 3  # things in a sample; their number is uniform in 1 to this
 _ATTEMPTS = 8  # draws of a thing and a place for it
@@ -91,7 +91,8 @@ class CopyPaste:
             source = things[int(rng.integers(len(things)))]
             ground = grounds[int(rng.integers(len(grounds)))]
             turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
-            size = scaled_size(source.thing.window, math.exp(rng.uniform(math.log(_SCALES[0]), math.log(_SCALES[1]))))
+            scale = math.exp(rng.uniform(math.log(_SCALES[0]), math.log(_SCALES[1])))
+            size = scale_size(source.thing.window[2:], scale)
             if source.sample.pair.id == own_id:
                 continue
             place = find_place(canvases[1], size[::-1] if turns % 2 else size, ground, self._blocked, rng)
@@ -136,11 +137,6 @@ def build_copy_paste(combine: MultiImageAugment, samples: Sequence[Sample], read
     if combine.copy_paste == 0:
         return None
     return CopyPaste(index_things(samples, reader, combine.paste_classes, "augment.combine.paste_classes"), reader)
-
-
-def scaled_size(window: Window, scale: float) -> Size:
-    """Returns height and width of a window at a scale, each at least 1."""
-    return max(1, round(window.height * scale)), max(1, round(window.width * scale))
 
 
 def find_place(
