@@ -19,7 +19,6 @@ from segdrone.data.copy_paste import CopyPaste, Cutout, blend, find_place
 from segdrone.data.multi_image import LabeledImage
 from segdrone.data.sampler import SampleIndex
 from segdrone.errors import ConfigError
-from segdrone.windows import Window
 from tests.helpers.datamodule import epochs, same
 
 GRASS, ROAD, CAR, DOG, VOID = range(5)
