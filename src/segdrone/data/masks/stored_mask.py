@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from segdrone.errors import DataError
 from segdrone.raster.decode import image_bands, open_upright
+from segdrone.raster.encode_like import whole_palette
 from segdrone.raster.header import COLOR_MODES, Header, open_file, read_header
 from segdrone.raster.native import read_values
 from segdrone.raster.tiff import COMPRESSION
@@ -67,9 +68,7 @@ class StoredMask:
         if self.colors is not None:
             return self.colors
         assert self.values is not None and self.palette is not None
-        palette = np.zeros((256, 3), np.uint8)
-        palette[: len(self.palette)] = self.palette
-        return np.asarray(palette[self.values])
+        return np.asarray(whole_palette(self.palette)[self.values])
 
 
 @contextmanager
