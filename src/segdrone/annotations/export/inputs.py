@@ -15,10 +15,9 @@ from segdrone.classes import ClassTable, thing_classes
 from segdrone.data.config import DataConfig
 from segdrone.data.dataset_folder import DatasetFolder, open_dataset
 from segdrone.data.discovery.find_dataset import find_layouts
-from segdrone.data.discovery.pairs import ImageMaskPair
 from segdrone.data.masks.instance_maps import INSTANCES, find_instance_maps, find_predicted_maps
 from segdrone.data.masks.mask_encoding import MaskEncoding
-from segdrone.data.masks.mask_files import read_mask, read_pair_mask
+from segdrone.data.masks.mask_files import mask_path, read_mask, read_pair_mask
 from segdrone.errors import ConfigError, DataError
 from segdrone.geo.predicted_masks import read_predicted_masks
 from segdrone.inference.inputs import SETTINGS
@@ -165,13 +164,13 @@ def _of_dataset(dataset: DatasetFolder) -> Iterator[MaskToExport]:
     for pair in dataset.pairs:
         name = Path(relpath(pair.image, files.images)).as_posix()
         read = partial(read_pair_mask, pair, dataset.encoding)
-        yield MaskToExport(name, _mask_of(pair), read, pair.image, maps.get(pair.id))
+        yield MaskToExport(name, mask_path(pair), read, pair.image, maps.get(pair.id))
 
 
 def _of_masks(dataset: DatasetFolder, folder: Path, photographs: ImageFolder | None) -> Iterator[MaskToExport]:
     maps = find_instance_maps(dataset.files, dataset.pairs).files
     for pair in dataset.pairs:
-        mask = _mask_of(pair)
+        mask = mask_path(pair)
         name = Path(relpath(mask, folder)).as_posix()
         if INSTANCES in PurePosixPath(name).parts[:-1]:
             continue
@@ -188,11 +187,6 @@ def _of_masks(dataset: DatasetFolder, folder: Path, photographs: ImageFolder | N
             name,
             photograph,
         )
-
-
-def _mask_of(pair: ImageMaskPair) -> Path:
-    assert pair.mask is not None
-    return pair.mask
 
 
 def _photograph(photographs: Photographs, names: list[str], mask: Path) -> Path | None:
