@@ -7,7 +7,8 @@ from xml.sax.saxutils import escape, quoteattr
 from segdrone.annotations.export.encodings import cvat_counts
 from segdrone.annotations.export.image import Export, LabeledImage, color_by_name, hex_color
 from segdrone.annotations.export.regions import Region
-from segdrone.annotations.export.text_files import write_json, write_text
+from segdrone.annotations.export.text_files import write_text
+from segdrone.utils.atomic import write_json
 
 
 class CvatWriter:

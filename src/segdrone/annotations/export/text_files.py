@@ -21,15 +21,6 @@ def write_text(lines: Iterable[str], path: Path) -> None:
             file.write(f"\n{line}" if number else line)
 
 
-def write_json(content: Any, path: Path) -> None:
-    """Writes a JSON document with line breaks.
-
-    Raises:
-        OSError: The file cannot be written.
-    """
-    write_text([json.dumps(content, indent=2, ensure_ascii=True), ""], path)
-
-
 def write_json_parts(parts: Iterable[str], path: Path) -> None:
     """Writes a JSON document given in parts.
 
