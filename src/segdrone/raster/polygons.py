@@ -54,9 +54,9 @@ def mend(shapes: Shapes, names: NDArray[Any], where: object) -> Shapes:
     shapes[is_wild | is_missing] = shapely.Polygon()
     is_broken = ~shapely.is_valid(shapes)
     shapes[is_broken] = _valid(shapes[is_broken])
-    for number in np.flatnonzero(~_are_polygons(shapes)):
+    for number in np.flatnonzero(~are_polygons(shapes)):
         parts = shapely.get_parts(shapes[number])
-        shapes[number] = shapely.union_all(parts[_are_polygons(parts)])
+        shapes[number] = shapely.union_all(parts[are_polygons(parts)])
     is_empty = shapely.is_empty(shapes)
     shapes[is_empty] = shapely.Polygon()
     for chosen, what in (
@@ -150,5 +150,6 @@ def _valid(shapes: Shapes) -> Shapes:
     return np.asarray(library("shapely").make_valid(shapes, method="structure", keep_collapsed=False), object)
 
 
-def _are_polygons(shapes: Shapes) -> NDArray[np.bool_]:
+def are_polygons(shapes: Shapes) -> NDArray[np.bool_]:
+    """Returns which geometries are polygons or multipolygons, empty ones too: bool `[N]`."""
     return np.isin(library("shapely").get_type_id(shapes), (_POLYGON, _MULTIPOLYGON))

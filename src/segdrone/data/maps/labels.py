@@ -14,12 +14,10 @@ from segdrone.data.maps.polygons import Polygons
 from segdrone.raster.crs import Points
 from segdrone.raster.gdal import gdal_options
 from segdrone.raster.geo_libraries import library
-from segdrone.raster.polygons import clip
+from segdrone.raster.polygons import are_polygons, clip
 from segdrone.windows import Window
 
 Mask = NDArray[np.uint8]
-
-_POLYGON, _MULTIPOLYGON = 3, 6  # of shapely
 
 
 class Labels(Protocol):
@@ -67,7 +65,7 @@ class PolygonLabels:
         # GDAL takes the corners of a polygon one by one: only those near the window are given to it.
         shapes = clip(self._shapes[found], (left - 2, top - 2, left + width + 2, top + height + 2))
         parts, index = shapely.get_parts(shapes, return_index=True)
-        flat = np.isin(shapely.get_type_id(parts), (_POLYGON, _MULTIPOLYGON)) & ~shapely.is_empty(parts)
+        flat = are_polygons(parts) & ~shapely.is_empty(parts)
         drawn = [(part, int(id_)) for part, id_ in zip(parts[flat], self._ids[found][index[flat]], strict=True)]
         mask = fill_polygons(drawn, window)
         if len({id_ for _, id_ in drawn}) < 2:
