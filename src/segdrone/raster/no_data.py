@@ -11,7 +11,7 @@ from PIL import Image
 
 _GDAL_NODATA = 42113  # TIFF tag: a number as ASCII text
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # TIFF tag, and its value for gray that Pillow inverts
-_GRAY_STEP = {"L;2": 85, "L;4": 17}  # Pillow scales gray values of 2 and 4 bits to 0..255, but not those of tRNS
+_GRAY_STEPS = {"L;2": 85, "L;4": 17}  # by raw mode
 
 Color = tuple[int, ...]
 
@@ -53,6 +53,12 @@ def no_data_marks(image: Image.Image) -> NoDataMarks:
     return NoDataMarks(alpha, tuple(color for color in colors if all(0 <= value <= 255 for value in color)))
 
 
+def gray_step(image: Image.Image) -> int:
+    """Returns by what Pillow multiplies the gray values of an open image, of 2 or 4 bits, which become 0 to 255."""
+    arguments = next((tile[3] for tile in getattr(image, "tile", ())), "")
+    return _GRAY_STEPS.get(str(arguments[0] if isinstance(arguments, tuple) else arguments), 1)
+
+
 def transparent_color(image: Image.Image) -> Color | None:
     """Returns the transparent color (tRNS chunk) of an open PNG of 16 bits, as it is stored; None if it has none."""
     color = image.info.get("transparency")
@@ -64,8 +70,7 @@ def _transparent_colors(image: Image.Image) -> list[Color]:
     if isinstance(transparency, bytes):  # alpha by palette index
         return [(index,) for index, alpha in enumerate(transparency) if alpha == 0]
     if isinstance(transparency, int):
-        tiles = getattr(image, "tile", ())
-        return [(transparency * (_GRAY_STEP.get(str(tiles[0][3]), 1) if tiles else 1),)]
+        return [(transparency * gray_step(image),)]  # not multiplied in the chunk
     return [transparency] if isinstance(transparency, tuple) else []
 
 

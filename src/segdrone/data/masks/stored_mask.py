@@ -17,11 +17,11 @@ from segdrone.raster.decode import image_bands, open_upright
 from segdrone.raster.encode_like import whole_palette
 from segdrone.raster.header import COLOR_MODES, Header, open_file, read_header
 from segdrone.raster.native import read_values
+from segdrone.raster.no_data import gray_step
 from segdrone.raster.tiff import COMPRESSION
 from segdrone.utils.regular_file import open_regular
 
 _LOSSY_TIFF = {6: "JPEG", 7: "JPEG", 34712: "JPEG 2000", 50001: "WebP"}  # by compression
-_STEPS = {"L;2": 85, "L;4": 17}  # by which Pillow multiplies values of 2 and 4 bits
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def read_stored(path: Path) -> StoredMask:
             raise DataError(
                 f"{path} has pixels of type {image.mode}, neither ids nor RGB: convert it to 8-bit gray or RGB"
             )
-        step = _STEPS.get(_raw_mode(path), 1) if image.mode == "L" and not lossy else 1
+        step = _gray_step(path) if image.mode == "L" and not lossy else 1
         values = values // np.uint8(step) if step > 1 else values
         return StoredMask(values, white=255 // step, visible=visible, nodata=nodata, lossy=lossy)
 
@@ -149,9 +149,6 @@ def _lossy(path: Path, header: Header) -> str:
     return "JPEG" if start[:2] == b"\xff\xd8" else ""
 
 
-def _raw_mode(path: Path) -> str:
-    """Returns how a gray file stores its values, in Pillow's words, such as `L;4`."""
-    with open_file(path) as image:
-        tile = getattr(image, "tile", ())
-        arguments = tile[0][3] if tile else ""
-        return str(arguments[0] if isinstance(arguments, tuple) else arguments)
+def _gray_step(path: Path) -> int:
+    with open_file(path) as image:  # again: an image that is decoded has forgotten it
+        return gray_step(image)
