@@ -73,8 +73,7 @@ def parse_channels(bands: str | None, stretch: str | None) -> Channels:
     Raises:
         ConfigError: They are no such numbers.
     """
-    chosen = DataConfig(root=".", bands=_as_tuple(bands), stretch=_as_tuple(stretch))
-    return Channels(chosen.bands, chosen.stretch)
+    return DataConfig(root=".", bands=_as_tuple(bands), stretch=_as_tuple(stretch)).channels
 
 
 def _as_tuple(text: str | None) -> Any:

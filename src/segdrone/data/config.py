@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -20,6 +20,9 @@ from segdrone.data.config_values import (
 )
 from segdrone.errors import ConfigError
 from segdrone.windows import Size
+
+if TYPE_CHECKING:
+    from segdrone.raster.channels import Channels
 
 _TEXTS = (
     "root", "images", "masks", "classes", "class_groups", "split_dir", "split_by", "replay", "cache_dir", "aoi",
@@ -223,6 +226,13 @@ class DataConfig(BaseModel):
     def training_size(self) -> Size:
         """Height and width of a training sample in pixels; of `whole`, the size whose product sets the scale."""
         return {"whole": self.image_size, "tiles": self.tile_size, "crops": self.crop_size}[self.sampling]
+
+    @property
+    def channels(self) -> Channels:
+        """Which bands of photographs are red, green and blue, and how more than 8 bits become 8."""
+        from segdrone.raster.channels import Channels  # imports OpenCV, which `segdrone --help` does not need
+
+        return Channels(self.bands, self.stretch)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain containers, for a checkpoint."""

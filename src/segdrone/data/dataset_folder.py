@@ -21,7 +21,6 @@ from segdrone.data.splits.assign_splits import Split, assign_splits, split_unlab
 from segdrone.data.splits.split import SPLITS
 from segdrone.data.splits.split_lists import include_unlisted
 from segdrone.errors import DataError
-from segdrone.raster.channels import Channels
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +65,7 @@ class DatasetFolder:
         return find_pairs(
             self.files,
             allow_unpaired=self.config.allow_unpaired or self.config.unlabeled,
-            channels=self._channels,
+            channels=self.config.channels,
         )
 
     @cached_property
@@ -83,11 +82,7 @@ class DatasetFolder:
         for path, name in self.files.photographs.items():
             if path not in labeled and paths.setdefault(name, path) != path:
                 raise DataError(f"{paths[name]} and {path} have the same name: rename or remove one of them")
-        return build_photographs(paths, self._channels)
-
-    @property
-    def _channels(self) -> Channels:
-        return Channels(self.config.bands, self.config.stretch)
+        return build_photographs(paths, self.config.channels)
 
     @cached_property
     def split(self) -> Split:

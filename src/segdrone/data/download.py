@@ -7,7 +7,7 @@ from pathlib import Path
 
 from segdrone.data.config import MAPS, DataConfig
 from segdrone.errors import DataError
-from segdrone.raster.channels import AS_STORED, Channels
+from segdrone.raster.channels import AS_STORED
 from segdrone.synthetic import write_scenes
 from segdrone.utils.atomic import file_lock
 from segdrone.utils.stall import pause_watch
@@ -54,7 +54,7 @@ def _cut(config: DataConfig) -> DataConfig:
     from segdrone.data.maps.cut import cut_maps  # needs the extra geo
     from segdrone.data.maps.options import CutOptions
 
-    channels = Channels(config.bands, config.stretch)
+    channels = config.channels
     options = CutOptions(
         rasters=config.rasters or (),
         labels=config.labels or (),

@@ -13,7 +13,6 @@ from segdrone.inspection import file_checks, instance_checks, label_checks, spli
 from segdrone.inspection.dataset_scan import DatasetScan
 from segdrone.inspection.report import DatasetReport
 from segdrone.inspection.scan import scan_dataset
-from segdrone.raster.channels import Channels
 
 CHECKS = (
     file_checks.files,
@@ -54,7 +53,7 @@ def check_dataset(root: Path, *, workers: int | None = None, progress: bool = Tr
     photographs, masks = [pair.image for pair in files.pairs], [pair.mask for pair in files.pairs]
     if not config.allow_unpaired:
         photographs, masks = photographs + files.without_mask, masks + files.without_photograph
-    channels = Channels(config.bands, config.stretch)
+    channels = config.channels
     try:
         pairs = [
             ImageMaskPair(p.id, p.image, None, (0, 0), channels=channels, group=p.group, split=p.split)

@@ -16,7 +16,6 @@ from segdrone.data.dataset_folder import DatasetFolder
 from segdrone.data.discovery.mask_names import stem
 from segdrone.data.discovery.pairs import ImageMaskPair, build_pair, build_photographs
 from segdrone.errors import DataError
-from segdrone.raster.channels import Channels
 from segdrone.raster.encode_like import check_format
 from segdrone.raster.header import read_size
 from segdrone.utils.digest import file_digest
@@ -98,7 +97,7 @@ class TargetDataset:
             DataError: It cannot be replaced: it is in another folder by a link, or in a format that is not written; or
                 there is none, and nothing tells where it should be; or its size is not that of the photograph.
         """
-        name, channels = self.dataset.files.photographs[photograph], self._channels
+        name, channels = self.dataset.files.photographs[photograph], self.dataset.config.channels
         mask = self._masks.get(photograph)
         if mask is None:
             (pair,) = build_photographs({name: photograph}, channels)
@@ -129,10 +128,6 @@ class TargetDataset:
                     f"{folder} is a link to {folder.resolve()}, where others may use the masks: put a copy in its "
                     "place (cp -rL), or give the dataset that it leads to with --onto"
                 )
-
-    @property
-    def _channels(self) -> Channels:
-        return Channels(self.dataset.config.bands, self.dataset.config.stretch)
 
     @cached_property
     def _by_resolved_path(self) -> dict[Path, Path]:
