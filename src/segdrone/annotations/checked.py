@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,6 +139,10 @@ class CheckedNode:
             raise self.error("is not a list of points of two numbers each")
         return points.reshape(-1, 2)
 
+    def xy(self) -> tuple[float, float]:
+        """Returns the entries `x` and `y`."""
+        return self["x"].number(), self["y"].number()
+
     def integers(self) -> NDArray[np.int64]:
         """Returns a list of integers, int64 `[N]`."""
         try:
@@ -154,6 +158,15 @@ class CheckedNode:
         nodes = [self.get(height), self.get(width)]
         sides = [node.integer() for node in nodes if node is not None]
         return (sides[0], sides[1]) if len(sides) == 2 and min(sides) > 0 else None
+
+
+def read_points(nodes: Iterable[CheckedNode]) -> NDArray[np.float64]:
+    """Returns the entries `x` and `y` of nodes: `[N, 2]`, N 0 or more.
+
+    Raises:
+        DataError: One is missing or not a number.
+    """
+    return np.array([node.xy() for node in nodes], np.float64).reshape(-1, 2)
 
 
 def parse_color(text: str) -> Color | None:

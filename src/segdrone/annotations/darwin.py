@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.annotations.checked import CheckedNode
+from segdrone.annotations.checked import CheckedNode, read_points
 from segdrone.annotations.documents import read_document
-from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box, ellipse, rotate
+from segdrone.annotations.shapes import AnnotatedImage, Annotations, Shape, box, ellipse, rotate
 from segdrone.errors import DataError
 from segdrone.utils.digest import file_state
 from segdrone.windows import Size
@@ -95,10 +95,10 @@ def _read_shape(node: CheckedNode) -> Shape | None:
     label = node["name"].label()
     if polygon := node.get("polygon"):
         paths = polygon.get("paths")
-        outlines = [_points(outline) for outline in (paths.items() if paths else [polygon["path"]])]
+        outlines = [read_points(outline.items()) for outline in (paths.items() if paths else [polygon["path"]])]
         return Shape(label, node.where, [outline for outline in outlines if len(outline) > 2], has_holes=True)
     if data := node.get("ellipse"):
-        (x, y), (radius_x, radius_y) = _xy(data["center"]), _xy(data["radius"])
+        (x, y), (radius_x, radius_y) = data["center"].xy(), data["radius"].xy()
         angle = data.get("angle")  # radians, clockwise
         outline = rotate(ellipse(x, y, radius_x, radius_y), float(np.degrees(angle.number())) if angle else 0, x, y)
         return Shape(label, node.where, [outline])
@@ -122,14 +122,6 @@ def _read_layer(layer: CheckedNode, names: dict[Any, str]) -> list[Shape]:
     if unknown := set(runs[::2].tolist()) - known:
         raise layer["dense_rle"].error(f"has the value {min(unknown)}, which no mask has")
     return [Shape(label, layer.where, bitmap=RasterLayer(runs, tuple(group))) for label, group in values.items()]
-
-
-def _points(node: CheckedNode) -> Points:
-    return np.array([_xy(point) for point in node.items()], np.float64).reshape(-1, 2)
-
-
-def _xy(node: CheckedNode) -> tuple[float, float]:
-    return node["x"].number(), node["y"].number()
 
 
 def _declared(path: Path) -> Sequence[str]:

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from segdrone.annotations.bitmaps import RunLengths, decode_coco_counts
-from segdrone.annotations.checked import CheckedNode, parse_color
+from segdrone.annotations.checked import CheckedNode, parse_color, read_points
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box
 from segdrone.classes import Color
 from segdrone.errors import DataError
@@ -62,7 +60,7 @@ def _read_shape(node: CheckedNode) -> Shape | None:
         rings = [_ring(ring) for polygon in polygons.items() for ring in polygon.items()]
         return Shape(label, node.where, rings, has_holes=True, is_relative=True)
     if polygon := node.get("polygon"):
-        return Shape(label, node.where, [_points(_in_order(polygon))], is_relative=True)
+        return Shape(label, node.where, [read_points(_in_order(polygon))], is_relative=True)
     if corners := node.get("boundingBox"):
         left, top, width, height = (corners[key].number() for key in ("x", "y", "w", "h"))
         return Shape(label, node.where, [box(left, top, left + width, top + height)], is_relative=True, is_box=True)
@@ -80,15 +78,11 @@ def _in_order(polygon: CheckedNode) -> Iterator[CheckedNode]:
     yield from (polygon[key] for key in sorted(keys, key=lambda key: keys[key]))
 
 
-def _points(nodes: Iterator[CheckedNode]) -> Points:
-    return np.array([(node["x"].number(), node["y"].number()) for node in nodes], np.float64).reshape(-1, 2)
-
-
 def _ring(ring: CheckedNode) -> Points:
     """Returns a contour of x, y, x, y, ... or of points."""
     items = list(ring.items())
     if items and isinstance(items[0].content, dict):
-        return _points(iter(items))
+        return read_points(items)
     numbers = ring.numbers()
     if numbers.size % 2:
         raise ring.error("is not a list of x, y, x, y, ...")

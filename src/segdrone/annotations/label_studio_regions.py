@@ -9,7 +9,7 @@ import numpy as np
 
 from segdrone.annotations.bitmaps import EmbeddedPng
 from segdrone.annotations.brush import Brush
-from segdrone.annotations.checked import CheckedNode
+from segdrone.annotations.checked import CheckedNode, read_points
 from segdrone.annotations.shapes import Points, box, ellipse, rotate
 
 _CURVE = np.linspace(0, 1, 17)[1:, None]  # steps of a curve between two points
@@ -84,7 +84,7 @@ def read_line(value: CheckedNode, width: float, height: float) -> Points:
         DataError: Something is missing or not a number.
     """
     if value.get("vertices") is None:
-        return (_xy(value) * (width, height)).reshape(1, 2)
+        return read_points([value]) * (width, height)
     return _read_path(list(value["vertices"].items()), width, height, closed=False)
 
 
@@ -101,14 +101,14 @@ def _read_path(vertices: list[CheckedNode], width: float, height: float, *, clos
     if not vertices:
         return np.empty((0, 2))
     scale = np.array([width, height])
-    points = [_xy(vertex) * scale for vertex in vertices]
+    points = read_points(vertices) * scale
     outline = [points[0]]
     for i, j in pairwise([*range(len(points)), *([0] if closed else [])]):
         first, last = (vertices[k].get(key) for k, key in ((i, "controlPoint2"), (j, "controlPoint1")))
         start, end = points[i], points[j]
         if first or last:
             outline.extend(
-                _curve(start, _xy(first) * scale if first else start, _xy(last) * scale if last else end, end)
+                _curve(start, scale * first.xy() if first else start, scale * last.xy() if last else end, end)
             )
         else:
             outline.append(end)
@@ -119,10 +119,6 @@ def _curve(start: Points, first: Points, last: Points, end: Points) -> Points:
     """Returns points of a cubic Bezier curve, without its start."""
     t = _CURVE
     return (1 - t) ** 3 * start + 3 * (1 - t) ** 2 * t * first + 3 * (1 - t) * t**2 * last + t**3 * end
-
-
-def _xy(node: CheckedNode) -> Points:
-    return np.array([node["x"].number(), node["y"].number()])
 
 
 OUTLINES: dict[str, Callable[[CheckedNode, float, float], Points | None]] = {

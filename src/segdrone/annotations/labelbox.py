@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import numpy as np
-
-from segdrone.annotations.checked import CheckedNode
+from segdrone.annotations.checked import CheckedNode, read_points
 from segdrone.annotations.documents import JsonLines
 from segdrone.annotations.people import name_of
-from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box
+from segdrone.annotations.shapes import AnnotatedImage, Annotations, Shape, box
 from segdrone.errors import DataError
 
 
@@ -94,7 +92,7 @@ def _read_objects(objects: list[CheckedNode], skipped: Counter[str]) -> list[Sha
     for node in objects:
         label = (node.get("name") or node.get("title") or node["value"]).label()
         if polygon := node.get("polygon"):
-            if len(points := _points(polygon)) > 2:
+            if len(points := read_points(polygon.items())) > 2:
                 shapes.append(Shape(label, node.where, [points]))
             else:
                 skipped["polygons of fewer than 3 points"] += 1
@@ -111,10 +109,6 @@ def _read_objects(objects: list[CheckedNode], skipped: Counter[str]) -> list[Sha
                 "polygons, or download the masks with Labelbox's SDK and train on them as PNG"
             )
     return shapes
-
-
-def _points(polygon: CheckedNode) -> Points:
-    return np.array([(point["x"].number(), point["y"].number()) for point in polygon.items()]).reshape(-1, 2)
 
 
 def _text(node: CheckedNode, key: str) -> str | None:
