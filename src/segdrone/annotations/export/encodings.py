@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.annotations.export.regions import Region
-from segdrone.annotations.export.runs import Integers
+from segdrone.annotations.export.runs import Integers, merge_runs
 from segdrone.windows import Size
 
 _LENGTH_BITS = np.array([3, 4, 8, 16])  # of the four kinds of run length, as Label Studio's own converter writes
@@ -64,10 +64,7 @@ def cvat_counts(region: Region, size: Size) -> tuple[Box, Integers]:
         starts = region.starts - box.top * width
     else:
         starts = (region.starts // width - box.top) * box.width + region.starts % width - box.left
-    ends = starts + region.lengths
-    first = np.flatnonzero(np.append(True, starts[1:] != ends[:-1]))  # runs that touch are one
-    last = np.append(first[1:], len(starts)) - 1
-    return box, run_counts(starts[first], ends[last] - starts[first], box.width * box.height)
+    return box, run_counts(*merge_runs(starts, region.lengths), box.width * box.height)
 
 
 def coco_counts(region: Region, size: Size) -> str:

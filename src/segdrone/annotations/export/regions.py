@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from segdrone.annotations.export.keyholes import cut_holes
 from segdrone.annotations.export.parts import NOTHING, NUMBERS, color_things, count_changed, fill_small, find_parts
-from segdrone.annotations.export.runs import Integers
+from segdrone.annotations.export.runs import Integers, merge_runs
 from segdrone.annotations.outlines import Points
 from segdrone.geo.trace import RegionTracer
 from segdrone.windows import Size
@@ -110,7 +110,7 @@ def mask_regions(
     bounds = np.flatnonzero(np.diff(of_run[order], prepend=-1))
     shapes = []
     for runs in np.split(order, bounds[1:]) if len(order) else ():
-        starts, lengths = _merge(parts.runs.starts[runs], parts.runs.lengths[runs])
+        starts, lengths = merge_runs(parts.runs.starts[runs], parts.runs.lengths[runs])
         value = int(parts.values[parts.region[runs[0]]])
         shapes.append(
             Region(
@@ -169,9 +169,3 @@ def outline_regions(
     ]
     changed = count_changed(given, mask, given_numbers, numbers)
     return Regions(size, shapes, False, 0, filled, changed, min_area)
-
-
-def _merge(starts: Integers, lengths: Integers) -> tuple[Integers, Integers]:
-    """Joins runs that follow each other: where a run reaches the end of its row, and the next one begins the next."""
-    first = np.flatnonzero(np.append(True, starts[1:] != starts[:-1] + lengths[:-1]))
-    return starts[first], np.add.reduceat(lengths, first)

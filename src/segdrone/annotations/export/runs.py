@@ -44,6 +44,12 @@ def find_runs(labels: NDArray[Any]) -> Runs:
     return Runs(labels.shape[1], starts, lengths, labels.reshape(-1)[starts])
 
 
+def merge_runs(starts: Integers, lengths: Integers) -> tuple[Integers, Integers]:
+    """Joins runs that follow each other: where a run reaches the end of its row, and the next one begins the next."""
+    first = np.flatnonzero(np.append(True, starts[1:] != starts[:-1] + lengths[:-1]))
+    return starts[first], np.add.reduceat(lengths, first)
+
+
 def join_runs(runs: Runs, *, corners: bool) -> Integers:
     """Returns the number of the connected region of each run, from 0 on in the order of first runs: int64 `[N]`.
 
