@@ -5,7 +5,6 @@ Shapes are drawn by z_order, then in the order of the file.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from segdrone.annotations.bitmaps import RunLengths
-from segdrone.annotations.checked import CheckedNode, node_from_xml
+from segdrone.annotations.checked import CheckedNode, node_from_xml, parse_color
 from segdrone.annotations.people import join_names
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box, ellipse, rotate
 from segdrone.classes import Color
@@ -84,9 +83,8 @@ def read_labels(document: Element, path: Path) -> tuple[list[str], dict[str, Col
             continue  # a point of a skeleton
         label = node_from_xml(element, path, "meta.labels", name=element.findtext("name"))["name"].label()
         labels.append(label)
-        if match := re.fullmatch("#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", element.findtext("color") or ""):
-            red, green, blue = (int(channel, 16) for channel in match.groups())
-            colors[label] = (red, green, blue)
+        if color := parse_color(element.findtext("color") or ""):
+            colors[label] = color
     return labels, colors
 
 
