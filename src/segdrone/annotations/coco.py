@@ -124,12 +124,23 @@ def _read_polygons(segmentation: CheckedNode, label: str) -> tuple[Shape, int]:
 
 
 def _read_runs(segmentation: CheckedNode, label: str, image_size: Size | None) -> Shape:
-    counts, size = segmentation["counts"], segmentation["size"].integers().tolist()
-    if len(size) != 2 or (image_size is not None and tuple(size) != image_size):
-        raise segmentation.error(f"has the size {size}, not the height and width of its image {image_size}")
+    runs = read_runs(segmentation)
+    if image_size is not None and runs.size != image_size:
+        raise segmentation.error(f"has the size {[*runs.size]}, not the height and width of its image {image_size}")
+    return Shape(label, segmentation.where, bitmap=runs, z_order=-runs.area)
+
+
+def read_runs(node: CheckedNode) -> RunLengths:
+    """Returns run lengths, compressed or not, of a mapping with `counts` and `size`.
+
+    Raises:
+        DataError: Something is missing or has a wrong type, or the counts are not those of the size.
+    """
+    counts, size = node["counts"], node["size"].integers().tolist()
+    if len(size) != 2:
+        raise node.error(f"has the size {size}, not a height and a width")
     try:
         lengths = decode_coco_counts(counts.content) if isinstance(counts.content, str) else counts.integers()
-        runs = RunLengths(lengths, (size[0], size[1]), by_columns=True)
+        return RunLengths(lengths, (size[0], size[1]), by_columns=True)
     except ValueError as error:
         raise counts.error(error) from None
-    return Shape(label, segmentation.where, bitmap=runs, z_order=-runs.area)

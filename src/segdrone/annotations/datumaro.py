@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from segdrone.annotations.bitmaps import RunLengths, decode_coco_counts
 from segdrone.annotations.checked import CheckedNode
+from segdrone.annotations.coco import read_runs
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Points, Shape, box, ellipse, rotate
 from segdrone.classes import Color
 from segdrone.raster.header import IMAGE_SUFFIXES
@@ -69,7 +69,7 @@ def _read_shape(node: CheckedNode, labels: list[str]) -> Shape | None:
     z_order = order.number() if order else 0
     group = node.word("group").removeprefix("0")  # 0 is none
     if kind == "mask":
-        return Shape(labels[label_id], node.where, bitmap=_read_runs(node["rle"]), z_order=z_order, group=group)
+        return Shape(labels[label_id], node.where, bitmap=read_runs(node["rle"]), z_order=z_order, group=group)
     numbers = node["bbox" if kind == "bbox" else "points"].numbers()
     if numbers.ndim != 1 or numbers.size % 2 or numbers.size < 4 or (kind != "polygon" and numbers.size != 4):
         raise node.error(f"has {numbers.size} numbers, which is not valid for a {kind}")
@@ -91,17 +91,6 @@ def _rotated(node: CheckedNode, outline: Points) -> Points:
         return outline
     x, y = outline.mean(0).tolist()
     return rotate(outline, rotation.number(), x, y)
-
-
-def _read_runs(node: CheckedNode) -> RunLengths:
-    counts, size = node["counts"], node["size"].integers().tolist()
-    if len(size) != 2:
-        raise node.error(f"has the size {size}, not a height and a width")
-    try:
-        lengths = decode_coco_counts(counts.content) if isinstance(counts.content, str) else counts.integers()
-        return RunLengths(lengths, (size[0], size[1]), by_columns=True)
-    except ValueError as error:
-        raise counts.error(error) from None
 
 
 def _colors(categories: CheckedNode, labels: list[str]) -> dict[str, Color]:
