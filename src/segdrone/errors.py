@@ -7,7 +7,10 @@ code 2; a library user catches `SegdroneError`.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
 
 _LONGEST = 1500  # characters of a text; names in files of others can be of any length
 
@@ -80,3 +83,14 @@ def format_options(options: Mapping[str, object]) -> str:
         'lr=0.1, momentum=0.9'
     """
     return ", ".join(f"{key}={value}" for key, value in options.items()) or "no options"
+
+
+def shorten_list(names: Sequence[T], most: int, show: Callable[[T], str] = str) -> str:
+    """Returns the first names for a message, as `show` writes them, and how many more there are.
+
+    Example:
+        >>> shorten_list(["car", "tree", "roof"], 2)
+        'car, tree and 1 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(show, names[:most])) + more

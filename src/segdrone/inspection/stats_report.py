@@ -13,6 +13,7 @@ from rich.text import Text
 from segdrone import figures
 from segdrone.data.class_weights import RECOMMENDED, STATS_FILE, WEIGHTINGS, write_stats
 from segdrone.data.discovery.file_tree import STATISTICS
+from segdrone.errors import shorten_list
 from segdrone.inspection.stats import Stats
 from segdrone.utils.atomic import writable_dir
 from segdrone.utils.output_dir import staged_results
@@ -90,7 +91,7 @@ def save_stats(stats: Stats, folder: Path) -> None:
 
 def _format_sizes(stats: Stats) -> str:
     parts = [f"{width} x {height} ({n})" for (height, width), n in Counter(stats.sizes).most_common()]
-    return ", ".join(parts[:3]) + (f" and {len(parts) - 3} more" if len(parts) > 3 else "")
+    return shorten_list(parts, 3)
 
 
 def _format_channels(values: list[float]) -> str:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from segdrone.errors import shorten_list
 from segdrone.inference.photo_statistics import describe_statistic
 from segdrone.monitor.run import Monitoring
 
@@ -89,8 +90,7 @@ def describe_truth(truth: Mapping[str, Any]) -> str:
     if truth["reference"] is None:
         return text
     if names := truth["left_out"]:
-        others = f"{', '.join(names[:_NAMED])}{f' and {len(names) - _NAMED} more' if len(names) > _NAMED else ''}"
-        text = f"{text}; without {others}, which only one of both has, {truth['compared']:.3f}"
+        text = f"{text}; without {shorten_list(names, _NAMED)}, which only one of both has, {truth['compared']:.3f}"
     text = f"{text}, {truth['reference']:.3f} on the reference"
     if not truth["verdict"]:
         return text

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from segdrone.errors import shorten_list
 from segdrone.utils.regular_file import open_regular
 
 _START = 4096  # bytes
@@ -138,8 +139,7 @@ def describe_others(paths: Iterable[Path]) -> list[str]:
     for name, suffixes in _SUFFIXES.items():
         found = [path.name for path in listed if path.suffix.lower() in suffixes]
         if found:
-            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
             plural = "" if len(found) == 1 else "s"
             noun = name.replace(" of", f"{plural} of") if " of" in name else name + plural
-            lines.append(f"{len(found)} {noun} ({', '.join(found[:3])}{more}): {_REMEDIES[name]}")
+            lines.append(f"{len(found)} {noun} ({shorten_list(found, 3)}): {_REMEDIES[name]}")
     return lines

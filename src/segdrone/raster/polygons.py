@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segdrone.errors import shorten_list
 from segdrone.raster.crs import Points, are_equal, horizontal_crs, transform_between
 from segdrone.raster.geo_libraries import library
 from segdrone.raster.georeference import Georeference
@@ -76,8 +77,7 @@ def list_features(names: Sequence[object]) -> str:
         >>> list_features([f"feature {number}" for number in range(1, 9)])
         'feature 1, feature 2, feature 3, feature 4, feature 5 and 3 more'
     """
-    more = "" if len(names) <= _NAMED else f" and {len(names) - _NAMED} more"
-    return ", ".join(one_line(name)[:60] for name in names[:_NAMED]) + more
+    return shorten_list(names, _NAMED, lambda name: one_line(name)[:60])
 
 
 def clip(shapes: Shapes, extent: Extent) -> Shapes:

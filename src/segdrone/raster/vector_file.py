@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segdrone.errors import DataError
+from segdrone.errors import DataError, shorten_list
 from segdrone.raster.geo_libraries import library, without_network
 from segdrone.utils.bounded import UnreadableError, read_xml
 from segdrone.utils.console import one_line
@@ -185,8 +185,7 @@ def text_of(value: Any) -> str:
 
 def list_names(names: Sequence[str]) -> str:
     """Returns names for a message, not more than 12 of them."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    return shorten_list(names, _SHOWN)
 
 
 @contextmanager

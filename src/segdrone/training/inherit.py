@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, InstanceOf
 from segdrone.classic import SUFFIX
 from segdrone.classic.model import is_classic
 from segdrone.data.config import MAPS
-from segdrone.errors import ConfigError
+from segdrone.errors import ConfigError, shorten_list
 from segdrone.model import read_checkpoint
 from segdrone.training.checks import check_classic
 from segdrone.training.given import BY_KEY, Given, flatten, parse_given
@@ -111,8 +111,7 @@ def inherit_options(cfg: DictConfig, overrides: Sequence[str], folders: Sequence
     after = flatten(to_container(cfg))
     changed = [f"{key}={_show(value)}" for key, value in after.items() if before.get(key, "") != value]
     if changed:
-        more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
-        log.info("options of %s: %s%s; those given here win", name, ", ".join(changed[:_SHOWN]), more)
+        log.info("options of %s: %s; those given here win", name, shorten_list(changed, _SHOWN))
 
 
 def _read_run(file: Path, output_dir: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from segdrone.annotations.corrections.changes import class_rows, total
 from segdrone.annotations.corrections.compare import CSV_FILE, JSON_FILE, PICTURES_FILE, AgreementSummary
 from segdrone.data.class_weights import STATS_FILE
 from segdrone.data.discovery.file_tree import CORRECTIONS_RECORD
+from segdrone.errors import shorten_list
 from segdrone.utils.console import one_line
 
 _MOST = 5  # photographs that are named
@@ -112,8 +113,7 @@ def _lines(summary: CorrectionSummary) -> list[str]:
 
 
 def _named(names: list[str]) -> str:
-    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
-    return f"{len(names)} ({', '.join(names[:_MOST])}{more})"
+    return f"{len(names)} ({shorten_list(names, _MOST)})"
 
 
 def _say(console: Console, text: str) -> None:

@@ -16,7 +16,7 @@ from segdrone.classes import DRONE, ClassTable, Color
 from segdrone.data.config import DataConfig
 from segdrone.data.discovery.dataset_files import DatasetFiles
 from segdrone.data.masks.mask_encoding import MaskEncoding
-from segdrone.errors import DataError
+from segdrone.errors import DataError, shorten_list
 
 log = logging.getLogger(__name__)
 
@@ -193,4 +193,4 @@ def _is_drone(files: DatasetFiles, table: ClassTable) -> bool:
 
 
 def _shorten(table: ClassTable) -> str:
-    return ", ".join(table.names[:5]) + (f" and {len(table) - 5} more" if len(table) > 5 else "")
+    return shorten_list(table.names, 5)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from segdrone.data.discovery.layout import SPLIT_WORDS, split_of
 from segdrone.data.discovery.mask_names import EXACT, NameRule, Place, is_view, stem
+from segdrone.errors import shorten_list
 from segdrone.raster.file_kind import describe_others
 
 log = logging.getLogger(__name__)
@@ -122,8 +123,7 @@ class DatasetFiles:
             )
 
     def _describe(self, what: str, files: Sequence[Path]) -> str:
-        names = [os.path.relpath(file, self.root) for file in files]
-        return f"{what}: {', '.join(names[:2])}" + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+        return f"{what}: {shorten_list(files, 2, lambda file: os.path.relpath(file, self.root))}"
 
 
 def pair_files(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from segdrone.data.discovery.dataset_files import DatasetFiles, FilePair, common
 from segdrone.data.discovery.file_kinds import say_unreadable
 from segdrone.data.discovery.file_tree import image_files
 from segdrone.data.discovery.mask_names import stem
-from segdrone.errors import DataError
+from segdrone.errors import DataError, shorten_list
 from segdrone.raster.channels import AS_STORED, Channels
 from segdrone.raster.header import check_photograph, read_header, read_size
 from segdrone.windows import Size
@@ -67,7 +67,7 @@ def find_pairs(
         first, second = files.same_name[0][:2]
         raise DataError(f"{first} and {second} have the same name: rename or remove one of them")
     problems = [
-        f"{len(paths)} in {common_folder(paths)} without a {partner}: {_shorten(path.name for path in paths)}"
+        f"{len(paths)} in {common_folder(paths)} without a {partner}: {shorten_list(paths, 10, lambda path: path.name)}"
         for paths, partner in ((files.without_mask, "mask"), (files.without_photograph, "photograph"))
         if paths
     ]
@@ -87,7 +87,7 @@ def tell_choices(pairs: Sequence[ImageMaskPair]) -> None:
         log.warning(
             "%d photographs may have transparent or no-data pixels, which are not trained on: %s%s",
             len(transparent),
-            _shorten(transparent, 3),
+            shorten_list(transparent, 3),
             "" if pairs[0].channels.bands else _MAYBE_INFRARED,
         )
     turned = [pair.image.name for pair in pairs if pair.turned]
@@ -96,7 +96,7 @@ def tell_choices(pairs: Sequence[ImageMaskPair]) -> None:
             "EXIF turns %d photographs, not their masks, which are taken to be drawn on the turned ones: %s; if they "
             "do not match in segdrone data show, save the photographs upright (magick mogrify -auto-orient)",
             len(turned),
-            _shorten(turned, 3),
+            shorten_list(turned, 3),
         )
 
 
@@ -188,13 +188,8 @@ def _build_all(names: Sequence[str], build: Callable[[str], ImageMaskPair]) -> l
     if problems:
         lines = []
         for same in [*problems.values()][:3]:
-            others = _shorten((name for name, _ in same[1:]), 3)
+            others = shorten_list([name for name, _ in same[1:]], 3)
             lines.append(same[0][1] + (f" (the same with {others})" if others else ""))
         more = sum(map(len, [*problems.values()][3:]))
         raise DataError("; ".join(lines) + (f" (and {more} more such files)" if more else ""))
     return pairs
-
-
-def _shorten(names: Iterable[str], limit: int = 10) -> str:
-    listed = list(names)
-    return ", ".join(listed[:limit]) + (f" and {len(listed) - limit} more" if len(listed) > limit else "")

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 from segdrone.class_files import load_class_table
 from segdrone.classes import IGNORE_INDEX, ClassTable, fold_name, generate_colors, is_class_name
-from segdrone.errors import DataError
+from segdrone.errors import DataError, shorten_list
 from segdrone.utils.bounded import UnreadableError, read_xml
 
 IGNORED_ID = 254
@@ -84,10 +84,9 @@ def ids_of_values(counts: Counter[str], table: ClassTable, where: str) -> dict[s
         elif value:
             unknown.append(f"{value!a} ({count}{_alike(value, table)})")
     if unknown:
-        more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
         raise DataError(
             f"{where} has values that are neither names nor ids of the class table ({_names(table)}): "
-            f"{', '.join(unknown[:_SHOWN])}{more}: rename them, or add them to data.classes; rows named ignored are "
+            f"{shorten_list(unknown, _SHOWN)}: rename them, or add them to data.classes; rows named ignored are "
             "left out"
         )
     return ids
@@ -103,10 +102,9 @@ def refuse_unknown(unknown: Counter[int], table: ClassTable, where: str) -> None
     """Raises DataError if a mask has pixels of values that are no class."""
     if not unknown:
         return
-    listed = ", ".join(f"{value} ({count} pixels)" for value, count in unknown.most_common(_SHOWN))
-    more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
+    listed = shorten_list(unknown.most_common(), _SHOWN, lambda item: f"{item[0]} ({item[1]} pixels)")
     raise DataError(
-        f"{where} has values that are no id of the class table ({_names(table)}): {listed}{more}: give the table that "
+        f"{where} has values that are no id of the class table ({_names(table)}): {listed}: give the table that "
         "it was written for with data.classes=FILE.csv"
     )
 
@@ -155,4 +153,4 @@ def _alike(value: str, table: ClassTable) -> str:
 
 
 def _names(table: ClassTable) -> str:
-    return ", ".join(table.names[:8]) + (f" and {len(table) - 8} more" if len(table) > 8 else "")
+    return shorten_list(table.names, 8)

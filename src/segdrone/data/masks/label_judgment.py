@@ -15,6 +15,7 @@ from segdrone.data.masks.label_lookup import Label, label_name
 from segdrone.data.masks.mask_encoding import MaskEncoding, count_known
 from segdrone.data.masks.mask_meaning import decode_mask
 from segdrone.data.masks.stored_mask import name_in_errors, read_stored
+from segdrone.errors import shorten_list
 from segdrone.raster.pixels import count_values
 
 Counts = NDArray[np.int64]
@@ -86,8 +87,8 @@ class Remark(NamedTuple):
     where: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        listed = ", ".join(self.where[:5]) + (f" and {len(self.where) - 5} more" if len(self.where) > 5 else "")
-        return f"{self.what}{f' ({listed})' if listed else ''}: {self.remedy}"
+        listed = f" ({shorten_list(self.where, 5)})" if self.where else ""
+        return f"{self.what}{listed}: {self.remedy}"
 
 
 @dataclass

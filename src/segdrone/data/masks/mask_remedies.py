@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.data.masks.label_lookup import Label, label_name
+from segdrone.errors import shorten_list
 
 if TYPE_CHECKING:
     from segdrone.data.masks.mask_encoding import MaskEncoding
@@ -34,8 +35,7 @@ def describe_unknown(
         encoding: How the mask was read.
         lossy: Name of the compression that changed values in the file; empty if none did.
     """
-    listed = ", ".join(f"{label_name(value)} ({count} pixels)" for value, count in unknown.most_common(5))
-    more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+    listed = shorten_list(unknown.most_common(), 5, lambda item: f"{label_name(item[0])} ({item[1]} pixels)")
     table = encoding.source
     ids = f"ids 0 to {len(table) - 1}"
     if table.mask_values is not None:
@@ -43,7 +43,7 @@ def describe_unknown(
     ignored = sorted({table.ignore_index, *table.ignored_values} - {*(table.mask_values or ())})
     without = f", {' and '.join(map(str, ignored))} {'is' if len(ignored) == 1 else 'are'} ignored" if ignored else ""
     return (
-        f"{path} holds {listed}{more}, not in the class table of {len(table)} classes ({ids}{without}): "
+        f"{path} holds {listed}, not in the class table of {len(table)} classes ({ids}{without}): "
         f"{remedies(unknown, known, encoding, lossy)}"
     )
 
