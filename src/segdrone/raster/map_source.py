@@ -16,7 +16,6 @@ from segdrone.raster.channels import AS_STORED, Channels, to_eight_bit
 from segdrone.raster.files_of_map import with_sources
 from segdrone.raster.gdal import gdal_errors, gdal_options
 from segdrone.raster.map_address import is_remote, shown_address, without_keys
-from segdrone.raster.map_beside import check_beside
 from segdrone.raster.map_file import map_driver
 from segdrone.raster.map_header import (
     check_blocks,
@@ -26,7 +25,7 @@ from segdrone.raster.map_header import (
     read_georeference,
     read_palette,
 )
-from segdrone.raster.map_vrt import check_vrt
+from segdrone.raster.map_vrt import check_map
 from segdrone.raster.pixels import resize_image, resize_mask
 from segdrone.raster.resample import ResampledSource
 from segdrone.raster.source import ImageSource
@@ -176,17 +175,16 @@ class MapSource:
         if is_remote(path):
             if not self._remote:
                 raise ConfigError(f"{self.path} is an address of the network: give --remote to read it")
+            driver = map_driver(path)
         elif not Path(path).is_file():
             raise DataError(f"{path} does not exist: check the path")
         else:
-            check_beside(Path(path), remote=self._remote)
-            if map_driver(path) == "VRT":
-                check_vrt(Path(path), remote=self._remote)
-        driver = map_driver(path)  # by its content: GDAL has drivers that follow what is inside a file
+            driver = check_map(Path(path), remote=self._remote)
         options = {} if self._overview_of is None else {"OVERVIEW_LEVEL": self._level}
         with gdal_options(remote=self._remote) as rasterio:
             failures: tuple[type[Exception], ...] = (*gdal_errors(), ValueError, OSError)
             try:
+                # by one driver: GDAL has others that follow what is inside a file
                 dataset = rasterio.open(path, driver=driver, sharing=False, **options)
             except failures as error:
                 raise self._unreadable(error) from None

@@ -43,6 +43,20 @@ _DOMAINS = ("overviews", "geolocation", "xml:")  # of metadata that name files
 _OPTIONS_WITH_FILES = ("DEM", "COORDINATE", "GEOLOC", "FILE", "GRID")
 
 
+def check_map(path: Path, *, remote: bool = False) -> str:
+    """Refuses a file that would make GDAL read others, by what lies beside it or in it; returns its driver.
+
+    Raises:
+        DataError: As `check_beside`, `map_driver` and `check_vrt`.
+        ConfigError: As `check_beside` and `check_vrt`.
+    """
+    check_beside(path, remote=remote)
+    driver = map_driver(str(path))
+    if driver == "VRT":
+        check_vrt(path, remote=remote)
+    return driver
+
+
 def check_vrt(path: Path, *, remote: bool = False) -> None:
     """Refuses a VRT that reads files outside its own folder, or the network, unless `remote`.
 

@@ -19,9 +19,8 @@ from segdrone.errors import DataError
 from segdrone.raster.crs import transform_between
 from segdrone.raster.gdal import gdal_options
 from segdrone.raster.georeference import Georeference
-from segdrone.raster.map_beside import check_beside
 from segdrone.raster.map_file import map_driver
-from segdrone.raster.map_vrt import check_vrt
+from segdrone.raster.map_vrt import check_map
 from segdrone.windows import Window
 
 log = logging.getLogger(__name__)
@@ -112,10 +111,7 @@ def open_mask(path: Path) -> Any:
     Raises:
         DataError: It cannot be opened, has several bands or no whole numbers, or does not say where it lies.
     """
-    check_beside(path)
-    driver = map_driver(str(path))
-    if driver == "VRT":
-        check_vrt(path)
+    driver = check_map(path)
     with gdal_options() as rasterio:
         try:
             file = rasterio.open(path, driver=driver, sharing=False)
