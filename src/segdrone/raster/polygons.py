@@ -95,6 +95,14 @@ def points_of(place: Georeference, size: Size) -> Points:
     return place.coordinates(np.stack([columns.ravel(), rows.ravel()], axis=1))
 
 
+def extent_of(points: Points) -> Extent | None:
+    """Returns the extent of points; None if one of them has no place."""
+    if not np.isfinite(points).all():
+        return None
+    (left, bottom), (right, top) = points.min(0).tolist(), points.max(0).tolist()
+    return left, bottom, right, top
+
+
 def extent_around(points: Points, crs: str) -> Extent | None:
     """Returns an extent around points, a tenth larger; None if one has no place.
 
@@ -104,9 +112,9 @@ def extent_around(points: Points, crs: str) -> Extent | None:
         points: Such as `points_of` a raster, in another system.
         crs: That system; empty if it is not known.
     """
-    if not np.isfinite(points).all():
+    if (extent := extent_of(points)) is None:
         return None
-    (left, bottom), (right, top) = points.min(0).tolist(), points.max(0).tolist()
+    left, bottom, right, top = extent
     x, y = _MARGIN * (right - left), _MARGIN * (top - bottom)
     turn = turn_of(crs) if crs else None
     if turn is not None:

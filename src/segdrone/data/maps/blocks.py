@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segdrone.data.maps.places import bounds, inverse_transform, outline
+from segdrone.data.maps.places import inverse_transform, outline
 from segdrone.data.maps.polygons import Grid
 from segdrone.errors import DataError
 from segdrone.raster.crs import Points, transform_between
+from segdrone.raster.polygons import extent_of
 from segdrone.raster.turns import to_turn, turn_of
 from segdrone.windows import Window, divide
 
@@ -62,7 +63,7 @@ def tiles_of(grid: Grid, crs: str, side: float, tile: int) -> Iterator[Tile]:
     Raises:
         DataError: The raster has no place in that system, or meets too many blocks.
     """
-    extent = bounds(transform_between(grid.place.crs, crs)(grid.place.coordinates(outline(grid.size))))
+    extent = extent_of(transform_between(grid.place.crs, crs)(grid.place.coordinates(outline(grid.size))))
     if extent is None:
         raise DataError(f"{grid.path} is too far from the first raster to share its blocks: cut it on its own")
     west, south, east, north = (math.floor(value / side) for value in extent)
@@ -90,7 +91,7 @@ def _border(x: int, y: int, side: float) -> Points:
 
 def _window(border: Points, grid: Grid) -> Window | None:
     """Returns the pixels whose centers are within or on the extent of a border; None if the raster has none of them."""
-    extent = bounds(border)
+    extent = extent_of(border)
     if extent is None:
         return None
     left, top = (math.ceil(value - 0.5) for value in extent[:2])

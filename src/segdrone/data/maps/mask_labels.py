@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from segdrone.classes import IGNORE_INDEX
 from segdrone.data.maps.labels import Mask
-from segdrone.data.maps.places import bounds, inverse_transform, outline
+from segdrone.data.maps.places import inverse_transform, outline
 from segdrone.data.maps.polygons import Grid
 from segdrone.errors import DataError
 from segdrone.raster.crs import transform_between
@@ -21,6 +21,7 @@ from segdrone.raster.gdal import gdal_options
 from segdrone.raster.georeference import Georeference
 from segdrone.raster.map_file import map_driver
 from segdrone.raster.map_vrt import check_map
+from segdrone.raster.polygons import extent_of
 from segdrone.windows import Window
 
 log = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ class MaskLabels:
         """Returns the smallest and largest column and row of the grid that the mask reaches; None if it is unknown."""
         own = Georeference(mask_crs(self._file), tuple(self._file.transform)[:6])
         points = transform_between(own.crs, grid.place.crs)(own.coordinates(outline(self._file.shape)))
-        return bounds(inverse_transform(grid.place)(points))
+        return extent_of(inverse_transform(grid.place)(points))
 
 
 def open_mask(path: Path) -> Any:

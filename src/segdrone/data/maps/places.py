@@ -30,14 +30,6 @@ def box_outline(left: float, top: float, right: float, bottom: float) -> Points:
     return np.concatenate([a + steps * (b - a) for a, b in zip(corners, np.roll(corners, -1, 0), strict=True)])
 
 
-def bounds(points: Points) -> tuple[float, float, float, float] | None:
-    """Returns the smallest x and y and the largest x and y of points; None if one of them has no place."""
-    if not np.isfinite(points).all():
-        return None
-    (left, bottom), (right, top) = points.min(0).tolist(), points.max(0).tolist()
-    return left, bottom, right, top
-
-
 def inverse_transform(place: Georeference) -> Callable[[Points], Points]:
     """Returns the function from coordinates to columns and rows."""
     a, b, c, d, e, f = place.transform
