@@ -10,6 +10,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator, Mapping
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -94,15 +95,8 @@ class LabelStudio:
                 raise ConfigError(
                     f"{self.address} has no project {int(name)} for this user: give another number, or a name"
                 ) from None
-        found, page, seen = [], 1, 0
-        while True:
-            query = urlencode({"title": name, "page": page, "page_size": _PAGE})
-            answer = self.connection.get(f"/api/projects/?{query}")
-            projects = _items(answer, "results")
-            found += [_number(project, "id") for project in projects if project.get("title") == name]
-            seen, page = seen + len(projects), page + 1
-            if not projects or seen >= _number(answer, "count"):
-                break
+        projects = self._pages("/api/projects/", {"title": name}, "results", "count")
+        found = [_number(project, "id") for project in projects if project.get("title") == name]
         if len(found) > 1:
             numbers = ", ".join(map(str, found[:10]))
             raise ConfigError(f"{len(found)} projects are called {name!a}: give the number of one of them: {numbers}")
@@ -186,18 +180,22 @@ class LabelStudio:
     def _names(self, project: int) -> dict[str, str]:
         """Returns the digests of the photographs of a project by their names."""
         found: dict[str, str] = {}
-        page = seen = 0
-        while True:
-            page += 1
-            answer = self.connection.get(f"/api/tasks?project={project}&page={page}&page_size={_PAGE}")
-            tasks = _items(answer, "tasks")
-            for task in tasks:
-                data = task.get("data")
-                if isinstance(data, dict) and isinstance(data.get(NAME), str):
-                    found[data[NAME]] = str(data.get(DIGEST) or "")
-            seen += len(tasks)
-            if not tasks or seen >= _number(answer, "total"):
-                return found
+        for task in self._pages("/api/tasks", {"project": project}, "tasks", "total"):
+            data = task.get("data")
+            if isinstance(data, dict) and isinstance(data.get(NAME), str):
+                found[data[NAME]] = str(data.get(DIGEST) or "")
+        return found
+
+    def _pages(self, path: str, query: Mapping[str, object], items: str, total: str) -> Iterator[dict[str, Any]]:
+        """Yields what a path lists page by page, under the key `items`; `total` is the key of their number."""
+        seen = 0
+        for page in count(1):
+            answer = self.connection.get(f"{path}?{urlencode({**query, 'page': page, 'page_size': _PAGE})}")
+            found = _items(answer, items)
+            yield from found
+            seen += len(found)
+            if not found or seen >= _number(answer, total):
+                return
 
     def pull(self, project: str, out: Path) -> int:
         """Writes the annotated tasks of a project as JSON, which `segdrone data import` reads; returns its bytes.
