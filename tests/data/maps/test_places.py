@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from segdrone.data.maps.places import (
-    bounds,
     inverse_transform,
     is_beyond_antimeridian,
     outline,
@@ -16,6 +15,7 @@ from segdrone.data.maps.places import (
 from segdrone.errors import DataError
 from segdrone.raster.crs import transform_between
 from segdrone.raster.georeference import Georeference
+from segdrone.raster.polygons import extent_of
 
 UTM = "EPSG:32633"
 
@@ -49,7 +49,7 @@ def test_pixels_and_coordinates_are_inverse() -> None:
     place = Georeference(UTM, (0.03, 0.04, 500_000, 0.04, -0.03, 5_200_000))
     points = outline((30, 50))
     np.testing.assert_allclose(inverse_transform(place)(place.coordinates(points)), points, atol=1e-6)
-    assert bounds(points) == (0, 0, 50, 30)
+    assert extent_of(points) == (0, 0, 50, 30)
     there = transform_between(UTM, "EPSG:4326")(place.coordinates(points))
     np.testing.assert_allclose(there[0], (15.0, 46.95), atol=0.05)
     np.testing.assert_allclose(transform_between("EPSG:4326", UTM)(there), place.coordinates(points), atol=1e-4)
