@@ -20,6 +20,7 @@ from segdrone.raster.drone_tags import (
     read_calibrated_focal,
     read_height,
     read_position,
+    to_position,
 )
 from segdrone.raster.focal_length import FocalLength, find_focal_length
 from segdrone.raster.header import TRANSPOSED, Header, open_file, read_header
@@ -157,9 +158,7 @@ def _time(text: Any, offset: Any) -> str:
 def _position(gps: Mapping[int, Any]) -> tuple[float, float] | None:
     latitude = _degrees(gps.get(_LATITUDE[1]), gps.get(_LATITUDE[0]), "S")
     longitude = _degrees(gps.get(_LONGITUDE[1]), gps.get(_LONGITUDE[0]), "W")
-    if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
-        return None
-    return None if latitude == longitude == 0 else (latitude, longitude)  # 0, 0: no satellites yet
+    return to_position(latitude, longitude)
 
 
 def _choose_position(

@@ -90,11 +90,16 @@ def read_height(xmp: Xmp, model: str) -> Height | None:
 def read_position(xmp: Xmp) -> tuple[float, float] | None:
     """Returns latitude and longitude in degrees; None if they are unknown or impossible."""
     for names in _POSITIONS:
-        latitude, longitude = (xmp_number(xmp, name) for name in names)
-        if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
-            continue
-        return None if latitude == longitude == 0 else (latitude, longitude)
+        if (position := to_position(*(xmp_number(xmp, name) for name in names))) is not None:
+            return position
     return None
+
+
+def to_position(latitude: float | None, longitude: float | None) -> tuple[float, float] | None:
+    """Returns latitude and longitude in degrees; None if they are unknown, impossible, or 0 as without satellites."""
+    if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
+        return None
+    return None if latitude == longitude == 0 else (latitude, longitude)
 
 
 def read_absolute_altitude(xmp: Xmp) -> float | None:
