@@ -114,11 +114,16 @@ def find_masks(dataset: Any, bands: Sequence[int]) -> tuple[int, bool]:
     return (0 if number in bands else number), has_mask
 
 
+def crs_of(dataset: Any) -> str:
+    """Returns the coordinate system of a dataset of rasterio as WKT 2; empty if there is none."""
+    return str(dataset.crs.to_wkt(version="WKT2_2019")) if dataset.crs else ""
+
+
 def read_georeference(dataset: Any, name: str) -> Georeference | None:
     """Returns where the pixels lie; None if the file does not say it in a form that can be used, which is told."""
     try:
         _ = dataset.colorinterp  # GDAL reads the coordinate system with it, and may fail here
-        crs = dataset.crs.to_wkt(version="WKT2_2019") if dataset.crs else ""
+        crs = crs_of(dataset)
     except gdal_errors() as error:
         log.warning(
             "%s has a coordinate system that cannot be read (%s): assign one with gdal_edit.py -a_srs",

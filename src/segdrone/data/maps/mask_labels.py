@@ -20,6 +20,7 @@ from segdrone.raster.crs import transform_between
 from segdrone.raster.gdal import gdal_options
 from segdrone.raster.georeference import Georeference
 from segdrone.raster.map_file import map_driver
+from segdrone.raster.map_header import crs_of
 from segdrone.raster.map_vrt import check_map
 from segdrone.raster.polygons import extent_of
 from segdrone.windows import Window
@@ -101,7 +102,7 @@ class MaskLabels:
 
     def _place(self, grid: Grid) -> tuple[float, float, float, float] | None:
         """Returns the smallest and largest column and row of the grid that the mask reaches; None if it is unknown."""
-        own = Georeference(mask_crs(self._file), tuple(self._file.transform)[:6])
+        own = Georeference(crs_of(self._file), tuple(self._file.transform)[:6])
         points = transform_between(own.crs, grid.place.crs)(own.coordinates(outline(self._file.shape)))
         return extent_of(inverse_transform(grid.place)(points))
 
@@ -123,7 +124,7 @@ def open_mask(path: Path) -> Any:
         if file.count != 1 or np.dtype(file.dtypes[0]).kind not in "ui":
             bands = f"{file.count} band{'s' if file.count > 1 else ''} of {file.dtypes[0]}"
             raise DataError(f"{path} has {bands}: a mask has one band of ids (gdal_translate -b 1 -ot Byte)")
-        if not mask_crs(file) or not place.is_usable or file.transform.is_identity or file.gcps[0]:
+        if not crs_of(file) or not place.is_usable or file.transform.is_identity or file.gcps[0]:
             raise DataError(
                 f"{path} does not say where it lies: give it a coordinate system and a transform (gdal_edit -a_srs "
                 "EPSG:CODE -a_ullr WEST NORTH EAST SOUTH)"
@@ -137,11 +138,6 @@ def is_raster_file(path: Path) -> bool:
         return bool(map_driver(str(path)))
     except DataError:
         return False
-
-
-def mask_crs(file: Any) -> str:
-    """Returns the coordinate system of a dataset of rasterio as WKT; empty if there is none."""
-    return str(file.crs.to_wkt(version="WKT2_2019")) if file.crs else ""
 
 
 def tell_nodata(path: Path, file: Any, names: Mapping[int, str]) -> None:
