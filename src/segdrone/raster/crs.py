@@ -174,6 +174,17 @@ def _tell_missing_grid(first: str, second: str, accuracy: float) -> None:
     )  # fmt: skip
 
 
+def geodetic_of(crs: Any) -> Any:
+    """Returns the system of longitudes and latitudes of one that is projected, or has rotated poles; without heights.
+
+    Args:
+        crs: What `horizontal_crs` returned.
+    """
+    while crs.is_derived:
+        crs = crs.source_crs
+    return crs.to_2d() if len(crs.axis_info) > 2 else crs
+
+
 def to_ellipsoid(crs: Any, coordinates: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Returns longitudes and latitudes in radians, float64 `[N]` each, on the system's own ellipsoid.
 
@@ -184,10 +195,7 @@ def to_ellipsoid(crs: Any, coordinates: Points) -> tuple[NDArray[np.float64], ND
     Raises:
         DataError: PROJ knows no way to the ellipsoid.
     """
-    geodetic = crs
-    while geodetic.is_derived:  # projected, or with rotated poles
-        geodetic = geodetic.source_crs
-    geodetic = geodetic.to_2d() if len(geodetic.axis_info) > 2 else geodetic
+    geodetic = geodetic_of(crs)
     try:
         transformer = library("pyproj").Transformer.from_crs(crs, geodetic, always_xy=True)
     except library("pyproj.exceptions").ProjError as error:

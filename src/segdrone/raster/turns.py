@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.errors import DataError
-from segdrone.raster.crs import Points, horizontal_crs, name_of
+from segdrone.raster.crs import Points, geodetic_of, horizontal_crs, name_of
 from segdrone.raster.geo_libraries import library
 
 _NOISE = 1e-12  # of a turn of longitude
@@ -48,12 +48,10 @@ def turn_of(crs: str) -> Turn | None:
     system = horizontal_crs(crs)
     if system.is_geographic:
         return Turn(2 * math.pi / system.axis_info[0].unit_conversion_factor, 0.0)
-    geodetic = system
-    while geodetic.is_derived:
-        geodetic = geodetic.source_crs
+    geodetic = geodetic_of(system)
     step = math.radians(_STEP) / geodetic.axis_info[0].unit_conversion_factor
     x, y = np.meshgrid(step * np.arange(6), [0.0, 4 * step])
-    transformer = library("pyproj").Transformer.from_crs(system, geodetic.to_2d(), always_xy=True)
+    transformer = library("pyproj").Transformer.from_crs(system, geodetic, always_xy=True)
     places = np.asarray(transformer.transform(x, y, direction="INVERSE")[0])
     steps = np.diff(places, axis=1)
     middle = float(np.median(steps))
