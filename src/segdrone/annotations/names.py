@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from itertools import takewhile
+from collections.abc import Iterable
 from pathlib import Path
 
+from segdrone.data.discovery.dataset_files import count_shared
 from segdrone.errors import DataError
 
 
@@ -42,18 +42,12 @@ def unique_names(photographs: Iterable[Path]) -> dict[Path, str]:
 
 def _with_folders(group: list[Path]) -> dict[Path, str]:
     folders = [list(path.parent.parts) for path in group]
-    start = _common_length(folders)
-    end = _common_length([parts[start:][::-1] for parts in folders])
+    start = count_shared(folders)
+    end = count_shared([parts[start:][::-1] for parts in folders])
     return {
         path: "_".join([*parts[start : len(parts) - end], path.stem])
         for path, parts in zip(group, folders, strict=True)
     }
-
-
-def _common_length(lists: Sequence[Sequence[str]]) -> int:
-    """Returns how many of the first items of all lists are equal."""
-    equal = (len(set(items)) == 1 for items in zip(*lists, strict=False))
-    return sum(takewhile(bool, equal))
 
 
 def fold(name: str) -> str:

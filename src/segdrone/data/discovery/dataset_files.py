@@ -161,7 +161,7 @@ def pair_files(
         for name in candidates.keys() - {*partners.values()}:
             (passed[_VIEWS] if is_view(name) else without_photograph).extend(candidates[name])
     ids = _unique_ids(root, {path: place for place, images in photographs.items() for path in chain(*images.values())})
-    shared = _count_shared([place for place, _, _ in found])
+    shared = count_shared([place for place, _, _ in found])
     found = [(place[shared:], image, mask) for place, image, mask in found]
     splits, split_by, notes = _folder_splits([place for place, _, _ in found])
     pairs_found = sorted(
@@ -219,7 +219,7 @@ def _group(place: Place, is_split: bool) -> str:
 
 def _unique_ids(root: Path, places: Mapping[Path, Place]) -> dict[Path, str]:
     """Returns the id of each photograph: its name, after its place or its whole folder if names occur twice."""
-    shared = _count_shared([*places.values()])
+    shared = count_shared([*places.values()])
     names = {image: stem(image) for image in places}
     for is_by_place in (True, False):
         if len(set(names.values())) == len(names):
@@ -230,6 +230,6 @@ def _unique_ids(root: Path, places: Mapping[Path, Place]) -> dict[Path, str]:
     return names
 
 
-def _count_shared(places: Sequence[Place]) -> int:
+def count_shared(places: Sequence[Sequence[str]]) -> int:
     """Returns how many folders all places begin with."""
     return len([*takewhile(lambda parts: len({*parts}) == 1, zip(*places, strict=False))])
