@@ -34,6 +34,16 @@ class Window(NamedTuple):
         """Columns of the image that the window covers."""
         return slice(self.left, self.left + self.width)
 
+    def check_inside(self, size: Size) -> None:
+        """Checks that the window is inside an image of a height and a width.
+
+        Raises:
+            ValueError: It is not.
+        """
+        bottom, right = self.top + self.height, self.left + self.width
+        if not (0 <= self.top <= bottom <= size[0] and 0 <= self.left <= right <= size[1]):
+            raise ValueError(f"{self} is not inside an image of {size[0]} x {size[1]} pixels")
+
 
 def grid(image_size: Size, window_size: Size, stride: Size) -> list[Window]:
     """Returns windows that cover every pixel of an image, row by row.

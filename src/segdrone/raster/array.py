@@ -74,9 +74,5 @@ class ArraySource:
 
 
 def _cut(array: NDArray[Any], window: Window) -> NDArray[Any]:
-    height, width = array.shape[:2]
-    if not (0 <= window.top <= window.top + window.height <= height) or not (
-        0 <= window.left <= window.left + window.width <= width
-    ):
-        raise ValueError(f"{window} is not inside an image of {height} x {width} pixels")
+    window.check_inside((array.shape[0], array.shape[1]))
     return array[window.rows, window.columns]

@@ -214,11 +214,7 @@ class MapSource:
 
     def _read(self, window: Window, bands: Sequence[int], *, masks: bool = False) -> NDArray[Any]:
         """Returns values, `[bands, h, w]`, or the mask of the file; what cannot be decoded is 0 and noted."""
-        height, width = self.size
-        if not (0 <= window.top <= window.top + window.height <= height) or not (
-            0 <= window.left <= window.left + window.width <= width
-        ):
-            raise ValueError(f"{window} is not inside a map of {height} x {width} pixels")
+        window.check_inside(self.size)
         with gdal_options(remote=self._remote) as rasterio:
 
             def load(part: Window) -> NDArray[Any]:
