@@ -22,11 +22,12 @@ def matches(document: Any) -> bool:
     return (
         isinstance(document, dict)
         and {"images", "annotations", "categories"} <= document.keys()
-        and not _first_has(document["annotations"], "segments_info", "caption")  # those are panoptic and captions
+        and not first_has(document["annotations"], "segments_info", "caption")  # those are panoptic and captions
     )
 
 
-def _first_has(items: Any, *keys: str) -> bool:
+def first_has(items: Any, *keys: str) -> bool:
+    """Whether the first of some annotations has one of the keys."""
     first = items[0] if isinstance(items, list) and items else None
     return isinstance(first, dict) and not first.keys().isdisjoint(keys)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.annotations.checked import CheckedNode
-from segdrone.annotations.coco import read_categories, read_images, read_things
+from segdrone.annotations.coco import first_has, read_categories, read_images, read_things
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Shape
 from segdrone.errors import DataError
 from segdrone.raster.header import open_file
@@ -25,10 +25,11 @@ _IDS = 1 << 24
 
 def matches(document: Any) -> bool:
     """Returns whether a document has this format."""
-    if not isinstance(document, dict) or not {"images", "annotations", "categories"} <= document.keys():
-        return False
-    items = document["annotations"]
-    return isinstance(items, list) and bool(items) and isinstance(items[0], dict) and "segments_info" in items[0]
+    return (
+        isinstance(document, dict)
+        and {"images", "annotations", "categories"} <= document.keys()
+        and first_has(document["annotations"], "segments_info")
+    )
 
 
 @dataclass(frozen=True)
