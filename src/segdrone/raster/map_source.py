@@ -25,7 +25,7 @@ from segdrone.raster.map_header import (
     read_georeference,
     read_palette,
 )
-from segdrone.raster.map_vrt import check_map
+from segdrone.raster.map_vrt import MAX_BANDS, check_map
 from segdrone.raster.pixels import resize_image, resize_mask
 from segdrone.raster.resample import ResampledSource
 from segdrone.raster.source import ImageSource
@@ -33,7 +33,6 @@ from segdrone.windows import Size, Window
 
 log = logging.getLogger(__name__)
 
-_MAX_BANDS = 4096
 _MAX_DAMAGED = 100_000  # blocks
 
 Pixels = NDArray[np.uint8]
@@ -190,7 +189,7 @@ class MapSource:
                 raise self._unreadable(error) from None
             if "OVERVIEW_FILE" in dataset.tags(ns="OVERVIEWS") and not self._remote:
                 raise ConfigError(f"{path} names another file as its overview: give --remote if you trust the file")
-        if not 0 < dataset.count <= _MAX_BANDS:
+        if not 0 < dataset.count <= MAX_BANDS:
             raise DataError(
                 f"{self.path} has {dataset.count} bands, of which none or too many are read: take three of them"
             )

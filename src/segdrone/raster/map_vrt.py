@@ -13,7 +13,7 @@ from segdrone.utils.bounded import UnreadableError, read_bytes, read_xml
 from segdrone.utils.console import one_line
 
 _MAX_DEPTH = 5  # of VRTs in VRTs
-_MAX_BANDS = 4096
+MAX_BANDS = 4096
 _MAX_SOURCES = 1_000_000  # files read for the whole raster, each as often as it is named
 _SOURCES = ("sourcefilename", "sourcedataset")
 # What gdalbuildvrt, gdal_translate and gdalwarp write, in lower case: GDAL compares names without case. It takes
@@ -83,8 +83,8 @@ def _count_sources(path: Path, remote: bool, within: tuple[Path, ...], known: di
         raise DataError(f"{path} is not a VRT ({error}): write it again with gdalbuildvrt") from None
     if root.tag != "VRTDataset":
         raise DataError(f"{path} is XML, but no VRT: give a map")
-    if sum(1 for _ in root.iter("VRTRasterBand")) > _MAX_BANDS:
-        raise DataError(f"{path} has more than {_MAX_BANDS} bands: give three of them")
+    if sum(1 for _ in root.iter("VRTRasterBand")) > MAX_BANDS:
+        raise DataError(f"{path} has more than {MAX_BANDS} bands: give three of them")
     count = 0
     if remote:
         return count
