@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segdrone.annotations import write
 from segdrone.annotations.class_table import build_class_table
@@ -159,7 +160,7 @@ def _write_pairs(
     superpixels: Superpixels | None,
     keeps_order: bool,
     progress: bool,
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+) -> NDArray[np.int64]:
     """Writes all pairs; returns how many pixels have each value, int64 `[256]`."""
     fill = table.ignore_index if background is None else table.names.index(background)
     ids = {name: i for i, name in enumerate(table.names)}
@@ -221,7 +222,7 @@ def _summarize(
     out: Path,
     table: ClassTable,
     drawn: Sequence[Annotated],
-    pixels: np.ndarray[tuple[int], np.dtype[np.int64]],
+    pixels: NDArray[np.int64],
     splits: Mapping[str, Sequence[str]],
     empty: int,
     unnamed: int,
