@@ -125,21 +125,24 @@ def _read_polygons(segmentation: CheckedNode, label: str) -> tuple[Shape, int]:
 
 
 def _read_runs(segmentation: CheckedNode, label: str, image_size: Size | None) -> Shape:
-    runs = read_runs(segmentation)
-    if image_size is not None and runs.size != image_size:
-        raise segmentation.error(f"has the size {[*runs.size]}, not the height and width of its image {image_size}")
+    runs = read_runs(segmentation, image_size)
     return Shape(label, segmentation.where, bitmap=runs, z_order=-runs.area)
 
 
-def read_runs(node: CheckedNode) -> RunLengths:
+def read_runs(node: CheckedNode, image_size: Size | None = None) -> RunLengths:
     """Returns run lengths, compressed or not, of a mapping with `counts` and `size`.
 
+    Args:
+        node: The mapping.
+        image_size: Height and width that they must have; None if these are not known.
+
     Raises:
-        DataError: Something is missing or has a wrong type, or the counts are not those of the size.
+        DataError: Something is missing or has a wrong type, or the size is another one, or not that of the counts.
     """
     counts, size = node["counts"], node["size"].integers().tolist()
-    if len(size) != 2:
-        raise node.error(f"has the size {size}, not a height and a width")
+    if len(size) != 2 or (image_size is not None and tuple(size) != image_size):
+        expected = "a height and a width" if image_size is None else f"the height and width of its image {image_size}"
+        raise node.error(f"has the size {size}, not {expected}")
     try:
         lengths = decode_coco_counts(counts.content) if isinstance(counts.content, str) else counts.integers()
         return RunLengths(lengths, (size[0], size[1]), by_columns=True)
