@@ -55,7 +55,8 @@ def read(document: Any, path: Path) -> Annotations:
             counter[what] += 1
         else:
             if isinstance(segmentation.content, dict):
-                shape = _read_runs(segmentation, labels[category], images[image].size)
+                runs = read_runs(segmentation, images[image].size)
+                shape = Shape(labels[category], segmentation.where, bitmap=runs, z_order=-runs.area)
             else:
                 shape, too_short = _read_polygons(segmentation, labels[category])
                 skipped["polygons of fewer than 3 points"] += too_short
@@ -122,11 +123,6 @@ def _read_polygons(segmentation: CheckedNode, label: str) -> tuple[Shape, int]:
     drawn = [polygon for polygon in polygons if len(polygon) > 2]
     shape = Shape(label, segmentation.where, drawn, z_order=-sum(polygon_area(polygon) for polygon in drawn))
     return shape, len(polygons) - len(drawn)
-
-
-def _read_runs(segmentation: CheckedNode, label: str, image_size: Size | None) -> Shape:
-    runs = read_runs(segmentation, image_size)
-    return Shape(label, segmentation.where, bitmap=runs, z_order=-runs.area)
 
 
 def read_runs(node: CheckedNode, image_size: Size | None = None) -> RunLengths:
