@@ -161,11 +161,13 @@ def main() -> None:
         rows.append(row(name, metrics, metrics, f"{ms:.0f}", photographs.things))
     header = ["", "PQ of things", *(f"PQ {name}" for name in photographs.things), "mAP", "mAP 50", "ms"]
     start = "ImageNet weights" if options.weights else "random weights"
+    given = " --weights FILE" * bool(options.weights) + " --checkpoint best.ckpt" * bool(options.checkpoint)
     table = f"""# Things one by one, beside Mask R-CNN
 
-`python benchmarks/instances_peer.py --minutes {options.minutes:g}`: {len(photographs.train)} photographs to train on,
+`python benchmarks/instances_peer.py --minutes {options.minutes:g}{given}`:
+{len(photographs.train)} photographs to train on,
 {len(photographs.val)} to score on, {height} x {width}; Mask R-CNN on MobileNetV2, {start}, {trained["steps"]} steps of
-{options.batch} crops of {options.crop[0]} x {options.crop[1]}; {torch.get_num_threads()} threads,
+{options.batch} crops of {options.crop[0]} x {options.crop[1]}; threads: {torch.get_num_threads()},
 {platform.machine()}, torch {torch.__version__}. Panoptic quality (PQ) and average precision of masks by
 `segdrone evaluate`; milliseconds a photograph, by torch, from its pixels to its things.
 
