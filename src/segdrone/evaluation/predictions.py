@@ -22,7 +22,7 @@ from segdrone.geo.predicted_masks import read_predicted_masks
 from segdrone.inference.grouping import Things
 from segdrone.raster.decode import read_image
 from segdrone.raster.header import read_header
-from segdrone.raster.pixels import resize_image, resize_mask
+from segdrone.raster.pixels import Ids, resize_image, resize_mask
 from segdrone.utils.digest import file_digest
 from segdrone.utils.progress import progress_bar
 from segdrone.windows import Size, proportional_size
@@ -150,9 +150,10 @@ def evaluate_predictions(
                 f"{pair.size[0]}, so one of them is turned, as by a program that ignores EXIF: turn it upright"
             )
         mask = _resize(stored, target)
-        numbers = (
-            None if files.instances is None else _read_numbers(files, source, predicted_encoding, target, evaluator)
-        )
+        numbers = None
+        if files.instances is not None:  # told apart by the classes that were predicted, before some are merged
+            numbers = separate_merged(_read_numbers(files, stored, evaluator), source, predicted_encoding)
+            numbers = _resize(numbers, target)
         confidence = None if files.confidence is None else _resize(_read_gray(files.confidence), target)
         for path, array in ((files.mask, mask), (files.confidence, confidence)):
             if array is not None and array.shape != truth.shape:
@@ -170,27 +171,22 @@ def evaluate_predictions(
         evaluator.update(EvalSample(pair.id, truth, mask, confidence, image, things))
 
 
-def _read_numbers(
-    files: PredictedMask, source: NDArray[np.uint8], encoding: MaskEncoding, size: Size | None, evaluator: Evaluator
-) -> NDArray[np.uint16]:
-    """Returns the numbers of predicted things, resized as their mask.
+def _read_numbers(files: PredictedMask, mask: NDArray[np.uint8], evaluator: Evaluator) -> NDArray[np.uint16]:
+    """Returns the numbers of predicted things.
 
     Raises:
         DataError: They cannot be read, or a thing has none.
     """
     assert files.instances is not None
-    mask = encoding.remap(source)
     numbers = read_instance_map(files.instances, (mask.shape[0], mask.shape[1]))
     things = evaluator.objects.things
     ids = [evaluator.table.names.index(name) for name in things]
-    if encoding.merged.any():
-        numbers = separate_merged(numbers, source, encoding)
     if missing := int((np.isin(mask, ids) & (numbers == 0)).sum()):
         raise DataError(
             f"{files.instances} has no number at {missing} pixels where {files.mask} has a thing "
             f"({', '.join(things)}): number every predicted thing, or choose the classes that are by objects=[CLASS]"
         )
-    return numbers if size is None or numbers.shape == size else resize_mask(numbers, size)
+    return numbers
 
 
 def _predict_output(folder: Path) -> Path | None:
@@ -211,7 +207,7 @@ def _is_turned(size: tuple[int, ...], other: Size) -> bool:
     return math.isclose(height / width, other_width / other_height, rel_tol=0.03) and height != width
 
 
-def _resize(mask: NDArray[np.uint8], size: Size | None) -> NDArray[np.uint8]:
+def _resize(mask: NDArray[Ids], size: Size | None) -> NDArray[Ids]:
     return mask if size is None or mask.shape == size else resize_mask(mask, size)
 
 

@@ -92,13 +92,13 @@ def tell_apart(mask: NDArray[np.uint8], planes: Planes | None, things: Sequence[
     ids = [table.names.index(name) for name in things]
     if planes is not None:
         return group_things(mask, planes, ids, [table.names.index(name) for name in table.things or ()])
-    numbers = np.zeros(mask.shape, np.uint16)
-    if (count := _number_components(mask, numbers, np.ones(mask.shape, np.uint8), ids)) > _MOST_NUMBERS:
+    things_of_mask, count = _components_as_things(mask, ids)
+    if count > _MOST_NUMBERS:
         raise DataError(
             f"{count:,} connected components of {', '.join(things)} are more than the {_MOST_NUMBERS:,} things that "
             "an instance map can number: drop small ones with --min-area, or name other classes with --object-class"
         )
-    return Things(mask, numbers)
+    return things_of_mask
 
 
 def number_things(mask: NDArray[np.uint8], things: Sequence[int]) -> Things:
@@ -108,13 +108,19 @@ def number_things(mask: NDArray[np.uint8], things: Sequence[int]) -> Things:
         mask: Class ids, uint8 `[H, W]`.
         things: Ids of the thing classes.
     """
-    numbers = np.zeros(mask.shape, np.uint16)
-    if (count := _number_components(mask, numbers, np.ones(mask.shape, np.uint8), things)) > _MOST_NUMBERS:
+    things_of_mask, count = _components_as_things(mask, things)
+    if count > _MOST_NUMBERS:
         log.warning(
             "a mask has %s connected components of thing classes: all beyond %s are scored as one of each class",
             f"{count:,}", f"{_MOST_NUMBERS:,}",
         )  # fmt: skip
-    return Things(mask, numbers)
+    return things_of_mask
+
+
+def _components_as_things(mask: NDArray[np.uint8], things: Sequence[int]) -> tuple[Things, int]:
+    """Returns the connected components of classes as things, and how many there are, also beyond 65,535."""
+    numbers = np.zeros(mask.shape, np.uint16)
+    return Things(mask, numbers), _number_components(mask, numbers, np.ones(mask.shape, np.uint8), things)
 
 
 def group_things(

@@ -181,6 +181,8 @@ def separate_merged(numbers: NDArray[np.uint16], mask: NDArray[np.uint8], encodi
         mask: uint8 `[H, W]`, ids of `encoding.source`.
         encoding: Merges classes.
     """
+    if not encoding.merged.any():
+        return numbers
     where = encoding.merged[mask] & (numbers > 0)
     merged, separate = encoding.remap(mask), numbers.copy()
     classes: dict[tuple[int, int], list[int]] = {}
