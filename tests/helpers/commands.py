@@ -13,6 +13,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Mapping
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import NoReturn, Protocol, Self
 
@@ -25,8 +26,15 @@ _PYTHONPATH = os.environ.get("PYTHONPATH")
 PRELOADED = [
     "torch", "torch._dynamo", "torch.utils.tensorboard", "torchvision", "lightning.pytorch", "torchmetrics",
     "segmentation_models_pytorch", "albumentations", "cv2", "hydra.main", "matplotlib.pyplot",
-    "pycocotools.cocoeval", "jinja2", "rich.table", "typer",
+    "pycocotools.cocoeval", "onnxruntime", "jinja2", "rich.table", "typer",
 ]  # fmt: skip
+
+
+def fork_context() -> BaseContext:
+    """Return a context whose processes are forks of the server."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    return context
 
 
 class Command(Protocol):
@@ -97,12 +105,10 @@ class ForkedCommand:
         env: Mapping[str, str] | None = None,
         file_size_limit: int | None = None,
     ) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(PRELOADED)
         self._folder = tempfile.TemporaryDirectory()
         self._outputs = [Path(self._folder.name) / name for name in ("stdout", "stderr")]
         given = list(map(str, arguments))
-        self._process = context.Process(
+        self._process = fork_context().Process(
             target=_become, args=(script, given, cwd, _environment(env), self._outputs, file_size_limit)
         )
         self._process.start()

@@ -6,12 +6,25 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from segdrone.serve import process
 from segdrone.serve.app import start_service
 from segdrone.serve.pool import WorkerPool
 from segdrone.serve.service import Service
 from segdrone.serve.settings import ModelFile, ServeSettings
 from segdrone.serve.worker import WorkerOptions
+from tests.helpers.commands import fork_context
 from tests.helpers.serving import left_in_spool, make_client, write_model
+
+
+@pytest.fixture(scope="package", autouse=True)
+def forked_workers() -> Iterator[None]:
+    """Forks workers from the server that commands are forked from: a spawned one imports for seconds.
+
+    tests/cli/test_serve.py spawns them, as a service does.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "CONTEXT", fork_context())
+        yield
 
 
 @pytest.fixture(scope="package")

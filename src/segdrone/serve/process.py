@@ -9,9 +9,11 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from multiprocessing.connection import wait
+from multiprocessing.context import BaseContext
 
 from segdrone.serve.worker import Message, WorkerOptions, main
 
+CONTEXT: BaseContext = multiprocessing.get_context("spawn")  # a fork of a process with threads can hang
 _MAX_MESSAGE = 64 << 20  # bytes
 _EXIT_SECONDS = 5.0  # from the end of the connection to that of the process
 
@@ -21,7 +23,7 @@ class WorkerLostError(Exception):
 
 
 class WorkerProcess:
-    """A process that runs `worker.main`. It is spawned: a fork of a process with threads can hang.
+    """A process that runs `worker.main`.
 
     Args:
         options: How it computes.
@@ -31,10 +33,9 @@ class WorkerProcess:
     """
 
     def __init__(self, options: WorkerOptions) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._connection, other = context.Pipe()
+        self._connection, other = CONTEXT.Pipe()
         self._sending = threading.Lock()
-        self._process = context.Process(target=main, args=(other, options), daemon=True, name="segdrone-worker")
+        self._process = CONTEXT.Process(target=main, args=(other, options), daemon=True, name="segdrone-worker")
         self.models: Mapping[str, str] = {}
         self._process.start()
         other.close()
