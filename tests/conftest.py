@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import io
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from segdrone.synthetic import write_scenes
 from tests.helpers.commands import Command, leave_files_in_memory, run_command
@@ -91,3 +93,17 @@ def drawn_config(all_scenes: Path, tmp_path: Path) -> Compose:
 def command(tmp_path: Path) -> Command:
     """Runs a command in tmp_path: see `run_command`."""
     return functools.partial(run_command, tmp_path)
+
+
+@pytest.fixture
+def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writes figures without drawing them, which takes tenths of a second each, except in tests marked `drawn`."""
+
+    def savefig(figure: object, file: Path | io.StringIO, **options: object) -> None:
+        if isinstance(file, io.StringIO):
+            file.write("<svg></svg>")
+        else:
+            Image.new("RGB", (1, 1)).save(file, format="png")
+
+    if request.node.get_closest_marker("drawn") is None:
+        monkeypatch.setattr("matplotlib.figure.Figure.savefig", savefig)

@@ -22,6 +22,8 @@ from tests.helpers.exported import SPEC
 from tests.helpers.picking import write_pool
 from tests.helpers.small_graphs import graph, write
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 Call = Callable[..., tuple[int, str, str]]
 
 

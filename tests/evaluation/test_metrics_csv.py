@@ -6,6 +6,8 @@ from segdrone.evaluation.metrics_csv import read_history
 from segdrone.training import train
 from tests.helpers.small_run import Compose, fit_config
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def test_a_resumed_run_has_the_history_of_both_runs(drawn_config: Compose, tmp_path: Path) -> None:
     run = tmp_path / "run"

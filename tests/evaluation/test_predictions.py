@@ -20,6 +20,8 @@ from tests.helpers.image_files import read_mask
 from tests.helpers.shared import make_once
 from tests.helpers.small_run import compose_config
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def scored(out: Path, *choices: str) -> dict[str, object]:
     return evaluate(compose_config("evaluate", f"output_dir={out}", "pictures=1", *choices))

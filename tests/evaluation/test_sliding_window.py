@@ -23,6 +23,8 @@ from tests.helpers.shared import make_once
 from tests.helpers.small_run import Compose, compose_config, fit_config, small
 from tests.helpers.tiff_files import Page, write_tiff
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def trained(all_scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -18,6 +18,8 @@ from segdrone.selection.scores import score_photograph
 from tests.helpers.picking import predictor, write_pool
 from tests.helpers.small_dataset import photograph, write_set
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def pick(pool: Path, out: Path, count: int = 3, **options: Any) -> PickSummary:
     return pick_photographs(predictor(), find_inputs([pool], out), out, count=count, progress=False, **options)
@@ -42,6 +44,7 @@ def test_the_least_certain_ones_are_a_shortlist(pool: Path, tmp_path: Path, by: 
     assert min(scores) > 0
 
 
+@pytest.mark.drawn
 def test_files_say_what_was_picked(pool: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     found = pick(pool, out, 3)

@@ -9,6 +9,8 @@ from segdrone.training import train
 from segdrone.training.precision import choose_precision
 from tests.helpers.small_run import Compose, compose_config
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.mark.parametrize(
     ("accelerator", "cpu", "gpu", "precision"),

@@ -15,12 +15,15 @@ from segdrone.training import objective, train
 from tests.helpers.small_run import Compose, compose_config, fit_config
 from tests.helpers.training import weights as flat_weights
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
+@pytest.mark.drawn
 def test_run_writes_all_files(drawn_config: Compose, run: Path) -> None:
     cfg = drawn_config("trainer.max_epochs=2", "callbacks.pictures.every_n_epochs=1")
     metrics, made = train(cfg)

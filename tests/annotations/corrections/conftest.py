@@ -65,7 +65,7 @@ def correction(folder: Path, name: str = "a", *shapes: Any, file: str | None = N
 
 
 @pytest.fixture
-def dataset(tmp_path: Path) -> Path:
+def dataset(tmp_path: Path, undrawn: None) -> Path:
     root = tmp_path / "dataset"
     for seed, name in enumerate("abc"):
         write_photograph(root / "images" / f"{name}.png", seed)
