@@ -13,7 +13,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Mapping
-from multiprocessing.context import BaseContext
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import NoReturn, Protocol, Self
 
@@ -30,7 +30,7 @@ PRELOADED = [
 ]  # fmt: skip
 
 
-def fork_context() -> BaseContext:
+def fork_context() -> ForkServerContext:
     """Return a context whose processes are forks of the server."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from segdrone.raster import pixels
-from segdrone.raster.pixels import count_values, joint_histogram, resize_image, resize_mask
+from segdrone.raster.pixels import count_values, joint_histogram, nearest_index, resize_image, resize_mask
 from segdrone.windows import Size
 from tests.helpers.image_files import random_ids, random_image
 
@@ -68,3 +68,9 @@ def test_an_image_with_more_pixels_than_float32_can_count_is_counted_exactly() -
     truth[-1, -1] = 1
     histogram = joint_histogram(truth, truth)
     assert (histogram[0, 0], histogram[1, 1], histogram.sum()) == (4100**2 - 1, 1, 4100**2)
+
+
+@pytest.mark.parametrize(("old", "new"), [(7, 7), (704, 4000), (1056, 6000), (31, 97), (97, 31), (1, 5)])
+def test_the_nearest_index_is_that_of_a_resized_mask(old: int, new: int) -> None:
+    side = np.arange(old, dtype=np.uint16)[None]
+    assert nearest_index(old, new).tolist() == resize_mask(side, (1, new))[0].tolist()

@@ -30,6 +30,14 @@ def fill_from_nearest(mask: NDArray[T], empty: NDArray[np.bool_], classes: int) 
         >>> fill_from_nearest(mask, np.array([[False, True, True, False]]), classes=3).tolist()
         [[1, 1, 2, 2]]
     """
+    left, top, width, height = cv2.boundingRect(empty.view(np.uint8))
+    around = slice(max(0, top - 1), top + height + 1), slice(max(0, left - 1), left + width + 1)
+    filled = mask.copy()
+    filled[around] = _fill(mask[around], empty[around], classes)
+    return filled
+
+
+def _fill(mask: NDArray[T], empty: NDArray[np.bool_], classes: int) -> NDArray[T]:
     padded, padded_empty = np.pad(mask, 1, constant_values=classes), np.pad(empty, 1)
     values, unfilled, row = padded.reshape(-1), padded_empty.reshape(-1), padded.shape[1]
     sides, corners = (-row, -1, 1, row), (-row - 1, -row + 1, row - 1, row + 1)
@@ -46,7 +54,7 @@ def fill_from_nearest(mask: NDArray[T], empty: NDArray[np.bool_], classes: int) 
     neighbors = cv2.dilate(padded_empty.view(np.uint8), np.ones((3, 3), np.uint8))
     neighbors[padded_empty] = 0
     neighbors[padded >= classes] = 0
-    front = np.flatnonzero(neighbors)
+    front = np.flatnonzero(neighbors.view(bool))
     while front.size:
         front = grow(np.concatenate([front, grow(front, sides)]), sides + corners)
-    return np.ascontiguousarray(padded[1:-1, 1:-1])
+    return padded[1:-1, 1:-1]

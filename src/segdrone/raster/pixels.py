@@ -38,6 +38,21 @@ def resize_mask(mask: NDArray[Ids], size: Size, interpolation: str = "area") -> 
     return np.asarray(cv2.resize(mask, size[::-1], interpolation=nearest), mask.dtype)
 
 
+def nearest_index(old: int, new: int) -> NDArray[np.intp]:
+    """Returns for each pixel along a resized side of a mask the pixel whose id `resize_mask` gives it, intp `[new]`.
+
+    Args:
+        old: Length of the side before, in pixels.
+        new: Its length after.
+
+    Example:
+        >>> nearest_index(3, 6).tolist()
+        [0, 0, 1, 1, 2, 2]
+    """
+    places = np.arange(old, dtype=np.float32)[None]
+    return np.asarray(cv2.resize(places, (new, 1), interpolation=cv2.INTER_NEAREST_EXACT)[0], np.intp)
+
+
 def count_values(pixels: NDArray[np.uint8], channel: int = 0) -> NDArray[np.int64]:
     """Returns the number of pixels of each value: int64 `[256]`.
 

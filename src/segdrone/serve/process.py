@@ -9,11 +9,10 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from multiprocessing.connection import wait
-from multiprocessing.context import BaseContext
 
 from segdrone.serve.worker import Message, WorkerOptions, main
 
-CONTEXT: BaseContext = multiprocessing.get_context("spawn")  # a fork of a process with threads can hang
+CONTEXT = multiprocessing.get_context("spawn")  # a fork of a process with threads can hang
 _MAX_MESSAGE = 64 << 20  # bytes
 _EXIT_SECONDS = 5.0  # from the end of the connection to that of the process
 
