@@ -56,20 +56,28 @@ class Component(NamedTuple):
         cv2.drawContours(canvas, [self.outline, *self.holes], -1, value, cv2.FILLED, offset=(-left, -top))
 
 
-def connected_components(mask: NDArray[np.uint8], class_id: int) -> Iterator[Component]:
-    """Yields the connected components of a class in a mask, uint8 `[H, W]`.
+def connected_components(mask: NDArray[np.uint8], class_id: int, window: Window | None = None) -> Iterator[Component]:
+    """Yields the connected components of a class in a mask.
+
+    Args:
+        mask: Class ids, uint8 `[H, W]`.
+        class_id: The class.
+        window: A window that has all its pixels, if known, which saves a search in the whole mask.
 
     Example:
         >>> mask = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1]], np.uint8)
         >>> sorted(component.area for component in connected_components(mask, class_id=1))
         [1, 2]
     """
-    binary = (mask == class_id).view(np.uint8)
-    left, top, width, height = cv2.boundingRect(binary)
-    if not width:
+    if window is None:
+        left, top, width, height = cv2.boundingRect((mask == class_id).view(np.uint8))
+        window = Window(top, left, height, width)
+    binary = (mask[window.rows, window.columns] == class_id).view(np.uint8)
+    if not binary.any():
         return
-    binary = binary[top : top + height, left : left + width]
-    contours, (tree,) = cv2.findContours(binary, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=(left, top))
+    contours, (tree,) = cv2.findContours(
+        binary, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=(window.left, window.top)
+    )
     parents = tree[:, 3].tolist()  # -1 for an outline
     holes: list[list[Contour]] = [[] for _ in contours]
     for contour, parent in zip(contours, parents, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -121,7 +121,8 @@ def number_things(mask: NDArray[np.uint8], things: Sequence[int]) -> Things:
 def _components_as_things(mask: NDArray[np.uint8], things: Sequence[int]) -> tuple[Things, int]:
     """Returns the connected components of classes as things, and how many there are, also beyond 65,535."""
     numbers = np.zeros(mask.shape, np.uint16)
-    return Things(mask, numbers), _number_components(mask, numbers, things, lambda *_: True)
+    components = (part for class_id in things for part in connected_components(mask, class_id))
+    return Things(mask, numbers), _number_components(numbers, components)
 
 
 def group_things(
@@ -152,13 +153,12 @@ def group_things(
     """
     learned = things if learned is None else learned
     grouped = [*dict.fromkeys([*things, *learned])]
-    planes_size: Size = (planes.shape[1], planes.shape[2])
-    rows, columns = (nearest_index(*sides) for sides in zip(planes_size, mask.shape, strict=True))
-    among = np.zeros(planes_size, np.uint8)
-    present = set()
-    for y, x in _pixels_of(mask, grouped):
-        among[rows[y], columns[x]] = 1
-        present.update(np.unique(mask[y, x]).tolist())
+    height, width = planes.shape[1:]
+    rows, columns = (nearest_index(*sides) for sides in zip((height, width), mask.shape, strict=True))
+    places = np.concatenate([*_places_of(mask, grouped)])
+    in_planes = rows[places // mask.shape[1]] * width + columns[places % mask.shape[1]]
+    among = np.zeros((height, width), np.uint8)
+    among.ravel()[in_planes] = 1
     nearest, missed, seen = _nearest_centers(planes, among)
 
     def at(plane: NDArray[np.uint8], component: Component) -> NDArray[np.uint8]:
@@ -166,24 +166,30 @@ def group_things(
         return plane[np.ix_(rows[window.rows], columns[window.columns])][component.pixels]
 
     least_area = _SPECK**2 * mask.size / among.size
-    grouped, learned = ([id_ for id_ in ids if id_ in present] for ids in (grouped, learned))
-    mask = _fill_specks(mask, learned, lambda part: part.area < least_area and not at(seen, part).any())
+    specks = [
+        part for _, part in _components(mask, learned, places)
+        if part.area < least_area and not at(seen, part).any()
+    ]  # fmt: skip
+    mask = _fill(mask, specks)
+    is_thing = np.isin(mask.ravel()[places], grouped)
+    places, in_planes = places[is_thing], in_planes[is_thing]
     numbers = np.zeros(mask.shape, np.uint16)
-    for y, x in _pixels_of(mask, grouped):
-        numbers[y, x] = nearest[rows[y], columns[x]]
+    numbers.ravel()[places] = nearest.ravel()[in_planes]
     others = {*things} - {*learned}
-    _number_components(mask, numbers, grouped, lambda id_, part: id_ in others or at(missed, part).mean() > 0.5)
-    return _settle(mask, numbers, things)
+    components = _components(mask, grouped, places)
+    _number_components(
+        numbers, (part for class_id, part in components if class_id in others or at(missed, part).mean() > 0.5)
+    )
+    return _settle(mask, numbers, things, places)
 
 
-def _pixels_of(mask: NDArray[np.uint8], classes: Sequence[int]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Yields rows and columns of the pixels of some classes, block by block."""
+def _places_of(mask: NDArray[np.uint8], classes: Sequence[int]) -> Iterator[NDArray[np.intp]]:
+    """Yields the pixels of some classes, as places in the flat mask, by blocks of rows."""
     is_wanted = np.zeros(256, np.uint8)
     is_wanted[[*classes]] = 1
     for top in range(0, len(mask), _BLOCK):
         wanted = cv2.LUT(mask[top : top + _BLOCK], is_wanted).view(bool)
-        rows, columns = np.divmod(np.flatnonzero(wanted), mask.shape[1])  # a fifth of the time of np.nonzero
-        yield rows + top, columns
+        yield np.flatnonzero(wanted) + top * mask.shape[1]  # a fifth of the time of np.nonzero
 
 
 def _nearest_centers(
@@ -207,7 +213,8 @@ def _nearest_centers(
     distance, nearest = cv2.distanceTransformWithLabels(
         elsewhere, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_CCOMP
     )
-    for y, x in _pixels_of(among, [1]):
+    for places in _places_of(among, [1]):
+        y, x = np.divmod(places, width)
         ends = [planes[1, y, x] + y.astype(np.float32), planes[2, y, x] + x.astype(np.float32)]
         place = tuple(
             np.rint(end).clip(0, side - 1).astype(np.intp) for end, side in zip(ends, score.shape, strict=True)
@@ -217,13 +224,21 @@ def _nearest_centers(
     return numbers, missed, seen
 
 
-def _fill_specks(
-    mask: NDArray[np.uint8], classes: Sequence[int], is_speck: Callable[[Component], bool]
-) -> NDArray[np.uint8]:
-    """Returns the mask with the class around them in the components of some classes that are specks."""
-    specks = [
-        component for class_id in classes for component in connected_components(mask, class_id) if is_speck(component)
-    ]
+def _components(
+    mask: NDArray[np.uint8], classes: Sequence[int], places: NDArray[np.intp]
+) -> Iterator[tuple[int, Component]]:
+    """Yields the connected components of some classes, all of whose pixels are at `places` in the flat mask."""
+    found = mask.ravel()[places]
+    for class_id in classes:
+        rows, columns = np.divmod(places[found == class_id], mask.shape[1])
+        if len(rows):
+            window = Window(int(rows[0]), int(columns.min()), int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1)
+            for component in connected_components(mask, class_id, window):
+                yield class_id, component
+
+
+def _fill(mask: NDArray[np.uint8], specks: Sequence[Component]) -> NDArray[np.uint8]:
+    """Returns the mask with the class around them in some components."""
     if not specks:
         return mask
     is_empty = np.zeros(mask.shape, np.uint8)
@@ -232,36 +247,34 @@ def _fill_specks(
     return fill_from_nearest(mask, is_empty.view(bool), IGNORE_INDEX)
 
 
-def _number_components(
-    mask: NDArray[np.uint8],
-    numbers: NDArray[np.uint16],
-    classes: Sequence[int],
-    is_thing: Callable[[int, Component], bool],
-) -> int:
-    """Writes a number that is not used yet for each connected component of a class that is a thing of its own.
+def _number_components(numbers: NDArray[np.uint16], components: Iterable[Component]) -> int:
+    """Writes a number that is not used yet for each of some components.
 
     Beyond 65,535 things, the others have the last number together. Returns how many things there are.
     """
     last = int(numbers.max(initial=0))
-    for class_id in classes:
-        for component in connected_components(mask, class_id):
-            if is_thing(class_id, component):
-                window = component.window
-                last += 1
-                numbers[window.rows, window.columns][component.pixels] = min(last, _MOST_NUMBERS)
+    for component in components:
+        window = component.window
+        last += 1
+        numbers[window.rows, window.columns][component.pixels] = min(last, _MOST_NUMBERS)
     return last
 
 
-def _settle(mask: NDArray[np.uint8], numbers: NDArray[np.uint16], things: Sequence[int]) -> Things:
-    """Gives all pixels of a thing the most frequent class among them, and numbers the things of some classes."""
-    place = np.flatnonzero(numbers > 0)
-    found = numbers.ravel()[place]
+def _settle(
+    mask: NDArray[np.uint8], numbers: NDArray[np.uint16], things: Sequence[int], places: NDArray[np.intp]
+) -> Things:
+    """Gives all pixels of a thing the most frequent class among them, and numbers the things of some classes.
+
+    Only the pixels at `places` in the flat mask have numbers.
+    """
+    found = numbers.ravel()[places]
+    places, found = places[found > 0], found[found > 0]
     used = np.bincount(found, minlength=1) > 0
     index = (np.cumsum(used) - 1)[found]
-    votes = np.bincount(index * 256 + mask.ravel()[place], minlength=256 * int(used.sum())).reshape(-1, 256)
+    votes = np.bincount(index * 256 + mask.ravel()[places], minlength=256 * int(used.sum())).reshape(-1, 256)
     classes = votes.argmax(1)
     is_kept = np.isin(classes, things)
     voted, numbered = mask.copy(), np.zeros(mask.shape, np.uint16)
-    voted.ravel()[place] = classes[index]
-    numbered.ravel()[place] = (np.cumsum(is_kept) * is_kept)[index]
+    voted.ravel()[places] = classes[index]
+    numbered.ravel()[places] = (np.cumsum(is_kept) * is_kept)[index]
     return Things(voted, numbered)
