@@ -161,7 +161,7 @@ def group_things(
     among.ravel()[in_planes] = 1
     nearest, missed, seen = _nearest_centers(planes, among)
 
-    def at(plane: NDArray[np.uint8], component: Component) -> NDArray[np.uint8]:
+    def at(plane: NDArray[np.bool_], component: Component) -> NDArray[np.bool_]:
         window = component.window
         return plane[np.ix_(rows[window.rows], columns[window.columns])][component.pixels]
 
@@ -194,20 +194,22 @@ def _places_of(mask: NDArray[np.uint8], classes: Sequence[int]) -> Iterator[NDAr
 
 def _nearest_centers(
     planes: Planes, among: NDArray[np.uint8]
-) -> tuple[NDArray[np.uint16], NDArray[np.uint8], NDArray[np.uint8]]:
-    """Returns by pixel the number of the center nearest to where its offset ends, 1 where none is near, 1 by the score.
+) -> tuple[NDArray[np.uint16], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Returns by pixel the number of the center nearest to where its offset ends, and whether none is near.
 
-    The first two are found for the pixels `among` which is 1. The last is 1 where the score is that of a center, steady
-    or not.
+    Both are found for the pixels `among` which is 1. The last array says where the score is that of a center, steady or
+    not.
     """
     score = cv2.GaussianBlur(planes[0].astype(np.float32), (0, 0), _SMOOTHING)
     highest = cv2.dilate(score, np.ones((_NEIGHBORHOOD, _NEIGHBORHOOD), np.uint8))
-    drift = np.hypot(planes[1].astype(np.float32), planes[2].astype(np.float32))
-    seen = (score >= _LEAST_SCORE).view(np.uint8)
-    elsewhere = ((score < highest) | (seen == 0) | (drift > _STEADY)).view(np.uint8)
+    seen = score >= _LEAST_SCORE
+    peaks = np.divmod(np.flatnonzero(seen & (score >= highest)), score.shape[1])
+    steady = np.hypot(*planes[(slice(1, 3), *peaks)].astype(np.float32)) <= _STEADY
+    elsewhere = np.ones(score.shape, np.uint8)
+    elsewhere[peaks[0][steady], peaks[1][steady]] = 0
     height, width = score.shape
-    numbers, missed = np.zeros((height, width), np.uint16), np.ones((height, width), np.uint8)
-    if elsewhere.all():
+    numbers, missed = np.zeros((height, width), np.uint16), np.ones((height, width), bool)
+    if not steady.any():
         return numbers, missed, seen
     # Pixels of a plateau touch one another and are one center.
     distance, nearest = cv2.distanceTransformWithLabels(
