@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -38,12 +36,9 @@ def run_settings(folder: Path) -> dict[str, object]:
 
 
 def test_a_rendered_sample_can_be_trained_on_and_scored_in_an_empty_folder(tmp_path: Path, command: Command) -> None:
-    segdrone = Path(sys.executable).with_name("segdrone")
     overrides = [*small(Path("datasets/tiny"), Path("run")), "trainer.limit_train_batches=2"]
     sample = ["data=sample", "data.sample={count:12,height:64,width:96,seed:0}"]
-    trained = subprocess.run(
-        [segdrone, "train", *sample, *overrides], cwd=tmp_path, capture_output=True, text=True, timeout=300
-    )
+    trained = command("segdrone", "train", *sample, *overrides)
     assert trained.returncode == 0, trained.stderr
     assert "mIoU" in trained.stdout
     run = tmp_path / "run"
