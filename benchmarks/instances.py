@@ -5,7 +5,7 @@ python benchmarks/instances.py --no-training --time                 the costs, a
 
 Trains the network of experiment=baseline with and without the head on the same scenes, by the same recipe, for each
 seed: on crops at the scenes' own size, where people are 30 pixels wide, half of them around things. Both are scored on
-the test split, in windows of twice the sides of a crop, as a thing that a window cuts is two: panoptic quality of the
+other scenes, in windows of twice the sides of a crop, as a thing that a window cuts is two: panoptic quality of the
 things that the head tells apart, that of connected components of the same masks, and mIoU. --time measures, with and
 without the head in turns in one process, a training step, and the prediction of a photograph of 24 megapixels by the
 networks of the first seed: with the head all things are numbered, without it none. Every run has a folder in --work:
@@ -35,6 +35,7 @@ import numpy as np
 import torch
 
 from segdrone.classes import DRONE, THING_CLASSES
+from segdrone.evaluation.compare import compare
 from segdrone.inference import Predictor
 from segdrone.inference.cleanup import Cleanup
 from segdrone.inference.predict_folder import predict_photograph
@@ -73,6 +74,18 @@ def run_folder(options: argparse.Namespace, head: str, seed: int) -> Path:
     return Path(options.work) / f"{head}-{seed}"
 
 
+def score_folder(options: argparse.Namespace, head: str, seed: int) -> Path:
+    """The folder of what a run scores on the scenes that are tested on."""
+    return Path(options.work) / "scores" / f"{head}-{seed}-{options.test_count}"
+
+
+def test_scenes(options: argparse.Namespace) -> Path:
+    """Renders the scenes that are tested on, where they are not there yet, and returns their folder."""
+    folder = Path(options.work) / f"test-{options.test_count}"
+    write_scenes(folder, count=options.test_count, height=704, width=1056, seed=1, crowded=True)
+    return folder
+
+
 def train(options: argparse.Namespace, head: str, seed: int) -> None:
     """Trains a network, or resumes its training, in a process of its own."""
     run = run_folder(options, head, seed)
@@ -82,7 +95,7 @@ def train(options: argparse.Namespace, head: str, seed: int) -> None:
     if (last := run / "checkpoints" / "last.ckpt").is_file():
         command += [f"ckpt_path={last}"]
     else:
-        for folder in (run, options.work / "scores" / run.name):
+        for folder in (run, *(options.work / "scores").glob(f"{run.name}-*")):
             shutil.rmtree(folder, ignore_errors=True)
         size = f"[{options.size[0]},{options.size[1]}]"
         command += [
@@ -95,7 +108,7 @@ def train(options: argparse.Namespace, head: str, seed: int) -> None:
 
 def score(options: argparse.Namespace, head: str, seed: int) -> Record | None:
     """Returns what `segdrone evaluate` says of a finished run, in windows of twice the sides of a crop."""
-    run, folder = run_folder(options, head, seed), options.work / "scores" / f"{head}-{seed}"
+    run, folder = run_folder(options, head, seed), score_folder(options, head, seed)
     if not (run / "metrics.json").is_file():
         return None
     if not (folder / "metrics.json").is_file():
@@ -103,6 +116,7 @@ def score(options: argparse.Namespace, head: str, seed: int) -> Record | None:
         command = [
             sys.executable, "-m", "segdrone", "evaluate", f"ckpt_path={run / 'checkpoints' / 'best.ckpt'}",
             "inference=tiled", f"inference.window=[{height},{width}]", "pictures=null", f"output_dir={folder}",
+            f"data.root={test_scenes(options)}", "split=all",
         ]  # fmt: skip
         subprocess.run(command, check=True)
     return dict(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
@@ -121,6 +135,9 @@ def scores(options: argparse.Namespace) -> list[Record]:
             record |= {f"miou {head}": metrics["miou"]}
             if HEADS[head]:
                 record["components"] = panoptic["components"]["pq_things"]
+        if {"miou with", "miou without"} <= record.keys():
+            folders = [score_folder(options, head, seed) for head in ("without", "with")]
+            record["difference"] = compare(folders)[0].overall[0]
         found.append(record)
     return found
 
@@ -192,22 +209,32 @@ def measure(options: argparse.Namespace) -> dict[str, dict[str, float]]:
     return result
 
 
+def low_to_high(change: Record) -> str:
+    """Returns the interval of a difference as text."""
+    low, high = change["interval"]
+    return f"{low:+.3f} to {high:+.3f}"
+
+
 def table(rows: list[Record], costs: dict[str, dict[str, float]] | None, options: argparse.Namespace) -> str:
     """Returns the page."""
     lines = [
         "# The instance head",
         "",
-        f"{options.count} rendered scenes of 704 x 1056 with things that touch (`segdrone data sample --crowded`),",
+        f"Trained on {options.count} rendered scenes of 704 x 1056 with things that touch (`segdrone data sample --crowded`),",
         f"crops of {options.size[0]} x {options.size[1]}, {options.epochs} epochs, windows of twice their sides:",
-        f"`python benchmarks/instances.py{' --weights FOLDER' if options.weights else ''}`. PQ is of the thing",
-        "classes, on the test split; each connected component counts as a thing, also a speck of a few pixels.",
+        f"`python benchmarks/instances.py{' --weights FOLDER' if options.weights else ''}`. Scores are of",
+        f"{options.test_count} other scenes; PQ is of the thing classes, and each connected component counts as a",
+        "thing, also a speck of a few pixels. The difference of the mIoU has the interval of `segdrone compare`.",
         "",
         "| seed | PQ, head | PQ, its masks by connected components | PQ, network without the head | mAP, head "
-        "| mAP, without | mIoU, head | mIoU, without |",
-        "|---|---|---|---|---|---|---|---|",
+        "| mAP, without | mIoU, head | mIoU, without | difference, 95 % interval |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     keys = ("pq with", "components", "pq without", "map with", "map without", "miou with", "miou without")
     cells = [[f"{row[key]:.3f}" if key in row else "not run" for key in keys] for row in rows]
+    for line, row in zip(cells, rows, strict=True):
+        change = row.get("difference")
+        line.append("not run" if change is None else f"{change['difference']:+.3f} ({low_to_high(change)})")
     lines += [f"| {row['seed']} | {' | '.join(line)} |" for row, line in zip(rows, cells, strict=True)]
     if costs is not None:
         lines += ["", "| | with the head | without | ratio |", "|---|---|---|---|"]
@@ -232,7 +259,8 @@ def main() -> None:
     """Trains and measures what is asked for and missing, and prints the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=REPO / "outputs" / "instances", help="folder of scenes and runs")
-    parser.add_argument("--count", type=int, default=160, help="scenes (160)")
+    parser.add_argument("--count", type=int, default=160, help="scenes that are trained on (160)")
+    parser.add_argument("--test-count", type=int, default=160, help="other scenes that are scored (160)")
     parser.add_argument(
         "--size", type=int, nargs=2, default=(256, 384), metavar=("HEIGHT", "WIDTH"), help="crops (256 384)"
     )
