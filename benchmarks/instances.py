@@ -220,7 +220,7 @@ def table(rows: list[Record], costs: dict[str, dict[str, float]] | None, options
     lines = [
         "# The instance head",
         "",
-        f"Trained on {options.count} rendered scenes of 704 x 1056 whose things touch (`segdrone data sample --crowded`),",
+        f"Trained on {options.count} scenes of 704 x 1056 whose things touch (`segdrone data sample --crowded`),",
         f"crops of {options.size[0]} x {options.size[1]}, {options.epochs} epochs, windows of twice their sides:",
         f"`python benchmarks/instances.py{' --weights FOLDER' if options.weights else ''}`. Scores are of",
         f"{options.test_count} other scenes; PQ is of the thing classes, and each connected component counts as a",
