@@ -161,13 +161,14 @@ def test_ground_is_in_one_split_whatever_the_map(site: Path) -> None:
     assert all(len(found) == 1 for found in by_block.values())
 
 
-def test_no_data_other_places_and_other_areas_are_ignored(site: Path) -> None:
+def test_no_data_other_places_and_other_areas_are_ignored(site: Path, caplog: pytest.LogCaptureFixture) -> None:
     image = np.full((4, 240, 320), 90, np.uint8)
     image[3, :, :100] = 0
     image[3, :, 100:] = 255
     write_map(site / "a.tif", image, transform=PLACE, colors="red green blue alpha")
     write_layer(site / "aoi.gpkg", [box(50, 50, 150, 60), box(190, 10, 5, 5)], ["x", None])
     cut(site, aoi="aoi.gpkg", labels=("land.gpkg",))
+    assert "400 pixels (" in caplog.text  # that overlap, of the roof in the area of interest
     whole, _ = paste(site / "out", "a", (240, 320))
     expected = np.full((240, 320), 255, np.uint8)
     expected[50:110, 100:200], expected[10:15, 190:195] = truth()[50:110, 100:200], truth()[10:15, 190:195]

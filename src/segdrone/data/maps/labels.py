@@ -18,6 +18,7 @@ from segdrone.raster.polygons import are_polygons, clip
 from segdrone.windows import Window
 
 Mask = NDArray[np.uint8]
+Pixels = NDArray[np.bool_]
 
 
 class Labels(Protocol):
@@ -26,8 +27,8 @@ class Labels(Protocol):
     def meets(self, window: Window) -> bool:
         """Whether the window may have a label."""
 
-    def draw(self, window: Window) -> tuple[Mask, int]:
-        """Returns the ids in a window, and how many of its pixels have polygons of several classes.
+    def draw(self, window: Window) -> tuple[Mask, Pixels]:
+        """Returns the ids in a window, and which of its pixels have polygons of several classes, bool `[H, W]`.
 
         Ids are uint8 `[H, W]`: `IGNORED_ID` where a label says so, 255 without a label.
         """
@@ -57,7 +58,7 @@ class PolygonLabels:
         """Whether a polygon has an extent that meets that of the window."""
         return len(self._find(window)) > 0
 
-    def draw(self, window: Window) -> tuple[Mask, int]:
+    def draw(self, window: Window) -> tuple[Mask, Pixels]:
         """Draws the polygons that meet a window; see `Labels.draw`."""
         shapely = library("shapely")
         found = np.sort(self._find(window))
@@ -69,8 +70,8 @@ class PolygonLabels:
         drawn = [(part, int(id_)) for part, id_ in zip(parts[flat], self._ids[found][index[flat]], strict=True)]
         mask = fill_polygons(drawn, window)
         if len({id_ for _, id_ in drawn}) < 2:
-            return mask, 0
-        return mask, int((mask != fill_polygons(drawn[::-1], window)).sum())
+            return mask, np.zeros(mask.shape, np.bool_)
+        return mask, mask != fill_polygons(drawn[::-1], window)
 
     def _find(self, window: Window) -> NDArray[np.int64]:
         top, left, height, width = window
@@ -101,18 +102,18 @@ def fill_points(points: Points, window: Window) -> NDArray[np.bool_]:
     return np.asarray(fill_polygons([(library("shapely").Polygon(points), 1)], window) == 1)
 
 
-def draw_all(layers: Sequence[Labels], window: Window) -> tuple[Mask, int]:
+def draw_all(layers: Sequence[Labels], window: Window) -> tuple[Mask, Pixels]:
     """Draws the labels of several files over one another, the last on top; ignored ids become 255.
 
     Returns:
-        The ids, uint8 `[H, W]`, and the number of pixels with polygons of several classes in one file.
+        The ids, uint8 `[H, W]`, and which pixels have polygons of several classes in one file, bool `[H, W]`.
     """
     result = np.full((window.height, window.width), IGNORE_INDEX, np.uint8)
-    overlapping = 0
+    overlapping = np.zeros(result.shape, np.bool_)
     for labels in layers:
         if labels.meets(window):
             mask, several = labels.draw(window)
             result = np.where(mask == IGNORE_INDEX, result, mask)
-            overlapping += several
+            overlapping |= several
     result[result == IGNORED_ID] = IGNORE_INDEX
     return result, overlapping

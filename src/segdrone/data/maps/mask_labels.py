@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.classes import IGNORE_INDEX
-from segdrone.data.maps.labels import Mask
+from segdrone.data.maps.labels import Mask, Pixels
 from segdrone.data.maps.places import inverse_transform, outline
 from segdrone.data.maps.polygons import Grid
 from segdrone.errors import DataError
@@ -64,7 +64,7 @@ class MaskLabels:
         across = window.left < right and window.left + window.width > left
         return across and window.top < bottom and window.top + window.height > top
 
-    def draw(self, window: Window) -> tuple[Mask, int]:
+    def draw(self, window: Window) -> tuple[Mask, Pixels]:
         """Reads a window; see `Labels.draw`."""
         values, seen = self._read(window)
         mask = np.full(seen.shape, IGNORE_INDEX, np.uint8)
@@ -73,7 +73,7 @@ class MaskLabels:
         mask[seen] = ids[inverse] if len(found) else 0
         rows = zip(found.tolist(), counts.tolist(), strict=True)
         self.unknown += Counter({value: count for value, count in rows if value not in self._lookup})
-        return mask, 0
+        return mask, np.zeros(mask.shape, np.bool_)
 
     def _read(self, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Returns values and which of them are there; parts that cannot be decoded are not."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from segdrone.classes import IGNORE_INDEX
 from segdrone.data.maps.blocks import Block, Tile
-from segdrone.data.maps.labels import Mask, draw_all, fill_points
+from segdrone.data.maps.labels import Mask, Pixels, draw_all, fill_points
 from segdrone.data.maps.mask_labels import MaskLabels
 from segdrone.data.maps.plan import Plan, PlannedRaster
 from segdrone.errors import DataError
@@ -72,12 +72,12 @@ def write_tiles(plan: Plan, folder: Path, progress: bool) -> TileCounts:
         mask, several = _draw(raster, tile)
         if (mask == IGNORE_INDEX).all():
             continue
-        overlapping += several
         name = tile_name(raster.name, tile)
         written = _write(plan, raster, tile, mask, folder, f"{name}.png")
         if written is not None:
             counts.blocks[name] = tile.block
             counts.pixels += count_values(written)
+            overlapping += int(several.sum())
     if not counts.blocks:
         raise DataError("no pixel has both data and a label: check where maps, labels and areas of interest lie")
     counts.notes = _notes(plan, overlapping, int(counts.pixels.sum()))
@@ -97,14 +97,17 @@ def _restore_damage(plan: Plan, folder: Path) -> None:
         return
 
 
-def _draw(raster: PlannedRaster, tile: Tile) -> tuple[Mask, int]:
-    """Returns the labels of a tile: uint8 `[H, W]`, the ignored id outside of its block and the areas of interest."""
+def _draw(raster: PlannedRaster, tile: Tile) -> tuple[Mask, Pixels]:
+    """Returns the labels of a tile: uint8 `[H, W]`, the ignored id outside of its block and the areas of interest.
+
+    Also returns which pixels inside have polygons of several classes, bool `[H, W]`.
+    """
     mask, several = draw_all(raster.labels, tile.window)
     outside = ~fill_points(tile.outline, tile.window)
     if raster.aoi is not None:
         outside |= raster.aoi.draw(tile.window)[0] == IGNORE_INDEX
     mask[outside] = IGNORE_INDEX
-    return mask, several
+    return mask, several & ~outside
 
 
 def _write(plan: Plan, raster: PlannedRaster, tile: Tile, mask: Mask, folder: Path, name: str) -> Mask | None:
