@@ -26,6 +26,20 @@ def whole(source: MapSource) -> Window:
     return Window(0, 0, *source.size)
 
 
+def test_bands_of_a_vrt_have_a_nodata_value_each(tmp_path: Path) -> None:
+    image, seen = np.full((8, 9, 3), 7, np.uint8), np.ones((8, 9), bool)
+    image[1, 2], seen[1, 2] = (255, 0, 255), False
+    image[3, 4], image[5, 6] = 255, (255, 0, 254)
+    write_map(tmp_path / "a.tif", planes(image))
+    path = vrt(tmp_path / "a.vrt", "a.tif")
+    text = path.read_text()
+    for color, value in (("Red", 255), ("Green", 0), ("Blue", 255)):
+        text = text.replace(f"<ColorInterp>{color}<", f"<NoDataValue>{value}</NoDataValue><ColorInterp>{color}<")
+    path.write_text(text)
+    source = MapSource(path)
+    np.testing.assert_array_equal(source.valid(whole(source)), seen)
+
+
 @pytest.mark.parametrize("interpolation", ["area", "linear", "nearest"])
 def test_windows_in_any_size_are_parts_of_the_resized_whole(tmp_path: Path, interpolation: str) -> None:
     image = gradient_image(150, 201)

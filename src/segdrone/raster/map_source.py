@@ -130,7 +130,7 @@ class MapSource:
             valid &= self._read(window, [self._alpha])[0] > 0
         if self._has_mask:
             valid &= self._read(window, [], masks=True)[0] > 0
-        if self._nodata is not None or self._is_float:
+        if self._nodata or self._is_float:
             valid &= self._has_values(self._read(window, self._bands))
         for part in self.damaged:
             _clear(valid, window, part)
@@ -158,12 +158,14 @@ class MapSource:
 
     @property
     def _marks_no_data(self) -> bool:
-        return bool(self._alpha) or self._has_mask or self._nodata is not None or self._is_float
+        return bool(self._alpha) or self._has_mask or bool(self._nodata) or self._is_float
 
     @property
-    def _nodata(self) -> float | None:
-        value = self._dataset.nodatavals[self._bands[0] - 1]
-        return None if value is None else float(value)
+    def _nodata(self) -> list[float]:
+        """The nodata value of each band that is read, which a VRT may have for each; empty if there is none."""
+        values = [self._dataset.nodatavals[band - 1] for band in self._bands]
+        known = [float(value) for value in values if value is not None]
+        return [known[0] if value is None else float(value) for value in values] if known else []
 
     @property
     def _is_float(self) -> bool:
@@ -203,11 +205,11 @@ class MapSource:
     def _has_values(self, values: NDArray[Any]) -> Valid:
         """Returns which pixels have another value than nodata in some band, and NaN in none; values `[bands, h, w]`."""
         valid = np.ones(values.shape[1:], np.bool_)
-        nodata = self._nodata
+        nodata = np.array(self._nodata)[:, None, None]
         if self._is_float:
             valid &= ~np.isnan(values).any(axis=0)
-        if nodata is not None and not math.isnan(nodata):
-            stored = float(values.dtype.type(nodata)) if self._is_float else nodata
+        if nodata.size:
+            stored = nodata.astype(values.dtype) if self._is_float else nodata
             valid &= (values != stored).any(axis=0)
         return valid
 
