@@ -172,7 +172,7 @@ def _areas(source: MapSource) -> PixelAreas | None:
     place = source.georeference
     if place is None or not place.crs:
         reason = "does not say where it lies on Earth" if place is None else "names no coordinate system"
-        log.warning("%s %s: its results are in pixels", source.path, reason)
+        log.warning("%s %s: its areas are counted in pixels", source.path, reason)
         return None
     areas = PixelAreas(place, source.size)
     tell_stretched(source.path, *areas.gsd)
