@@ -22,6 +22,13 @@ def test_photographs_are_judged_by_models_that_did_not_see_them(
     assert not caplog.records
 
 
+def test_a_name_that_has_got_folders_is_that_of_the_same_photograph(tmp_path: Path) -> None:
+    paths = [write_judge(tmp_path / "a.npz", NAMES[:6]), write_judge(tmp_path / "b.npz", NAMES[6:9])]
+    now = [f"north/{name}" for name in NAMES] + ["south/new"]
+    assigned = assign_judges(open_judges(paths), now)
+    assert ["".join(judge.path.stem for judge in assigned[name]) for name in now] == 6 * ["b"] + 3 * ["a"] + 4 * ["ab"]
+
+
 def test_it_is_said_once_that_a_model_was_trained_on_what_it_judges(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

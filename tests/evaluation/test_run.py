@@ -67,13 +67,15 @@ def test_split_all_scores_every_photograph_of_another_folder_and_names_those_tra
 ) -> None:
     other, learned = tmp_path / "other", random_split([f"{i:03d}" for i in range(20)])["train"][:2]
     for folder in ("original_images", "label_images_semantic"):
-        (other / folder).mkdir(parents=True)
+        (other / folder / "north").mkdir(parents=True)
+        (other / folder / "south").mkdir()
         for path in sorted((all_scenes / folder).iterdir()):
             if path.stem in learned:
-                shutil.copy(path, other / folder)
-        shutil.copy(path, other / folder / f"x{path.name}")
+                shutil.copy(path, other / folder / "north")
+        for place in ("north", "south"):  # a name that occurs twice gives all of them folders
+            shutil.copy(path, other / folder / place / f"x{path.name}")
     metrics = _evaluate(trained, f"data.root={other}", "split=all")
-    assert metrics["photographs"] == 3
+    assert metrics["photographs"] == 4
     assert "2 of these photographs have the names of photographs that were trained on" in caplog.text
 
 

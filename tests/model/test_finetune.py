@@ -124,5 +124,8 @@ def test_photographs_that_were_trained_on_are_warned_about(tmp_path: Path, caplo
     load_pretrained(module(train=["d"], val=["a"], test=["b", "e"]), path)
     assert "2 photographs for validation and test have names that the checkpoint was trained on" in caplog.text
     caplog.clear()
+    load_pretrained(module(train=["f/d", "f/a"], val=["f/b", "e"], test=["g/c"]), path)  # names have got folders
+    assert "2 photographs for validation and test have names that the checkpoint was trained on" in caplog.text
+    caplog.clear()
     load_pretrained(module(train=["a"], val=["x"], test=["y"]), _save(module(["y", "z"], train=["b"]), path))
     assert "1 photographs for validation and test have names that the checkpoint was trained on" in caplog.text

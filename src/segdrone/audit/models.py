@@ -13,7 +13,7 @@ import torch
 from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation.scored_model import ScoredModel, open_model_file
 from segdrone.inference import Predictor
-from segdrone.model.origin import trained_anywhere
+from segdrone.model.origin import trained_among, trained_anywhere
 
 log = logging.getLogger(__name__)
 
@@ -75,14 +75,14 @@ def assign_judges(judges: Sequence[Judge], names: Sequence[str]) -> dict[str, li
 
     Args:
         judges: The models.
-        names: Their names.
+        names: Names of the photographs.
     """
-    trained = [judge.trained_on() for judge in judges]
+    trained = [trained_among(judge.model.training, names) for judge in judges]
     assigned = {
         name: [judge for judge, seen in zip(judges, trained, strict=True) if name not in seen] for name in names
     }
     left = [name for name in names if not assigned[name]]
-    unknown = [str(judge.path) for judge, seen in zip(judges, trained, strict=True) if not seen]
+    unknown = [str(judge.path) for judge in judges if not judge.trained_on()]
     if left:
         log.warning(
             "%d of %d photographs have the names of ones that %s trained on: their wrong labels may have been learned, "

@@ -14,7 +14,7 @@ from segdrone.data.discovery.dataset_classes import ModelClasses
 from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation.options import SIZE_OPTIONS
 from segdrone.evaluation.scored_model import ScoredModel
-from segdrone.model.origin import trained_anywhere, trained_elsewhere
+from segdrone.model.origin import trained_among, trained_elsewhere
 from segdrone.spec import ModelSpec
 
 log = logging.getLogger(__name__)
@@ -144,7 +144,8 @@ def _warn_of_training_photographs(datamodule: SegmentationDataModule, training: 
     scored = {pair.id for pair in datamodule.splits[split]}
     trained = {*training.get("splits", {}).get("train", [])} & scored
     elsewhere = trained_elsewhere(training, datamodule.config.root) & scored
-    named = trained_anywhere(training) & scored  # folders are moved, and exported files name none
+    # In any folder: folders are moved, and exported files name none.
+    named = trained_among(training, [pair.id for pair in datamodule.splits["all"]]) & scored
     own = trained if _is_same_folder(datamodule, training.get("data", {})) else set()
     if elsewhere:
         others = f", and {len(own - elsewhere)} others by itself" if own - elsewhere else ""

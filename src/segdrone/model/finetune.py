@@ -14,7 +14,7 @@ from segdrone.model.checkpoint import read_checkpoint, read_spec
 from segdrone.model.ensemble import ENSEMBLE
 from segdrone.model.module import SegmentationModule
 from segdrone.model.networks import build_network
-from segdrone.model.origin import trained_anywhere
+from segdrone.model.origin import trained_among
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +130,8 @@ def compare_splits(whose: str, pretrained: Mapping[str, Any], current: Mapping[s
         pretrained: Hyper-parameters of the model.
         current: Names of photographs by split, of this training.
     """
-    if leaked := trained_anywhere(pretrained) & {*current.get("val", []), *current.get("test", [])}:
+    scored = {*current.get("val", []), *current.get("test", [])}
+    if leaked := trained_among(pretrained, {*current.get("train", []), *scored}) & scored:
         log.warning(
             "%d photographs for validation and test have names that %s was trained on: if they are the same "
             "photographs, give its split (data.split_seed, data.split_dir), or scores will be too high",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,32 @@ def trained_anywhere(hparams: Mapping[str, Any]) -> set[str]:
     """
     parts = (hparams.get("origin") or {}).get("trained_on", [])
     return {*(hparams.get("splits") or {}).get("train", [])}.union(*(part["photographs"] for part in parts))
+
+
+def trained_among(hparams: Mapping[str, Any], names: Iterable[str]) -> set[str]:
+    """Returns the photographs of a dataset that have the name of one that a model was trained on, anywhere.
+
+    A name has folders only if it occurs twice in a dataset, which may change when photographs are added or removed: one
+    with fewer or more folders may be the same photograph, unless the dataset has the name itself.
+
+    Args:
+        hparams: As of `trained_anywhere`.
+        names: Names of all photographs of the dataset.
+
+    Example:
+        >>> sorted(trained_among({"splits": {"train": ["1", "north/2", "3"]}}, ["north/1", "2", "south/2", "3", "a/3"]))
+        ['2', '3', 'north/1']
+    """
+    known, by_file = {*names}, defaultdict[str, list[str]](list)
+    for name in known:
+        by_file[name.rpartition("/")[2]].append(name)
+    trained = trained_anywhere(hparams)
+    found = trained & known
+    for earlier in trained - known:
+        for name in by_file.get(earlier.rpartition("/")[2], ()):
+            if name.endswith(f"/{earlier}") or earlier.endswith(f"/{name}"):
+                found.add(name)
+    return found
 
 
 def _trained(root: str | None, photographs: Sequence[str]) -> dict[str, Any]:
