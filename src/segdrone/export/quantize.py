@@ -18,6 +18,7 @@ import onnx
 import openvino as ov
 from numpy.typing import NDArray
 
+from segdrone.export.to_onnx import OUTPUT
 from segdrone.runtime.onnx_backend import open_session
 from segdrone.runtime.openvino_backend import openvino_core
 from segdrone.utils.signal_stack import keep_signal_stack
@@ -26,8 +27,11 @@ Item = TypeVar("Item")
 Infer = Callable[[NDArray[Any]], NDArray[np.float32]]
 Validate = Callable[[Any, Sequence[Item]], tuple[float, list[float]]]
 
-_OUTSIDE = r"^/[A-Z][A-Za-z]*(_\d+)?$"
-"""Names of normalization and softmax, which `InferenceGraph` has around the network: they stay in float32."""
+_OUTSIDE = rf"^(/[A-Z][A-Za-z]*(_\d+)?|{OUTPUT})$"
+"""Names of normalization and softmax, which `InferenceGraph` has around the network: they stay in float32.
+
+OpenVINO calls the last operation as the graph's output.
+"""
 
 _BETWEEN = r"^/network/(changes\..*|[A-Z][A-Za-z]*(_\d+)?)$"
 """Names of what an `Ensemble` has around its networks, normalization and mean probability: it stays in float32 too."""

@@ -16,7 +16,7 @@ from segdrone.runtime.description import KEY, Description
 from segdrone.utils.silence import silent_stdout
 
 _OPSET = 18  # of 2023: every current runtime has it
-_INPUT, _OUTPUT = "image", "probabilities"
+_INPUT, OUTPUT = "image", "probabilities"
 
 
 def to_onnx(network: nn.Module, description: Description, path: Path) -> None:
@@ -36,8 +36,8 @@ def to_onnx(network: nn.Module, description: Description, path: Path) -> None:
     signature, half = description.signature, description.precision == "fp16"
     copied = copy.deepcopy(network).eval()
     graph = InferenceGraph(copied.half() if half else copied, description.spec, signature, half=half).eval()
-    axes = {_OUTPUT: {0: "batch", 2: "height", 3: "width"}}
-    axes[_INPUT] = {0: "batch", 1: "height", 2: "width"} if signature.input == "pixels" else axes[_OUTPUT]
+    axes = {OUTPUT: {0: "batch", 2: "height", 3: "width"}}
+    axes[_INPUT] = {0: "batch", 1: "height", 2: "width"} if signature.input == "pixels" else axes[OUTPUT]
     if signature.window is not None:
         axes = {name: {0: "batch"} for name in axes}
     try:
@@ -46,7 +46,7 @@ def to_onnx(network: nn.Module, description: Description, path: Path) -> None:
             warnings.simplefilter("ignore")  # of the tracer, about branches that no input decides, and its age
             torch.onnx.export(
                 graph, (example_input(signature),), str(path), dynamo=False, opset_version=_OPSET,
-                input_names=[_INPUT], output_names=[_OUTPUT], dynamic_axes=axes,
+                input_names=[_INPUT], output_names=[OUTPUT], dynamic_axes=axes,
             )  # fmt: skip
     except Exception as error:
         raise refusal("ONNX", description, error) from error
