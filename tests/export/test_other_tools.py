@@ -47,7 +47,7 @@ def test_deepness_predicts_the_same(exported: Path, pixels: NDArray[np.uint8], e
               if not name.startswith("model_info")}  # fmt: skip
     assert values["model_type"].capitalize() == "Segmentor"
     assert inputs.shape[-3:] == [3, *WINDOW] and isinstance(inputs.shape[0], str)  # a fixed batch disables an option
-    assert len(outputs.shape) == 4 and outputs.shape[-3] == len(CLASSES)
+    assert outputs.shape[-3:] == [len(CLASSES), *WINDOW] and len(outputs.shape) == 4  # it refuses one that is no square
     names = sorted(values["class_names"].items(), key=lambda item: int(item[0]))
     assert [int(number) for number, _ in names] == [*range(len(names))]  # else: "not consecutive"
     assert [name for _, name in names] == [*CLASSES.names]

@@ -50,7 +50,11 @@ def to_onnx(network: nn.Module, description: Description, path: Path) -> None:
             )  # fmt: skip
     except Exception as error:
         raise refusal("ONNX", description, error) from error
-    save_model(onnx.load(str(path)), description, path)
+    model = onnx.load(str(path))
+    if signature.window is not None:  # torch loses it behind some operations; QGIS Deepness refuses what is no square
+        for axis, side in zip(model.graph.output[0].type.tensor_type.shape.dim[2:], signature.window, strict=True):
+            axis.dim_value = side
+    save_model(model, description, path)
 
 
 def save_model(model: onnx.ModelProto, description: Description, path: Path) -> None:
