@@ -116,6 +116,7 @@ function toAnswer([columns, cells], { names, colours }, job) {
   return {
     id: job.id,
     model: job.model,
+    model_digest: job.model_digest,
     size: { width: Number(row.get("width")), height: Number(row.get("height")) },
     classes: names.map((name, index) => ({
       name,
