@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from segdrone.errors import ConfigError
+from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation.trained_data import find_split
 from segdrone.export.source import ExportSource
 from segdrone.model.origin import trained_anywhere
@@ -54,6 +54,18 @@ def test_an_adapted_model_is_evaluated_beside_photographs_without_masks(tmp_path
     assert training is not None
     opened = find_split(source.spec, training, "val", {"root": str(root)})
     assert [pair.id for pair in opened.splits["val"]] == ["001"]
+
+
+@pytest.mark.parametrize("names", [("grass", "road", "roof"), ("grass", "road", "pool")])
+def test_why_photographs_cannot_be_opened_names_no_option_of_an_evaluation(
+    names: tuple[str, ...], tmp_path: Path
+) -> None:
+    """They are missing, or their masks have other classes than in training."""
+    root, splits = write_set(tmp_path / "set"), {"train": ["000"], "val": ["missing"], "test": []}
+    path = change(tiny_checkpoint(tmp_path / "a.ckpt", replace(THREE, names=names)), {"root": str(root)}, splits=splits)
+    with pytest.raises(DataError, match=r"cannot be opened \(.*[^)]\): give their dataset by --data FOLDER$") as error:
+        ExportSource(path).open_split("val")
+    assert "split=" not in str(error.value) and "data.classes" not in str(error.value)
 
 
 def test_a_description_names_what_was_trained_on_elsewhere_without_its_folder(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -107,7 +108,7 @@ class ExportSource:
             # The checkpoint lists its photographs: files of the split, which could have changed, are not needed.
             return find_split(self.spec, self.hparams, split, {**overrides, "split_dir": None}, tiled=True)
         except (ConfigError, DataError) as error:
-            reason = str(error).partition(": give ")[0]  # options of another command
+            reason = re.split(": (?:give|say|use) ", str(error))[0]  # options of another command
             raise DataError(
                 f"the {split} photographs of {self.path} cannot be opened ({reason}): give their dataset by --data "
                 "FOLDER"
