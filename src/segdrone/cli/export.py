@@ -35,7 +35,9 @@ HELP = f"""Export a checkpoint to files that run without torch.
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="Checkpoint written by segdrone train.")],
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="CKPT", help="Checkpoint of segdrone train, or the included model: scenes.")
+    ],
     to: Annotated[list[str], typer.Option(metavar="FORMAT", help="A format above; can be given several times.")],
     out: Annotated[Path, typer.Option(help="Folder to write to; created if it does not exist.")],
     window: Annotated[
