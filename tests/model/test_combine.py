@@ -52,6 +52,8 @@ def test_photographs_of_every_member_count_as_trained_on(members: list[Path], tm
     assert hparams["splits"] == {"train": ["1", "2", "3"], "val": ["4"]}
     assert hparams["split_by"].endswith("without photographs that another network of the ensemble was trained on")
     assert trained_elsewhere(hparams, "there") == {"9"}
+    longer = _changed(members[1], tmp_path / "d.ckpt", train_on("here", train=["north/1", "north/3"], val=["north/4"]))
+    assert combine_checkpoints([first, longer])["hyper_parameters"]["splits"]["val"] == ["4"]
 
 
 def test_other_sizes_are_told(members: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from segdrone.errors import CheckpointError
 from segdrone.included import find_model
 from segdrone.model.checkpoint import load_network, read_checkpoint
 from segdrone.model.ensemble import ENSEMBLE
+from segdrone.model.origin import trained_among
 from segdrone.spec import ModelSpec
 from segdrone.utils.digest import file_digest
 
@@ -57,6 +59,7 @@ def combine_checkpoints(paths: Sequence[str | Path]) -> dict[str, Any]:
         for part, spec in zip(hparams, specs, strict=True)
     ]
     trained, elsewhere = _trained_on(hparams)
+    trained |= trained_among({"splits": {"train": trained}}, chain(*hparams[0]["splits"].values()))
     splits = {split: [name for name in ids if name not in trained] for split, ids in hparams[0]["splits"].items()}
     split_by = hparams[0].get("split_by", "")
     if any(len(splits[split]) < len(ids) for split, ids in hparams[0]["splits"].items() if split != "train"):
