@@ -29,6 +29,18 @@ def test_patterns_name_files(tmp_path: Path, images: str, masks: str, expected: 
     assert find_dataset(Path("/nowhere"), *(files.given or ())).pairs == files.pairs
 
 
+@pytest.mark.parametrize(("images", "masks"), [(None, None), ("images", "masks"), ("images/*/{id}", "masks/*/{id}")])
+def test_accents_apart_from_their_letters_are_the_same(tmp_path: Path, images: str | None, masks: str | None) -> None:
+    apart, joined = "a\u0308", "\u00e4"
+    write_pairs(
+        tmp_path, (f"images/{apart}/{apart}.jpg", f"masks/{joined}/{joined}.png"), ("images/b/c.jpg", "masks/b/c.png")
+    )
+    assert masks_by_id(find_dataset(tmp_path, images, masks)) == {
+        "c": "masks/b/c.png",
+        joined: f"masks/{joined}/{joined}.png",
+    }
+
+
 @pytest.mark.parametrize(
     ("images", "masks", "parts"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -20,7 +21,7 @@ class FoundFile(NamedTuple):
 
     Attributes:
         path: The file.
-        id: What stood for `{id}`.
+        id: What stood for `{id}`, accents joined to their letters.
         folders: What stood for `{split}`, `{group}` and, as `any0` and so on, for folders with wildcards.
     """
 
@@ -79,7 +80,7 @@ def match_files(base: Path, files: Iterable[PurePosixPath], pattern: str, key: s
         text = file.as_posix() if has_suffix else file.with_suffix("").as_posix()
         if match := expression.fullmatch(text):
             fields = match.groupdict()
-            found.append(FoundFile(base / file, fields.pop("id"), fields))
+            found.append(FoundFile(base / file, unicodedata.normalize("NFC", fields.pop("id")), fields))
     if not found:
         raise DataError(f"{key}={pattern} matches no image file below {base}: fix the pattern")
     return found
