@@ -65,6 +65,11 @@ def test_given_ids_that_are_missing_are_refused(root: Path) -> None:
     )
 
 
+def test_given_ids_that_have_lost_their_folders_are_named(root: Path) -> None:
+    with pytest.raises(DataError, match=r"or have no mask \(04 may be north/04: names have folders only where one"):
+        _ = opened(root, ids={"test": ["north/04"]}).splits
+
+
 def test_unpaired_files_are_refused_only_when_pairs_are_needed(root: Path) -> None:
     (root / "masks" / "00.png").unlink()
     dataset = opened(root)

@@ -113,9 +113,12 @@ class DatasetFolder:
         pairs = {pair.id: pair for pair in photographs}
         missing = [name for split in SPLITS for name in ids[split] if name not in pairs]
         if missing:
+            first = missing[0]
+            now = [name for name in pairs if f"/{name}".endswith(f"/{first}") or f"/{first}".endswith(f"/{name}")]
+            there = f" ({now[0]} may be {first}: names have folders only where one occurs twice)" if now else ""
             raise DataError(
-                f"{len(missing)} photographs of the split, {missing[0]} first, are not in data.root={self.root} or "
-                "have no mask: use all photographs there with split=all, or give data.split_dir=FOLDER"
+                f"{len(missing)} photographs of the split, {first} first, are not in data.root={self.root} or have no "
+                f"mask{there}: use all photographs there with split=all, or give data.split_dir=FOLDER"
             )
         splits = {split: [pairs[name] for name in ids[split]] for split in SPLITS} | {"all": photographs}
         if self.config.unlabeled:
