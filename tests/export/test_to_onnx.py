@@ -14,6 +14,7 @@ from torch import nn
 from segdrone.errors import CheckpointError
 from segdrone.export.to_onnx import to_onnx
 from segdrone.export.to_openvino import save_model, to_openvino
+from segdrone.model.networks import build_network
 from segdrone.runtime.backend import Backend
 from segdrone.runtime.description import Description
 from segdrone.runtime.onnx_backend import OnnxBackend
@@ -116,3 +117,13 @@ def test_the_file_holds_its_description_and_names_the_axes(tmp_path: Path) -> No
         for value in (*model.graph.input, *model.graph.output)
     ]
     assert axes == [["batch", "height", "width", 3], ["batch", 4, "height", "width"]]
+
+
+def test_a_file_for_one_window_says_the_size_of_its_output(tmp_path: Path) -> None:
+    """Behind this encoder, torch's exporter loses it."""
+    network = build_network(
+        "unet", classes=4, encoder_name="tu-test_efficientnet", encoder_depth=3, decoder_channels=[8, 8, 8]
+    ).eval()
+    to_onnx(network, describe(network, (64, 96)), tmp_path / "a.onnx")
+    (output,) = onnx.load(tmp_path / "a.onnx").graph.output
+    assert [axis.dim_param or axis.dim_value for axis in output.type.tensor_type.shape.dim] == ["batch", 4, 64, 96]
