@@ -176,7 +176,8 @@ def main() -> None:
 EXPLANATION = f"""An FPN on MobileNetV2 was trained on {SOURCE} temperate scenes of {WIDTH} x {HEIGHT} pixels for 16
 epochs, then adapted to another season and scored on {TEST} other scenes of it, and on {TEST} temperate ones. Without
 masks: {PHOTOGRAPHS} photographs of the season, by `experiment=adapt_bn` and then `experiment=adapt`, 2 epochs; with
-masks: {FEW} scenes, by `experiment=adapt_few`, 25 epochs without replay and 8 epochs of 25 batches with it. Replay
+masks: {FEW} scenes, by `experiment=adapt_few augment=light`, 25 epochs without replay and 8 epochs of 25
+batches with it. Replay
 trains on the temperate scenes too; its number of batches was chosen on 40 other winter scenes. The difference of the
 mIoU to that without adaptation has the interval of `segdrone compare`, by paired bootstrap over the scenes. Seeds of
 trainings are 42, so that other seeds would add to the uncertainty."""

@@ -209,10 +209,12 @@ def measure(options: argparse.Namespace) -> dict[str, dict[str, float]]:
     return result
 
 
-def low_to_high(change: Record) -> str:
-    """Returns the interval of a difference as text."""
-    low, high = change["interval"]
-    return f"{low:+.3f} to {high:+.3f}"
+def difference(row: Record) -> str:
+    """Returns the difference of the mIoU of a pair with its interval, as text."""
+    if "difference" not in row:
+        return "not run"
+    low, high = row["difference"]["interval"]
+    return f"{row['difference']['difference']:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
 def table(rows: list[Record], costs: dict[str, dict[str, float]] | None, options: argparse.Namespace) -> str:
@@ -231,10 +233,7 @@ def table(rows: list[Record], costs: dict[str, dict[str, float]] | None, options
         "|---|---|---|---|---|---|---|---|---|",
     ]
     keys = ("pq with", "components", "pq without", "map with", "map without", "miou with", "miou without")
-    cells = [[f"{row[key]:.3f}" if key in row else "not run" for key in keys] for row in rows]
-    for line, row in zip(cells, rows, strict=True):
-        change = row.get("difference")
-        line.append("not run" if change is None else f"{change['difference']:+.3f} ({low_to_high(change)})")
+    cells = [[*(f"{row[key]:.3f}" if key in row else "not run" for key in keys), difference(row)] for row in rows]
     lines += [f"| {row['seed']} | {' | '.join(line)} |" for row, line in zip(rows, cells, strict=True)]
     if costs is not None:
         lines += ["", "| | with the head | without | ratio |", "|---|---|---|---|"]

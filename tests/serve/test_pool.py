@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import multiprocessing.spawn
 import os
 import shutil
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,6 @@ from PIL import Image
 
 from segdrone.errors import CheckpointError
 from segdrone.inference import Predictor
-from segdrone.serve import process
 from segdrone.serve.pool import WorkerPool
 from segdrone.serve.process import WorkerProcess
 from segdrone.serve.task import QueueFullError, Task, TaskError
@@ -61,22 +57,6 @@ def test_the_mask_is_that_of_the_predictor(pool: WorkerPool, models: dict[str, s
         assert answer["model_digest"] == pool.descriptions[name]["digest"]
     masks = [(tmp_path / name / "masks" / "photograph.png").read_bytes() for name in models]
     assert masks[0] != masks[1]
-
-
-@pytest.fixture
-def spawned(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Starts workers as a service does."""
-    monkeypatch.setattr(process, "CONTEXT", multiprocessing.get_context("spawn"))
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_worker_of_exported_models_has_no_torch(models: dict[str, str], tmp_path: Path, spawned: None) -> None:
-    with WorkerPool(models, WorkerOptions("cpu", 1, str(tmp_path)), size=1, timeout=60, max_queue=4) as pool:
-        pool.submit(message(tmp_path)).answer.result(60)
-        (pid,) = pool.pids
-        maps = Path(f"/proc/{pid}/maps").read_text()
-    assert "onnxruntime" in maps
-    assert "torch" not in maps
 
 
 def test_progress_is_reported_by_window(pool: WorkerPool, tmp_path: Path) -> None:
@@ -202,22 +182,6 @@ def test_an_idle_worker_that_is_killed_costs_no_task(two: WorkerPool, tmp_path: 
     wait_until(lambda: not {*before} & {*two.pids})
     assert two.submit(message(tmp_path)).answer.result(60)
     wait_until(lambda: two.alive == two.size)
-
-
-def test_a_worker_that_cannot_start_is_started_again(two: WorkerPool, tmp_path: Path, spawned: None) -> None:
-    executable = multiprocessing.spawn.get_executable()
-    multiprocessing.set_executable("/nonexistent")
-    try:
-        for pid in two.pids:
-            os.kill(pid, signal.SIGKILL)
-        restarts = two.restarts
-        wait_until(lambda: two.restarts >= restarts + 4)
-        assert two.alive == 0
-        task = two.submit(message(tmp_path))
-    finally:
-        multiprocessing.set_executable(executable)
-    assert task.answer.result(60)
-    wait_until(lambda: two.alive == 2)
 
 
 def test_ctrl_c_and_sigterm_do_not_end_a_worker(two: WorkerPool, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from segdrone.utils.atomic import atomic_write
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes a figure as a PNG file, whole or not at all."""
+    """Writes a figure as a PNG file, whole or not at all, compressed quickly rather than well."""
     with atomic_write(path) as partial:
         figure.savefig(partial, format="png", pil_kwargs={"compress_level": 1})
 

@@ -166,11 +166,8 @@ def group_things(
         return plane[np.ix_(rows[window.rows], columns[window.columns])][component.pixels]
 
     least_area = _SPECK**2 * mask.size / among.size
-    specks = [
-        part for _, part in _components(mask, learned, places)
-        if part.area < least_area and not at(seen, part).any()
-    ]  # fmt: skip
-    mask = _fill(mask, specks)
+    components = _components(mask, learned, places)
+    mask = _remove(mask, [part for _, part in components if part.area < least_area and not at(seen, part).any()])
     is_thing = np.isin(mask.ravel()[places], grouped)
     places, in_planes = places[is_thing], in_planes[is_thing]
     numbers = np.zeros(mask.shape, np.uint16)
@@ -239,8 +236,8 @@ def _components(
                 yield class_id, component
 
 
-def _fill(mask: NDArray[np.uint8], specks: Sequence[Component]) -> NDArray[np.uint8]:
-    """Returns the mask with the class around them in some components."""
+def _remove(mask: NDArray[np.uint8], specks: Sequence[Component]) -> NDArray[np.uint8]:
+    """Returns the mask with specks in the class around them."""
     if not specks:
         return mask
     is_empty = np.zeros(mask.shape, np.uint8)

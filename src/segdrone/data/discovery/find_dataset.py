@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,14 +15,13 @@ from segdrone.data.discovery.file_patterns import FoundFile, is_pattern, match_f
 from segdrone.data.discovery.file_tree import by_folder, image_files, named_folder
 from segdrone.data.discovery.layout import LAYOUTS, Layout, Spots
 from segdrone.data.discovery.layout_errors import why_no_pairs, why_none, why_several
-from segdrone.data.discovery.mask_names import EXACT, Place, find_rule, masks_among, stem
+from segdrone.data.discovery.mask_names import EXACT, Files, Place, find_rule, masks_among, spelled_alike, stem
 from segdrone.data.splits.split_lists import apply_lists
 from segdrone.errors import DataError
 from segdrone.raster.header import IMAGE_SUFFIXES
 from segdrone.synthetic import has_unfinished_scenes
 from segdrone.utils.output_dir import check_finished
 
-_Files = dict[Place, dict[str, list[Path]]]
 _AMONG = "masks among the photographs"
 _FORMATS = {suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES}
 _DEEPER = "photographs in further folders of these names"
@@ -148,7 +146,7 @@ def find_masks(root: Path, masks: str) -> DatasetFiles:
     files = [folder / file for file in image_files(folder)]
     if not files:
         raise DataError(say_unreadable(folder))
-    side: _Files = {(): {file.relative_to(folder).with_suffix("").as_posix(): [file] for file in files}}
+    side: Files = {(): {file.relative_to(folder).with_suffix("").as_posix(): [file] for file in files}}
     found = pair_files(folder, "", side, side, EXACT)
     return replace(found, pairs=[FilePair(p.id, p.mask, p.mask, "", None) for p in found.pairs])
 
@@ -164,7 +162,7 @@ def _fits(
         for depth in [None] if layout.beside else sorted({spot.depth for spot in spots}):
             images, among = _split_off(_at(photographs, image_folder, depth), root, keep=layout.beside is not None)
             candidates, _ = _split_off(_at(masks, mask_folder, depth), root, keep=True)
-            candidates = _spelled_alike(candidates, images)
+            candidates = spelled_alike(candidates, images)
             known_only = layout.beside == "name"
             rule = EXACT if layout.beside == "suffix" else find_rule(images, candidates, known_only=known_only)
             if rule is None:
@@ -190,24 +188,9 @@ def _at(spots: Spots, folder: str, depth: int | None) -> dict[Place, list[PurePo
     return found
 
 
-def _spelled_alike(masks: _Files, photographs: _Files) -> _Files:
-    """Returns masks by the places of photographs, which may have the accents of folders apart from their letters."""
-    spelling = {_joined(place): place for place in photographs}
-    alike: _Files = {}
-    for place, members in masks.items():
-        known = alike.setdefault(place if place in photographs else spelling.get(_joined(place), place), {})
-        for name, paths in members.items():
-            known[name] = [*known.get(name, []), *paths]
-    return alike
-
-
-def _joined(place: Place) -> str:
-    return unicodedata.normalize("NFC", "/".join(place))
-
-
-def _split_off(places: Mapping[Place, Sequence[PurePosixPath]], base: Path, *, keep: bool) -> tuple[_Files, list[Path]]:
+def _split_off(places: Mapping[Place, Sequence[PurePosixPath]], base: Path, *, keep: bool) -> tuple[Files, list[Path]]:
     """Returns the files by place and name; unless `keep`, without the masks that lie among photographs."""
-    side: _Files = {}
+    side: Files = {}
     off: list[Path] = []
     for place, files in places.items():
         names = set() if keep else masks_among(map(stem, files))
@@ -247,7 +230,7 @@ def _by_folders(root: Path, images: Path, masks: Path) -> DatasetFiles | None:
             raise DataError(say_unreadable(folder))
         sides.append(side)
         off += among
-    photographs, candidates = sides[0], _spelled_alike(sides[1], sides[0])
+    photographs, candidates = sides[0], spelled_alike(sides[1], sides[0])
     rule = find_rule(photographs, candidates)
     if rule is None:
         return None
@@ -265,12 +248,12 @@ def _by_patterns(root: Path, images: str, masks: str) -> DatasetFiles:
         given.append(f"{base.resolve()}/{pattern}")
     named = [{*files[0].folders} for files in found]
     fields = [f for f in sorted(named[0] & named[1]) if named[0] == named[1] or not f.startswith("any")]
-    sides: list[_Files] = [{}, {}]
+    sides: list[Files] = [{}, {}]
     for side, files in zip(sides, found, strict=True):
         for file in files:
             place = tuple(part for field in fields for part in file.folders[field].strip("/").split("/") if part)
             side.setdefault(place, {}).setdefault(file.id, []).append(file.path)
-    sides[1] = _spelled_alike(sides[1], sides[0])
+    sides[1] = spelled_alike(sides[1], sides[0])
     for paths in (paths for side in sides for members in side.values() for paths in members.values()):
         if len(paths) > 1:
             raise DataError(

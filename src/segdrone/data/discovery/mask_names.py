@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from segdrone.errors import DataError
 
 Place = tuple[str, ...]
 """Folders of a file without the one that says what it holds; a photograph and its mask have the same place."""
+Files = dict[Place, dict[str, list[Path]]]
+"""Photographs or masks by place and name without suffix."""
 
 MASK_WORDS = frozenset(
     [
@@ -234,3 +236,18 @@ def _candidates(pairs: Sequence[tuple[Place, str]], masks: Mapping[Place, Collec
                 if core in mask:
                     mask_start, _, mask_end = mask.partition(core)
                     yield NameRule(image_start, image_end, mask_start, mask_end)
+
+
+def spelled_alike(masks: Files, photographs: Files) -> Files:
+    """Returns masks by the places of photographs, which may have the accents of folders apart from their letters."""
+    spelling = {_joined(place): place for place in photographs}
+    alike: Files = {}
+    for place, members in masks.items():
+        known = alike.setdefault(place if place in photographs else spelling.get(_joined(place), place), {})
+        for name, paths in members.items():
+            known[name] = [*known.get(name, []), *paths]
+    return alike
+
+
+def _joined(place: Place) -> str:
+    return unicodedata.normalize("NFC", "/".join(place))
