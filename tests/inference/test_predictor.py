@@ -17,7 +17,7 @@ from segdrone.errors import CheckpointError, ConfigError, DataError
 from segdrone.inference import Predictor
 from segdrone.inference.predictor import _MIN_OVERLAP
 from segdrone.model.networks import build_network
-from segdrone.raster import ArraySource, PngMaskWriter
+from segdrone.raster import ArraySource
 from segdrone.raster.pixels import resize_image
 from segdrone.runtime.backend import OutOfMemory
 from segdrone.runtime.torch_backend import TorchBackend
@@ -243,15 +243,6 @@ def test_pixels_without_data_are_ignored_and_the_others_are_as_before(scale: flo
     assert expected.confidence is not None and confidence is not None
     np.testing.assert_array_equal(mask, np.where(valid, expected.mask, TABLE.ignore_index))
     np.testing.assert_array_equal(confidence, np.where(valid, expected.confidence, 0))
-
-
-def test_a_mask_writer_takes_the_tiles(tmp_path: Path) -> None:
-    predictor, image = Predictor(local_backend(1, sampling="tiles"), window=(32, 32)), picture(70, 100)
-    with PngMaskWriter(tmp_path / "mask.png", (70, 100)) as writer:
-        for tile in predictor.tiles(predictor.open(image)):
-            writer.write(tile.top, tile.left, tile.classes)
-    written = cv2.imread(str(tmp_path / "mask.png"), cv2.IMREAD_UNCHANGED)
-    np.testing.assert_array_equal(written, predictor(image).mask)
 
 
 def test_an_image_without_any_data_is_all_ignored() -> None:

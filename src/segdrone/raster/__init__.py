@@ -4,10 +4,10 @@ from segdrone.raster.array import ArraySource
 from segdrone.raster.channels import Channels
 from segdrone.raster.georeference import Georeference
 from segdrone.raster.map_source import MapSource
-from segdrone.raster.mask_writer import MaskWriter, PngMaskWriter, TileCollector
 from segdrone.raster.open import open_image
 from segdrone.raster.photograph import PhotographSource
 from segdrone.raster.source import ImageSource
+from segdrone.raster.tile_collector import TileCollector
 
 __all__ = [
     "ArraySource",
@@ -15,9 +15,7 @@ __all__ = [
     "Georeference",
     "ImageSource",
     "MapSource",
-    "MaskWriter",
     "PhotographSource",
-    "PngMaskWriter",
     "TileCollector",
     "open_image",
 ]
