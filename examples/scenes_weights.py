@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from segdrone.data.splits.split import SPLITS
 from segdrone.included import INCLUDED
 from segdrone.model import read_checkpoint
 from segdrone.model.weights_file import save_plain
@@ -38,14 +39,17 @@ def render(folder: Path) -> None:
 
 
 def pack(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """Returns what of a checkpoint a finished model is, with weights in half precision and no path of this machine."""
+    """Returns what of a checkpoint a finished model is, with weights in half precision.
+
+    It names no folder of this machine and no scene: names of scenes are those of any rendered or numbered photographs.
+    """
     hparams = checkpoint["hyper_parameters"]
     state = {
         name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in checkpoint["state_dict"].items()
     }
-    data = {**hparams["data"], "root": "scenes", "cache_dir": None}
-    return {"state_dict": state, "hyper_parameters": {**hparams, "data": data}, "spec": checkpoint["spec"]}
+    unnamed = {"data": {**hparams["data"], "root": None, "cache_dir": None}, "splits": {split: [] for split in SPLITS}}
+    return {"state_dict": state, "hyper_parameters": {**hparams, **unnamed}, "spec": checkpoint["spec"]}
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from segdrone.classes import DRONE
+from segdrone.errors import ConfigError, DataError
 from segdrone.evaluation import evaluate
 from segdrone.included import INCLUDED, find_model
 from segdrone.inference import Predictor
@@ -33,8 +34,9 @@ def test_it_is_small_and_names_nothing_of_the_machine_that_trained_it() -> None:
     assert find_model("scenes").stat().st_size <= 8e6
     content = read_checkpoint("scenes")
     assert {tensor.dtype for tensor in content["state_dict"].values()} == {torch.float16, torch.int64}
-    assert content["hyper_parameters"]["data"]["root"] == "scenes"
+    assert content["hyper_parameters"]["data"]["root"] is None
     assert not any("/" in str(value) for value in content["hyper_parameters"]["data"].values())
+    assert not any(content["hyper_parameters"]["splits"].values())
 
 
 def test_it_predicts_scenes_of_another_region(dry: Path) -> None:
@@ -60,7 +62,15 @@ def test_it_is_scored_by_name(dry: Path, tmp_path: Path) -> None:
     assert metrics["accuracy"] > 0.5
 
 
-def test_a_training_starts_from_it(dry: Path, tmp_path: Path) -> None:
+def test_it_does_not_say_which_photographs_are_its_test_split(dry: Path, tmp_path: Path) -> None:
+    overrides = ["ckpt_path=scenes", "trainer=cpu", "pictures=null", f"output_dir={tmp_path}"]
+    with pytest.raises(ConfigError, match="does not say where its photographs are: give data.root=FOLDER"):
+        evaluate(compose_config("evaluate", *overrides))
+    with pytest.raises(DataError, match="does not say which photographs are in its test split: give split=all"):
+        evaluate(compose_config("evaluate", *overrides, f"data.root={dry}"))
+
+
+def test_a_training_starts_from_it(dry: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     network = ["model=fpn_mbv2", "model.decoder_pyramid_channels=128", "model.decoder_segmentation_channels=64"]
     limits = ["trainer.max_epochs=1", "trainer.limit_train_batches=1", "data.batch_size=1", "data.val_share=0.5"]
     sizes = ["data.image_size=[64,96]", "data.test_image_size=[64,96]", "optimizer.lr=1e-9"]
@@ -74,6 +84,7 @@ def test_a_training_starts_from_it(dry: Path, tmp_path: Path) -> None:
     torch.testing.assert_close(made["module"].state_dict()[name].detach(), expected, atol=1e-6, rtol=0)
     origin = made["module"].hparams["origin"]
     assert origin["checkpoint"] == str(INCLUDED["scenes"].resolve())
+    assert "trained on" not in caplog.text  # its scenes have the names of these, and are others
 
 
 def test_the_command_of_the_docs_has_its_network() -> None:

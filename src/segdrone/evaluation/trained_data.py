@@ -74,7 +74,7 @@ def find_split(
         raise DataError(f"data.root={config.root} does not exist: give data.root=FOLDER")
     datamodule.prepare_data()
     datamodule.setup("test")
-    if not datamodule.splits[split] and splits is None:
+    if not datamodule.splits[split] and not any((splits or {}).values()):
         raise DataError(
             f"the model does not say which photographs are in its {split} split: give split=all or "
             "data.split_dir=FOLDER"

@@ -59,7 +59,7 @@ def calibration_windows(source: ExportSource, predictor: Predictor) -> list[NDAr
             files = [pair.image for pair in source.open_split("train").splits["train"]]
         except DataError as error:
             raise DataError(
-                f"int8 needs photographs to calibrate on: {error}, or any photographs by --calibrate FOLDER"
+                f"int8 needs photographs to calibrate on: give any by --calibrate FOLDER, as {error}"
             ) from None
     rng = np.random.default_rng(_SEED)
     chosen = sorted(rng.permutation(len(files))[:CALIBRATION_WINDOWS])

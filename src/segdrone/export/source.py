@@ -100,7 +100,7 @@ class ExportSource:
             DataError: They are not there, or the training had none.
         """
         if not self.hparams["splits"].get(split):
-            raise DataError(f"{self.path} was trained without a {split} split")
+            raise DataError(f"{self.path} names no {split} photographs")
         overrides: dict[str, Any] = {} if self.data_root is None else {"root": str(self.data_root)}
         if split == "train" and self.hparams["data"].get("unlabeled"):
             overrides["unlabeled"] = True
