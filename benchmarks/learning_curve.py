@@ -7,7 +7,8 @@ Each model is fitted to the first N photographs of train.txt, in an order drawn 
 val.txt, each in a process of its own: classical models by conf/model/classic_*.yaml, the network by
 experiment=baseline, the tutorial's loop for its 15 epochs. --results keeps a JSON file for each run, so an interrupted
 benchmark continues.
-Writes benchmarks/results/learning_curve.md: mIoU with 95 % intervals, and where the network overtakes each model.
+Writes benchmarks/results/learning_curve.md: mIoU with 95 % intervals, where the network overtakes each model, and how
+many photographs it needs for what the model reaches with the most.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ NETWORK = "experiment=baseline"
 TUTORIAL = "the tutorial's loop"
 MODELS = ("classic_slic_forest", "classic_pixel_forest", "classic_exg_mean", TUTORIAL, NETWORK)
 COUNTS = (1, 5, 10, 20, 40, 80, 100, 306)
+_EPOCHS = 15  # of the tutorial, and of the network
 _LEAST_STEPS = 1500  # of the network: with few photographs it gets more epochs
 Results = dict[tuple[str, int], dict[str, Any]]
 
@@ -60,7 +62,7 @@ def measure(options: argparse.Namespace, model: str, count: int) -> dict[str, An
         ]  # fmt: skip
         if model == NETWORK:
             batch = min(3, count)
-            epochs = max(15, -(-_LEAST_STEPS * batch // count))
+            epochs = max(_EPOCHS, -(-_LEAST_STEPS * batch // count))
             command += [NETWORK, encoder_weights(ENCODER, options.weights), f"data.batch_size={batch}"]
             command += [f"trainer.max_epochs={epochs}", f"+trainer.check_val_every_n_epoch={epochs}"]
         else:
@@ -96,20 +98,34 @@ def overtaken(results: Results, model: str) -> str:
     return f"not up to {max(counts)}" if first is None else f"from {first} on"
 
 
+def enough(results: Results, model: str) -> str:
+    """Returns the least number of photographs with which the network is better than a model is with the most."""
+    counts = [count for name, count in results if name == model]
+    if not counts:
+        return "not measured"
+    goal = results[model, max(counts)]["miou"]
+    better = [count for name, count in results if name == NETWORK and results[name, count]["miou"] > goal]
+    return f"{min(better)} for its {max(counts)}" if better else "none measured"
+
+
 def table(options: argparse.Namespace, results: Results) -> str:
     """Returns the page; what was not measured is empty."""
     counts = sorted({count for _, count in results})
     head = [
         "# How many photographs a network needs", "",
         f"`python benchmarks/learning_curve.py`: mIoU and its 95 % interval on the validation photographs, at "
-        f"{options.height} x {options.width}, by the number of training photographs.", "",
-        f"| model | {' | '.join(map(str, counts))} | the network is better |", "|---" * (len(counts) + 2) + "|",
+        f"{options.height} x {options.width}, by the number of training photographs. The network, `{NETWORK}`, is "
+        f"trained for {_EPOCHS} epochs, and for at least {_LEAST_STEPS:,} batches; the tutorial's loop for {_EPOCHS} "
+        "epochs.", "",
+        f"| model | {' | '.join(map(str, counts))} | the network is better with as many | and with |",
+        "|---" * (len(counts) + 3) + "|",
     ]  # fmt: skip
     rows = []
     for model in MODELS:
         found = (results.get((model, count)) for count in counts)
         cells = ["" if r is None else f"{r['miou']:.3f} ({r['low']:.3f} to {r['high']:.3f})" for r in found]
-        rows.append(f"| `{model}` | {' | '.join(cells)} | {'' if model == NETWORK else overtaken(results, model)} |")
+        verdicts = ["", ""] if model == NETWORK else [overtaken(results, model), enough(results, model)]
+        rows.append(f"| `{model}` | {' | '.join([*cells, *verdicts])} |")
     return "\n".join([*head, *rows]) + "\n"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from benchmarks import baseline, instances_peer, mask_rcnn
-from benchmarks.learning_curve import NETWORK, Results, overtaken
+from benchmarks.learning_curve import NETWORK, TUTORIAL, Results, enough, overtaken
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,14 @@ def test_the_network_is_better_from_where_it_stays_better(
     }
     assert overtaken(results, "forest") == text
     assert overtaken(results, "another") == "not measured"
+
+
+def test_the_network_with_few_photographs_is_compared_with_a_model_that_has_the_most() -> None:
+    results: Results = {(NETWORK, count): {"miou": score} for count, score in ((10, 0.2), (40, 0.3), (306, 0.5))}
+    results |= {(TUTORIAL, 10): {"miou": 0.1}, (TUTORIAL, 306): {"miou": 0.25}, ("classic_exg_mean", 40): {"miou": 0.6}}
+    assert enough(results, TUTORIAL) == "40 for its 306"
+    assert enough(results, "classic_exg_mean") == "none measured"
+    assert enough(results, "classic_pixel_forest") == "not measured"
 
 
 def test_variants_in_the_help_of_the_ablation_are_there() -> None:
