@@ -31,6 +31,11 @@ from segdrone.serve.problems import Problem
         ("image/png;q=0, image/jpeg", "overlays"),
         (",,;q=1,image/png", "masks"),
         ("image/png," * 700, "masks"),
+        ("application/json;q=0, */*", "masks"),
+        ("*/*, application/json;q=0", "masks"),
+        ("application/json;q=0.1, */*;q=0.5", "masks"),
+        ("image/*;q=0, */*;q=0.1", ""),
+        ("application/json;q=nan, image/png", "masks"),
     ],
 )
 def test_the_preferred_answer(accept: str, kind: str) -> None:
@@ -43,6 +48,8 @@ def test_the_preferred_answer(accept: str, kind: str) -> None:
         "text/html",
         "image/png;profile=x",
         "image/png;q=0",
+        "image/png;q=0, image/png;q=0",
+        "*/*;q=0",
         "*/png",
         "image",
         "image/png;q=x",

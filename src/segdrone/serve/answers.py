@@ -44,6 +44,9 @@ ANSWERS = (  # wildcards get the first that fits
 def choose_answer(accept: str) -> Answer:
     """Returns the answer that a client prefers; JSON if it says nothing.
 
+    The quality of an answer is that of the most specific range that it fits (RFC 9110, section 12.5.1). Of equal ones,
+    that of the earlier range is chosen.
+
     Raises:
         Problem: There is none that it takes (406).
 
@@ -53,23 +56,32 @@ def choose_answer(accept: str) -> Answer:
     """
     if not accept.strip():
         return ANSWERS[0]
-    ranges = [part for part in (_parse_range(text) for text in accept.split(",")) if part[0] > 0]
-    for _, kind, profile in sorted(ranges, key=lambda part: -part[0]):
-        for answer in ANSWERS:
-            if _fits(kind, answer.media_type) and profile == answer.profile:
-                return answer
+    ranges = [_parse_range(text) for text in accept.split(",")]
+    qualities = []
+    for answer in ANSWERS:
+        fitting = [
+            (kind.count("*"), place, quality)
+            for place, (quality, kind, profile) in enumerate(ranges)
+            if _fits(kind, answer.media_type) and profile == answer.profile
+        ]
+        _, place, quality = min(fitting, default=(0, 0, 0.0))
+        qualities.append((quality, -place))
+    best = max(qualities)
+    if best[0] > 0:
+        return ANSWERS[qualities.index(best)]
     known = ", ".join(answer.accept for answer in ANSWERS)
     raise Problem(406, f"there is no answer that the Accept header takes: choose one of {known}")
 
 
 def _parse_range(text: str) -> tuple[float, str, str]:
-    """Returns quality, media type and profile of a part of an Accept header; the quality is 0 if it is not a number."""
+    """Returns quality, media type and profile of a part of an Accept header; the quality is 0 if it is none."""
     kind, parameters = parse_options_header(text)
     try:
         quality = float(parameters.get(b"q", b"1"))
     except ValueError:
         quality = 0.0
-    return quality, kind.decode("latin-1").lower(), parameters.get(b"profile", b"").decode("latin-1").strip().lower()
+    profile = parameters.get(b"profile", b"").decode("latin-1").strip().lower()
+    return quality if 0 <= quality <= 1 else 0.0, kind.decode("latin-1").lower(), profile
 
 
 def _fits(wanted: str, media_type: str) -> bool:
