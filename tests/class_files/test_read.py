@@ -124,6 +124,22 @@ def test_names_alone_are_told_to_have_no_ids(tmp_path: Path, caplog: pytest.LogC
     assert "columns id,name" in line
 
 
+def test_the_list_of_labelme_counts_from_minus_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """`labelme2voc` writes masks with the id -1 of the first name, `__ignore__`, as 255."""
+    table = read_class_table(write(tmp_path, "__ignore__\n_background_\nroad\n", "labels.txt"))
+    assert (table.names, [*table.stored_values], table.ignored_values) == (("_background_", "road"), [0, 1], ())
+    assert "taken as ids 0 (_background_) to 1 (road)" in caplog.text
+    given = "id,name\n0,__ignore__\n1,road\n"
+    assert read_class_table(write(tmp_path, given)).ignored_values == (0,)
+
+
+def test_ids_are_told_as_masks_have_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    table = read_class_table(write(tmp_path, "ignored\nroad\ngrass\n", "classes.txt"))
+    assert ([*table.stored_values], table.ignored_values) == ([1, 2], (0,))
+    assert "taken as ids 1 (road) to 2 (grass)" in caplog.text
+    assert "class" in refusal(tmp_path, "ignored\n", "classes.txt")
+
+
 @pytest.mark.parametrize("content", ["road\n\ngrass\n", "# classes\n\nname,\nroad,\n,\ngrass,"])
 def test_an_empty_line_between_names_is_refused(tmp_path: Path, content: str) -> None:
     assert "is empty, but the id of a class is its place among the names" in refusal(tmp_path, content, "classes.txt")

@@ -54,8 +54,9 @@ def read_class_table(path: str | Path) -> ClassTable:
     """Reads a class table: CSV with any usual separator and encoding, `labelmap.txt`, a list of names, or JSON.
 
     Columns are found by their names (`name`, `id`, `r`, `g`, `b`, `color`, `thing` and their usual synonyms), without a
-    header row by what they hold. Without ids, a class has the position of its row; without colors it gets one. Rows
-    named `ignored`, and rows of id 255 named `void` or the like, are no classes but pixels without a label.
+    header row by what they hold. Without ids, a class has the position of its row, and without colors it gets one; a
+    list of names that begins with `__ignore__` counts from -1, as LabelMe's `labels.txt` does. Rows named `ignored`,
+    and rows of id 255 named `void` or the like, are no classes but pixels without a label.
 
     Raises:
         DataError: The file is missing, cannot be read as classes, or could be read in two ways.
@@ -163,10 +164,10 @@ def _build(path: Path, entries: Sequence[Entry]) -> ClassTable:
     ignored_colors = tuple(entry.color for _, entry in unlabeled if entry.color is not None)
     if shared := [entry for _, entry in unlabeled if entry.color in given]:
         raise ColumnsError(f"{shared[0].where} ({shared[0].name}) has the color of a class: give it its own")
-    if entries[0].id is None and entries[0].color is None and path.suffix.lower() != ".json":
+    if names and entries[0].id is None and entries[0].color is None and path.suffix.lower() != ".json":
         log.warning(
-            "class table %s has names only, taken as ids 0 (%s) to %d (%s): if masks have other ids, replace it by a "
-            "CSV file with the columns id,name", path, names[0], len(names) - 1, names[-1],
+            "class table %s has names only, taken as ids %d (%s) to %d (%s): if masks have other ids, replace it by a "
+            "CSV file with the columns id,name", path, values[0], names[0], values[-1], names[-1],
         )  # fmt: skip
     if unlabeled:
         log.info("%s in %s: pixels without a label", ", ".join(entry.name for _, entry in unlabeled), path)
@@ -188,7 +189,8 @@ def _things(entries: Sequence[Entry]) -> tuple[str, ...] | None:
 
 
 def _ids(entries: Sequence[Entry]) -> list[int]:
-    ids = [position if entry.id is None else entry.id for position, entry in enumerate(entries)]
+    first = -1 if _is_of_labelme(entries[0]) else 0
+    ids = [position if entry.id is None else entry.id for position, entry in enumerate(entries, first)]
     for entry, id_ in zip(entries, ids, strict=True):
         if id_ > IGNORE_INDEX:
             raise ColumnsError(
@@ -200,6 +202,11 @@ def _ids(entries: Sequence[Entry]) -> list[int]:
         where = [entry.where for entry, id_ in zip(entries, ids, strict=True) if id_ == repeated[0]]
         raise ColumnsError(f"{' and '.join(where)} have the same id {repeated[0]}: ids must differ")
     return ids
+
+
+def _is_of_labelme(first: Entry) -> bool:
+    """Whether a list of names begins as LabelMe's `labels.txt`, whose first id is -1 (`labelme2voc`)."""
+    return first.id is None and first.color is None and first.name == "__ignore__"
 
 
 def _is_ignored(entry: Entry, id_: int) -> bool:
