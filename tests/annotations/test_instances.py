@@ -113,8 +113,9 @@ def test_what_somebody_called_things_are_things_after_the_next_import(folder: Pa
     assert any(note.startswith("things, as ") and note.endswith("said before: boat") for note in summary.notes)
 
 
-def test_crowds_are_no_things(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    def annotation(left: int, crowd: int, *, runs: bool = False) -> dict[str, Any]:
+@pytest.mark.parametrize("crowd", [1, True, "1"])  # COCO Annotator writes true
+def test_crowds_are_no_things(folder: Path, caplog: pytest.LogCaptureFixture, crowd: int | str) -> None:
+    def annotation(left: int, crowd: int | str, *, runs: bool = False) -> dict[str, Any]:
         polygon = [left, 10, left + 10, 10, left + 10, 20, left, 20]
         area = {"counts": [10 * 64 * left // 10, 640, 64 * 96 - 640 * (left // 10 + 1)], "size": [64, 96]}
         return {"image_id": 1, "category_id": 1, "segmentation": area if runs else [polygon], "iscrowd": crowd}
@@ -122,7 +123,7 @@ def test_crowds_are_no_things(folder: Path, caplog: pytest.LogCaptureFixture) ->
     content = {
         "images": [{"id": 1, "file_name": "a.png", "width": 96, "height": 64}],
         "categories": [{"id": 1, "name": "person"}],
-        "annotations": [annotation(10, 0), annotation(30, 1, runs=True), annotation(50, 1)],
+        "annotations": [annotation(10, False), annotation(30, crowd, runs=True), annotation(50, crowd)],
     }
     document(folder / "coco.json", content)
     imported(folder, folder.parent / "out")

@@ -60,7 +60,7 @@ def read(document: Any, path: Path) -> Annotations:
             else:
                 shape, too_short = _read_polygons(segmentation, labels[category])
                 skipped["polygons of fewer than 3 points"] += too_short
-            shapes[image].append(replace(shape, is_crowd=node.word("iscrowd") == "1"))
+            shapes[image].append(replace(shape, is_crowd=covers_several(node)))
     drawn = {shape.label for found in shapes.values() for shape in found}
     project = _project_name(root)
     declared = [label for label in labels.values() if label in drawn or label != project]
@@ -93,6 +93,12 @@ def read_things(root: CheckedNode) -> dict[str, bool]:
     """Returns whether a category is one of things (`isthing`), by its name, for those that say it."""
     said = ((node["name"].label(), node.get("isthing")) for node in root["categories"].items())
     return {name: value.content in (1, "1") for name, value in said if value is not None}
+
+
+def covers_several(node: CheckedNode) -> bool:
+    """Whether an annotation or a segment covers several things: 1 or, of COCO Annotator, true."""
+    said = node.get("iscrowd")
+    return said is not None and said.content in (1, "1")
 
 
 def read_images(root: CheckedNode, shapes: Mapping[int | str, list[Shape]]) -> dict[int | str, AnnotatedImage]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segdrone.annotations.checked import CheckedNode
-from segdrone.annotations.coco import first_has, read_categories, read_images, read_things
+from segdrone.annotations.coco import covers_several, first_has, read_categories, read_images, read_things
 from segdrone.annotations.shapes import AnnotatedImage, Annotations, Shape
 from segdrone.errors import DataError
 from segdrone.raster.header import open_file
@@ -104,7 +104,7 @@ def read(document: Any, path: Path) -> Annotations:
                 raise segment.error(f"has the category_id {category!a}, which no category has")
             if not isinstance(id_ := segment["id"].key(), int):  # up to 2^24
                 raise segment["id"].error(f"is {id_!a}, not an integer")
-            by_label[labels[category], segment.word("iscrowd") == "1"].add(id_)
+            by_label[labels[category], covers_several(segment)].add(id_)
         if by_label:
             png = _find_png(node, path, {name for image in images.values() for name in image.names})
             known = frozenset(id_ for ids in by_label.values() for id_ in ids)
