@@ -77,10 +77,10 @@ def write_tiles(plan: Plan, folder: Path, progress: bool) -> TileCounts:
         if written is not None:
             counts.blocks[name] = tile.block
             counts.pixels += count_values(written)
-            overlapping += int(several.sum())
+            overlapping += int((several & (written != IGNORE_INDEX)).sum())
     if not counts.blocks:
         raise DataError("no pixel has both data and a label: check where maps, labels and areas of interest lie")
-    counts.notes = _notes(plan, overlapping, int(counts.pixels.sum()))
+    counts.notes = _notes(plan, overlapping, int(counts.pixels[:IGNORE_INDEX].sum()))
     (folder / _DAMAGED).unlink(missing_ok=True)
     for note in counts.notes:
         log.warning("%s", note)
@@ -144,12 +144,12 @@ def _is_whole(file: Path) -> bool:
         return False
 
 
-def _notes(plan: Plan, overlapping: int, pixels: int) -> list[str]:
+def _notes(plan: Plan, overlapping: int, labeled: int) -> list[str]:
     notes = []
     if overlapping:
         notes.append(
-            f"{overlapping} pixels ({overlapping / pixels:.2%}) lie in polygons of several classes: the smaller "
-            "polygon wins"
+            f"{overlapping} pixels ({overlapping / labeled:.2%} of the labeled ones) lie in polygons of several classes: "
+            "the smaller polygon wins"
         )
     if plan.narrow:
         notes.append(f"{plan.narrow} tiles at borders are narrower than an eighth of the others, and left out")
