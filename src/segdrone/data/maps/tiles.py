@@ -148,8 +148,8 @@ def _notes(plan: Plan, overlapping: int, labeled: int) -> list[str]:
     notes = []
     if overlapping:
         notes.append(
-            f"{overlapping} pixels ({overlapping / labeled:.2%} of the labeled ones) lie in polygons of several classes: "
-            "the smaller polygon wins"
+            f"{overlapping} pixels ({overlapping / labeled:.2%} of the labeled ones) lie in polygons of several "
+            "classes: the smaller polygon wins"
         )
     if plan.narrow:
         notes.append(f"{plan.narrow} tiles at borders are narrower than an eighth of the others, and left out")
