@@ -249,6 +249,36 @@ def test_overviews_that_were_made_before_the_mask_are_not_read(tmp_path: Path) -
     np.testing.assert_array_equal(MapSource(path).resized((64, 64)).valid(whole), valid[::4, ::4])
 
 
+def add_overviews(path: Path, *, beside: bool) -> Path:
+    """Adds smaller copies to a map, in the file or in `FILE.ovr` beside it, as gdaladdo -ro and GIS do."""
+    rasterio = import_rasterio()
+    with rasterio.Env(TIFF_USE_OVR="YES" if beside else "NO"), rasterio.open(path, "r+") as file:
+        file.build_overviews([2, 4], rasterio.enums.Resampling.nearest)
+    return path
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_smaller_copies_have_the_mask_of_the_file(tmp_path: Path, beside: bool) -> None:
+    valid = np.arange(256)[:, None].repeat(256, 1) >= 128
+    with import_rasterio().Env(GDAL_TIFF_INTERNAL_MASK=True):
+        path = write_map(tmp_path / "a.tif", planes(random_image(256, 256)), mask=valid)
+    smaller = MapSource(add_overviews(path, beside=beside)).resized((64, 64))
+    np.testing.assert_array_equal(smaller.valid(Window(0, 0, 64, 64)), valid[::4, ::4])
+    assert (tmp_path / "a.tif.ovr").exists() == beside
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_smaller_copies_have_the_colors_of_the_file(tmp_path: Path, beside: bool) -> None:
+    gray = (np.arange(256)[:, None].repeat(256, 1) // 64).astype(np.uint8)[None]
+    white = write_map(tmp_path / "white.tif", gray, photometric="MINISWHITE")
+    colored = write_map(tmp_path / "colored.tif", gray, photometric="palette")
+    with import_rasterio().open(colored, "r+") as file:
+        file.write_colormap(1, {i: (10 * i, 20 * i, 30 * i, 255) for i in range(4)})
+    for path, lines in ((white, [255, 254, 253, 252]), (colored, [0, 10, 20, 30])):
+        smaller = MapSource(add_overviews(path, beside=beside)).resized((64, 64)).read(Window(0, 0, 64, 64))
+        np.testing.assert_array_equal(smaller[..., 0], np.repeat(lines, 16)[:, None].repeat(64, 1))
+
+
 def test_a_color_of_no_data_in_the_metadata_counts(tmp_path: Path) -> None:
     image = random_image(8, 9) | 1
     image[:4] = 0

@@ -85,10 +85,10 @@ class MapSource:
             self.georeference = read_georeference(self._dataset, self.path)
             try:
                 check_blocks(self._dataset, self.path)
-                self._bands = choose_bands(self._dataset, self.path, channels)
-                self._palette = read_palette(self._dataset, self.path, self._bands[0])
-                self._alpha, self._has_mask = find_masks(self._dataset, self._bands)
-                self._is_white_zero = is_white_zero(self._dataset)
+                self._bands = choose_bands(self._described, self.path, channels)
+                self._palette = read_palette(self._described, self.path, self._bands[0])
+                self._alpha, self._has_mask = find_masks(self._described, self._bands)
+                self._is_white_zero = is_white_zero(self._described)
             except gdal_errors() as error:
                 raise self._unreadable(error) from None
 
@@ -157,13 +157,18 @@ class MapSource:
         """Does nothing: GDAL keeps what it has decoded within the bounds of its cache."""
 
     @property
+    def _described(self) -> Any:
+        """What says colors, masks and nodata: the file as a whole, since overviews do not have all of it."""
+        return (self._overview_of or self)._dataset
+
+    @property
     def _marks_no_data(self) -> bool:
         return bool(self._alpha) or self._has_mask or bool(self._nodata) or self._is_float
 
     @property
     def _nodata(self) -> list[float]:
         """The nodata value of each band that is read, which a VRT may have for each; empty if there is none."""
-        values = [self._dataset.nodatavals[band - 1] for band in self._bands]
+        values = [self._described.nodatavals[band - 1] for band in self._bands]
         known = [float(value) for value in values if value is not None]
         return [known[0] if value is None else float(value) for value in values] if known else []
 
