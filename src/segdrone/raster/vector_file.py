@@ -170,12 +170,15 @@ def read_features(
 def text_of(value: Any) -> str:
     """Returns the value of an attribute as text; whole numbers without decimals, nothing for none.
 
-    Whole numbers come as decimals from fields of which one is empty, and from many Shapefiles.
+    Whole numbers come as decimals from fields of which one is empty, and from many Shapefiles. Values of a list, which
+    GeoJSON may have, are separated by commas.
 
     Example:
-        >>> text_of(7.0), text_of(float("nan")), text_of(" north ")
-        ('7', '', 'north')
+        >>> text_of(7.0), text_of(float("nan")), text_of(" north "), text_of(np.array(["a", "b"]))
+        ('7', '', 'north', 'a, b')
     """
+    if isinstance(value, list | np.ndarray):
+        return ", ".join(map(text_of, value))
     if value is None or value != value:
         return ""
     if isinstance(value, float | np.floating) and float(value).is_integer():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import shapely
 
 from segdrone.data.maps.label_layer import open_layer
 from segdrone.data.maps.polygons import Grid, read_polygons
+from segdrone.geo.zone_file import read_layer
 from segdrone.raster.crs import transform_between
 from segdrone.raster.georeference import Georeference
 from tests.helpers.labeled_maps import PLACE, box, moved, write_layer
@@ -58,6 +61,20 @@ def test_what_is_no_sound_polygon_is_told(tmp_path: Path, caplog: pytest.LogCapt
 def test_numbers_become_text(tmp_path: Path) -> None:
     layer = open_layer(str(write_layer(tmp_path / "a.gpkg", [box(0, 0, 9, 9)] * 3, [3.0, 1.5, np.nan])), "kind")
     assert read_polygons(layer, "kind", GRID).values == ["3", "1.5", ""]
+
+
+@pytest.mark.parametrize(
+    ("lists", "values"), [([["a", "b"], ["c"], []], ["a, b", "c", ""]), ([[1, 2], [3], None], ["1, 2", "3", ""])]
+)
+def test_lists_become_text(tmp_path: Path, lists: list[Any], values: list[str]) -> None:
+    shape = moved(box(0, 0, 9, 9), UTM, "EPSG:4326")
+    features = [
+        {"type": "Feature", "properties": {"kind": kind}, "geometry": shapely.geometry.mapping(shape)} for kind in lists
+    ]
+    path = tmp_path / "a.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    assert read_polygons(open_layer(str(path), "kind"), "kind", GRID).values == values
+    assert read_layer(str(path)).names == [value or "3" for value in values]
 
 
 def test_a_raster_across_the_date_line_has_its_polygons(tmp_path: Path) -> None:
