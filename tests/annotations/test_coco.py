@@ -144,8 +144,11 @@ def test_invalid_header_is_reported(folder: Path, more: dict[str, Any], expected
     assert expected in refusal(folder, folder.parent / "out")
 
 
-def test_rle_mask_of_an_image_without_size_must_fit_the_photograph(folder: Path) -> None:
+@pytest.mark.parametrize(("height", "width"), [(10**6, 10**6), (32, 48), (96, 64)])
+def test_rle_mask_of_an_image_without_size_must_have_that_of_the_photograph(
+    folder: Path, height: int, width: int
+) -> None:
     images = [{"id": 7, "file_name": "a.png"}]
-    runs = annotation(1, {"counts": [0, 10**12], "size": [10**6, 10**6]})
+    runs = annotation(1, {"counts": [0, height * width], "size": [height, width]})
     coco(folder / "a.json", runs, images=images)
-    assert "is a mask of 1000000 x 1000000 pixels" in refusal(folder, folder.parent / "out")
+    assert f"has {width} x {height} pixels, its photograph 96 x 64" in refusal(folder, folder.parent / "out")

@@ -99,3 +99,9 @@ def test_invalid_annotation_is_reported(folder: Path, invalid: Any, expected: st
     text = refusal(folder, folder.parent / "out")
     assert text.startswith(f"{path}: items[0].annotations[1]")
     assert expected in text
+
+
+def test_masks_of_an_item_without_size_must_have_that_of_the_photograph(folder: Path) -> None:
+    small = {"type": "mask", "label_id": 1, "rle": {"counts": [0, 32 * 48], "size": [32, 48]}}
+    datumaro(folder / "a.json", small, image={"path": "a.png"})
+    assert "has 48 x 32 pixels, its photograph 96 x 64" in refusal(folder, folder.parent / "out")

@@ -29,7 +29,7 @@ class RunLengths:
         size: Height and width in pixels of the rectangle that the runs fill.
         top: First row of the rectangle in the photograph.
         left: First column of the rectangle in the photograph.
-        by_columns: True if the runs go down the columns (COCO), False if along the rows (CVAT).
+        by_columns: True if the runs go down the columns of the whole photograph (COCO), False if along the rows (CVAT).
 
     Raises:
         ValueError: A count is negative, or the counts do not add up to the pixels of the rectangle.
@@ -64,6 +64,8 @@ class RunLengths:
 
     def decode(self, size: Size) -> tuple[int, int, NDArray[np.bool_]]:
         """Returns top row, left column and pixels, bool `[h, w]`, of the part of the rectangle that is not empty."""
+        if self.by_columns and self.size != size:
+            raise ValueError(f"has {self.size[1]} x {self.size[0]} pixels, its photograph {size[1]} x {size[0]}")
         _check_fits(self.top, self.left, self.size, size)
         length = self.size[0 if self.by_columns else 1]
         ends = np.cumsum(self.counts)
