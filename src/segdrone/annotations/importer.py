@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from segdrone.annotations import write
 from segdrone.annotations.class_table import build_class_table
+from segdrone.annotations.empty_shapes import EmptyShapes
 from segdrone.annotations.formats import ANNOTATION_FORMATS
 from segdrone.annotations.orientation import MaskFrame, check_orientation, mask_frame, warn_of_turned
 from segdrone.annotations.photograph_paths import telling
@@ -165,11 +166,12 @@ def _write_pairs(
     fill = table.ignore_index if background is None else table.names.index(background)
     ids = {name: i for i, name in enumerate(table.names)}
     pixels = np.zeros(256, np.int64)
-    unordered = UnorderedShapes()
+    empty, unordered = EmptyShapes(), UnorderedShapes()
     pairs = zip(drawn, frames, strict=True)
     for one, frame in progress_bar(pairs, desc="masks", unit="photograph", total=len(drawn), disable=not progress):
         draw = partial(draw_mask, size=frame.size, ids=ids, fill=fill, ignore_index=table.ignore_index)
         as_annotated = draw(one.annotated)
+        empty.add(one.annotated, frame.size)
         if not keeps_order:
             unordered.add(one.name, one.annotated, as_annotated, draw)
         mask = frame.turn(as_annotated)
@@ -179,6 +181,7 @@ def _write_pairs(
         if instances:
             write.write_instances(frame.turn(draw_numbers(one.annotated, as_annotated)), one.name, out)
         pixels += count_values(mask)
+    empty.warn()
     unordered.warn()
     return pixels
 

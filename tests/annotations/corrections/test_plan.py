@@ -121,6 +121,24 @@ def test_a_photograph_of_another_size_than_the_tool_saw_is_told(
     assert told in caplog.text
 
 
+def test_shapes_that_cover_no_pixel_are_told(dataset: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for by, left in (("anna", 30), ("ben", 36)):  # a photograph is 36 pixels wide
+        image = (
+            '<image id="0" name="a.png" width="36" height="24">'
+            f'<box label="car" xtl="{left}" ytl="1" xbr="40" ybr="9"/>'
+            '<box label="road" xtl="1" ytl="1" xbr="9" ybr="9"/></image>'
+        )
+        (tmp_path / f"{by}.xml").write_text(f"<annotations><version>1.1</version><meta/>{image}</annotations>")
+    anna, ben = tmp_path / "anna.xml", tmp_path / "ben.xml"
+    corrected(anna, dataset)
+    assert "cover no pixel" not in caplog.text
+    corrected(ben, dataset)
+    assert f"1 shapes cover no pixel, {ben}: image 'a.png' box (shape 1) first" in caplog.text
+    caplog.clear()
+    compare_annotators([anna, ben], tmp_path / "out", CorrectionOptions(images=dataset / "images"), progress=False)
+    assert "1 shapes cover no pixel" in caplog.text
+
+
 def test_shapes_of_cvat_that_overlap_on_one_layer_are_told(
     dataset: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

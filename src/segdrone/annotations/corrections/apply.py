@@ -29,6 +29,7 @@ from segdrone.annotations.corrections.pictures import MOST, changes_sheet, cut_p
 from segdrone.annotations.corrections.plan import Correction, collect_corrections, plan_corrections
 from segdrone.annotations.corrections.target import TargetDataset, TargetMask
 from segdrone.annotations.corrections.versions import NamedSource, Version, read_sources
+from segdrone.annotations.empty_shapes import EmptyShapes
 from segdrone.annotations.formats import ANNOTATION_FORMATS
 from segdrone.annotations.orientation import MaskFrame
 from segdrone.annotations.shapes import AnnotatedImage
@@ -134,7 +135,7 @@ class _Run:
         self._folder = record.new_folder(self._root, self._now)
         self._agreement = Agreement(self._table)
         self._keeps_order = all(ANNOTATION_FORMATS[source.format].keeps_order for _, source in sources)
-        self._unordered = UnorderedShapes()
+        self._empty, self._unordered = EmptyShapes(), UnorderedShapes()
 
     def write(self, corrections: Sequence[Correction], empty: int) -> CorrectionSummary:
         """Replaces the files that change, all of them or none.
@@ -158,6 +159,7 @@ class _Run:
                     f"{self._root} cannot be written to ({error.strerror or error}): no mask has changed; free some "
                     "disk space or fix its permissions, and run again"
                 ) from None
+        self._empty.warn()
         self._unordered.warn()
         folder = self._folder if changed else None
         return CorrectionSummary(self._root, self._table, changes, folder, empty, self._agreement)
@@ -166,6 +168,8 @@ class _Run:
         """Writes the new files of a photograph that change to `staged`, with copies of the earlier ones."""
         target, pair = correction.target, correction.target.pair
         masks = {version.by: self._draw_version(version, frame) for version, frame in correction.versions}
+        for version, frame in correction.versions:
+            self._empty.add(version.image, frame.size)
         if not self._keeps_order:
             for version, frame in correction.versions:
                 draw = partial(self._draw_image, version, frame)

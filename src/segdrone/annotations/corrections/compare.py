@@ -23,6 +23,7 @@ from segdrone.annotations.corrections.versions import (
     count_unread,
     read_sources,
 )
+from segdrone.annotations.empty_shapes import EmptyShapes
 from segdrone.annotations.formats import ANNOTATION_FORMATS
 from segdrone.annotations.image_folder import ImageFolder
 from segdrone.annotations.importer import check_shapes
@@ -121,11 +122,13 @@ def compare_annotators(
     check_all_tiles(files, allow_missing=True)
     doubtful = [found for one in compared.values() if (found := one.doubtful()) is not None]
     warn_of_turned(doubtful, options.orientation)
-    agreement, unordered = Agreement(table), UnorderedShapes()
+    agreement, empty, unordered = Agreement(table), EmptyShapes(), UnorderedShapes()
     keeps_order = all(ANNOTATION_FORMATS[source.format].keeps_order for _, source in sources)
     with exclusive_dir(out), staged_results(out, [JSON_FILE, CSV_FILE, PICTURES_FILE]) as results:
         for name, one in progress_bar(compared.items(), desc="photographs", disable=not progress):
             agreement.add(name, masks := one.draw())
+            for version in one.versions:
+                empty.add(version.image, frame_of(version, one.pair, options.orientation).size)
             for version in () if keeps_order else one.versions:
                 unordered.add(name, version.image, masks[version.by], partial(one.draw_image, version))
         parts = {}
@@ -141,6 +144,7 @@ def compare_annotators(
             raise DataError(
                 f"{out} cannot be written to ({error.strerror or error}): free some disk space, or give another --out"
             ) from None
+    empty.warn()
     unordered.warn()
     return AgreementSummary(agreement, out, len(collected.versions) - len(several), bool(parts))
 
