@@ -48,10 +48,17 @@ def save(path: Path, frames: Frames, rate: Fraction = Fraction(25)) -> Path:
     return path
 
 
-def turned(path: Path, quarters: int) -> Path:
-    """Marks a video as rotated by quarter turns clockwise, as a phone held upright does."""
+def turned(path: Path, quarters: int, *, mirrored: bool = False) -> Path:
+    """Marks a video as rotated by quarter turns clockwise, as a phone held upright does; flipped left to right before.
+
+    Args:
+        path: The video.
+        quarters: Number of quarter turns.
+        mirrored: Whether it is flipped.
+    """
     cos, sin = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarters]
-    matrix = [cos << 16, sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30]
+    side = -1 if mirrored else 1
+    matrix = [side * cos << 16, side * sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30]
     content = bytearray(path.read_bytes())
     at = content.index(b"tkhd") + 44  # ISO/IEC 14496-12, 8.3.2: the track header's matrix
     content[at : at + 36] = struct.pack(">9i", *matrix)

@@ -40,6 +40,21 @@ def test_frames_are_in_order_and_as_displayed(tmp_path: Path, size: tuple[int, i
         assert np.abs(frame.astype(int) - other).mean() < 0.5  # they interpolate the colors of odd sides differently
 
 
+@pytest.mark.parametrize("quarters", [0, 1, 2, 3])
+def test_frames_that_are_displayed_as_in_a_mirror_are_flipped_before_they_are_turned(
+    tmp_path: Path, quarters: int
+) -> None:
+    path = write(tmp_path / "video.mp4", FRAMES)
+    with open_video(path) as video:
+        stored = list(video)
+    with open_video(turned(path, quarters, mirrored=True)) as video:
+        frames = list(video)
+    expected = [np.rot90(np.fliplr(frame), -quarters) for frame in stored]
+    assert video.size == expected[0].shape[:2]
+    assert len(frames) == len(expected)
+    assert all(np.array_equal(frame, other) for frame, other in zip(frames, expected, strict=True))
+
+
 @pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001), Fraction(24000, 1001), Fraction(2)])
 def test_the_rate_is_kept_exactly(tmp_path: Path, rate: Fraction) -> None:
     with open_video(write(tmp_path / "in.mp4", FRAMES, rate)) as video:

@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -63,7 +63,7 @@ class VideoReader:
     """An open video; iterating once yields its frames as displayed, uint8 `[H, W, 3]`, RGB; `frames` adds their times.
 
     Attributes:
-        size: Height and width in pixels as displayed, i.e. rotated as the video says.
+        size: Height and width in pixels as displayed, i.e. rotated and mirrored as the video says.
         rate: Frames per second, on average.
         pixel_aspect: Width of a pixel as displayed, divided by its height: 4/3 of HDV, else mostly 1.
         expected_frames: Least number of frames by the header, which may be wrong; 0 if it gives none.
@@ -134,7 +134,8 @@ class VideoReader:
             last = seconds
             converted = frame.reformat(width, height, "rgb24", src_colorspace=_color_matrix(frame))
             pixels = np.asarray(converted.to_ndarray(), np.uint8)
-            yield Frame(np.ascontiguousarray(np.rot90(pixels, _quarter_turns(frame))), seconds)
+            stored = np.fliplr(pixels) if _is_mirrored(frame) else pixels
+            yield Frame(np.ascontiguousarray(np.rot90(stored, _quarter_turns(frame))), seconds)
 
     def _decode(self) -> Iterator[VideoFrame]:
         """Yields the frames that can be decoded; damaged ones are skipped, as players do."""
@@ -157,7 +158,18 @@ def _color_matrix(frame: VideoFrame) -> Colorspace | None:
 
 
 def _quarter_turns(frame: VideoFrame) -> int:
-    return round(frame.rotation / 90) % 4  # counterclockwise
+    """Returns the quarter turns, counterclockwise, after `_is_mirrored` has flipped the frame left to right."""
+    half = 180 if _is_mirrored(frame) else 0  # FFmpeg's angle is that of the upper side, which the flip has reversed
+    return round((frame.rotation + half) / 90) % 4
+
+
+def _is_mirrored(frame: VideoFrame) -> bool:
+    """Whether a frame is displayed as in a mirror, as some cameras of phones and helmets write."""
+    found: Any = frame.side_data.get("DISPLAYMATRIX")  # whose type PyAV does not declare
+    if found is None:
+        return False
+    matrix = np.frombuffer(found, np.int32).reshape(3, 3)
+    return bool(np.linalg.det(matrix[:2, :2].astype(np.float64)) < 0)
 
 
 @contextmanager
