@@ -13,6 +13,7 @@ from segdrone.classes import DRONE
 from segdrone.errors import CheckpointError, ConfigError
 from segdrone.model import load_module, load_network
 from segdrone.model.networks import build_network
+from segdrone.runtime import torch_backend
 from segdrone.runtime.backend import Backend, OutOfMemory
 from segdrone.runtime.torch_backend import TorchBackend
 from segdrone.spec import ModelSpec
@@ -132,3 +133,18 @@ def test_a_gpu_computes_nearly_the_same_in_half_precision(backend: TorchBackend,
     assert probabilities.dtype == np.float32
     assert probabilities.flags.c_contiguous
     np.testing.assert_allclose(probabilities, backend(pixels), atol=0.05)
+
+
+def test_a_checkpoint_that_is_replaced_while_it_is_opened_has_no_digest_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, other = tiny_checkpoint(tmp_path / "last.ckpt"), tiny_checkpoint(tmp_path / "next.ckpt", seed=1)
+
+    def load(given: Path) -> tuple[nn.Module, ModelSpec]:
+        loaded = load_network(given)
+        path.write_bytes(other.read_bytes())  # as a training does at the end of an epoch
+        return loaded
+
+    monkeypatch.setattr(torch_backend, "load_network", load)
+    with pytest.raises(CheckpointError, match=r"last\.ckpt was replaced while it was read: run the command again"):
+        TorchBackend.from_checkpoint(path, device="cpu")

@@ -15,7 +15,7 @@ from segdrone.errors import CheckpointError, ConfigError
 from segdrone.utils.arrays_file import ArraysFile
 from segdrone.utils.atomic import atomic_write
 from segdrone.utils.bounded import UnreadableError, parse_json, to_plain, validate
-from segdrone.utils.digest import file_digest
+from segdrone.utils.digest import digest_of_model
 
 VERSION = 1
 """Version of the form. Another one is refused, since features may mean something else."""
@@ -75,7 +75,7 @@ def read_model(path: Path) -> ClassicFile:
         CheckpointError: The file is missing, broken, too large, of another version, or no such model.
     """
     try:
-        with ArraysFile(path) as file:
+        with digest_of_model(path) as (digest,), ArraysFile(path) as file:
             content = validate(dict[str, Any], to_plain(parse_json(_text(file, "model"))))
             if content.get("version") != VERSION:
                 raise CheckpointError(f"{path} is of another version of segdrone: update segdrone, or fit it again")
@@ -86,7 +86,7 @@ def read_model(path: Path) -> ClassicFile:
             description = _text(file, "description")
         model = ClassicModel(options, options.classifier.restore(arrays), classes)
         model.check()
-        return ClassicFile(model, description, file_digest(path))
+        return ClassicFile(model, description, digest)
     except (UnreadableError, ConfigError) as error:
         raise CheckpointError(f"{path} is no classical model of segdrone, or damaged ({error}): fit it again") from None
     except CheckpointError as error:

@@ -18,7 +18,7 @@ from segdrone.model.any_size import round_up_to_stride
 from segdrone.model.checkpoint import load_model
 from segdrone.runtime.description import Description, Precision, Signature
 from segdrone.runtime.torch_backend import TorchBackend
-from segdrone.utils.digest import file_digest
+from segdrone.utils.digest import digest_of_model
 from segdrone.windows import Size
 
 # Options of the training's data that an evaluation of an exported file needs. Others say how and where it was trained.
@@ -73,7 +73,8 @@ class ExportSource:
         self.path, self.data_root = find_model(path), None if data_root is None else Path(data_root)
         self.calibrate = None if calibrate is None else Path(calibrate)
         self.max_drop, self.progress = max_drop, progress
-        self.network, self.spec, self.hparams = load_model(path)
+        with digest_of_model(self.path) as (self._digest,):
+            self.network, self.spec, self.hparams = load_model(path)
         if window is not None:  # for programs that know classes only
             self.spec = replace(self.spec, instances=False)
         stride = round_up_to_stride(self.network, 1, 1)
@@ -84,7 +85,6 @@ class ExportSource:
                 f"such as {width}x{height}"
             )
         self.signature = Signature("pixels" if window is None else "unit", "probabilities", stride, window)
-        self._digest = file_digest(self.path)
 
     @cached_property
     def backend(self) -> TorchBackend:

@@ -16,7 +16,7 @@ from segdrone.model.checkpoint import load_network, read_checkpoint
 from segdrone.model.ensemble import ENSEMBLE
 from segdrone.model.origin import trained_among
 from segdrone.spec import ModelSpec
-from segdrone.utils.digest import file_digest
+from segdrone.utils.digest import digest_of_model
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +43,12 @@ def combine_checkpoints(paths: Sequence[str | Path]) -> dict[str, Any]:
     """
     if len(paths) < 2:
         raise CheckpointError("an ensemble needs two checkpoints or more")
-    checkpoints = [read_checkpoint(path) for path in paths]
-    digests = [file_digest(find_model(path)) for path in paths]
+    with digest_of_model(*map(find_model, paths)) as digests:
+        checkpoints = [read_checkpoint(path) for path in paths]
+        specs = [load_network(path)[1] for path in paths]  # also checks that the weights fit
     for index, path in enumerate(paths):
         if (first := digests.index(digests[index])) < index:
             raise CheckpointError(f"{path} is the same model as {paths[first]}: give each once")
-    specs = [load_network(path)[1] for path in paths]  # also checks that the weights fit
     for spec, checkpoint, path in zip(specs, checkpoints, paths, strict=True):
         _compare(paths[0], specs[0], path, spec, checkpoint["hyper_parameters"]["model"])
     hparams = [checkpoint["hyper_parameters"] for checkpoint in checkpoints]

@@ -20,6 +20,7 @@ from segdrone.runtime.declared import Declared, check_declared
 from segdrone.runtime.description import Description, why_windows_fail
 from segdrone.runtime.openvino_file import read_openvino
 from segdrone.runtime.threads import thread_count
+from segdrone.utils.digest import digest_of_model
 
 _COMPUTED_IN = {"fp32": "f32", "fp16": "f32", "bf16": "bf16", "int8": "f32"}  # what is not int8, by precision, on CPU
 _MEMORY = psutil.virtual_memory().total
@@ -51,14 +52,10 @@ class OpenVinoBackend:
         batch_size: int | None = None,
     ) -> None:
         path = Path(path)
-        files = read_openvino(path)
         self._core = openvino_core()
-        try:
-            self._model = self._core.read_model(path)
-        except Exception as error:  # of somebody's graph, in any way
-            raise CheckpointError(
-                f"{path} is truncated or not an OpenVINO model ({_reason(error)}): export it again"
-            ) from None
+        with digest_of_model(path, path.with_suffix(".bin")):
+            files = read_openvino(path)
+            self._model = _read_model(self._core, path)
         self.description = Description.of_model(path, files.description, description)
         inputs, outputs = self._model.inputs, self._model.outputs
         check_declared(path, self.description, [*map(_declared, inputs)], [*map(_declared, outputs)])
@@ -115,6 +112,15 @@ class OpenVinoBackend:
             self._compiled[shape] = self._core.compile_model(model, self.device, options)
         self._compiled.move_to_end(shape)
         return self._compiled[shape]
+
+
+def _read_model(core: ov.Core, path: Path) -> ov.Model:
+    try:
+        return core.read_model(path)
+    except Exception as error:  # of somebody's graph, in any way
+        raise CheckpointError(
+            f"{path} is truncated or not an OpenVINO model ({_reason(error)}): export it again"
+        ) from None
 
 
 @cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -24,6 +23,7 @@ from segdrone.runtime.backend import OutOfMemory
 from segdrone.runtime.fuse import fuse_batch_norms
 from segdrone.runtime.pad_kernels import pad_kernels
 from segdrone.spec import ModelSpec
+from segdrone.utils.digest import digest_of_model
 from segdrone.windows import Size
 
 _GPU_BATCH_SIZE = 32  # more windows at once do not make a GPU faster
@@ -81,13 +81,12 @@ class TorchBackend:
             batch_size: As the class takes it.
 
         Raises:
-            CheckpointError: The file is missing, broken, or not a checkpoint of segdrone.
+            CheckpointError: The file is missing, broken, not a checkpoint of segdrone, or replaced meanwhile.
             ConfigError: The device is unknown or missing.
         """
-        network, spec = load_network(path)
+        with digest_of_model(find_model(path)) as (digest,):
+            network, spec = load_network(path)
         backend = cls(network, spec, device=device, batch_size=batch_size)
-        with find_model(path).open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
         backend._settings = {"checkpoint": digest, **backend._settings}
         return backend
 

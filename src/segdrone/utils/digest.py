@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from segdrone.errors import CheckpointError
 from segdrone.utils.regular_file import open_regular
 
 Facts = list[int | str]
@@ -29,6 +32,19 @@ def file_digest(file: Path) -> str:
             return hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError:
         return ""
+
+
+@contextmanager
+def digest_of_model(*files: Path) -> Iterator[list[str]]:
+    """Yields the SHA-256 of each file of a model, which the body reads: a training replaces its checkpoints.
+
+    Raises:
+        CheckpointError: One was replaced meanwhile, so that the digest may be of another model than what was read.
+    """
+    digests = [file_digest(file) for file in files]
+    yield digests
+    if [file_digest(file) for file in files] != digests:
+        raise CheckpointError(f"{files[0]} was replaced while it was read: run the command again")
 
 
 def measure_file(file: Path) -> Facts:
