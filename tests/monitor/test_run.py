@@ -91,6 +91,19 @@ def test_predictions_of_another_model_are_told(tmp_path: Path, model: Path, capl
         assert ("was predicted by another model than" in caplog.text) == told
 
 
+def test_predictions_of_another_checkpoint_than_that_of_an_exported_file_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spec = replace(SPEC, reference_statistics=ReferenceStatistics.from_values(drawn(60, 9)))
+    described = Description(spec, Signature("unit", "probabilities"), checkpoint="1" * 64)
+    model = write(graph(), tmp_path / "model.onnx", described)
+    for digest, told in (("1" * 64, False), ("2" * 64, True)):
+        caplog.clear()
+        folder = write_predictions(tmp_path / digest, drawn(50), CLASSES, predictor={"checkpoint": digest})
+        monitor(folder, model=model)
+        assert ("was predicted by another model than" in caplog.text) == told
+
+
 def test_the_reference_may_be_a_folder(tmp_path: Path) -> None:
     usual, same = predicted(tmp_path / "usual", 54, 1), predicted(tmp_path / "same", 50, 2)
     assert run(same, "--reference", usual)[0] == 0

@@ -13,6 +13,7 @@ from segdrone.monitor.drift import FALSE_ALARMS, Drift, compare
 from segdrone.monitor.predictions import PredictedPhotographs, model_digests, read_predictions
 from segdrone.monitor.strangest import StrangePhotograph, strangest
 from segdrone.reference_statistics import ReferenceStatistics
+from segdrone.runtime.backend import Backend
 from segdrone.runtime.open_backend import open_backend
 from segdrone.spec import ModelSpec
 
@@ -70,7 +71,7 @@ def monitor(source: Path, model: Path | None, reference: Path | None = None, lev
         backend = open_backend(model, device="cpu")
         spec = backend.spec
         _check_names(photographs, spec.classes.names, f"the model {model}")
-        _compare_models(photographs, model_digests(backend.settings), str(model))
+        _compare_models(photographs, _digests_of(backend), str(model))
     if reference is None:
         assert spec is not None
         known, origin = _of_model(spec, model), f"validation photographs of {model}"
@@ -96,6 +97,13 @@ def monitor(source: Path, model: Path | None, reference: Path | None = None, lev
         tuple(likely_causes(drift)),
         tuple(strangest(known, photographs.values, _STRANGEST)),
     )
+
+
+def _digests_of(backend: Backend) -> dict[str, object]:
+    """Returns the digests of a model; of an exported file also that of its checkpoint."""
+    description = getattr(backend, "description", None)
+    checkpoint = {"checkpoint": description.checkpoint} if description is not None and description.checkpoint else {}
+    return {**model_digests(backend.settings), **checkpoint}
 
 
 def _of_model(spec: ModelSpec, model: Path | None) -> ReferenceStatistics:
