@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from segdrone.classes import ClassTable
 from segdrone.errors import DataError
 from segdrone.inference import Predictor
 from segdrone.inference.grouping import PlaneCollector, Things, group_things, number_things, tell_apart
@@ -102,6 +103,16 @@ def test_specks_without_a_center_take_the_class_around_them(scale: int) -> None:
     assert ((found.numbers > 0) == (found.mask == THING)).all()
     other = group_things(large, planes, [THING], learned=[OTHER])
     np.testing.assert_array_equal(other.mask, large)
+
+
+@pytest.mark.parametrize("ignore_index", [3, 255])
+def test_specks_beside_pixels_without_data_take_no_data_for_no_class(ignore_index: int) -> None:
+    table = ClassTable(("grass", "car", "person"), ((0, 9, 0), (9, 0, 0), (0, 0, 9)), ignore_index, things=("car",))
+    mask = np.zeros((20, 20), np.uint8)
+    mask[:, 10:], mask[5:15, 5:10] = ignore_index, 1
+    found = tell_apart(mask, np.zeros((3, 20, 20), np.float16), ["car"], table)
+    assert (found.mask[:, :10] == 0).all()
+    assert not found.numbers.any()
 
 
 def test_things_of_a_class_that_the_head_has_not_learned_are_components() -> None:

@@ -92,7 +92,8 @@ def tell_apart(mask: NDArray[np.uint8], planes: Planes | None, things: Sequence[
     """
     ids = [table.names.index(name) for name in things]
     if planes is not None:
-        return group_things(mask, planes, ids, [table.names.index(name) for name in table.things or ()])
+        learned = [table.names.index(name) for name in table.things or ()]
+        return group_things(mask, planes, ids, learned, table.ignore_index)
     things_of_mask, count = _components_as_things(mask, ids)
     if count > _MOST_NUMBERS:
         raise DataError(
@@ -126,7 +127,11 @@ def _components_as_things(mask: NDArray[np.uint8], things: Sequence[int]) -> tup
 
 
 def group_things(
-    mask: NDArray[np.uint8], planes: Planes, things: Sequence[int], learned: Sequence[int] | None = None
+    mask: NDArray[np.uint8],
+    planes: Planes,
+    things: Sequence[int],
+    learned: Sequence[int] | None = None,
+    ignore_index: int = IGNORE_INDEX,
 ) -> Things:
     """Tells the things of a predicted mask apart.
 
@@ -142,6 +147,7 @@ def group_things(
         learned: Ids of the classes whose centers the head has learned, also of others: a part of a car that looks like
             a person belongs to the car, whether cars are numbered or not. Connected components are the things of the
             classes that it has not learned. None is `things`.
+        ignore_index: Id of pixels without data, which is no class around a speck.
 
     Example:
         >>> mask = np.array([[0, 1, 1, 1, 1, 1, 1]], np.uint8)
@@ -167,7 +173,8 @@ def group_things(
 
     least_area = _SPECK**2 * mask.size / among.size
     components = _components(mask, learned, places)
-    mask = _remove(mask, [part for _, part in components if part.area < least_area and not at(seen, part).any()])
+    specks = [part for _, part in components if part.area < least_area and not at(seen, part).any()]
+    mask = _remove(mask, specks, ignore_index)
     is_thing = np.isin(mask.ravel()[places], grouped)
     places, in_planes = places[is_thing], in_planes[is_thing]
     numbers = np.zeros(mask.shape, np.uint16)
@@ -236,14 +243,14 @@ def _components(
                 yield class_id, component
 
 
-def _remove(mask: NDArray[np.uint8], specks: Sequence[Component]) -> NDArray[np.uint8]:
-    """Returns the mask with specks in the class around them."""
+def _remove(mask: NDArray[np.uint8], specks: Sequence[Component], ignore_index: int) -> NDArray[np.uint8]:
+    """Returns the mask with specks in the class around them; classes have ids below the ignored one."""
     if not specks:
         return mask
     is_empty = np.zeros(mask.shape, np.uint8)
     for component in specks:
         component.draw(is_empty, 1)
-    return fill_from_nearest(mask, is_empty.view(bool), IGNORE_INDEX)
+    return fill_from_nearest(mask, is_empty.view(bool), ignore_index)
 
 
 def _number_components(numbers: NDArray[np.uint16], components: Iterable[Component]) -> int:
