@@ -16,6 +16,7 @@ from openvino.preprocess import ColorFormat, PrePostProcessor
 
 from segdrone.export.other_tools import deepness_metadata, model_api_info, onnx_metadata
 from segdrone.export.to_openvino import save_model
+from segdrone.inference.ground_scale import ground_scale
 from segdrone.reference_statistics import ReferenceStatistics
 from segdrone.runtime.openvino_backend import openvino_core
 from segdrone.runtime.torch_backend import TorchBackend
@@ -118,13 +119,14 @@ def test_the_resolution_is_that_of_the_network_in_centimeters() -> None:
     assert "resolution" not in deepness_metadata(replace(described, spec=whole))
     megapixels = ReferenceStatistics.from_values({"megapixels": np.full(20, 96 * 128 / 1e6)})
     specs = {
-        2.0: replace(whole, sampling="tiles"),
-        8.0: replace(whole, sampling="crops", scale=0.25),
-        4.0: replace(whole, reference_statistics=megapixels),
+        3**0.5: replace(whole, sampling="tiles"),
+        4 * 3**0.5: replace(whole, sampling="crops", scale=0.25),
+        2 * 3**0.5: replace(whole, reference_statistics=megapixels),
     }
     for expected, spec in specs.items():
         resolution = json.loads(deepness_metadata(replace(described, spec=spec))["resolution"])
         assert resolution == pytest.approx(expected, rel=2e-3)
+        assert resolution == pytest.approx(2 / ground_scale(spec, "map.tif", 0.02, "auto"))  # as segdrone resizes it
 
 
 def test_labels_hold_no_space() -> None:

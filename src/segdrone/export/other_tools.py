@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from segdrone.errors import ConfigError
-from segdrone.inference.ground_scale import training_scale
+from segdrone.inference.ground_scale import training_distance, training_scale
 from segdrone.runtime.description import Description
 from segdrone.spec import ModelSpec
 
@@ -59,12 +59,12 @@ def deepness_metadata(description: Description) -> dict[str, str]:
 def _resolution(spec: ModelSpec) -> float | None:
     """Returns the centimeters of ground that a pixel of the network covered in training; None if unknown.
 
-    Both programs resize a map to this resolution before they cut it into windows.
+    Both programs resize a map to this resolution before they cut it into windows, as `--gsd auto` does.
     """
-    if spec.gsd is None:
+    if (distance := training_distance(spec)) is None:
         return None
     try:
-        return 100 * sum(spec.gsd) / 2 / training_scale(spec)  # `gsd` is that of the photographs at their own size
+        return 100 * distance / training_scale(spec)
     except ConfigError:
         return None
 

@@ -31,6 +31,14 @@ def training_scale(spec: ModelSpec) -> float:
     return math.sqrt(math.prod(spec.training_size) / (megapixels.median * 1e6))
 
 
+def training_distance(spec: ModelSpec) -> float | None:
+    """Returns the ground sampling distance of the training photographs in meters, at their own size; None if unknown.
+
+    Of a range it is the geometric mean, from which both ends are as many times finer or coarser.
+    """
+    return None if spec.gsd is None else math.sqrt(spec.gsd[0] * spec.gsd[1])
+
+
 def ground_scale(spec: ModelSpec, name: str, gsd: float | None, wanted: str | float | None) -> float:
     """Returns the scale at which a photograph or a map is predicted.
 
@@ -52,12 +60,13 @@ def ground_scale(spec: ModelSpec, name: str, gsd: float | None, wanted: str | fl
     if gsd is None:
         raise DataError(f"{name} does not say how much ground a pixel covers: leave --gsd out, and give --scale")
     if wanted == "auto":
-        if spec.gsd is None:
+        distance = training_distance(spec)
+        if spec.gsd is None or distance is None:
             raise ConfigError(
                 "--gsd auto: the model does not know how much ground a pixel of its training photographs covers: give "
                 "it in centimeters, such as --gsd 2.5"
             )
-        trained, coarsest = math.sqrt(spec.gsd[0] * spec.gsd[1]), spec.gsd[1]
+        trained, coarsest = distance, spec.gsd[1]
     else:
         trained = coarsest = float(wanted) / 100
     chosen = scale * gsd / trained
