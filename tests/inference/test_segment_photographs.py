@@ -113,6 +113,17 @@ def _watershed() -> Any:
     return build_segmenter("watershed", {})
 
 
+def test_a_strip_longer_than_a_jpeg_ends_no_command(photographs: Path, tmp_path: Path) -> None:
+    image = np.full((4, 70_000, 3), 90, np.uint8)
+    image[:, 35_000:] = 200
+    Image.fromarray(image).save(photographs / "strip.png")
+    assert segment(photographs, tmp_path / "out", "threshold", levels=2) == {}
+    with Image.open(tmp_path / "out" / "outlines" / "strip.jpg") as outlines:
+        assert outlines.size == (65_500, 3)
+    labels = cv2.imread(str(tmp_path / "out" / "labels" / "strip.png"), cv2.IMREAD_UNCHANGED)
+    assert labels is not None and labels.shape == (4, 70_000)
+
+
 def test_no_data_is_zero(tmp_path: Path) -> None:
     pixels = np.dstack([patches(0)[0], np.full((48, 72), 255, np.uint8)])
     pixels[:, :20, 3] = 0

@@ -21,7 +21,7 @@ from segdrone.inference.inputs import InputImage
 from segdrone.raster import ImageSource, open_image
 from segdrone.raster.encode import write_gray_png, write_jpeg
 from segdrone.raster.header import without_training_options
-from segdrone.raster.pixels import resize_mask
+from segdrone.raster.pixels import resize_image, resize_mask
 from segdrone.utils.atomic import atomic_write, writable_dir
 from segdrone.utils.console import one_line
 from segdrone.utils.output_dir import claim_dir, exclusive_dir
@@ -33,6 +33,7 @@ DEFAULT_PIXELS = 1_000_000
 """Pixels that a photograph is reduced to before a method divides it."""
 
 _MOST_PIXELS, _MOST_SEGMENTS = 50_000_000, 65_535
+_LONGEST_JPEG = 65_500  # pixels of a side
 _LINE = (255, 255, 0)
 _TABLE, _COLUMNS = "segments.csv", ["path", "segments", "median_pixels", "labels", "digest"]
 _RESULTS = ("outlines", "labels", _TABLE)
@@ -153,7 +154,7 @@ def segment_photographs(
                 for outdated in (outlines, labels):  # of an earlier call, when it could be read
                     outdated.unlink(missing_ok=True)
                 continue
-            write_jpeg(found.outlines, outlines)
+            write_jpeg(_within_jpeg(found.outlines), outlines)
             write_gray_png(found.labels, labels)
             area = np.sort(found.areas[found.areas > 0])
             median = int(area[len(area) // 2]) if len(area) else 0
@@ -162,6 +163,14 @@ def segment_photographs(
             _write_rows(rows, out, sync=False)
         _write_rows(rows, out, sync=True)
     return failed
+
+
+def _within_jpeg(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Returns a picture reduced to sides that a JPEG can have, such as that of a strip of a line scanner."""
+    height, width = picture.shape[:2]
+    factor = _LONGEST_JPEG / max(height, width)
+    size = max(1, int(height * factor)), max(1, int(width * factor))
+    return picture if factor >= 1 else resize_image(picture, size, "area")
 
 
 def _write_rows(rows: Sequence[Mapping[str, Any]], out: Path, *, sync: bool) -> None:
