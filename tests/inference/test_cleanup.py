@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from segdrone.classes import DRONE, ClassTable
 from segdrone.errors import ConfigError
-from segdrone.inference.cleanup import Cleanup
+from segdrone.inference.cleanup import Cleanup, parse_min_area
 from tests.helpers.drawn_masks import areas, noise, patchwork
 
 TABLE = ClassTable(("ground", "roof", "car"), ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
@@ -189,3 +189,9 @@ def test_borders_move_by_64_pixels_at_most() -> None:
     Cleanup(refine=64).check(DRONE)
     with pytest.raises(ConfigError, match="refine is 65: borders move by 64 pixels at most"):
         Cleanup(refine=65).check(DRONE)
+
+
+@pytest.mark.parametrize("text", ["car=200,car=30", "car=200, car=30", "car", "=5", "car=-1", ""])
+def test_areas_that_are_not_one_number_per_class_are_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="--min-area .*each class once"):
+        parse_min_area(text, "--min-area")

@@ -35,10 +35,13 @@ def parse_min_area(text: str, option: str) -> dict[str, int] | int:
     """
     if text.isdecimal() and len(text) < 12:
         return int(text)
-    areas = dict(part.partition("=")[::2] for part in text.split(","))
-    if not all(name and area.isdecimal() and len(area) < 12 for name, area in areas.items()):
-        raise ConfigError(f"{option} {text} must be pixels, such as 64, or per class, such as car=200,person=30")
-    return {name.strip(): int(area) for name, area in areas.items()}
+    pairs = [part.partition("=")[::2] for part in text.split(",")]
+    areas = {name.strip(): area for name, area in pairs}
+    if len(areas) < len(pairs) or not all(name and area.isdecimal() and len(area) < 12 for name, area in areas.items()):
+        raise ConfigError(
+            f"{option} {text} must be pixels, such as 64, or per class, such as car=200,person=30, each class once"
+        )
+    return {name: int(area) for name, area in areas.items()}
 
 
 @dataclass(frozen=True)
