@@ -234,3 +234,20 @@ def test_resumed_run_keeps_the_earlier_log(trained_run: Path, small_config: Comp
     assert json.loads((run / "run.json").read_text())["config"]["optimizer"]["lr"] == 1e-3  # it stays, as a line says
     assert (run / "metrics.1.csv").read_text() == earlier
     assert {row["epoch"] for row in csv.DictReader((run / "metrics.csv").open()) if row["val/miou"]} == {"1"}
+
+
+def test_a_run_that_goes_on_with_other_photographs_of_the_same_names_says_so(
+    trained_run: Path, all_scenes: Path, small_config: Compose, run: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(trained_run, run)
+    shutil.copytree(all_scenes, moved := run.parent / "moved")
+    resumed = [f"data.root={moved}", f"ckpt_path={run}/checkpoints/last.ckpt"]
+    train(small_config(*resumed))
+    assert "other files than those" not in caplog.text
+
+    first, second, *_ = sorted((moved / "original_images").iterdir())
+    second.write_bytes(first.read_bytes())
+    report = train(small_config(*resumed))[1]["report"]
+    warning = f"photographs or masks in data.root={moved} are other files than those that {run}/checkpoints/last.ckpt"
+    assert warning in caplog.text
+    assert any(text.startswith(warning) for text in report["warnings"])

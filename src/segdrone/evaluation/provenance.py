@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel
 
 from segdrone.data.discovery.pairs import ImageMaskPair
+from segdrone.utils.bounded import UnreadableError, read_json, validate
 from segdrone.utils.launch import command_line
 
 _PACKAGES = (
@@ -22,6 +24,12 @@ _PACKAGES = (
     "albumentations", "opencv-python-headless", "numpy", "hydra-core", "omegaconf", "onnx",
     "onnxruntime", "openvino", "scikit-image", "scikit-learn",
 )  # fmt: skip
+
+
+class _Fingerprint(BaseModel):
+    """What is read of `run.json`."""
+
+    data_fingerprint: str | None = None
 
 
 def describe_run(pairs: Iterable[ImageMaskPair], device: torch.device, **details: Any) -> dict[str, Any]:
@@ -50,6 +58,14 @@ def fingerprint(pairs: Iterable[ImageMaskPair]) -> str:
         files = [(file.name, file.stat().st_size) for file in (pair.image, pair.mask) if file is not None]
         digest.update(json.dumps([pair.id, files, pair.size]).encode())
     return digest.hexdigest()
+
+
+def read_fingerprint(file: Path) -> str | None:
+    """Returns the fingerprint in a file that has what `describe_run` returned; None if there is none."""
+    try:
+        return validate(_Fingerprint, read_json(file)).data_fingerprint if file.is_file() else None
+    except UnreadableError:
+        return None
 
 
 def _version(package: str) -> str | None:

@@ -27,6 +27,7 @@ from segdrone.evaluation import (
     score_split,
     scored_module,
 )
+from segdrone.evaluation.provenance import read_fingerprint
 from segdrone.evaluation.report import RESULTS
 from segdrone.model import SegmentationModule, check_resumable, load_module
 from segdrone.model.distributed import how_to_resume, supervise
@@ -120,6 +121,7 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
             "config": to_container(cfg),
         }
         provenance = describe_run(datamodule.splits["all"], trainer.strategy.root_device, **facts)
+        _tell_other_files(cfg, provenance["data_fingerprint"])
         write_json(provenance, folder / "run.json")
         save_config(cfg, folder, _continued_overrides(cfg, folder))
     with supervise(trainer):
@@ -144,6 +146,17 @@ def _train(cfg: DictConfig, warnings: Sequence[str]) -> tuple[dict[str, float], 
         "callbacks": callbacks, "loggers": loggers, "report": report,
     }  # fmt: skip
     return metrics, objects
+
+
+def _tell_other_files(cfg: DictConfig, fingerprint: str) -> None:
+    """Warns if a run is resumed on other files than before. Photographs of two flights may have the same names."""
+    earlier = None if cfg.ckpt_path is None else read_fingerprint(run_dir(cfg.ckpt_path) / "run.json")
+    if earlier not in (None, fingerprint):
+        log.warning(
+            "photographs or masks in data.root=%s are other files than those that %s was trained on: scores of earlier "
+            "epochs, by which best.ckpt is chosen too, are not comparable; on another dataset, start from the weights "
+            "with init_from", cfg.data.root, cfg.ckpt_path,
+        )  # fmt: skip
 
 
 def _continued_overrides(cfg: DictConfig, folder: Path) -> list[str] | None:
