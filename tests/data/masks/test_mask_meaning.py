@@ -184,6 +184,14 @@ def test_16_bit_colors_keep_all_bits(tmp_path: Path, suffix: str) -> None:
     assert "colors of uint16 that no color of 8 bits has" in mask_error(path, encoding)
 
 
+@pytest.mark.parametrize("shown", [(0,), (1,), (2,), (0, 1, 2)])
+def test_16_bit_colors_are_classes_where_only_gray_ones_show(tmp_path: Path, shown: tuple[int, ...]) -> None:
+    table = ClassTable(("grass", "road", "roof"), ((0, 102, 0), (0, 0, 0), (70, 70, 70)))
+    path, expected = tmp_path / "a.png", np.array([shown] * 3, np.uint8)
+    cv2.imwrite(str(path), np.array(table.colours, np.uint16)[expected][..., ::-1] * 257)
+    np.testing.assert_array_equal(read_mask(path, MaskEncoding(table)), expected)
+
+
 def test_bands_and_pages_of_masks_are_refused(tmp_path: Path) -> None:
     five = write_tiff(tmp_path / "a.tif", Page(np.dstack([IDS] * 5), photometric=1))
     assert "has 5 bands of uint8, and a mask has one band of ids" in mask_error(five, MaskEncoding(FOUR))

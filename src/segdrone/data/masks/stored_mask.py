@@ -130,9 +130,10 @@ def _from_bands(path: Path, header: Header, nodata: float | None) -> StoredMask:
     if bands <= 2:
         return StoredMask(values[..., 0], visible=visible, nodata=nodata)
     colors = values[..., :3]
-    if (colors == colors[..., :1]).all():
+    of_8_bits = values.dtype == np.uint16 and not (colors % 257).any()
+    if not of_8_bits and (colors == colors[..., :1]).all():
         return StoredMask(np.ascontiguousarray(colors[..., 0]), visible=visible, nodata=nodata)
-    if values.dtype != np.uint16 or (colors % 257).any():
+    if not of_8_bits:
         raise DataError(
             f"{path} has colors of {header.sample_type} that no color of 8 bits has: convert it to 8-bit RGB"
         )
