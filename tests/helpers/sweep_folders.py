@@ -20,6 +20,7 @@ def write_job(
     data: dict[str, Any] | None = None,
     loss: dict[str, Any] | None = None,
     augment: dict[str, Any] | None = None,
+    trainer: dict[str, Any] | None = None,
     **scores: float | str | None,
 ) -> None:
     folder = sweep / name
@@ -34,7 +35,7 @@ def write_job(
     (folder / ".hydra").mkdir(parents=True)
     for file, content in hydra.items():
         OmegaConf.save(OmegaConf.create(content), folder / ".hydra" / file)
-    config = {"data": data or {}, "loss": loss, "augment": augment}
+    config = {"data": data or {}, "loss": loss, "augment": augment, "trainer": trainer or {}}
     run = {"seed": 42, "objective": objective, "reached": reached, "config": config}
     (folder / "run.json").write_text(json.dumps(run))
     if scores:

@@ -151,6 +151,26 @@ def test_jobs_whose_validation_photographs_were_augmented_otherwise_are_warned_o
     assert "warning: jobs differ in augment.val, so their val/miou is not of" in report_of(tmp_path, capsys)
 
 
+def test_the_size_of_batches_matters_where_validation_ends_after_some(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, limit in (("all", 1.0), ("one", 1), ("half", 0.5)):
+        for size in (2, 4):
+            data, trainer = {"batch_size": size}, {"limit_val_batches": limit}
+            write_job(tmp_path / folder, str(size), [f"data.batch_size={size}"], 0.5, data=data, trainer=trainer)
+    assert "warning" not in report_of(tmp_path / "all", capsys)
+    for folder in ("one", "half"):
+        assert "warning: jobs differ in data.batch_size, so their val/miou" in report_of(tmp_path / folder, capsys)
+
+
+def test_jobs_of_which_one_holds_out_all_labeled_photographs_are_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for unlabeled in (False, True):
+        write_job(tmp_path, str(int(unlabeled)), ["x=1"], 0.5, data={"root": "a", "unlabeled": unlabeled})
+    assert "warning: jobs differ in data.unlabeled, so their val/miou" in report_of(tmp_path, capsys)
+
+
 def test_jobs_that_are_ranked_by_different_losses_are_warned_of(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

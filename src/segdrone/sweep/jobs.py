@@ -27,8 +27,10 @@ _VALIDATED = (
     "root", "images", "masks", "layout", "sample", "rasters", "labels", "class_attribute", "aoi", "block_m", "map_tile",
     "map_gsd", "classes", "class_groups", "mask_encoding", "colour_tolerance", "mask_threshold", "unknown", "split_dir",
     "split_by", "split_distance", "split_seed", "test_share", "val_share", "sampling", "image_size", "scale",
+    "unlabeled", "batch_size",
 )  # fmt: skip
-"""Options of `data` that decide which photographs are validated, by which classes and at which size."""
+"""Options of `data` that decide which photographs are validated, by which classes and at which size. The size of
+batches does if `trainer.limit_val_batches` counts them."""
 _CHANGED = ("augment.val", "trainer.limit_val_batches")
 """Options that decide how these are changed, and how many of them are used."""
 _OF_LOSS = ("loss", "model.instances")
@@ -235,10 +237,13 @@ def _validated(run: _Run, cwd: str) -> dict[str, Any]:
     config, data = run.config, run.config.data
     if isinstance(data.get("root"), str):
         data = {**data, "root": str(Path(cwd, data["root"]).resolve())}
-    size = "scale" if data.get("sampling") == "whole" else "image_size"  # without effect
-    validated = {f"data.{key}": data[key] for key in _VALIDATED if key in data and key != size}
+    limit = config.trainer.get("limit_val_batches", 1.0)
+    without_effect = {"scale" if data.get("sampling") == "whole" else "image_size"}
+    if limit is None or (type(limit) is float and limit == 1):  # 1 is one batch
+        without_effect.add("batch_size")
+    validated = {f"data.{key}": data[key] for key in _VALIDATED if key in data and key not in without_effect}
     validated["augment.val"] = (config.augment or {}).get("val") or []
-    validated["trainer.limit_val_batches"] = config.trainer.get("limit_val_batches", 1.0)
+    validated["trainer.limit_val_batches"] = limit
     if run.objective.endswith("/loss"):
         validated |= {"loss": config.loss, "model.instances": config.model.get("instances", False)}
     return validated
