@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segdrone.classes import ClassTable
+from segdrone.data.masks.instance_maps import read_instance_map
 from segdrone.data.masks.mask_encoding import MaskEncoding
 from segdrone.data.masks.mask_files import read_mask
 from segdrone.errors import DataError
@@ -190,6 +191,13 @@ def test_16_bit_colors_are_classes_where_only_gray_ones_show(tmp_path: Path, sho
     path, expected = tmp_path / "a.png", np.array([shown] * 3, np.uint8)
     cv2.imwrite(str(path), np.array(table.colours, np.uint16)[expected][..., ::-1] * 257)
     np.testing.assert_array_equal(read_mask(path, MaskEncoding(table)), expected)
+
+
+def test_gray_levels_of_16_bits_keep_them_where_they_are_no_colors(tmp_path: Path) -> None:
+    levels = np.array([[0, 257 * 100, 65535]], np.uint16)
+    cv2.imwrite(str(path := tmp_path / "a.png"), np.dstack([levels] * 3))
+    assert read_mask(path, MaskEncoding(TWO, kind="binary", threshold=30_000)).tolist() == [[0, 0, 1]]
+    assert read_instance_map(path, (1, 3)).tolist() == levels.tolist()
 
 
 def test_bands_and_pages_of_masks_are_refused(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from segdrone.data.config import DataConfig
 
 ENCODINGS = ("auto", "ids", "colours", "binary")
-_VERSION = 2  # of the rules by which files are decoded: earlier cached masks are decoded again
+_VERSION = 3  # of the rules by which files are decoded: earlier cached masks are decoded again
 
 
 class UnknownLabelsError(Exception):

@@ -28,6 +28,8 @@ def decode_mask(stored: StoredMask, encoding: MaskEncoding) -> Decoded:
             went through a lossy compression.
     """
     ways = {"binary": _decode_binary, "colours": _decode_colors, "ids": _decode_ids, "auto": _decode_either}
+    if encoding.kind in ("colours", "auto"):
+        stored = stored.narrowed
     decoded = _hide_transparent(ways[encoding.kind](stored, encoding), stored)
     return decoded._replace(lossy=stored.lossy)
 

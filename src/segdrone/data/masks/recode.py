@@ -51,7 +51,7 @@ def recode(stored: StoredMask, before: Mask | None, after: Mask, encoding: MaskE
         >>> recode(stored, ids, np.array([[0, 1]], np.uint8), MaskEncoding(table)).values.tolist()
         [[7, 11]]
     """
-    stored = replace(stored, lossy="")
+    stored = replace(stored.narrowed if encoding.kind in ("colours", "auto") else stored, lossy="")
     changed = np.ones(after.shape, bool) if before is None else before != after
     needed = [int(i) for i in np.unique(after[changed])]
     forms = [*_forms(_sized(stored, after.shape) if before is None else stored, encoding)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class StoredMask:
         white: Gray value of white: 1 for a file of 1 bit, 3 for 2, 15 for 4.
         visible: Which pixels are not transparent, bool `[H, W]`; None if all are visible.
         nodata: Value that the file calls no data; None if there is none.
+        channels: Number of equal channels that hold `values`: 1 for gray, 3 for gray colors of 16 bits.
         lossy: Name of the compression that changed values, such as `JPEG`; empty if none did.
     """
 
@@ -44,6 +45,7 @@ class StoredMask:
     white: int = 255
     visible: NDArray[np.bool_] | None = None
     nodata: float | None = None
+    channels: int = 1
     lossy: str = ""
 
     @property
@@ -61,6 +63,15 @@ class StoredMask:
             return np.asarray(cv2.cvtColor(self.painted, cv2.COLOR_RGB2GRAY), np.uint8)
         assert self.values is not None
         return self.values if self.white == 255 else self.values * np.uint8(255 // self.white)
+
+    @property
+    def narrowed(self) -> StoredMask:
+        """The mask with colors of 8 bits, if its values are gray colors of 16 bits that were made from such."""
+        values = self.values
+        if self.channels != 3 or values is None or values.dtype != np.uint16 or (values % 257).any():
+            return self
+        colors = np.repeat((values // 257).astype(np.uint8)[..., None], 3, axis=2)
+        return replace(self, values=None, colors=colors, channels=1)
 
     @property
     def painted(self) -> NDArray[np.uint8]:
@@ -130,10 +141,9 @@ def _from_bands(path: Path, header: Header, nodata: float | None) -> StoredMask:
     if bands <= 2:
         return StoredMask(values[..., 0], visible=visible, nodata=nodata)
     colors = values[..., :3]
-    of_8_bits = values.dtype == np.uint16 and not (colors % 257).any()
-    if not of_8_bits and (colors == colors[..., :1]).all():
-        return StoredMask(np.ascontiguousarray(colors[..., 0]), visible=visible, nodata=nodata)
-    if not of_8_bits:
+    if (colors == colors[..., :1]).all():
+        return StoredMask(np.ascontiguousarray(colors[..., 0]), visible=visible, nodata=nodata, channels=3)
+    if values.dtype != np.uint16 or (colors % 257).any():
         raise DataError(
             f"{path} has colors of {header.sample_type} that no color of 8 bits has: convert it to 8-bit RGB"
         )
