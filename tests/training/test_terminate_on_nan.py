@@ -36,3 +36,20 @@ def test_scores_of_no_pixel_end_the_run_with_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no pixel that is validated has a label .* \(val/miou is NaN\)"):
         fit(tmp_path, WithoutLabels(), stop, TerminateOnNaN(), module=tiny_module())
     assert not [*tmp_path.glob("*.ckpt")]
+
+
+class WithoutWater(L.Callback):
+    """Validates no water, which the network does not predict either: as photographs beyond `limit_val_batches` do."""
+
+    def on_validation_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, *_: Any) -> None:
+        batch["mask"][batch["mask"] == 2] = 0
+        head: Any = pl_module.network.segmentation_head  # type: ignore[union-attr]
+        head[0].bias.data[2] = -1e4
+
+
+def test_a_class_that_is_monitored_and_not_validated_ends_the_run_with_an_error(tmp_path: Path) -> None:
+    callbacks = WithoutWater(), TerminateOnNaN()
+    fit(tmp_path, *callbacks, module=tiny_module(), max_epochs=1)
+    stop = EarlyStopping("val/iou/water", mode="max")  # would end it after its first epoch, as if it were finished
+    with pytest.raises(ConfigError, match=r"no pixel that is validated shows the class .* \(val/iou/water is NaN\)"):
+        fit(tmp_path, stop, *callbacks, module=tiny_module())

@@ -45,12 +45,20 @@ class TerminateOnNaN(L.Callback):
         Raises:
             ConfigError: They are not.
         """
-        miou = trainer.callback_metrics.get("val/miou")
-        if not trainer.sanity_checking and miou is not None and torch.isnan(miou):
+        if trainer.sanity_checking:
+            return
+        nan = {name for name, value in trainer.callback_metrics.items() if torch.isnan(value).any()}
+        if "val/miou" in nan:
             raise ConfigError(
                 "no pixel that is validated has a label at the size of training (val/miou is NaN), by which epochs "
                 "could be compared: give a larger size, another split (data.split_seed, data.split_dir), or a higher "
                 "trainer.limit_val_batches if that is not 1.0"
+            )
+        monitored = {str(getattr(callback, "monitor", None)) for callback in trainer.callbacks}  # type: ignore[attr-defined]
+        if unknown := sorted(name for name in monitored & nan if name.startswith("val/iou/")):
+            raise ConfigError(
+                f"no pixel that is validated shows the class by which epochs are compared ({unknown[0]} is NaN): "
+                "monitor another metric, or give a higher trainer.limit_val_batches if that is not 1.0"
             )
 
     def _check(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
