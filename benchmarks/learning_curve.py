@@ -7,8 +7,8 @@ Each model is fitted to the first N photographs of train.txt, in an order drawn 
 val.txt, each in a process of its own: classical models by conf/model/classic_*.yaml, the network by
 experiment=baseline, the tutorial's loop for its 15 epochs. --results keeps a JSON file for each run, so an interrupted
 benchmark continues.
-Writes benchmarks/results/learning_curve.md: mIoU with 95 % intervals, where the network overtakes each model, and how
-many photographs it needs for what the model reaches with the most.
+Writes benchmarks/results/learning_curve.md of all that is in --results: mIoU with 95 % intervals, where the network
+overtakes each model, and how many photographs it needs for what the model reaches with the most.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -153,12 +154,17 @@ def main() -> None:
     setting = f"{options.height}x{options.width}-{options.seed}"
     total = len((options.split_dir / "train.txt").read_text(encoding="utf-8").split())
     counts = sorted({min(count, total) for count in options.counts})
-    for model, count in tqdm([(model, count) for count in counts for model in options.only], unit="run"):
+
+    def file_of(model: str, count: int) -> Path:
         name = re.sub(r"[^\w]+", "-", model)
-        file = options.results / f"{name}-{count}-{setting}.json"
-        if not file.is_file():
-            write_json(measure(options, model, count), file)
-        results[model, count] = json.loads(file.read_text(encoding="utf-8"))
+        return Path(options.results / f"{name}-{count}-{setting}.json")
+
+    for model, count in tqdm([(model, count) for count in counts for model in options.only], unit="run"):
+        if not file_of(model, count).is_file():
+            write_json(measure(options, model, count), file_of(model, count))
+    for model, count in product(MODELS, {min(count, total) for count in COUNTS} | {*counts}):
+        if (file := file_of(model, count)).is_file():
+            results[model, count] = json.loads(file.read_text(encoding="utf-8"))
     with atomic_write(REPO / "benchmarks" / "results" / "learning_curve.md") as partial:
         partial.write_text(table(options, results), encoding="utf-8")
     print(table(options, results))
