@@ -106,7 +106,7 @@ def enough(results: Results, model: str) -> str:
         return "not measured"
     goal = results[model, max(counts)]["miou"]
     better = [count for name, count in results if name == NETWORK and results[name, count]["miou"] > goal]
-    return f"{min(better)} for its {max(counts)}" if better else "none measured"
+    return f"{min(better)} against {max(counts)}" if better else "none measured"
 
 
 def table(options: argparse.Namespace, results: Results) -> str:
@@ -117,8 +117,10 @@ def table(options: argparse.Namespace, results: Results) -> str:
         f"`python benchmarks/learning_curve.py`: mIoU and its 95 % interval on the validation photographs, at "
         f"{options.height} x {options.width}, by the number of training photographs. The network, `{NETWORK}`, is "
         f"trained for {_EPOCHS} epochs, and for at least {_LEAST_STEPS:,} batches; the tutorial's loop for {_EPOCHS} "
-        "epochs.", "",
-        f"| model | {' | '.join(map(str, counts))} | the network is better with as many | and with |",
+        "epochs. Empty cells were not measured; `from 40 on` means that 40 is the least number with which both were "
+        "measured and the network is better, and `40 against 306` that it is better with 40 than the model with 306.",
+        "",
+        f"| model | {' | '.join(map(str, counts))} | the network is better with as many | and with fewer |",
         "|---" * (len(counts) + 3) + "|",
     ]  # fmt: skip
     rows = []

@@ -39,7 +39,7 @@ def test_the_network_is_better_from_where_it_stays_better(
 def test_the_network_with_few_photographs_is_compared_with_a_model_that_has_the_most() -> None:
     results: Results = {(NETWORK, count): {"miou": score} for count, score in ((10, 0.2), (40, 0.3), (306, 0.5))}
     results |= {(TUTORIAL, 10): {"miou": 0.1}, (TUTORIAL, 306): {"miou": 0.25}, ("classic_exg_mean", 40): {"miou": 0.6}}
-    assert enough(results, TUTORIAL) == "40 for its 306"
+    assert enough(results, TUTORIAL) == "40 against 306"
     assert enough(results, "classic_exg_mean") == "none measured"
     assert enough(results, "classic_pixel_forest") == "not measured"
 

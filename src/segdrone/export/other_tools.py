@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from segdrone.errors import ConfigError
-from segdrone.inference.ground_scale import training_distance, training_scale
+from segdrone.inference.ground_scale import geometric_mean, training_scale
 from segdrone.runtime.description import Description
 from segdrone.spec import ModelSpec
 
@@ -61,10 +61,10 @@ def _resolution(spec: ModelSpec) -> float | None:
 
     Both programs resize a map to this resolution before they cut it into windows, as `--gsd auto` does.
     """
-    if (distance := training_distance(spec)) is None:
+    if spec.gsd is None:
         return None
     try:
-        return 100 * distance / training_scale(spec)
+        return 100 * geometric_mean(spec.gsd) / training_scale(spec)  # of the photographs at their own size
     except ConfigError:
         return None
 

@@ -31,12 +31,9 @@ def training_scale(spec: ModelSpec) -> float:
     return math.sqrt(math.prod(spec.training_size) / (megapixels.median * 1e6))
 
 
-def training_distance(spec: ModelSpec) -> float | None:
-    """Returns the ground sampling distance of the training photographs in meters, at their own size; None if unknown.
-
-    Of a range it is the geometric mean, from which both ends are as many times finer or coarser.
-    """
-    return None if spec.gsd is None else math.sqrt(spec.gsd[0] * spec.gsd[1])
+def geometric_mean(gsd: tuple[float, float]) -> float:
+    """Returns the ground sampling distance from which both ends of a range are as many times finer or coarser."""
+    return math.sqrt(gsd[0] * gsd[1])
 
 
 def ground_scale(spec: ModelSpec, name: str, gsd: float | None, wanted: str | float | None) -> float:
@@ -60,13 +57,12 @@ def ground_scale(spec: ModelSpec, name: str, gsd: float | None, wanted: str | fl
     if gsd is None:
         raise DataError(f"{name} does not say how much ground a pixel covers: leave --gsd out, and give --scale")
     if wanted == "auto":
-        distance = training_distance(spec)
-        if spec.gsd is None or distance is None:
+        if spec.gsd is None:
             raise ConfigError(
                 "--gsd auto: the model does not know how much ground a pixel of its training photographs covers: give "
                 "it in centimeters, such as --gsd 2.5"
             )
-        trained, coarsest = distance, spec.gsd[1]
+        trained, coarsest = geometric_mean(spec.gsd), spec.gsd[1]
     else:
         trained = coarsest = float(wanted) / 100
     chosen = scale * gsd / trained
